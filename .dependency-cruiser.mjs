@@ -1,0 +1,93 @@
+// Who may know whom (docs/ARCHITECTURE.md). Types count as imports: a file that only names a type of another still knows it.
+
+/** Files without a timer, a socket, a clock or randomness of their own, and the contracts that are types only. */
+const pure = [
+  '^src/connection/',
+  '^src/diagnosis/(?!probe\\.ts$)',
+  '^src/protocols/',
+  '^src/(options|events)\\.ts$',
+  '^src/host/host\\.ts$',
+  '^src/transports/transport\\.ts$',
+]
+
+export default {
+  forbidden: [
+    {
+      name: 'pure-imports-pure',
+      comment: 'Pure files import pure files only, and no package.',
+      severity: 'error',
+      from: { path: pure },
+      to: { pathNot: pure },
+    },
+    {
+      name: 'transports-know-no-client',
+      comment: 'A transport dials once and reports. It knows neither the client nor the machine nor what is made of its report.',
+      severity: 'error',
+      from: { path: '^src/transports/' },
+      to: {
+        path: ['^src/(client|index)\\.ts$', '^src/connection/', '^src/diagnosis/(?!evidence\\.ts$)', '^src/host/(?!host\\.ts$)'],
+      },
+    },
+    {
+      name: 'probe-knows-no-client',
+      comment: 'The follow-up question is asked through the host, by whoever holds the client.',
+      severity: 'error',
+      from: { path: '^src/diagnosis/probe\\.ts$' },
+      to: { path: ['^src/(client|index)\\.ts$', '^src/connection/', '^src/host/(?!host\\.ts$)'] },
+    },
+    {
+      name: 'host-knows-nobody',
+      comment: 'The host is the bottom: it implements the port and imports nothing else of ours.',
+      severity: 'error',
+      from: { path: '^src/host/' },
+      to: { path: '^src/', pathNot: '^src/host/' },
+    },
+    {
+      name: 'browser-has-one-door',
+      comment: 'Everything else gets the host handed in, so that it runs under a virtual clock as it does in a page.',
+      severity: 'error',
+      from: { path: '^src/', pathNot: ['^src/(client|index)\\.ts$', '^src/host/'] },
+      to: { path: '^src/host/browser\\.ts$' },
+    },
+    {
+      name: 'server-shares-the-codec-only',
+      severity: 'error',
+      from: { path: '^src/server/' },
+      to: { path: '^src/', pathNot: ['^src/server/', '^src/protocols/'] },
+    },
+    {
+      name: 'client-knows-no-server',
+      severity: 'error',
+      from: { path: '^src/', pathNot: '^src/server/' },
+      to: { path: '^src/server/' },
+    },
+    {
+      name: 'one-dependency',
+      comment: 'eventsource-parser is the only package at run time.',
+      severity: 'error',
+      from: { path: '^src/', pathNot: '^src/server/' },
+      to: { pathNot: ['^src/', '(^|/)eventsource-parser/'] },
+    },
+    {
+      name: 'no-node',
+      severity: 'error',
+      from: { path: '^src/', pathNot: '^src/server/' },
+      to: { dependencyTypes: ['core'] },
+    },
+    { name: 'no-cycle', severity: 'error', from: { path: '^src/' }, to: { circular: true } },
+    { name: 'no-orphan', severity: 'error', from: { path: '^src/', orphan: true }, to: {} },
+    { name: 'no-unresolvable', severity: 'error', from: { path: '^src/' }, to: { couldNotResolve: true } },
+    {
+      name: 'sources-stand-alone',
+      severity: 'error',
+      from: { path: '^src/' },
+      to: { path: '^(test|demo|bench|scripts)/' },
+    },
+  ],
+  options: {
+    tsPreCompilationDeps: true,
+    tsConfig: { fileName: 'tsconfig.json' },
+    doNotFollow: { path: 'node_modules' },
+    enhancedResolveOptions: { exportsFields: ['exports'], conditionNames: ['import', 'require', 'node', 'default', 'types'] },
+  },
+}

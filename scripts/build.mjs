@@ -1,0 +1,33 @@
+// Builds the package into dist (or into another folder, for the test that a build can be repeated), then tells what a script
+// tag must say: the hash in dist/integrity.json and in README.md.
+import { createHash } from 'node:crypto'
+import { readFileSync, rmSync, writeFileSync } from 'node:fs'
+import { dirname, resolve } from 'node:path'
+import { fileURLToPath } from 'node:url'
+import { rollup } from 'rollup'
+import { builds } from '../rollup.config.mjs'
+import { writeReadmeHash } from './readme-hash.mjs'
+
+const root = dirname(dirname(fileURLToPath(import.meta.url)))
+const dist = `${root}/dist`
+const outDir = resolve(process.argv[2] ?? dist)
+
+rmSync(outDir, { recursive: true, force: true })
+for (const { output, ...input } of builds(outDir)) {
+  const bundle = await rollup({ ...input, onwarn: refuse })
+  for (const each of [output].flat()) await bundle.write(each)
+  await bundle.close()
+}
+
+const { version } = JSON.parse(readFileSync(`${root}/package.json`, 'utf8'))
+const hash = createHash('sha384')
+  .update(readFileSync(`${outDir}/steadfast.min.js`))
+  .digest('base64')
+const integrity = { version, 'steadfast.min.js': `sha384-${hash}` }
+writeFileSync(`${outDir}/integrity.json`, `${JSON.stringify(integrity, null, 2)}\n`)
+if (outDir === dist && writeReadmeHash()) console.log('README.md: the hash of the script tag was rewritten')
+
+/** A warning of the bundler is a mistake in the sources: an unused import, a cycle, a name that nothing exports. */
+function refuse(warning) {
+  throw new Error(warning.message)
+}

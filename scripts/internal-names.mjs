@@ -1,0 +1,71 @@
+import { readdirSync, readFileSync } from 'node:fs'
+import { createRequire } from 'node:module'
+import { dirname } from 'node:path'
+import { parseAst } from 'rollup/parseAst'
+import ts from 'typescript'
+import { propertyNames, walk } from './syntax.mjs'
+
+/**
+ * The property names that nobody outside the sources can know, by exclusion. A name is kept as it is when it is
+ * - declared in the public types, in any role;
+ * - declared by the language or the browser;
+ * - also a text, since `'name' in object` and `object[name]` go by the text;
+ * - used in a file that reads JSON or speaks to a server, because such names travel;
+ * - used in `host/browser.ts` and nowhere else: what it asks of a browser may be newer than the types.
+ */
+export function internalNames({ ast, types, moduleIds }) {
+  const kept = new Set([...types.flatMap(declaredNames), ...platformNames()])
+  const sources = moduleIds.filter((id) => id.endsWith('.ts')).map((id) => ({ id, text: readFileSync(id, 'utf8') }))
+  const isPort = ({ id }) => id.endsWith('/host/browser.ts')
+  const known = new Set(sources.filter((source) => !isPort(source)).flatMap(({ text }) => identifiers(text)))
+  for (const source of sources) {
+    const names = usedNames(source.text)
+    if (isPort(source)) for (const name of names) if (!known.has(name)) kept.add(name)
+    if (source.text.includes('JSON.parse') || source.id.includes('/protocols/')) for (const name of names) kept.add(name)
+  }
+  walk(ast, (node) => {
+    if (node.type === 'Literal') kept.add(node.value)
+    if (node.type === 'TemplateElement') kept.add(node.value.cooked)
+  })
+  const all = propertyNames(ast).map(({ key }) => key.name)
+  return new Set(all.filter((name) => !kept.has(name) && !name.startsWith('_')))
+}
+
+/** Every name that declarations speak of; their comments and texts do not count. */
+function declaredNames(text) {
+  const names = []
+  const scanner = ts.createScanner(ts.ScriptTarget.Latest, true, ts.LanguageVariant.Standard, text)
+  for (let token = scanner.scan(); token !== ts.SyntaxKind.EndOfFileToken; token = scanner.scan()) {
+    if (token >= ts.SyntaxKind.Identifier) names.push(scanner.getTokenValue())
+    if (token === ts.SyntaxKind.StringLiteral) names.push(scanner.getTokenValue())
+  }
+  return names
+}
+
+/** The members and globals of TypeScript's own libraries. Names of parameters and of types say nothing about an object. */
+function platformNames() {
+  const folder = dirname(createRequire(import.meta.url).resolve('typescript'))
+  const names = []
+  for (const file of readdirSync(folder).filter((name) => /^lib\..*\.d\.ts$/.test(name))) {
+    const source = ts.createSourceFile(file, readFileSync(`${folder}/${file}`, 'utf8'), ts.ScriptTarget.Latest)
+    collect(source)
+  }
+  return names
+
+  function collect(node) {
+    if (ts.isTypeElement(node) || ts.isVariableDeclaration(node) || ts.isFunctionDeclaration(node)) {
+      if (node.name && 'text' in node.name) names.push(node.name.text)
+    }
+    if (ts.isParameter(node)) return
+    ts.forEachChild(node, collect)
+  }
+}
+
+function usedNames(text) {
+  const { outputText } = ts.transpileModule(text, { compilerOptions: { target: ts.ScriptTarget.ES2022 } })
+  return propertyNames(parseAst(outputText)).map(({ key }) => key.name)
+}
+
+function identifiers(text) {
+  return text.match(/[\p{ID_Start}$_][\p{ID_Continue}$]*/gu) ?? []
+}

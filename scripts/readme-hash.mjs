@@ -1,0 +1,20 @@
+// Puts the version and the hash of the built file into the script tag in README.md. It changes nothing that is right already.
+import { existsSync, readFileSync, writeFileSync } from 'node:fs'
+import { dirname } from 'node:path'
+import { fileURLToPath, pathToFileURL } from 'node:url'
+
+const root = dirname(dirname(fileURLToPath(import.meta.url)))
+const readme = `${root}/README.md`
+const tag = /(\/steadfast@)[^/]+(\/dist\/steadfast\.min\.js"\s+integrity=")[^"]*(")/g
+
+/** Returns whether anything was wrong. */
+export function writeReadmeHash() {
+  if (!existsSync(readme)) return false
+  const integrity = JSON.parse(readFileSync(`${root}/dist/integrity.json`, 'utf8'))
+  const before = readFileSync(readme, 'utf8')
+  const after = before.replace(tag, `$1${integrity.version}$2${integrity['steadfast.min.js']}$3`)
+  if (after !== before) writeFileSync(readme, after)
+  return after !== before
+}
+
+if (import.meta.url === pathToFileURL(process.argv[1] ?? '').href) writeReadmeHash()

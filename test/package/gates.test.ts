@@ -1,0 +1,43 @@
+import { publint } from 'publint'
+import { formatMessage } from 'publint/utils'
+import { expect, test } from 'vitest'
+import { read, root, run } from './package.ts'
+
+test('publint reports nothing about the packed files', async () => {
+  const { messages, pkg } = await publint({ pkgDir: root, strict: true, pack: 'npm' })
+  expect(messages.map((message) => formatMessage(message, pkg))).toEqual([])
+})
+
+test('every way to resolve the types finds them ("are the types wrong?" reports nothing)', () => {
+  // The script-tag file is for script tags: it has no types.
+  const report = run('attw', ['--pack', '.', '--exclude-entrypoints', './steadfast.min.js', '--format', 'json'])
+  expect(JSON.parse(report).problems ?? {}).toEqual({})
+})
+
+test('the package carries what it promises and nothing of the workshop', () => {
+  const [packed] = JSON.parse(run('npm', ['pack', '--dry-run', '--json', '--ignore-scripts']))
+  const files: string[] = packed.files.map(({ path }: { path: string }) => path)
+  const built = ['index', 'protocols'].flatMap((entry) =>
+    ['js', 'js.map', 'cjs', 'cjs.map', 'd.ts', 'd.cts'].map((ending) => `dist/${entry}.${ending}`),
+  )
+  const script = ['dist/steadfast.min.js', 'dist/steadfast.min.js.map', 'dist/integrity.json']
+  const papers = ['package.json', 'README.md', 'CHANGELOG.md', 'LICENSE', 'THIRD-PARTY-NOTICES.txt']
+  expect(files.filter((path) => !path.startsWith('src/')).sort()).toEqual([...built, ...script, ...papers].sort())
+  expect(files).toContain('src/index.ts')
+})
+
+test('eventsource-parser is the only package at run time', () => {
+  const { dependencies, peerDependencies } = JSON.parse(read('package.json'))
+  expect(Object.keys(dependencies)).toEqual(['eventsource-parser'])
+  expect(peerDependencies).toBeUndefined()
+})
+
+test('the lockfile names no host to download from', () => {
+  const { packages } = JSON.parse(read('package-lock.json')) as {
+    packages: Record<string, { resolved?: string; integrity?: string }>
+  }
+  const { '': own, ...installed } = packages
+  expect(own).toBeDefined()
+  expect(Object.entries(installed).filter(([, { resolved }]) => resolved !== undefined)).toEqual([])
+  expect(Object.entries(installed).filter(([, { integrity }]) => integrity === undefined)).toEqual([])
+})

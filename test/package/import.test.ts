@@ -1,0 +1,110 @@
+import { once } from 'node:events'
+import { createRequire } from 'node:module'
+import vm from 'node:vm'
+import { Worker } from 'node:worker_threads'
+import { describe, expect, test } from 'vitest'
+import { dist, read, run } from './package.ts'
+
+const files = ['index.js', 'index.cjs', 'protocols.js', 'protocols.cjs']
+const entries = ['index', 'protocols']
+
+test('what each entry exports is what this snapshot says', async () => {
+  for (const entry of entries) expect(Object.keys(await import(`${dist}/${entry}.js`)).sort()).toMatchSnapshot(entry)
+})
+
+test('ESM and CJS export the same names', async () => {
+  for (const entry of entries) {
+    const required = createRequire(import.meta.url)(`${dist}/${entry}.cjs`)
+    expect(Object.keys(required).sort()).toEqual(Object.keys(await import(`${dist}/${entry}.js`)).sort())
+  }
+})
+
+// The names that a page, a worker or Node adds to the language. A fresh context has none of them.
+const language = new Set(vm.runInNewContext('Object.getOwnPropertyNames(globalThis)') as string[])
+const surroundings = [
+  ...['window', 'self', 'document', 'navigator', 'location', 'history', 'localStorage', 'sessionStorage', 'indexedDB', 'caches'],
+  ...['WebSocket', 'EventSource', 'XMLHttpRequest', 'fetch', 'EventTarget', 'Event', 'CustomEvent', 'CloseEvent', 'MessageEvent'],
+  ...['AbortController', 'Headers', 'Request', 'Response', 'URL', 'TextDecoder', 'TextEncoder', 'ReadableStream', 'Blob'],
+  ...[
+    'setTimeout',
+    'setInterval',
+    'clearTimeout',
+    'clearInterval',
+    'queueMicrotask',
+    'requestAnimationFrame',
+    'performance',
+    'crypto',
+  ],
+  ...[
+    'addEventListener',
+    'removeEventListener',
+    'postMessage',
+    'onmessage',
+    'importScripts',
+    'BroadcastChannel',
+    'console',
+    'process',
+  ],
+  ...Object.getOwnPropertyNames(globalThis).filter((name) => !language.has(name)),
+]
+
+describe('importing touches no global', () => {
+  test.each(files)('%s in Node', (file) => {
+    // The traps are set for the time of the import only, so that Node's own start and end are not what is tested.
+    const script = `
+      const names = ${JSON.stringify([...new Set(surroundings)])}
+      const before = names.map((name) => [name, Object.getOwnPropertyDescriptor(globalThis, name)]).filter(([, own]) => own?.configurable !== false)
+      const touched = []
+      for (const [name] of before) {
+        Object.defineProperty(globalThis, name, { configurable: true, get() { touched.push(name); throw new Error('touched ' + name) } })
+      }
+      const outcome = await import(${JSON.stringify(`${dist}/${file}`)}).then((exported) => Object.keys(exported).length, String)
+      for (const [name, own] of before) {
+        if (own) Object.defineProperty(globalThis, name, own)
+        else delete globalThis[name]
+      }
+      console.log(JSON.stringify({ touched, outcome }))`
+    const answer = JSON.parse(run(process.execPath, ['--input-type=module', '-e', script]))
+    expect(answer).toEqual({ touched: [], outcome: expect.any(Number) })
+    expect(answer.outcome).toBeGreaterThan(0)
+  })
+
+  test.each(files)('%s in a worker', async (file) => {
+    const source = `
+      const before = Object.getOwnPropertyNames(globalThis).length
+      const { parentPort } = require('node:worker_threads')
+      import(${JSON.stringify(`${dist}/${file}`)}).then(
+        (exported) => parentPort.postMessage({ count: Object.keys(exported).length, added: Object.getOwnPropertyNames(globalThis).length - before }),
+        (error) => parentPort.postMessage({ error: String(error) }),
+      )`
+    const worker = new Worker(source, { eval: true })
+    // Nothing may keep it alive: no timer, no port.
+    const exit = once(worker, 'exit')
+    const [answer] = await once(worker, 'message')
+    expect(answer).toEqual({ count: expect.any(Number), added: 0 })
+    expect(await exit).toEqual([0])
+  })
+
+  test.each(['index.cjs', 'protocols.cjs', 'steadfast.min.js'])(
+    '%s where every name of a browser throws, as in server-side rendering',
+    (file) => {
+      const touched: string[] = []
+      const sandbox = { module: { exports: {} as Record<string, unknown> }, exports: {} as Record<string, unknown> }
+      sandbox.module.exports = sandbox.exports
+      for (const name of surroundings) {
+        Object.defineProperty(sandbox, name, {
+          configurable: true,
+          get() {
+            touched.push(name)
+            throw new Error(`touched ${name}`)
+          },
+        })
+      }
+      const context = vm.createContext(sandbox)
+      vm.runInContext(read(`dist/${file}`), context, { filename: file })
+      expect(touched).toEqual([])
+      const exported = file.endsWith('.cjs') ? sandbox.module.exports : vm.runInContext('Steadfast', context)
+      expect(Object.keys(exported).length).toBeGreaterThan(0)
+    },
+  )
+})

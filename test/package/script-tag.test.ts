@@ -1,0 +1,60 @@
+import { createHash } from 'node:crypto'
+import vm from 'node:vm'
+import { parse } from 'acorn'
+import { expect, test } from 'vitest'
+import { dist, read } from './package.ts'
+
+const file = 'dist/steadfast.min.js'
+
+test('the script-tag file is ES2019', () => {
+  expect(() => parse(read(file), { ecmaVersion: 2019, sourceType: 'script' })).not.toThrow()
+})
+
+test('the script-tag file adds the global Steadfast and nothing else', () => {
+  const context = vm.createContext({})
+  const globals = () => vm.runInContext('Reflect.ownKeys(globalThis)', context) as string[]
+  const before = new Set(globals())
+  vm.runInContext(read(file), context)
+  expect(globals().filter((name) => !before.has(name))).toEqual(['Steadfast'])
+})
+
+test('the script-tag file exports what the package exports', async () => {
+  const names = vm.runInNewContext(`${read(file)};Object.keys(Steadfast)`) as string[]
+  expect([...names].sort()).toEqual(Object.keys(await import(`${dist}/index.js`)).sort())
+})
+
+test('integrity.json carries the version and the hash of the script-tag file', () => {
+  const hash = createHash('sha384').update(read(file)).digest('base64')
+  expect(JSON.parse(read('dist/integrity.json'))).toEqual({
+    version: JSON.parse(read('package.json')).version,
+    'steadfast.min.js': `sha384-${hash}`,
+  })
+})
+
+test("README's script tag loads that version with that hash", () => {
+  const { version, 'steadfast.min.js': hash } = JSON.parse(read('dist/integrity.json'))
+  const tags = read('README.md').match(/<script[^>]*steadfast\.min\.js[^>]*>/g) ?? []
+  expect(tags.length).toBeGreaterThan(0)
+  for (const tag of tags) {
+    expect(tag.replace(/\s+/g, ' ')).toBe(
+      `<script src="https://cdn.jsdelivr.net/npm/steadfast@${version}/dist/steadfast.min.js" integrity="${hash}" crossorigin="anonymous">`,
+    )
+  }
+})
+
+test('the fields for the two CDNs point at the script-tag file', () => {
+  const { unpkg, jsdelivr } = JSON.parse(read('package.json'))
+  expect([unpkg, jsdelivr]).toEqual([`./${file}`, `./${file}`])
+})
+
+test('every source map names sources of the package, with their text', () => {
+  for (const name of ['index.js', 'index.cjs', 'protocols.js', 'protocols.cjs', 'steadfast.min.js']) {
+    expect(read(`dist/${name}`)).toMatch(new RegExp(`//# sourceMappingURL=${name.replaceAll('.', '\\.')}\\.map\\s*$`))
+    const { sources, sourcesContent } = JSON.parse(read(`dist/${name}.map`)) as {
+      sources: string[]
+      sourcesContent: (string | null)[]
+    }
+    expect(sources.filter((source) => !/^\.\.\/(src|node_modules\/eventsource-parser)\//.test(source))).toEqual([])
+    expect(sourcesContent.filter((content) => !content)).toEqual([])
+  }
+})

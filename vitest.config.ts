@@ -1,0 +1,38 @@
+import { defineConfig, type TestProjectInlineConfiguration } from 'vitest/config'
+
+/** Projects of one group run side by side, the groups one after another. */
+function project(
+  name: string,
+  folder: string,
+  group: number,
+  options: TestProjectInlineConfiguration['test'] = {},
+): TestProjectInlineConfiguration {
+  return {
+    test: {
+      name,
+      include: [`test/${folder}/**/*.test.ts`],
+      setupFiles: ['./test/setup.ts'],
+      testTimeout: 10_000,
+      sequence: { groupOrder: group },
+      ...options,
+    },
+  }
+}
+
+// Real servers, builds and browsers are measured by the clock on the wall: one file at a time, nothing beside it.
+const alone = { fileParallelism: false, maxWorkers: 1, testTimeout: 60_000, hookTimeout: 60_000 }
+
+export default defineConfig({
+  test: {
+    // A test that was left focused hides all others, a retry hides a test that fails now and then.
+    allowOnly: false,
+    retry: 0,
+    projects: [
+      project('unit', 'unit', 0),
+      project('dom', 'dom', 0, { environment: 'happy-dom' }),
+      project('node', 'integration', 1, alone),
+      project('package', 'package', 2, alone),
+      project('browser', 'browser', 3, alone),
+    ],
+  },
+})
