@@ -1,0 +1,180 @@
+import { at } from './connection/ladder.ts'
+import type { Input } from './connection/state.ts'
+import type { Report } from './diagnosis/evidence.ts'
+import { type Attempt, Dialler, messageOf, Unprepared } from './dialler.ts'
+import type { EventDetails } from './events.ts'
+import type { Host } from './host/host.ts'
+import type { Judge } from './judge.ts'
+import type { AttemptLog } from './log.ts'
+import type { PrepareAttempt, RealtimeOptions } from './options.ts'
+import type { Received } from './protocols/protocol.ts'
+import type { Sender } from './sender.ts'
+import type { Settings } from './settings.ts'
+
+export interface AttemptsPort {
+  readonly host: Host
+  readonly settings: Settings
+  readonly sender: Sender<unknown>
+  readonly log: AttemptLog
+  readonly judge: Judge
+  readonly prepare: RealtimeOptions['prepare']
+  apply(input: Input): void
+  onMessage(message: Received, transport: string): void
+  onUnreadable(error: unknown): void
+}
+
+/** The attempts that live, what they say, and the cursor that they share. One of them, the active one, carries the connection. */
+export class Attempts {
+  /** Whether the machine wants to be told of each sign of life; otherwise it learns of the last one when it asks. */
+  wantsHeard = false
+  heardAt = 0
+  readonly #port: AttemptsPort
+  readonly #dialler: Dialler
+  readonly #living = new Map<number, Attempt>()
+  #active: Attempt | null = null
+  #cursor = ''
+  #hasCarriedIn = false
+  #hasCarriedOut = false
+
+  constructor(port: AttemptsPort) {
+    this.#port = port
+    this.#dialler = new Dialler(port.host, port.settings, port.prepare, port.onUnreadable)
+  }
+
+  get hasCursor(): boolean {
+    return this.#cursor !== ''
+  }
+
+  /** The transport that carries the connection now; `''` when there is none. */
+  get transport(): string {
+    return this.#active?.way.transport.type ?? ''
+  }
+
+  dial(id: number, rung: number, about: Omit<PrepareAttempt, 'signal' | 'transport'>): void {
+    const { host, settings, log, apply } = this.#port
+    const way = at(settings.ways, rung)
+    const since = host.now()
+    const controller = new AbortController()
+    const attempt: Attempt = { id, way, controller, since, preparation: {}, link: null, openedAt: null, delivered: new Set() }
+    this.#living.set(id, attempt)
+    log.dialled(id, way.transport.type, way.url, since)
+    this.#dialler
+      .dial(
+        attempt,
+        about,
+        () => this.#cursor || null,
+        () => apply({ type: 'prepared', id }),
+        {
+          opened: (roundTripMs) => {
+            attempt.openedAt = host.now()
+            log.opened(id, attempt.openedAt)
+            apply({ type: 'opened', id, hasCursor: this.hasCursor, roundTripMs })
+          },
+          heard: () => this.#heard(attempt),
+          received: (message) => this.#received(attempt, message),
+          moved: (cursor) => {
+            if (attempt === this.#active) this.#cursor = cursor
+          },
+          failed: (report) => this.#failed(attempt, report),
+        },
+      )
+      .catch((error: unknown) => {
+        this.#failed(attempt, error instanceof Unprepared ? error.report : { kind: 'blocked', detail: messageOf(error) })
+      })
+  }
+
+  /** Ends an attempt at once; returns what the sender had handed to it of which nobody knows whether it arrived. */
+  hangUp(id: number): readonly unknown[] {
+    const attempt = this.#living.get(id)
+    this.#living.delete(id)
+    attempt?.controller.abort()
+    if (!attempt || attempt !== this.#active) return []
+    this.#active = null
+    return this.#port.sender.detach()
+  }
+
+  /** This attempt carries the connection from now on. */
+  adopt(id: number): void {
+    const attempt = this.#living.get(id)
+    if (!attempt?.link) return
+    const { link, preparation, controller } = attempt
+    const { settings, sender } = this.#port
+    this.#active = attempt
+    this.heardAt = 0
+    if (!settings.protocol.resumes(attempt.way.transport.type)) this.#cursor = ''
+    this.#hasCarriedIn = this.#hasCarriedOut = false
+    const greeted = preparation.greeting === undefined ? undefined : link.write(preparation.greeting, controller.signal)
+    if (greeted) greeted.then(() => attempt === this.#active && sender.attach(link))
+    else sender.attach(link)
+  }
+
+  ping(): void {
+    const message = this.#port.settings.heartbeat?.message
+    if (message === undefined || !this.#active?.way.transport.canPing) return
+    this.#active.link?.write(message, this.#active.controller.signal)
+  }
+
+  nudge(): void {
+    this.#active?.link?.nudge?.()
+  }
+
+  /** Ends the connection in order, after what was written. */
+  close(code: number | undefined, reason: string): void {
+    this.#active?.link?.close(code, reason)
+  }
+
+  /** A message was handed to the network. */
+  carried(): void {
+    if (this.#hasCarriedOut || !this.#active) return
+    this.#hasCarriedOut = true
+    this.#port.apply({ type: 'carried', id: this.#active.id, isIncoming: false })
+  }
+
+  opening(id: number, attempt: number): EventDetails['open'] {
+    const { way, since, openedAt } = at(
+      [...this.#living.values()].filter((living) => living.id === id),
+      0,
+    )
+    const { transport, url } = way
+    return {
+      transport: transport.type,
+      url: url.origin + url.pathname,
+      resumed: this.hasCursor && this.#port.settings.protocol.resumes(transport.type),
+      attempt,
+      elapsedMs: (openedAt ?? since) - since,
+    }
+  }
+
+  #failed(attempt: Attempt, report: Report): void {
+    const { id, way, link, openedAt, since } = attempt
+    if (!this.#living.has(id)) return
+    const { host, judge, apply } = this.#port
+    const phase = openedAt !== null ? 'open' : link ? 'connect' : 'prepare'
+    const diagnosis = judge(report, way.transport.type, phase, host.now() - (openedAt ?? since))
+    apply({ type: 'failed', id, diagnosis })
+  }
+
+  #heard(attempt: Attempt): void {
+    const isActive = attempt === this.#active
+    if (isActive) this.heardAt = this.#port.host.now()
+    if (this.wantsHeard || !isActive) this.#port.apply({ type: 'heard', id: attempt.id, hasCursor: this.hasCursor })
+  }
+
+  #received(attempt: Attempt, message: Received): void {
+    const { settings, apply, onMessage } = this.#port
+    const { cursor } = message
+    if (message.data === settings.heartbeat?.reply) return
+    if (attempt !== this.#active || !this.#hasCarriedIn) {
+      // It may make this attempt the active one.
+      apply({ type: 'carried', id: attempt.id, isIncoming: true })
+      if (attempt !== this.#active) return
+      this.#hasCarriedIn = true
+    }
+    if (cursor !== undefined && attempt.delivered.delete(cursor)) return
+    if (cursor && this.#living.size > 1) {
+      for (const other of this.#living.values()) if (other !== attempt) other.delivered.add(cursor)
+    }
+    onMessage(message, attempt.way.transport.type)
+    if (cursor !== undefined) this.#cursor = cursor
+  }
+}

@@ -1,0 +1,121 @@
+import { endingOf } from '../diagnosis/ending.ts'
+import type { ClientState, EventDetails, Retry } from '../events.ts'
+import type { Dial, State } from './state.ts'
+
+/** What the shell must do because of a change. */
+export type Command =
+  | { readonly do: 'hang-up'; readonly id: number }
+  | { readonly do: 'dial'; readonly id: number; readonly rung: number }
+  /** This attempt carries the connection from now on. */
+  | { readonly do: 'adopt'; readonly id: number }
+  | { readonly do: 'ping'; readonly id: number }
+  | { readonly do: 'nudge'; readonly id: number }
+
+/** Derived from the pair of states, so that no branch of the machine can forget to hang up. */
+export function commandsBetween(before: State, after: State): Command[] {
+  if (before === after) return []
+  const old = attemptsOf(before)
+  const current = attemptsOf(after)
+  const commands: Command[] = [
+    ...old.filter(({ id }) => !has(current, id)).map(({ id }): Command => ({ do: 'hang-up', id })),
+    ...current.filter(({ id }) => !has(old, id)).map(({ id, rung }): Command => ({ do: 'dial', id, rung })),
+  ]
+  if (after.status !== 'open') return commands
+  const { id, asked, nudges } = after.link
+  const previous = before.status === 'open' && before.link.id === id ? before.link : null
+  if (!previous) commands.push({ do: 'adopt', id })
+  if (asked && !previous?.asked) commands.push({ do: 'ping', id })
+  if (nudges > (previous?.nudges ?? 0)) commands.push({ do: 'nudge', id })
+  return commands
+}
+
+type Attempt = Pick<Dial, 'id' | 'rung'>
+
+/** The attempts that live in a state, whatever they are good for. */
+export function attemptsOf(state: State): readonly Attempt[] {
+  if (state.status === 'connecting') return state.dials
+  return state.status === 'open' ? [state.link, ...state.rivals] : []
+}
+
+function has(attempts: readonly Attempt[], id: number): boolean {
+  return attempts.some((attempt) => attempt.id === id)
+}
+
+/** An event to raise, as far as the pair of states tells it; the shell knows the rest. */
+export type Announcement =
+  | { readonly type: 'open'; readonly id: number }
+  | { [Type in 'error' | 'close' | 'transport' | 'state']: { readonly type: Type; readonly details: EventDetails[Type] } }[
+      | 'error'
+      | 'close'
+      | 'transport'
+      | 'state']
+
+/** The events of a change, in the order in which an application should hear them: why, what, and where that leaves it. */
+export function announcementsBetween(before: State, after: State, names: readonly string[], now: number): Announcement[] {
+  if (before === after) return []
+  const retry = retryOf(after, now)
+  const announcements = after.news.map(
+    ({ diagnosis }, index): Announcement => ({
+      type: 'error',
+      details: { diagnosis, retry: index === after.news.length - 1 && after.status !== 'connecting' ? retry : null },
+    }),
+  )
+  if (after.status === 'open') {
+    if (before.status !== 'open') announcements.push({ type: 'open', id: after.link.id })
+    else if (before.link.rung !== after.link.rung) {
+      announcements.push({
+        type: 'transport',
+        details: { from: names[before.link.rung] ?? '', to: names[after.link.rung] ?? '' },
+      })
+    }
+  } else if (before.status === 'open' || (after.status === 'closed' && before.status !== 'closed')) {
+    announcements.push({ type: 'close', details: { ...endOf(before, after), retry, final: after.status === 'closed' } })
+  }
+  const state = publicState(after, names)
+  const previous = publicState(before, names)
+  if (JSON.stringify(state) !== JSON.stringify(previous)) announcements.push({ type: 'state', details: { state, previous } })
+  return announcements
+}
+
+function endOf(before: State, after: State) {
+  const diagnosis =
+    after.status === 'closed' || after.status === 'waiting' || after.status === 'offline'
+      ? after.diagnosis
+      : (after.news[0]?.diagnosis ?? null)
+  if (after.status === 'closed' && !after.diagnosis)
+    return { code: after.code, reason: after.reason, wasClean: before.status === 'open', diagnosis }
+  return { ...(diagnosis ? endingOf(diagnosis) : { code: 1006, reason: '', wasClean: false }), diagnosis }
+}
+
+function retryOf(state: State, now: number): Retry | null {
+  switch (state.status) {
+    case 'connecting':
+      return { attempt: state.failures, delayMs: 0, at: now }
+    case 'waiting':
+    case 'offline':
+      return state.retryAt === Infinity
+        ? null
+        : { attempt: state.failures, delayMs: state.retryAt - state.waitingSince, at: state.retryAt }
+    default:
+      return null
+  }
+}
+
+/** The smaller state that applications see. */
+export function publicState(state: State, names: readonly string[]): ClientState {
+  switch (state.status) {
+    case 'idle':
+      return { status: 'idle' }
+    case 'connecting':
+      return { status: 'connecting', attempt: state.failures, transports: state.dials.map(({ rung }) => names[rung] ?? '') }
+    case 'open':
+      return { status: 'open', transport: names[state.link.rung] ?? '', since: state.link.openedAt, proven: state.link.isProven }
+    case 'waiting':
+    case 'offline':
+      return { status: state.status, retry: retryOf(state, 0), diagnosis: state.diagnosis }
+    case 'closed':
+      return { status: 'closed', code: state.code, reason: state.reason, diagnosis: state.diagnosis }
+    default:
+      return state satisfies never
+  }
+}

@@ -1,0 +1,104 @@
+import type { PageSignal } from '../host/host.ts'
+import { at } from './ladder.ts'
+import { ask, loseTo, woken } from './open.ts'
+import { coreOf, startRound } from './round.ts'
+import type { Open, Policy, State, Waiting } from './state.ts'
+
+/** A machine that slept, or a page hidden so long, has connections that cannot be believed. */
+export const longAbsenceMs = 30_000
+const networkAnswerMs = 3000
+const retryJitterMs = 500
+const leastPauseMs = 1000
+
+/** The page or the network changed. Signals are hints: none of them alone ends a connection or forbids an attempt. */
+export function onPage(state: State, signal: PageSignal, now: number, policy: Policy): State {
+  switch (signal.type) {
+    case 'online':
+    case 'offline':
+      return onNetwork({ ...state, isOnline: signal.type === 'online' }, now, policy)
+    case 'hidden':
+    case 'freeze':
+      return state.hiddenSince === null ? { ...state, hiddenSince: now } : state
+    case 'visible': {
+      const wasLong = state.hiddenSince !== null && now - state.hiddenSince > longAbsenceMs
+      const next = { ...state, hiddenSince: null }
+      return wasLong || isPutAway(next) ? wake(next, now, policy) : glance(next, policy)
+    }
+    case 'resume':
+      return wake(state, now, policy)
+    case 'pagehide':
+      return putAway(state, now, policy)
+    case 'pageshow':
+      if (signal.persisted && state.status === 'open') return loseTo(state, { kind: 'restored' }, now, policy)
+      return signal.persisted || isPutAway(state) ? wake(state, now, policy) : state
+    default:
+      return signal satisfies never
+  }
+}
+
+/** The page is back after a long absence: whatever waits need not wait, whatever says it is open is asked. */
+function wake(state: State, now: number, policy: Policy): State {
+  switch (state.status) {
+    case 'connecting':
+      return startRound(state, now, policy)
+    case 'open':
+      return woken(state, now, policy)
+    case 'waiting':
+    case 'offline':
+      return sooner(state, now, policy)
+    case 'idle':
+    case 'closed':
+      return state
+    default:
+      return state satisfies never
+  }
+}
+
+function onNetwork(state: State, now: number, policy: Policy): State {
+  if (state.status === 'waiting' || state.status === 'offline') {
+    return state.isOnline ? sooner({ ...state, status: 'waiting' }, now, policy) : { ...state, status: 'offline' }
+  }
+  // Browsers say "offline" wrongly, and a short loss closes nothing: ask, do not drop.
+  const canAsk = state.status === 'open' && !state.link.asked && at(policy.rungs, state.link.rung).canPing
+  return canAsk ? ask(state, now, now + networkAnswerMs, true) : state
+}
+
+/** Tries again at once, but not all clients of a building in one instant, and not more often than once a second. */
+function sooner(state: Waiting, now: number, policy: Policy): Waiting {
+  const soon = Math.max(now + policy.random() * retryJitterMs, state.notBefore, state.dialledAt + leastPauseMs)
+  return { ...state, failures: Math.min(state.failures, 1), retryAt: Math.min(state.retryAt, soon) }
+}
+
+/** Looked at again after a short while: what asks may ask at once. */
+function glance(state: State, policy: Policy): State {
+  return state.status === 'open' && at(policy.rungs, state.link.rung).isAsking ? nudged(state) : state
+}
+
+function nudged(state: Open): Open {
+  return { ...state, link: { ...state.link, nudges: state.link.nudges + 1 } }
+}
+
+/** Into the back/forward cache, or away for good: a page in that cache must hold no connection. */
+function putAway(state: State, now: number, policy: Policy): State {
+  switch (state.status) {
+    case 'connecting':
+    case 'open': {
+      const rung = state.status === 'open' ? state.link.rung : (state.dials[0]?.rung ?? 0)
+      const diagnosis = policy.diagnose({ kind: 'hidden' }, rung, 'open', 0)
+      const status = state.isOnline ? 'waiting' : 'offline'
+      return { ...coreOf(state), status, waitingSince: now, retryAt: Infinity, diagnosis }
+    }
+    case 'waiting':
+    case 'offline':
+      return { ...state, retryAt: Infinity }
+    case 'idle':
+    case 'closed':
+      return state
+    default:
+      return state satisfies never
+  }
+}
+
+function isPutAway(state: State): boolean {
+  return (state.status === 'waiting' || state.status === 'offline') && state.retryAt === Infinity
+}

@@ -1,0 +1,123 @@
+import type { Diagnosis } from '../diagnosis/diagnose.ts'
+import { endingOf } from '../diagnosis/ending.ts'
+import { allFailed, at, isHealthy, isHopeless, plan, type Refusal, refused } from './ladder.ts'
+import type { Connecting, Core, Dial, Policy, State } from './state.ts'
+
+const race = { unknownMs: 500, leastMs: 200, mostMs: 3000 }
+
+/** Begins to try the ladder's rungs. */
+export function startRound(core: Core, now: number, policy: Policy): Connecting {
+  const queue = plan(core.ladder, now, core.failures === 1)
+  return dialNext({ ...coreOf(core), status: 'connecting', dials: [], queue, raceAt: Infinity }, now, policy)
+}
+
+/** Dials the next rung of the round, beside whatever is on its way. */
+export function dialNext(state: Connecting, now: number, policy: Policy): Connecting {
+  const [rung, ...queue] = state.queue
+  if (rung === undefined) return { ...state, raceAt: Infinity }
+  const dial = dialOf(state, rung, now, policy)
+  const dialled = { ...state, lastId: dial.id, dialledAt: now, dials: [...state.dials, dial], queue }
+  return { ...dialled, raceAt: policy.prepares ? Infinity : raceAt(dialled, now, policy) }
+}
+
+export function dialOf({ lastId }: Core, rung: number, now: number, { connectTimeoutMs }: Policy): Dial {
+  return { id: lastId + 1, rung, since: now, until: now + connectTimeoutMs }
+}
+
+/** `prepare()` is done: the dial's own time, and the race, begin now. */
+export function prepared(state: Connecting, dial: Dial, now: number, policy: Policy): Connecting {
+  const isLatest = dial.id === state.lastId
+  return {
+    ...state,
+    dials: state.dials.map((each) => (each === dial ? begun(dial, now, policy) : each)),
+    raceAt: isLatest ? raceAt(state, now, policy) : state.raceAt,
+  }
+}
+
+export function begun(dial: Dial, now: number, { connectTimeoutMs }: Policy): Dial {
+  return { ...dial, since: now, until: now + connectTimeoutMs }
+}
+
+function raceAt(state: Connecting, now: number, { raceAfterMs }: Policy): number {
+  const { roundTripMs } = state
+  if (!hasHealthyNext(state, now)) return Infinity
+  const derived = roundTripMs === null ? race.unknownMs : Math.min(Math.max(5 * roundTripMs + 100, race.leastMs), race.mostMs)
+  return now + (raceAfterMs ?? derived)
+}
+
+/** What rests or keeps breaking is dialled only when everything else has failed, not beside it. */
+function hasHealthyNext({ queue: [next], ladder }: Connecting, now: number): boolean {
+  return next !== undefined && isHealthy(at(ladder.rungs, next), now)
+}
+
+/** One dial of the round failed. */
+export function dialFailed(state: Connecting, dial: Dial, diagnosis: Diagnosis, now: number, policy: Policy): State {
+  const { verdict } = diagnosis
+  const next: Connecting = {
+    ...state,
+    dials: state.dials.filter((each) => each !== dial),
+    ladder: refused(state.ladder, dial.rung, refusalOf(diagnosis), now),
+    notBefore: notBefore(state, diagnosis, now),
+    news: [...state.news, { id: dial.id, diagnosis }],
+  }
+  if (verdict === 'stop')
+    return canRefresh(next, diagnosis, policy)
+      ? startRound({ ...next, isRefreshed: true }, now, policy)
+      : closedBy(next, diagnosis)
+  const mayDialNext = next.dials.length ? hasHealthyNext(next, now) : next.queue.length > 0
+  if (verdict === 'fallback' && mayDialNext) return dialNext(next, now, policy)
+  // What the whole server says, every other rung would hear as well.
+  if (next.dials.length) return verdict === 'retry' ? { ...next, queue: [], raceAt: Infinity } : next
+  return roundFailed(next, diagnosis, now, policy)
+}
+
+/** How a failed dial counts for its rung. */
+export function refusalOf({ hint, evidence }: Diagnosis): Refusal {
+  if (hint === 'not-offered') return evidence.kind === 'unsupported' ? 'unsupported' : 'absent'
+  return evidence.kind === 'closed' ? 'mute' : 'spoken'
+}
+
+function roundFailed(state: Connecting, diagnosis: Diagnosis, now: number, policy: Policy): State {
+  const failures = state.failures + 1
+  if (isHopeless(state.ladder, failures, now)) return closedBy(state, diagnosis)
+  const wasWhole = diagnosis.verdict === 'fallback' && state.failures !== 1
+  return wait({ ...state, failures, ladder: wasWhole ? allFailed(state.ladder) : state.ladder }, diagnosis, now, policy)
+}
+
+export function canRefresh({ isRefreshed }: Core, { hint }: Diagnosis, { prepares }: Policy): boolean {
+  return hint === 'credentials' && prepares && !isRefreshed
+}
+
+/** `Retry-After` of one rung holds for the server as a whole, whichever rung ends the round. */
+function notBefore(core: Core, { evidence }: Diagnosis, now: number): number {
+  return Math.max(core.notBefore, now + (evidence.retryAfterMs ?? 0))
+}
+
+/** Waits for the next attempt, as long as the retry policy says (or `delayMs`) and never less than the server asked for. */
+export function wait(core: Core, diagnosis: Diagnosis, now: number, policy: Policy, delayMs?: number): State {
+  const outageSince = core.outageSince ?? now
+  const wanted = delayMs ?? policy.retry({ attempt: core.failures, outageMs: now - outageSince, diagnosis })
+  if (wanted === null) return closedBy(core, diagnosis)
+  const floor = notBefore(core, diagnosis, now)
+  return {
+    ...coreOf(core),
+    outageSince,
+    status: core.isOnline ? 'waiting' : 'offline',
+    waitingSince: now,
+    retryAt: Math.max(now + Math.round(wanted), floor),
+    notBefore: floor,
+    diagnosis,
+  }
+}
+
+export function closedBy(core: Core, diagnosis: Diagnosis): State {
+  const { code, reason } = endingOf(diagnosis)
+  return { ...coreOf(core), status: 'closed', code, reason, diagnosis }
+}
+
+/** What survives the phase; a phase's own fields must not leak into the next. */
+export function coreOf(state: Core): Core {
+  const { lastId, ladder, failures, outageSince, isRefreshed, isOnline, hiddenSince, roundTripMs, dialledAt, notBefore, news } =
+    state
+  return { lastId, ladder, failures, outageSince, isRefreshed, isOnline, hiddenSince, roundTripMs, dialledAt, notBefore, news }
+}

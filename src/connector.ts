@@ -1,0 +1,193 @@
+import { Attempts, type AttemptsPort } from './attempts.ts'
+import { type Announcement, announcementsBetween, type Command, commandsBetween, publicState } from './connection/changes.ts'
+import { at, ladderOf } from './connection/ladder.ts'
+import { transition } from './connection/machine.ts'
+import { deadlineOf, type Input, initialState, type Policy, type State } from './connection/state.ts'
+import { messageOf } from './dialler.ts'
+import type { ClientState, EventDetails } from './events.ts'
+import { recall, remember } from './memory.ts'
+
+export interface ConnectorPort extends Omit<AttemptsPort, 'apply' | 'onUnreadable'> {
+  raise<Type extends 'open' | 'error' | 'close' | 'transport' | 'state'>(type: Type, details: EventDetails[Type]): void
+}
+
+/** The shell around the machine: it runs the commands, owns the one timer, and says what happened. */
+export class Connector {
+  readonly #port: ConnectorPort
+  readonly #policy: Policy
+  readonly #names: readonly string[]
+  readonly #attempts: Attempts
+  #state: State
+  /** What came while something was being applied (a listener that calls `close()`) is applied after it, in order. */
+  readonly #inputs: Input[] = []
+  #timerAt = Infinity
+  #cancelTimer = () => {}
+  #stopListening: (() => void) | null = null
+
+  constructor(port: ConnectorPort) {
+    const { host, settings, judge, prepare } = port
+    const { ways, protocol, heartbeat } = settings
+    this.#port = port
+    this.#names = ways.map(({ transport }) => transport.type)
+    this.#attempts = new Attempts({
+      ...port,
+      apply: (input) => this.#apply(input),
+      onUnreadable: (error) => this.unreadable(error),
+    })
+    this.#policy = {
+      ...settings,
+      rungs: ways.map(({ transport }) => ({
+        isProvenByHearing: !!transport.isProvenByHearing,
+        isAsking: !!transport.isAsking,
+        canPing: !!transport.canPing && heartbeat?.message !== undefined,
+        resumes: protocol.resumes(transport.type),
+      })),
+      prepares: !!prepare,
+      random: () => host.random(),
+      diagnose: (report, rung, phase, elapsedMs) => judge(report, at(this.#names, rung), phase, elapsedMs),
+    }
+    this.#state = initialState(ladderOf(ways.length, null), true, false, null, 0)
+  }
+
+  get state(): ClientState {
+    return publicState(this.#state, this.#names)
+  }
+
+  get transport(): string {
+    return this.#attempts.transport
+  }
+
+  /** Closed, or about to be once what is being told has been told. */
+  get isClosed(): boolean {
+    const last = this.#inputs.filter(({ type }) => type === 'close' || type === 'connect').pop()
+    return last ? last.type === 'close' : this.#state.status === 'closed'
+  }
+
+  connect(): void {
+    const { host, settings } = this.#port
+    const state = this.#state
+    if (state.status === 'idle') {
+      const memory = recall(settings, host)
+      const roundTripMs = memory?.roundTripMs ?? host.roundTripMs(settings.url) ?? null
+      this.#state = initialState(
+        ladderOf(settings.ways.length, memory),
+        host.isOnline(),
+        host.isHidden(),
+        roundTripMs,
+        host.now(),
+      )
+    } else if (state.status === 'closed') {
+      // Nobody listened to the page in the meantime.
+      this.#state = { ...state, isOnline: host.isOnline(), hiddenSince: host.isHidden() ? host.now() : null }
+    }
+    this.#stopListening ??= host.listen((signal) => this.#apply({ type: 'page', signal }))
+    this.#apply({ type: 'connect' })
+  }
+
+  /** Ends the connection, in order where it is open. */
+  close(code: number | undefined, reason: string): void {
+    this.#attempts.close(code, reason)
+    this.#apply({ type: 'close', code: code ?? 1000, reason })
+  }
+
+  /** A message was handed to the network. */
+  carried(): void {
+    this.#attempts.carried()
+  }
+
+  /** A message that the codec or the protocol cannot read is lost, the connection is not. */
+  unreadable(error: unknown): void {
+    const { judge, raise } = this.#port
+    raise('error', { diagnosis: judge({ kind: 'unreadable', detail: messageOf(error) }, this.transport, 'open', 0), retry: null })
+  }
+
+  /** Holds the one timer to what is due next. */
+  arm(): void {
+    const { host, sender } = this.#port
+    const isClosed = this.#state.status === 'closed'
+    const due = isClosed ? Infinity : Math.min(deadlineOf(this.#state, this.#policy), sender.dueAt())
+    if (due === this.#timerAt) return
+    this.#cancelTimer()
+    this.#timerAt = due
+    if (due === Infinity) return
+    this.#cancelTimer = host.after(Math.max(0, due - host.now()), () => {
+      this.#timerAt = Infinity
+      sender.pump()
+      this.#apply({ type: 'deadline', heardAt: this.#attempts.heardAt, hasCursor: this.#attempts.hasCursor })
+    })
+  }
+
+  #apply(input: Input): void {
+    this.#inputs.push(input)
+    if (this.#inputs.length > 1) return
+    for (let next: Input | undefined = input; next; next = this.#inputs[0]) {
+      try {
+        this.#step(next)
+      } catch (error) {
+        this.#port.host.report(error)
+      }
+      this.#inputs.shift()
+    }
+    this.arm()
+  }
+
+  #step(input: Input): void {
+    const { host, settings, log, raise } = this.#port
+    const before = this.#state
+    const now = host.now()
+    const after = transition(before, input, now, this.#policy)
+    if (after === before) return
+    this.#state = after
+    this.#attempts.wantsHeard = after.status === 'open' && (after.link.asked !== null || !after.link.isProven)
+    if (after.ladder.preferred !== before.ladder.preferred) remember(after.ladder, after.roundTripMs, settings, host)
+    for (const { id, diagnosis } of after.news) log.failed(id, diagnosis, now)
+    const unconfirmed = commandsBetween(before, after).flatMap((command) => this.#run(command))
+    const announcements = announcementsBetween(before, after, this.#names, now)
+    if (unconfirmed.length) this.#addUnconfirmed(announcements, unconfirmed)
+    if (after.status === 'closed') this.#stop()
+    for (const announcement of announcements) {
+      if (announcement.type === 'open') raise('open', this.#attempts.opening(announcement.id, after.failures))
+      else raise(announcement.type, announcement.details as never)
+    }
+  }
+
+  #run(command: Command): readonly unknown[] {
+    const { id } = command
+    switch (command.do) {
+      case 'dial':
+        this.#attempts.dial(id, command.rung, { attempt: this.#state.failures, isRefresh: this.#state.isRefreshed })
+        break
+      case 'adopt':
+        this.#attempts.adopt(id)
+        break
+      case 'ping':
+        this.#attempts.ping()
+        break
+      case 'nudge':
+        this.#attempts.nudge()
+        break
+      case 'hang-up':
+        return this.#attempts.hangUp(id)
+      default:
+        command satisfies never
+    }
+    return []
+  }
+
+  /** What the lost link had taken belongs to the error that tells of the loss. */
+  #addUnconfirmed(announcements: Announcement[], unconfirmed: readonly unknown[]): void {
+    const index = announcements.findIndex(({ type }) => type === 'error')
+    const error = announcements[index]
+    if (error?.type === 'error') {
+      announcements[index] = { type: 'error', details: { ...error.details, unconfirmed } }
+      return
+    }
+    const diagnosis = this.#port.judge({ kind: 'hidden' }, '', 'open', 0)
+    announcements.unshift({ type: 'error', details: { diagnosis, retry: null, unconfirmed } })
+  }
+
+  #stop(): void {
+    this.#stopListening?.()
+    this.#stopListening = null
+  }
+}

@@ -1,0 +1,24 @@
+import type { Diagnosis } from './diagnose.ts'
+
+/** How a connection ended, in the terms of RFC 6455 §7.1.5 whatever carried it. */
+export interface Ending {
+  readonly code: number
+  readonly reason: string
+  readonly wasClean: boolean
+}
+
+/** An HTTP status s becomes 4000 + s, which no WebSocket registry uses; the loss of the network is 1006. */
+export function endingOf({ evidence }: Diagnosis): Ending {
+  switch (evidence.kind) {
+    case 'closed':
+      return { code: evidence.code, reason: evidence.reason, wasClean: evidence.wasClean }
+    case 'answered':
+      return { code: 4000 + evidence.status, reason: '', wasClean: true }
+    case 'ended':
+      return { code: 1005, reason: '', wasClean: true }
+    case 'hidden':
+      return { code: 1001, reason: '', wasClean: true }
+    default:
+      return { code: 1006, reason: '', wasClean: false }
+  }
+}

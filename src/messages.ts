@@ -1,0 +1,73 @@
+/** What an application may leave unread; a bound, since nobody reads a page that fell so far behind. */
+const limits = { messages: 1000, bytes: 2 ** 20 }
+
+interface Reader<Message> {
+  resolve(result: IteratorResult<Message, undefined>): void
+  reject(error: Error): void
+}
+
+/** One `for await` over the messages: a queue between the events and a reader that takes its time. */
+export class MessageQueue<Message> implements AsyncIterableIterator<Message, undefined> {
+  readonly #onReturn: () => void
+  #unread: { readonly message: Message; readonly bytes: number }[] = []
+  #bytes = 0
+  #readers: Reader<Message>[] = []
+  #end: { readonly error: Error | null } | null = null
+
+  constructor(onReturn: () => void) {
+    this.#onReturn = onReturn
+  }
+
+  push(message: Message, bytes: number): void {
+    const reader = this.#readers.shift()
+    if (reader) reader.resolve({ value: message, done: false })
+    else if (this.#unread.length >= limits.messages || this.#bytes + bytes > limits.bytes) this.end(this.#overrun())
+    else {
+      this.#unread.push({ message, bytes })
+      this.#bytes += bytes
+    }
+  }
+
+  /** What is unread can still be read; then the iteration ends, or throws. */
+  end(error: Error | null): void {
+    if (this.#end) return
+    this.#end = { error }
+    this.#onReturn()
+    for (const reader of this.#readers.splice(0)) this.#finish(reader, error)
+  }
+
+  next(): Promise<IteratorResult<Message, undefined>> {
+    return new Promise((resolve, reject) => {
+      const first = this.#unread.shift()
+      if (first) {
+        this.#bytes -= first.bytes
+        resolve({ value: first.message, done: false })
+      } else if (this.#end) {
+        this.#finish({ resolve, reject }, this.#end.error)
+        this.#end = { error: null }
+      } else this.#readers.push({ resolve, reject })
+    })
+  }
+
+  return(): Promise<IteratorResult<Message, undefined>> {
+    this.#unread = []
+    this.end(null)
+    return Promise.resolve({ value: undefined, done: true })
+  }
+
+  [Symbol.asyncIterator](): this {
+    return this
+  }
+
+  #overrun(): RangeError {
+    const count = this.#unread.length
+    return new RangeError(
+      `RealtimeClient: ${count} messages (${this.#bytes} bytes) were left unread; read faster, or use the message event.`,
+    )
+  }
+
+  #finish({ resolve, reject }: Reader<Message>, error: Error | null): void {
+    if (error) reject(error)
+    else resolve({ value: undefined, done: true })
+  }
+}

@@ -1,0 +1,7 @@
+import { plain } from './plain.ts'
+import type { Protocol } from './protocol.ts'
+
+/** better-sse on Node: reads the cursor from `Last-Event-ID`, and across origins from `?lastEventId=`; each event's data is JSON. */
+export function betterSse(): Protocol {
+  return { ...plain({ cursorParameter: 'lastEventId' }), name: 'better-sse' }
+}

@@ -1,0 +1,63 @@
+/** What an application receives or, encoded, sends. */
+export type Payload = string | ArrayBuffer
+
+/** A message as a protocol reads it off the wire. */
+export interface Received {
+  readonly data: Payload
+  /** The server's id of this message, if it gave one. */
+  readonly id?: string | undefined
+  /** The server's name for this kind of message (`event:` of an event stream). */
+  readonly name?: string | undefined
+  /** Where to go on after this message. It is committed once the application has had the message. */
+  readonly cursor?: string | undefined
+}
+
+/** What a protocol is asked before every request that opens an attachment or, polling, continues it. */
+export interface Question {
+  /** The transport's `type`. */
+  readonly transport: string
+  /** Where to go on; `null` before there is one. */
+  readonly cursor: string | null
+  /** Whether the request stays on the page's own origin, so that own headers cost no CORS preflight. */
+  readonly isSameOrigin: boolean
+}
+
+/** What the protocol adds to that request. */
+export interface Ask {
+  readonly query?: Readonly<Record<string, string>>
+  readonly headers?: Readonly<Record<string, string>>
+  /** WebSocket subprotocols to offer. None unless the server is known to want one: many refuse unknown ones. */
+  readonly subprotocols?: readonly string[]
+}
+
+/** A whole answer to a long-poll or poll, already judged to be one (200, 204, 304 or 408). */
+export interface Answer {
+  readonly status: number
+  readonly headers: Headers
+  /** The body: text, or bytes where the content type says so; `''` when there is none. */
+  readonly body: Payload
+}
+
+/**
+ * What is peculiar to a kind of server: how to ask it, where its cursor is written and read, and what its frames mean.
+ * Everything here is a pure function; the connection itself (dialling, falling back, retrying) is the same for all.
+ */
+export interface Protocol {
+  readonly name: string
+  /**
+   * Whether an attachment on this transport can go on from a cursor, and whether that cursor is the same on all such
+   * transports. Only then is a running connection moved to a better transport: without a cursor a move could lose messages.
+   */
+  resumes(transport: string): boolean
+  ask(question: Question): Ask
+  /** One WebSocket frame, or one chunk of a transport of your own. */
+  readFrame(frame: Payload): readonly Received[]
+  /** One event of an event stream, by the WHATWG rules. */
+  readEvent(event: {
+    readonly id: string | undefined
+    readonly name: string | undefined
+    readonly data: string
+  }): readonly Received[]
+  /** One whole answer. `cursor` is where to go on after it, also when it brought nothing. */
+  readAnswer(answer: Answer): { readonly messages: readonly Received[]; readonly cursor?: string | undefined }
+}

@@ -1,0 +1,233 @@
+import { type Entry, type Limits, Outbox } from './connection/outbox.ts'
+import type { Report } from './diagnosis/evidence.ts'
+import type { Host } from './host/host.ts'
+import type { Delivery, Link, Writable } from './transports/transport.ts'
+
+/** More is not written while so many bytes still wait in the socket: what is there can neither be taken back nor counted. */
+const highWaterBytes = 2 ** 20
+const lookAgainMs = 20
+const lastWriteMs = 5000
+/** What a request with `keepalive` may carry (Fetch, "HTTP-network-or-cache fetch"). */
+const keepaliveBytes = 2 ** 16
+
+export interface SenderPort<Out> {
+  readonly host: Host
+  readonly limits: Limits
+  readonly ttlMs: number
+  readonly writeTimeoutMs: number
+  /** Messages that could not be delivered, or of which nobody knows. */
+  onLost(lost: { readonly undelivered?: readonly Out[]; readonly unconfirmed?: readonly Out[] }, report: Report): void
+  onCarried(): void
+  /** Its `dueAt()` has changed. */
+  onDue(): void
+}
+
+export interface Unsent<Out> {
+  /** Messages that certainly did not leave. */
+  readonly unsent: readonly Out[]
+  /** Messages handed to the network of which nobody knows whether they arrived. */
+  readonly unconfirmed: readonly Out[]
+}
+
+interface Waiter {
+  readonly n: number
+  resolve(): void
+  reject(error: Error): void
+}
+
+/** Brings messages from the outbox to the link, in order, and knows of each whether it has been handed to the network. */
+export class Sender<Out> {
+  readonly #port: SenderPort<Out>
+  readonly #outbox: Outbox<Out>
+  #link: Link | null = null
+  #lastN = 0
+  /** The POST on its way. It outlives its link: whether it arrives has nothing to do with the stream beside it. */
+  #posting: { readonly entry: Entry<Out>; readonly controller: AbortController; readonly done: Promise<Delivery> } | null = null
+  /** What the socket has taken and perhaps not sent yet, in order. */
+  #written: Written<Out>[] = []
+  #writtenBytes = 0
+  #forgetAtLength = 0
+  #lookAgainAt = Infinity
+  #waiters: Waiter[] = []
+
+  constructor(port: SenderPort<Out>) {
+    this.#port = port
+    this.#outbox = new Outbox(port.limits)
+  }
+
+  /** Takes a message over; throws when the outbox may not. */
+  send(value: Out, data: Writable): void {
+    const { host, ttlMs, onLost } = this.#port
+    const dropped = this.#outbox.push({ value, data, bytes: bytesOf(data), n: this.#lastN + 1, expiresAt: host.now() + ttlMs })
+    this.#lastN += 1
+    if (dropped.length) onLost({ undelivered: valuesOf(dropped) }, { kind: 'overflow' })
+    this.pump()
+  }
+
+  /** Writes to this link from now on. */
+  attach(link: Link): void {
+    this.#link = link
+    this.#writtenBytes = 0
+    this.pump()
+  }
+
+  /** The link is gone; returns what it had taken and not certainly sent. */
+  detach(): readonly Out[] {
+    this.#forgetSent()
+    const lost = this.#written.map(({ entry }) => entry.value)
+    this.#written = []
+    this.#link = null
+    this.#lookAgainAt = Infinity
+    this.#wakeWaiters()
+    return lost
+  }
+
+  /** When `pump()` has something to do without being told. */
+  dueAt(): number {
+    return Math.min(this.#lookAgainAt, this.#outbox.first?.expiresAt ?? Infinity)
+  }
+
+  /** Writes what can be written. */
+  pump(): void {
+    const { host, onLost, onCarried, onDue } = this.#port
+    const expired = this.#outbox.expire(host.now())
+    if (expired.length) onLost({ undelivered: valuesOf(expired) }, { kind: 'expired' })
+    const link = this.#link
+    while (link && link === this.#link && !this.#posting && this.#outbox.first && link.bufferedBytes() < highWaterBytes) {
+      this.#write(link, false)
+      onCarried()
+    }
+    // Amortised: looking through all of it after every message would be quadratic.
+    if (this.#waiters.length || this.#written.length >= this.#forgetAtLength) this.#forgetSent()
+    if (this.#waiters.length) this.#wakeWaiters()
+    const isStuck = this.#outbox.first && link && !this.#posting
+    this.#lookAgainAt = this.#written.length && (isStuck || this.#waiters.length) ? host.now() + lookAgainMs : Infinity
+    onDue()
+  }
+
+  /** Resolves when all sent so far is handed to the network. */
+  flushed(): Promise<void> {
+    return new Promise((resolve, reject) => {
+      this.#waiters.push({ n: this.#lastN, resolve, reject })
+      this.pump()
+    })
+  }
+
+  /** There will be no connection: nobody need wait for one. What waits is kept, in case the application connects again. */
+  giveUp(): void {
+    refuse(this.#waiters.splice(0))
+  }
+
+  /**
+   * The end: writes what waits as far as one last write allows (all of it where the link writes at once, one message where it
+   * posts), lets `close` end the link, and gives that write 5 s to leave.
+   */
+  async finish(close: () => void): Promise<Unsent<Out>> {
+    const link = this.#link
+    const mayPost = !this.#posting && (this.#outbox.first?.bytes ?? Infinity) <= keepaliveBytes
+    if (link?.isPosting && mayPost) this.#write(link, true)
+    else while (link && !link.isPosting && this.#outbox.first) this.#write(link, true)
+    const unsent = this.#outbox.drain()
+    const waiters = this.#waiters.splice(0)
+    if (unsent.length) refuse(waiters)
+    const posting = this.#posting
+    let written = this.#written
+    const total = this.#writtenBytes
+    this.#posting = null
+    this.#written = []
+    this.detach()
+    close()
+    const { host } = this.#port
+    const until = host.now() + lastWriteMs
+    let delivery: Delivery | undefined
+    posting?.done.then((done) => {
+      delivery = done
+    })
+    while (host.now() < until) {
+      written = link ? unsentOf(written, total - link.bufferedBytes()) : written
+      if (!written.length && (!posting || delivery)) break
+      await new Promise<void>((resolve) => host.after(lookAgainMs, resolve))
+    }
+    posting?.controller.abort()
+    const posted = posting ? [posting.entry] : []
+    const result = {
+      unsent: valuesOf([...(delivery?.outcome === 'refused' ? posted : []), ...unsent]),
+      unconfirmed: valuesOf([
+        ...(delivery && delivery.outcome !== 'unconfirmed' ? [] : posted),
+        ...written.map(({ entry }) => entry),
+      ]),
+    }
+    if (result.unsent.length || result.unconfirmed.length) refuse(waiters)
+    else for (const { resolve } of waiters) resolve()
+    return result
+  }
+
+  #write(link: Link, isLast: boolean): void {
+    const entry = this.#outbox.shift()
+    if (!entry) return
+    const controller = new AbortController()
+    const delivery = link.write(entry.data, controller.signal, isLast)
+    if (!delivery) {
+      this.#writtenBytes += entry.bytes
+      this.#written.push({ entry, end: this.#writtenBytes })
+      return
+    }
+    const cancelLimit = this.#port.host.after(this.#port.writeTimeoutMs, () => controller.abort())
+    const posting = { entry, controller, done: delivery }
+    this.#posting = posting
+    delivery.then((result) => {
+      cancelLimit()
+      if (this.#posting !== posting) return
+      this.#posting = null
+      const values = [entry.value]
+      if (result.outcome !== 'sent')
+        this.#port.onLost(result.outcome === 'refused' ? { undelivered: values } : { unconfirmed: values }, result.report)
+      this.pump()
+    })
+  }
+
+  #forgetSent(): void {
+    if (this.#link) this.#written = unsentOf(this.#written, this.#writtenBytes - this.#link.bufferedBytes())
+    this.#forgetAtLength = Math.max(64, this.#written.length * 2)
+  }
+
+  #wakeWaiters(): void {
+    const oldest = this.#posting?.entry ?? this.#written[0]?.entry ?? this.#outbox.first
+    const through = oldest ? oldest.n - 1 : this.#lastN
+    const isDone = ({ n }: Waiter) => n <= through
+    const done = this.#waiters.filter(isDone)
+    this.#waiters = this.#waiters.filter((waiter) => !isDone(waiter))
+    for (const { resolve } of done) resolve()
+  }
+}
+
+/** Refusing what has been settled already does nothing. */
+function refuse(waiters: readonly Waiter[]): void {
+  for (const { reject } of waiters) reject(new Error('RealtimeClient: it was closed before all was sent.'))
+}
+
+interface Written<Out> {
+  readonly entry: Entry<Out>
+  /** The count of bytes written to the socket up to the end of this one. */
+  readonly end: number
+}
+
+function unsentOf<Out>(written: readonly Written<Out>[], sentBytes: number): Written<Out>[] {
+  return written.filter(({ end }) => end > sentBytes)
+}
+
+function valuesOf<Out>(entries: readonly Entry<Out>[]): Out[] {
+  return entries.map(({ value }) => value)
+}
+
+/** The length on the wire: UTF-8 for text. */
+export function bytesOf(data: Writable): number {
+  if (typeof data !== 'string') return data instanceof ArrayBuffer ? data.byteLength : data.size
+  let bytes = data.length
+  for (let index = 0; index < data.length; index += 1) {
+    const unit = data.charCodeAt(index)
+    // A surrogate pair has two units and four bytes.
+    if (unit > 0x7f) bytes += unit > 0x7ff && (unit < 0xd800 || unit > 0xdfff) ? 2 : 1
+  }
+  return bytes
+}

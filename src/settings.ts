@@ -1,0 +1,176 @@
+import { backoff, type RetryPolicy } from './connection/backoff.ts'
+import type { Limits } from './connection/outbox.ts'
+import type { Host } from './host/host.ts'
+import type { RealtimeOptions, TransportName, TransportSettings } from './options.ts'
+import { plain } from './protocols/plain.ts'
+import type { Payload, Protocol } from './protocols/protocol.ts'
+import { longPoll, poll } from './transports/asking.ts'
+import { sse } from './transports/sse.ts'
+import type { Transport } from './transports/transport.ts'
+import { websocket } from './transports/websocket.ts'
+
+/** A rung of the ladder with where it leads. */
+export interface Way {
+  readonly transport: Transport
+  readonly url: URL
+  readonly sendUrl: URL
+  readonly subprotocols: readonly string[]
+}
+
+/** The options, checked and complete. */
+export interface Settings {
+  readonly url: URL
+  readonly ways: readonly Way[]
+  readonly protocol: Protocol
+  readonly retry: RetryPolicy
+  readonly outbox: Limits & { readonly ttlMs: number }
+  readonly heartbeat: {
+    readonly message?: Payload | undefined
+    readonly reply?: string | undefined
+    readonly intervalMs: number
+    readonly timeoutMs: number
+  } | null
+  readonly connectTimeoutMs: number
+  readonly raceAfterMs: number | null
+  readonly provingMs: number
+  readonly credentials: RequestCredentials
+  readonly autoConnect: boolean
+}
+
+/** What each option must be, as `typeof` says it; `any` is looked at closely below. */
+const kinds: Readonly<Record<keyof RealtimeOptions, string>> = {
+  transports: 'object',
+  protocol: 'any',
+  prepare: 'function',
+  credentials: 'string',
+  retry: 'any',
+  judge: 'function',
+  heartbeat: 'object',
+  outbox: 'object',
+  autoConnect: 'boolean',
+  connectTimeoutMs: 'number',
+  raceAfterMs: 'number',
+  provingMs: 'number',
+  signal: 'object',
+  codec: 'object',
+  host: 'object',
+}
+
+const names: readonly TransportName[] = ['websocket', 'sse', 'long-poll', 'poll']
+
+/** @throws TypeError that names the option, what it was, and what it may be. */
+export function settingsOf<In, Out>(url: unknown, options: RealtimeOptions<In, Out>, host: Host): Settings {
+  for (const [name, value] of Object.entries(options)) {
+    const kind = Object.entries(kinds).find(([known]) => known === name)?.[1]
+    if (!kind) fail(name, value, `left out; there are ${Object.keys(kinds).join(', ')}`)
+    if (value !== undefined && kind !== 'any' && (typeof value !== kind || value === null)) fail(name, value, `a ${kind}`)
+  }
+  const { protocol = 'plain', transports = names, outbox, heartbeat, retry, credentials = 'same-origin', raceAfterMs } = options
+  const base = urlOf('url', url, host.baseUrl)
+  const times = numbers('', options, { connectTimeoutMs: 10_000, provingMs: 5000, raceAfterMs: 0 })
+  if (!Array.isArray(transports) || !transports.length) fail('transports', transports, 'a list of at least one transport')
+  if (protocol !== 'plain' && typeof protocol?.ask !== 'function') fail('protocol', protocol, "'plain' or a Protocol")
+  return {
+    ...times,
+    url: base,
+    ways: transports.map((entry, index) => wayOf(entry, `transports[${index}]`, base, times.connectTimeoutMs)),
+    protocol: protocol === 'plain' ? plain() : protocol,
+    retry: retryOf(retry, host),
+    outbox: {
+      ...numbers('outbox.', outbox, { maxMessages: 100_000, maxBytes: 2 ** 24, ttlMs: Infinity }),
+      overflow: oneOf('outbox.overflow', outbox?.overflow ?? 'reject', ['reject', 'drop-oldest', 'drop-newest']),
+    },
+    heartbeat: heartbeat
+      ? { ...heartbeat, ...numbers('heartbeat.', heartbeat, { intervalMs: 25_000, timeoutMs: 10_000 }) }
+      : null,
+    raceAfterMs: raceAfterMs ?? null,
+    credentials: oneOf('credentials', credentials, ['omit', 'same-origin', 'include']),
+    autoConnect: options.autoConnect ?? host.isLive,
+  }
+}
+
+function wayOf(entry: TransportName | TransportSettings | Transport, name: string, base: URL, connectTimeoutMs: number): Way {
+  if (typeof entry === 'object' && entry && 'dial' in entry) {
+    if (typeof entry.dial !== 'function' || typeof entry.type !== 'string')
+      fail(name, entry, 'a Transport with `type` and `dial`')
+    return { transport: entry, url: base, sendUrl: base, subprotocols: [] }
+  }
+  const settings: TransportSettings = typeof entry === 'string' ? { type: entry } : entry
+  oneOf(name, settings?.type, names)
+  const url = settings.url === undefined ? base : urlOf(`${name}.url`, settings.url, base.href)
+  const sendUrl = settings.type === 'websocket' ? undefined : settings.sendUrl
+  return {
+    transport: transportOf(settings, `${name}.`, connectTimeoutMs),
+    url,
+    sendUrl: sendUrl === undefined ? url : urlOf(`${name}.sendUrl`, sendUrl, base.href),
+    subprotocols: (settings.type === 'websocket' && settings.subprotocols) || [],
+  }
+}
+
+function transportOf(settings: TransportSettings, name: string, connectTimeoutMs: number): Transport {
+  switch (settings.type) {
+    case 'websocket':
+      return websocket()
+    case 'sse':
+      return sse()
+    case 'long-poll':
+      return longPoll(numbers(name, settings, { timeoutMs: 20_000 }).timeoutMs)
+    case 'poll':
+      return poll(numbers(name, settings, { intervalMs: 5000 }).intervalMs, connectTimeoutMs)
+    default:
+      return settings satisfies never
+  }
+}
+
+function retryOf(retry: RealtimeOptions['retry'], host: Host): RetryPolicy {
+  if (retry === false) return () => null
+  if (retry !== undefined && retry !== null && typeof retry !== 'object' && typeof retry !== 'function')
+    fail('retry', retry, 'a schedule, a function or false')
+  const given = typeof retry === 'function' ? {} : retry
+  const defaults = { minDelayMs: 1000, maxDelayMs: 30_000, factor: 2, maxAttempts: Infinity }
+  const schedule = backoff(numbers('retry.', given, defaults), () => host.random())
+  if (typeof retry !== 'function') return schedule
+  return (context) => {
+    try {
+      const delayMs = retry(context)
+      return delayMs === null || delayMs >= 0 ? delayMs : fail('what retry() returns', delayMs, 'milliseconds or null')
+    } catch (error) {
+      // A mistake in it must not end the connection.
+      host.report(error)
+      return schedule(context)
+    }
+  }
+}
+
+/** ws and wss are http and https with another name; each transport takes the form that it needs. */
+export function urlOf(name: string, value: unknown, base: string | undefined): URL {
+  let url: URL | undefined
+  try {
+    if (typeof value === 'string' || value instanceof URL) url = new URL(String(value).replace(/^ws(?=s?:)/i, 'http'), base)
+  } catch {}
+  if (!url || !/^https?:$/.test(url.protocol)) return fail(name, value, 'an http(s) or ws(s) URL, or one relative to the page')
+  url.hash = ''
+  return url
+}
+
+/** The numbers of a group of options, with their defaults. */
+function numbers<Group extends Readonly<Record<string, number>>>(
+  prefix: string,
+  given: object | undefined,
+  defaults: Group,
+): Group {
+  const entries = Object.entries(defaults).map(([name, fallback]) => {
+    const value: unknown = Object.entries(given ?? {}).find(([known]) => known === name)?.[1] ?? fallback
+    return [name, typeof value === 'number' && value >= 0 ? value : fail(prefix + name, value, 'a number that is not negative')]
+  })
+  return Object.fromEntries(entries)
+}
+
+function oneOf<Value extends string>(name: string, value: unknown, allowed: readonly Value[]): Value {
+  return allowed.find((each) => each === value) ?? fail(name, value, `one of ${allowed.join(', ')}`)
+}
+
+function fail(name: string, value: unknown, allowed: string): never {
+  const shown = typeof value === 'string' ? `'${value}'` : typeof value === 'object' ? JSON.stringify(value) : String(value)
+  throw new TypeError(`RealtimeClient: ${name} must be ${allowed}; it was ${shown}.`)
+}

@@ -1,0 +1,58 @@
+import type { Finding, Report } from '../diagnosis/evidence.ts'
+import { addressOf } from './address.ts'
+import type { Call, Delivery, Writable } from './transport.ts'
+
+/** An end of a request that is a finding, not an accident. */
+export class Failure extends Error {
+  readonly report: Report
+  constructor(report: Report) {
+    super(report.kind)
+    this.report = report
+  }
+}
+
+/** Asks for what is new. */
+export async function get(call: Call, type: string, accept: string, signal: AbortSignal): Promise<Response> {
+  const { address, headers } = addressOf(call, type)
+  return request(call, address, { headers: { Accept: accept, ...headers }, signal })
+}
+
+/** Sends one message. It is never sent again: once a request is on its way, nobody can know whether it arrived. */
+export async function post(call: Call, body: Writable, signal: AbortSignal, isLast = false): Promise<Delivery> {
+  try {
+    const response = await request(call, call.sendUrl, { method: 'POST', headers: call.headers, body, keepalive: isLast, signal })
+    // Read to its end, so that the browser can use the connection again.
+    await response.arrayBuffer().catch(() => {})
+    return response.ok ? { outcome: 'sent' } : { outcome: 'refused', report: answered(response, call) }
+  } catch (error) {
+    const report = reportOf(error)
+    return { outcome: report.kind === 'unsupported' ? 'refused' : 'unconfirmed', report }
+  }
+}
+
+function request({ host, credentials }: Call, url: URL, init: RequestInit): Promise<Response> {
+  if (!host.fetch) throw new Failure({ kind: 'unsupported', detail: 'fetch' })
+  return host.fetch(url.href, { credentials, cache: 'no-store', ...init })
+}
+
+/** An answer that is not what was asked for. */
+export function answered({ status, headers }: Response, { host }: Call): Report {
+  const retryAfterMs = retryAfter(headers.get('retry-after'), host.now())
+  return { kind: 'answered', status, contentType: contentTypeOf(headers), ...(retryAfterMs && { retryAfterMs }) }
+}
+
+export function contentTypeOf(headers: Headers): string {
+  return headers.get('content-type') ?? ''
+}
+
+export function reportOf(error: unknown): Report {
+  if (error instanceof Failure) return error.report
+  return { kind: 'broken', detail: error instanceof Error ? error.name : String(error) } satisfies Finding
+}
+
+/** Seconds, or a date (RFC 9110 §10.2.3). */
+function retryAfter(value: string | null, now: number): number {
+  if (!value) return 0
+  const ms = /^\d+$/.test(value) ? Number(value) * 1000 : Date.parse(value) - now
+  return Math.max(0, ms || 0)
+}

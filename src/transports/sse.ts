@@ -1,0 +1,63 @@
+import { createParser } from 'eventsource-parser'
+import { answered, contentTypeOf, Failure, get, post, reportOf } from './http.ts'
+import type { Call, Link, Listener, Transport } from './transport.ts'
+
+/** No event of a sane server is longer; beyond, the stream counts as broken. */
+const maxEventLength = 2 ** 26
+
+/**
+ * An event stream, read by the WHATWG rules (HTML, "Server-sent events") from a `fetch`, because `EventSource` hides the
+ * status, the headers and the comments, and retries by itself. Sending is POST.
+ */
+export function sse(): Transport {
+  let retryMs = 0
+  return { type: 'sse', isHeld: true, isProvenByHearing: true, dial }
+
+  function dial(call: Call, listener: Listener): Link {
+    read(call, listener).catch((error: unknown) => {
+      if (call.signal.aborted) return
+      const report = reportOf(error)
+      listener.failed({ ...report, retryAfterMs: Math.max(report.retryAfterMs ?? 0, retryMs) })
+    })
+    return {
+      isPosting: true,
+      write: (data, signal, isLast) => post(call, data, signal, isLast),
+      bufferedBytes: () => 0,
+      close() {},
+    }
+  }
+
+  async function read(call: Call, listener: Listener): Promise<never> {
+    const response = await get(call, 'sse', 'text/event-stream', call.signal)
+    if (response.status !== 200 || !contentTypeOf(response.headers).startsWith('text/event-stream'))
+      throw new Failure(answered(response, call))
+    if (!response.body) throw new Failure({ kind: 'unsupported', detail: 'streaming fetch' })
+    listener.opened()
+    let unspokenId: string | undefined
+    const parser = createParser({
+      maxBufferSize: maxEventLength,
+      onEvent({ id, event: name, data }) {
+        unspokenId = undefined
+        for (const message of call.protocol.readEvent({ id, name, data })) listener.received(message)
+      },
+      // An id moves the cursor even where no data comes with it.
+      onId: (id) => {
+        unspokenId = id
+      },
+      onRetry: (ms) => {
+        retryMs = ms
+      },
+    })
+    const decoder = new TextDecoder()
+    const reader = response.body.getReader()
+    for (;;) {
+      const { done, value } = await reader.read()
+      if (done) throw new Failure({ kind: 'ended' })
+      if (call.signal.aborted) throw new Failure({ kind: 'ended' })
+      listener.heard()
+      parser.feed(decoder.decode(value, { stream: true }))
+      if (unspokenId !== undefined) listener.moved(unspokenId)
+      unspokenId = undefined
+    }
+  }
+}
