@@ -1,0 +1,255 @@
+import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest'
+import { RealtimeClient } from '../../src/client.ts'
+import { browserHost } from '../../src/host/browser.ts'
+import type { PageSignal } from '../../src/host/host.ts'
+
+const windowTypes = ['online', 'offline', 'pagehide', 'pageshow']
+const documentTypes = ['visibilitychange', 'freeze', 'resume']
+
+function define(target: object, name: string, value: unknown): void {
+  Object.defineProperty(target, name, { configurable: true, value })
+}
+
+afterEach(() => {
+  vi.restoreAllMocks()
+  vi.unstubAllGlobals()
+  vi.useRealTimers()
+  Reflect.deleteProperty(document, 'visibilityState')
+  Reflect.deleteProperty(navigator, 'onLine')
+  Reflect.deleteProperty(navigator, 'locks')
+  localStorage.clear()
+})
+
+describe("the page's signals", () => {
+  it('are listened to, and not any more: each listener that was added is removed', () => {
+    const spies = [globalThis, document].map((target) => ({
+      added: vi.spyOn(target, 'addEventListener'),
+      removed: vi.spyOn(target, 'removeEventListener'),
+    }))
+    const calls = (spy: { readonly mock: { readonly calls: readonly (readonly unknown[])[] } }) =>
+      spy.mock.calls.map(([type, listener]) => [type, listener])
+    const stop = browserHost().listen(() => {})
+    expect(spies.map(({ added }) => calls(added).map(([type]) => type))).toEqual([windowTypes, documentTypes])
+    stop()
+    for (const { added, removed } of spies) expect(calls(removed)).toEqual(calls(added))
+  })
+
+  it('are told as they are', () => {
+    const signals: PageSignal[] = []
+    const stop = browserHost().listen((signal) => signals.push(signal))
+    for (const type of ['online', 'offline', 'pagehide']) globalThis.dispatchEvent(new Event(type))
+    globalThis.dispatchEvent(Object.assign(new Event('pageshow'), { persisted: true }))
+    globalThis.dispatchEvent(Object.assign(new Event('pageshow'), { persisted: false }))
+    for (const type of ['freeze', 'resume']) document.dispatchEvent(new Event(type))
+    for (const state of ['hidden', 'visible']) {
+      define(document, 'visibilityState', state)
+      document.dispatchEvent(new Event('visibilitychange'))
+    }
+    stop()
+    globalThis.dispatchEvent(new Event('online'))
+    expect(signals).toEqual([
+      { type: 'online' },
+      { type: 'offline' },
+      { type: 'pagehide' },
+      { type: 'pageshow', persisted: true },
+      { type: 'pageshow', persisted: false },
+      { type: 'freeze' },
+      { type: 'resume' },
+      { type: 'hidden' },
+      { type: 'visible' },
+    ])
+  })
+
+  it('no unload and no beforeunload, which would keep the page out of the back/forward cache', () => {
+    const added = vi.spyOn(globalThis, 'addEventListener')
+    browserHost().listen(() => {})()
+    expect(added.mock.calls.map(([type]) => type).filter((type) => type.includes('unload'))).toEqual([])
+  })
+
+  it('are nothing where there is no document', () => {
+    vi.stubGlobal('document', undefined)
+    vi.stubGlobal('addEventListener', undefined)
+    expect(() => browserHost().listen(() => {})()).not.toThrow()
+  })
+})
+
+describe('what the page knows', () => {
+  it('online and hidden are asked when they are needed', () => {
+    const host = browserHost()
+    define(navigator, 'onLine', false)
+    define(document, 'visibilityState', 'hidden')
+    expect([host.isOnline(), host.isHidden()]).toEqual([false, true])
+    define(navigator, 'onLine', true)
+    define(document, 'visibilityState', 'visible')
+    expect([host.isOnline(), host.isHidden()]).toEqual([true, false])
+  })
+
+  it('relative URLs resolve against the base of the page', () => {
+    expect(browserHost().baseUrl).toBe(document.baseURI)
+    expect(browserHost().isLive).toBe(true)
+  })
+
+  it('without a page nothing is live, and it is online for all that is known', () => {
+    for (const name of ['document', 'navigator', 'location', 'performance']) vi.stubGlobal(name, undefined)
+    const host = browserHost()
+    expect([host.isLive, host.isOnline(), host.isHidden(), host.baseUrl]).toEqual([false, true, false, undefined])
+    expect(host.roundTripMs(new URL('https://api.example'))).toBeUndefined()
+  })
+
+  it('a worker is live', () => {
+    vi.stubGlobal('document', undefined)
+    vi.stubGlobal('WorkerGlobalScope', class {})
+    expect(browserHost().isLive).toBe(true)
+  })
+})
+
+describe('the round trip', () => {
+  const here = () => new URL(location.href === 'about:blank' ? 'https://app.example/' : location.href)
+  const timing = (entry: object | undefined) =>
+    vi.stubGlobal('performance', { getEntriesByType: (type: string) => (type === 'navigation' && entry ? [entry] : []) })
+  const whole = { connectStart: 10, connectEnd: 70, secureConnectionStart: 40, requestStart: 70, responseStart: 170 }
+  beforeEach(() => vi.stubGlobal('location', new URL('https://app.example/page')))
+
+  it.each([
+    ['is that of the TCP handshake', whole, 30],
+    ['without TLS too', { ...whole, secureConnectionStart: 0 }, 60],
+    ['on a reused connection that of the request', { ...whole, connectEnd: 10, secureConnectionStart: 0 }, 100],
+  ])('%s', (_, entry, expected) => {
+    timing(entry)
+    expect(browserHost().roundTripMs(here())).toBe(expected)
+  })
+
+  it('is unknown for another host, and where nothing was measured', () => {
+    timing(whole)
+    expect(browserHost().roundTripMs(new URL('https://api.example'))).toBeUndefined()
+    timing(undefined)
+    expect(browserHost().roundTripMs(here())).toBeUndefined()
+    vi.stubGlobal('performance', {})
+    expect(browserHost().roundTripMs(here())).toBeUndefined()
+  })
+})
+
+describe('storage', () => {
+  it('keeps, gives and forgets', () => {
+    const host = browserHost()
+    expect(host.recall('key')).toBeNull()
+    host.remember('key', 'value')
+    expect(host.recall('key')).toBe('value')
+    host.remember('key', null)
+    expect(localStorage.length).toBe(0)
+  })
+
+  it('that is forbidden is no storage', () => {
+    const forbidden = () => {
+      throw new DOMException('no', 'SecurityError')
+    }
+    vi.stubGlobal('localStorage', { getItem: forbidden, setItem: forbidden, removeItem: forbidden })
+    const host = browserHost()
+    expect(host.recall('key')).toBeNull()
+    expect(() => host.remember('key', 'value')).not.toThrow()
+    expect(() => host.remember('key', null)).not.toThrow()
+  })
+})
+
+describe('slots over all tabs', () => {
+  /** The part of Web Locks that is used. */
+  function locksOf(taken: Set<string>) {
+    return {
+      request: (name: string, options: unknown, run: (lock: object | null) => Promise<void> | undefined) => {
+        expect(options).toEqual({ ifAvailable: true })
+        if (taken.has(name)) return Promise.resolve(run(null))
+        taken.add(name)
+        return Promise.resolve(run({ name })).then(() => void taken.delete(name))
+      },
+    }
+  }
+
+  it('the first free one is taken and given back', async () => {
+    const taken = new Set(['a'])
+    define(navigator, 'locks', locksOf(taken))
+    const release = await browserHost().claim(['a', 'b', 'c'])
+    expect([...taken]).toEqual(['a', 'b'])
+    release?.()
+    await vi.waitFor(() => expect([...taken]).toEqual(['a']))
+  })
+
+  it('there is none when all are taken', async () => {
+    define(navigator, 'locks', locksOf(new Set(['a', 'b'])))
+    expect(await browserHost().claim(['a', 'b'])).toBeNull()
+  })
+
+  it('without locks, or the right to use them, there is nobody to share with', async () => {
+    define(navigator, 'locks', undefined)
+    expect(await browserHost().claim(['a'])).toBeTypeOf('function')
+    define(navigator, 'locks', { request: () => Promise.reject(new DOMException('no', 'SecurityError')) })
+    const release = await browserHost().claim(['a'])
+    expect(() => release?.()).not.toThrow()
+  })
+})
+
+describe('the rest of the platform', () => {
+  it('a timer runs once and can be cancelled, and one far away does not run at once', () => {
+    vi.useFakeTimers()
+    const host = browserHost()
+    let runs = 0
+    const run = () => {
+      runs += 1
+    }
+    host.after(10, run)
+    host.after(10, run)()
+    const cancel = host.after(2 ** 40, run)
+    vi.advanceTimersByTime(20)
+    expect(runs).toBe(1)
+    cancel()
+    expect(vi.getTimerCount()).toBe(0)
+  })
+
+  it("an application's error is reported as such", () => {
+    const reported = vi.fn()
+    vi.stubGlobal('reportError', reported)
+    browserHost().report('mistake')
+    expect(reported).toHaveBeenCalledWith('mistake')
+    vi.stubGlobal('reportError', undefined)
+    vi.useFakeTimers()
+    browserHost().report(new Error('mistake'))
+    expect(() => vi.runAllTimers()).toThrow('mistake')
+  })
+
+  it('fetch and WebSocket may be missing', () => {
+    vi.stubGlobal('fetch', undefined)
+    vi.stubGlobal('WebSocket', undefined)
+    expect([browserHost().fetch, browserHost().WebSocket]).toEqual([undefined, undefined])
+  })
+
+  it('fetch is the one of the moment', async () => {
+    const host = browserHost()
+    const later = vi.fn(() => Promise.resolve(new Response('x')))
+    vi.stubGlobal('fetch', later)
+    await host.fetch?.('https://api.example/', { method: 'POST' })
+    expect(later).toHaveBeenCalledWith('https://api.example/', { method: 'POST' })
+  })
+
+  it('random and now are those of the platform', () => {
+    const { random, now } = browserHost()
+    expect(random()).toBeLessThan(1)
+    expect(Math.abs(now() - Date.now())).toBeLessThan(1000)
+  })
+})
+
+describe('a client in a page', () => {
+  it('listens while it lives, and leaves no listener behind', async () => {
+    const balance = new Map<string, number>()
+    for (const target of [globalThis, document]) {
+      const count = (by: number) => (type: string) => void balance.set(type, (balance.get(type) ?? 0) + by)
+      vi.spyOn(target, 'addEventListener').mockImplementation(count(1))
+      vi.spyOn(target, 'removeEventListener').mockImplementation(count(-1))
+    }
+    const dial = () => ({ write: () => undefined, bufferedBytes: () => 0, close() {} })
+    const client = new RealtimeClient('https://api.example/', { transports: [{ type: 'own', dial }] })
+    expect(balance.size).toBe(0)
+    await Promise.resolve()
+    expect([...balance.values()]).toEqual(Array(7).fill(1))
+    await client.close()
+    expect([...balance.values()]).toEqual(Array(7).fill(0))
+  })
+})

@@ -1,0 +1,58 @@
+import type { Browser, Page } from 'playwright-core'
+import { type PageOptions, startPageServer } from './page-host.ts'
+
+export interface ConsoleLine {
+  /** `'log'`, `'warning'`, `'error'` and so on. The browser's own complaints (a failed request, a broken CSP) are `'error'`s too. */
+  readonly type: string
+  readonly text: string
+}
+
+export interface OpenPageOptions extends PageOptions {
+  /** An origin that serves the page itself, so that its realtime URL is of the same origin. Default: a server for this page alone. */
+  readonly origin?: string | undefined
+}
+
+export interface OpenedPage extends AsyncDisposable {
+  readonly page: Page
+  readonly origin: string
+  /** What was written to the console, by whomever. */
+  readonly console: readonly ConsoleLine[]
+  /** Uncaught errors and unhandled rejections. */
+  readonly errors: readonly string[]
+  /** What the Content-Security-Policy forbade: the directive and what it struck. */
+  violations(): Promise<readonly string[]>
+  close(): Promise<void>
+}
+
+/** Opens a blank page, in a context of its own, that has loaded the script by a script tag. */
+export async function openPage(browser: Browser, { origin, script, csp }: OpenPageOptions = {}): Promise<OpenedPage> {
+  const host = origin === undefined ? await startPageServer({ script, csp }) : undefined
+  const context = await browser.newContext()
+  const page = await context.newPage()
+  const lines: ConsoleLine[] = []
+  const errors: string[] = []
+  page.on('console', (message) => lines.push({ type: message.type(), text: message.text() }))
+  page.on('pageerror', (error) => errors.push(String(error.stack ?? error)))
+  await page.addInitScript(() => {
+    const struck: string[] = []
+    Object.assign(globalThis, { violationsSeen: struck })
+    addEventListener('securitypolicyviolation', ({ effectiveDirective, blockedURI }) =>
+      struck.push(`${effectiveDirective} ${blockedURI}`),
+    )
+  })
+
+  const opened: OpenedPage = {
+    page,
+    origin: origin ?? host?.origin ?? '',
+    console: lines,
+    errors,
+    violations: () => page.evaluate(() => (globalThis as unknown as { violationsSeen: string[] }).violationsSeen),
+    async close() {
+      await context.close()
+      host?.close()
+    },
+    [Symbol.asyncDispose]: () => opened.close(),
+  }
+  await page.goto(`${opened.origin}/`, { waitUntil: 'load' })
+  return opened
+}

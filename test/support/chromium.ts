@@ -1,0 +1,66 @@
+import { existsSync } from 'node:fs'
+import { type Browser, chromium } from 'playwright-core'
+import { fetchBundledChromium } from './bundled-chromium.ts'
+
+/** Nothing that phones home, and nothing that bends what a page may do: web security and the process model stay as they are. */
+const ARGUMENTS = [
+  '--no-sandbox',
+  '--disable-gpu',
+  '--disable-quic',
+  '--no-first-run',
+  '--disable-background-networking',
+  '--disable-component-update',
+  '--disable-sync',
+]
+
+const USUAL_PATHS = [
+  '/usr/bin/chromium',
+  '/usr/bin/google-chrome',
+  '/usr/bin/google-chrome-stable',
+  '/usr/bin/chromium-browser',
+  '/snap/bin/chromium',
+  '/Applications/Google Chrome.app/Contents/MacOS/Google Chrome',
+  '/Applications/Chromium.app/Contents/MacOS/Chromium',
+  'C:\\Program Files\\Google\\Chrome\\Application\\chrome.exe',
+  'C:\\Program Files (x86)\\Google\\Chrome\\Application\\chrome.exe',
+]
+
+export interface FoundChromium {
+  readonly executablePath: string
+  /** What it needs in its environment besides ours. */
+  readonly env: Readonly<Record<string, string>>
+}
+
+/**
+ * The browser to test with: the one that `CHROME_PATH` names, else an installed one, else the one of the npm package
+ * `@sparticuz/chromium`, fetched now if it has not been. `STEADFAST_CHROMIUM=bundled` goes straight to the last.
+ */
+export async function findChromium(environment: NodeJS.ProcessEnv = process.env): Promise<FoundChromium> {
+  const { CHROME_PATH: named, STEADFAST_CHROMIUM: wanted } = environment
+  if (wanted !== undefined && wanted !== 'bundled') throw new Error(`STEADFAST_CHROMIUM is '${wanted}'; it can only be 'bundled'`)
+  if (wanted === 'bundled') return fetchBundledChromium()
+  if (named !== undefined && !existsSync(named)) throw new Error(`MISSING: CHROME_PATH names ${named}, where there is nothing`)
+  const executablePath = named ?? USUAL_PATHS.find((path) => existsSync(path))
+  return executablePath === undefined ? fetchBundledChromium() : { executablePath, env: {} }
+}
+
+export interface LaunchOptions {
+  /** Which browser. Default: `findChromium()`. */
+  readonly found?: FoundChromium
+  readonly args?: readonly string[]
+}
+
+/** Starts a headless browser. Throws, loudly, where none can run. */
+export async function launchChromium({ found, args = [] }: LaunchOptions = {}): Promise<Browser> {
+  const { executablePath, env } = found ?? (await findChromium())
+  try {
+    return await chromium.launch({
+      executablePath,
+      headless: true,
+      args: [...ARGUMENTS, ...args],
+      env: { ...process.env, ...env },
+    })
+  } catch (cause) {
+    throw new Error(`MISSING: ${executablePath} is there but does not start; another one can be named by CHROME_PATH`, { cause })
+  }
+}

@@ -1,0 +1,73 @@
+import type { Delivery, Link, Writable } from '../../src/transports/transport.ts'
+
+/** A link like a WebSocket's: it takes everything at once, and the network takes it as fast as the test says. */
+export class FakeSocketLink implements Link {
+  readonly written: Writable[] = []
+  readonly closed: (readonly [code: number | undefined, reason: string])[] = []
+  nudges = 0
+  buffered = 0
+  /** Whether what is written stays in the buffer until `drain()`. */
+  isStuck = false
+
+  write(data: Writable): undefined {
+    this.written.push(data)
+    if (this.isStuck)
+      this.buffered += typeof data === 'string' ? data.length : data instanceof ArrayBuffer ? data.byteLength : data.size
+  }
+
+  bufferedBytes(): number {
+    return this.buffered
+  }
+
+  /** So many bytes leave the page. */
+  drain(bytes = this.buffered): void {
+    this.buffered -= bytes
+  }
+
+  nudge(): void {
+    this.nudges += 1
+  }
+
+  close(code: number | undefined, reason: string): void {
+    this.closed.push([code, reason])
+  }
+}
+
+interface Post {
+  readonly data: Writable
+  readonly signal: AbortSignal
+  readonly isLast: boolean
+  settle(delivery: Delivery): void
+}
+
+/** A link that posts; the test answers each request. An aborted one is unconfirmed, as `post` has it. */
+export class FakePostLink implements Link {
+  readonly isPosting = true
+  readonly posts: Post[] = []
+  readonly closed: (readonly [code: number | undefined, reason: string])[] = []
+
+  get written(): Writable[] {
+    return this.posts.map(({ data }) => data)
+  }
+
+  write(data: Writable, signal: AbortSignal, isLast = false): Promise<Delivery> {
+    return new Promise((settle) => {
+      this.posts.push({ data, signal, isLast, settle })
+      signal.addEventListener('abort', () => settle({ outcome: 'unconfirmed', report: { kind: 'broken', detail: 'AbortError' } }))
+    })
+  }
+
+  /** The server answers the last request. */
+  answer(outcome: Delivery['outcome'], status = 500): void {
+    const report = { kind: 'answered', status, contentType: '' } as const
+    this.posts.at(-1)?.settle(outcome === 'sent' ? { outcome } : { outcome, report })
+  }
+
+  bufferedBytes(): number {
+    return 0
+  }
+
+  close(code: number | undefined, reason: string): void {
+    this.closed.push([code, reason])
+  }
+}

@@ -1,0 +1,28 @@
+import { once } from 'node:events'
+import type { AddressInfo, Server } from 'node:net'
+import { setTimeout as sleep } from 'node:timers/promises'
+
+/**
+ * Listens on 127.0.0.1, by default on a port that the system chooses; returns the port.
+ *
+ * A server that comes back on its old port may find it borrowed for a moment by somebody's outgoing connection, hence the patience.
+ */
+export async function listenOnLoopback(server: Server, port = 0): Promise<number> {
+  for (let attempt = 1; ; attempt += 1) {
+    try {
+      server.listen(port, '127.0.0.1')
+      await once(server, 'listening')
+      return (server.address() as AddressInfo).port
+    } catch (error) {
+      if (attempt === 20) throw error
+      await sleep(50)
+    }
+  }
+}
+
+/** Resolves when the kernel refuses connections; the callback of `close` would wait for the last living one to end. */
+export async function stopListening(server: Server): Promise<void> {
+  if (!server.listening) return
+  server.close()
+  await new Promise((resolve) => setImmediate(resolve))
+}

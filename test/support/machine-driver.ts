@@ -1,0 +1,233 @@
+import { backoff } from '../../src/connection/backoff.ts'
+import {
+  type Announcement,
+  announcementsBetween,
+  attemptsOf,
+  type Command,
+  commandsBetween,
+} from '../../src/connection/changes.ts'
+import { ladderOf } from '../../src/connection/ladder.ts'
+import { transition } from '../../src/connection/machine.ts'
+import { deadlineOf, type Input, initialState, type Policy, type Rung, type State } from '../../src/connection/state.ts'
+import { type Diagnosis, diagnose, type Verdict } from '../../src/diagnosis/diagnose.ts'
+import type { Evidence, Finding } from '../../src/diagnosis/evidence.ts'
+import type { PageSignal } from '../../src/host/host.ts'
+
+type Name = 'websocket' | 'sse' | 'long-poll' | 'poll'
+const names: readonly Name[] = ['websocket', 'sse', 'long-poll', 'poll']
+
+const plainTraits: Rung = { isProvenByHearing: false, isAsking: false, canPing: false, resumes: false }
+const traits: Record<Name, Partial<Rung>> = {
+  websocket: {},
+  sse: { isProvenByHearing: true, resumes: true },
+  'long-poll': { isProvenByHearing: true, isAsking: true, resumes: true },
+  poll: { isAsking: true, resumes: true },
+}
+
+export interface DriverOptions extends Partial<Omit<Policy, 'rungs' | 'random'>> {
+  /** @defaultValue all four */
+  readonly names?: readonly Name[]
+  readonly traits?: Partial<Record<Name, Partial<Rung>>>
+  readonly random?: number
+  readonly roundTripMs?: number
+  readonly remembered?: { readonly rung: number; readonly until: number }
+  readonly isOnline?: boolean
+  readonly isHidden?: boolean
+}
+
+/** What transports find, in words that tests can be read by. */
+export const findings = {
+  refused: { kind: 'closed', code: 1006, reason: '', wasClean: false },
+  /** `closed(1012)`: by the server, in order. */
+  closed: (code: number) => ({ kind: 'closed', code, reason: '', wasClean: code !== 1006 }),
+  cut: { kind: 'broken', detail: 'TypeError' },
+  ended: { kind: 'ended' },
+  unsupported: { kind: 'unsupported', detail: 'WebSocket' },
+  answered: (status: number, contentType = '') => ({ kind: 'answered', status, contentType }),
+} as const satisfies Record<string, Finding | ((...parts: never[]) => Finding)>
+
+export interface More {
+  readonly retryAfterMs?: number
+  /** What `judge()` would have made of it. */
+  readonly verdict?: Verdict
+}
+
+export function diagnosisOf(finding: Finding, phase: Evidence['phase'], { retryAfterMs, verdict }: More = {}): Diagnosis {
+  const more = retryAfterMs === undefined ? {} : { retryAfterMs }
+  const diagnosis = diagnose({ ...finding, ...more, transport: 'any', phase, elapsedMs: 0, isOnline: true })
+  if (!verdict) return diagnosis
+  const { hint, ...rest } = diagnosis
+  return { ...rest, verdict }
+}
+
+/** The pure machine under a clock of its own; what it commands and announces is written down as lines `<instant> <what>`. */
+export class Driver {
+  now = 0
+  state: State
+  heardAt = 0
+  hasCursor = false
+  readonly policy: Policy
+  readonly names: readonly Name[]
+  #lines: string[] = []
+
+  constructor(options: DriverOptions = {}) {
+    const { random = 0.5 } = options
+    this.names = options.names ?? names
+    this.policy = {
+      connectTimeoutMs: 10_000,
+      provingMs: 5000,
+      raceAfterMs: null,
+      heartbeat: null,
+      prepares: false,
+      retry: backoff({ minDelayMs: 1000, maxDelayMs: 30_000, factor: 2, maxAttempts: Infinity }, () => random),
+      diagnose: (report, rung, phase, elapsedMs) =>
+        diagnose({ ...report, transport: this.names[rung] ?? '', phase, elapsedMs, isOnline: true }),
+      ...options,
+      rungs: this.names.map((name) => ({ ...plainTraits, ...traits[name], ...options.traits?.[name] })),
+      random: () => random,
+    }
+    const ladder = ladderOf(this.names.length, options.remembered ?? null)
+    const { isOnline = true, isHidden = false, roundTripMs = null } = options
+    this.state = initialState(ladder, isOnline, isHidden, roundTripMs, 0)
+  }
+
+  /** What happened since the last call. */
+  lines(): string[] {
+    return this.#lines.splice(0)
+  }
+
+  get deadline(): number {
+    return deadlineOf(this.state, this.policy)
+  }
+
+  get status(): State['status'] {
+    return this.state.status
+  }
+
+  /** The rungs that live now. */
+  get live(): readonly string[] {
+    return attemptsOf(this.state).map(({ rung }) => this.names[rung] ?? '')
+  }
+
+  apply(input: Input): this {
+    const before = this.state
+    this.state = transition(before, input, this.now, this.policy)
+    const commands = commandsBetween(before, this.state).map((command) => this.#wordsOf(command, before))
+    const announcements = announcementsBetween(before, this.state, this.names, this.now).map(wordsOf)
+    this.#lines.push(...[...commands, ...announcements].map((line) => `${this.now} ${line}`))
+    return this
+  }
+
+  /** Lets time pass; the deadline is obeyed at its instant. */
+  pass(ms: number): this {
+    const until = this.now + ms
+    for (let turns = 0; this.deadline <= until; turns += 1) {
+      const due = Math.max(this.now, this.deadline)
+      turns = due > this.now ? 0 : turns
+      if (turns > 4) throw new Error(`The deadline ${due} is due again and again: ${JSON.stringify(this.state)}`)
+      this.now = due
+      this.#obey()
+    }
+    this.now = until
+    return this
+  }
+
+  /** Waits as long as it means to. */
+  wait(): this {
+    return this.status === 'waiting' || this.status === 'offline' ? this.pass(Math.max(0, this.deadline - this.now)) : this
+  }
+
+  /** The machine sleeps; then what was due runs. */
+  sleep(ms: number): this {
+    this.now += ms
+    if (this.deadline <= this.now) this.#obey()
+    return this
+  }
+
+  connect(): this {
+    return this.apply({ type: 'connect' })
+  }
+
+  close(): this {
+    return this.apply({ type: 'close', code: 1000, reason: 'bye' })
+  }
+
+  prepared(name: Name): this {
+    return this.apply({ type: 'prepared', id: this.idOf(name) })
+  }
+
+  opened(name: Name, roundTripMs?: number): this {
+    const id = this.idOf(name)
+    if (this.state.status === 'connecting') this.heardAt = 0
+    return this.apply({ type: 'opened', id, hasCursor: this.hasCursor, roundTripMs })
+  }
+
+  failed(name: Name, finding: Finding, more?: More): this {
+    const phase = this.state.status === 'open' && this.state.link.id === this.idOf(name) ? 'open' : 'connect'
+    return this.apply({ type: 'failed', id: this.idOf(name), diagnosis: diagnosisOf(finding, phase, more) })
+  }
+
+  /** Something came. As in the shell, the machine is told at once only while it wants to know. */
+  heard(): this {
+    this.heardAt = this.now
+    const { state } = this
+    if (state.status !== 'open' || (state.link.isProven && !state.link.asked)) return this
+    return this.apply({ type: 'heard', id: state.link.id, hasCursor: this.hasCursor })
+  }
+
+  /** A message came. */
+  received(): this {
+    return this.heard().#carried(true)
+  }
+
+  sent(): this {
+    return this.#carried(false)
+  }
+
+  signal(signal: PageSignal | Exclude<PageSignal['type'], 'pageshow'>): this {
+    return this.apply({ type: 'page', signal: typeof signal === 'string' ? { type: signal } : signal })
+  }
+
+  /** The id of the newest living attempt on that rung. */
+  idOf(name: Name): number {
+    const attempt = attemptsOf(this.state).findLast(({ rung }) => this.names[rung] === name)
+    if (!attempt) throw new Error(`Nothing lives on ${name}, only ${this.live.join(', ') || 'nothing at all'}.`)
+    return attempt.id
+  }
+
+  #obey(): void {
+    this.apply({ type: 'deadline', heardAt: this.heardAt, hasCursor: this.hasCursor })
+  }
+
+  #carried(isIncoming: boolean): this {
+    return this.state.status === 'open' ? this.apply({ type: 'carried', id: this.state.link.id, isIncoming }) : this
+  }
+
+  #wordsOf(command: Command, before: State): string {
+    const { rung } = [...attemptsOf(this.state), ...attemptsOf(before)].find(({ id }) => id === command.id) ?? {}
+    return `${command.do} ${rung === undefined ? 'nothing' : this.names[rung]}`
+  }
+}
+
+function wordsOf(announcement: Announcement): string {
+  switch (announcement.type) {
+    case 'open':
+      return 'open'
+    case 'error': {
+      const { diagnosis, retry } = announcement.details
+      return `error ${diagnosis.cause}${retry ? `, again in ${retry.delayMs}` : ''}`
+    }
+    case 'close': {
+      const { code, retry, final } = announcement.details
+      return `close ${code}${retry ? `, again in ${retry.delayMs}` : ''}${final ? ', final' : ''}`
+    }
+    case 'transport':
+      return `transport ${announcement.details.from} to ${announcement.details.to}`
+    case 'state': {
+      const { state } = announcement.details
+      return `state ${state.status}${state.status === 'open' && state.proven ? ', proven' : ''}`
+    }
+    default:
+      return announcement satisfies never
+  }
+}

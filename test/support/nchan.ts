@@ -1,0 +1,133 @@
+import { type ChildProcess, spawn } from 'node:child_process'
+import { once } from 'node:events'
+import { existsSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
+import { createServer } from 'node:net'
+import { tmpdir, userInfo } from 'node:os'
+import { basename, join } from 'node:path'
+import { setTimeout as sleep } from 'node:timers/promises'
+import { listenOnLoopback } from './loopback.ts'
+import { type NchanOptions, nchanConfig } from './nchan-config.ts'
+import { blankPage } from './page-host.ts'
+
+export type { NchanOptions } from './nchan-config.ts'
+
+export interface Nchan extends AsyncDisposable {
+  readonly port: number
+  /** `http://127.0.0.1:port`; a page that loads the script, if one was given, is at `/`. */
+  readonly origin: string
+  /** The one URL of WebSocket, SSE and long-poll, and with `?mode=poll` of poll. */
+  subUrl(channel: string): string
+  pubUrl(channel: string): string
+  /**
+   * Publishes; returns the message's id, which is the cursor after it. Prime a channel with one message before anybody
+   * subscribes: subscribers at two different positions of an empty channel abort nchan's worker.
+   */
+  publish(channel: string, body: string, options?: { readonly name?: string }): Promise<string>
+  /** As `nginx -s reload`: subscribers are sent away with 410 or 1001, all messages are lost. Resolves when the new worker answers. */
+  reload(): Promise<void>
+  /** nginx's error log. A worker that crashed has left `exited on signal` there. */
+  log(): string
+  close(): Promise<void>
+}
+
+const BINARIES = ['/usr/sbin/nginx', '/usr/bin/nginx', '/usr/local/sbin/nginx', '/usr/local/bin/nginx', '/opt/homebrew/bin/nginx']
+const MODULES = ['/usr/lib/nginx/modules', '/usr/share/nginx/modules', '/usr/lib64/nginx/modules'].map(
+  (folder) => `${folder}/ngx_nchan_module.so`,
+)
+
+/** nginx with nchan on a port of its own, a server that nobody here wrote. Everything it writes is in a folder that goes with it. */
+export async function startNchan(options: NchanOptions = {}): Promise<Nchan> {
+  const binary = find('nginx', BINARIES)
+  const module = find('the nchan module of nginx', MODULES)
+  const folder = mkdtempSync(join(tmpdir(), 'nchan-'))
+  const errorLog = join(folder, 'error.log')
+  const log = () => (existsSync(errorLog) ? readFileSync(errorLog, 'utf8') : '')
+  const { port, nginx } = await startOnFreePort()
+  const killWithUs = () => void nginx.kill('SIGTERM')
+  process.once('exit', killWithUs)
+
+  const origin = `http://127.0.0.1:${port}`
+  const nchan: Nchan = {
+    port,
+    origin,
+    subUrl: (channel) => `${origin}/sub/${channel}`,
+    pubUrl: (channel) => `${origin}/pub/${channel}`,
+    async publish(channel, body, { name } = {}) {
+      const headers = { Accept: 'application/json', ...(name === undefined ? {} : { 'X-EventSource-Event': name }) }
+      const response = await fetch(nchan.pubUrl(channel), { method: 'POST', body, headers })
+      if (!response.ok) throw new Error(`nchan answered ${response.status} to a publisher`)
+      return ((await response.json()) as { last_message_id: string }).last_message_id
+    },
+    async reload() {
+      const old = await workerOf(port)
+      nginx.kill('SIGHUP')
+      await until(async () => ![undefined, old].includes(await workerOf(port)), 'nginx did not reload')
+    },
+    log,
+    async close() {
+      process.off('exit', killWithUs)
+      await stop(nginx)
+      rmSync(folder, { recursive: true, force: true })
+    },
+    [Symbol.asyncDispose]: () => nchan.close(),
+  }
+  return nchan
+
+  /** nginx cannot be told to choose a port, so one is looked for, and again if somebody was faster. */
+  async function startOnFreePort(): Promise<{ port: number; nginx: ChildProcess }> {
+    for (let attempt = 1; ; attempt += 1) {
+      const port = await freePort()
+      const config = join(folder, 'nginx.conf')
+      const { username } = userInfo()
+      writeFileSync(config, nchanConfig({ ...options, port, module, folder, user: username }))
+      writeFileSync(join(folder, 'index.html'), blankPage(options.script && `/dist/${basename(options.script)}`))
+      const nginx = spawn(binary, ['-p', folder, '-c', config, '-e', errorLog], { stdio: 'ignore' })
+      try {
+        await until(async () => nginx.exitCode !== null || (await workerOf(port)) !== undefined, 'nginx did not answer')
+        if (nginx.exitCode === null) return { port, nginx }
+      } catch (error) {
+        await stop(nginx)
+        throw error
+      }
+      if (attempt === 3 || !log().includes('Address already in use')) throw new Error(`nginx did not start:\n${log()}`)
+    }
+  }
+}
+
+function find(what: string, candidates: readonly string[]): string {
+  const found = candidates.find((path) => existsSync(path))
+  if (found !== undefined) return found
+  throw new Error(
+    `MISSING: ${what}; looked for ${candidates.join(', ')}. On Debian or Ubuntu: apt-get install nginx libnginx-mod-nchan`,
+  )
+}
+
+async function freePort(): Promise<number> {
+  const server = createServer()
+  const port = await listenOnLoopback(server)
+  await new Promise((resolve) => server.close(resolve))
+  return port
+}
+
+/** The process id of the worker that answers, `undefined` while none does. */
+async function workerOf(port: number): Promise<string | undefined> {
+  const response = await fetch(`http://127.0.0.1:${port}/worker`, { headers: { Connection: 'close' } }).catch(() => undefined)
+  return response?.text()
+}
+
+async function stop(nginx: ChildProcess): Promise<void> {
+  if (nginx.exitCode !== null || nginx.signalCode !== null) return
+  const exited = once(nginx, 'exit')
+  nginx.kill('SIGTERM')
+  const timer = setTimeout(() => nginx.kill('SIGKILL'), 5000)
+  await exited
+  clearTimeout(timer)
+}
+
+async function until(condition: () => Promise<boolean>, otherwise: string): Promise<void> {
+  const deadline = performance.now() + 10_000
+  while (!(await condition())) {
+    if (performance.now() > deadline) throw new Error(otherwise)
+    await sleep(20)
+  }
+}

@@ -1,0 +1,101 @@
+import { existsSync } from 'node:fs'
+import { resolve } from 'node:path'
+import type { Page } from 'playwright-core'
+import { vi } from 'vitest'
+import type * as Package from '../../src/index.ts'
+import type { ClientState, RealtimeOptions } from '../../src/index.ts'
+
+/** The built file that a script tag loads. */
+export const SCRIPT = resolve(import.meta.dirname, '../../dist/steadfast.min.js')
+if (!existsSync(SCRIPT)) throw new Error(`MISSING: ${SCRIPT}; run \`npm run build\` first`)
+
+/** What a client in a page has said so far, as plain data. */
+export interface PageClientLog {
+  readonly state: ClientState
+  readonly data: readonly (string | number[])[]
+  readonly ids: readonly string[]
+  /** The transport of each message. */
+  readonly carriers: readonly string[]
+  readonly opened: readonly string[]
+  readonly resumed: readonly boolean[]
+  /** `from>to` of each move. */
+  readonly moves: readonly string[]
+  readonly causes: readonly string[]
+  readonly closes: readonly { readonly code: number; readonly final: boolean }[]
+}
+
+/** The globals of a page with a client, for use inside `evaluate`. */
+export interface PageGlobals {
+  readonly Steadfast: typeof Package
+  client: Package.RealtimeClient
+  log: Omit<PageClientLog, 'state'>
+  /** Options that are no plain data, for every client made after. */
+  defaults?: RealtimeOptions
+}
+
+/** Makes a client in the page that writes down what it says. The options must be plain data. */
+export async function startInPage(page: Page, url: string, options: RealtimeOptions = {}): Promise<void> {
+  await page.evaluate(
+    ([url, options]) => {
+      const scope = globalThis as unknown as PageGlobals
+      const log = {
+        data: [] as (string | number[])[],
+        ids: [] as string[],
+        carriers: [] as string[],
+        opened: [] as string[],
+        resumed: [] as boolean[],
+        moves: [] as string[],
+        causes: [] as string[],
+        closes: [] as { code: number; final: boolean }[],
+      }
+      const client = new scope.Steadfast.RealtimeClient(url, { ...scope.defaults, ...JSON.parse(options) })
+      client.addEventListener('message', ({ data, id, transport }) => {
+        log.data.push(typeof data === 'string' ? data : [...new Uint8Array(data)])
+        log.ids.push(id)
+        log.carriers.push(transport)
+      })
+      client.addEventListener('open', ({ transport, resumed }) => {
+        log.opened.push(transport)
+        log.resumed.push(resumed)
+      })
+      client.addEventListener('transport', ({ from, to }) => log.moves.push(`${from}>${to}`))
+      client.addEventListener('error', ({ diagnosis }) => log.causes.push(diagnosis.cause))
+      client.addEventListener('close', ({ code, final }) => log.closes.push({ code, final }))
+      Object.assign(scope, { client, log })
+    },
+    [url, JSON.stringify(options)] as const,
+  )
+}
+
+export function logOf(page: Page): Promise<PageClientLog> {
+  return page.evaluate(() => {
+    const { client, log } = globalThis as unknown as PageGlobals
+    return { ...log, state: client.state }
+  })
+}
+
+/** Resolves with the log once it satisfies the assertion. */
+export async function until(page: Page, assertion: (log: PageClientLog) => void, timeoutMs = 10_000): Promise<PageClientLog> {
+  return vi.waitFor(
+    async () => {
+      const log = await logOf(page)
+      try {
+        assertion(log)
+      } catch (error) {
+        throw new Error(`${error instanceof Error ? error.message : error}\nthe log: ${JSON.stringify(log).slice(0, 1500)}`)
+      }
+      return log
+    },
+    { timeout: timeoutMs, interval: 25 },
+  )
+}
+
+export function send(page: Page, ...messages: readonly string[]): Promise<void> {
+  return page.evaluate((messages) => {
+    for (const message of messages) (globalThis as unknown as PageGlobals).client.send(message)
+  }, messages)
+}
+
+export function closeInPage(page: Page): Promise<unknown> {
+  return page.evaluate(() => (globalThis as unknown as PageGlobals).client.close())
+}

@@ -1,0 +1,59 @@
+import { readFileSync } from 'node:fs'
+import ts from 'typescript'
+
+export interface Member {
+  readonly name: string
+  /** What its `@defaultValue` says, in one line; `''` where there is none. */
+  readonly defaultValue: string
+}
+
+/** The members of an interface or a type alias of a source file, those of nested type literals included. */
+export function membersOf(path: string, typeName: string): readonly Member[] {
+  const source = parse(path)
+  const declaration = source.statements.find(
+    (each): each is ts.InterfaceDeclaration | ts.TypeAliasDeclaration =>
+      (ts.isInterfaceDeclaration(each) || ts.isTypeAliasDeclaration(each)) && each.name.text === typeName,
+  )
+  if (!declaration) throw new Error(`${path} declares no ${typeName}`)
+  const members: Member[] = []
+  const visit = (node: ts.Node): void => {
+    if (ts.isPropertySignature(node) && ts.isIdentifier(node.name)) {
+      // Everything since the member before: a comment behind that one on its line is this one's as well.
+      const comment = source.text.slice(node.pos, node.getStart(source))
+      const value = /@defaultValue ([\s\S]*?)\s*(?:\*\/|\n\s*\* @)/.exec(comment)?.[1] ?? ''
+      members.push({ name: node.name.text, defaultValue: value.replace(/\s+\*?\s*/g, ' ') })
+    }
+    ts.forEachChild(node, visit)
+  }
+  visit(declaration)
+  return members
+}
+
+/** The top-level members alone: of `EventDetails` the events, not what they carry. */
+export function carriedBy(path: string, interfaceName: string): ReadonlyMap<string, readonly string[]> {
+  const source = parse(path)
+  const declaration = source.statements.filter(ts.isInterfaceDeclaration).find(({ name }) => name.text === interfaceName)
+  const namesIn = (node: ts.TypeNode | undefined) =>
+    node && ts.isTypeLiteralNode(node) ? node.members.map(({ name }) => name?.getText(source) ?? '') : []
+  const members = declaration?.members.filter(ts.isPropertySignature) ?? []
+  return new Map(members.map(({ name, type }) => [name.getText(source), namesIn(type)]))
+}
+
+/** What each variant of a discriminated union carries, by the literals of its `status`. */
+export function variantsOf(path: string, typeName: string): ReadonlyMap<string, readonly string[]> {
+  const source = parse(path)
+  const alias = source.statements.filter(ts.isTypeAliasDeclaration).find(({ name }) => name.text === typeName)
+  const variants = new Map<string, readonly string[]>()
+  const literals = alias && ts.isUnionTypeNode(alias.type) ? alias.type.types.filter(ts.isTypeLiteralNode) : []
+  for (const { members } of literals) {
+    const [status, ...rest] = members.filter(ts.isPropertySignature)
+    const names = rest.map(({ name }) => name.getText(source))
+    for (const [, each = ''] of status?.type?.getText(source).matchAll(/'(\w+)'/g) ?? []) variants.set(each, names)
+  }
+  return variants
+}
+
+function parse(path: string): ts.SourceFile {
+  const text = readFileSync(new URL(`../../${path}`, import.meta.url), 'utf8')
+  return ts.createSourceFile(path, text, ts.ScriptTarget.Latest)
+}

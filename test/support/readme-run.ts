@@ -1,0 +1,59 @@
+import { fileURLToPath } from 'node:url'
+import vm from 'node:vm'
+import ts from 'typescript'
+import type { Snippet } from './readme.ts'
+
+const root = fileURLToPath(new URL('../..', import.meta.url))
+
+/**
+ * Runs a snippet as the module that it is; resolves with what it exports. `modules` is what its imports give it, by name, and
+ * `scope` what it uses without importing it.
+ */
+export async function runSnippet(
+  { name, code }: Snippet,
+  modules: Readonly<Record<string, unknown>>,
+  scope: Readonly<Record<string, unknown>> = {},
+): Promise<Record<string, unknown>> {
+  const { outputText } = ts.transpileModule(code, {
+    compilerOptions: { module: ts.ModuleKind.CommonJS, target: ts.ScriptTarget.ES2022 },
+    fileName: `${name}.ts`,
+  })
+  const exported: Record<string, unknown> = {}
+  const load = (module: string) => {
+    if (!(module in modules)) throw new Error(`${name} imports ${module}, which its test does not provide`)
+    return modules[module]
+  }
+  const names = Object.keys(scope)
+  const run = vm.runInThisContext(`(async (require, exports, ${names.join(', ')}) => {${outputText}\n})`, {
+    filename: `README.md, ${name}`,
+  })
+  await run(load, exported, ...names.map((each) => scope[each]))
+  return exported
+}
+
+/**
+ * What the compiler has against the snippets, under the rules of the project, with the sources in place of the package.
+ * `ambient` declares what they use without importing it, and modules that are not installed.
+ */
+export function typeErrorsOf(snippets: readonly Snippet[], ambient: string): string[] {
+  const { config } = ts.readConfigFile(`${root}test/tsconfig.json`, ts.sys.readFile)
+  const { options } = ts.parseJsonConfigFileContent({ ...config, include: [] }, ts.sys, `${root}test`)
+  const files = new Map(snippets.map(({ name, code }) => [`${root}test/readme/${name}.ts`, code]))
+  files.set(`${root}test/readme/ambient.d.ts`, ambient)
+  const paths = { steadfast: [`${root}src/index.ts`], 'steadfast/protocols': [`${root}src/protocols/index.ts`] }
+  const host = ts.createCompilerHost(options)
+  const { readFile, fileExists, getSourceFile } = host
+  host.readFile = (path) => files.get(path) ?? readFile(path)
+  host.fileExists = (path) => files.has(path) || fileExists(path)
+  host.getSourceFile = (path, language, ...rest) => {
+    const text = files.get(path)
+    return text === undefined ? getSourceFile(path, language, ...rest) : ts.createSourceFile(path, text, language)
+  }
+  // A snippet shows how something is made, and leaves it to the reader to use it.
+  const program = ts.createProgram([...files.keys()], { ...options, paths, noUnusedLocals: false }, host)
+  return ts
+    .getPreEmitDiagnostics(program)
+    .map(({ file, messageText }) => ({ path: file?.fileName ?? '', text: ts.flattenDiagnosticMessageText(messageText, '\n') }))
+    .filter(({ path }) => files.has(path))
+    .map(({ path, text }) => `${path.slice(root.length)}: ${text}`)
+}

@@ -1,0 +1,241 @@
+import { describe, expect, it } from 'vitest'
+import { benchOf } from '../support/client-bench.ts'
+import { closed, opens, opensThenDrops, refuses, sequence, stalls } from '../support/fake-transport.ts'
+import { promised } from '../support/manual-host.ts'
+
+describe('the first connect', () => {
+  it('is told whole', async () => {
+    const { timeline, pass, transport } = benchOf({ websocket: opens(30), sse: opens() })
+    expect(timeline).toEqual([])
+    await pass(100)
+    transport('websocket').last.receive('hello')
+    expect(timeline).toEqual([
+      '0 state connecting websocket',
+      '30 open websocket, attempt 0, took 30',
+      '30 state open',
+      '100 state open proven',
+      '100 message hello',
+    ])
+  })
+
+  it('is made in a microtask, not in the constructor', async () => {
+    const { client, transport } = benchOf({ websocket: stalls() })
+    expect([client.state.status, transport('websocket').dials.length]).toEqual(['idle', 0])
+    await Promise.resolve()
+    expect([client.state.status, transport('websocket').dials.length]).toEqual(['connecting', 1])
+  })
+
+  it('is not made by itself where there is no page', async () => {
+    const { client, pass } = benchOf({ websocket: opens() }, {}, { isLive: false })
+    await pass(1000)
+    expect(client.state).toEqual({ status: 'idle' })
+    client.connect()
+    await pass(10)
+    expect(client.state).toEqual({ status: 'open', transport: 'websocket', since: 1010, proven: false })
+  })
+
+  it('asked for twice is made once', async () => {
+    const { client, pass, transport } = benchOf({ websocket: opens() })
+    client.connect()
+    client.connect()
+    await pass(20)
+    client.connect()
+    await pass(20)
+    expect(transport('websocket').dials).toHaveLength(1)
+  })
+
+  it('fails over to the next transport, and says why', async () => {
+    const { timeline, pass } = benchOf({ websocket: refuses(1006), sse: opens() })
+    await pass(5020)
+    expect(timeline).toEqual([
+      '0 state connecting websocket',
+      '10 error net.unreachable',
+      '10 state connecting sse',
+      '20 open sse, attempt 0, took 10',
+      '20 state open',
+    ])
+  })
+
+  it('races when the best one stalls, and hangs it up 2 s later', async () => {
+    const { timeline, pass, transport } = benchOf({ websocket: stalls(), sse: opens() })
+    await pass(2509)
+    expect(transport('websocket').last.isHungUp).toBe(false)
+    await pass(1)
+    expect(transport('websocket').last.isHungUp).toBe(true)
+    expect(timeline.slice(0, 3)).toEqual([
+      '0 state connecting websocket',
+      '500 state connecting websocket sse',
+      '510 open sse, attempt 0, took 10',
+    ])
+  })
+
+  it('tells of no query, in the event or in the report', async () => {
+    const { client, pass } = benchOf({ websocket: opens() })
+    const urls: string[] = []
+    client.on('open', ({ url }) => urls.push(url))
+    await pass(10)
+    expect(urls).toEqual(['https://api.example/realtime'])
+    expect(client.report()).toEqual({
+      status: 'open',
+      attempts: [{ id: 1, transport: 'websocket', url: 'https://api.example/realtime', dialledAt: 0, openedAt: 10 }],
+    })
+  })
+
+  it('a swallowed handshake is in the report with its cause', async () => {
+    const { client, pass } = benchOf({ websocket: stalls() })
+    await pass(10_000)
+    expect(client.report().attempts[0]).toMatchObject({ endedAt: 10_000, cause: 'net.timeout' })
+  })
+})
+
+describe('a loss', () => {
+  it('and the return are told whole', async () => {
+    const { timeline, pass } = benchOf({ websocket: sequence(opensThenDrops(1012, 6000), refuses(1006), opens()), sse: stalls() })
+    await pass(9000)
+    expect(timeline).toEqual([
+      '0 state connecting websocket',
+      '10 open websocket, attempt 0, took 10',
+      '10 state open',
+      '5010 state open proven',
+      '6010 error close.1012, again at 6510',
+      '6010 close 1012, again at 6510',
+      '6010 state waiting',
+      '6510 state connecting websocket',
+      '6520 error net.unreachable, again at 8020',
+      '6520 state waiting',
+      '8020 state connecting websocket',
+      '8030 open websocket, attempt 2, took 10',
+      '8030 state open',
+    ])
+  })
+
+  it('tells what the socket had taken and not sent, and sends the rest on the next one', async () => {
+    const { client, news, pass, transport } = benchOf({ websocket: opens() })
+    await pass(10)
+    const { link } = transport('websocket').last
+    Object.assign(link, { isStuck: true })
+    client.send('one')
+    client.send('two')
+    Object.assign(link, { buffered: 3 })
+    news()
+    transport('websocket').last.fail(closed(1006))
+    client.send('three')
+    expect(news()[0]).toBe('10 error conn.dropped, again at 510, unconfirmed two')
+    await pass(1000)
+    expect(transport('websocket').last.link.written).toEqual(['three'])
+  })
+
+  it('with a cursor it is resumed', async () => {
+    const { timeline, pass, transport } = benchOf({ sse: opens() })
+    await pass(10)
+    transport('sse').last.receive('a', { id: '7', cursor: '7' })
+    transport('sse').last.move('8')
+    expect(transport('sse').last.call.cursor()).toBe('8')
+    transport('sse').last.fail({ kind: 'ended' })
+    await pass(600)
+    expect(timeline.at(-2)).toBe('520 open sse, resumed, attempt 1, took 10')
+    expect(transport('sse').last.call.cursor()).toBe('8')
+  })
+
+  it('what a dead link still says is not heard', async () => {
+    const { news, pass, transport } = benchOf({ websocket: opens() })
+    await pass(10)
+    const dial = transport('websocket').last
+    dial.fail(closed(1001))
+    news()
+    dial.receive('late')
+    dial.fail(closed(1001))
+    expect(news()).toEqual([])
+  })
+
+  it('that the heartbeat finds is one', async () => {
+    const heartbeat = { message: 'ping', reply: 'pong', intervalMs: 1000, timeoutMs: 500 }
+    const { news, pass, transport } = benchOf({ websocket: sequence(opens(), stalls()) }, { heartbeat, provingMs: 100 })
+    await pass(1010)
+    const { link } = transport('websocket').last
+    expect(link.written).toEqual(['ping'])
+    await pass(100)
+    transport('websocket').last.receive('pong')
+    await pass(1000)
+    expect(link.written).toEqual(['ping', 'ping'])
+    news()
+    await pass(500)
+    expect(news().slice(0, 1)).toEqual(['2610 error conn.stale, again at 3110'])
+  })
+
+  it("a heartbeat's reply is no message", async () => {
+    const heartbeat = { message: 'ping', reply: 'pong', intervalMs: 1000, timeoutMs: 500 }
+    const { timeline, pass, transport } = benchOf({ websocket: opens() }, { heartbeat })
+    await pass(1010)
+    transport('websocket').last.receive('pong')
+    transport('websocket').last.receive('real')
+    expect(timeline.filter((line) => line.includes('message'))).toEqual(['1010 message real'])
+  })
+
+  it('an event that only woke the machine asks a transport that polls at once', async () => {
+    const { signal, pass, transport } = benchOf({ poll: opens() })
+    await pass(10)
+    const { link } = transport('poll').last
+    let nudged = 0
+    Object.assign(link, { nudge: () => (nudged += 1) })
+    signal('resume')
+    await promised()
+    expect(nudged).toBe(1)
+  })
+})
+
+describe('judge()', () => {
+  it('has the last word, both ways', async () => {
+    const stop = benchOf({ websocket: opensThenDrops(1000, 10) }, { judge: () => 'stop' })
+    await stop.pass(100)
+    expect(stop.timeline.slice(-2)).toEqual(['20 close 1000, final', '20 state closed'])
+    const go = benchOf({ sse: refuses(403) }, { judge: ({ cause }) => (cause === 'http.403' ? 'retry' : undefined) })
+    await go.pass(10)
+    expect(go.client.state.status).toBe('waiting')
+  })
+
+  it('that throws is reported, and the client lives on', async () => {
+    const judge = () => {
+      throw new Error('mistake')
+    }
+    const { client, pass, reported } = benchOf({ websocket: refuses(1006) }, { judge })
+    await pass(10)
+    expect(client.state.status).toBe('waiting')
+    expect(reported).toHaveLength(1)
+  })
+})
+
+describe('retry()', () => {
+  it('that throws is reported, and the client neither stops nor spins', async () => {
+    const retry = () => {
+      throw new Error('mistake')
+    }
+    const { client, pass, reported, transport } = benchOf({ websocket: refuses(1006) }, { retry })
+    await pass(10)
+    expect(client.state.status).toBe('waiting')
+    await pass(5000)
+    expect(reported.length).toBe(transport('websocket').dials.length)
+    expect(transport('websocket').dials.length).toBeLessThan(8)
+  })
+})
+
+describe('what worked', () => {
+  it('is dialled first in the next visit', async () => {
+    const first = benchOf({ websocket: refuses(1006), sse: opens() })
+    await first.pass(20)
+    first.transport('sse').last.receive('x')
+    const { storage } = first
+    const next = benchOf({ websocket: opens(), sse: opens() }, {}, { storage, now: 60_000 })
+    await next.pass(10)
+    expect(next.client.state).toMatchObject({ status: 'open', transport: 'sse' })
+    expect(next.transport('websocket').dials).toEqual([])
+  })
+
+  it('and the round trip of the page sets the race', async () => {
+    const { pass, transport } = benchOf({ websocket: stalls(), sse: stalls() }, {}, { roundTripMs: 40 })
+    await pass(299)
+    expect(transport('sse').dials).toHaveLength(0)
+    await pass(1)
+    expect(transport('sse').dials).toHaveLength(1)
+  })
+})

@@ -1,0 +1,187 @@
+import { afterEach, beforeEach, describe, expect, it } from 'vitest'
+import type { EventType } from '../../src/events.ts'
+import { benchOf } from '../support/client-bench.ts'
+import { opens, opensThenDrops, refuses, sequence } from '../support/fake-transport.ts'
+import { promised } from '../support/manual-host.ts'
+
+const rejections: unknown[] = []
+const onRejection = (reason: unknown) => void rejections.push(reason)
+beforeEach(() => {
+  rejections.splice(0)
+  process.on('unhandledRejection', onRejection)
+})
+afterEach(async () => {
+  await promised()
+  process.off('unhandledRejection', onRejection)
+  expect(rejections, 'unhandled rejections').toEqual([])
+})
+
+describe('listeners', () => {
+  it('that throw are reported and stop nothing', async () => {
+    const { client, pass, timeline, reported, transport } = benchOf({ websocket: opensThenDrops(1006, 10), sse: opens() })
+    const types: readonly EventType[] = ['open', 'message', 'error', 'close', 'state']
+    for (const type of types) {
+      client.addEventListener(type, () => {
+        throw type
+      })
+    }
+    await pass(15)
+    transport('websocket').last.receive('x')
+    await pass(600)
+    expect(new Set(reported)).toEqual(new Set(types))
+    expect(timeline.filter((line) => /^\d+ (open|close) /.test(line))).toHaveLength(5)
+  })
+
+  it('that close() in the middle: everything is told in order, and nothing is left', async () => {
+    const bench = benchOf({ websocket: opens() })
+    bench.client.addEventListener('open', () => void bench.client.close())
+    await bench.pass(10)
+    expect(bench.timeline.slice(1)).toEqual([
+      '10 open websocket, attempt 0, took 10',
+      '10 state open',
+      '10 close 1000, final',
+      '10 state closed',
+    ])
+    await bench.pass(20)
+    bench.expectNothingLeft()
+  })
+
+  it.each(['error', 'close', 'state'] as const)('that close() on "%s": no retry is left behind', async (type) => {
+    const bench = benchOf({ websocket: opensThenDrops(1006, 10) })
+    await bench.pass(15)
+    bench.client.addEventListener(type, () => void bench.client.close())
+    await bench.pass(5000)
+    expect(bench.client.state.status).toBe('closed')
+    bench.expectNothingLeft()
+  })
+
+  it('that close() while a message is delivered get no more', async () => {
+    const { client, pass, timeline, transport } = benchOf({ websocket: opens() })
+    client.addEventListener('message', () => void client.close())
+    await pass(10)
+    const dial = transport('websocket').last
+    dial.receive('one')
+    dial.receive('two')
+    expect(timeline.filter((line) => line.includes('message'))).toEqual(['10 message one'])
+  })
+
+  it('that send() in the middle: what is sent in "open" goes out after what waited', async () => {
+    const { client, pass, transport } = benchOf({ websocket: opens() })
+    client.send('first')
+    client.addEventListener('open', () => client.send('second'))
+    await pass(10)
+    expect(transport('websocket').last.link.written).toEqual(['first', 'second'])
+  })
+
+  it('that send() after they closed it are told that it is closed', async () => {
+    const { client, pass } = benchOf({ websocket: opens() })
+    let error: unknown
+    client.addEventListener('open', () => {
+      void client.close()
+      try {
+        client.send('lost')
+      } catch (thrown) {
+        error = thrown
+      }
+    })
+    await pass(10)
+    expect(String(error)).toMatch(/closed/)
+  })
+
+  it('that connect() when it has ended: it lives on', async () => {
+    const { client, pass } = benchOf({ sse: sequence(refuses(401), opens()) })
+    client.addEventListener('close', ({ final }) => final && client.connect())
+    await pass(100)
+    expect(client.state.status).toBe('open')
+  })
+})
+
+describe('ways to listen', () => {
+  it('once, and until a signal is aborted', async () => {
+    const { client, pass, transport } = benchOf({ websocket: opens() })
+    const seen: string[] = []
+    const controller = new AbortController()
+    client.addEventListener('message', ({ data }) => seen.push(`once ${data}`), { once: true })
+    client.addEventListener('message', ({ data }) => seen.push(`signal ${data}`), { signal: controller.signal })
+    client.addEventListener('message', () => seen.push('never'), { signal: AbortSignal.abort() })
+    await pass(10)
+    transport('websocket').last.receive('1')
+    controller.abort()
+    transport('websocket').last.receive('2')
+    expect(seen).toEqual(['once 1', 'signal 1'])
+  })
+
+  it('on() returns the way to stop, and removeEventListener stops as well', async () => {
+    const { client, pass, transport } = benchOf({ websocket: opens() })
+    const seen: string[] = []
+    const stop = client.on('message', ({ data }) => seen.push(`on ${data}`))
+    const listener = { handleEvent: ({ data }: { readonly data: unknown }) => void seen.push(`object ${data}`) }
+    client.addEventListener('message', listener)
+    await pass(10)
+    transport('websocket').last.receive('1')
+    stop()
+    client.removeEventListener('message', listener)
+    transport('websocket').last.receive('2')
+    expect(seen).toEqual(['on 1', 'object 1'])
+  })
+
+  it('handler properties are called too, for every event, and know their target', async () => {
+    const { client, pass, transport } = benchOf({ websocket: opensThenDrops(1006, 10) })
+    const seen: string[] = []
+    const note = ({ type, target }: { readonly type: string; readonly target: unknown }) =>
+      void seen.push(type + (target === client ? '' : ' of another'))
+    Object.assign(client, { onopen: note, onmessage: note, onerror: note, onclose: note, ontransport: note, onstate: note })
+    await pass(15)
+    transport('websocket').last.receive('x')
+    await pass(5)
+    expect(seen).toEqual(['state', 'open', 'state', 'state', 'message', 'error', 'close', 'state'])
+    client.onmessage = null
+    client.onstate = null
+  })
+})
+
+describe('the signal option', () => {
+  it('closes the client when it is aborted', async () => {
+    const controller = new AbortController()
+    const bench = benchOf({ websocket: opens() }, { signal: controller.signal })
+    await bench.pass(10)
+    controller.abort()
+    await bench.pass(20)
+    expect(bench.client.state.status).toBe('closed')
+    bench.expectNothingLeft()
+    expect(() => bench.client.connect()).toThrow(/aborted/)
+  })
+
+  it('aborted before, nothing is dialled', async () => {
+    const { pass, transport } = benchOf({ websocket: opens() }, { signal: AbortSignal.abort() })
+    await pass(100)
+    expect(transport('websocket').dials).toEqual([])
+  })
+
+  it('aborted in the same task, nothing is dialled and nothing is rejected unseen', async () => {
+    const controller = new AbortController()
+    const { pass, transport } = benchOf({ websocket: opens() }, { signal: controller.signal })
+    controller.abort()
+    await pass(100)
+    expect(transport('websocket').dials).toEqual([])
+  })
+
+  it('is let go when the client has ended', async () => {
+    const controller = new AbortController()
+    const { client, pass } = benchOf({ websocket: opens() }, { signal: controller.signal })
+    await pass(10)
+    await client.close()
+    controller.abort()
+    expect(client.state).toMatchObject({ status: 'closed', code: 1000 })
+  })
+
+  it('is obeyed also after a listener has connected again', async () => {
+    const controller = new AbortController()
+    const { client, pass } = benchOf({ sse: sequence(refuses(401), opens()) }, { signal: controller.signal })
+    client.addEventListener('close', ({ diagnosis }) => diagnosis && client.connect())
+    await pass(100)
+    expect(client.state.status).toBe('open')
+    controller.abort()
+    expect(client.state.status).toBe('closed')
+  })
+})

@@ -1,0 +1,292 @@
+import { describe, expect, it } from 'vitest'
+import type { Preparation, PrepareAttempt } from '../../src/options.ts'
+import { benchOf } from '../support/client-bench.ts'
+import { opens, opensThenDrops, refuses, sequence, stalls } from '../support/fake-transport.ts'
+
+/** A `prepare()` that is answered by the test. */
+function manualPrepare() {
+  const calls: { readonly attempt: PrepareAttempt; answer(value?: Preparation): void; fail(error: unknown): void }[] = []
+  const prepare = (attempt: PrepareAttempt) =>
+    new Promise<Preparation | undefined>((answer, fail) => {
+      calls.push({ attempt, answer, fail })
+    })
+  return { calls, prepare }
+}
+
+describe('prepare()', () => {
+  it('is called before every attempt on every transport, and told which that is', async () => {
+    const asked: unknown[] = []
+    const prepare = ({ attempt, transport, isRefresh }: PrepareAttempt) => void asked.push([attempt, transport, isRefresh])
+    const { pass, client } = benchOf({ websocket: refuses(426), sse: opensThenDrops(1006, 10) }, { prepare })
+    await pass(1000)
+    await client.close()
+    expect(asked.slice(0, 3)).toEqual([
+      [0, 'websocket', false],
+      [0, 'sse', false],
+      [1, 'sse', false],
+    ])
+  })
+
+  it('one call at a time, also in a race', async () => {
+    let running = 0
+    let most = 0
+    const bench = benchOf(
+      { websocket: stalls(), sse: stalls(), poll: opens() },
+      {
+        raceAfterMs: 10,
+        async prepare() {
+          running += 1
+          most = Math.max(most, running)
+          await new Promise<void>((resolve) => bench.host.after(300, resolve))
+          running -= 1
+        },
+      },
+    )
+    await bench.pass(2000)
+    expect(bench.client.state.status).toBe('open')
+    expect(most).toBe(1)
+  })
+
+  it('one call at a time, also when an attempt is given up while it runs', async () => {
+    const { calls, prepare } = manualPrepare()
+    const { pass, signal } = benchOf({ websocket: opens() }, { prepare })
+    await pass(10)
+    signal('resume')
+    await pass(10)
+    signal('resume')
+    await pass(10)
+    expect(calls).toHaveLength(1)
+    calls[0]?.answer()
+    await pass(10)
+    expect(calls).toHaveLength(2)
+  })
+
+  it('has time of its own: the race and the limit begin when it is done', async () => {
+    const { calls, prepare } = manualPrepare()
+    const { pass, transport } = benchOf({ websocket: stalls(), sse: stalls() }, { prepare })
+    await pass(9000)
+    calls[0]?.answer()
+    await pass(499)
+    expect(calls).toHaveLength(1)
+    await pass(1)
+    expect(calls.map(({ attempt }) => attempt.transport)).toEqual(['websocket', 'sse'])
+    await pass(9499)
+    expect(transport('websocket').last.isHungUp).toBe(false)
+    await pass(1)
+    expect(transport('websocket').last.isHungUp).toBe(true)
+  })
+
+  it('is told when its attempt is given up', async () => {
+    const { calls, prepare } = manualPrepare()
+    const { client, pass } = benchOf({ websocket: opens() }, { prepare })
+    await pass(10)
+    expect(calls[0]?.attempt.signal.aborted).toBe(false)
+    await client.close()
+    expect(calls[0]?.attempt.signal.aborted).toBe(true)
+    calls[0]?.fail(new Error('too late'))
+    await pass(10)
+    expect(client.state.status).toBe('closed')
+  })
+
+  it('that throws is a failed attempt, not the end', async () => {
+    let calls = 0
+    const prepare = () => {
+      calls += 1
+      if (calls === 1) throw new Error('no token')
+      return undefined
+    }
+    const { client, pass, timeline } = benchOf({ websocket: opens() }, { prepare })
+    const messages: string[] = []
+    client.onerror = ({ diagnosis }) => messages.push(`${diagnosis.evidence.phase}: ${diagnosis.message}`)
+    await pass(600)
+    expect(messages).toEqual(['prepare: prepare() threw: no token'])
+    expect(timeline).toContain('0 error client.unprepared, again at 500')
+    expect(client.state.status).toBe('open')
+  })
+
+  it('that rejects with what is no error is one too', async () => {
+    const { client, pass } = benchOf({ websocket: opens() }, { prepare: () => Promise.reject('expired') })
+    const messages: string[] = []
+    client.onerror = ({ diagnosis }) => messages.push(diagnosis.message)
+    await pass(10)
+    expect(messages).toEqual(['prepare() threw: expired'])
+  })
+
+  it('that never answers ends with the time for an attempt', async () => {
+    const { calls, prepare } = manualPrepare()
+    const { pass, timeline } = benchOf({ websocket: opens() }, { prepare, connectTimeoutMs: 1000 })
+    await pass(1000)
+    expect(timeline.at(-2)).toBe('1000 error net.timeout, again at 1500')
+    await pass(500)
+    expect(calls.length).toBeGreaterThan(0)
+  })
+})
+
+describe('refused credentials', () => {
+  it('prepare() is asked for fresh ones, once; then it is over', async () => {
+    const refreshes: boolean[] = []
+    const prepare = ({ isRefresh }: PrepareAttempt) => void refreshes.push(isRefresh)
+    const { pass, timeline } = benchOf({ sse: refuses(401) }, { prepare })
+    await pass(1000)
+    expect(refreshes).toEqual([false, true])
+    expect(timeline.slice(1)).toEqual(['10 error http.401', '20 error http.401', '20 close 4401, final', '20 state closed'])
+  })
+
+  it('fresh ones that are good connect', async () => {
+    const { client, pass } = benchOf({ sse: sequence(refuses(401), opens()) }, { prepare: () => undefined })
+    await pass(1000)
+    expect(client.state.status).toBe('open')
+  })
+})
+
+describe('what prepare() returns', () => {
+  async function dialled(preparation: Preparation, type = 'sse') {
+    const bench = benchOf({ [type]: opens() }, { prepare: () => preparation })
+    await bench.pass(10)
+    return { ...bench, ...bench.transport(type).last }
+  }
+
+  it('is for this attempt: URL, query, headers, subprotocols', async () => {
+    const { call } = await dialled({
+      url: '/other?a=1',
+      query: { token: 't', a: '2' },
+      headers: { x: 'y' },
+      subprotocols: ['v1'],
+    })
+    expect([call.url.href, call.sendUrl.href]).toEqual([
+      'https://api.example/other?a=2&token=t',
+      'https://api.example/other?a=2&token=t',
+    ])
+    expect([call.headers, call.subprotocols]).toEqual([{ x: 'y' }, ['v1']])
+  })
+
+  it('a query is added to the configured URL', async () => {
+    const { call } = await dialled({ query: { extra: '1' } })
+    expect(call.url.href).toBe('https://api.example/realtime?token=secret&extra=1')
+  })
+
+  it('a URL that is none is a mistake that says so, and the end', async () => {
+    const { client, pass } = benchOf({ sse: opens() }, { prepare: () => ({ url: 'ftp://api.example' }) })
+    const messages: string[] = []
+    client.onerror = ({ diagnosis }) => messages.push(diagnosis.message)
+    await pass(10)
+    expect(client.state.status).toBe('closed')
+    expect(messages.join()).toMatch(/prepare\(\)\.url must be .*'ftp:/)
+  })
+})
+
+describe('headers for a WebSocket', () => {
+  const headers = { authorization: 'Bearer t' }
+
+  it('are a mistake that names the way out, where nothing else is given', async () => {
+    const { client, pass } = benchOf({ websocket: opens(), sse: opens() }, { prepare: () => ({ headers }) })
+    const messages: string[] = []
+    client.onerror = ({ diagnosis }) => messages.push(diagnosis.message)
+    await pass(100)
+    expect(client.state.status).toBe('closed')
+    expect(messages.join()).toMatch(/WebSocket.*query, subprotocols or a greeting/)
+  })
+
+  it.each<[string, Preparation]>([
+    ['a query', { query: { token: 't' } }],
+    ['subprotocols', { subprotocols: ['t'] }],
+    ['a URL', { url: '/x?token=t' }],
+    ['a greeting', { greeting: 'auth t' }],
+  ])('are none where %s comes with them', async (_, preparation) => {
+    const { client, pass } = benchOf({ websocket: opens() }, { prepare: () => ({ headers, ...preparation }) })
+    await pass(100)
+    expect(client.state.status).toBe('open')
+  })
+})
+
+describe('a greeting', () => {
+  it('is sent first, before what waits', async () => {
+    const { client, pass, transport } = benchOf({ websocket: opens() }, { prepare: () => ({ greeting: 'auth' }) })
+    client.send('a')
+    await pass(10)
+    client.send('b')
+    expect(transport('websocket').last.link.written).toEqual(['auth', 'a', 'b'])
+  })
+
+  it('is posted and answered before what waits', async () => {
+    const { client, pass, transport } = benchOf({ sse: opens() }, { prepare: () => ({ greeting: 'auth' }) })
+    client.send('a')
+    await pass(10)
+    const { link } = transport('sse').last
+    expect(link.written).toEqual(['auth'])
+    if ('answer' in link) link.answer('sent')
+    await pass(0)
+    expect(link.written).toEqual(['auth', 'a'])
+  })
+
+  it('answered after the loss, it starts nothing', async () => {
+    const { client, pass, transport } = benchOf({ sse: sequence(opens(), stalls()) }, { prepare: () => ({ greeting: 'auth' }) })
+    client.send('a')
+    await pass(10)
+    const { link } = transport('sse').last
+    transport('sse').last.fail({ kind: 'ended' })
+    if ('answer' in link) link.answer('sent')
+    await pass(0)
+    expect(link.written).toEqual(['auth'])
+  })
+})
+
+describe('held requests', () => {
+  const host = { claim: () => Promise.resolve(null) }
+
+  it('are left to other tabs when those hold all, where polling is possible', async () => {
+    const { pass, timeline } = benchOf({ sse: opens(), poll: opens() }, { host })
+    await pass(20)
+    expect(timeline).toContain('0 error client.pool_exhausted')
+    expect(timeline.at(-1)).toBe('10 state open')
+  })
+
+  it('are made all the same where it is not', async () => {
+    const { client, pass } = benchOf({ sse: opens() }, { host })
+    await pass(20)
+    expect(client.state).toMatchObject({ status: 'open', transport: 'sse' })
+  })
+
+  it('take one slot of their origin and give it back', async () => {
+    const asked: unknown[] = []
+    let held = 0
+    const claim = async (slots: readonly string[]) => {
+      asked.push(slots)
+      held += 1
+      return () => {
+        held -= 1
+      }
+    }
+    const { client, pass } = benchOf({ sse: opens(), poll: opens() }, { host: { claim } })
+    await pass(20)
+    expect(asked).toEqual([[0, 1, 2, 3].map((slot) => `steadfast:https://api.example:${slot}`)])
+    expect(held).toBe(1)
+    await client.close()
+    expect(held).toBe(0)
+  })
+
+  it('a slot that is given after the attempt was given up goes straight back', async () => {
+    let give = (_release: () => void) => {}
+    let isFree = false
+    const claim = () =>
+      new Promise<() => void>((resolve) => {
+        give = resolve
+      })
+    const { client, pass, transport } = benchOf({ sse: opens(), poll: opens() }, { host: { claim } })
+    await pass(20)
+    await client.close()
+    give(() => {
+      isFree = true
+    })
+    await pass(0)
+    expect(isFree).toBe(true)
+    expect(transport('sse').dials).toEqual([])
+  })
+
+  it('a browser that throws when it is asked is a failed attempt', async () => {
+    const claim = () => Promise.reject(new Error('SecurityError'))
+    const { client, pass } = benchOf({ sse: opens(), poll: opens() }, { host: { claim } })
+    await pass(20)
+    expect(client.state).toMatchObject({ status: 'open', transport: 'poll' })
+  })
+})

@@ -1,0 +1,186 @@
+import { describe, expect, it } from 'vitest'
+import {
+  allFailed,
+  at,
+  ended,
+  hasAlternative,
+  isHopeless,
+  type Ladder,
+  ladderOf,
+  opened,
+  plan,
+  proven,
+  type Refusal,
+  recovered,
+  refused,
+  rest,
+  withheld,
+} from '../../src/connection/ladder.ts'
+
+const second = 1000
+const minute = 60 * second
+const hour = 60 * minute
+
+const fresh = ladderOf(4, null)
+const shortLives = (ladder: Ladder, rung: number, times: number): Ladder =>
+  times ? shortLives(ended(ladder, rung, 'short'), rung, times - 1) : ladder
+const refusals = (ladder: Ladder, rung: number, how: Refusal, times: number): Ladder =>
+  times ? refusals(refused(ladder, rung, how, 0), rung, how, times - 1) : ladder
+const restUntil = (ladder: Ladder, rung: number) => at(ladder.rungs, rung).restUntil
+
+describe('the plan of a round', () => {
+  it.each<[string, Ladder, number, boolean, number[]]>([
+    ['everything in order when nothing is known', fresh, 0, false, [0, 1, 2, 3]],
+    ['a first retry with nothing proven is a whole round', fresh, 0, true, [0, 1, 2, 3]],
+    ['what was proven is retried first and alone', proven(fresh, 0, 0), 0, true, [0]],
+    ['and only then: later retries take the others along', proven(fresh, 0, 0), 0, false, [0, 1, 2, 3]],
+    ['not alone while a better one is healthy', proven(fresh, 1, 0), 0, true, [0, 1, 2, 3]],
+    ['a proven lower one alone while the better ones rest', proven(rest(fresh, [0], 0), 1, 0), second, true, [1]],
+    ['what rests comes last', rest(fresh, [0, 1], 0), second, false, [2, 3, 0, 1]],
+    ['until it has rested', rest(fresh, [0, 1], 0), 30 * second, false, [0, 1, 2, 3]],
+    ['one short life is nothing', shortLives(fresh, 0, 1), 0, false, [0, 1, 2, 3]],
+    ['what broke twice soon after opening comes last', shortLives(fresh, 0, 2), 0, false, [1, 2, 3, 0]],
+    ['what the server does not offer is left out', refused(fresh, 1, 'absent', 0), 0, false, [0, 2, 3]],
+    ['for ten minutes', refused(fresh, 1, 'absent', 0), 10 * minute, false, [0, 1, 2, 3]],
+    ['what this browser cannot do is left out for ever', refused(fresh, 0, 'unsupported', 0), 9e12, false, [1, 2, 3]],
+    [
+      'what nobody offers is tried all the same',
+      [0, 1, 2, 3].reduce((l, r) => refused(l, r, 'absent', 0), fresh),
+      0,
+      false,
+      [0, 1, 2, 3],
+    ],
+    ['a remembered rung lets better ones rest', ladderOf(4, { rung: 2, until: minute }), 0, false, [2, 3, 0, 1]],
+    ['until the memory ends', ladderOf(4, { rung: 2, until: minute }), minute, false, [0, 1, 2, 3]],
+    ['a remembered rung is retried first and alone', ladderOf(4, { rung: 2, until: minute }), 0, true, [2]],
+  ])('%s', (_, ladder, now, isFirstRetry, order) => {
+    expect(plan(ladder, now, isFirstRetry)).toEqual(order)
+  })
+})
+
+describe('resting', () => {
+  it('lasts 30 s and doubles to 10 minutes', () => {
+    let ladder = fresh
+    let now = 0
+    const rests = Array.from({ length: 7 }, () => {
+      ladder = rest(ladder, [0], now)
+      const lasted = restUntil(ladder, 0) - now
+      now += lasted
+      return lasted / second
+    })
+    expect(rests).toEqual([30, 60, 120, 240, 480, 600, 600])
+  })
+
+  it('is not prolonged while it lasts', () => {
+    const ladder = rest(fresh, [0], 0)
+    expect(rest(ladder, [0], 29 * second)).toEqual(ladder)
+  })
+
+  it('ends when the rung is seen to work, and so does its absence', () => {
+    const ladder = recovered(refused(rest(fresh, [0], 0), 0, 'absent', 0), 0)
+    expect(plan(ladder, 0, false)).toEqual([0, 1, 2, 3])
+  })
+
+  it('is shortest again after a long life', () => {
+    const tired = rest(rest(fresh, [0], 0), [0], minute)
+    expect(restUntil(rest(ended(tired, 0, 'long'), [0], hour), 0)).toBe(hour + 30 * second)
+  })
+})
+
+describe('demotion', () => {
+  it('waits for a lower rung to be proven', () => {
+    const suspect = shortLives(fresh, 0, 2)
+    expect(restUntil(suspect, 0)).toBe(0)
+    expect(restUntil(proven(suspect, 1, 0), 0)).toBe(5 * minute)
+  })
+
+  it('doubles from 5 minutes to an hour, and always heals', () => {
+    let ladder = fresh
+    let now = 0
+    const lengths = Array.from({ length: 6 }, () => {
+      ladder = proven(shortLives(ladder, 0, 2), 1, now)
+      const lasted = restUntil(ladder, 0) - now
+      expect(plan(ladder, now, false)[0]).toBe(1)
+      now += lasted
+      expect(plan(ladder, now, false)[0]).toBe(0)
+      return lasted / minute
+    })
+    expect(lengths).toEqual([5, 10, 20, 40, 60, 60])
+  })
+
+  it('is for better rungs only, and only for those that broke', () => {
+    const ladder = proven(shortLives(shortLives(fresh, 0, 2), 3, 2), 2, 0)
+    expect(ladder.rungs.map(({ restUntil }) => restUntil > 0)).toEqual([true, false, false, false])
+    expect(at(ladder.rungs, 3).shortLives).toBe(2)
+  })
+
+  it.each<[string, 'short' | 'clean' | 'long', number]>([
+    ['a cut soon after opening is a short life', 'short', 2],
+    ['a clean close by the server is none', 'clean', 1],
+    ['a long life forgives', 'long', 0],
+  ])('%s', (_, life, count) => {
+    expect(at(ended(shortLives(fresh, 0, 1), 0, life).rungs, 0).shortLives).toBe(count)
+  })
+
+  it('takes two short lives', () => {
+    const first = [0, 1, 2, 3].map((times) => plan(shortLives(fresh, 0, times), 0, false)[0])
+    expect(first).toEqual([0, 0, 1, 1])
+  })
+})
+
+describe('an alternative to a rung that keeps breaking', () => {
+  const suspect = shortLives(fresh, 0, 2)
+  const allSuspect = [1, 2, 3].reduce((ladder, rung) => shortLives(ladder, rung, 2), suspect)
+  it.each<[string, Ladder, boolean]>([
+    ['is of no use to a healthy rung', fresh, false],
+    ['is any healthy one', suspect, true],
+    ['is of use only when it has just shown that it breaks', shortLives(fresh, 0, 3), false],
+    ['is of use to one that holds back what it carries', withheld(fresh, 0), true],
+    ['is none that rests', rest(suspect, [1, 2, 3], 0), false],
+    ['is none that the server does not offer', [1, 2, 3].reduce((l, r) => refused(l, r, 'absent', 0), suspect), false],
+    ['is none that breaks as well', allSuspect, false],
+  ])('%s', (_, ladder, expected) => {
+    expect(hasAlternative(ladder, 0, second)).toBe(expected)
+  })
+})
+
+describe('giving up', () => {
+  const absent = [1, 2, 3].reduce((ladder, rung) => refused(ladder, rung, 'absent', 0), fresh)
+  const mute = refusals(absent, 0, 'mute', 3)
+  const silentEverywhere = [0, 1, 2, 3].reduce((ladder, rung) => refusals(ladder, rung, 'mute', 3), fresh)
+  const notInBrowser = [0, 1, 2, 3].reduce((ladder, rung) => refused(ladder, rung, 'unsupported', 0), fresh)
+  it.each<[string, Ladder, number, number, boolean]>([
+    ['three refusals, and the others not offered: hopeless', mute, 3, 0, true],
+    ['not before the third round', mute, 2, 0, false],
+    ['two refusals are not enough', refusals(absent, 0, 'mute', 2), 3, 0, false],
+    ['refusals count in a row', refused(mute, 0, 'spoken', 0), 3, 0, false],
+    ['a server that says nothing may only be down', silentEverywhere, 99, 0, false],
+    ['so may one that a browser without anything would ask', notInBrowser, 99, 0, false],
+    ['never when it has ever opened', refusals(opened(mute, 0), 0, 'mute', 9), 99, 0, false],
+    ['never when any other rung has ever opened', refused(opened(mute, 1), 1, 'absent', 0), 99, 0, false],
+    ['what was said ten minutes ago is forgotten', mute, 99, 10 * minute, false],
+    ['all not offered: hopeless', refused(absent, 0, 'absent', 0), 3, 0, true],
+    ['a browser without WebSocket, and nothing offered: hopeless', refused(absent, 0, 'unsupported', 0), 3, 0, true],
+  ])('%s', (_, ladder, rounds, now, expected) => {
+    expect(isHopeless(ladder, rounds, now)).toBe(expected)
+  })
+})
+
+it('a rung that opened is there, whatever was said of it', () => {
+  const ladder = opened(refusals(refused(fresh, 0, 'absent', 0), 0, 'mute', 3), 0)
+  expect(at(ladder.rungs, 0)).toMatchObject({ absentUntil: 0, refusals: 0, hasOpened: true })
+})
+
+describe('when all rungs fail', () => {
+  it('what was learned about single ones is dropped, but not what the server said or that it once worked', () => {
+    const learned = refused(shortLives(rest(proven(fresh, 1, 0), [0], 0), 2, 2), 3, 'absent', 0)
+    const after = allFailed(opened(learned, 1))
+    expect(after.preferred).toBeNull()
+    expect(plan(after, 0, false)).toEqual([0, 1, 2])
+    expect(at(after.rungs, 1).hasOpened).toBe(true)
+  })
+})
+
+it('a rung that does not exist is a mistake of ours', () => {
+  expect(() => at([], 0)).toThrow(RangeError)
+})

@@ -1,0 +1,35 @@
+import { expect, it } from 'vitest'
+import { AttemptLog } from '../../src/log.ts'
+import { diagnosisOf, findings } from '../support/machine-driver.ts'
+
+const url = new URL('https://user:password@api.example:8443/realtime?token=secret')
+
+it('an attempt is told from its dial to its end, without anything secret', () => {
+  const log = new AttemptLog()
+  log.dialled(1, 'sse', url, 10)
+  log.dialled(2, 'poll', url, 11)
+  log.opened(1, 20)
+  log.failed(1, diagnosisOf(findings.cut, 'open'), 30)
+  expect(log.attempts).toEqual([
+    {
+      id: 1,
+      transport: 'sse',
+      url: 'https://api.example:8443/realtime',
+      dialledAt: 10,
+      openedAt: 20,
+      endedAt: 30,
+      cause: 'conn.dropped',
+      certainty: 'certain',
+    },
+    { id: 2, transport: 'poll', url: 'https://api.example:8443/realtime', dialledAt: 11 },
+  ])
+  expect(JSON.stringify(log.attempts)).not.toMatch(/secret|password|user/)
+})
+
+it('what is told of an unknown attempt is ignored, and the last hundred are kept', () => {
+  const log = new AttemptLog()
+  for (let id = 1; id <= 150; id += 1) log.dialled(id, 'poll', url, id)
+  log.opened(3, 99)
+  expect(log.attempts).toHaveLength(100)
+  expect(log.attempts.map(({ id }) => id).slice(0, 2)).toEqual([51, 52])
+})

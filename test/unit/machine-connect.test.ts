@@ -1,0 +1,235 @@
+import { describe, expect, it } from 'vitest'
+import { Driver, type DriverOptions, findings } from '../support/machine-driver.ts'
+
+const { refused, answered, unsupported } = findings
+
+/** When the second rung is dialled. */
+function raceAt(options: DriverOptions): number {
+  const driver = new Driver(options).connect()
+  return driver.deadline
+}
+
+describe('the race', () => {
+  it.each<[string, DriverOptions, number]>([
+    ['500 ms while the round trip is unknown', {}, 500],
+    ['five round trips and 100 ms', { roundTripMs: 40 }, 300],
+    ['at least 200 ms', { roundTripMs: 1 }, 200],
+    ['at least 200 ms, also of no time at all', { roundTripMs: 0 }, 200],
+    ['at most 3 s', { roundTripMs: 2000 }, 3000],
+    ['what the option says', { raceAfterMs: 50, roundTripMs: 2000 }, 50],
+    ['what the option says, also when that is nothing', { raceAfterMs: 0 }, 0],
+    ['never where there is only one', { names: ['websocket'] }, 10_000],
+  ])('the next rung is dialled as well after %s', (_, options, at) => {
+    expect(raceAt(options)).toBe(at)
+  })
+
+  it('dials one after another without giving the earlier ones up, down to the last', () => {
+    expect(new Driver().connect().pass(9999).lines()).toEqual([
+      '0 dial websocket',
+      '0 state connecting',
+      '500 dial sse',
+      '500 state connecting',
+      '1000 dial long-poll',
+      '1000 state connecting',
+      '1500 dial poll',
+      '1500 state connecting',
+    ])
+  })
+
+  it('takes the round trip that the last connection showed', () => {
+    const driver = new Driver({ random: 0 })
+      .connect()
+      .opened('websocket', 20)
+      .received()
+      .failed('websocket', findings.closed(1006))
+    driver.pass(0).failed('websocket', refused)
+    driver.pass(1000).lines()
+    expect(driver.pass(200).lines()).toEqual(['1200 dial sse', '1200 state connecting'])
+  })
+
+  it('the first usable one wins and worse ones are hung up', () => {
+    const driver = new Driver().connect().pass(1200)
+    driver.lines()
+    expect(driver.opened('websocket').lines()).toEqual([
+      '1200 hang-up sse',
+      '1200 hang-up long-poll',
+      '1200 adopt websocket',
+      '1200 open',
+      '1200 state open',
+    ])
+  })
+
+  it('an attempt that was not prepared yet races nobody; its time begins when it is dialled', () => {
+    const driver = new Driver({ prepares: true }).connect()
+    expect(driver.deadline).toBe(10_000)
+    driver.pass(3000).prepared('websocket')
+    expect(driver.deadline).toBe(3500)
+    driver.pass(500)
+    expect(driver.live).toEqual(['websocket', 'sse'])
+    driver.pass(2000).prepared('sse')
+    expect(driver.deadline).toBe(6000)
+    expect(driver.pass(7499).live).toContain('websocket')
+    expect(driver.pass(1).live).not.toContain('websocket')
+  })
+
+  it('an earlier attempt that is prepared late does not put the race off', () => {
+    const driver = new Driver({ prepares: true }).connect().prepared('websocket').pass(500).prepared('sse')
+    expect(driver.deadline).toBe(1000)
+    driver.pass(100).prepared('websocket')
+    expect(driver.deadline).toBe(1000)
+  })
+})
+
+describe('taking over', () => {
+  function raced(options: DriverOptions = {}): Driver {
+    const driver = new Driver(options).connect().pass(600).opened('sse')
+    driver.lines()
+    return driver
+  }
+
+  it('a better one still dialling takes over when it opens within 2 s', () => {
+    expect(raced().pass(1999).opened('websocket').lines()).toEqual([
+      '2599 hang-up sse',
+      '2599 adopt websocket',
+      '2599 transport sse to websocket',
+      '2599 state open',
+    ])
+  })
+
+  it('after 2 s it is hung up', () => {
+    const driver = raced().pass(2000)
+    expect(driver.lines()).toEqual(['2600 hang-up websocket'])
+    expect(driver.live).toEqual(['sse'])
+  })
+
+  it.each<[string, (driver: Driver) => Driver]>([
+    ['in', (driver) => driver.received()],
+    ['out', (driver) => driver.sent()],
+  ])('it does not when a message has passed %s, since what came in between would be lost', (_, pass) => {
+    const driver = pass(raced())
+    driver.lines()
+    expect(driver.opened('websocket').lines()).toEqual(['600 hang-up websocket'])
+    expect(driver.live).toEqual(['sse'])
+  })
+
+  it('but it is preferred at the next reconnect, because it would have worked', () => {
+    const driver = raced().received().opened('websocket').failed('sse', findings.ended)
+    driver.lines()
+    expect(driver.pass(500).lines()[0]).toBe('1100 dial websocket')
+  })
+
+  it.each([
+    ['with a cursor that both understand it does, messages or not', true, true, ['sse', 'websocket']],
+    ['not when it does not understand the cursor', true, false, ['sse']],
+    ['not when there is no cursor yet', false, true, ['sse']],
+  ] as const)('%s', (_, hasCursor, resumes, [before, after = before]) => {
+    const driver = raced({ traits: { websocket: { resumes } } }).received()
+    driver.hasCursor = hasCursor
+    expect(driver.live).toEqual([before, 'websocket'])
+    expect(driver.opened('websocket').live).toEqual([after])
+  })
+
+  it('it is still wanted when the one below is lost', () => {
+    const driver = raced().failed('sse', findings.cut)
+    expect(driver.lines()).toEqual([
+      '600 hang-up sse',
+      '600 error conn.dropped',
+      '600 close 1006, again in 0',
+      '600 state connecting',
+    ])
+    expect(driver.opened('websocket').lines()).toEqual(['600 adopt websocket', '600 open', '600 state open'])
+  })
+
+  it('its failure is nothing to the one below', () => {
+    expect(raced().failed('websocket', refused).lines()).toEqual(['600 hang-up websocket'])
+  })
+})
+
+describe('falling back', () => {
+  it('one rung down at once when another transport may not share the reason', () => {
+    const driver = new Driver().connect().pass(100)
+    driver.lines()
+    expect(driver.failed('websocket', refused).lines()).toEqual([
+      '100 hang-up websocket',
+      '100 dial sse',
+      '100 error net.unreachable',
+      '100 state connecting',
+    ])
+  })
+
+  it('does not disturb what is on its way', () => {
+    const driver = new Driver().connect().pass(500)
+    expect(driver.failed('websocket', refused).live).toEqual(['sse', 'long-poll'])
+    expect(driver.failed('sse', refused).failed('long-poll', refused).live).toEqual(['poll'])
+  })
+
+  it('waits when the last rung has failed', () => {
+    const driver = new Driver({ names: ['websocket', 'sse'] }).connect().failed('websocket', refused)
+    driver.lines()
+    expect(driver.failed('sse', refused).lines()).toEqual([
+      '0 hang-up sse',
+      '0 error net.unreachable, again in 500',
+      '0 state waiting',
+    ])
+    expect(driver.pass(500).lines()).toEqual(['500 dial websocket', '500 state connecting'])
+  })
+
+  it.each([408, 410, 425, 429, 502, 503, 504])('not for %i, which every other rung would hear as well', (status) => {
+    const driver = new Driver().connect().failed('websocket', refused)
+    driver.lines()
+    expect(driver.failed('sse', answered(status)).lines()).toEqual([
+      '0 hang-up sse',
+      `0 error http.${status}, again in 500`,
+      '0 state waiting',
+    ])
+  })
+
+  it('what speaks of the whole server leaves what is on its way alone and adds nothing', () => {
+    const driver = new Driver().connect().pass(500).failed('sse', answered(503))
+    expect(driver.live).toEqual(['websocket'])
+    expect(driver.pass(5000).live).toEqual(['websocket'])
+    expect(driver.opened('websocket').status).toBe('open')
+  })
+
+  it('an attempt that takes too long is given up, and the rest goes on', () => {
+    const driver = new Driver({ raceAfterMs: 20_000, connectTimeoutMs: 1000 }).connect()
+    driver.lines()
+    expect(driver.pass(1000).lines()).toEqual([
+      '1000 hang-up websocket',
+      '1000 dial sse',
+      '1000 error net.timeout',
+      '1000 state connecting',
+    ])
+  })
+
+  it('several that end at one instant are all given up, in order', () => {
+    const driver = new Driver({ names: ['websocket', 'sse'], raceAfterMs: 0, connectTimeoutMs: 1000 }).connect().pass(0)
+    driver.lines()
+    expect(driver.pass(1000).lines()).toEqual([
+      '1000 hang-up websocket',
+      '1000 hang-up sse',
+      '1000 error net.timeout',
+      '1000 error net.timeout, again in 500',
+      '1000 state waiting',
+    ])
+  })
+
+  it('what this browser cannot do costs nothing the next time', () => {
+    const driver = new Driver({ names: ['websocket', 'sse'] }).connect().failed('websocket', unsupported).failed('sse', refused)
+    driver.lines()
+    expect(driver.pass(500).lines()).toEqual(['500 dial sse', '500 state connecting'])
+  })
+
+  it.each([404, 405, 406, 426, 501])('a rung that answers %i is not offered and left out', (status) => {
+    const driver = new Driver({ names: ['sse', 'poll'] }).connect().failed('sse', answered(status)).failed('poll', refused)
+    expect(driver.pass(500).live).toEqual(['poll'])
+  })
+
+  it('so is one that answers with a page instead of messages', () => {
+    const driver = new Driver({ names: ['sse', 'poll'] })
+      .connect()
+      .failed('sse', answered(200, 'text/html'))
+      .failed('poll', refused)
+    expect(driver.pass(500).live).toEqual(['poll'])
+  })
+})

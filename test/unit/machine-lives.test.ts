@@ -1,0 +1,263 @@
+import { describe, expect, it } from 'vitest'
+import { Driver, type DriverOptions, findings } from '../support/machine-driver.ts'
+
+const { refused, closed, ended, answered } = findings
+const minute = 60_000
+const isProven = ({ state }: Driver) => state.status === 'open' && state.link.isProven
+
+describe('proving', () => {
+  it.each(['websocket', 'sse', 'long-poll', 'poll'] as const)('a message that came in proves %s at once', (name) => {
+    const driver = new Driver({ names: [name] }).connect().opened(name)
+    driver.lines()
+    expect(driver.received().lines()).toEqual(['0 state open, proven'])
+    expect(driver.state).toMatchObject({ ladder: { preferred: 0 } })
+  })
+
+  it('one that went out proves nothing', () => {
+    expect(isProven(new Driver().connect().opened('websocket').sent())).toBe(false)
+  })
+
+  it('five seconds of life prove it too', () => {
+    const driver = new Driver().connect().opened('websocket').pass(4999)
+    expect(isProven(driver)).toBe(false)
+    expect(isProven(driver.pass(1))).toBe(true)
+  })
+
+  it('or what provingMs says', () => {
+    expect(isProven(new Driver({ provingMs: 100 }).connect().opened('websocket').pass(100))).toBe(true)
+  })
+
+  it('an event stream only when something was heard: a proxy may hold the body back', () => {
+    const driver = new Driver({ names: ['sse'] }).connect().opened('sse').pass(minute)
+    expect(isProven(driver)).toBe(false)
+    expect(isProven(driver.heard())).toBe(true)
+  })
+
+  it('heard early, it is proven after the five seconds', () => {
+    const driver = new Driver({ names: ['sse'] }).connect().opened('sse').pass(10).heard()
+    expect(isProven(driver.pass(4989))).toBe(false)
+    expect(isProven(driver.pass(1))).toBe(true)
+  })
+
+  it('also heard in the very millisecond in which it opened', () => {
+    const driver = new Driver({ names: ['sse'] }).connect().opened('sse').heard().pass(minute)
+    expect(isProven(driver)).toBe(true)
+  })
+
+  it.each(['long-poll', 'poll'] as const)('an answer proves %s, whatever was in it', (name) => {
+    expect(isProven(new Driver({ names: [name] }).connect().opened(name).heard())).toBe(true)
+  })
+
+  it('a long-poll that is merely held is not proven until it answers', () => {
+    expect(isProven(new Driver({ names: ['long-poll'] }).connect().opened('long-poll').pass(19_000))).toBe(false)
+  })
+})
+
+describe('after a loss', () => {
+  it('what was proven is retried first and alone, and only at the next retry with the others', () => {
+    const driver = new Driver({ raceAfterMs: 100 }).connect().opened('websocket').received().failed('websocket', closed(1006))
+    driver.pass(500)
+    expect(driver.pass(5000).live).toEqual(['websocket'])
+    driver.failed('websocket', refused).pass(1500)
+    expect(driver.pass(300).live).toEqual(['websocket', 'sse', 'long-poll', 'poll'])
+  })
+
+  it('a fallback of that first retry is not one: it waits', () => {
+    const driver = new Driver().connect().opened('websocket').received()
+    driver.failed('websocket', closed(1012)).pass(500)
+    expect(driver.failed('websocket', refused).status).toBe('waiting')
+  })
+
+  it('when all rungs have failed, what was preferred is forgotten', () => {
+    const driver = new Driver({ names: ['websocket', 'sse'] }).connect().opened('websocket').received()
+    driver.failed('websocket', closed(1006)).pass(500).failed('websocket', refused)
+    expect(driver.state.ladder.preferred).toBe(0)
+    driver.pass(2000).failed('websocket', refused).failed('sse', refused)
+    expect(driver.state.ladder.preferred).toBeNull()
+  })
+
+  const waits = (driver: Driver, life: (driver: Driver) => Driver, times: number) =>
+    Array.from({ length: times }, () => {
+      life(driver.opened('websocket'))
+      const wait = driver.deadline - driver.now
+      driver.pass(wait)
+      return wait
+    })
+
+  it.each<[string, (driver: Driver) => Driver, number[]]>([
+    ['forgotten after five seconds of life', (d) => d.pass(5000).failed('websocket', closed(1001)), [500, 500, 500, 500]],
+    [
+      'forgotten when a message came before it was cut',
+      (d) => d.received().failed('websocket', closed(1006)),
+      [500, 500, 500, 500],
+    ],
+    ['kept when it only opened', (d) => d.failed('websocket', closed(1006)), [500, 1500, 3000, 3750]],
+    [
+      'kept when the server greets and then shows the door in order',
+      (d) => d.received().pass(100).failed('websocket', closed(1001)),
+      [500, 1500, 3000, 3750],
+    ],
+  ])('earlier failures are %s', (_, life, expected) => {
+    expect(waits(new Driver({ names: ['websocket'] }).connect(), life, 4)).toEqual(expected)
+  })
+
+  it('an outage is as old as its first loss, so that after a minute the waits may grow', () => {
+    const driver = new Driver({ names: ['websocket'] }).connect()
+    const found: number[] = []
+    while (driver.now < 3 * minute) {
+      driver.failed('websocket', refused)
+      found.push(driver.deadline - driver.now)
+      driver.pass(driver.deadline - driver.now)
+    }
+    expect(Math.max(...found.slice(0, 10))).toBe(3750)
+    expect(found.at(-1)).toBe(22_500)
+  })
+})
+
+describe('short lives', () => {
+  /** WebSocket opens and is cut after 150 ms. */
+  const killed = (driver: Driver) => driver.opened('websocket').pass(150).failed('websocket', closed(1006))
+
+  it('two of them, and the next rung is dialled at once and first', () => {
+    const driver = killed(new Driver().connect()).pass(500)
+    driver.lines()
+    expect(killed(driver).lines()).toEqual([
+      '650 adopt websocket',
+      '650 open',
+      '650 state open',
+      '800 hang-up websocket',
+      '800 dial sse',
+      '800 error conn.dropped',
+      '800 close 1006, again in 0',
+      '800 state connecting',
+    ])
+  })
+
+  it('while no lower rung is proven it is not demoted, only tried last', () => {
+    const driver = killed(killed(new Driver({ names: ['websocket', 'sse'] }).connect()).pass(500)).failed('sse', refused)
+    expect(driver.live).toEqual(['websocket'])
+  })
+
+  it('once a lower rung is proven it rests for five minutes', () => {
+    const driver = killed(killed(new Driver().connect()).pass(500)).opened('sse').received()
+    const from = driver.now
+    driver.pass(5 * minute - 1000).failed('sse', ended)
+    expect(driver.pass(500).live).toEqual(['sse'])
+    driver.opened('sse').received().pass(minute).failed('sse', ended)
+    expect(driver.now - from).toBeGreaterThan(5 * minute)
+    expect(driver.pass(500).live).toEqual(['websocket'])
+  })
+
+  it('a clean close soon after opening is no short life', () => {
+    const driver = new Driver().connect()
+    for (let times = 0; times < 5; times += 1) {
+      driver.opened('websocket').failed('websocket', closed(1012))
+      expect(driver.status).toBe('waiting')
+      driver.pass(5000)
+      expect(driver.live[0]).toBe('websocket')
+    }
+  })
+
+  it('rungs that all break soon are tried in turn, with waits that grow', () => {
+    const driver = new Driver({ names: ['websocket', 'sse'] }).connect()
+    const dialled: string[] = []
+    for (let times = 0; times < 8; times += 1) {
+      const name = driver.live[0] === 'sse' ? 'sse' : 'websocket'
+      dialled.push(`${name} at ${driver.now}`)
+      driver.opened(name).failed(name, closed(1006))
+      if (driver.status === 'waiting') driver.pass(driver.deadline - driver.now)
+    }
+    expect(dialled).toEqual([
+      'websocket at 0',
+      'websocket at 500',
+      'sse at 500',
+      'sse at 3500',
+      'websocket at 7250',
+      'websocket at 11000',
+      'websocket at 14750',
+      'websocket at 18500',
+    ])
+  })
+})
+
+describe('promotion', () => {
+  const resuming: DriverOptions = { names: ['websocket', 'sse'], traits: { websocket: { resumes: true } } }
+
+  function onSse(options: DriverOptions = resuming): Driver {
+    const driver = new Driver(options).connect().failed('websocket', refused).opened('sse')
+    driver.hasCursor = true
+    driver.received().lines()
+    return driver
+  }
+
+  it('a better rung is tried after 30 s beside the running one, and moved to', () => {
+    const driver = onSse().pass(30_000)
+    expect(driver.lines()).toEqual(['30000 dial websocket'])
+    expect(driver.pass(100).opened('websocket').lines()).toEqual([
+      '30100 hang-up sse',
+      '30100 adopt websocket',
+      '30100 transport sse to websocket',
+      '30100 state open',
+    ])
+  })
+
+  it('again after twice as long each time, up to 10 minutes', () => {
+    const driver = onSse()
+    const from: number[] = []
+    while (driver.now < 60 * minute) {
+      driver.pass(1000)
+      if (!driver.live.includes('websocket')) continue
+      from.push(driver.now / 1000)
+      driver.failed('websocket', refused)
+    }
+    expect(from.map((at, index) => at - (from[index - 1] ?? 0)).slice(0, 8)).toEqual([30, 60, 120, 240, 480, 600, 600, 600])
+  })
+
+  it.each<[string, DriverOptions, boolean, boolean]>([
+    ['where the running one has no cursor that the better one understands', { names: ['websocket', 'sse'] }, true, true],
+    ['where there is no cursor yet', resuming, false, true],
+    ['while the running one is not proven', resuming, true, false],
+  ])('never %s', (_, options, hasCursor, isHeard) => {
+    const driver = new Driver(options).connect().failed('websocket', refused).opened('sse')
+    driver.hasCursor = hasCursor
+    if (isHeard) driver.received()
+    expect(driver.pass(20 * minute).live).toEqual(['sse'])
+  })
+
+  it('not to a rung that keeps breaking, and after ten minutes to one that was not offered', () => {
+    const driver = new Driver(resuming).connect().failed('websocket', answered(404)).opened('sse').received()
+    driver.hasCursor = true
+    driver.lines()
+    expect(driver.pass(10 * minute).lines()).toEqual([`${10 * minute} dial websocket`])
+  })
+
+  it('one that hangs is given up and tried again later', () => {
+    const driver = onSse().pass(40_000)
+    expect(driver.lines()).toEqual(['30000 dial websocket', '40000 hang-up websocket'])
+    expect(driver.pass(59_999).lines()).toEqual([])
+    expect(driver.pass(1).lines()).toEqual(['100000 dial websocket'])
+  })
+
+  it('what is prepared beside the running one has its time from then on', () => {
+    const driver = onSse().pass(39_000).prepared('websocket')
+    expect(driver.pass(9999).live).toEqual(['sse', 'websocket'])
+    expect(driver.pass(1).live).toEqual(['sse'])
+  })
+
+  it('in plain mode a better rung comes at the next reconnect, once it has rested', () => {
+    const driver = onSse({ names: ['websocket', 'sse'] })
+      .pass(10_000)
+      .failed('sse', ended)
+    expect(driver.pass(500).live).toEqual(['sse'])
+    driver.opened('sse').received().pass(20_000).failed('sse', ended)
+    expect(driver.pass(500).live).toEqual(['websocket'])
+  })
+
+  it('a remembered rung is dialled first until its memory ends', () => {
+    const driver = new Driver({ ...resuming, remembered: { rung: 1, until: 20 * minute } }).connect()
+    expect(driver.live).toEqual(['sse'])
+    driver.opened('sse').received().hasCursor = true
+    driver.pass(19 * minute).lines()
+    expect(driver.pass(minute).lines()).toEqual([`${20 * minute} dial websocket`])
+  })
+})

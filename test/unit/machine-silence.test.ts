@@ -1,0 +1,164 @@
+import { describe, expect, it } from 'vitest'
+import { attemptsOf } from '../../src/connection/changes.ts'
+import { Driver, type DriverOptions, findings } from '../support/machine-driver.ts'
+
+const heartbeat = { intervalMs: 25_000, timeoutMs: 10_000 }
+const pinging: DriverOptions = { names: ['websocket'], heartbeat, traits: { websocket: { canPing: true } } }
+const listening: DriverOptions = { names: ['sse'], heartbeat }
+const resuming: DriverOptions = { ...pinging, traits: { websocket: { canPing: true, resumes: true } } }
+
+function running(options: DriverOptions): Driver {
+  const driver = new Driver(options)
+  const [name = 'websocket'] = driver.names
+  driver.connect().opened(name).received().lines()
+  return driver
+}
+
+function withCursor(options: DriverOptions): Driver {
+  const driver = running(options)
+  driver.hasCursor = true
+  return driver
+}
+
+describe('silence', () => {
+  it('is nothing where there is no heartbeat', () => {
+    const driver = running({ names: ['websocket', 'sse'] }).pass(86_400_000)
+    expect(driver.lines()).toEqual([])
+  })
+
+  it('is asked about after the interval, where asking is possible', () => {
+    const driver = running(pinging).pass(24_999)
+    expect(driver.lines()).toEqual([])
+    expect(driver.pass(1).lines()).toEqual(['25000 ping websocket'])
+  })
+
+  it('and without an answer within the time for it the connection is lost', () => {
+    const driver = running(pinging).pass(34_999)
+    driver.lines()
+    expect(driver.pass(1).lines()).toEqual([
+      '35000 hang-up websocket',
+      '35000 error conn.stale, again in 500',
+      '35000 close 1006, again in 500',
+      '35000 state waiting',
+    ])
+  })
+
+  it('an answer ends the question, and the next comes an interval later', () => {
+    const driver = running(pinging).pass(26_000).heard()
+    expect(driver.pass(24_999).lines()).toEqual(['25000 ping websocket'])
+    expect(driver.pass(1).lines()).toEqual(['51000 ping websocket'])
+  })
+
+  it('whatever comes in the meantime puts the question off', () => {
+    const driver = running(pinging)
+    for (let times = 0; times < 100; times += 1) driver.pass(20_000).heard()
+    expect(driver.lines()).toEqual([])
+  })
+
+  it('where nothing can be asked, interval and patience together are the limit', () => {
+    const driver = running(listening).pass(34_999)
+    expect(driver.lines()).toEqual([])
+    expect(driver.pass(1).status).toBe('waiting')
+  })
+
+  it.each(['long-poll', 'poll'] as const)('%s asks all the time, so silence means nothing', (name) => {
+    expect(
+      running({ names: [name], heartbeat })
+        .pass(86_400_000)
+        .lines(),
+    ).toEqual([])
+  })
+
+  it('without an interval it is asked at once, and again after each answer, but never in a hot loop', () => {
+    const driver = running({ ...pinging, heartbeat: { intervalMs: 0, timeoutMs: 100 } }).pass(99)
+    expect(driver.status).toBe('open')
+    expect(driver.pass(1).status).toBe('waiting')
+  })
+})
+
+describe('a replacement beside the silent one, where there is a cursor', () => {
+  it('is dialled while the silent one stays', () => {
+    const driver = withCursor(resuming).pass(35_000)
+    expect(driver.lines()).toEqual(['25000 ping websocket', '35000 dial websocket'])
+    expect(driver.live).toEqual(['websocket', 'websocket'])
+  })
+
+  it('takes over when it opens, without a word about the transport', () => {
+    const driver = withCursor(resuming).pass(35_000)
+    driver.lines()
+    expect(driver.opened('websocket').lines()).toEqual(['35000 hang-up websocket', '35000 adopt websocket', '35000 state open'])
+  })
+
+  it('is hung up when the silent one speaks', () => {
+    const driver = withCursor(resuming).pass(36_000)
+    driver.lines()
+    expect(driver.heard().lines()).toEqual(['36000 hang-up websocket'])
+    expect(driver.pass(24_999).lines()).toEqual([])
+  })
+
+  it('when it fails as well, both are lost', () => {
+    const driver = withCursor(resuming).pass(35_000).failed('websocket', findings.refused)
+    expect(driver.status).toBe('waiting')
+    expect(driver.live).toEqual([])
+  })
+
+  it('when it takes too long, both are lost', () => {
+    const driver = withCursor(resuming).pass(45_000)
+    expect(driver.status).toBe('waiting')
+  })
+
+  it('when it was prepared, its time begins then', () => {
+    const driver = withCursor({ ...resuming, prepares: true })
+      .pass(44_000)
+      .prepared('websocket')
+    expect(driver.pass(9999).status).toBe('open')
+    expect(driver.pass(1).status).toBe('waiting')
+  })
+
+  it('goes when the silent one is lost after all', () => {
+    const driver = withCursor(resuming).pass(35_000)
+    const { state } = driver
+    if (state.status !== 'open') throw new Error(state.status)
+    driver.apply({ type: 'failed', id: state.link.id, diagnosis: driver.policy.diagnose(findings.cut, 0, 'open', 0) })
+    expect(driver.status).toBe('waiting')
+    expect(driver.live).toEqual([])
+  })
+
+  it('there is one at a time, however often the page wakes meanwhile', () => {
+    const driver = withCursor({ ...resuming, heartbeat: null })
+      .signal('resume')
+      .pass(3000)
+      .signal('resume')
+      .pass(3000)
+    expect(driver.live.length).toBeLessThanOrEqual(2)
+  })
+
+  it('there is none where the transport cannot go on from a cursor', () => {
+    expect(withCursor(pinging).pass(35_000).status).toBe('waiting')
+  })
+
+  it('takes over also when the cursor is gone by the time it opens: the silent one is not believed for ever', () => {
+    const driver = withCursor(resuming).pass(35_000)
+    driver.hasCursor = false
+    const [silent] = attemptsOf(driver.state)
+    driver.opened('websocket')
+    expect(driver.state).toMatchObject({ status: 'open', rivals: [] })
+    expect(driver.state).not.toMatchObject({ link: { id: silent?.id } })
+  })
+})
+
+describe('a better rung beside a silent one', () => {
+  const both: DriverOptions = {
+    names: ['websocket', 'sse'],
+    heartbeat,
+    traits: { websocket: { resumes: true }, sse: { canPing: true } },
+  }
+
+  it('can be on its way together with the replacement; whichever opens first is taken', () => {
+    const driver = new Driver(both).connect().failed('websocket', findings.refused).opened('sse').received()
+    driver.hasCursor = true
+    driver.pass(35_000)
+    expect(driver.live).toEqual(['sse', 'websocket', 'sse'])
+    expect(driver.opened('websocket').live).toEqual(['websocket'])
+  })
+})

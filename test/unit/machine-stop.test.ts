@@ -1,0 +1,188 @@
+import { describe, expect, it } from 'vitest'
+import { Driver, findings } from '../support/machine-driver.ts'
+
+const { refused, answered, closed, unsupported } = findings
+const unauthorized = answered(401)
+const unavailable = answered(503)
+
+describe('refused credentials', () => {
+  it.each([401, 403])('%i ends it where there is no prepare() to ask', (status) => {
+    const driver = new Driver({ names: ['sse'] }).connect()
+    driver.lines()
+    expect(driver.failed('sse', answered(status)).lines()).toEqual([
+      '0 hang-up sse',
+      `0 error http.${status}`,
+      `0 close ${4000 + status}, final`,
+      '0 state closed',
+    ])
+  })
+
+  it('with prepare() it is asked once more, at once; then it is over', () => {
+    const driver = new Driver({ names: ['sse'], prepares: true }).connect()
+    driver.lines()
+    expect(driver.failed('sse', unauthorized).lines()).toEqual(['0 hang-up sse', '0 dial sse', '0 error http.401'])
+    expect(driver.state.isRefreshed).toBe(true)
+    expect(driver.failed('sse', unauthorized).status).toBe('closed')
+  })
+
+  it('on one rung it ends the attempts on all others', () => {
+    const driver = new Driver({ prepares: true }).connect().prepared('websocket').pass(500)
+    expect(driver.failed('sse', unauthorized).live).toEqual(['websocket'])
+    driver.prepared('websocket').pass(500).lines()
+    expect(driver.failed('sse', unauthorized).lines().slice(0, 2)).toEqual(['1000 hang-up websocket', '1000 hang-up sse'])
+    expect(driver.status).toBe('closed')
+  })
+
+  it('a later refusal is another one only after the fresh ones were good for a while', () => {
+    const driver = new Driver({ names: ['websocket'], prepares: true }).connect().opened('websocket')
+    expect(driver.failed('websocket', closed(4401)).status).toBe('waiting')
+    driver.pass(500).opened('websocket')
+    expect(driver.failed('websocket', closed(4401)).status).toBe('closed')
+
+    driver.connect().opened('websocket').failed('websocket', closed(4401)).pass(500).opened('websocket').pass(5000)
+    expect(driver.failed('websocket', closed(4401)).status).toBe('waiting')
+  })
+
+  it.each([1008, 4401, 4403])('a close with %i refuses them too', (code) => {
+    const driver = new Driver({ names: ['websocket'] }).connect().opened('websocket').failed('websocket', closed(code))
+    expect(driver.state).toMatchObject({ status: 'closed', code })
+  })
+
+  it('204 means stop, and no prepare() helps', () => {
+    const driver = new Driver({ names: ['sse'], prepares: true }).connect().failed('sse', answered(204))
+    expect(driver.state).toMatchObject({ status: 'closed', code: 4204 })
+  })
+})
+
+describe('giving up', () => {
+  /** One round in which WebSocket is refused and the others answer so. */
+  function round(driver: Driver, status: number): void {
+    driver.failed('websocket', refused)
+    for (const name of ['sse', 'long-poll', 'poll'] as const)
+      if (driver.live.includes(name)) driver.failed(name, answered(status))
+    driver.wait()
+  }
+
+  it('is for the third round, when nothing is offered and nothing ever worked', () => {
+    const driver = new Driver().connect()
+    const statuses = Array.from({ length: 3 }, () => {
+      round(driver, 404)
+      return driver.status
+    })
+    expect(statuses).toEqual(['connecting', 'connecting', 'closed'])
+    expect(driver.lines().slice(-2)).toEqual(['2000 close 1006, final', '2000 state closed'])
+  })
+
+  it.each([
+    ['nobody said that something is not offered', 500],
+    ['the server only says that it is busy', 503],
+  ])('never when %s', (_, status) => {
+    const driver = new Driver().connect()
+    for (let rounds = 0; rounds < 20; rounds += 1) round(driver, status)
+    expect(driver.status).toBe('connecting')
+  })
+
+  it('never where a server that speaks WebSocket only is restarted ten times', () => {
+    const driver = new Driver({ names: ['websocket', 'sse', 'poll'] }).connect()
+    for (let restarts = 0; restarts < 10; restarts += 1) {
+      driver.opened('websocket').received().pass(60_000).failed('websocket', closed(1001))
+      for (let rounds = 0; rounds < 4; rounds += 1) {
+        driver.wait().failed('websocket', refused)
+        if (driver.status === 'connecting') driver.failed('sse', answered(404)).failed('poll', answered(426))
+      }
+      driver.wait()
+      expect(driver.live).toContain('websocket')
+    }
+    expect(driver.opened('websocket').status).toBe('open')
+  })
+
+  it('and a first connect that fails is retried like any other', () => {
+    const driver = new Driver({ names: ['websocket'] }).connect()
+    for (let rounds = 0; rounds < 20; rounds += 1) driver.failed('websocket', refused).wait()
+    expect(driver.status).toBe('connecting')
+  })
+
+  it('a browser that has nothing of what was asked for goes on too, for what it is worth', () => {
+    const driver = new Driver({ names: ['websocket'] }).connect()
+    for (let rounds = 0; rounds < 5; rounds += 1) driver.failed('websocket', unsupported).wait()
+    expect(driver.status).toBe('connecting')
+  })
+})
+
+describe('the wait', () => {
+  it('is never shorter than Retry-After', () => {
+    const driver = new Driver({ names: ['sse'] }).connect()
+    driver.failed('sse', unavailable, { retryAfterMs: 20_000 })
+    expect(driver.deadline).toBe(20_000)
+  })
+
+  it('nor shortened by it', () => {
+    const driver = new Driver({ names: ['sse'] }).connect().failed('sse', unavailable, { retryAfterMs: 20 })
+    expect(driver.deadline).toBe(500)
+  })
+
+  it.each(['online', 'resume'] as const)('and the page that is %s again does not undercut Retry-After', (signal) => {
+    const driver = new Driver({ names: ['sse'] }).connect().failed('sse', unavailable, { retryAfterMs: 20_000 })
+    expect(driver.signal(signal).deadline).toBe(20_000)
+  })
+
+  it('Retry-After counts also when the answer that ended the round came from another rung', () => {
+    const driver = new Driver({ names: ['websocket', 'sse'] }).connect().pass(500)
+    driver.failed('sse', unavailable, { retryAfterMs: 60_000 }).failed('websocket', refused)
+    expect(driver.deadline).toBeGreaterThanOrEqual(60_000)
+  })
+
+  it('an own retry function decides, with what it needs to know', () => {
+    const contexts: unknown[] = []
+    const retry = (context: { readonly attempt: number; readonly outageMs: number }) => {
+      contexts.push([context.attempt, context.outageMs])
+      return context.attempt < 3 ? 700 : null
+    }
+    const driver = new Driver({ names: ['poll'], retry }).connect().failed('poll', refused).pass(700).failed('poll', refused)
+    driver.pass(700).failed('poll', refused)
+    expect(contexts).toEqual([
+      [1, 0],
+      [2, 700],
+      [3, 1400],
+    ])
+    expect(driver.status).toBe('closed')
+  })
+
+  it('no retry: the first failure is the end', () => {
+    const driver = new Driver({ names: ['websocket'], retry: () => null }).connect().opened('websocket')
+    driver.lines()
+    expect(driver.failed('websocket', closed(1001)).lines()).toEqual([
+      '0 hang-up websocket',
+      '0 error close.1001',
+      '0 close 1001, final',
+      '0 state closed',
+    ])
+  })
+
+  it('but no retry does not mean no fallback', () => {
+    const driver = new Driver({ retry: () => null }).connect().failed('websocket', refused)
+    expect(driver.live).toEqual(['sse'])
+  })
+
+  it.each([1000, 1001, 1005, 1011, 1012, 4000])("a server's %i is not the end", (code) => {
+    const driver = new Driver({ names: ['websocket'] }).connect().opened('websocket').failed('websocket', closed(code))
+    expect(driver.status).toBe('waiting')
+  })
+})
+
+describe('judge() overrules', () => {
+  it('a stop, and it goes on', () => {
+    expect(new Driver({ names: ['sse'] }).connect().failed('sse', unauthorized, { verdict: 'retry' }).status).toBe('waiting')
+    expect(new Driver().connect().failed('websocket', unauthorized, { verdict: 'fallback' }).live).toEqual(['sse'])
+  })
+
+  it('a retry, and it stops', () => {
+    const driver = new Driver({ names: ['websocket'] }).connect().opened('websocket')
+    expect(driver.failed('websocket', closed(1000), { verdict: 'stop' }).state).toMatchObject({ status: 'closed', code: 1000 })
+  })
+
+  it('a fallback, and no other rung is tried', () => {
+    expect(new Driver().connect().failed('websocket', refused, { verdict: 'retry' }).status).toBe('waiting')
+    expect(new Driver({ prepares: true }).connect().failed('websocket', refused, { verdict: 'stop' }).status).toBe('closed')
+  })
+})

@@ -1,0 +1,184 @@
+import { describe, expect, it } from 'vitest'
+import { commandsBetween } from '../../src/connection/changes.ts'
+import { transition } from '../../src/connection/machine.ts'
+import type { Input } from '../../src/connection/state.ts'
+import { Driver, type DriverOptions, diagnosisOf, findings } from '../support/machine-driver.ts'
+
+const { refused } = findings
+const two: DriverOptions = { names: ['websocket', 'sse'], traits: { websocket: { canPing: true } } }
+const connecting = () => new Driver(two).connect().pass(600)
+const waiting = () => new Driver(two).connect().failed('websocket', refused).failed('sse', refused)
+
+/** A way to every kind of state. */
+const states = {
+  idle: () => new Driver(two),
+  connecting,
+  contested: () => connecting().opened('sse'),
+  open: () => new Driver(two).connect().opened('websocket').received(),
+  waiting,
+  offline: () => waiting().signal('offline'),
+  'put away': () => connecting().signal('pagehide'),
+  closed: () => connecting().close(),
+} as const
+
+type Place = keyof typeof states
+
+const bye: Input = { type: 'close', code: 1000, reason: 'bye' }
+const page = (type: 'online' | 'offline' | 'visible' | 'hidden' | 'pagehide' | 'freeze' | 'resume'): Input => ({
+  type: 'page',
+  signal: { type },
+})
+const inputs = {
+  connect: { type: 'connect' },
+  close: bye,
+  online: page('online'),
+  offline: page('offline'),
+  hidden: page('hidden'),
+  freeze: page('freeze'),
+  visible: page('visible'),
+  resume: page('resume'),
+  pagehide: page('pagehide'),
+  shown: { type: 'page', signal: { type: 'pageshow', persisted: false } },
+  restored: { type: 'page', signal: { type: 'pageshow', persisted: true } },
+} as const satisfies Record<string, Input>
+
+const both = ['hang-up websocket', 'hang-up sse']
+const closedNow = ['close 1000, final', 'state closed']
+const anew = [...both, 'dial websocket', 'state connecting']
+const dialled = ['dial websocket', 'state connecting']
+
+/** What each input does to each state; what is not listed does nothing that can be seen. */
+const table: Record<Place, Partial<Record<keyof typeof inputs, readonly string[]>>> = {
+  idle: { connect: dialled, close: closedNow },
+  connecting: {
+    close: [...both, ...closedNow],
+    resume: anew,
+    restored: anew,
+    pagehide: [...both, 'state waiting'],
+  },
+  contested: {
+    close: ['hang-up sse', 'hang-up websocket', ...closedNow],
+    resume: ['ping sse'],
+    restored: ['hang-up sse', 'error conn.restored', 'close 1006, again in 0', 'state connecting'],
+    pagehide: ['hang-up sse', 'hang-up websocket', 'close 1001', 'state waiting'],
+  },
+  open: {
+    close: ['hang-up websocket', ...closedNow],
+    online: ['ping websocket'],
+    offline: ['ping websocket'],
+    resume: ['ping websocket'],
+    restored: ['hang-up websocket', 'error conn.restored, again in 125', 'close 1006, again in 125', 'state waiting'],
+    pagehide: ['hang-up websocket', 'close 1001', 'state waiting'],
+  },
+  waiting: {
+    connect: dialled,
+    close: closedNow,
+    offline: ['state offline'],
+    pagehide: ['state waiting'],
+  },
+  offline: {
+    connect: dialled,
+    close: closedNow,
+    online: ['state waiting'],
+    pagehide: ['state offline'],
+  },
+  'put away': {
+    connect: dialled,
+    close: closedNow,
+    online: ['state waiting'],
+    offline: ['state offline'],
+    visible: ['state waiting'],
+    resume: ['state waiting'],
+    shown: ['state waiting'],
+    restored: ['state waiting'],
+  },
+  closed: { connect: dialled },
+}
+
+const places = Object.keys(states) as Place[]
+const rows = places.flatMap((place) =>
+  (Object.keys(inputs) as (keyof typeof inputs)[]).map((name) => [place, name, table[place][name] ?? []] as const),
+)
+
+describe('state × input', () => {
+  it.each(rows)('%s, %s: %j', (place, name, expected) => {
+    const driver = states[place]()
+    driver.lines()
+    driver.apply(inputs[name])
+    expect(driver.lines().map((line) => line.replace(/^\d+ /, ''))).toEqual(expected)
+  })
+})
+
+const stale = [0, 999].flatMap((id): Input[] => [
+  { type: 'prepared', id },
+  { type: 'opened', id, hasCursor: true, roundTripMs: 1 },
+  { type: 'failed', id, diagnosis: diagnosisOf(refused, 'connect') },
+  { type: 'heard', id, hasCursor: true },
+  { type: 'carried', id, isIncoming: true },
+])
+
+describe('what comes from an attempt that is gone', () => {
+  it.each(places)('changes nothing in %s', (place) => {
+    const driver = states[place]()
+    driver.apply(page('hidden'))
+    const { state } = driver
+    for (const input of stale) expect(transition(state, input, driver.now, driver.policy)).toBe(state)
+  })
+
+  it.each(places)('nor does a deadline that is not due in %s', (place) => {
+    const driver = states[place]()
+    driver.apply(page('hidden'))
+    const { state } = driver
+    const input: Input = { type: 'deadline', heardAt: 0, hasCursor: false }
+    if (driver.deadline > driver.now) expect(transition(state, input, driver.now, driver.policy)).toBe(state)
+  })
+
+  it('an attempt cannot open, be heard or carry before its time, nor be prepared after it', () => {
+    const driver = states.contested()
+    const rival = driver.idOf('websocket')
+    const link = driver.idOf('sse')
+    const { state, now, policy } = driver.apply(page('hidden'))
+    expect(transition(state, { type: 'heard', id: 999, hasCursor: true }, now, policy)).toBe(state)
+    expect(transition(state, { type: 'carried', id: rival, isIncoming: false }, now, policy)).toBe(state)
+    expect(transition(state, { type: 'prepared', id: link }, now, policy)).toBe(state)
+    const dialling = states.connecting()
+    const first = dialling.state
+    expect(transition(first, { type: 'heard', id: dialling.idOf('sse'), hasCursor: true }, 600, policy)).toBe(first)
+  })
+})
+
+describe('closed is closed', () => {
+  it('nothing but connect() has an effect, and time has none', () => {
+    const driver = states.closed()
+    const { state } = driver
+    driver.lines()
+    driver.apply(bye).apply({ type: 'deadline', heardAt: 0, hasCursor: false }).pass(86_400_000)
+    for (const input of [...stale, ...Object.values(inputs).filter(({ type }) => type === 'page')]) driver.apply(input)
+    expect(driver.lines()).toEqual([])
+    expect(driver.deadline).toBe(Infinity)
+    expect(driver.state).toMatchObject({ status: 'closed', code: 1000, reason: 'bye' })
+    expect(commandsBetween(state, driver.state)).toEqual([])
+  })
+
+  it('connect() forgets the failures, not what was learned about the transports', () => {
+    const driver = new Driver(two).connect().failed('websocket', refused).failed('sse', findings.answered(404)).close().connect()
+    expect(driver.state).toMatchObject({ failures: 0, outageSince: null, isRefreshed: false })
+    expect(driver.failed('websocket', refused).live).toEqual([])
+  })
+})
+
+describe('one deadline', () => {
+  it.each(places)('obeying it in %s leaves none that is due at the same instant without progress', (place) => {
+    for (const hasCursor of [true, false]) {
+      const driver = states[place]()
+      driver.hasCursor = hasCursor
+      expect(() => driver.pass(3_600_000)).not.toThrow()
+    }
+  })
+
+  it('what failed is news once', () => {
+    const driver = waiting()
+    expect(driver.state.news).toHaveLength(1)
+    expect(driver.signal('hidden').state.news).toEqual([])
+  })
+})

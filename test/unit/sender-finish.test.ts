@@ -1,0 +1,119 @@
+import { describe, expect, it } from 'vitest'
+import { Sender, type Unsent } from '../../src/sender.ts'
+import { FakePostLink, FakeSocketLink } from '../support/fake-link.ts'
+import { manualPage } from '../support/manual-host.ts'
+
+function benchOf(link: FakePostLink | FakeSocketLink | null) {
+  const page = manualPage()
+  const told: unknown[] = []
+  const sender = new Sender<string>({
+    host: page.host,
+    limits: { maxMessages: 100, maxBytes: 2 ** 24, overflow: 'reject' },
+    ttlMs: Infinity,
+    writeTimeoutMs: 10_000,
+    onLost: (lost) => told.push(lost),
+    onCarried: () => {},
+    onDue: () => {},
+  })
+  if (link) sender.attach(link)
+  const result: { unsent?: Unsent<string>; closedAt?: number; at?: number } = {}
+  return {
+    ...page,
+    told,
+    sender,
+    result,
+    send: (...texts: string[]) => texts.forEach((text) => void sender.send(text, text)),
+    finish() {
+      const finished = sender.finish(() => {
+        result.closedAt = page.clock.now()
+        link?.close(1000, '')
+      })
+      finished.then((unsent) => Object.assign(result, { unsent, at: page.clock.now() }))
+    },
+  }
+}
+
+describe('the end without a link', () => {
+  it('gives back what waits, at once', async () => {
+    const { send, finish, pass, result, clock } = benchOf(null)
+    send('a', 'b')
+    finish()
+    await pass(0)
+    expect(result).toEqual({ unsent: { unsent: ['a', 'b'], unconfirmed: [] }, closedAt: 0, at: 0 })
+    expect(clock.pending).toBe(0)
+  })
+})
+
+describe('the end of a link that takes everything at once', () => {
+  it('writes all that waits, whatever is in the buffer, before the link is closed', async () => {
+    const link = new FakeSocketLink()
+    link.isStuck = true
+    const { send, finish, pass, result } = benchOf(link)
+    send('x'.repeat(2 ** 20), 'a', 'b')
+    expect(link.written).toHaveLength(1)
+    finish()
+    expect(link.written.slice(1)).toEqual(['a', 'b'])
+    expect(result.closedAt).toBe(0)
+    link.drain()
+    await pass(20)
+    expect(result.unsent).toEqual({ unsent: [], unconfirmed: [] })
+  })
+
+  it('waits five seconds for it to leave; then that is unconfirmed', async () => {
+    const link = new FakeSocketLink()
+    link.isStuck = true
+    const { send, finish, pass, result, clock } = benchOf(link)
+    send('aa', 'bb')
+    finish()
+    await pass(3000)
+    expect(result.unsent).toBeUndefined()
+    link.drain(2)
+    await pass(2000)
+    expect(result).toMatchObject({ unsent: { unsent: [], unconfirmed: ['bb'] }, at: 5000 })
+    expect(clock.pending).toBe(0)
+  })
+
+  it('a second end has nothing left to tell', async () => {
+    const link = new FakeSocketLink()
+    const { sender, send, pass } = benchOf(link)
+    send('a')
+    await sender.finish(() => {})
+    const again = sender.finish(() => {})
+    await pass(0)
+    expect(await again).toEqual({ unsent: [], unconfirmed: [] })
+    expect(link.written).toEqual(['a'])
+  })
+})
+
+describe('the end of a link that posts', () => {
+  it.each([
+    ['sent', { unsent: ['b'], unconfirmed: [] }],
+    ['refused', { unsent: ['a', 'b'], unconfirmed: [] }],
+    ['unconfirmed', { unsent: ['b'], unconfirmed: ['a'] }],
+  ] as const)('what is on its way is waited for: %s', async (outcome, unsent) => {
+    const link = new FakePostLink()
+    const { send, finish, pass, result, told, clock } = benchOf(link)
+    send('a', 'b')
+    finish()
+    expect(link.written).toEqual(['a'])
+    await pass(1000)
+    expect(result.unsent).toBeUndefined()
+    link.answer(outcome)
+    await pass(20)
+    expect(result.unsent).toEqual(unsent)
+    expect(told).toEqual([])
+    expect(clock.pending).toBe(0)
+  })
+
+  it('for five seconds at most; then it is aborted and unconfirmed', async () => {
+    const link = new FakePostLink()
+    const { send, finish, pass, result, clock } = benchOf(link)
+    send('a')
+    finish()
+    await pass(5000)
+    expect(result).toMatchObject({ unsent: { unsent: [], unconfirmed: ['a'] }, at: 5000 })
+    expect(link.posts[0]?.signal.aborted).toBe(true)
+    await pass(0)
+    expect(clock.pending).toBe(0)
+  })
+})

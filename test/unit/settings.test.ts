@@ -1,0 +1,189 @@
+import { describe, expect, it } from 'vitest'
+import type { RealtimeOptions } from '../../src/options.ts'
+import { type Settings, settingsOf } from '../../src/settings.ts'
+import { diagnosisOf, findings } from '../support/machine-driver.ts'
+import { manualPage } from '../support/manual-host.ts'
+
+const page = manualPage()
+const context = { attempt: 1, outageMs: 0, diagnosis: diagnosisOf(findings.refused, 'connect') }
+
+/** Options as JavaScript gives them, unchecked. */
+function settle(options: object = {}, url: unknown = '/realtime', host = page.host): Settings {
+  return settingsOf(url, options as RealtimeOptions, host)
+}
+
+describe('without options', () => {
+  it('everything has its documented default', () => {
+    const { ways, url, protocol, retry, ...rest } = settle()
+    expect(url.href).toBe('https://app.example/realtime')
+    expect(ways.map(({ transport }) => transport.type)).toEqual(['websocket', 'sse', 'long-poll', 'poll'])
+    expect(ways.every((way) => way.url === url && way.sendUrl === url && !way.subprotocols.length)).toBe(true)
+    expect(protocol.name).toBe('plain')
+    expect(retry(context)).toBe(500)
+    expect(rest).toEqual({
+      outbox: { maxMessages: 100_000, maxBytes: 16_777_216, overflow: 'reject', ttlMs: Infinity },
+      heartbeat: null,
+      connectTimeoutMs: 10_000,
+      raceAfterMs: null,
+      provingMs: 5000,
+      credentials: 'same-origin',
+      autoConnect: true,
+    })
+  })
+
+  it('it connects by itself only in a page or a worker', () => {
+    expect(settle({}, '/', manualPage({ isLive: false }).host).autoConnect).toBe(false)
+    expect(settle({ autoConnect: true }, '/', manualPage({ isLive: false }).host).autoConnect).toBe(true)
+  })
+
+  it('an option that is undefined is left out', () => {
+    expect(settle({ transports: undefined, retry: undefined, outbox: undefined, raceAfterMs: undefined }).raceAfterMs).toBeNull()
+  })
+})
+
+describe('the URL', () => {
+  it.each([
+    ['ws://api.example/x', 'http://api.example/x'],
+    ['WSS://api.example/x', 'https://api.example/x'],
+    ['http://api.example/x#part', 'http://api.example/x'],
+    ['../x?a=1', 'https://app.example/x?a=1'],
+    ['//other.example/x', 'https://other.example/x'],
+    [new URL('https://api.example/x'), 'https://api.example/x'],
+  ])('%s is %s', (given, href) => {
+    expect(settle({}, given).url.href).toBe(href)
+  })
+
+  it.each(['ftp://api.example', 'javascript:alert(1)', 'https://'])('%s is none', (url) => {
+    expect(() => settle({}, url)).toThrow(
+      new TypeError(`RealtimeClient: url must be an http(s) or ws(s) URL, or one relative to the page; it was '${url}'.`),
+    )
+  })
+
+  it('a relative one needs a page', () => {
+    const host = { ...page.host, baseUrl: undefined }
+    expect(() => settle({}, '/realtime', host)).toThrow(TypeError)
+    expect(settle({}, 'wss://api.example', host).url.href).toBe('https://api.example/')
+  })
+})
+
+describe('transports', () => {
+  it('may have places and settings of their own', () => {
+    const { ways } = settle({
+      transports: [
+        { type: 'websocket', url: 'wss://ws.example/x', subprotocols: ['v1'] },
+        { type: 'sse', url: '/events', sendUrl: '/messages' },
+        { type: 'long-poll', timeoutMs: 1000 },
+        { type: 'poll', sendUrl: 'send', intervalMs: 1 },
+      ],
+    })
+    expect(ways.map(({ url, sendUrl, subprotocols }) => [url.href, sendUrl.href, subprotocols])).toEqual([
+      ['https://ws.example/x', 'https://ws.example/x', ['v1']],
+      ['https://app.example/events', 'https://app.example/messages', []],
+      ['https://app.example/realtime', 'https://app.example/realtime', []],
+      ['https://app.example/realtime', 'https://app.example/send', []],
+    ])
+  })
+
+  it('may be your own', () => {
+    const own = { type: 'carrier-pigeon', dial: () => ({}) }
+    expect(settle({ transports: [own] }).ways[0]?.transport).toBe(own)
+  })
+})
+
+describe('a bad option throws a TypeError that says what it was and what it may be', () => {
+  it.each<[object, RegExp]>([
+    [{ transport: ['sse'] }, /: transport must be left out; there are transports, protocol, .*; it was \["sse"\]\.$/],
+    [{ transports: 'sse' }, /: transports must be .*; it was 'sse'\.$/],
+    [{ transports: null }, /: transports must be .*; it was null\.$/],
+    [{ transports: [] }, /: transports must be a list of at least one transport; it was \[\]\.$/],
+    [{ transports: ['sse', 'ws'] }, /: transports\[1\] must be one of websocket, sse, long-poll, poll; it was 'ws'\.$/],
+    [{ transports: [{ type: 'sockjs' }] }, /: transports\[0\] must be one of websocket, .*; it was 'sockjs'\.$/],
+    [{ transports: [null] }, /: transports\[0\] must be one of .*; it was undefined\.$/],
+    [{ transports: [{ type: 'sse', url: 'ftp://x' }] }, /: transports\[0\]\.url must be .*; it was 'ftp:\/\/x'\.$/],
+    [{ transports: [{ type: 'sse', sendUrl: 'ftp://x' }] }, /: transports\[0\]\.sendUrl must be .*; it was 'ftp:\/\/x'\.$/],
+    [{ transports: [{ type: 'long-poll', timeoutMs: -1 }] }, /: transports\[0\]\.timeoutMs must be a number .*; it was -1\.$/],
+    [{ transports: ['sse', { type: 'poll', intervalMs: '5s' }] }, /: transports\[1\]\.intervalMs must be .*; it was '5s'\.$/],
+    [
+      { transports: [{ type: 'own', dial: 1 }] },
+      /: transports\[0\] must be a Transport with .*; it was \{"type":"own","dial":1\}\.$/,
+    ],
+    [{ transports: [{ dial() {} }] }, /: transports\[0\] must be a Transport with/],
+    [{ protocol: 'session2' }, /: protocol must be 'plain' or a Protocol; it was 'session2'\.$/],
+    [{ protocol: null }, /: protocol must be 'plain' or a Protocol; it was null\.$/],
+    [{ protocol: {} }, /: protocol must be 'plain' or a Protocol; it was \{\}\.$/],
+    [{ prepare: 'token' }, /: prepare must be a function; it was 'token'\.$/],
+    [{ judge: {} }, /: judge must be a function; it was \{\}\.$/],
+    [{ credentials: 'yes' }, /: credentials must be one of omit, same-origin, include; it was 'yes'\.$/],
+    [{ credentials: true }, /: credentials must be .*; it was true\.$/],
+    [{ retry: true }, /: retry must be a schedule, a function or false; it was true\.$/],
+    [{ retry: 5 }, /: retry must be a schedule, a function or false; it was 5\.$/],
+    ...['minDelayMs', 'maxDelayMs', 'factor', 'maxAttempts'].map((name): [object, RegExp] => [
+      { retry: { [name]: -1 } },
+      new RegExp(`: retry\\.${name} must be a number that is not negative; it was -1\\.$`),
+    ]),
+    [{ retry: { minDelayMs: '1s' } }, /: retry\.minDelayMs must be .*; it was '1s'\.$/],
+    ...['maxMessages', 'maxBytes', 'ttlMs'].map((name): [object, RegExp] => [
+      { outbox: { [name]: Number.NaN } },
+      new RegExp(`: outbox\\.${name} must be a number that is not negative; it was NaN\\.$`),
+    ]),
+    [{ outbox: { overflow: 'drop' } }, /: outbox\.overflow must be one of reject, drop-oldest, drop-newest; it was 'drop'\.$/],
+    [{ outbox: 5 }, /: outbox must be an? object; it was 5\.$/],
+    [{ heartbeat: { intervalMs: -1 } }, /: heartbeat\.intervalMs must be .*; it was -1\.$/],
+    [{ heartbeat: { timeoutMs: {} } }, /: heartbeat\.timeoutMs must be .*; it was \{\}\.$/],
+    [{ heartbeat: null }, /: heartbeat must be an? object; it was null\.$/],
+    [{ autoConnect: 'no' }, /: autoConnect must be a boolean; it was 'no'\.$/],
+    ...['connectTimeoutMs', 'raceAfterMs', 'provingMs'].map((name): [object, RegExp] => [
+      { [name]: -5 },
+      new RegExp(`: ${name} must be a number that is not negative; it was -5\\.$`),
+    ]),
+    [{ raceAfterMs: '500' }, /: raceAfterMs must be a number; it was '500'\.$/],
+    [{ signal: 'abort' }, /: signal must be an? object; it was 'abort'\.$/],
+    [{ codec: JSON.parse }, /: codec must be an? object; it was /],
+  ])('%j', (options, message) => {
+    expect(() => settle(options)).toThrow(TypeError)
+    expect(() => settle(options)).toThrow(message)
+  })
+
+  it.each([[undefined], [null], [42], [{}]])('%j is no URL', (url) => {
+    expect(() => settingsOf(url, {}, page.host)).toThrow(TypeError)
+  })
+})
+
+describe('retry', () => {
+  it('a schedule replaces what it names', () => {
+    const { retry } = settle({ retry: { minDelayMs: 200, maxAttempts: 2 } })
+    expect(retry(context)).toBe(100)
+    expect(retry({ ...context, attempt: 2 })).toBe(300)
+    expect(retry({ ...context, attempt: 3 })).toBeNull()
+  })
+
+  it('false is never', () => {
+    expect(settle({ retry: false }).retry(context)).toBeNull()
+  })
+
+  it('a function decides, and null gives up', () => {
+    expect(settle({ retry: () => 70 }).retry(context)).toBe(70)
+    expect(settle({ retry: () => null }).retry(context)).toBeNull()
+  })
+
+  it.each([[-1], [Number.NaN], ['1s'], [undefined]])(
+    'a function that returns %j is a mistake that is reported, not obeyed',
+    (delay) => {
+      const { host, reported } = manualPage()
+      expect(settle({ retry: () => delay }, '/', host).retry(context)).toBe(500)
+      expect(reported).toEqual([expect.any(TypeError)])
+      expect(String(reported[0])).toMatch(/retry\(\)\.?/)
+    },
+  )
+})
+
+describe('a heartbeat', () => {
+  it('has its defaults', () => {
+    expect(settle({ heartbeat: { message: 'ping', reply: 'pong' } }).heartbeat).toEqual({
+      message: 'ping',
+      reply: 'pong',
+      intervalMs: 25_000,
+      timeoutMs: 10_000,
+    })
+  })
+})
