@@ -98,7 +98,10 @@ function ask(call: Call, listener: Listener, { type, timeoutMs, pauseMs }: Manne
     try {
       return await read(await get(call, type, '*/*', request.signal))
     } catch (error) {
-      if (!request.signal.aborted) throw error
+      const isOurs = request.signal.aborted
+      // What is left of an answer that is refused must not go on arriving.
+      abort()
+      if (!isOurs) throw error
       if (isOver && !isHeld) throw new Failure({ kind: 'timeout' })
       return null
     } finally {
