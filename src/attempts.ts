@@ -1,7 +1,7 @@
 import { at } from './connection/ladder.ts'
 import type { Input } from './connection/state.ts'
 import type { Report } from './diagnosis/evidence.ts'
-import { type Attempt, Dialler, messageOf, Unprepared } from './dialler.ts'
+import { type Attempt, Dialler } from './dialler.ts'
 import type { EventDetails } from './events.ts'
 import type { Host } from './host/host.ts'
 import type { Judge } from './judge.ts'
@@ -10,6 +10,7 @@ import type { PrepareAttempt, RealtimeOptions } from './options.ts'
 import type { Received } from './protocols/protocol.ts'
 import type { Sender } from './sender.ts'
 import type { Settings } from './settings.ts'
+import { reportOf } from './transports/failure.ts'
 
 export interface AttemptsPort {
   readonly host: Host
@@ -79,7 +80,7 @@ export class Attempts {
         },
       )
       .catch((error: unknown) => {
-        this.#failed(attempt, error instanceof Unprepared ? error.report : { kind: 'blocked', detail: messageOf(error) })
+        this.#failed(attempt, reportOf(error, 'blocked'))
       })
   }
 

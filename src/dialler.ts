@@ -1,8 +1,8 @@
-import type { Report } from './diagnosis/evidence.ts'
 import type { Host } from './host/host.ts'
 import type { Preparation, PrepareAttempt, RealtimeOptions } from './options.ts'
 import type { Protocol } from './protocols/protocol.ts'
 import { type Settings, urlOf, type Way } from './settings.ts'
+import { Failure } from './transports/failure.ts'
 import type { Call, Link, Listener } from './transports/transport.ts'
 
 /** Browsers allow six connections to an HTTP/1.1 origin; two stay free for the application. */
@@ -19,15 +19,6 @@ export interface Attempt {
   openedAt: number | null
   /** Cursors of messages that came over another attempt while this one was on its way: it will bring them once more. */
   readonly delivered: Set<string>
-}
-
-/** A failure that came before the transport was asked. */
-export class Unprepared extends Error {
-  readonly report: Report
-  constructor(report: Report) {
-    super(report.kind)
-    this.report = report
-  }
 }
 
 /** Asks for slots and for `prepare()`, so that a transport is only given what is ready to be dialled. */
@@ -48,7 +39,7 @@ export class Dialler {
     this.#yields = settings.ways.some(({ transport }) => transport.isAsking && !transport.isHeld)
   }
 
-  /** Dials; `onPrepared` is called when the transport is told to. Throws `Unprepared` when it does not come to that. */
+  /** Dials; `onPrepared` is called when the transport is told to. Throws a `Failure` when it does not come to that. */
   async dial(
     attempt: Attempt,
     about: Omit<PrepareAttempt, 'signal' | 'transport'>,
@@ -69,7 +60,7 @@ export class Dialler {
   async #claim({ url }: Way, signal: AbortSignal): Promise<void> {
     const slots = Array.from({ length: heldPerOrigin }, (_, index) => `steadfast:${url.origin}:${index}`)
     const release = await this.#host.claim(slots)
-    if (!release) throw new Unprepared({ kind: 'crowded' })
+    if (!release) throw new Failure({ kind: 'crowded' })
     if (signal.aborted) release()
     else signal.addEventListener('abort', release, { once: true })
   }
@@ -87,7 +78,7 @@ export class Dialler {
     try {
       return await Promise.race([calling, stop])
     } catch (error) {
-      throw new Unprepared({ kind: 'unprepared', detail: `prepare() threw: ${messageOf(error)}`, isMistake: false })
+      throw new Failure({ kind: 'unprepared', detail: `prepare() threw: ${messageOf(error)}`, isMistake: false })
     }
   }
 
@@ -150,8 +141,8 @@ function guarded(protocol: Protocol, onUnreadable: (error: unknown) => void): Pr
 
 function nothing(): void {}
 
-function mistake(detail: string): Unprepared {
-  return new Unprepared({ kind: 'unprepared', detail, isMistake: true })
+function mistake(detail: string): Failure {
+  return new Failure({ kind: 'unprepared', detail, isMistake: true })
 }
 
 function withQuery(url: URL, query: Preparation['query'] = {}): URL {

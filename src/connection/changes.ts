@@ -1,5 +1,6 @@
 import { endingOf } from '../diagnosis/ending.ts'
 import type { ClientState, EventDetails, Retry } from '../events.ts'
+import { at } from './ladder.ts'
 import type { Dial, State } from './state.ts'
 
 /** What the shell must do because of a change. */
@@ -65,7 +66,7 @@ export function announcementsBetween(before: State, after: State, names: readonl
     else if (before.link.rung !== after.link.rung) {
       announcements.push({
         type: 'transport',
-        details: { from: names[before.link.rung] ?? '', to: names[after.link.rung] ?? '' },
+        details: { from: at(names, before.link.rung), to: at(names, after.link.rung) },
       })
     }
   } else if (before.status === 'open' || (after.status === 'closed' && before.status !== 'closed')) {
@@ -107,9 +108,9 @@ export function publicState(state: State, names: readonly string[]): ClientState
     case 'idle':
       return { status: 'idle' }
     case 'connecting':
-      return { status: 'connecting', attempt: state.failures, transports: state.dials.map(({ rung }) => names[rung] ?? '') }
+      return { status: 'connecting', attempt: state.failures, transports: state.dials.map(({ rung }) => at(names, rung)) }
     case 'open':
-      return { status: 'open', transport: names[state.link.rung] ?? '', since: state.link.openedAt, proven: state.link.isProven }
+      return { status: 'open', transport: at(names, state.link.rung), since: state.link.openedAt, proven: state.link.isProven }
     case 'waiting':
     case 'offline':
       return { status: state.status, retry: retryOf(state, 0), diagnosis: state.diagnosis }

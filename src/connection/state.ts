@@ -2,7 +2,7 @@ import type { Diagnosis } from '../diagnosis/diagnose.ts'
 import type { Report } from '../diagnosis/evidence.ts'
 import type { PageSignal } from '../host/host.ts'
 import type { RetryPolicy } from './backoff.ts'
-import type { Ladder } from './ladder.ts'
+import { at, type Ladder } from './ladder.ts'
 
 /** What the machine must know of a transport; see `Transport`. */
 export interface Rung {
@@ -191,7 +191,7 @@ export function deadlineOf(state: State, policy: Policy): number {
 /** When silence has to be acted upon. */
 export function silentAt({ asked, heardAt, rung }: OpenLink, { heartbeat, rungs }: Policy): number {
   if (asked) return asked.until
-  const { isAsking, canPing } = rungs[rung] ?? {}
+  const { isAsking, canPing } = at(rungs, rung)
   if (!heartbeat || isAsking) return Infinity
   return heardAt + heartbeat.intervalMs + (canPing ? 0 : heartbeat.timeoutMs)
 }

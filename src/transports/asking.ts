@@ -1,5 +1,6 @@
 import type { Answer } from '../protocols/protocol.ts'
-import { answered, contentTypeOf, Failure, get, post, reportOf } from './http.ts'
+import { Failure, reportOf } from './failure.ts'
+import { answered, contentTypeOf, get, post } from './http.ts'
 import type { Call, Link, Listener, Transport } from './transport.ts'
 
 /** How long a held request must go without failing to count as a working one. */
@@ -56,7 +57,7 @@ function ask(call: Call, listener: Listener, { type, timeoutMs, pauseMs }: Manne
   signal.addEventListener('abort', cancelHeld, { once: true })
   loop().catch((error: unknown) => {
     cancelHeld()
-    if (!signal.aborted) listener.failed(reportOf(error))
+    if (!signal.aborted) listener.failed(reportOf(error, 'broken'))
   })
   return {
     isPosting: true,

@@ -1,15 +1,7 @@
-import type { Finding, Report } from '../diagnosis/evidence.ts'
+import type { Report } from '../diagnosis/evidence.ts'
 import { addressOf } from './address.ts'
+import { Failure, reportOf } from './failure.ts'
 import type { Call, Delivery, Writable } from './transport.ts'
-
-/** An end of a request that is a finding, not an accident. */
-export class Failure extends Error {
-  readonly report: Report
-  constructor(report: Report) {
-    super(report.kind)
-    this.report = report
-  }
-}
 
 /** Asks for what is new. */
 export async function get(call: Call, type: string, accept: string, signal: AbortSignal): Promise<Response> {
@@ -25,7 +17,7 @@ export async function post(call: Call, body: Writable, signal: AbortSignal, isLa
     await response.arrayBuffer().catch(() => {})
     return response.ok ? { outcome: 'sent' } : { outcome: 'refused', report: answered(response, call) }
   } catch (error) {
-    const report = reportOf(error)
+    const report = reportOf(error, 'broken')
     return { outcome: report.kind === 'unsupported' ? 'refused' : 'unconfirmed', report }
   }
 }
@@ -43,11 +35,6 @@ export function answered({ status, headers }: Response, { host }: Call): Report 
 
 export function contentTypeOf(headers: Headers): string {
   return headers.get('content-type') ?? ''
-}
-
-export function reportOf(error: unknown): Report {
-  if (error instanceof Failure) return error.report
-  return { kind: 'broken', detail: error instanceof Error ? error.name : String(error) } satisfies Finding
 }
 
 /** Seconds, or a date (RFC 9110 §10.2.3). */

@@ -1,5 +1,6 @@
 import { createParser } from 'eventsource-parser'
-import { answered, contentTypeOf, Failure, get, post, reportOf } from './http.ts'
+import { Failure, reportOf } from './failure.ts'
+import { answered, contentTypeOf, get, post } from './http.ts'
 import type { Call, Link, Listener, Transport } from './transport.ts'
 
 /** No event of a sane server is longer; beyond, the stream counts as broken. */
@@ -16,7 +17,7 @@ export function sse(): Transport {
   function dial(call: Call, listener: Listener): Link {
     read(call, listener).catch((error: unknown) => {
       if (call.signal.aborted) return
-      const report = reportOf(error)
+      const report = reportOf(error, 'broken')
       listener.failed({ ...report, retryAfterMs: Math.max(report.retryAfterMs ?? 0, retryMs) })
     })
     return {

@@ -1,6 +1,7 @@
 import type { Report } from '../diagnosis/evidence.ts'
 import type { WebSocketLike } from '../host/host.ts'
 import { addressOf } from './address.ts'
+import { reportOf } from './failure.ts'
 import type { Call, Link, Listener, Transport } from './transport.ts'
 
 /** How long an `error` may stand without its `close`: of some of their own refusals browsers report the one and never the other. */
@@ -20,7 +21,7 @@ function dial(call: Call, listener: Listener): Link {
     socket = make(call)
   } catch (error) {
     // Mixed content and, in some browsers, a Content-Security-Policy.
-    failSoon({ kind: 'blocked', detail: error instanceof Error ? error.name : String(error) })
+    failSoon(reportOf(error, 'blocked'))
   }
   signal.addEventListener('abort', detach, { once: true })
   if (socket) {

@@ -53,12 +53,21 @@ describe('prepare()', () => {
     await pass(10)
     signal('resume')
     await pass(10)
-    signal('resume')
-    await pass(10)
     expect(calls).toHaveLength(1)
     calls[0]?.answer()
     await pass(10)
     expect(calls).toHaveLength(2)
+  })
+
+  it('one call at a time, also when several attempts are given up while it runs', async () => {
+    const { calls, prepare } = manualPrepare()
+    const { pass, signal } = benchOf({ websocket: opens() }, { prepare })
+    for (let times = 0; times < 3; times += 1) {
+      await pass(10)
+      signal('resume')
+    }
+    await pass(10)
+    expect(calls).toHaveLength(1)
   })
 
   it('has time of its own: the race and the limit begin when it is done', async () => {
@@ -196,97 +205,5 @@ describe('headers for a WebSocket', () => {
     const { client, pass } = benchOf({ websocket: opens() }, { prepare: () => ({ headers, ...preparation }) })
     await pass(100)
     expect(client.state.status).toBe('open')
-  })
-})
-
-describe('a greeting', () => {
-  it('is sent first, before what waits', async () => {
-    const { client, pass, transport } = benchOf({ websocket: opens() }, { prepare: () => ({ greeting: 'auth' }) })
-    client.send('a')
-    await pass(10)
-    client.send('b')
-    expect(transport('websocket').last.link.written).toEqual(['auth', 'a', 'b'])
-  })
-
-  it('is posted and answered before what waits', async () => {
-    const { client, pass, transport } = benchOf({ sse: opens() }, { prepare: () => ({ greeting: 'auth' }) })
-    client.send('a')
-    await pass(10)
-    const { link } = transport('sse').last
-    expect(link.written).toEqual(['auth'])
-    if ('answer' in link) link.answer('sent')
-    await pass(0)
-    expect(link.written).toEqual(['auth', 'a'])
-  })
-
-  it('answered after the loss, it starts nothing', async () => {
-    const { client, pass, transport } = benchOf({ sse: sequence(opens(), stalls()) }, { prepare: () => ({ greeting: 'auth' }) })
-    client.send('a')
-    await pass(10)
-    const { link } = transport('sse').last
-    transport('sse').last.fail({ kind: 'ended' })
-    if ('answer' in link) link.answer('sent')
-    await pass(0)
-    expect(link.written).toEqual(['auth'])
-  })
-})
-
-describe('held requests', () => {
-  const host = { claim: () => Promise.resolve(null) }
-
-  it('are left to other tabs when those hold all, where polling is possible', async () => {
-    const { pass, timeline } = benchOf({ sse: opens(), poll: opens() }, { host })
-    await pass(20)
-    expect(timeline).toContain('0 error client.pool_exhausted')
-    expect(timeline.at(-1)).toBe('10 state open')
-  })
-
-  it('are made all the same where it is not', async () => {
-    const { client, pass } = benchOf({ sse: opens() }, { host })
-    await pass(20)
-    expect(client.state).toMatchObject({ status: 'open', transport: 'sse' })
-  })
-
-  it('take one slot of their origin and give it back', async () => {
-    const asked: unknown[] = []
-    let held = 0
-    const claim = async (slots: readonly string[]) => {
-      asked.push(slots)
-      held += 1
-      return () => {
-        held -= 1
-      }
-    }
-    const { client, pass } = benchOf({ sse: opens(), poll: opens() }, { host: { claim } })
-    await pass(20)
-    expect(asked).toEqual([[0, 1, 2, 3].map((slot) => `steadfast:https://api.example:${slot}`)])
-    expect(held).toBe(1)
-    await client.close()
-    expect(held).toBe(0)
-  })
-
-  it('a slot that is given after the attempt was given up goes straight back', async () => {
-    let give = (_release: () => void) => {}
-    let isFree = false
-    const claim = () =>
-      new Promise<() => void>((resolve) => {
-        give = resolve
-      })
-    const { client, pass, transport } = benchOf({ sse: opens(), poll: opens() }, { host: { claim } })
-    await pass(20)
-    await client.close()
-    give(() => {
-      isFree = true
-    })
-    await pass(0)
-    expect(isFree).toBe(true)
-    expect(transport('sse').dials).toEqual([])
-  })
-
-  it('a browser that throws when it is asked is a failed attempt', async () => {
-    const claim = () => Promise.reject(new Error('SecurityError'))
-    const { client, pass } = benchOf({ sse: opens(), poll: opens() }, { host: { claim } })
-    await pass(20)
-    expect(client.state).toMatchObject({ status: 'open', transport: 'poll' })
   })
 })

@@ -1,0 +1,20 @@
+import type { Report } from '../diagnosis/evidence.ts'
+
+/** A failure that is already a finding, thrown to where it is reported. */
+export class Failure extends Error {
+  readonly report: Report
+  constructor(report: Report) {
+    super(report.kind)
+    this.report = report
+  }
+}
+
+/** What a throw means: its finding, or what the given kind makes of an accident. */
+export function reportOf(error: unknown, kind: 'broken' | 'blocked'): Report {
+  return error instanceof Failure ? error.report : { kind, detail: nameOf(error) }
+}
+
+/** The kind of an error: messages of browsers differ, and may carry an address. */
+export function nameOf(error: unknown): string {
+  return error instanceof Error ? error.name : String(error)
+}

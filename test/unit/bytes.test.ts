@@ -1,0 +1,13 @@
+import { describe, expect, it } from 'vitest'
+import { bytesOf } from '../../src/sender.ts'
+
+describe('bytesOf', () => {
+  const texts = ['', 'ascii', 'ä', '€', '日本語', '😀', 'a😀ä€', '\u07ff\u0800\uffff', '\u0000\u007f\u0080']
+  it.each(texts)('%j is as long as in UTF-8', (text) => {
+    expect(bytesOf(text)).toBe(new TextEncoder().encode(text).length)
+  })
+
+  it('bytes and blobs are as long as they are', () => {
+    expect([bytesOf(new ArrayBuffer(7)), bytesOf(new Blob(['äb']))]).toEqual([7, 3])
+  })
+})
