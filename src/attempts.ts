@@ -105,8 +105,12 @@ export class Attempts {
     if (!settings.protocol.resumes(attempt.way.transport.type)) this.#cursor = ''
     this.#hasCarriedIn = this.#hasCarriedOut = false
     const greeted = preparation.greeting === undefined ? undefined : link.write(preparation.greeting, controller.signal)
-    if (greeted) greeted.then(() => attempt === this.#active && sender.attach(link))
-    else sender.attach(link)
+    if (greeted) {
+      greeted.then((delivery) => {
+        if (delivery.outcome !== 'sent') this.#failed(attempt, delivery.report)
+        else if (attempt === this.#active) sender.attach(link)
+      })
+    } else sender.attach(link)
   }
 
   ping(): void {

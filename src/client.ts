@@ -1,14 +1,15 @@
 import { Connector } from './connector.ts'
 import { Emitter } from './emitter.ts'
 import type { ClientState, EventDetails, EventListener, EventType, RealtimeEvent } from './events.ts'
+import type { Unsent } from './farewell.ts'
 import { browserHost } from './host/browser.ts'
-import type { Host } from './host/host.ts'
+import { steady } from './host/steady.ts'
 import { judgeFor } from './judge.ts'
 import { AttemptLog, type AttemptReport } from './log.ts'
 import { MessageQueue } from './messages.ts'
 import type { RealtimeOptions } from './options.ts'
 import type { Payload, Received } from './protocols/protocol.ts'
-import { bytesOf, Sender, type Unsent } from './sender.ts'
+import { bytesOf, Sender } from './sender.ts'
 import { settingsOf } from './settings.ts'
 import type { Writable } from './transports/transport.ts'
 
@@ -51,7 +52,7 @@ export class RealtimeClient<In = Payload, Out = Sendable> {
    * @throws TypeError for an option that is not what it may be; the message names it
    */
   constructor(url: string | URL, options: RealtimeOptions<In, Out> = {}) {
-    const host: Host = { ...browserHost(), ...options.host }
+    const host = steady({ ...browserHost(), ...options.host })
     const settings = settingsOf(url, options, host)
     const { signal } = options
     const judge = judgeFor(host, options.judge)

@@ -4,6 +4,7 @@ export type { RetryContext, RetryPolicy } from './connection/backoff.ts'
 export type { Diagnosis, Verdict } from './diagnosis/diagnose.ts'
 export type { Evidence, Finding, Report } from './diagnosis/evidence.ts'
 export type { ClientState, EventDetails, EventListener, EventType, RealtimeEvent, Retry } from './events.ts'
+export type { Unsent } from './farewell.ts'
 export type { Host, PageSignal, WebSocketLike } from './host/host.ts'
 export type { AttemptReport } from './log.ts'
 export type {
@@ -19,5 +20,4 @@ export type {
 } from './options.ts'
 export { type PlainSettings, plain } from './protocols/plain.ts'
 export type { Answer, Ask, Payload, Protocol, Question, Received } from './protocols/protocol.ts'
-export type { Unsent } from './sender.ts'
 export type { Call, Delivery, Link, Listener, Transport, Writable } from './transports/transport.ts'

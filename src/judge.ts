@@ -14,7 +14,7 @@ export function judgeFor(host: Host, overrule: ((diagnosis: Diagnosis) => Verdic
     } catch (error) {
       host.report(error)
     }
-    if (verdict === undefined) return diagnosis
+    if (verdict === undefined || verdict === diagnosis.verdict) return diagnosis
     const { hint, ...rest } = diagnosis
     return { ...rest, verdict }
   }

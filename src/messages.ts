@@ -21,7 +21,7 @@ export class MessageQueue<Message> implements AsyncIterableIterator<Message, und
   push(message: Message, bytes: number): void {
     const reader = this.#readers.shift()
     if (reader) reader.resolve({ value: message, done: false })
-    else if (this.#unread.length >= limits.messages || this.#bytes + bytes > limits.bytes) this.end(this.#overrun())
+    else if (this.#isFull(bytes)) this.end(this.#overrun())
     else {
       this.#unread.push({ message, bytes })
       this.#bytes += bytes
@@ -57,6 +57,12 @@ export class MessageQueue<Message> implements AsyncIterableIterator<Message, und
 
   [Symbol.asyncIterator](): this {
     return this
+  }
+
+  /** One message always fits, however large it is. */
+  #isFull(bytes: number): boolean {
+    const count = this.#unread.length
+    return count >= limits.messages || (count > 0 && this.#bytes + bytes > limits.bytes)
   }
 
   #overrun(): RangeError {

@@ -1,14 +1,13 @@
-import { type Entry, type Limits, Outbox } from './connection/outbox.ts'
+import { type Limits, Outbox } from './connection/outbox.ts'
 import type { Report } from './diagnosis/evidence.ts'
+import { farewell, type Posting, type Unsent, unsentOf, valuesOf, type Written } from './farewell.ts'
 import type { Host } from './host/host.ts'
+import { reportOf } from './transports/failure.ts'
 import type { Delivery, Link, Writable } from './transports/transport.ts'
 
 /** More is not written while so many bytes still wait in the socket: what is there can neither be taken back nor counted. */
 const highWaterBytes = 2 ** 20
 const lookAgainMs = 20
-const lastWriteMs = 5000
-/** What a request with `keepalive` may carry (Fetch, "HTTP-network-or-cache fetch"). */
-const keepaliveBytes = 2 ** 16
 
 export interface SenderPort<Out> {
   readonly host: Host
@@ -20,13 +19,6 @@ export interface SenderPort<Out> {
   onCarried(): void
   /** Its `dueAt()` has changed. */
   onDue(): void
-}
-
-export interface Unsent<Out> {
-  /** Messages that certainly did not leave. */
-  readonly unsent: readonly Out[]
-  /** Messages handed to the network of which nobody knows whether they arrived. */
-  readonly unconfirmed: readonly Out[]
 }
 
 interface Waiter {
@@ -42,7 +34,7 @@ export class Sender<Out> {
   #link: Link | null = null
   #lastN = 0
   /** The POST on its way. It outlives its link: whether it arrives has nothing to do with the stream beside it. */
-  #posting: { readonly entry: Entry<Out>; readonly controller: AbortController; readonly done: Promise<Delivery> } | null = null
+  #posting: Posting<Out> | null = null
   /** What the socket has taken and perhaps not sent yet, in order. */
   #written: Written<Out>[] = []
   #writtenBytes = 0
@@ -94,7 +86,7 @@ export class Sender<Out> {
     if (expired.length) onLost({ undelivered: valuesOf(expired) }, { kind: 'expired' })
     const link = this.#link
     while (link && link === this.#link && !this.#posting && this.#outbox.first && link.bufferedBytes() < highWaterBytes) {
-      this.#write(link, false)
+      this.#write(link)
       onCarried()
     }
     // Amortised: looking through all of it after every message would be quadratic.
@@ -124,58 +116,40 @@ export class Sender<Out> {
    */
   async finish(close: () => void): Promise<Unsent<Out>> {
     const link = this.#link
-    const mayPost = !this.#posting && (this.#outbox.first?.bytes ?? Infinity) <= keepaliveBytes
-    if (link?.isPosting && mayPost) this.#write(link, true)
-    else while (link && !link.isPosting && this.#outbox.first) this.#write(link, true)
-    const unsent = this.#outbox.drain()
+    while (link && !link.isPosting && this.#outbox.first) this.#write(link)
+    const rest = {
+      link,
+      posting: this.#posting,
+      written: this.#written,
+      writtenBytes: this.#writtenBytes,
+      waiting: this.#outbox.drain(),
+    }
     const waiters = this.#waiters.splice(0)
-    if (unsent.length) refuse(waiters)
-    const posting = this.#posting
-    let written = this.#written
-    const total = this.#writtenBytes
+    if (!link && rest.waiting.length) refuse(waiters)
     this.#posting = null
     this.#written = []
     this.detach()
     close()
-    const { host } = this.#port
-    const until = host.now() + lastWriteMs
-    let delivery: Delivery | undefined
-    posting?.done.then((done) => {
-      delivery = done
-    })
-    while (host.now() < until) {
-      written = link ? unsentOf(written, total - link.bufferedBytes()) : written
-      if (!written.length && (!posting || delivery)) break
-      await new Promise<void>((resolve) => host.after(lookAgainMs, resolve))
-    }
-    posting?.controller.abort()
-    const posted = posting ? [posting.entry] : []
-    const result = {
-      unsent: valuesOf([...(delivery?.outcome === 'refused' ? posted : []), ...unsent]),
-      unconfirmed: valuesOf([
-        ...(delivery && delivery.outcome !== 'unconfirmed' ? [] : posted),
-        ...written.map(({ entry }) => entry),
-      ]),
-    }
-    if (result.unsent.length || result.unconfirmed.length) refuse(waiters)
+    const left = await farewell(rest, this.#port.host)
+    if (left.unsent.length || left.unconfirmed.length) refuse(waiters)
     else for (const { resolve } of waiters) resolve()
-    return result
+    return left
   }
 
-  #write(link: Link, isLast: boolean): void {
+  #write(link: Link): void {
     const entry = this.#outbox.shift()
     if (!entry) return
     const controller = new AbortController()
-    const delivery = link.write(entry.data, controller.signal, isLast)
-    if (!delivery) {
+    const done = deliver(link, entry.data, controller.signal)
+    if (!done) {
       this.#writtenBytes += entry.bytes
       this.#written.push({ entry, end: this.#writtenBytes })
       return
     }
     const cancelLimit = this.#port.host.after(this.#port.writeTimeoutMs, () => controller.abort())
-    const posting = { entry, controller, done: delivery }
+    const posting = { entry, controller, done }
     this.#posting = posting
-    delivery.then((result) => {
+    done.then((result) => {
       cancelLimit()
       if (this.#posting !== posting) return
       this.#posting = null
@@ -206,18 +180,13 @@ function refuse(waiters: readonly Waiter[]): void {
   for (const { reject } of waiters) reject(new Error('RealtimeClient: it was closed before all was sent.'))
 }
 
-interface Written<Out> {
-  readonly entry: Entry<Out>
-  /** The count of bytes written to the socket up to the end of this one. */
-  readonly end: number
-}
-
-function unsentOf<Out>(written: readonly Written<Out>[], sentBytes: number): Written<Out>[] {
-  return written.filter(({ end }) => end > sentBytes)
-}
-
-function valuesOf<Out>(entries: readonly Entry<Out>[]): Out[] {
-  return entries.map(({ value }) => value)
+/** Writes to a link; one that throws has not taken the message. */
+function deliver(link: Link, data: Writable, signal: AbortSignal): Promise<Delivery> | undefined {
+  try {
+    return link.write(data, signal)
+  } catch (error) {
+    return Promise.resolve({ outcome: 'refused', report: reportOf(error, 'blocked') })
+  }
 }
 
 /** The length on the wire: UTF-8 for text. */

@@ -56,6 +56,8 @@ const kinds: Readonly<Record<keyof RealtimeOptions, string>> = {
   host: 'object',
 }
 
+const place = ['type', 'url', 'sendUrl']
+
 const names: readonly TransportName[] = ['websocket', 'sse', 'long-poll', 'poll']
 
 /** @throws TypeError that names the option, what it was, and what it may be. */
@@ -66,8 +68,12 @@ export function settingsOf<In, Out>(url: unknown, options: RealtimeOptions<In, O
     if (value !== undefined && kind !== 'any' && (typeof value !== kind || value === null)) fail(name, value, `a ${kind}`)
   }
   const { protocol = 'plain', transports = names, outbox, heartbeat, retry, credentials = 'same-origin', raceAfterMs } = options
+  const { signal, codec } = options
+  if (signal && typeof signal.addEventListener !== 'function') fail('signal', signal, 'an AbortSignal')
+  if (codec && (typeof codec.encode !== 'function' || typeof codec.decode !== 'function'))
+    fail('codec', codec, 'a Codec with `encode` and `decode`')
   const base = urlOf('url', url, host.baseUrl)
-  const times = numbers('', options, { connectTimeoutMs: 10_000, provingMs: 5000, raceAfterMs: 0 })
+  const times = numbers('', options, { connectTimeoutMs: 10_000, provingMs: 5000, raceAfterMs: 0 }, Object.keys(kinds))
   if (!Array.isArray(transports) || !transports.length) fail('transports', transports, 'a list of at least one transport')
   if (protocol !== 'plain' && typeof protocol?.ask !== 'function') fail('protocol', protocol, "'plain' or a Protocol")
   return {
@@ -77,11 +83,11 @@ export function settingsOf<In, Out>(url: unknown, options: RealtimeOptions<In, O
     protocol: protocol === 'plain' ? plain() : protocol,
     retry: retryOf(retry, host),
     outbox: {
-      ...numbers('outbox.', outbox, { maxMessages: 100_000, maxBytes: 2 ** 24, ttlMs: Infinity }),
+      ...numbers('outbox.', outbox, { maxMessages: 100_000, maxBytes: 2 ** 24, ttlMs: Infinity }, ['overflow']),
       overflow: oneOf('outbox.overflow', outbox?.overflow ?? 'reject', ['reject', 'drop-oldest', 'drop-newest']),
     },
     heartbeat: heartbeat
-      ? { ...heartbeat, ...numbers('heartbeat.', heartbeat, { intervalMs: 25_000, timeoutMs: 10_000 }) }
+      ? { ...heartbeat, ...numbers('heartbeat.', heartbeat, { intervalMs: 25_000, timeoutMs: 10_000 }, ['message', 'reply']) }
       : null,
     raceAfterMs: raceAfterMs ?? null,
     credentials: oneOf('credentials', credentials, ['omit', 'same-origin', 'include']),
@@ -110,13 +116,15 @@ function wayOf(entry: TransportName | TransportSettings | Transport, name: strin
 function transportOf(settings: TransportSettings, name: string, connectTimeoutMs: number): Transport {
   switch (settings.type) {
     case 'websocket':
+      numbers(name, settings, {}, ['type', 'url', 'subprotocols'])
       return websocket()
     case 'sse':
+      numbers(name, settings, {}, place)
       return sse()
     case 'long-poll':
-      return longPoll(numbers(name, settings, { timeoutMs: 20_000 }).timeoutMs)
+      return longPoll(numbers(name, settings, { timeoutMs: 20_000 }, place).timeoutMs)
     case 'poll':
-      return poll(numbers(name, settings, { intervalMs: 5000 }).intervalMs, connectTimeoutMs)
+      return poll(numbers(name, settings, { intervalMs: 5000 }, place).intervalMs, connectTimeoutMs)
     default:
       return settings satisfies never
   }
@@ -128,7 +136,7 @@ function retryOf(retry: RealtimeOptions['retry'], host: Host): RetryPolicy {
     fail('retry', retry, 'a schedule, a function or false')
   const given = typeof retry === 'function' ? {} : retry
   const defaults = { minDelayMs: 1000, maxDelayMs: 30_000, factor: 2, maxAttempts: Infinity }
-  const schedule = backoff(numbers('retry.', given, defaults), () => host.random())
+  const schedule = backoff(numbers('retry.', given, defaults, []), () => host.random())
   if (typeof retry !== 'function') return schedule
   return (context) => {
     try {
@@ -153,24 +161,47 @@ export function urlOf(name: string, value: unknown, base: string | undefined): U
   return url
 }
 
-/** The numbers of a group of options, with their defaults. */
+/** The numbers of a group of options, with their defaults; `others` are the names in it that are no numbers. */
 function numbers<Group extends Readonly<Record<string, number>>>(
   prefix: string,
-  given: object | undefined,
+  given: object = {},
   defaults: Group,
+  others: readonly string[],
 ): Group {
+  const values: Readonly<Record<string, unknown>> = { ...given }
+  const known = [...Object.keys(defaults), ...others]
+  for (const name of Object.keys(values)) {
+    if (!known.includes(name)) fail(prefix + name, values[name], `left out; there are ${known.join(', ')}`)
+  }
   const entries = Object.entries(defaults).map(([name, fallback]) => {
-    const value: unknown = Object.entries(given ?? {}).find(([known]) => known === name)?.[1] ?? fallback
-    return [name, typeof value === 'number' && value >= 0 ? value : fail(prefix + name, value, 'a number that is not negative')]
+    const value = values[name] ?? fallback
+    const least = leasts[name] ?? 0
+    return [
+      name,
+      typeof value === 'number' && value >= least
+        ? value
+        : fail(prefix + name, value, least ? `a number from ${least} up` : 'a number that is not negative'),
+    ]
   })
   return Object.fromEntries(entries)
 }
+
+/** Below these a client would spin. */
+const leasts: Readonly<Record<string, number>> = { factor: 1, intervalMs: 1, maxMessages: 1 }
 
 function oneOf<Value extends string>(name: string, value: unknown, allowed: readonly Value[]): Value {
   return allowed.find((each) => each === value) ?? fail(name, value, `one of ${allowed.join(', ')}`)
 }
 
 function fail(name: string, value: unknown, allowed: string): never {
-  const shown = typeof value === 'string' ? `'${value}'` : typeof value === 'object' ? JSON.stringify(value) : String(value)
-  throw new TypeError(`RealtimeClient: ${name} must be ${allowed}; it was ${shown}.`)
+  throw new TypeError(`RealtimeClient: ${name} must be ${allowed}; it was ${shown(value)}.`)
+}
+
+function shown(value: unknown): string {
+  if (typeof value === 'string') return `'${value}'`
+  try {
+    return typeof value === 'object' ? JSON.stringify(value) : String(value)
+  } catch {
+    return Object.prototype.toString.call(value)
+  }
 }

@@ -87,7 +87,7 @@ function slept(state: Open, now: number): Open {
     ...state,
     lookAt: now,
     rivals: [],
-    link: { ...state.link, heardAt: now, provenAt: Math.max(state.link.provenAt, now), asked: null },
+    link: { ...state.link, heardAt: now, provenAt: now, asked: null },
   }
 }
 

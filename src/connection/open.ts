@@ -137,15 +137,11 @@ function livedLong(state: Open, now: number, policy: Policy): Open {
 
 function onSilence(state: Open, hasCursor: boolean, now: number, policy: Policy): State {
   const { asked, rung } = state.link
-  if (!asked) {
-    const { heartbeat } = policy
-    return heartbeat && at(policy.rungs, rung).canPing
-      ? ask(state, now, now + heartbeat.timeoutMs, false)
-      : loseSilent(state, now, policy)
-  }
+  const { heartbeat } = policy
+  if (!asked && heartbeat && at(policy.rungs, rung).canPing) return ask(state, now, now + heartbeat.timeoutMs, false)
   if (!hasCursor || !canMove(rung, rung, policy)) return loseSilent(state, now, policy)
   // With a cursor a second attachment beside the first finds out at no cost: a quiet server is not a dead one.
-  return addRival({ ...state, link: { ...state.link, asked: { ...asked, until: Infinity } } }, rung, now, policy)
+  return addRival(ask(state, asked?.at ?? now, Infinity, !!asked?.isWoken), rung, now, policy)
 }
 
 /** Tries a better rung beside the running one, where a move loses nothing and that rung has rested. */
@@ -205,7 +201,7 @@ export function lose(state: Open, diagnosis: Diagnosis, now: number, policy: Pol
       : closedBy(core, diagnosis)
   }
   const rivals = state.rivals.filter(({ rung }) => rung < link.rung)
-  if (rivals.length) return { ...core, status: 'connecting', dials: rivals, queue: [], raceAt: Infinity }
+  if (rivals.length) return { ...core, status: 'connecting', dials: rivals, queue: [], raceAt: Infinity, refusal: null }
   if (hasAlternative(ladder, link.rung, now)) return startRound(core, now, policy)
   const isWoken = link.asked?.isWoken || diagnosis.evidence.kind === 'restored'
   return wait(core, diagnosis, now, policy, isWoken ? policy.random() * wokenJitterMs : undefined)

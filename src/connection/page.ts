@@ -9,6 +9,8 @@ export const longAbsenceMs = 30_000
 const networkAnswerMs = 3000
 const retryJitterMs = 500
 const leastPauseMs = 1000
+/** One waking comes as several signals. */
+const sameWakeMs = 100
 
 /** The page or the network changed. Signals are hints: none of them alone ends a connection or forbids an attempt. */
 export function onPage(state: State, signal: PageSignal, now: number, policy: Policy): State {
@@ -40,7 +42,7 @@ export function onPage(state: State, signal: PageSignal, now: number, policy: Po
 function wake(state: State, now: number, policy: Policy): State {
   switch (state.status) {
     case 'connecting':
-      return startRound(state, now, policy)
+      return now < state.dialledAt + sameWakeMs ? state : startRound(state, now, policy)
     case 'open':
       return woken(state, now, policy)
     case 'waiting':

@@ -8,7 +8,7 @@ const race = { unknownMs: 500, leastMs: 200, mostMs: 3000 }
 /** Begins to try the ladder's rungs. */
 export function startRound(core: Core, now: number, policy: Policy): Connecting {
   const queue = plan(core.ladder, now, core.failures === 1)
-  return dialNext({ ...coreOf(core), status: 'connecting', dials: [], queue, raceAt: Infinity }, now, policy)
+  return dialNext({ ...coreOf(core), status: 'connecting', dials: [], queue, raceAt: Infinity, refusal: null }, now, policy)
 }
 
 /** Dials the next rung of the round, beside whatever is on its way. */
@@ -60,15 +60,29 @@ export function dialFailed(state: Connecting, dial: Dial, diagnosis: Diagnosis, 
     notBefore: notBefore(state, diagnosis, now),
     news: [...state.news, { id: dial.id, diagnosis }],
   }
-  if (verdict === 'stop')
-    return canRefresh(next, diagnosis, policy)
-      ? startRound({ ...next, isRefreshed: true }, now, policy)
-      : closedBy(next, diagnosis)
+  if (verdict === 'stop' && !isForbiddenOnly(next, dial, diagnosis)) {
+    // What is still on its way may show that it was this rung alone that was refused.
+    return next.dials.length && diagnosis.hint
+      ? { ...next, refusal: diagnosis, queue: [], raceAt: Infinity }
+      : stop(next, diagnosis, now, policy)
+  }
   const mayDialNext = next.dials.length ? hasHealthyNext(next, now) : next.queue.length > 0
-  if (verdict === 'fallback' && mayDialNext) return dialNext(next, now, policy)
+  if (verdict !== 'retry' && mayDialNext) return dialNext(next, now, policy)
   // What the whole server says, every other rung would hear as well.
   if (next.dials.length) return verdict === 'retry' ? { ...next, queue: [], raceAt: Infinity } : next
-  return roundFailed(next, diagnosis, now, policy)
+  return next.refusal ? stop(next, next.refusal, now, policy) : roundFailed(next, diagnosis, now, policy)
+}
+
+/** It is over, unless `prepare()` has not been asked for fresh credentials yet. */
+function stop(state: Connecting, diagnosis: Diagnosis, now: number, policy: Policy): State {
+  const isRefresh = canRefresh(state, diagnosis, policy)
+  return isRefresh ? startRound({ ...state, isRefreshed: true }, now, policy) : closedBy(state, diagnosis)
+}
+
+/** Whether this rung is merely forbidden where another has opened: gateways do that which let pass nothing but the WebSocket. */
+function isForbiddenOnly({ ladder: { rungs } }: Connecting, { rung }: Dial, { evidence }: Diagnosis): boolean {
+  const isForbidden = evidence.kind === 'answered' && evidence.status === 403
+  return isForbidden && !at(rungs, rung).hasOpened && rungs.some(({ hasOpened }) => hasOpened)
 }
 
 /** How a failed dial counts for its rung. */

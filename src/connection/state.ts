@@ -89,6 +89,8 @@ export interface Connecting extends Core {
   readonly queue: readonly number[]
   /** When the next of them is dialled beside what is on its way. */
   readonly raceAt: number
+  /** A rung said that the credentials are refused while another dial was on its way, whose end decides. */
+  readonly refusal: Diagnosis | null
 }
 
 export interface Open extends Core {

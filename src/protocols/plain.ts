@@ -35,9 +35,10 @@ export function plain({ cursorParameter = 'last_event_id', cursorFrom = validato
 
 function messagesOf({ status, headers, body }: Answer, id: string | undefined): Received[] {
   if (status !== 200 || body === '') return []
-  if (typeof body !== 'string' || !/^application\/x-ndjson/i.test(headers.get('content-type') ?? '')) return [{ data: body, id }]
+  if (typeof body !== 'string' || !/^application\/x-ndjson/i.test(headers.get('content-type') ?? ''))
+    return [{ data: body, id, cursor: id }]
   return body
-    .split('\n')
+    .split(/\r?\n/)
     .filter((line) => line.trim())
     .map((data) => ({ data }))
 }

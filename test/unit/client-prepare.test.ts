@@ -50,7 +50,7 @@ describe('prepare()', () => {
   it('one call at a time, also when an attempt is given up while it runs', async () => {
     const { calls, prepare } = manualPrepare()
     const { pass, signal } = benchOf({ websocket: opens() }, { prepare })
-    await pass(10)
+    await pass(200)
     signal('resume')
     await pass(10)
     expect(calls).toHaveLength(1)

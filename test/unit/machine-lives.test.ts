@@ -1,7 +1,7 @@
 import { describe, expect, it } from 'vitest'
-import { Driver, type DriverOptions, findings } from '../support/machine-driver.ts'
+import { Driver, findings } from '../support/machine-driver.ts'
 
-const { refused, closed, ended, answered } = findings
+const { refused, closed, ended } = findings
 const minute = 60_000
 const isProven = ({ state }: Driver) => state.status === 'open' && state.link.isProven
 

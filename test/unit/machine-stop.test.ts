@@ -25,12 +25,17 @@ describe('refused credentials', () => {
     expect(driver.failed('sse', unauthorized).status).toBe('closed')
   })
 
-  it('on one rung it ends the attempts on all others', () => {
+  it('on one rung it waits for what is on its way, and dials nothing more', () => {
     const driver = new Driver({ prepares: true }).connect().prepared('websocket').pass(500)
-    expect(driver.failed('sse', unauthorized).live).toEqual(['websocket'])
-    driver.prepared('websocket').pass(500).lines()
-    expect(driver.failed('sse', unauthorized).lines().slice(0, 2)).toEqual(['1000 hang-up websocket', '1000 hang-up sse'])
-    expect(driver.status).toBe('closed')
+    expect(driver.failed('sse', unauthorized).pass(5000).live).toEqual(['websocket'])
+    expect(driver.failed('websocket', refused).live).toEqual(['websocket'])
+    driver.prepared('websocket').pass(500)
+    expect(driver.failed('sse', unauthorized).failed('websocket', refused).status).toBe('closed')
+  })
+
+  it('on one rung it means nothing when another opens after all', () => {
+    const driver = new Driver().connect().pass(500)
+    expect(driver.failed('sse', unauthorized).opened('websocket').status).toBe('open')
   })
 
   it('a later refusal is another one only after the fresh ones were good for a while', () => {

@@ -87,18 +87,21 @@ describe('the end of a link that takes everything at once', () => {
 
 describe('the end of a link that posts', () => {
   it.each([
-    ['sent', { unsent: ['b'], unconfirmed: [] }],
-    ['refused', { unsent: ['a', 'b'], unconfirmed: [] }],
-    ['unconfirmed', { unsent: ['b'], unconfirmed: ['a'] }],
-  ] as const)('what is on its way is waited for: %s', async (outcome, unsent) => {
+    ['sent', { unsent: ['c'], unconfirmed: [] }],
+    ['refused', { unsent: ['a', 'c'], unconfirmed: [] }],
+    ['unconfirmed', { unsent: ['c'], unconfirmed: ['a'] }],
+  ] as const)('what is on its way is waited for, then one more is sent and no other: %s', async (outcome, unsent) => {
     const link = new FakePostLink()
     const { send, finish, pass, result, told, clock } = benchOf(link)
-    send('a', 'b')
+    send('a', 'b', 'c')
     finish()
     expect(link.written).toEqual(['a'])
     await pass(1000)
     expect(result.unsent).toBeUndefined()
     link.answer(outcome)
+    await pass(20)
+    expect(link.written).toEqual(['a', 'b'])
+    link.answer('sent')
     await pass(20)
     expect(result.unsent).toEqual(unsent)
     expect(told).toEqual([])

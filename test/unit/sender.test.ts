@@ -1,51 +1,13 @@
 import { describe, expect, it } from 'vitest'
-import type { Limits } from '../../src/connection/outbox.ts'
-import { bytesOf, Sender } from '../../src/sender.ts'
 import { FakePostLink, FakeSocketLink } from '../support/fake-link.ts'
-import { type ManualPage, manualPage, promised } from '../support/manual-host.ts'
+import { promised } from '../support/manual-host.ts'
+import { senderBench } from '../support/sender-bench.ts'
 
 const mebibyte = 2 ** 20
 
-interface Bench extends ManualPage {
-  readonly sender: Sender<string>
-  readonly lost: unknown[]
-  carried: number
-  send(...texts: string[]): void
-}
-
-function benchOf({ ttlMs = Infinity, ...limits }: Partial<Limits> & { readonly ttlMs?: number } = {}): Bench {
-  const page = manualPage()
-  const lost: unknown[] = []
-  const sender = new Sender<string>({
-    host: page.host,
-    limits: { maxMessages: 100_000, maxBytes: 2 ** 24, overflow: 'reject', ...limits },
-    ttlMs,
-    writeTimeoutMs: 10_000,
-    onLost: (what, report) => lost.push({ ...what, why: report.kind }),
-    onCarried: () => {
-      bench.carried += 1
-    },
-    onDue: () => {},
-  })
-  const send = (...texts: string[]) => {
-    for (const text of texts) sender.send(text, text)
-  }
-  const bench: Bench = { ...page, sender, lost, carried: 0, send }
-  return bench
-}
-
-/** Whether it is settled, and how. */
-function outcomeOf(promise: Promise<unknown>): Promise<string> {
-  const outcome = promise.then(
-    () => 'resolved',
-    () => 'rejected',
-  )
-  return Promise.race([outcome, promised().then(() => 'pending')])
-}
-
 describe('a link that takes everything at once', () => {
   it('is given all that waits, in order, and what is sent later at once', () => {
-    const { sender, send } = benchOf()
+    const { sender, send } = senderBench()
     const link = new FakeSocketLink()
     send('a', 'b')
     sender.attach(link)
@@ -55,7 +17,7 @@ describe('a link that takes everything at once', () => {
   })
 
   it('is given no more while a mebibyte waits in it, and the rest when that has left', () => {
-    const { sender, send, clock } = benchOf()
+    const { sender, send, clock } = senderBench()
     const link = new FakeSocketLink()
     link.isStuck = true
     sender.attach(link)
@@ -76,7 +38,7 @@ describe('a link that takes everything at once', () => {
   })
 
   it('on its loss exactly what it had not sent is unconfirmed', () => {
-    const { sender, send } = benchOf()
+    const { sender, send } = senderBench()
     const link = new FakeSocketLink()
     link.isStuck = true
     sender.attach(link)
@@ -87,7 +49,7 @@ describe('a link that takes everything at once', () => {
   })
 
   it('what was sent on an earlier link counts for nothing on the next', () => {
-    const { sender, send } = benchOf()
+    const { sender, send } = senderBench()
     sender.attach(new FakeSocketLink())
     send('aaaa')
     sender.detach()
@@ -100,7 +62,7 @@ describe('a link that takes everything at once', () => {
   })
 
   it('what it has sent is forgotten, however much that was', () => {
-    const { sender, send } = benchOf()
+    const { sender, send } = senderBench()
     const link = new FakeSocketLink()
     sender.attach(link)
     for (let times = 0; times < 1000; times += 1) send('text')
@@ -110,7 +72,7 @@ describe('a link that takes everything at once', () => {
   })
 
   it('what was not written yet waits for the next link', () => {
-    const { sender, send } = benchOf()
+    const { sender, send } = senderBench()
     const [first, second] = [new FakeSocketLink(), new FakeSocketLink()]
     first.buffered = mebibyte
     sender.attach(first)
@@ -121,7 +83,7 @@ describe('a link that takes everything at once', () => {
   })
 
   it('each message that is written is told of', () => {
-    const bench = benchOf()
+    const bench = senderBench()
     bench.sender.attach(new FakeSocketLink())
     bench.send('a', 'b')
     expect(bench.carried).toBe(2)
@@ -129,8 +91,8 @@ describe('a link that takes everything at once', () => {
 })
 
 describe('a link that posts', () => {
-  const posting = (options?: Parameters<typeof benchOf>[0]) => {
-    const bench = benchOf(options)
+  const posting = (options?: Parameters<typeof senderBench>[0]) => {
+    const bench = senderBench(options)
     const link = new FakePostLink()
     bench.sender.attach(link)
     return { ...bench, link }
@@ -188,7 +150,7 @@ describe('a link that posts', () => {
 
 describe('what cannot be sent', () => {
   it('is refused when the outbox is full', () => {
-    const { send, sender } = benchOf({ maxMessages: 1 })
+    const { send, sender } = senderBench({ maxMessages: 1 })
     send('a')
     expect(() => send('b')).toThrow(RangeError)
     const link = new FakeSocketLink()
@@ -201,7 +163,7 @@ describe('what cannot be sent', () => {
     ['drop-oldest', ['a'], ['b', 'c']],
     ['drop-newest', ['c'], ['a', 'b']],
   ] as const)('%s: what goes is told of', (overflow, undelivered, kept) => {
-    const { send, sender, lost } = benchOf({ maxMessages: 2, overflow })
+    const { send, sender, lost } = senderBench({ maxMessages: 2, overflow })
     send('a', 'b', 'c')
     expect(lost).toEqual([{ undelivered, why: 'overflow' }])
     const link = new FakeSocketLink()
@@ -210,7 +172,7 @@ describe('what cannot be sent', () => {
   })
 
   it('is told of when it has waited too long', () => {
-    const { send, sender, lost, clock } = benchOf({ ttlMs: 1000 })
+    const { send, sender, lost, clock } = senderBench({ ttlMs: 1000 })
     send('a')
     clock.advance(400)
     send('b')
@@ -223,56 +185,5 @@ describe('what cannot be sent', () => {
     clock.advance(400)
     sender.attach(link)
     expect(link.written).toEqual([])
-  })
-})
-
-describe('flushed()', () => {
-  it('resolves at once when nothing was sent', async () => {
-    expect(await outcomeOf(benchOf().sender.flushed())).toBe('resolved')
-  })
-
-  it('waits for a connection, and for the socket to have sent all', async () => {
-    const { sender, send, clock } = benchOf()
-    const link = new FakeSocketLink()
-    link.isStuck = true
-    send('aa')
-    const flushed = sender.flushed()
-    expect(await outcomeOf(flushed)).toBe('pending')
-    sender.attach(link)
-    send('later')
-    expect(await outcomeOf(flushed)).toBe('pending')
-    expect(sender.dueAt()).toBe(20)
-    link.drain(2)
-    clock.advance(20)
-    sender.pump()
-    expect(await outcomeOf(flushed)).toBe('resolved')
-  })
-
-  it('waits for the answer to a POST', async () => {
-    const { sender, send } = benchOf()
-    const link = new FakePostLink()
-    sender.attach(link)
-    send('a')
-    const flushed = sender.flushed()
-    expect(await outcomeOf(flushed)).toBe('pending')
-    link.answer('sent')
-    expect(await outcomeOf(flushed)).toBe('resolved')
-  })
-
-  it('does not wait for what is lost or dropped', async () => {
-    const { sender, send, clock } = benchOf({ ttlMs: 10 })
-    send('a')
-    const flushed = sender.flushed()
-    clock.advance(10)
-    sender.pump()
-    expect(await outcomeOf(flushed)).toBe('resolved')
-  })
-
-  it('rejects when it ends before all was sent', async () => {
-    const { sender, send } = benchOf()
-    send('a')
-    const flushed = sender.flushed()
-    void sender.finish(() => {})
-    expect(await outcomeOf(flushed)).toBe('rejected')
   })
 })

@@ -117,14 +117,25 @@ describe('a bad option throws a TypeError that says what it was and what it may 
     [{ credentials: true }, /: credentials must be .*; it was true\.$/],
     [{ retry: true }, /: retry must be a schedule, a function or false; it was true\.$/],
     [{ retry: 5 }, /: retry must be a schedule, a function or false; it was 5\.$/],
+    [
+      { retry: { minDelay: 5 } },
+      /: retry\.minDelay must be left out; there are minDelayMs, maxDelayMs, factor, maxAttempts; it was 5\.$/,
+    ],
+    [{ outbox: { max: 1 } }, /: outbox\.max must be left out/],
+    [{ heartbeat: { interval: 5 } }, /: heartbeat\.interval must be left out/],
+    [{ transports: [{ type: 'poll', interval: 5 }] }, /: transports\[0\]\.interval must be left out/],
+    [{ signal: {} }, /: signal must be an AbortSignal; it was \{\}\.$/],
+    [{ codec: {} }, /: codec must be a Codec with `encode` and `decode`/],
     ...['minDelayMs', 'maxDelayMs', 'factor', 'maxAttempts'].map((name): [object, RegExp] => [
       { retry: { [name]: -1 } },
-      new RegExp(`: retry\\.${name} must be a number that is not negative; it was -1\\.$`),
+      new RegExp(`: retry\\.${name} must be a number ${name === 'factor' ? 'from 1 up' : 'that is not negative'}; it was -1\\.$`),
     ]),
     [{ retry: { minDelayMs: '1s' } }, /: retry\.minDelayMs must be .*; it was '1s'\.$/],
     ...['maxMessages', 'maxBytes', 'ttlMs'].map((name): [object, RegExp] => [
       { outbox: { [name]: Number.NaN } },
-      new RegExp(`: outbox\\.${name} must be a number that is not negative; it was NaN\\.$`),
+      new RegExp(
+        `: outbox\\.${name} must be a number ${name === 'maxMessages' ? 'from 1 up' : 'that is not negative'}; it was NaN\\.$`,
+      ),
     ]),
     [{ outbox: { overflow: 'drop' } }, /: outbox\.overflow must be one of reject, drop-oldest, drop-newest; it was 'drop'\.$/],
     [{ outbox: 5 }, /: outbox must be an? object; it was 5\.$/],

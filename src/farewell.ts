@@ -1,0 +1,84 @@
+import type { Entry } from './connection/outbox.ts'
+import type { Host } from './host/host.ts'
+import type { Delivery, Link } from './transports/transport.ts'
+
+const lastWriteMs = 5000
+const lookAgainMs = 20
+/** What a request with `keepalive` may carry (Fetch, "HTTP-network-or-cache fetch"). */
+const keepaliveBytes = 2 ** 16
+
+/** A message on its way by a request of its own. */
+export interface Posting<Out> {
+  readonly entry: Entry<Out>
+  readonly controller: AbortController
+  readonly done: Promise<Delivery>
+}
+
+/** A message given to a socket. */
+export interface Written<Out> {
+  readonly entry: Entry<Out>
+  /** The count of bytes written to the socket up to the end of this one. */
+  readonly end: number
+}
+
+/** What a client leaves behind when it is closed. */
+export interface Rest<Out> {
+  readonly link: Link | null
+  readonly posting: Posting<Out> | null
+  readonly written: readonly Written<Out>[]
+  readonly writtenBytes: number
+  readonly waiting: readonly Entry<Out>[]
+}
+
+export interface Unsent<Out> {
+  /** Messages that certainly did not leave. */
+  readonly unsent: readonly Out[]
+  /** Messages handed to the network of which nobody knows whether they arrived. */
+  readonly unconfirmed: readonly Out[]
+}
+
+/**
+ * The last write, which alone may outlive the client, by at most 5 s: what the socket has taken, or the POST on its way and
+ * one more that survives the page.
+ */
+export async function farewell<Out>(
+  { link, posting, written, writtenBytes, waiting }: Rest<Out>,
+  host: Host,
+): Promise<Unsent<Out>> {
+  const until = host.now() + lastWriteMs
+  const refused: Entry<Out>[] = []
+  const unconfirmed: Entry<Out>[] = []
+  const settle = async ({ entry, controller, done }: Posting<Out>) => {
+    const cancelLimit = host.after(Math.max(0, until - host.now()), () => controller.abort())
+    const { outcome } = await done
+    cancelLimit()
+    if (outcome === 'refused') refused.push(entry)
+    if (outcome === 'unconfirmed') unconfirmed.push(entry)
+  }
+  if (posting) await settle(posting)
+  const [next, ...others] = waiting
+  const isLast = link?.isPosting && next && next.bytes <= keepaliveBytes && host.now() < until
+  if (isLast) {
+    const controller = new AbortController()
+    const done = link.write(next.data, controller.signal, true)
+    if (done) await settle({ entry: next, controller, done })
+  }
+  let left = written
+  while (link) {
+    left = unsentOf(left, writtenBytes - link.bufferedBytes())
+    if (!left.length || host.now() >= until) break
+    await new Promise<void>((resolve) => host.after(lookAgainMs, resolve))
+  }
+  return {
+    unsent: valuesOf([...refused, ...(isLast ? others : waiting)]),
+    unconfirmed: valuesOf([...unconfirmed, ...left.map(({ entry }) => entry)]),
+  }
+}
+
+export function unsentOf<Out>(written: readonly Written<Out>[], sentBytes: number): Written<Out>[] {
+  return written.filter(({ end }) => end > sentBytes)
+}
+
+export function valuesOf<Out>(entries: readonly Entry<Out>[]): Out[] {
+  return entries.map(({ value }) => value)
+}

@@ -1,0 +1,40 @@
+import type { Limits } from '../../src/connection/outbox.ts'
+import { Sender } from '../../src/sender.ts'
+import { type ManualPage, manualPage, promised } from './manual-host.ts'
+
+export interface SenderBench extends ManualPage {
+  readonly sender: Sender<string>
+  readonly lost: unknown[]
+  carried: number
+  send(...texts: string[]): void
+}
+
+export function senderBench({ ttlMs = Infinity, ...limits }: Partial<Limits> & { readonly ttlMs?: number } = {}): SenderBench {
+  const page = manualPage()
+  const lost: unknown[] = []
+  const sender = new Sender<string>({
+    host: page.host,
+    limits: { maxMessages: 100_000, maxBytes: 2 ** 24, overflow: 'reject', ...limits },
+    ttlMs,
+    writeTimeoutMs: 10_000,
+    onLost: (what, report) => lost.push({ ...what, why: report.kind }),
+    onCarried: () => {
+      bench.carried += 1
+    },
+    onDue: () => {},
+  })
+  const send = (...texts: string[]) => {
+    for (const text of texts) sender.send(text, text)
+  }
+  const bench: SenderBench = { ...page, sender, lost, carried: 0, send }
+  return bench
+}
+
+/** Whether it is settled, and how. */
+export function outcomeOf(promise: Promise<unknown>): Promise<string> {
+  const outcome = promise.then(
+    () => 'resolved',
+    () => 'rejected',
+  )
+  return Promise.race([outcome, promised().then(() => 'pending')])
+}
