@@ -11,6 +11,7 @@ import { propertyNames, walk } from './syntax.mjs'
  * - declared by the language or the browser;
  * - also a text, since `'name' in object` and `object[name]` go by the text;
  * - used in a file that reads JSON or speaks to a server, because such names travel;
+ * - with a capital in front, as the names of headers are;
  * - used in `host/browser.ts` and nowhere else: what it asks of a browser may be newer than the types.
  */
 export function internalNames({ ast, types, moduleIds }) {
@@ -28,7 +29,7 @@ export function internalNames({ ast, types, moduleIds }) {
     if (node.type === 'TemplateElement') kept.add(node.value.cooked)
   })
   const all = propertyNames(ast).map(({ key }) => key.name)
-  return new Set(all.filter((name) => !kept.has(name) && !name.startsWith('_')))
+  return new Set(all.filter((name) => !kept.has(name) && !/^[_A-Z]/.test(name)))
 }
 
 /** Every name that declarations speak of; their comments and texts do not count. */

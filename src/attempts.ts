@@ -125,7 +125,12 @@ export class Attempts {
 
   /** Ends the connection in order, after what was written. */
   close(code: number | undefined, reason: string): void {
-    this.#active?.link?.close(code, reason)
+    try {
+      this.#active?.link?.close(code, reason)
+    } catch (error) {
+      // Whatever a link makes of it, the client is closed.
+      this.#port.host.report(error)
+    }
   }
 
   /** A message was handed to the network. */
@@ -153,9 +158,10 @@ export class Attempts {
   #failed(attempt: Attempt, report: Report): void {
     const { id, way, link, openedAt, since } = attempt
     if (!this.#living.has(id)) return
-    const { host, judge, apply } = this.#port
+    const { host, judge, log, apply } = this.#port
     const phase = openedAt !== null ? 'open' : link ? 'connect' : 'prepare'
     const diagnosis = judge(report, way.transport.type, phase, host.now() - (openedAt ?? since))
+    log.failed(id, diagnosis, host.now())
     apply({ type: 'failed', id, diagnosis })
   }
 

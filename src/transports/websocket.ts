@@ -41,7 +41,7 @@ function dial(call: Call, listener: Listener): Link {
       return undefined
     },
     bufferedBytes: () => socket?.bufferedAmount ?? 0,
-    close: (code, reason) => socket?.close(code, reason),
+    close: (code = 1000, reason) => socket?.close(code, reason),
   }
 
   function failSoon(report: Report, delayMs = 0) {

@@ -1,5 +1,4 @@
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest'
-import { RealtimeClient } from '../../src/client.ts'
 import { browserHost } from '../../src/host/browser.ts'
 import type { PageSignal } from '../../src/host/host.ts'
 
@@ -233,23 +232,5 @@ describe('the rest of the platform', () => {
     const { random, now } = browserHost()
     expect(random()).toBeLessThan(1)
     expect(Math.abs(now() - Date.now())).toBeLessThan(1000)
-  })
-})
-
-describe('a client in a page', () => {
-  it('listens while it lives, and leaves no listener behind', async () => {
-    const balance = new Map<string, number>()
-    for (const target of [globalThis, document]) {
-      const count = (by: number) => (type: string) => void balance.set(type, (balance.get(type) ?? 0) + by)
-      vi.spyOn(target, 'addEventListener').mockImplementation(count(1))
-      vi.spyOn(target, 'removeEventListener').mockImplementation(count(-1))
-    }
-    const dial = () => ({ write: () => undefined, bufferedBytes: () => 0, close() {} })
-    const client = new RealtimeClient('https://api.example/', { transports: [{ type: 'own', dial }] })
-    expect(balance.size).toBe(0)
-    await Promise.resolve()
-    expect([...balance.values()]).toEqual(Array(7).fill(1))
-    await client.close()
-    expect([...balance.values()]).toEqual(Array(7).fill(0))
   })
 })

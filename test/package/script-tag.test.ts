@@ -23,6 +23,11 @@ test('the script-tag file exports what the package exports', async () => {
   expect([...names].sort()).toEqual(Object.keys(await import(`${dist}/index.js`)).sort())
 })
 
+test('the script-tag file sends its headers under their own names', () => {
+  for (const header of ['Accept', 'Last-Event-ID', 'Prefer'])
+    expect(read(`dist/${file}`)).toMatch(new RegExp(`[{,]"?${header}"?:`))
+})
+
 test('integrity.json carries the version and the hash of the script-tag file', () => {
   const hash = createHash('sha384').update(read(file)).digest('base64')
   expect(JSON.parse(read('dist/integrity.json'))).toEqual({

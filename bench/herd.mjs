@@ -1,0 +1,184 @@
+/**
+ * 1,000 clients lose a server at the same instant; it is back after 10 s. A virtual clock, no browser: ours are whole clients
+ * on a host of their own, the peers are their published schedules. Dials of one transport are counted in fixed buckets of
+ * 100 ms that begin with the loss.
+ */
+import { built } from './lib/build.mjs'
+import { format, runAlone } from './lib/report.mjs'
+import { schedules } from './lib/schedules.mjs'
+import { median, quantile, randomFrom } from './lib/stats.mjs'
+import { VirtualClock, VirtualServer, virtualHost } from './lib/virtual.mjs'
+
+const clientCount = 1_000
+const seeds = [11, 23, 42, 77, 101]
+const rttMs = 20
+const calmMs = 20_000
+const awayMs = 10_000
+const watchMs = 60_000
+const bucketMs = 100
+const limits = { peak: 118, peakAfter: 45, backMs: 4_900 }
+/** Every transport has an address of its own here, so that its dials can be counted. */
+const allTransports = [
+  'websocket',
+  { type: 'sse', url: '/sse' },
+  { type: 'long-poll', url: '/long-poll' },
+  { type: 'poll', url: '/poll' },
+]
+
+/**
+ * @typedef {object} Outcome
+ * @property {number} peak the most dials of one transport in a bucket
+ * @property {number} peakAfter the same, after the return
+ * @property {number} backMs until 99 % were back, from the return
+ * @property {number} dials of the busiest transport per client, until the end
+ */
+
+/**
+ * @param {Map<string, number[]>} dialsAt by transport: milliseconds from the loss
+ * @param {number[]} backAt milliseconds from the loss, of the clients that came back
+ * @returns {Outcome}
+ */
+function outcomeOf(dialsAt, backAt) {
+  const counts = [...dialsAt.values()].map((times) => {
+    /** @type {number[]} */
+    const buckets = new Array(watchMs / bucketMs + 1).fill(0)
+    for (const at of times) buckets[Math.floor(at / bucketMs)] = (buckets[Math.floor(at / bucketMs)] ?? 0) + 1
+    return buckets
+  })
+  const late = [...backAt, ...new Array(clientCount - backAt.length).fill(Number.POSITIVE_INFINITY)]
+  return {
+    peak: Math.max(...counts.flat()),
+    peakAfter: Math.max(...counts.flatMap((buckets) => buckets.slice(awayMs / bucketMs))),
+    backMs: quantile(late, 0.99) - awayMs,
+    dials: Math.max(...[...dialsAt.values()].map((times) => times.length)) / clientCount,
+  }
+}
+
+/**
+ * Whole clients on a virtual host.
+ * @param {number} seed
+ * @param {object} options
+ * @returns {Promise<Outcome>}
+ */
+async function runClients(seed, options) {
+  /** @type {typeof import('../dist/index.js')} */
+  const { RealtimeClient } = await import(built('index.js'))
+  const clock = new VirtualClock()
+  /** @type {Map<string, number[]>} */
+  const dialsAt = new Map()
+  const server = new VirtualServer(clock, rttMs, (transport) => {
+    const at = clock.now - calmMs
+    if (at < 0) return
+    const times = dialsAt.get(transport) ?? []
+    times.push(at)
+    dialsAt.set(transport, times)
+  })
+  /** @type {number[]} */
+  const backAt = []
+  const random = randomFrom(seed)
+  const clients = Array.from({ length: clientCount }, () => {
+    const host = virtualHost(clock, server, Math.floor(random() * 2 ** 32))
+    const client = new RealtimeClient('https://server.example/feed', { ...options, autoConnect: false, host })
+    client.addEventListener('open', () => {
+      if (clock.now > calmMs) backAt.push(clock.now - calmMs)
+    })
+    clock.after((random() * calmMs) / 2, () => client.connect())
+    return client
+  })
+  await clock.runUntil(calmMs)
+  server.goAway()
+  await clock.runUntil(calmMs + awayMs)
+  server.isUp = true
+  await clock.runUntil(calmMs + watchMs)
+  for (const client of clients) client.close()
+  return outcomeOf(dialsAt, backAt)
+}
+
+/**
+ * A schedule alone.
+ * @param {number} seed
+ * @param {(random: () => number) => () => number} makeSchedule
+ * @returns {Outcome}
+ */
+function runSchedule(seed, makeSchedule) {
+  const random = randomFrom(seed)
+  /** @type {number[]} */
+  const dials = []
+  /** @type {number[]} */
+  const backAt = []
+  for (let client = 0; client < clientCount; client += 1) {
+    const next = makeSchedule(random)
+    for (let at = next(); at < watchMs; at += rttMs + next()) {
+      dials.push(at)
+      if (at < awayMs) continue
+      backAt.push(at + 2 * rttMs)
+      break
+    }
+  }
+  return outcomeOf(new Map([['websocket', dials]]), backAt)
+}
+
+/** @param {string} client @param {Outcome[]} outcomes */
+function summarizeOutcomes(client, outcomes) {
+  /** @param {(outcome: Outcome) => number} pick */
+  const of = (pick) => median(outcomes.map(pick))
+  const summary = {
+    peak: of(({ peak }) => peak),
+    peakAfter: of(({ peakAfter }) => peakAfter),
+    backMs: of(({ backMs }) => backMs),
+  }
+  const dials = format(
+    of((outcome) => outcome.dials),
+    1,
+  )
+  const seconds = Number.isFinite(summary.backMs) ? `${format(summary.backMs / 1_000, 1)} s` : 'never'
+  const value = `${format(summary.peak)} / ${format(summary.peakAfter)} / ${seconds}, ${dials} dials each`
+  const spread = `peaks ${outcomes.map(({ peak }) => peak).join(' ')}`
+  return { ...summary, row: { client, value, median: summary.peak, spread } }
+}
+
+/** @returns {Promise<import('./lib/report.mjs').Result>} */
+export async function run() {
+  /** @type {[string, object][]} */
+  const variants = [
+    ['steadfast, WebSocket only', { transports: ['websocket'] }],
+    ['steadfast, all transports', { transports: allTransports }],
+  ]
+  /** @type {import('./lib/report.mjs').Row[]} */
+  const rows = []
+  /** @type {import('./lib/report.mjs').Check[]} */
+  const checks = []
+  for (const [name, options] of variants) {
+    /** @type {Outcome[]} */
+    const outcomes = []
+    for (const seed of seeds) outcomes.push(await runClients(seed, options))
+    const { peak, peakAfter, backMs, row } = summarizeOutcomes(name, outcomes)
+    rows.push(row)
+    checks.push(
+      { reach: `peak ≤ ${limits.peak}, ${name}`, value: format(peak), isMet: peak <= limits.peak },
+      {
+        reach: `after the return ≤ ${limits.peakAfter}, ${name}`,
+        value: format(peakAfter),
+        isMet: peakAfter <= limits.peakAfter,
+      },
+      { reach: `99 % back within ${limits.backMs} ms, ${name}`, value: `${format(backMs)} ms`, isMet: backMs <= limits.backMs },
+    )
+  }
+  for (const [name, makeSchedule] of Object.entries(schedules)) {
+    rows.push(
+      summarizeOutcomes(
+        name,
+        seeds.map((seed) => runSchedule(seed, makeSchedule)),
+      ).row,
+    )
+  }
+  return {
+    name: 'herd',
+    title: `${format(clientCount)} clients lose a server for ${awayMs / 1_000} s (virtual clock, seeds ${seeds.join(' ')})`,
+    unit: `most dials in ${bucketMs} ms / after the return / until 99 % were back`,
+    rows,
+    checks,
+  }
+}
+
+await runAlone(import.meta, run)

@@ -1,0 +1,130 @@
+/**
+ * A TCP proxy with a distance and with faults. It stands in front of any server, so that every client meets the same ones.
+ */
+import { connect, createServer } from 'node:net'
+import { performance } from 'node:perf_hooks'
+
+const upgradeRequest = /^GET [^\r\n]+ HTTP\/1\.1\r\n[\s\S]*^upgrade: *websocket\r$/im
+const refusal = 'HTTP/1.1 400 Bad Request\r\ncontent-length: 0\r\nconnection: close\r\n\r\n'
+
+/**
+ * @typedef {object} Faults
+ * @property {number} target the port of the server behind it
+ * @property {number} [rttMs] the distance: bytes take half of it each way, and those of a new connection the whole of it more,
+ *   because a connection over such a distance would only have come about after one round trip
+ * @property {'pass' | 'refuse' | 'swallow' | 'kill'} [upgrade] what becomes of a WebSocket handshake: passed on, answered
+ *   with 400, never answered, or answered and its connection reset `killAfterMs` later
+ * @property {number} [killAfterMs]
+ */
+
+/**
+ * Passes chunks on in order, each when it is due.
+ * @param {import('node:net').Socket} to
+ */
+function delayLine(to) {
+  /** @type {{ dueAt: number, chunk: Uint8Array | null }[]} */
+  const queue = []
+  /** @type {NodeJS.Timeout | undefined} */
+  let timer
+  const flush = () => {
+    timer = undefined
+    for (let next = queue[0]; next !== undefined && next.dueAt <= performance.now() + 0.5; next = queue[0]) {
+      queue.shift()
+      if (next.chunk === null) to.end()
+      else if (!to.destroyed) to.write(next.chunk)
+    }
+    if (queue[0] !== undefined) timer = setTimeout(flush, queue[0].dueAt - performance.now())
+  }
+  return {
+    /**
+     * @param {Uint8Array | null} chunk `null` is the end
+     * @param {number} dueAt
+     */
+    push(chunk, dueAt) {
+      queue.push({ chunk, dueAt })
+      if (timer === undefined) flush()
+    },
+    stop() {
+      clearTimeout(timer)
+      queue.length = 0
+    },
+  }
+}
+
+/** @param {Faults} faults */
+export async function startProxy({ target, rttMs = 0, upgrade = 'pass', killAfterMs = 150 }) {
+  /** @type {Set<import('node:net').Socket>} */
+  const sockets = new Set()
+  let upgrades = 0
+
+  const server = createServer((near) => {
+    const openedAt = performance.now() + rttMs
+    const far = connect({ port: target, host: '127.0.0.1', noDelay: true })
+    const up = delayLine(far)
+    const down = delayLine(near)
+    near.setNoDelay(true)
+    /** @type {NodeJS.Timeout | undefined} */
+    let killer
+    let isUpgrade = false
+    let isFirst = true
+
+    const end = () => {
+      clearTimeout(killer)
+      up.stop()
+      down.stop()
+      sockets.delete(near)
+      sockets.delete(far)
+      near.destroy()
+      far.destroy()
+    }
+    for (const socket of [near, far]) {
+      sockets.add(socket)
+      socket.on('error', end)
+      socket.on('close', () => {
+        if (rttMs === 0) end()
+      })
+    }
+    near.on('data', (data) => {
+      const chunk = Buffer.from(data)
+      if (isFirst) {
+        isFirst = false
+        isUpgrade = upgradeRequest.test(chunk.toString('latin1'))
+        if (isUpgrade) upgrades += 1
+      }
+      if (isUpgrade && upgrade === 'swallow') return
+      const dueAt = Math.max(performance.now(), openedAt) + rttMs / 2
+      if (isUpgrade && upgrade === 'refuse') {
+        down.push(Buffer.from(refusal), dueAt + rttMs / 2)
+        down.push(null, dueAt + rttMs / 2)
+      } else up.push(chunk, dueAt)
+    })
+    far.on('data', (data) => {
+      down.push(Buffer.from(data), performance.now() + rttMs / 2)
+      if (isUpgrade && upgrade === 'kill') {
+        killer ??= setTimeout(
+          () => {
+            near.resetAndDestroy()
+            end()
+          },
+          killAfterMs + rttMs / 2,
+        )
+      }
+    })
+    near.on('end', () => up.push(null, Math.max(performance.now(), openedAt) + rttMs / 2))
+    far.on('end', () => down.push(null, performance.now() + rttMs / 2))
+  })
+  await new Promise((resolve) => server.listen(0, '127.0.0.1', () => resolve(undefined)))
+  const { port } = /** @type {import('node:net').AddressInfo} */ (server.address())
+  return {
+    port,
+    origin: `http://127.0.0.1:${port}`,
+    /** How many WebSocket handshakes have been asked for. */
+    get upgrades() {
+      return upgrades
+    },
+    async close() {
+      for (const socket of sockets) socket.destroy()
+      await new Promise((resolve) => server.close(resolve))
+    },
+  }
+}

@@ -1,0 +1,192 @@
+/** A world without a network and without waiting: a clock that jumps, and servers that are there or not. */
+import { setImmediate as settled } from 'node:timers/promises'
+import { randomFrom } from './stats.mjs'
+
+/** @typedef {{ at: number, order: number, run: () => void, isCancelled: boolean }} Timer */
+
+/** Timers in the order in which they are due (a binary heap). */
+export class VirtualClock {
+  now = 0
+  #order = 0
+  /** @type {Timer[]} */
+  #heap = []
+
+  /** @param {number} delayMs @param {() => void} run */
+  after(delayMs, run) {
+    this.#order += 1
+    const timer = { at: this.now + Math.max(0, delayMs), order: this.#order, run, isCancelled: false }
+    this.#push(timer)
+    return () => {
+      timer.isCancelled = true
+    }
+  }
+
+  /**
+   * Runs everything that is due until then, and lets promises settle after each instant.
+   * @param {number} until
+   */
+  async runUntil(until) {
+    await settled()
+    for (let next = this.#heap[0]; next !== undefined && next.at <= until; next = this.#heap[0]) {
+      this.now = next.at
+      while (this.#heap[0] !== undefined && this.#heap[0].at <= this.now) {
+        const timer = this.#pop()
+        if (!timer.isCancelled) timer.run()
+      }
+      await settled()
+    }
+    this.now = until
+  }
+
+  /** @param {Timer} timer */
+  #push(timer) {
+    const heap = this.#heap
+    let at = heap.push(timer) - 1
+    while (at > 0 && isBefore(timer, /** @type {Timer} */ (heap[(at - 1) >> 1]))) {
+      heap[at] = /** @type {Timer} */ (heap[(at - 1) >> 1])
+      at = (at - 1) >> 1
+    }
+    heap[at] = timer
+  }
+
+  #pop() {
+    const heap = this.#heap
+    const first = /** @type {Timer} */ (heap[0])
+    const last = /** @type {Timer} */ (heap.pop())
+    if (heap.length === 0) return first
+    let at = 0
+    for (;;) {
+      let child = 2 * at + 1
+      const [left, right] = [heap[child], heap[child + 1]]
+      if (left === undefined) break
+      if (right !== undefined && isBefore(right, left)) child += 1
+      const smaller = /** @type {Timer} */ (heap[child])
+      if (!isBefore(smaller, last)) break
+      heap[at] = smaller
+      at = child
+    }
+    heap[at] = last
+    return first
+  }
+}
+
+/** @param {Timer} a @param {Timer} b */
+const isBefore = (a, b) => a.at < b.at || (a.at === b.at && a.order < b.order)
+
+/**
+ * A server of WebSocket only, that can go away: then every connection is lost at the same instant and every dial is refused
+ * after one round trip. While it is there a dial opens after two, with a greeting; HTTP requests are answered with 404, and
+ * told apart by their path.
+ */
+export class VirtualServer {
+  isUp = true
+  /** @type {Set<{ lose: () => void }>} */
+  #connections = new Set()
+  #clock
+  #rttMs
+
+  /**
+   * @param {VirtualClock} clock
+   * @param {number} rttMs
+   * @param {(transport: string) => void} onDial
+   */
+  constructor(clock, rttMs, onDial) {
+    this.#clock = clock
+    this.#rttMs = rttMs
+    this.onDial = onDial
+  }
+
+  goAway() {
+    this.isUp = false
+    for (const connection of this.#connections) connection.lose()
+    this.#connections.clear()
+  }
+
+  /**
+   * @param {{ opened: () => void, lose: () => void }} connection
+   * @returns {() => void} hangs up
+   */
+  dial(connection) {
+    this.onDial('websocket')
+    const cancel = this.isUp
+      ? this.#clock.after(2 * this.#rttMs, () => {
+          this.#connections.add(connection)
+          connection.opened()
+        })
+      : this.#clock.after(this.#rttMs, connection.lose)
+    return () => {
+      cancel()
+      this.#connections.delete(connection)
+    }
+  }
+
+  /** @type {typeof fetch} */
+  request = (url, init) => {
+    this.onDial(new URL(String(url)).pathname)
+    return new Promise((resolve, reject) => {
+      const cancel = this.isUp
+        ? this.#clock.after(2 * this.#rttMs, () => resolve(new Response(null, { status: 404 })))
+        : this.#clock.after(this.#rttMs, () => reject(new TypeError('Failed to fetch')))
+      init?.signal?.addEventListener('abort', () => {
+        cancel()
+        reject(new DOMException('aborted', 'AbortError'))
+      })
+    })
+  }
+}
+
+/**
+ * The client's port to this world: everything in it is seeded, and nothing of the machine is used.
+ * @param {VirtualClock} clock
+ * @param {VirtualServer} server
+ * @param {number} seed
+ * @returns {import('../../dist/index.js').Host}
+ */
+export function virtualHost(clock, server, seed) {
+  class VirtualWebSocket {
+    binaryType = /** @type {BinaryType} */ ('blob')
+    bufferedAmount = 0
+    protocol = ''
+    /** @type {((event: object) => void) | null} */
+    onopen = null
+    /** @type {((event: object) => void) | null} */
+    onmessage = null
+    /** @type {((event: object) => void) | null} */
+    onerror = null
+    /** @type {((event: object) => void) | null} */
+    onclose = null
+    #hangUp = server.dial({
+      opened: () => {
+        this.onopen?.({ type: 'open' })
+        this.onmessage?.({ type: 'message', data: 'welcome' })
+      },
+      lose: () => {
+        this.onerror?.({ type: 'error' })
+        this.onclose?.({ type: 'close', code: 1006, reason: '', wasClean: false })
+      },
+    })
+    send() {}
+    close() {
+      this.#hangUp()
+    }
+  }
+  return {
+    now: () => 1e12 + clock.now,
+    after: (delayMs, run) => clock.after(delayMs, run),
+    random: randomFrom(seed),
+    report: (error) => {
+      throw error
+    },
+    fetch: server.request,
+    WebSocket: VirtualWebSocket,
+    baseUrl: undefined,
+    isLive: true,
+    isOnline: () => true,
+    isHidden: () => false,
+    roundTripMs: () => undefined,
+    recall: () => null,
+    remember: () => {},
+    claim: async () => () => {},
+    listen: () => () => {},
+  }
+}

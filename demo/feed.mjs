@@ -1,0 +1,88 @@
+/**
+ * The demo's only data: one bounded log of messages, numbered from 1 without a hole. A number is a cursor that is good on
+ * every transport, and a reader who counts finds out by itself whether anything was lost or came twice.
+ */
+
+const instruments = [
+  { name: 'Wind', unit: 'kn', middle: 17, swing: 9, digits: 1, everyMs: 420 },
+  { name: 'Swell', unit: 'm', middle: 2.1, swing: 1.2, digits: 2, everyMs: 610 },
+  { name: 'Tide', unit: 'm', middle: 3.4, swing: 1.6, digits: 2, everyMs: 1300 },
+  { name: 'Pressure', unit: 'hPa', middle: 1009, swing: 8, digits: 1, everyMs: 1100 },
+  { name: 'Sea', unit: '°C', middle: 11.5, swing: 1.5, digits: 2, everyMs: 1700 },
+  { name: 'Lamp', unit: 'kcd', middle: 310, swing: 26, digits: 0, everyMs: 480 },
+]
+
+export class Feed {
+  #size
+  #backlog
+  #log = []
+  #last = 0
+  #listeners = new Set()
+  #timers = new Map()
+
+  /** `size` messages are kept; a reader without a cursor begins with the newest `backlog` of them. */
+  constructor({ size = 1200, backlog = 18 } = {}) {
+    this.#size = size
+    this.#backlog = backlog
+  }
+
+  /** The number of the newest message. */
+  get last() {
+    return this.#last
+  }
+
+  append(fields) {
+    const id = ++this.#last
+    const entry = { id, text: JSON.stringify({ id, at: Date.now(), ...fields }) }
+    this.#log.push(entry)
+    if (this.#log.length > this.#size) this.#log.shift()
+    for (const listener of [...this.#listeners]) listener(entry)
+  }
+
+  /**
+   * The cursor that somebody asked with, as a number. A cursor ahead of the log is from before this process was started, so
+   * its reader begins anew instead of waiting for a number that may take hours to come.
+   */
+  cursorFrom(text) {
+    const digits = /^(?:W\/)?"?(\d{1,15})"?$/.exec(text ?? '')?.[1]
+    const cursor = digits === undefined ? Number.POSITIVE_INFINITY : Number(digits)
+    return cursor > this.#last ? Math.max(0, this.#last - this.#backlog) : cursor
+  }
+
+  /** What came after the cursor, as far as it is still kept. */
+  after(cursor) {
+    const first = this.#last - this.#log.length
+    return this.#log.slice(Math.max(0, cursor - first))
+  }
+
+  /** Everything after the cursor, at once and from then on. Returns the way to stop. */
+  follow(cursor, listener) {
+    for (const entry of this.after(cursor)) listener(entry)
+    return this.listen(listener)
+  }
+
+  /** What comes from now on. Returns the way to stop. */
+  listen(listener) {
+    this.#listeners.add(listener)
+    return () => this.#listeners.delete(listener)
+  }
+
+  /** Sets the instruments going: together about eight readings in a second. */
+  start() {
+    for (const instrument of instruments) {
+      let value = instrument.middle
+      const tick = () => {
+        // A walk that is drawn back to the middle: it looks like weather and never runs away.
+        value += (instrument.middle - value) * 0.03 + (Math.random() + Math.random() - 1) * instrument.swing * 0.16
+        this.append({ kind: 'reading', name: instrument.name, unit: instrument.unit, value: value.toFixed(instrument.digits) })
+        this.#timers.set(instrument, setTimeout(tick, instrument.everyMs * (0.7 + Math.random() * 0.6)))
+      }
+      this.#timers.set(instrument, setTimeout(tick, Math.random() * instrument.everyMs))
+    }
+  }
+
+  stop() {
+    for (const timer of this.#timers.values()) clearTimeout(timer)
+    this.#timers.clear()
+  }
+}

@@ -1,0 +1,117 @@
+/**
+ * The feed over four transports at one URL. Nothing in here knows which client asks:
+ *
+ * - a WebSocket upgrade gets one frame per message, and sends chat messages as frames;
+ * - `GET` with `Accept: text/event-stream` gets an event stream, each event with its `id`;
+ * - `GET` is held until there is something new and answered as NDJSON, with the cursor in `ETag` (long-poll);
+ * - `GET` with `?mode=poll` is the same, answered at once;
+ * - `POST` is a chat message.
+ *
+ * All of them take the cursor as `?last_event_id=`, the event stream also as the `Last-Event-ID` header.
+ */
+import { WebSocketServer } from 'ws'
+
+const holdMs = 15_000
+const maxWaitingBytes = 1024 * 1024
+const maxPostBytes = 4096
+
+export function createLive(feed, harm) {
+  const sockets = new WebSocketServer({ noServer: true, maxPayload: maxPostBytes })
+
+  function upgrade(request, socket, head, query) {
+    const visitor = query.get('visitor') ?? ''
+    if (!harm.admits(visitor, socket)) return
+    sockets.handleUpgrade(request, socket, head, (webSocket) => {
+      harm.watch(visitor, 'websocket', socket, webSocket)
+      webSocket.on('error', () => {})
+      webSocket.on('message', (data) => say(feed, String(data)))
+      const stop = feed.follow(feed.cursorFrom(query.get('last_event_id')), ({ text }) => {
+        webSocket.send(text)
+        // Somebody who does not read is sent away, and goes on from the cursor when they come back.
+        if (webSocket.bufferedAmount > maxWaitingBytes) webSocket.terminate()
+      })
+      webSocket.once('close', stop)
+    })
+  }
+
+  function answer(request, response, query) {
+    const transport = transportOf(request, query)
+    const visitor = query.get('visitor') ?? ''
+    if (harm.stops(visitor, transport, request.socket)) return
+    harm.watch(visitor, transport, request.socket, response)
+    response.setHeader('Cache-Control', 'no-store')
+    const cursor = feed.cursorFrom(request.headers['last-event-id'] ?? query.get('last_event_id'))
+    if (request.method === 'POST') receive(request, response)
+    else if (request.method !== 'GET') response.writeHead(405, { Allow: 'GET, POST' }).end()
+    else if (transport === 'sse') stream(response, cursor)
+    else if (transport === 'poll' || feed.last > cursor) answerWith(response, cursor)
+    else hold(response, cursor)
+  }
+
+  function stream(response, cursor) {
+    response.writeHead(200, { 'Content-Type': 'text/event-stream', 'X-Accel-Buffering': 'no' })
+    // Some proxies and browsers hold an answer back until its first byte.
+    response.write(': welcome\n\n')
+    const stop = feed.follow(cursor, ({ id, text }) => {
+      response.write(`id: ${id}\ndata: ${text}\n\n`)
+      if (response.writableLength > maxWaitingBytes) response.destroy()
+    })
+    response.once('close', stop)
+  }
+
+  function answerWith(response, cursor) {
+    const entries = feed.after(cursor)
+    response.setHeader('ETag', `"${feed.last}"`)
+    if (entries.length === 0) response.writeHead(204).end()
+    else response.writeHead(200, { 'Content-Type': 'application/x-ndjson' }).end(entries.map(({ text }) => `${text}\n`).join(''))
+  }
+
+  function hold(response, cursor) {
+    const finish = () => response.headersSent || answerWith(response, cursor)
+    const timer = setTimeout(finish, holdMs)
+    const stop = feed.listen(finish)
+    response.once('close', () => {
+      clearTimeout(timer)
+      stop()
+    })
+  }
+
+  async function receive(request, response) {
+    let body = ''
+    try {
+      for await (const chunk of request.setEncoding('utf8')) {
+        body += chunk
+        if (body.length > maxPostBytes) return response.writeHead(413, { Connection: 'close' }).end()
+      }
+    } catch {
+      // The visitor hung up in the middle of it: there is nobody left to answer.
+      return
+    }
+    response.writeHead(say(feed, body) ? 202 : 400).end()
+  }
+
+  return { upgrade, answer }
+}
+
+/** What a request asks for. A chat message counts as a poll: it is answered at once. */
+function transportOf({ method, headers }, query) {
+  if (method !== 'GET') return 'poll'
+  if (headers.accept?.includes('text/event-stream')) return 'sse'
+  return query.get('mode') === 'poll' ? 'poll' : 'long-poll'
+}
+
+/** Puts a chat message into the feed for all. `tag` comes back as it was, so that its sender knows it again. */
+function say(feed, json) {
+  let message
+  try {
+    message = JSON.parse(json)
+  } catch {
+    return false
+  }
+  const [text, name, tag] = [message?.text, message?.name, message?.tag].map((value) =>
+    typeof value === 'string' ? value.trim() : '',
+  )
+  if (text === '' || text.length > 400 || name.length > 24 || tag.length > 40) return false
+  feed.append({ kind: 'chat', name: name || 'Somebody', text, tag })
+  return true
+}

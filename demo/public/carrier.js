@@ -1,0 +1,93 @@
+// The upper part: what carries the connection now, in large letters, and how each rung of the ladder stands.
+import { element, make, minutes, seconds, show, still } from './dom.js'
+import { nameOf, transports } from './rungs.js'
+
+/** The transport that was named last. */
+let shownCarrier = ''
+
+/** Shows a new state. `opened` tells how the open one came about. */
+export function showState(state, opened) {
+  const { status } = state
+  document.querySelector('.night').dataset.status = status
+  if (status === 'open') {
+    show('eyebrow', 'Carried by')
+    showCarrier(nameOf(state.transport))
+  } else if (status === 'connecting') {
+    show('eyebrow', state.attempt > 0 ? `Retry ${state.attempt}` : 'Trying')
+    showCarrier(nameOf(state.transports.at(-1)))
+  }
+  document.title = status === 'open' ? `● ${nameOf(state.transport)} – steadfast` : '○ steadfast'
+  showClock(state, opened)
+}
+
+/** What changes with time alone. */
+export function showClock(state, opened) {
+  switch (state.status) {
+    case 'open': {
+      const doubt = state.proven ? '' : ', not proven yet'
+      show('detail', `For ${minutes(Date.now() - state.since)}, ${howOpened(opened)}${doubt}`)
+      break
+    }
+    case 'connecting':
+      show('detail', state.transports.length > 1 ? `${state.transports.map(nameOf).join(' and ')} at once` : ' ')
+      break
+    case 'waiting':
+    case 'offline':
+      show('eyebrow', state.status === 'offline' ? 'Offline, says the browser. Next try in' : 'Nothing carries it. Next try in')
+      showCarrier(state.retry ? `${(Math.max(0, state.retry.at - Date.now()) / 1000).toFixed(1)} s` : '–', true)
+      show('detail', state.diagnosis.message)
+      break
+    case 'closed':
+      show('eyebrow', `Closed (${state.code})`)
+      showCarrier('The end', true)
+      show('detail', state.diagnosis?.message ?? state.reason)
+      break
+  }
+}
+
+function howOpened({ movedFrom, attempt, elapsedMs, resumed }) {
+  if (movedFrom) return `moved here from ${nameOf(movedFrom)} without a break`
+  return `opened${attempt > 0 ? ` by retry ${attempt}` : ''} in ${seconds(elapsedMs)}${resumed ? ', resumed without loss' : ''}`
+}
+
+/** The name in large letters. It comes from where it comes: from above when falling, from below when climbing. */
+function showCarrier(text, isCount = false) {
+  const carrier = element('carrier')
+  if (carrier.textContent === text) return
+  carrier.textContent = text
+  const rank = transports.findIndex(({ name }) => name === text)
+  const before = transports.findIndex(({ name }) => name === shownCarrier)
+  if (!isCount) shownCarrier = text
+  if (isCount || before === -1 || still.matches) return
+  const from = rank > before ? '-0.35em' : '0.35em'
+  carrier.animate(
+    [
+      { translate: `0 ${from}`, opacity: 0.2 },
+      { translate: '0 0', opacity: 1 },
+    ],
+    { duration: 350, easing: 'ease-out' },
+  )
+}
+
+export function showRungs(attempts) {
+  const list = element('rungs')
+  if (list.children.length === 0) {
+    for (const { name } of transports) {
+      const rung = make('li', '')
+      rung.append(make('span', 'light'), make('span', 'name', name), make('span', 'state'))
+      list.append(rung)
+    }
+  }
+  transports.forEach(({ type }, i) => {
+    const [standing, words] = attempts.standing(type)
+    list.children[i].dataset.rung = standing
+    list.children[i].querySelector('.state').textContent = words
+  })
+}
+
+/** The light of the carrying rung beats with the messages. */
+export function pulse() {
+  const light = document.querySelector('[data-rung="carrying"] .light')
+  if (!light || still.matches || light.getAnimations().some(({ id }) => id === 'pulse')) return
+  light.animate([{ scale: 1.3 }, { scale: 1 }], { duration: 250, easing: 'ease-out', id: 'pulse' })
+}

@@ -1,0 +1,233 @@
+import { seconds, still } from './dom.js'
+import { transports } from './rungs.js'
+
+/**
+ * The last minute as a chart: one lane per transport, and through them the thread of light that is the connection. Time runs
+ * to the left; what is to the right of "now" is yet to come.
+ */
+export class Timeline {
+  #canvas
+  #context
+  #attempts
+  #colors = {}
+  #marks = []
+  #retryAt = null
+
+  constructor(canvas, attempts) {
+    this.#canvas = canvas
+    this.#context = canvas.getContext('2d')
+    this.#attempts = attempts
+    const style = getComputedStyle(canvas)
+    for (const name of ['night', 'night-line', 'on-night', 'on-night-muted', 'lamp', 'coral', 'sky']) {
+      this.#colors[name] = style.getPropertyValue(`--${name}`).trim()
+    }
+    const draw = () => {
+      this.#draw(Date.now())
+      // Asked for less motion: a step each second instead of a flow.
+      if (still.matches) setTimeout(draw, 1000)
+      else requestAnimationFrame(draw)
+    }
+    draw()
+  }
+
+  /** When the next attempt is due, or `null`. */
+  set retryAt(at) {
+    this.#retryAt = at
+  }
+
+  /** Notes something that was done to the connection. */
+  mark(text) {
+    this.#marks.push({ at: Date.now(), text })
+    if (this.#marks.length > 20) this.#marks.shift()
+  }
+
+  #draw(now) {
+    const { clientWidth: width, clientHeight: height } = this.#canvas
+    const ratio = devicePixelRatio
+    if (this.#canvas.width !== Math.round(width * ratio) || this.#canvas.height !== Math.round(height * ratio)) {
+      this.#canvas.width = Math.round(width * ratio)
+      this.#canvas.height = Math.round(height * ratio)
+    }
+    const context = this.#context
+    context.setTransform(ratio, 0, 0, ratio, 0, 0)
+    context.clearRect(0, 0, width, height)
+    context.font = `12px ${getComputedStyle(document.body).fontFamily}`
+
+    const [past, future] = width < 480 ? [24_000, 5000] : [60_000, 9000]
+    const view = {
+      now,
+      width,
+      bottom: height - 26,
+      lane: (height - 26) / transports.length,
+      from: now - past,
+      x: (at) => ((at - now + past) / (past + future)) * width,
+    }
+    this.#drawGrid(view, past)
+    this.#drawOutages(view)
+    this.#drawThread(view)
+    for (const attempt of this.#attempts.all) this.#drawAttempt(view, attempt)
+    this.#drawMarks(view)
+    this.#drawRetry(view)
+  }
+
+  #drawGrid({ now, width, bottom, lane, x }, past) {
+    const context = this.#context
+    context.fillStyle = 'rgb(130 199 255 / .05)'
+    context.fillRect(x(now), 0, width - x(now), bottom)
+    context.strokeStyle = this.#colors['night-line']
+    context.lineWidth = 1
+    for (let row = 0; row <= transports.length; row++)
+      this.#line(0, Math.round(row * lane) + 0.5, width, Math.round(row * lane) + 0.5)
+    const step = past > 30_000 ? 15_000 : 10_000
+    for (let ago = step; ago < past; ago += step) {
+      this.#line(x(now - ago), 0, x(now - ago), bottom + 5)
+      this.#text(`−${ago / 1000} s`, x(now - ago), bottom + 19, 'on-night-muted', 'center')
+    }
+    context.strokeStyle = this.#colors['on-night']
+    this.#line(x(now), 0, x(now), bottom + 5)
+    this.#text('now', x(now), bottom + 19, 'on-night', 'center')
+  }
+
+  /** From where nothing carried it until something did again: how long it was, measured. */
+  #drawOutages({ now, from, bottom, x }) {
+    const context = this.#context
+    const open = this.#openSpans(now)
+    let since = null
+    for (const { startedAt, endedAt } of [...open, { startedAt: now, endedAt: now }]) {
+      if (since !== null && startedAt - since > 60 && startedAt > from) {
+        const [left, right] = [Math.max(0, x(since)), x(startedAt)]
+        context.fillStyle = 'rgb(255 130 114 / .13)'
+        context.fillRect(left, 0, right - left, bottom)
+        const text = seconds(startedAt - since)
+        if (right - left > context.measureText(text).width + 8) {
+          this.#text(text, (left + right) / 2, bottom - 5, 'coral', 'center')
+        }
+      }
+      since = Math.max(since ?? 0, endedAt)
+    }
+  }
+
+  /** Where the connection went from lane to lane. */
+  #drawThread({ now, from, x, lane }) {
+    const context = this.#context
+    const spans = this.#openSpans(now)
+    for (let i = 1; i < spans.length; i++) {
+      const [before, after] = [spans[i - 1], spans[i]]
+      if (after.startedAt < from || before.transport === after.transport) continue
+      const isDirect = after.startedAt - before.endedAt < 60
+      context.strokeStyle = isDirect ? this.#colors.lamp : 'rgb(255 207 92 / .45)'
+      context.lineWidth = isDirect ? 5 : 1.5
+      context.lineJoin = 'round'
+      context.setLineDash(isDirect ? [] : [2, 4])
+      context.beginPath()
+      context.moveTo(x(before.endedAt), middleOf(before.transport, lane))
+      context.lineTo(x(after.startedAt), middleOf(after.transport, lane))
+      context.stroke()
+      context.setLineDash([])
+    }
+  }
+
+  #drawAttempt({ now, from, x, lane }, { transport, startedAt, openedAt, provenAt, endedAt, outcome }) {
+    const end = endedAt ?? now
+    if (end < from) return
+    const context = this.#context
+    const y = middleOf(transport, lane)
+    const tryingUntil = openedAt ?? end
+    if (tryingUntil - startedAt > 20) {
+      context.strokeStyle = outcome === 'failed' ? this.#colors.coral : this.#colors.sky
+      context.lineWidth = 2
+      context.setLineDash([3, 4])
+      this.#line(x(startedAt), y, x(tryingUntil), y)
+      context.setLineDash([])
+    }
+    if (openedAt !== null) {
+      const proven = Math.min(provenAt ?? end, end)
+      context.strokeStyle = this.#colors.lamp
+      context.lineCap = 'round'
+      context.lineWidth = 2
+      this.#line(x(openedAt), y, x(proven), y)
+      context.lineWidth = 5
+      if (end > proven) this.#line(x(proven), y, x(end), y)
+      context.lineCap = 'butt'
+    }
+    if (endedAt === null) {
+      context.fillStyle = openedAt === null ? this.#colors.sky : this.#colors.lamp
+      this.#dot(x(end), y, openedAt === null ? 3.5 : 5)
+    } else if (outcome === 'failed' || outcome === 'lost') {
+      this.#cross(x(end), y)
+    }
+  }
+
+  #drawMarks({ from, x, bottom }) {
+    const context = this.#context
+    let free = Number.POSITIVE_INFINITY
+    // Newest first: where two labels would meet, the newer one is told.
+    for (const { at, text } of [...this.#marks].reverse()) {
+      if (at < from - 10_000) continue
+      context.strokeStyle = 'rgb(255 130 114 / .7)'
+      context.lineWidth = 1
+      context.setLineDash([1, 3])
+      this.#line(x(at), 0, x(at), bottom)
+      context.setLineDash([])
+      const width = context.measureText(text).width
+      if (x(at) + 4 + width > free) continue
+      this.#text(text, x(at) + 4, 13, 'coral', 'left')
+      free = x(at) - 6
+    }
+  }
+
+  #drawRetry({ now, width, x, bottom }) {
+    if (this.#retryAt === null || this.#retryAt < now) return
+    const context = this.#context
+    const at = Math.min(x(this.#retryAt), width - 3)
+    context.strokeStyle = this.#colors.sky
+    context.lineWidth = 2
+    context.setLineDash([3, 4])
+    this.#line(at, 0, at, bottom)
+    context.setLineDash([])
+    if (at - x(now) > 34) this.#text(`${((this.#retryAt - now) / 1000).toFixed(1)} s`, at - 5, bottom - 5, 'sky', 'right')
+  }
+
+  #openSpans(now) {
+    return this.#attempts.all
+      .filter(({ openedAt }) => openedAt !== null)
+      .map(({ transport, openedAt, endedAt }) => ({ transport, startedAt: openedAt, endedAt: endedAt ?? now }))
+      .sort((a, b) => a.startedAt - b.startedAt)
+  }
+
+  /** With a halo in the colour of the night, since lines run behind it. */
+  #text(text, x, y, color, align) {
+    const context = this.#context
+    context.save()
+    context.textAlign = align
+    context.strokeStyle = this.#colors.night
+    context.lineWidth = 4
+    context.lineJoin = 'round'
+    context.strokeText(text, x, y)
+    context.fillStyle = this.#colors[color]
+    context.fillText(text, x, y)
+    context.restore()
+  }
+
+  #line(x1, y1, x2, y2) {
+    this.#context.beginPath()
+    this.#context.moveTo(x1, y1)
+    this.#context.lineTo(x2, y2)
+    this.#context.stroke()
+  }
+
+  #dot(x, y, radius) {
+    this.#context.beginPath()
+    this.#context.arc(x, y, radius, 0, 2 * Math.PI)
+    this.#context.fill()
+  }
+
+  #cross(x, y) {
+    this.#context.strokeStyle = this.#colors.coral
+    this.#context.lineWidth = 2.5
+    this.#line(x - 4.5, y - 4.5, x + 4.5, y + 4.5)
+    this.#line(x - 4.5, y + 4.5, x + 4.5, y - 4.5)
+  }
+}
+
+const middleOf = (transport, lane) => (transports.findIndex(({ type }) => type === transport) + 0.5) * lane

@@ -1,0 +1,150 @@
+/**
+ * The demo: `node demo/server.mjs` (after `npm run build`) serves the page, one live feed over four transports, and the means
+ * to do it harm. PORT (8080; if it is taken the next free one) and HOST (127.0.0.1) say where.
+ */
+import { existsSync, readdirSync } from 'node:fs'
+import { readFile } from 'node:fs/promises'
+import { createServer } from 'node:http'
+import { Feed } from './feed.mjs'
+import { faults, Harm } from './harm.mjs'
+import { createLive } from './live.mjs'
+
+const host = process.env.HOST || '127.0.0.1'
+const wantedPort = Number(process.env.PORT ?? 8080)
+const downMs = 3000
+
+const bundle = new URL('../dist/steadfast.min.js', import.meta.url)
+const pages = new URL('public/', import.meta.url)
+// Known beforehand, so that no path from outside ever becomes the name of a file.
+const files = new Map([
+  ...readdirSync(pages).map((name) => [name === 'index.html' ? '/' : `/${name}`, new URL(name, pages)]),
+  ['/steadfast.min.js', bundle],
+  ['/steadfast.min.js.map', new URL('../dist/steadfast.min.js.map', import.meta.url)],
+])
+const contentTypes = { html: 'text/html', css: 'text/css', js: 'text/javascript', svg: 'image/svg+xml', map: 'application/json' }
+
+const headers = {
+  'Content-Security-Policy':
+    "default-src 'self'; connect-src 'self' ws: wss:; object-src 'none'; base-uri 'none'; form-action 'self'; frame-ancestors 'none'",
+  'X-Content-Type-Options': 'nosniff',
+  'Referrer-Policy': 'no-referrer',
+}
+
+const feed = new Feed()
+const harm = new Harm()
+const live = createLive(feed, harm)
+const connections = new Set()
+let server
+let restart
+
+function open(port) {
+  server = createServer(answer)
+  server.on('connection', (socket) => {
+    connections.add(socket)
+    socket.once('close', () => connections.delete(socket))
+  })
+  server.on('upgrade', (request, socket, head) => {
+    // From here on the socket is nobody's but ours, and an error that nobody hears of would end the process.
+    socket.on('error', () => {})
+    const { path, query } = locate(request)
+    if (path === '/live') live.upgrade(request, socket, head, query)
+    else socket.end('HTTP/1.1 404 Not Found\r\nConnection: close\r\nContent-Length: 0\r\n\r\n')
+  })
+  return new Promise((resolve, reject) => {
+    server.once('error', reject)
+    server.listen(port, host, () => resolve(server.address().port))
+  })
+}
+
+/** Stops listening and drops everybody, as a process does that is killed. */
+function shut() {
+  server.close()
+  for (const socket of connections) socket.destroy()
+}
+
+/** A real restart: for three seconds every connection is refused, then the same port is listened on again. */
+function restartServer() {
+  if (restart) return
+  const { port } = server.address()
+  shut()
+  restart = setTimeout(async function again() {
+    try {
+      await open(port)
+      restart = undefined
+      feed.append({ kind: 'chat', name: 'The server', text: 'I was restarted, and nobody lost a line.', tag: '' })
+    } catch {
+      // Somebody else took the port in the meantime. They may give it back.
+      restart = setTimeout(again, 500)
+    }
+  }, downMs)
+}
+
+async function answer(request, response) {
+  const { path, query } = locate(request)
+  for (const [name, value] of Object.entries(headers)) response.setHeader(name, value)
+  // A page elsewhere must not restart somebody's demo. Browsers send this header on their own, and nobody else does.
+  if (request.headers['sec-fetch-site'] === 'cross-site' && path !== '/') response.writeHead(403).end()
+  else if (path === '/live') live.answer(request, response, query)
+  else if (path === '/harm') control(request, response, query)
+  else if (path === '/clock') answerJson(response, { now: Date.now() })
+  else await serve(response, files.get(path))
+}
+
+/** Path and query, by hand: `new URL()` throws at what strangers send. */
+function locate({ url }) {
+  const [path, query] = url.split('?', 2)
+  return { path, query: new URLSearchParams(query) }
+}
+
+/** `POST /harm?visitor=…&fault=…&on=true|false`, `&fault=heal`, `&fault=restart`; `GET` tells what is set. */
+function control(request, response, query) {
+  const visitor = query.get('visitor') ?? ''
+  const fault = query.get('fault') ?? ''
+  if (!/^[\w-]{1,64}$/.test(visitor)) return response.writeHead(400).end()
+  if (request.method === 'POST') {
+    if (fault === 'heal') harm.heal(visitor)
+    else if (Object.hasOwn(faults, fault)) harm.set(visitor, fault, query.get('on') === 'true')
+    else if (fault !== 'restart') return response.writeHead(400).end()
+  }
+  answerJson(response, { faults: harm.of(visitor) })
+  // Only after the answer has left, or whoever asked would never know.
+  if (fault === 'restart' && request.method === 'POST') response.once('finish', () => setTimeout(restartServer, 50))
+}
+
+function answerJson(response, value) {
+  response.writeHead(200, { 'Content-Type': 'application/json', 'Cache-Control': 'no-store' }).end(JSON.stringify(value))
+}
+
+async function serve(response, file) {
+  const content = file && (await readFile(file).catch(() => undefined))
+  if (!content) return response.writeHead(404, { 'Content-Type': 'text/plain' }).end('There is nothing here.\n')
+  const type = contentTypes[file.pathname.split('.').at(-1)]
+  response.writeHead(200, { 'Content-Type': `${type}; charset=utf-8`, 'Cache-Control': 'no-cache' }).end(content)
+}
+
+function stop() {
+  clearTimeout(restart)
+  feed.stop()
+  shut()
+  // Only if something still holds the process.
+  setTimeout(() => process.exit(), 500).unref()
+}
+
+async function openAnywhereNear(port) {
+  for (const candidate of [port, ...Array.from({ length: 20 }, (_, i) => port + 1 + i), 0]) {
+    try {
+      return await open(candidate)
+    } catch (error) {
+      if (error.code !== 'EADDRINUSE' && error.code !== 'EACCES') throw error
+    }
+  }
+  throw new Error('no free port')
+}
+
+process.once('SIGINT', stop)
+process.once('SIGTERM', stop)
+const port = await openAnywhereNear(wantedPort)
+feed.start()
+if (!existsSync(bundle)) process.stderr.write('dist/steadfast.min.js is missing: run `npm run build` first.\n')
+const shown = host === '0.0.0.0' || host === '::' ? 'localhost' : host.includes(':') ? `[${host}]` : host
+process.stdout.write(`The demo is at http://${shown}:${port}/\n`)

@@ -1,0 +1,215 @@
+import { spawn } from 'node:child_process'
+import { once } from 'node:events'
+import { mkdirSync, writeFileSync } from 'node:fs'
+import { join, resolve } from 'node:path'
+import { createInterface } from 'node:readline'
+import { setTimeout as sleep } from 'node:timers/promises'
+import type { Browser, Page } from 'playwright-core'
+import { afterAll, beforeAll, expect, it, vi } from 'vitest'
+import { openPage } from '../support/browser-page.ts'
+import { launchChromium } from '../support/chromium.ts'
+import '../support/page-client.ts'
+
+/** The demo as a visitor uses it: harm is done by its buttons, and what comes of it is read off the page. */
+
+const artifacts = resolve(import.meta.dirname, '../artifacts')
+let browser: Browser
+let demo: Awaited<ReturnType<typeof startDemo>>
+
+beforeAll(async () => {
+  mkdirSync(artifacts, { recursive: true })
+  writeFileSync(join(artifacts, '.gitignore'), '*\n')
+  demo = await startDemo()
+  browser = await launchChromium()
+}, 180_000)
+
+afterAll(async () => {
+  await browser?.close()
+  demo?.stop()
+})
+
+async function startDemo() {
+  const program = spawn(process.execPath, [resolve(import.meta.dirname, '../../demo/server.mjs')], {
+    env: { ...process.env, PORT: '0', HOST: '' },
+    stdio: ['ignore', 'pipe', 'inherit'],
+  })
+  const [line] = await once(createInterface(program.stdout), 'line', { signal: AbortSignal.timeout(10_000) })
+  return { origin: String(line).match(/http:\S+(?=\/)/)?.[0] ?? '', stop: () => program.kill() }
+}
+
+/** The page, as a visitor of its own, carried by WebSocket. When it is left nothing must have gone wrong behind the scenes. */
+async function visit() {
+  const opened = await openPage(browser, { origin: demo.origin })
+  const { page } = opened
+  const visitor = {
+    page,
+    // While it is only tried, a name stands there as well.
+    carriedBy: (name: string, timeout = 10_000) => waitForText(page, '[data-status="open"] #carrier', name, timeout),
+    press: (name: string) => page.getByRole('button', { name }).click({ timeout: 10_000 }),
+    async say(text: string) {
+      await page.getByLabel('Your message').fill(text)
+      await visitor.press('Send')
+    },
+    /** What became of the visitor's last line. */
+    fate: (pattern: RegExp) => waitForText(page, '.line.mine:last-of-type .fate', pattern),
+    async lostNothing() {
+      expect(await texts(page, ['#missing', '#twice'])).toEqual(['0', '0'])
+      expect(Number((await texts(page, ['#received']))[0]?.replace(',', ''))).toBeGreaterThan(10)
+    },
+    async [Symbol.asyncDispose]() {
+      const violations = await opened.violations()
+      await opened.close()
+      expect(violations).toEqual([])
+      expect(opened.errors).toEqual([])
+      // Of a refused connection the browser always complains, and nobody can keep it from doing so.
+      const complaints = opened.console.filter(({ text }) => !/^(Failed to load resource|WebSocket connection to)/.test(text))
+      expect(complaints).toEqual([])
+    },
+  }
+  await visitor.carriedBy('WebSocket')
+  return visitor
+}
+
+const texts = (page: Page, selectors: readonly string[]) =>
+  Promise.all(selectors.map(async (selector) => (await page.locator(selector).textContent({ timeout: 500 }))?.trim()))
+
+function waitForText(page: Page, selector: string, wanted: string | RegExp, timeout = 10_000) {
+  return vi.waitFor(
+    async () => {
+      const [text] = await texts(page, [selector])
+      if (typeof wanted === 'string') expect(text).toBe(wanted)
+      else expect(text).toMatch(wanted)
+    },
+    { timeout, interval: 50 },
+  )
+}
+
+interface Look {
+  readonly width: number
+  readonly height: number
+  readonly colorScheme: 'light' | 'dark'
+}
+
+/** For a person to look at; what a machine can see is that nothing is wider than the window. */
+async function photograph(page: Page, name: string, { width, height, colorScheme }: Look) {
+  await page.setViewportSize({ width, height })
+  await page.emulateMedia({ colorScheme })
+  // The drawings follow within a quarter of a second.
+  await sleep(600)
+  expect(await page.evaluate(() => document.documentElement.scrollWidth - innerWidth), name).toBeLessThanOrEqual(0)
+  await page.screenshot({ path: join(artifacts, `demo-${name}.png`), fullPage: true })
+}
+
+/** The state of each rung, best first. */
+const rungs = (page: Page) =>
+  page.locator('#rungs > li').evaluateAll((items) => items.map((item) => (item as HTMLElement).dataset['rung']))
+
+it('falls back to SSE when WebSocket is blocked, and climbs again without a break when that is healed', async () => {
+  await using visitor = await visit()
+  await visitor.press('Block WebSocket')
+  await visitor.carriedBy('SSE')
+  expect(await rungs(visitor.page)).toEqual(['resting', 'carrying', 'untried', 'untried'])
+  expect(await visitor.page.getByRole('button', { name: 'Block WebSocket' }).getAttribute('aria-pressed')).toBe('true')
+  expect(await texts(visitor.page, ['#diagnosis .message'])).not.toEqual([''])
+
+  await visitor.press('Heal all')
+  await visitor.carriedBy('WebSocket', 45_000)
+  expect(await texts(visitor.page, ['#detail'])).toEqual([expect.stringContaining('moved here from SSE without a break')])
+  await visitor.lostNothing()
+  await photograph(visitor.page, 'climbed', { width: 1280, height: 900, colorScheme: 'dark' })
+})
+
+it('gets round a swallowed handshake and round a kill after the opening', async () => {
+  await using swallowed = await visit()
+  await using killed = await visit()
+  await swallowed.press('Swallow handshake')
+  await killed.press('Kill after open')
+  await swallowed.carriedBy('SSE', 15_000)
+  await killed.carriedBy('SSE', 15_000)
+  await swallowed.lostNothing()
+  await killed.lostNothing()
+})
+
+it('goes down to polling when nothing else is left, and tells each attempt', async () => {
+  await using visitor = await visit()
+  await visitor.press('Block SSE')
+  await visitor.press('Block long-poll')
+  await visitor.press('Block WebSocket')
+  await visitor.carriedBy('Poll', 15_000)
+  await vi.waitFor(async () => expect(await rungs(visitor.page)).toEqual(['resting', 'resting', 'resting', 'carrying']), 5000)
+  expect(await visitor.page.locator('#log').innerText()).toMatch(
+    /Poll\s+opened after[\s\S]*Long-poll\s+failed after[\s\S]*SSE\s+failed/,
+  )
+  await visitor.lostNothing()
+})
+
+it('comes back from a restart of the server with nothing missed, and the harm that was set is still set', async () => {
+  await using visitor = await visit()
+  await visitor.press('Block WebSocket')
+  await visitor.carriedBy('SSE')
+  await visitor.press('Restart the server')
+  await waitForText(visitor.page, '#eyebrow', /^Nothing carries it/)
+  await visitor.carriedBy('SSE', 20_000)
+  await waitForText(visitor.page, '#lines', /I was restarted/)
+  expect(await visitor.page.getByRole('button', { name: 'Block WebSocket' }).getAttribute('aria-pressed')).toBe('true')
+  await visitor.lostNothing()
+})
+
+it('brings a chat message there and back, and one that was said while everything was cut', async () => {
+  await using visitor = await visit()
+  await using other = await visit()
+  await visitor.say('Ahoy')
+  await visitor.fate(/^there and back in \d+ ms, WebSocket$/)
+  await waitForText(other.page, '#lines', /Ahoy/)
+
+  await visitor.press('Cut everything')
+  await waitForText(visitor.page, '#eyebrow', /^Nothing carries it|^Retry/)
+  await visitor.say('Still here')
+  await visitor.fate(/^waits for a connection$/)
+  await visitor.press('Cut everything')
+  await visitor.fate(/^there and back in/)
+  await waitForText(other.page, '#lines', /Still here/)
+  await visitor.lostNothing()
+  await other.lostNothing()
+})
+
+it('shows the report of the client', async () => {
+  await using visitor = await visit()
+  await visitor.press('Report')
+  const [report] = await texts(visitor.page, ['#report-text'])
+  expect(JSON.parse(report ?? '')).toMatchObject({ status: 'open', attempts: [{ transport: 'websocket' }] })
+  expect(report).not.toContain('visitor=')
+  await visitor.page.keyboard.press('Escape')
+})
+
+it('starts over as on a first visit', async () => {
+  await using visitor = await visit()
+  await visitor.press('Block WebSocket')
+  await visitor.carriedBy('SSE')
+  await visitor.press('Start over')
+  await visitor.carriedBy('WebSocket')
+  expect(await visitor.page.locator('[aria-pressed="true"]').count()).toBe(0)
+})
+
+it('stays within every width and looks as it looks', async () => {
+  await using visitor = await visit()
+  const { page } = visitor
+  await visitor.say('Ahoy, is anybody on watch?')
+  await visitor.press('Block WebSocket')
+  await visitor.carriedBy('SSE')
+  await visitor.press('Cut everything')
+  await waitForText(page, '#eyebrow', /^Nothing carries it/)
+  await visitor.say('Said while everything was cut')
+  await visitor.press('Cut everything')
+  await visitor.fate(/^there and back in/)
+
+  await photograph(page, 'desktop-light', { width: 1280, height: 900, colorScheme: 'light' })
+  await photograph(page, 'desktop-dark', { width: 1280, height: 900, colorScheme: 'dark' })
+  await photograph(page, 'tablet-light', { width: 820, height: 1180, colorScheme: 'light' })
+  await photograph(page, 'phone-light', { width: 390, height: 844, colorScheme: 'light' })
+  await photograph(page, 'phone-dark', { width: 360, height: 740, colorScheme: 'dark' })
+  await page.emulateMedia({ reducedMotion: 'reduce' })
+  // What moves already may come to its end, and nothing new begins.
+  await sleep(500)
+  expect(await page.evaluate(() => document.getAnimations().length)).toBe(0)
+})

@@ -1,0 +1,55 @@
+import { setTimeout as sleep } from 'node:timers/promises'
+import type { Browser, Page } from 'playwright-core'
+import { afterAll, beforeAll, expect, it, vi } from 'vitest'
+import { openPage } from '../support/browser-page.ts'
+import { launchChromium } from '../support/chromium.ts'
+import { logOf, SCRIPT, startInPage, until } from '../support/page-client.ts'
+import { startReferenceServer } from '../support/reference-server.ts'
+
+/** Browsers open six connections to an origin over HTTP/1.1, for all tabs together: whoever holds them all freezes the site. */
+let browser: Browser
+beforeAll(async () => {
+  browser = await launchChromium()
+}, 180_000)
+afterAll(() => browser?.close())
+
+it('leaves connections to the others: with eight tabs the eighth document and a plain fetch take less than a second', async () => {
+  await using server = await startReferenceServer({ page: { script: SCRIPT }, from: 'oldest' })
+  await using opened = await openPage(browser, { origin: server.origin })
+  const context = opened.page.context()
+  await context.addInitScript(() => Reflect.deleteProperty(globalThis, 'WebSocket'))
+  const transports = ['websocket', 'sse', 'long-poll', { type: 'poll', url: '?mode=poll', intervalMs: 200 }] as const
+  const tabs: Page[] = []
+  for (let tab = 1; tab <= 8; tab += 1) {
+    const page = await context.newPage()
+    const startedAt = performance.now()
+    await page.goto(`${server.origin}/`, { waitUntil: 'load', timeout: 5000 })
+    expect(performance.now() - startedAt, `the document of tab ${tab}`).toBeLessThan(1000)
+    await startInPage(page, '/events', { transports })
+    await until(page, ({ opened }) => expect(opened).toHaveLength(1))
+    tabs.push(page)
+  }
+  const held = () => server.connections('sse') + server.connections('long-poll')
+  await sleep(2500) // a long-poll would be open by now
+  expect(held()).toBe(4)
+  const carriers = await Promise.all(tabs.map(async (tab) => (await logOf(tab)).opened))
+  expect(carriers.flat().filter((transport) => transport === 'poll')).toHaveLength(4)
+
+  const took = await tabs[7]?.evaluate(async () => {
+    const startedAt = performance.now()
+    await fetch('/favicon.ico')
+    return performance.now() - startedAt
+  })
+  expect(took).toBeLessThan(1000)
+  server.publish('to all')
+  for (const tab of tabs) await until(tab, ({ data }) => expect(data).toEqual(['to all']))
+
+  // A tab that goes gives its slot back, and a new one takes it.
+  await tabs[0]?.close()
+  await vi.waitFor(() => expect(held()).toBe(3))
+  const page = await context.newPage()
+  await page.goto(`${server.origin}/`)
+  await startInPage(page, '/events', { transports })
+  await until(page, ({ opened }) => expect(opened).toEqual(['sse']))
+  expect(held()).toBe(4)
+})

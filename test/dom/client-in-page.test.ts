@@ -1,0 +1,22 @@
+import { afterEach, describe, expect, it, vi } from 'vitest'
+import { RealtimeClient } from '../../src/client.ts'
+
+afterEach(() => void vi.restoreAllMocks())
+
+describe('a client in a page', () => {
+  it('listens while it lives, and leaves no listener behind', async () => {
+    const balance = new Map<string, number>()
+    for (const target of [globalThis, document]) {
+      const count = (by: number) => (type: string) => void balance.set(type, (balance.get(type) ?? 0) + by)
+      vi.spyOn(target, 'addEventListener').mockImplementation(count(1))
+      vi.spyOn(target, 'removeEventListener').mockImplementation(count(-1))
+    }
+    const dial = () => ({ write: () => undefined, bufferedBytes: () => 0, close() {} })
+    const client = new RealtimeClient('https://api.example/', { transports: [{ type: 'own', dial }] })
+    expect(balance.size).toBe(0)
+    await Promise.resolve()
+    expect([...balance.values()]).toEqual(Array(7).fill(1))
+    await client.close()
+    expect([...balance.values()]).toEqual(Array(7).fill(0))
+  })
+})

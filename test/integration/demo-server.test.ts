@@ -1,0 +1,205 @@
+import { type ChildProcess, spawn } from 'node:child_process'
+import { once } from 'node:events'
+import { connect, createServer } from 'node:net'
+import { resolve } from 'node:path'
+import { createInterface } from 'node:readline'
+import { setTimeout as sleep } from 'node:timers/promises'
+import { expect, it, vi } from 'vitest'
+import { WebSocket } from 'ws'
+
+/** The demo's server by itself: what each transport gives, and that harm is done to whom it is meant for. */
+
+interface Message {
+  readonly id: number
+  readonly kind: string
+  readonly text?: string
+}
+
+async function startDemo(port = 0) {
+  const program = spawn(process.execPath, [resolve(import.meta.dirname, '../../demo/server.mjs')], {
+    env: { ...process.env, PORT: String(port), HOST: '' },
+    stdio: ['ignore', 'pipe', 'ignore'],
+  })
+  const [line] = await once(createInterface(program.stdout), 'line', { signal: AbortSignal.timeout(10_000) })
+  const origin = /^The demo is at (http:\/\/127\.0\.0\.1:\d+)\/$/.exec(String(line))?.[1]
+  if (!origin) throw new Error(`the demo said: ${line}`)
+  return { origin, program, [Symbol.asyncDispose]: () => end(program) }
+}
+
+async function end(program: ChildProcess) {
+  if (program.exitCode !== null) return
+  program.kill('SIGKILL')
+  await once(program, 'exit')
+}
+
+async function ask(origin: string, query: string, headers: Record<string, string> = {}) {
+  const response = await fetch(`${origin}/live?${query}`, { headers, signal: AbortSignal.timeout(5000) })
+  const messages = (await response.text())
+    .split('\n')
+    .filter(Boolean)
+    .map((line): Message => JSON.parse(line))
+  return { response, messages, cursor: response.headers.get('etag') ?? '' }
+}
+
+/** Reads an event stream until it has brought so many messages. */
+async function readStream(origin: string, cursor: string, count: number): Promise<string[]> {
+  const controller = new AbortController()
+  const signal = AbortSignal.any([controller.signal, AbortSignal.timeout(5000)])
+  const response = await fetch(`${origin}/live`, { headers: { Accept: 'text/event-stream', 'Last-Event-ID': cursor }, signal })
+  expect(response.headers.get('content-type')).toBe('text/event-stream')
+  let text = ''
+  for await (const chunk of response.body ?? []) {
+    text += Buffer.from(chunk).toString()
+    if (text.split('\n\n').length > count + 1) break
+  }
+  controller.abort()
+  return [...text.matchAll(/^id: (\d+)$/gm)].slice(0, count).map(([, id = '']) => id)
+}
+
+async function readSocket(origin: string, query: string, count: number): Promise<Message[]> {
+  const socket = new WebSocket(`${origin.replace('http', 'ws')}/live?${query}`)
+  const messages: Message[] = []
+  socket.on('message', (data) => messages.push(JSON.parse(String(data))))
+  try {
+    await once(socket, 'open', { signal: AbortSignal.timeout(5000) })
+    await vi.waitFor(() => expect(messages.length).toBeGreaterThanOrEqual(count), 5000)
+    return messages.slice(0, count)
+  } finally {
+    socket.terminate()
+  }
+}
+
+const harm = (origin: string, query: string) => fetch(`${origin}/harm?${query}`, { method: 'POST' })
+
+function idsFrom(first: number, count: number): number[] {
+  return Array.from({ length: count }, (_, i) => first + i)
+}
+
+it('gives one feed with one cursor over all four transports', async () => {
+  await using demo = await startDemo()
+  await sleep(1500)
+  const [first] = await readStream(demo.origin, '2', 1)
+  expect(first).toBe('3')
+
+  const polled = await ask(demo.origin, 'mode=poll&last_event_id=3')
+  expect(polled.response.headers.get('content-type')).toBe('application/x-ndjson')
+  const ids = polled.messages.map(({ id }) => id)
+  expect(ids).toEqual(idsFrom(4, ids.length))
+  expect(polled.cursor).toBe(`"${ids.at(-1)}"`)
+
+  const held = await ask(demo.origin, `last_event_id=${encodeURIComponent(polled.cursor)}`)
+  expect(held.messages[0]?.id).toBe(Number(ids.at(-1)) + 1)
+
+  const next = Number(held.messages.at(-1)?.id) + 1
+  const framed = await readSocket(demo.origin, `last_event_id=${next - 1}`, 4)
+  expect(framed.map(({ id }) => id)).toEqual(idsFrom(next, 4))
+  expect(await readStream(demo.origin, String(next + 3), 3)).toEqual(idsFrom(next + 4, 3).map(String))
+})
+
+it('begins anew for a cursor that it does not know', async () => {
+  await using demo = await startDemo()
+  await sleep(500)
+  const { messages, cursor } = await ask(demo.origin, 'mode=poll&last_event_id=999999')
+  expect(cursor).toBe(`"${messages.at(-1)?.id}"`)
+})
+
+it('takes chat messages by POST and by frame, and refuses nonsense', async () => {
+  await using demo = await startDemo()
+  const post = async (body: string) => (await fetch(`${demo.origin}/live`, { method: 'POST', body })).status
+  const started = Date.now()
+  expect(await post(JSON.stringify({ text: 'by POST', name: 'A', tag: '1' }))).toBe(202)
+  const socket = new WebSocket(`${demo.origin.replace('http', 'ws')}/live`)
+  await once(socket, 'open')
+  socket.send(JSON.stringify({ text: 'by frame', name: 'B', tag: '2' }))
+  socket.send('nonsense')
+  await vi.waitFor(async () => {
+    const { messages } = await ask(demo.origin, 'mode=poll&last_event_id=0')
+    expect(messages.flatMap(({ kind, text }) => (kind === 'chat' ? [text] : []))).toEqual(['by POST', 'by frame'])
+  }, 5000)
+  socket.terminate()
+  expect(Date.now() - started).toBeLessThan(5000)
+  expect(await post('nonsense')).toBe(400)
+  expect(await post('null')).toBe(400)
+  expect(await post(JSON.stringify({ text: ' ' }))).toBe(400)
+  expect(await post('x'.repeat(10_000))).toBe(413)
+  expect((await fetch(`${demo.origin}/live`, { method: 'DELETE' })).status).toBe(405)
+})
+
+it('does harm to one visitor only, over a restart too, until it is healed', async () => {
+  await using demo = await startDemo()
+  await harm(demo.origin, 'visitor=a&fault=refuse-websocket&on=true')
+  await expect(readSocket(demo.origin, 'visitor=a', 1)).rejects.toThrow('403')
+  expect(await readSocket(demo.origin, 'visitor=b', 1)).toHaveLength(1)
+
+  await harm(demo.origin, 'visitor=a&fault=cut&on=true')
+  await expect(ask(demo.origin, 'visitor=a&mode=poll')).rejects.toThrow('fetch failed')
+  expect((await ask(demo.origin, 'visitor=b&mode=poll')).response.status).toBe(200)
+
+  const before = (await ask(demo.origin, 'visitor=b&mode=poll')).cursor
+  await harm(demo.origin, 'visitor=b&fault=restart')
+  const askedAt = Date.now()
+  await vi.waitFor(() => expect(fetch(`${demo.origin}/clock`)).rejects.toThrow('fetch failed'), 2000)
+  await vi.waitFor(() => fetch(`${demo.origin}/clock`), { timeout: 6000, interval: 100 })
+  expect(Date.now() - askedAt).toBeGreaterThan(2500)
+  const after = await ask(demo.origin, `visitor=b&mode=poll&last_event_id=${encodeURIComponent(before)}`)
+  expect(after.messages[0]?.id).toBe(Number(before.replaceAll('"', '')) + 1)
+
+  await expect(ask(demo.origin, 'visitor=a&mode=poll')).rejects.toThrow('fetch failed')
+  expect(await (await harm(demo.origin, 'visitor=a&fault=heal')).json()).toEqual({ faults: [] })
+  expect(await readSocket(demo.origin, 'visitor=a', 1)).toHaveLength(1)
+})
+
+it('ends what is running when harm is set, and resets a WebSocket soon after it opened', async () => {
+  await using demo = await startDemo()
+  const dial = () => new WebSocket(`${demo.origin.replace('http', 'ws')}/live?visitor=a`).on('error', () => {})
+  const socket = dial()
+  await once(socket, 'open')
+  const closed = once(socket, 'close', { signal: AbortSignal.timeout(5000) })
+  await harm(demo.origin, 'visitor=a&fault=kill-websocket&on=true')
+  expect(await closed).toEqual([1006, expect.anything()])
+
+  const killed = dial()
+  await once(killed, 'open')
+  const openedAt = Date.now()
+  await once(killed, 'close', { signal: AbortSignal.timeout(2000) })
+  expect(Date.now() - openedAt).toBeGreaterThan(100)
+
+  await harm(demo.origin, 'visitor=a&fault=swallow-websocket&on=true')
+  const swallowed = dial()
+  await sleep(500)
+  expect(swallowed.readyState).toBe(WebSocket.CONNECTING)
+  swallowed.terminate()
+})
+
+it('refuses what it is not asked for by its own page', async () => {
+  await using demo = await startDemo()
+  const status = async (path: string, init: RequestInit = {}) => (await fetch(demo.origin + path, init)).status
+  expect(await status('/harm?visitor=a&fault=earthquake', { method: 'POST' })).toBe(400)
+  expect(await status('/harm?fault=cut', { method: 'POST' })).toBe(400)
+  expect(await status('/server.mjs')).toBe(404)
+  expect(await status('/..%2fserver.mjs')).toBe(404)
+  expect(await status('//')).toBe(404)
+  // A browser sets this header itself; Node's fetch lets nobody set it, so the bytes are written by hand.
+  const socket = connect(Number(new URL(demo.origin).port), '127.0.0.1')
+  socket.write(
+    'POST /harm?visitor=a&fault=restart HTTP/1.1\r\nHost: x\r\nSec-Fetch-Site: cross-site\r\nContent-Length: 0\r\n\r\n',
+  )
+  const [answer] = await once(socket, 'data')
+  expect(String(answer)).toMatch(/^HTTP\/1\.1 403 /)
+  socket.destroy()
+})
+
+it('takes the next port when its own is taken, and goes at once when it is told to', async () => {
+  const other = createServer().listen(0, '127.0.0.1')
+  await once(other, 'listening')
+  const address = other.address()
+  const port = typeof address === 'object' && address ? address.port : 0
+  await using demo = await startDemo(port)
+  expect(new URL(demo.origin).port).not.toBe(String(port))
+  other.close()
+
+  const socket = new WebSocket(`${demo.origin.replace('http', 'ws')}/live`).on('error', () => {})
+  await once(socket, 'open')
+  demo.program.kill('SIGTERM')
+  expect(await once(demo.program, 'exit', { signal: AbortSignal.timeout(3000) })).toEqual([0, null])
+})

@@ -1,0 +1,232 @@
+import { setTimeout as sleep } from 'node:timers/promises'
+import { describe, expect, it, vi } from 'vitest'
+import { type Host, type PageSignal, plain, type RealtimeOptions } from '../../src/index.ts'
+import { pausesOf, type Script, startScripted } from '../support/scripted-server.ts'
+import { nodeHost, watchClient } from '../support/watched-client.ts'
+
+/** The rules of long-poll and poll, against a server that says them answer by answer. */
+async function startPolling(script: Script, options: RealtimeOptions = {}) {
+  const server = await startScripted(script)
+  const watched = watchClient(`${server.origin}/events`, { transports: ['long-poll'], retry: { minDelayMs: 20 }, ...options })
+  return {
+    server,
+    watched,
+    cursors: (name = 'last_event_id') => server.gets().map(({ query }) => query.get(name)),
+    async [Symbol.asyncDispose]() {
+      await watched.client.close()
+      await server.close()
+    },
+  }
+}
+
+const monday = 'Mon, 05 Jan 2026 00:00:00 GMT'
+const mondaySeconds = Date.parse(monday) / 1000
+
+describe('an answer', () => {
+  it('of 200 is a message, of NDJSON one for each line, of a binary type bytes; empty ones are nothing', async () => {
+    await using test = await startPolling((_, response, n) => {
+      const answer: [number, Record<string, string>, (string | Buffer)?] | undefined = [
+        [200, { 'Content-Type': 'text/plain' }, 'one\nmessage'] as [number, Record<string, string>, string],
+        [200, { 'Content-Type': 'application/x-ndjson; charset=utf-8' }, '{"a":1}\n\n{"b":"x y"}\r\n{"c":3}'],
+        [200, { 'Content-Type': 'application/octet-stream' }, Buffer.of(0, 255)],
+        [200, {}, 'untyped'],
+        [200, {}, ''],
+      ][n - 1] as [number, Record<string, string>, (string | Buffer)?] | undefined
+      if (!answer) return
+      response.writeHead(answer[0], answer[1]).end(answer[2])
+    })
+    await test.watched.nth('message', 6)
+    expect(test.watched.data).toEqual([
+      'one\nmessage',
+      '{"a":1}',
+      '{"b":"x y"}\r',
+      '{"c":3}',
+      Uint8Array.of(0, 255).buffer,
+      'untyped',
+    ])
+    await sleep(1300)
+    expect([test.server.gets().length, test.watched.data.length]).toEqual([6, 6])
+    expect(test.watched.of('error')).toEqual([])
+  })
+
+  it.each([204, 304, 408])('of %i is nothing new, and not a failure', async (status) => {
+    await using test = await startPolling((_, response, n) => {
+      if (n === 1) response.writeHead(status).end()
+      else if (n === 2) response.end('news')
+    })
+    await test.watched.nth('message')
+    expect([test.watched.data, test.watched.of('error'), test.watched.opened()]).toEqual([['news'], [], ['long-poll']])
+  })
+
+  it.each(['text/html', 'text/html; charset=utf-8', 'TEXT/HTML'])('of %s is never a message', async (type) => {
+    await using test = await startPolling((_, response) => response.writeHead(200, { 'Content-Type': type }).end('<p>Hello'))
+    expect((await test.watched.nth('error')).diagnosis).toMatchObject({ cause: 'http.not_realtime' })
+    expect([test.watched.data, test.watched.opened()]).toEqual([[], []])
+  })
+
+  it('that breaks off in its body is a loss, and no message', async () => {
+    await using test = await startPolling((_, response, n) => {
+      if (n === 1) response.end('one')
+      else if (n === 2) {
+        response.writeHead(200, { 'Content-Length': '100' }).write('ha')
+        setTimeout(() => response.socket?.destroy(), 20)
+      } else if (n === 3) response.end('two')
+    })
+    await test.watched.nth('message', 2)
+    expect([test.watched.data, test.watched.causes()]).toEqual([['one', 'two'], ['conn.dropped']])
+  })
+})
+
+describe('the pace', () => {
+  it.each([
+    ['nothing, at once', (response) => response.writeHead(204).end()],
+    ['the same under the same cursor, at once', (response) => response.writeHead(200, { ETag: 'x' }).end('same')],
+    ['the same without a cursor, at once', (response) => response.end('same')],
+  ] as [string, (response: Parameters<Script>[1]) => void][])(
+    'is about one request a second when all it hears is %s',
+    async (name, answer) => {
+      await using test = await startPolling((_, response) => answer(response))
+      await test.watched.nth('open')
+      await sleep(3300)
+      expect(test.server.gets().length).toBeGreaterThanOrEqual(3)
+      expect(test.server.gets().length).toBeLessThanOrEqual(5)
+      if (name.includes('under the same cursor')) expect(test.watched.data).toEqual(['same'])
+    },
+  )
+
+  it('does not slow down what moves', async () => {
+    await using test = await startPolling((_, response, n) => {
+      if (n <= 100) response.writeHead(200, { ETag: String(n) }).end(`m${n}`)
+    })
+    const startedAt = performance.now()
+    await test.watched.nth('message', 100)
+    expect(performance.now() - startedAt).toBeLessThan(2000)
+  })
+
+  it('asks again at once after an answer that was held for a second', async () => {
+    await using test = await startPolling((_, response, n) => {
+      if (n <= 2) setTimeout(() => response.writeHead(204).end(), 1100)
+    })
+    await vi.waitFor(() => expect(test.server.gets()).toHaveLength(3), 4000)
+    expect(Math.max(...pausesOf(test.server.gets()))).toBeLessThan(1500)
+  })
+
+  it('ends a request itself before a server does, which is no failure, and is open after 2 s of holding', async () => {
+    await using test = await startPolling(() => {}, { transports: [{ type: 'long-poll', timeoutMs: 400 }] })
+    const startedAt = performance.now()
+    await test.watched.nth('open')
+    expect(performance.now() - startedAt).toBeGreaterThan(1900)
+    expect(test.watched.client.state).toMatchObject({ proven: false })
+    expect(test.server.gets().length).toBeGreaterThanOrEqual(4)
+    expect(test.server.gets().length).toBeLessThanOrEqual(7)
+    await vi.waitFor(() => expect(test.server.pending()).toBeLessThanOrEqual(1))
+    expect(test.watched.of('error')).toEqual([])
+  })
+})
+
+describe('the cursor', () => {
+  it('is Last-Modified and ETag together, percent-encoded in the query, without any header of its own', async () => {
+    await using test = await startPolling((_, response, n) => {
+      if (n <= 2) response.writeHead(200, { 'Last-Modified': monday, ETag: `${n},[1]&` }).end(`m${n}`)
+    })
+    await test.watched.nth('message', 2)
+    await vi.waitFor(() => expect(test.cursors()).toEqual([null, `${mondaySeconds}:1,[1]&`, `${mondaySeconds}:2,[1]&`]))
+    const own = test.server.gets().flatMap(({ headers }) => Object.keys(headers))
+    expect(own.filter((name) => /^(last-event-id|if-)/.test(name))).toEqual([])
+    expect(test.watched.of('message').map(({ id }) => id)).toEqual([`${mondaySeconds}:1,[1]&`, `${mondaySeconds}:2,[1]&`])
+  })
+
+  it('survives empty answers that carry half of it, none of it, or an older tag', async () => {
+    await using test = await startPolling((_, response, n) => {
+      if (n === 1) response.writeHead(200, { 'Last-Modified': monday, ETag: '7' }).end('m')
+      else if (n <= 4) response.writeHead([408, 304, 204][n - 2] ?? 204, n === 2 ? { ETag: '0' } : {}).end()
+    })
+    await vi.waitFor(() => expect(test.server.gets()).toHaveLength(5), 6000)
+    expect(test.cursors()).toEqual([null, ...Array(4).fill(`${mondaySeconds}:7`)])
+  })
+
+  it('is taken from an empty answer that carries all of it', async () => {
+    await using test = await startPolling((_, response, n) => {
+      if (n <= 2) response.writeHead(204, { 'Last-Modified': monday, ETag: String(n) }).end()
+    })
+    await vi.waitFor(() => expect(test.server.gets().length).toBeGreaterThanOrEqual(3), 4000)
+    expect(test.cursors()).toEqual([null, `${mondaySeconds}:1`, `${mondaySeconds}:2`])
+  })
+
+  it.each([
+    ['a header', 'X-Cursor'],
+    ['a function', ({ headers }: { headers: Headers }) => headers.get('x-cursor')],
+  ] as const)('is read from %s if that is named, and written into the parameter that is named', async (_name, cursorFrom) => {
+    await using test = await startPolling(
+      (_, response, n) => {
+        if (n > 4) return
+        if (n === 2) response.writeHead(204, { 'X-Cursor': 'c1' }).end()
+        else if (n === 3) response.writeHead(204).end()
+        else response.writeHead(200, { 'X-Cursor': `c${n}`, ETag: 'no', 'Last-Modified': monday }).end(`m${n}`)
+      },
+      { protocol: plain({ cursorFrom, cursorParameter: 'after' }) },
+    )
+    await test.watched.nth('message', 2)
+    await vi.waitFor(() => expect(test.cursors('after')).toEqual([null, 'c1', 'c1', 'c1', 'c4']))
+    expect(test.watched.data).toEqual(['m1', 'm4'])
+  })
+})
+
+describe('poll', () => {
+  const transports = [{ type: 'poll', intervalMs: 200 }] as const
+  const nothing: Script = (_, response) => response.writeHead(204).end()
+  /** A page whose signals the test gives. */
+  function pageHost(page: { isHidden: boolean; say: (signal: PageSignal) => void }): Partial<Host> {
+    const listen = (listener: (signal: PageSignal) => void) => {
+      page.say = listener
+      return () => {}
+    }
+    return { ...nodeHost, listen, isHidden: () => page.isHidden }
+  }
+
+  it('asks at its interval and up to a fifth later, never in step', async () => {
+    await using test = await startPolling(nothing, { transports })
+    await vi.waitFor(() => expect(test.server.gets()).toHaveLength(9), 5000)
+    const pauses = pausesOf(test.server.gets())
+    expect(Math.min(...pauses)).toBeGreaterThanOrEqual(195)
+    expect(pauses.toSorted((a, b) => a - b)[4]).toBeLessThan(290)
+    expect(new Set(pauses.map(Math.round)).size).toBeGreaterThan(4)
+  })
+
+  it('asks a sixth as often while the page is hidden, and at once when it is shown', async () => {
+    const page = { isHidden: true, say: (_: PageSignal) => {} }
+    await using test = await startPolling(nothing, { transports, host: pageHost(page) })
+    await test.watched.nth('open')
+    await sleep(1000)
+    expect(test.server.gets()).toHaveLength(1)
+    page.isHidden = false
+    page.say({ type: 'visible' })
+    await vi.waitFor(() => expect(test.server.gets()).toHaveLength(2), 150)
+    await vi.waitFor(() => expect(test.server.gets().length).toBeGreaterThanOrEqual(5), 3000)
+  })
+
+  it('hangs up on pagehide and resumes where it was on pageshow', async () => {
+    const page = { isHidden: false, say: (_: PageSignal) => {} }
+    await using test = await startPolling((_, response, n) => response.writeHead(200, { ETag: String(n) }).end(`m${n}`), {
+      transports,
+      host: pageHost(page),
+    })
+    await test.watched.nth('message', 2)
+    page.say({ type: 'pagehide' })
+    expect(test.watched.client.state).toMatchObject({ status: 'waiting', retry: null })
+    await sleep(500)
+    const before = test.server.gets().length
+    page.say({ type: 'pageshow', persisted: true })
+    await test.watched.nth('open', 2)
+    expect(test.cursors()[before]).toBe(String(before))
+  })
+
+  it('is lost when an answer does not come in time', async () => {
+    await using test = await startPolling((_, response, n) => n !== 2 && response.end(`m${n}`), {
+      transports,
+      connectTimeoutMs: 300,
+    })
+    expect((await test.watched.nth('error')).diagnosis).toMatchObject({ cause: 'net.timeout', evidence: { phase: 'open' } })
+    await test.watched.nth('open', 2)
+  })
+})

@@ -1,0 +1,134 @@
+import { setTimeout as sleep } from 'node:timers/promises'
+import { describe, expect, it, vi } from 'vitest'
+import type { RealtimeOptions, TransportSettings } from '../../src/index.ts'
+import { type Script, startScripted, stream } from '../support/scripted-server.ts'
+import { numbered, watchClient } from '../support/watched-client.ts'
+
+/** Sending where the transport only receives: a POST is made once, whatever becomes of it. */
+const receive: Script = (request, response, n) => {
+  if (request.headers.accept === 'text/event-stream') stream(response, ': hi\n\n')
+  else if (request.query.has('poll')) response.writeHead(204).end()
+  else if (n === 1) response.end('prime')
+  // and then the long-poll is held
+}
+
+const transports = [
+  { type: 'sse', sendUrl: '/up' },
+  { type: 'long-poll', sendUrl: '/up' },
+  { type: 'poll', url: '?poll', intervalMs: 50, sendUrl: '/up' },
+] as const satisfies readonly TransportSettings[]
+
+describe.each(transports.map((settings) => [settings.type, settings] as const))('%s', (_, settings) => {
+  async function start(answerPost: Script, options: RealtimeOptions = {}) {
+    const server = await startScripted((request, response, n) =>
+      request.method === 'POST' ? answerPost(request, response, n) : receive(request, response, n),
+    )
+    const watched = watchClient(`${server.origin}/events`, { transports: [settings], retry: { minDelayMs: 20 }, ...options })
+    await watched.nth('open')
+    const lost = () => watched.of('error').filter(({ undelivered, unconfirmed }) => undelivered ?? unconfirmed)
+    return {
+      server,
+      watched,
+      lost,
+      async [Symbol.asyncDispose]() {
+        await watched.client.close()
+        await server.close()
+      },
+    }
+  }
+
+  it('goes where it is told to, one after the other, with the headers of prepare()', async () => {
+    let inFlight = 0
+    let most = 0
+    await using test = await start(
+      async (_request, response) => {
+        most = Math.max(most, ++inFlight)
+        await sleep(5)
+        inFlight -= 1
+        response.writeHead(202).end('thanks')
+      },
+      { prepare: () => ({ headers: { 'X-Who': 'me' }, query: { q: '1' } }) },
+    )
+    for (const message of numbered(20)) test.watched.client.send(message)
+    await test.watched.client.flushed()
+    const posts = test.server.posts()
+    expect(posts.map(({ body }) => body)).toEqual(numbered(20))
+    expect(new Set(posts.map(({ path, headers }) => `${path} ${headers['x-who']}`))).toEqual(new Set(['/up me']))
+    expect(most).toBe(1)
+    expect(test.lost()).toEqual([])
+  })
+
+  it.each([400, 401, 413, 500, 503])('says that a message answered %i was not delivered, and goes on', async (status) => {
+    await using test = await start((_request, response, n) => response.writeHead(n === 2 ? status : 200).end())
+    for (const message of numbered(3)) test.watched.client.send(message)
+    await test.watched.client.flushed()
+    expect(test.server.posts().map(({ body }) => body)).toEqual(numbered(3))
+    expect(test.lost()).toMatchObject([{ undelivered: ['m2'], retry: null, diagnosis: { evidence: { phase: 'send' } } }])
+    expect(test.watched.client.state.status).toBe('open')
+  })
+
+  it('says that nobody knows about a message whose request broke, and never repeats it', async () => {
+    await using test = await start((_request, response, n) => (n === 1 ? response.socket?.destroy() : response.end()))
+    for (const message of numbered(3)) test.watched.client.send(message)
+    await test.watched.client.flushed()
+    await sleep(200)
+    expect(test.server.posts().map(({ body }) => body)).toEqual(numbered(3))
+    expect(test.lost()).toMatchObject([{ unconfirmed: ['m1'], diagnosis: { evidence: { phase: 'send', kind: 'broken' } } }])
+    expect(test.watched.of('error').flatMap(({ undelivered = [] }) => undelivered)).toEqual([])
+  })
+
+  it('gives up a request that is never answered, and says that nobody knows', async () => {
+    await using test = await start((_request, response, n) => n > 1 && response.end(), { connectTimeoutMs: 300 })
+    for (const message of numbered(2)) test.watched.client.send(message)
+    await vi.waitFor(() => expect(test.lost()).toMatchObject([{ unconfirmed: ['m1'] }]), 3000)
+    await vi.waitFor(() => expect(test.server.posts().map(({ body }) => body)).toEqual(numbered(2)))
+  })
+
+  it('tells close() about the request on its way', async () => {
+    await using test = await start((_request, response) => void setTimeout(() => response.end(), 150))
+    for (const message of numbered(2)) test.watched.client.send(message)
+    await vi.waitFor(() => expect(test.server.posts()).toHaveLength(1))
+    expect(await test.watched.client.close()).toEqual({ unsent: ['m2'], unconfirmed: [] })
+    await vi.waitFor(() => expect(test.server.pending()).toBe(0))
+  })
+
+  it('makes one last request at close() when none is on its way', async () => {
+    await using test = await start((_request, response) => response.end())
+    await test.watched.client.flushed()
+    test.watched.client.send('last')
+    expect(await test.watched.client.close()).toEqual({ unsent: [], unconfirmed: [] })
+    expect(test.server.posts().map(({ body }) => body)).toEqual(['last'])
+  })
+})
+
+it('waits at most 5 s for the last one, then says that nobody knows', async () => {
+  await using server = await startScripted((request, response, n) => request.method === 'POST' || receive(request, response, n))
+  await using watched = watchClient(server.origin, { transports: ['sse'] })
+  await watched.nth('open')
+  watched.client.send('into the void')
+  const startedAt = performance.now()
+  expect(await watched.client.close()).toEqual({ unsent: [], unconfirmed: ['into the void'] })
+  expect(performance.now() - startedAt).toBeLessThan(6000)
+  await vi.waitFor(() => expect(server.pending()).toBe(0))
+})
+
+it('outlives the stream beside it', async () => {
+  const streams: { destroy(): void }[] = []
+  await using server = await startScripted((request, response) => {
+    if (request.method === 'POST') setTimeout(() => response.end(), 300)
+    else {
+      stream(response, ': hi\n\n')
+      if (response.socket) streams.push(response.socket)
+    }
+  })
+  await using watched = watchClient(server.origin, { transports: ['sse'], retry: { minDelayMs: 20, maxDelayMs: 20 } })
+  await watched.nth('open')
+  watched.client.send('m1')
+  watched.client.send('m2')
+  await vi.waitFor(() => expect(server.posts()).toHaveLength(1))
+  streams[0]?.destroy()
+  await watched.nth('open', 2)
+  await watched.client.flushed()
+  expect(server.posts().map(({ body }) => body)).toEqual(['m1', 'm2'])
+  expect(watched.of('error').filter(({ unconfirmed, undelivered }) => unconfirmed ?? undelivered)).toEqual([])
+})

@@ -1,0 +1,207 @@
+import { existsSync, readdirSync, readFileSync } from 'node:fs'
+import { describe, expect, it } from 'vitest'
+import { diagnose } from '../../src/diagnosis/diagnose.ts'
+import type { Evidence, Finding } from '../../src/diagnosis/evidence.ts'
+import { RealtimeClient } from '../../src/index.ts'
+import { settingsOf } from '../../src/settings.ts'
+import { manualPage } from '../support/manual-host.ts'
+import { readme, tableOf } from '../support/readme.ts'
+import { carriedBy, type Member, membersOf, variantsOf } from '../support/readme-facts.ts'
+
+const root = new URL('../../', import.meta.url)
+const read = (path: string) => readFileSync(new URL(path, root), 'utf8')
+
+const optionTypes = [
+  ['', 'RealtimeOptions'],
+  ['retry.', 'RetrySchedule'],
+  ['heartbeat.', 'Heartbeat'],
+  ['outbox.', 'OutboxLimits'],
+  ['transports[].', 'Place'],
+  ['transports[].', 'HttpPlace'],
+  ['transports[].', 'TransportSettings'],
+] as const
+
+/** Every option with its default, as `src/options.ts` documents it. */
+const options: readonly Member[] = optionTypes.flatMap(([prefix, type]) =>
+  membersOf('src/options.ts', type)
+    .filter(({ name }) => name !== 'type')
+    .map(({ name, defaultValue }) => ({ name: prefix + name, defaultValue })),
+)
+
+describe("README's options", () => {
+  const rows = tableOf(readme, 'option')
+
+  it('are those of src/options.ts', () => {
+    expect(rows.map(({ option }) => option).sort()).toEqual(options.map(({ name }) => name).sort())
+  })
+
+  it('are those that the client knows', () => {
+    const attempt = () => new RealtimeClient('http://localhost', { unknown: true } as object)
+    const known = rows.map(({ option = '' }) => option).filter((option) => !/[.[]/.test(option))
+    for (const option of known) expect(attempt).toThrow(new RegExp(`\\b${option}\\b`))
+  })
+
+  it.each(rows)('$option has the default that its documentation tells', ({ option, default: shown = '' }) => {
+    const documented = options.find(({ name }) => name === option)?.defaultValue.replaceAll('`', '') ?? ''
+    // The documentation may go on, with the unit or with what the value means.
+    const isSame = documented === shown || (shown !== '' && [' ', ':'].some((next) => documented.startsWith(shown + next)))
+    expect(isSame, `'${shown}' is documented as '${documented}'`).toBe(true)
+  })
+
+  it('are in milliseconds where their name says so', () => {
+    for (const { option = '', unit } of rows) expect(unit === 'ms', option).toBe(option.endsWith('Ms'))
+  })
+
+  it('have the defaults that the client takes', () => {
+    const { host } = manualPage({ random: 1 })
+    const settings = settingsOf('https://app.example', { heartbeat: {} }, host)
+    const { outbox, heartbeat, connectTimeoutMs, provingMs, credentials } = settings
+    const diagnosis = diagnose({ kind: 'timeout', phase: 'connect', transport: 'sse', elapsedMs: 0, isOnline: true })
+    const wait = (attempt: number, outageMs: number) => settings.retry({ attempt, outageMs, diagnosis })
+    const taken = {
+      ...prefixed('outbox.', outbox),
+      ...prefixed('heartbeat.', heartbeat ?? {}),
+      connectTimeoutMs,
+      provingMs,
+      credentials,
+      'retry.minDelayMs': wait(1, 0),
+      'retry.factor': Number(wait(2, 0)) / Number(wait(1, 0)),
+      'retry.maxDelayMs': wait(99, 120_000),
+    }
+    for (const [name, value] of Object.entries(taken)) {
+      const shown = rows.find(({ option }) => option === name)?.['default']
+      expect(shown, name).toBe(typeof value === 'string' ? `'${value}'` : value?.toLocaleString('en').replace('∞', 'Infinity'))
+    }
+    expect(wait(99, 59_999)).toBe(5000)
+  })
+})
+
+describe("README's other tables", () => {
+  it.each([
+    ['prepare() is told', 'PrepareAttempt'],
+    ['and returns', 'Preparation'],
+  ])('%s what src/options.ts says', (header, type) => {
+    const names = tableOf(readme, header).map((row) => row[header])
+    expect(names).toEqual(membersOf('src/options.ts', type).map(({ name }) => name))
+  })
+
+  it('name all events and what they carry', () => {
+    const rows = tableOf(readme, 'event').map(({ event, carries = '' }) => [event, carries.replace(/ \(.*?\)/g, '').split(', ')])
+    const carried = [...carriedBy('src/events.ts', 'EventDetails')]
+    expect(rows).toEqual(carried.map(([event, names]) => [event, [...names]]))
+  })
+
+  it('name all states and what they carry', () => {
+    const rows = tableOf(readme, 'status').map(({ status, carries = '' }) => [status, carries === '' ? [] : carries.split(', ')])
+    expect(rows).toEqual([...variantsOf('src/events.ts', 'ClientState')].map(([status, names]) => [status, [...names]]))
+  })
+
+  it('name all that a diagnosis carries', () => {
+    const [, names] = /A `diagnosis` is `{ (.*?) }`/.exec(readme) ?? []
+    expect(names?.split(', ')).toEqual(membersOf('src/diagnosis/diagnose.ts', 'Diagnosis').map(({ name }) => name))
+  })
+
+  it('name the size that the build may have, and the versions that are compared', () => {
+    const [, budget = ''] = /budgetBytes = ([\d_]+)/.exec(read('scripts/size.mjs')) ?? []
+    const kilobytes = String(Number(budget.replaceAll('_', '')) / 1000)
+    expect(readme).toContain(`at most ${kilobytes} kB after gzip`)
+    const [sizes] = readme.match(/^\| size .*$/m) ?? []
+    expect(sizes).toContain(`≤ ${kilobytes}`)
+    const { version } = JSON.parse(read('package.json'))
+    expect(readme).toContain(`| steadfast ${version} |`)
+  })
+})
+
+describe("README's causes", () => {
+  const answered = (status: number, contentType = ''): Finding => ({ kind: 'answered', status, contentType })
+  const findings: Readonly<Record<string, readonly [Finding, Evidence['phase']]>> = {
+    'net.unreachable': [{ kind: 'closed', code: 1006, reason: '', wasClean: false }, 'connect'],
+    'net.timeout': [{ kind: 'timeout' }, 'connect'],
+    'conn.dropped': [{ kind: 'broken', detail: '' }, 'open'],
+    'conn.stale': [{ kind: 'silent' }, 'open'],
+    'conn.restored': [{ kind: 'restored' }, 'open'],
+    'stream.ended': [{ kind: 'ended' }, 'open'],
+    'close.1001': [{ kind: 'closed', code: 1001, reason: '', wasClean: true }, 'open'],
+    'http.503': [answered(503), 'connect'],
+    'http.404': [answered(404), 'connect'],
+    'http.401': [answered(401), 'connect'],
+    'http.not_realtime': [answered(200, 'text/html'), 'connect'],
+    'policy.blocked': [{ kind: 'blocked', detail: '' }, 'connect'],
+    'client.unsupported': [{ kind: 'unsupported', detail: '' }, 'connect'],
+    'client.pool_exhausted': [{ kind: 'crowded' }, 'prepare'],
+    'client.unprepared': [{ kind: 'unprepared', detail: '', isMistake: false }, 'prepare'],
+    'client.outbox_full': [{ kind: 'overflow' }, 'send'],
+    'client.expired': [{ kind: 'expired' }, 'send'],
+    'client.unreadable': [{ kind: 'unreadable', detail: '' }, 'open'],
+    'page.hidden': [{ kind: 'hidden' }, 'open'],
+  }
+  const rows = tableOf(readme, 'cause')
+  const judge = (finding: Finding, phase: Evidence['phase']) =>
+    diagnose({ ...finding, phase, transport: 'sse', elapsedMs: 0, isOnline: true })
+
+  it('are all that there are', () => {
+    expect(rows.map(({ cause }) => cause)).toEqual(Object.keys(findings))
+    const folder = new URL('src/diagnosis/', root)
+    const sources = readdirSync(folder).map((name) => readFileSync(new URL(name, folder), 'utf8'))
+    const named = sources.join().match(/(?<=')(?:net|conn|stream|http|policy|client|page)\.[a-z_]+(?=')/g) ?? []
+    expect(rows.map(({ cause }) => cause)).toEqual(expect.arrayContaining(named))
+  })
+
+  it.each(rows)('$cause: $verdict', ({ cause = '', verdict }) => {
+    const [finding, phase] = findings[cause] ?? [{ kind: 'ended' }, 'open']
+    expect(judge(finding, phase)).toMatchObject({ cause, verdict })
+  })
+
+  it.each([
+    ['retry', [408, 410, 425, 429, 502, 503, 504]],
+    ['fallback', [404, 405, 406, 426, 501, 500]],
+    ['stop', [401, 403, 204]],
+  ])('statuses: %s', (verdict, statuses) => {
+    for (const status of statuses) {
+      expect(judge(answered(status), 'connect')).toMatchObject({ cause: `http.${status}`, verdict })
+      expect(rows.some((row) => row['verdict'] === verdict && row['what happened']?.includes(String(status)))).toBe(true)
+    }
+  })
+
+  it.each([
+    ['retry', [1000, 1001, 1011, 1012, 4000]],
+    ['stop', [1008, 4401, 4403]],
+  ])('close codes: %s', (verdict, codes) => {
+    for (const code of codes)
+      expect(judge({ kind: 'closed', code, reason: '', wasClean: true }, 'open')).toMatchObject({ verdict })
+  })
+})
+
+describe('what is written', () => {
+  const papers = ['README.md', 'docs/ARCHITECTURE.md', 'CHANGELOG.md']
+
+  it.each(papers)('%s: its links lead somewhere', (path) => {
+    const text = read(path)
+    const headings = [...text.matchAll(/^#+ (.*)$/gm)].map(([, heading = '']) => `#${slugOf(heading)}`)
+    for (const [, target = ''] of text.matchAll(/\]\(([^)]+)\)/g)) {
+      if (target.startsWith('#')) expect(headings).toContain(target)
+      else if (!target.startsWith('https:')) expect(existsSync(new URL(target, new URL(path, root))), target).toBe(true)
+    }
+  })
+
+  it('docs/ARCHITECTURE.md names files that are there', () => {
+    const paths = [...read('docs/ARCHITECTURE.md').matchAll(/`((?:src|test|bench|scripts|demo)\/[\w./-]+)`/g)]
+    expect(paths.length).toBeGreaterThan(20)
+    expect(paths.map(([, path = '']) => path).filter((path) => !existsSync(new URL(path, root)))).toEqual([])
+  })
+
+  it('CHANGELOG.md tells of the version of the package', () => {
+    expect(read('CHANGELOG.md')).toContain(`## [${JSON.parse(read('package.json')).version}]`)
+  })
+})
+
+function prefixed(prefix: string, values: object): Record<string, unknown> {
+  return Object.fromEntries(Object.entries(values).map(([name, value]) => [prefix + name, value]))
+}
+
+function slugOf(heading: string): string {
+  return heading
+    .toLowerCase()
+    .replace(/[^\w\s-]/g, '')
+    .replaceAll(' ', '-')
+}

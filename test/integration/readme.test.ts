@@ -1,0 +1,352 @@
+import { readFileSync } from 'node:fs'
+import { Window } from 'happy-dom'
+import { afterAll, afterEach, beforeAll, describe, expect, it, vi } from 'vitest'
+import { type ClientState, json, RealtimeClient, type RealtimeEvent, type RealtimeOptions } from '../../src/index.ts'
+import * as protocols from '../../src/protocols/index.ts'
+import { startBetterSse } from '../support/better-sse-server.ts'
+import { startNchan } from '../support/nchan.ts'
+import { readme, type Snippet, snippetsOf } from '../support/readme.ts'
+import { startNginx } from '../support/readme-nginx.ts'
+import { reactTypes, strictReact } from '../support/readme-react.ts'
+import { runSnippet, typeErrorsOf } from '../support/readme-run.ts'
+import { type ReadmeServer, startReadmeServer } from '../support/readme-server.ts'
+import { startReferenceServer } from '../support/reference-server.ts'
+import { nodeHost } from '../support/watched-client.ts'
+
+const snippets = snippetsOf(readme)
+const { name: packageName, scripts } = JSON.parse(readFileSync(new URL('../../package.json', import.meta.url), 'utf8'))
+
+let server: ReadmeServer
+const clients: RealtimeClient<never, never>[] = []
+
+beforeAll(async () => {
+  server = await startReadmeServer(snippet('server'))
+})
+afterEach(async () => {
+  for (const client of clients.splice(0)) await client.close()
+  server.refuseUpgrades(false)
+})
+afterAll(() => server.close())
+
+function snippet(name: string): Snippet {
+  const found = snippets.get(name)
+  if (!found) throw new Error(`README.md has no snippet ${name}`)
+  return found
+}
+
+/** The package as a page at this origin has it, but for the reconnects, which come sooner. */
+function packageAt(origin: string, more: RealtimeOptions<never, never> = {}) {
+  class Client<In, Out> extends RealtimeClient<In, Out> {
+    constructor(url: string, options: RealtimeOptions<In, Out> = {}) {
+      const host = { ...nodeHost, baseUrl: `${origin}/`, ...options.host }
+      super(url, { retry: { minDelayMs: 100 }, ...(more as object), ...options, host })
+      clients.push(this as unknown as RealtimeClient<never, never>)
+    }
+  }
+  return { steadfast: { RealtimeClient: Client, json }, 'steadfast/protocols': protocols }
+}
+
+/** Runs a snippet that makes a client; returns it, with the messages that it gets. */
+async function clientOf(name: string, origin: string, scope = {}, more: RealtimeOptions<never, never> = {}) {
+  const { steadfast, ...others } = packageAt(origin, more)
+  await runSnippet(snippet(name), { ...others, steadfast: { ...steadfast, plain: protocols.plain } }, scope)
+  const client = clients.at(-1) as unknown as RealtimeClient<unknown, unknown>
+  return { client, ...watch(client) }
+}
+
+function watch(client: RealtimeClient<unknown, unknown>) {
+  const data: unknown[] = []
+  const opens: RealtimeEvent<'open'>[] = []
+  client.on('message', (event) => data.push(event.data))
+  client.on('open', (event) => opens.push(event))
+  return { data, opens, textsOf: () => data.map((each) => JSON.parse(String(each)).text) }
+}
+
+const tests: Readonly<Record<string, () => void | Promise<void>>> = {
+  install() {
+    expect(snippet('install').code).toBe(`npm install ${packageName}\n`)
+  },
+
+  async 'script-tag'() {
+    const { document } = new Window()
+    document.body.innerHTML = snippet('script-tag').code
+    const [loader, user] = [...document.querySelectorAll('script')]
+    expect([loader?.getAttribute('crossorigin'), loader?.getAttribute('integrity')]).toEqual([
+      'anonymous',
+      expect.stringMatching(/^sha384-/),
+    ])
+    const log = vi.fn()
+    const { steadfast: Steadfast } = packageAt(server.origin)
+    const code = user?.textContent ?? ''
+    await runSnippet({ name: 'script-tag', language: 'js', code }, {}, { Steadfast, console: { log } })
+    await until(() => clients.at(-1)?.state.status === 'open')
+    await server.publish('hello')
+    await until(() => String(log.mock.calls).includes('hello'))
+  },
+
+  async 'fifteen-lines'() {
+    expect(snippet('fifteen-lines').code.split('\n').length - 1).toBeLessThanOrEqual(16)
+    const log = vi.fn()
+    const warn = vi.fn()
+    const { client } = await clientOf('fifteen-lines', server.origin, { console: { log, warn } })
+    await until(() => log.mock.calls.length === 2)
+    expect(log.mock.calls.map(String)).toEqual(['connected over websocket', expect.stringContaining('"text":"hello"')])
+    server.cut()
+    await until(() => client.state.status === 'open' && log.mock.calls.length === 4)
+    expect(warn.mock.calls[0]).toEqual(['conn.dropped', expect.any(String)])
+    expect(log.mock.calls.slice(2).map(String)).toEqual([
+      expect.stringMatching(/^closed \(1006\), trying again in \d+ ms$/),
+      'connected over websocket',
+    ])
+  },
+
+  async codec() {
+    const log = vi.fn()
+    await clientOf('codec', server.origin, { console: { log } })
+    await until(() => log.mock.calls.length === 1)
+    expect(log.mock.calls).toEqual([['{"SAY":"HELLO"}']])
+  },
+
+  async server() {
+    const names = ['websocket', 'sse', 'long-poll', 'poll'] as const
+    const { steadfast } = packageAt(server.origin)
+    const all = names.map((name) => {
+      const transport = name === 'poll' ? { type: name, url: '?mode=poll', intervalMs: 100 } : name
+      const client = new steadfast.RealtimeClient('/realtime', { transports: [transport] })
+      return { name, client, ...watch(client) }
+    })
+    await until(() => all.every(({ client }) => client.state.status === 'open'))
+    for (const { name, client } of all) {
+      client.send(`from ${name}`)
+      await client.flushed()
+    }
+    const sent = names.map((name) => `from ${name}`)
+    await until(() => all.every(({ data }) => data.length >= 4))
+    for (const { textsOf } of all) expect(textsOf().sort()).toEqual([...sent].sort())
+
+    server.cut()
+    await server.publish('meanwhile')
+    await until(() => all[0]?.opens.length === 2)
+    await server.publish('after')
+    await until(() => all.every(({ textsOf }) => textsOf().includes('after')))
+    const [webSocket, ...others] = all.map(({ textsOf }) => textsOf().slice(4))
+    expect(webSocket?.at(-1)).toBe('after')
+    expect(others).toEqual([
+      ['meanwhile', 'after'],
+      ['meanwhile', 'after'],
+      ['meanwhile', 'after'],
+    ])
+  },
+
+  async 'its-client'() {
+    const { client, textsOf, data } = await clientOf('its-client', server.origin)
+    client.send('ping')
+    client.send('after the pong')
+    await until(() => data.length === 1)
+    expect(textsOf()).toEqual(['after the pong'])
+  },
+
+  async greeting() {
+    await using reference = await startReferenceServer({ path: '/realtime', echo: false })
+    const accessToken = vi.fn(async ({ fresh }: { fresh: boolean }) => {
+      if (fresh) reference.closeOnOpen(null)
+      return fresh ? 'new' : 'old'
+    })
+    reference.closeOnOpen(4401)
+    const { client, opens } = await clientOf('greeting', reference.origin, { accessToken })
+    await until(() => opens.length === 2)
+    client.send('hello')
+    await until(() => reference.received.some(({ data }) => data === 'hello'))
+    expect(accessToken.mock.calls).toEqual([[{ fresh: false }], [{ fresh: true }]])
+    expect(reference.received.map(({ data }) => data)).toEqual(['{"authorization":"old"}', '{"authorization":"new"}', 'hello'])
+
+    reference.answer('websocket', { status: 404 })
+    const { client: overSse } = await clientOf('greeting', reference.origin, { accessToken })
+    await until(() => isOpen({ client: overSse }))
+    expect(reference.requests.find(({ transport }) => transport === 'sse')?.headers['authorization']).toBe('Bearer old')
+  },
+
+  async ticket() {
+    await using reference = await startReferenceServer({ path: '/realtime' })
+    let tickets = 0
+    const fetch = vi.fn(async () => {
+      tickets += 1
+      return new Response(`ticket-${tickets}`)
+    })
+    const { opens } = await clientOf('ticket', reference.origin, { fetch })
+    await until(() => opens.length === 1)
+    reference.hangUp()
+    await until(() => opens.length === 2)
+    expect(fetch.mock.calls[0]).toEqual(['/ticket', { method: 'POST', signal: expect.any(AbortSignal) }])
+    expect(reference.requests.map(({ url }) => url)).toEqual(['/realtime?ticket=ticket-1', '/realtime?ticket=ticket-2'])
+  },
+
+  async react() {
+    const { hooks, mount } = strictReact()
+    const { useRealtime } = (await runSnippet(snippet('react'), { ...packageAt(server.origin), react: hooks })) as {
+      useRealtime(url: string, onMessage: (data: string) => void): { state: ClientState; send(data: string): void }
+    }
+    const onMessage = vi.fn()
+    const component = mount(() => useRealtime('/realtime', onMessage))
+    expect(clients).toHaveLength(2)
+    await until(() => component.result().state.status === 'open')
+    expect(clients.map((client) => client.report().attempts.length)).toEqual([0, 1])
+    component.result().send('hello')
+    await until(() => onMessage.mock.calls.length === 1)
+    component.unmount()
+    expect(clients.map(({ state }) => state.status)).toEqual(['closed', 'closed'])
+  },
+
+  async nchan() {
+    await using nchan = await startNchan()
+    await nchan.publish('news', 'primed')
+    const { client, data, opens } = await clientOf('nchan', nchan.origin)
+    await until(() => data.length === 1)
+    expect(opens[0]?.transport).toBe('websocket')
+    await nchan.publish('news', 'hello')
+    await until(() => data.length === 2)
+    expect([data, client.state.status]).toEqual([['primed', 'hello'], 'open'])
+  },
+
+  async 'better-sse'() {
+    await using events = await startBetterSse({ retryMs: 50 })
+    const { client, data, opens } = await clientOf('better-sse', new URL(events.url).origin)
+    await until(() => isOpen({ client }) && events.connections() === 1)
+    events.publish({ n: 1 })
+    await until(() => data.length === 1)
+    events.killAll()
+    events.publish({ n: 2 })
+    await until(() => data.length === 2)
+    expect([data, opens.map(({ resumed }) => resumed)]).toEqual([
+      [{ n: 1 }, { n: 2 }],
+      [false, true],
+    ])
+  },
+
+  async 'own-protocol'() {
+    const { client, textsOf, opens } = await clientOf('own-protocol', server.origin)
+    await until(() => isOpen({ client }))
+    const expected: string[] = []
+    const publish = async (text: string) => {
+      expected.push(text)
+      await server.publish(text)
+    }
+    await publish('1')
+    await until(() => textsOf().length === 1)
+    server.cut()
+    await publish('2')
+    await until(() => textsOf().length === 2)
+    server.refuseUpgrades(true)
+    server.cut()
+    await publish('3')
+    await until(() => textsOf().length === 3)
+    await publish('4')
+    await until(() => textsOf().length === 4)
+    server.refuseUpgrades(false)
+    expect(textsOf()).toEqual(expected)
+    expect(opens.map(({ transport, resumed }) => [transport, resumed])).toEqual([
+      ['websocket', false],
+      ['websocket', true],
+      ['sse', true],
+    ])
+  },
+
+  async 'status-line'() {
+    const shown: string[] = []
+    const waits: { readonly run: () => void; readonly ms: number; isCleared: boolean }[] = []
+    let say = (_: { state: { status: string } }) => {}
+    const on = (_: 'state', listener: typeof say) => {
+      say = listener
+    }
+    const setTimeout = (run: () => void, ms: number) => {
+      waits.push({ run, ms, isCleared: false })
+      return waits.at(-1)
+    }
+    const clearTimeout = (wait?: (typeof waits)[number]) => {
+      if (wait) wait.isCleared = true
+    }
+    const show = (text: string) => shown.push(text)
+    await runSnippet(snippet('status-line'), {}, { client: { on }, show, setTimeout, clearTimeout })
+    for (const status of ['connecting', 'open', 'waiting']) say({ state: { status } })
+    expect([shown, waits.map(({ ms, isCleared }) => [ms, isCleared])]).toEqual([
+      [''],
+      [
+        [2000, true],
+        [2000, false],
+      ],
+    ])
+    waits[1]?.run()
+    say({ state: { status: 'closed' } })
+    expect(shown).toEqual(['', 'Connection lost. Trying again …', 'Not connected.'])
+  },
+
+  async nginx() {
+    const nginx = await startNginx(snippet('nginx').code.replace('127.0.0.1:8080', `127.0.0.1:${server.port}`))
+    const { steadfast } = packageAt(nginx.origin)
+    for (const type of ['websocket', 'sse', 'long-poll'] as const) {
+      const client = new steadfast.RealtimeClient('/realtime', { transports: [type] })
+      const { textsOf } = watch(client)
+      await until(() => isOpen({ client }))
+      client.send(`over ${type}`)
+      await until(() => textsOf().includes(`over ${type}`))
+    }
+    for (const client of clients.splice(0)) await client.close()
+    await nginx.close()
+  },
+
+  async node() {
+    const log = vi.fn()
+    class Client extends RealtimeClient {
+      constructor(url: string, options: RealtimeOptions) {
+        super(url, options)
+        clients.push(this as unknown as RealtimeClient<never, never>)
+      }
+    }
+    const { name, language, code } = snippet('node')
+    const here = { name, language, code: code.replace('127.0.0.1:8080', `127.0.0.1:${server.port}`) }
+    await runSnippet(here, { steadfast: { RealtimeClient: Client }, ws: await import('ws') }, { console: { log } })
+    await until(() => clients.at(-1)?.state.status === 'open')
+    await server.publish('hello')
+    await until(() => String(log.mock.calls).includes('hello'))
+  },
+
+  csp() {
+    const [name, policy = ''] = snippet('csp').code.trim().split(': ')
+    expect(name).toBe('Content-Security-Policy')
+    const directives = new Map(policy.split('; ').map((each) => [each.split(' ')[0], each.split(' ').slice(1)]))
+    expect([...directives.keys()]).toEqual(['default-src', 'connect-src'])
+    for (const source of directives.get('connect-src')?.slice(1) ?? []) expect(() => new URL(source)).not.toThrow()
+    expect(policy).not.toContain('unsafe')
+  },
+
+  developers() {
+    expect(snippet('developers').code).toBe('npm ci && npm run demo\nnpm ci && npm test\n')
+    expect(Object.keys(scripts)).toEqual(expect.arrayContaining(['demo', 'test']))
+  },
+}
+
+describe('the snippets of README.md', () => {
+  it('are all covered by a test of their own', () => {
+    expect([...snippets.keys()].sort()).toEqual(Object.keys(tests).sort())
+  })
+
+  it('have types that fit', () => {
+    const ambient = `${reactTypes}
+      declare function accessToken(options: { fresh: boolean }): Promise<string>
+      declare const client: import('../../src/index.ts').RealtimeClient
+      declare function show(text: string): void`
+    const typed = [...snippets.values()].filter(({ language }) => language === 'ts')
+    expect(typed.length).toBeGreaterThan(8)
+    expect(typeErrorsOf(typed, ambient)).toEqual([])
+  })
+
+  it.each(Object.entries(tests))('%s', (_, run) => run())
+})
+
+function isOpen({ client }: { readonly client: { readonly state: ClientState } }): boolean {
+  return client.state.status === 'open'
+}
+
+async function until(condition: () => boolean): Promise<void> {
+  await vi.waitFor(() => expect(condition()).toBe(true), { timeout: 10_000, interval: 10 })
+}
