@@ -122,7 +122,7 @@ function transportOf(settings: TransportSettings, name: string, connectTimeoutMs
       numbers(name, settings, {}, place)
       return sse()
     case 'long-poll':
-      return longPoll(numbers(name, settings, { timeoutMs: 20_000 }, place).timeoutMs, connectTimeoutMs)
+      return longPoll(numbers(name, settings, { timeoutMs: 20_000 }, place).timeoutMs)
     case 'poll':
       return poll(numbers(name, settings, { intervalMs: 5000 }, place).intervalMs, connectTimeoutMs)
     default:

@@ -3,7 +3,8 @@ import { Failure, reportOf } from './failure.ts'
 import { answered, contentTypeOf, get, post } from './http.ts'
 import type { Call, Link, Listener, Transport } from './transport.ts'
 
-const longestHeldMs = 2000
+/** How long a held request must go without failing to count as a working one. */
+const heldMs = 2000
 /** An answer that came sooner and brought nothing is followed by a pause, so that no server can make the client spin. */
 const quickMs = 1000
 const hiddenFactor = 6
@@ -14,19 +15,13 @@ const binaryTypes = /^application\/(octet-stream|.*(protobuf|msgpack|cbor))|^(im
  * Long-poll: a GET that the server holds until there is something, again and again. `timeoutMs` ends it before the server
  * would: browsers repeat a request by themselves when a reused connection answers 408.
  */
-export function longPoll(timeoutMs: number, connectTimeoutMs: number): Transport {
+export function longPoll(timeoutMs: number): Transport {
   return {
     type: 'long-poll',
     isHeld: true,
     isProvenByHearing: true,
     isAsking: true,
-    dial: (call, listener) =>
-      ask(call, listener, {
-        type: 'long-poll',
-        timeoutMs,
-        heldMs: Math.min(longestHeldMs, connectTimeoutMs / 2),
-        pauseMs: (isNews) => (isNews ? 0 : quickMs),
-      }),
+    dial: (call, listener) => ask(call, listener, { type: 'long-poll', timeoutMs, pauseMs: (isNews) => (isNews ? 0 : quickMs) }),
   }
 }
 
@@ -47,15 +42,13 @@ export function poll(intervalMs: number, timeoutMs: number): Transport {
 interface Manner {
   readonly type: 'long-poll' | 'poll'
   readonly timeoutMs: number
-  /** How long a held request must go without failing to count as a working one; left out where none is held. */
-  readonly heldMs?: number
   pauseMs(isNews: boolean): number
 }
 
 /** The one loop of both. */
-function ask(call: Call, listener: Listener, { type, timeoutMs, heldMs, pauseMs }: Manner): Link {
+function ask(call: Call, listener: Listener, { type, timeoutMs, pauseMs }: Manner): Link {
   const { host, signal, protocol } = call
-  const isHeld = heldMs !== undefined
+  const isHeld = type === 'long-poll'
   let isOpen = false
   let lastBody: Answer['body'] | undefined
   /** Ends what the loop waits for: a held request, or the pause. */

@@ -39,7 +39,7 @@ describe('an answer', () => {
     expect(test.watched.data).toEqual([
       'one\nmessage',
       '{"a":1}',
-      '{"b":"x y"}\r',
+      '{"b":"x y"}',
       '{"c":3}',
       Uint8Array.of(0, 255).buffer,
       'untyped',

@@ -84,11 +84,12 @@ describe.each(transports.map((settings) => [settings.type, settings] as const))(
     await vi.waitFor(() => expect(test.server.posts().map(({ body }) => body)).toEqual(numbered(2)))
   })
 
-  it('tells close() about the request on its way', async () => {
+  it('tells close() about the request on its way, and sends one more', async () => {
     await using test = await start((_request, response) => void setTimeout(() => response.end(), 150))
-    for (const message of numbered(2)) test.watched.client.send(message)
+    for (const message of numbered(3)) test.watched.client.send(message)
     await vi.waitFor(() => expect(test.server.posts()).toHaveLength(1))
-    expect(await test.watched.client.close()).toEqual({ unsent: ['m2'], unconfirmed: [] })
+    expect(await test.watched.client.close()).toEqual({ unsent: ['m3'], unconfirmed: [] })
+    expect(test.server.posts().map(({ body }) => body)).toEqual(['m1', 'm2'])
     await vi.waitFor(() => expect(test.server.pending()).toBe(0))
   })
 

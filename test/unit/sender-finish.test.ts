@@ -1,5 +1,6 @@
 import { describe, expect, it } from 'vitest'
-import { Sender, type Unsent } from '../../src/sender.ts'
+import type { Unsent } from '../../src/farewell.ts'
+import { Sender } from '../../src/sender.ts'
 import { FakePostLink, FakeSocketLink } from '../support/fake-link.ts'
 import { manualPage } from '../support/manual-host.ts'
 
