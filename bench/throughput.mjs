@@ -14,7 +14,7 @@ import { median, quantile, summarize } from './lib/stats.mjs'
 const messageCount = 200_000
 const messageBytes = 100
 /** As many as the precision needs: on a busy machine more. */
-const rounds = { least: 9, most: 30 }
+const rounds = { least: 15, most: 30 }
 const precision = 0.015
 const costRounds = 5
 const least = 0.95
