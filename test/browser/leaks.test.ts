@@ -183,7 +183,7 @@ describe('the heap', () => {
     await page.evaluate(() =>
       Promise.all((globalThis as unknown as { clients: PageGlobals['client'][] }).clients.map((client) => client.close())),
     )
-    await vi.waitFor(() => expect(server.connections()).toBe(0), 3000)
+    await vi.waitFor(() => expect(server.connections()).toBe(0), 10_000)
   })
 
   it('stays flat over 1,000 clients that connect and are closed', async () => {
