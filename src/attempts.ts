@@ -8,14 +8,16 @@ import type { Judge } from './judge.ts'
 import type { AttemptLog } from './log.ts'
 import type { PrepareAttempt, RealtimeOptions } from './options.ts'
 import type { Received } from './protocols/protocol.ts'
-import type { Sender } from './sender.ts'
+import { base64url } from './protocols/session-frames.ts'
+import { codes } from './protocols/wire.ts'
+import type { Outgoing } from './sender.ts'
 import type { Settings } from './settings.ts'
 import { reportOf } from './transports/failure.ts'
 
 export interface AttemptsPort {
   readonly host: Host
   readonly settings: Settings
-  readonly sender: Sender<unknown>
+  readonly sender: Outgoing<unknown>
   readonly log: AttemptLog
   readonly judge: Judge
   readonly prepare: RealtimeOptions['prepare']
@@ -43,7 +45,7 @@ export class Attempts {
   }
 
   get hasCursor(): boolean {
-    return this.#cursor !== ''
+    return !!this.#port.settings.session || this.#cursor !== ''
   }
 
   /** The transport that carries the connection now; `''` when there is none. */
@@ -100,10 +102,15 @@ export class Attempts {
     if (!attempt?.link) return
     const { link, preparation, controller } = attempt
     const { settings, sender } = this.#port
+    const { session } = settings
     this.#active = attempt
     this.heardAt = 0
     if (!settings.protocol.resumes(attempt.way.transport.type)) this.#cursor = ''
     this.#hasCarriedIn = this.#hasCarriedOut = false
+    if (session) {
+      session.turn += 1
+      link.choose?.(session.turn)
+    }
     const greeted = preparation.greeting === undefined ? undefined : link.write(preparation.greeting, controller.signal)
     if (greeted) {
       greeted.then((delivery) => {
@@ -114,7 +121,8 @@ export class Attempts {
   }
 
   ping(): void {
-    const message = this.#port.settings.heartbeat?.message
+    const { session, heartbeat } = this.#port.settings
+    const message = session ? 'p' : heartbeat?.message
     if (message === undefined || !this.#active?.way.transport.canPing) return
     this.#active.link?.write(message, this.#active.controller.signal)
   }
@@ -133,6 +141,11 @@ export class Attempts {
     }
   }
 
+  /** A request of the active attempt failed, and the attempt with it. */
+  broke(report: Report): void {
+    if (this.#active) this.#failed(this.#active, report)
+  }
+
   /** A message was handed to the network. */
   carried(): void {
     if (this.#hasCarriedOut || !this.#active) return
@@ -141,15 +154,13 @@ export class Attempts {
   }
 
   opening(id: number, attempt: number): EventDetails['open'] {
-    const { way, since, openedAt } = at(
-      [...this.#living.values()].filter((living) => living.id === id),
-      0,
-    )
+    const { way, since, openedAt } = this.#living.get(id) as Attempt
     const { transport, url } = way
+    const { session, protocol } = this.#port.settings
     return {
       transport: transport.type,
       url: url.origin + url.pathname,
-      resumed: this.hasCursor && this.#port.settings.protocol.resumes(transport.type),
+      resumed: session ? session.isResumed : this.hasCursor && protocol.resumes(transport.type),
       attempt,
       elapsedMs: (openedAt ?? since) - since,
     }
@@ -158,11 +169,13 @@ export class Attempts {
   #failed(attempt: Attempt, report: Report): void {
     const { id, way, link, openedAt, since } = attempt
     if (!this.#living.has(id)) return
-    const { host, judge, log, apply } = this.#port
+    const { host, judge, apply, settings, sender } = this.#port
     const phase = openedAt !== null ? 'open' : link ? 'connect' : 'prepare'
     const diagnosis = judge(report, way.transport.type, phase, host.now() - (openedAt ?? since))
-    log.failed(id, diagnosis, host.now())
-    apply({ type: 'failed', id, diagnosis })
+    const code = report.kind === 'closed' ? report.code : 0
+    if (code === codes.tooLarge || code === 1009) sender.tooLarge?.()
+    const isRenewed = code === codes.protocolError && settings.session?.renewOnce(base64url(host.randomBytes(16)))
+    apply({ type: 'failed', id, diagnosis: isRenewed ? { ...diagnosis, verdict: 'retry' } : diagnosis })
   }
 
   #heard(attempt: Attempt): void {
@@ -178,8 +191,9 @@ export class Attempts {
     if (attempt !== this.#active || !this.#hasCarriedIn) {
       // It may make this attempt the active one.
       apply({ type: 'carried', id: attempt.id, isIncoming: true })
-      if (attempt !== this.#active) return
-      this.#hasCarriedIn = true
+      // A session takes what comes first, whoever brings it: it knows what it has.
+      if (attempt !== this.#active && !settings.session) return
+      this.#hasCarriedIn = attempt === this.#active
     }
     if (cursor !== undefined && attempt.delivered.delete(cursor)) return
     if (cursor && this.#living.size > 1) {

@@ -9,7 +9,8 @@ import { AttemptLog, type AttemptReport } from './log.ts'
 import { MessageQueue } from './messages.ts'
 import type { RealtimeOptions } from './options.ts'
 import type { Payload, Received } from './protocols/protocol.ts'
-import { bytesOf, Sender } from './sender.ts'
+import { bytesOf, type Outgoing, Sender, type SenderPort } from './sender.ts'
+import { SessionSender } from './session-sender.ts'
 import { settingsOf } from './settings.ts'
 import type { Writable } from './transports/transport.ts'
 
@@ -37,14 +38,18 @@ export class RealtimeClient<In = Payload, Out = Sendable> {
   onerror: Handler<'error', In, Out> = null
   onclose: Handler<'close', In, Out> = null
   ontransport: Handler<'transport', In, Out> = null
+  ongap: Handler<'gap', In, Out> = null
   onstate: Handler<'state', In, Out> = null
 
   readonly #options: RealtimeOptions<In, Out>
   readonly #connector: Connector
-  readonly #sender: Sender<Out>
+  readonly #sender: Outgoing<Out>
   readonly #emitter: Emitter<EventType, RealtimeEvent<EventType, In, Out>>
   readonly #log = new AttemptLog()
   readonly #queues = new Set<MessageQueue<RealtimeEvent<'message', In, Out>>>()
+  /** Those of which too much is unread. */
+  readonly #full = new Set<object>()
+  readonly #isSession: boolean
   readonly #onAbort = () => void this.close()
 
   /**
@@ -55,10 +60,12 @@ export class RealtimeClient<In = Payload, Out = Sendable> {
     const host = steady({ ...browserHost(), ...options.host })
     const settings = settingsOf(url, options, host)
     const { signal } = options
-    const judge = judgeFor(host, options.judge)
+    const { session } = settings
+    const judge = judgeFor(host, !!session, options.judge)
     this.#options = options
+    this.#isSession = !!session
     this.#emitter = new Emitter((error) => host.report(error))
-    this.#sender = new Sender<Out>({
+    const port: SenderPort<Out> = {
       host,
       limits: settings.outbox,
       ttlMs: settings.outbox.ttlMs,
@@ -69,11 +76,22 @@ export class RealtimeClient<In = Payload, Out = Sendable> {
       },
       onCarried: () => this.#connector.carried(),
       onDue: () => this.#connector.arm(),
-    })
+    }
+    this.#sender = session
+      ? new SessionSender<Out>({
+          ...port,
+          session,
+          resends: settings.resend,
+          roundTripMs: () => this.#connector.roundTripMs,
+          onGap: (gap) => this.#raise('gap', gap),
+          onDoubt: () => this.#connector.doubt(),
+          onBroken: (report) => this.#connector.broke(report),
+        })
+      : new Sender<Out>(port)
     this.#connector = new Connector({
       host,
       settings,
-      sender: this.#sender as Sender<unknown>,
+      sender: this.#sender as Outgoing<unknown>,
       log: this.#log,
       prepare: options.prepare,
       judge,
@@ -111,7 +129,7 @@ export class RealtimeClient<In = Payload, Out = Sendable> {
     this.#sender.send(data, writable)
   }
 
-  /** Resolves when all sent so far has been handed to the network; rejects when the client is closed before. */
+  /** Resolves when all sent so far has been handed to the network, in a session when the server has acknowledged it; rejects when the client is closed before. */
   flushed(): Promise<void> {
     return this.#sender.flushed()
   }
@@ -129,7 +147,7 @@ export class RealtimeClient<In = Payload, Out = Sendable> {
     if (bytesOf(reason) > 123)
       throw new TypeError(`RealtimeClient: the close reason must have at most 123 bytes; it has ${bytesOf(reason)}.`)
     this.#options.signal?.removeEventListener('abort', this.#onAbort)
-    return this.#sender.finish(() => this.#connector.close(code, reason))
+    return this.#sender.finish(() => this.#connector.close(code, reason), code, reason)
   }
 
   addEventListener<Type extends EventType>(
@@ -154,11 +172,17 @@ export class RealtimeClient<In = Payload, Out = Sendable> {
   }
 
   /**
-   * `for await (const message of client)`: ends with the client, and with an error when more than 1,000 messages or 1 MiB
-   * are left unread.
+   * `for await (const message of client)`: ends with the client. When more than 1,000 messages or 1 MiB are left unread it ends
+   * with an error; in a session the client hangs up instead, and goes on where it was when all have been read.
    */
   [Symbol.asyncIterator](): AsyncIterableIterator<RealtimeEvent<'message', In, Out>, undefined> {
-    const queue = new MessageQueue<RealtimeEvent<'message', In, Out>>(() => this.#queues.delete(queue))
+    const queue: MessageQueue<RealtimeEvent<'message', In, Out>> = new MessageQueue(
+      () => {
+        this.#queues.delete(queue)
+        this.#hold(queue, false)
+      },
+      this.#isSession ? (isFull) => this.#hold(queue, isFull) : null,
+    )
     if (this.state.status === 'closed') queue.end(null)
     else this.#queues.add(queue)
     return queue
@@ -174,7 +198,14 @@ export class RealtimeClient<In = Payload, Out = Sendable> {
     return { status: this.state.status, attempts: this.#log.attempts }
   }
 
-  #receive({ data, id = '', name = 'message' }: Received, transport: string): void {
+  /** A session's client whose messages are not read hangs up, and goes on where it was when they have been. */
+  #hold(queue: object, isFull: boolean): void {
+    if (isFull) this.#full.add(queue)
+    else if (!this.#full.delete(queue) || this.#full.size) return
+    this.#connector.hold(isFull)
+  }
+
+  #receive({ data, id = '', name = 'message', topic = '' }: Received, transport: string): void {
     let decoded: In
     try {
       const { codec } = this.#options
@@ -183,7 +214,7 @@ export class RealtimeClient<In = Payload, Out = Sendable> {
       this.#connector.unreadable(error)
       return
     }
-    const event: RealtimeEvent<'message', In, Out> = { type: 'message', target: this, data: decoded, id, name, transport }
+    const event: RealtimeEvent<'message', In, Out> = { type: 'message', target: this, data: decoded, id, name, topic, transport }
     for (const queue of this.#queues) queue.push(event, bytesOf(data))
     this.#emitter.emit('message', event, this.onmessage as Handler<EventType, In, Out>)
   }

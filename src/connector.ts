@@ -3,9 +3,11 @@ import { type Announcement, announcementsBetween, type Command, commandsBetween,
 import { at, ladderOf } from './connection/ladder.ts'
 import { transition } from './connection/machine.ts'
 import { deadlineOf, type Input, initialState, type Policy, type State } from './connection/state.ts'
+import type { Report } from './diagnosis/evidence.ts'
 import { messageOf } from './dialler.ts'
 import type { ClientState, EventDetails } from './events.ts'
 import { recall, remember } from './memory.ts'
+import { base64url } from './protocols/session-frames.ts'
 
 export interface ConnectorPort extends Omit<AttemptsPort, 'apply' | 'onUnreadable'> {
   raise<Type extends 'open' | 'error' | 'close' | 'transport' | 'state'>(type: Type, details: EventDetails[Type]): void
@@ -26,7 +28,7 @@ export class Connector {
 
   constructor(port: ConnectorPort) {
     const { host, settings, judge, prepare } = port
-    const { ways, protocol, heartbeat } = settings
+    const { ways, protocol, heartbeat, session } = settings
     this.#port = port
     this.#names = ways.map(({ transport }) => transport.type)
     this.#attempts = new Attempts({
@@ -39,9 +41,13 @@ export class Connector {
       rungs: ways.map(({ transport }) => ({
         isProvenByHearing: !!transport.isProvenByHearing,
         isAsking: !!transport.isAsking,
-        canPing: !!transport.canPing && heartbeat?.message !== undefined,
-        resumes: protocol.resumes(transport.type),
+        canPing: !!transport.canPing && (!!session || heartbeat?.message !== undefined),
+        resumes: !!session || protocol.resumes(transport.type),
       })),
+      get heartbeat() {
+        return session ? session.heartbeat : heartbeat
+      },
+      slackMs: () => session?.slackMs() ?? 0,
       prepares: !!prepare,
       random: () => host.random(),
       diagnose: (report, rung, phase, elapsedMs) => judge(report, at(this.#names, rung), phase, elapsedMs),
@@ -55,6 +61,11 @@ export class Connector {
 
   get transport(): string {
     return this.#attempts.transport
+  }
+
+  /** The last known round trip, in milliseconds; 0 when there is none. */
+  get roundTripMs(): number {
+    return this.#state.roundTripMs ?? 0
   }
 
   /** Closed, or about to be once what is being told has been told. */
@@ -77,7 +88,8 @@ export class Connector {
         host.now(),
       )
     } else if (state.status === 'closed') {
-      // Nobody listened to the page in the meantime.
+      // Nobody listened to the page in the meantime, and a session ends with its client.
+      settings.session?.begin(base64url(host.randomBytes(16)))
       this.#state = { ...state, isOnline: host.isOnline(), hiddenSince: host.isHidden() ? host.now() : null }
     }
     this.#stopListening ??= host.listen((signal) => this.#apply({ type: 'page', signal }))
@@ -93,6 +105,21 @@ export class Connector {
   /** A message was handed to the network. */
   carried(): void {
     this.#attempts.carried()
+  }
+
+  /** Hangs up until it is told to go on. */
+  hold(isHeld: boolean): void {
+    this.#apply({ type: 'hold', isHeld })
+  }
+
+  /** What was sent should have been acknowledged by now. */
+  doubt(): void {
+    this.#apply({ type: 'doubt' })
+  }
+
+  /** A request of the connection failed, and the connection with it. */
+  broke(report: Report): void {
+    this.#attempts.broke(report)
   }
 
   /** A message that the codec or the protocol cannot read is lost, the connection is not. */
@@ -140,11 +167,17 @@ export class Connector {
     this.#state = after
     this.#attempts.wantsHeard = after.status === 'open' && (after.link.asked !== null || !after.link.isProven)
     if (after.ladder.preferred !== before.ladder.preferred) remember(after.ladder, after.roundTripMs, settings, host)
-    for (const { id, diagnosis } of after.news) log.failed(id, diagnosis, now)
+    for (const { id, diagnosis } of after.news) {
+      log.failed(id, diagnosis, now)
+      if (diagnosis.evidence.kind === 'silent') settings.session?.fellSilent()
+    }
     const unconfirmed = commandsBetween(before, after).flatMap((command) => this.#run(command))
     const announcements = announcementsBetween(before, after, this.#names, now)
     if (unconfirmed.length) this.#addUnconfirmed(announcements, unconfirmed)
-    if (after.status === 'closed') this.#stop()
+    if (after.status === 'closed') {
+      this.#stop()
+      settings.session?.end()
+    }
     for (const announcement of announcements) {
       if (announcement.type === 'open') raise('open', this.#attempts.opening(announcement.id, after.failures))
       else raise(announcement.type, announcement.details as never)

@@ -1,6 +1,7 @@
 import type { Host } from './host/host.ts'
 import type { Preparation, PrepareAttempt, RealtimeOptions } from './options.ts'
 import type { Protocol } from './protocols/protocol.ts'
+import { base64url } from './protocols/session-frames.ts'
 import { type Settings, urlOf, type Way } from './settings.ts'
 import { Failure } from './transports/failure.ts'
 import type { Call, Link, Listener } from './transports/transport.ts'
@@ -82,8 +83,13 @@ export class Dialler {
     }
   }
 
-  #call({ way, preparation, controller }: Attempt, cursor: () => string | null): Call {
-    const { url, query, headers = {}, subprotocols = way.subprotocols, greeting } = preparation
+  #call({ id, way, preparation, controller }: Attempt, cursor: () => string | null): Call {
+    const { url, query, headers = {}, subprotocols = way.subprotocols, greeting, auth } = preparation
+    const isSession = !!this.#settings.session
+    if (isSession && (greeting !== undefined || Object.keys(headers).length))
+      throw mistake(
+        "prepare() returned headers or a greeting, which a session has no use for: return auth, which its server's authenticate() is given",
+      )
     if (
       way.transport.type === 'websocket' &&
       Object.keys(headers).length &&
@@ -96,6 +102,10 @@ export class Dialler {
         'prepare() returned headers, which a browser cannot send with a WebSocket: return query, subprotocols or a greeting when transport is websocket',
       )
     }
+    if (!isSession && auth !== undefined)
+      throw mistake(
+        "prepare() returned auth, which only a session has: set protocol to 'session', or return query, headers or a greeting",
+      )
     try {
       return {
         url: withQuery(url === undefined ? way.url : urlOf('prepare().url', url, way.url.href), query),
@@ -105,6 +115,9 @@ export class Dialler {
         ),
         headers,
         subprotocols,
+        id,
+        attempt: base64url(this.#host.randomBytes(16)),
+        auth,
         credentials: this.#settings.credentials,
         protocol: this.#protocol,
         cursor,

@@ -43,6 +43,8 @@ export interface EventDetails<In = Payload, Out = unknown> {
     readonly id: string
     /** The server's name for this kind of message; `'message'` if it gave none. */
     readonly name: string
+    /** In a session: the topic it was published to; `''` for what was sent to this client alone, and in plain mode. */
+    readonly topic: string
     readonly transport: string
   }
   /** An attempt failed, a connection was lost, or a message could not be delivered. */
@@ -69,6 +71,15 @@ export interface EventDetails<In = Payload, Out = unknown> {
   }
   /** Moved to another transport without interruption. */
   transport: { readonly from: string; readonly to: string }
+  /** In a session: messages were missed that the server can no longer replay. */
+  gap: {
+    /** `''` for messages to this client alone. */
+    readonly topic: string
+    /** The last offset before the gap; `null` where the server's log began anew. */
+    readonly after: number | null
+    /** The first offset behind it. */
+    readonly resumesAt: number
+  }
   /** Any change of state. */
   state: { readonly state: ClientState; readonly previous: ClientState }
 }

@@ -2,7 +2,8 @@ import type { Entry } from './connection/outbox.ts'
 import type { Host } from './host/host.ts'
 import type { Delivery, Link } from './transports/transport.ts'
 
-const lastWriteMs = 5000
+/** How long the last write of a closed client may take. */
+export const lastWriteMs = 5000
 const lookAgainMs = 20
 /** What a request with `keepalive` may carry (Fetch, "HTTP-network-or-cache fetch"). */
 const keepaliveBytes = 2 ** 16

@@ -5,9 +5,20 @@ import type { Host } from './host/host.ts'
 /** Makes a diagnosis of what a transport reports, and gives the application the last word on the verdict. */
 export type Judge = (report: Report, transport: string, phase: Evidence['phase'], elapsedMs: number) => Diagnosis
 
-export function judgeFor(host: Host, overrule: ((diagnosis: Diagnosis) => Verdict | undefined) | undefined): Judge {
+export function judgeFor(
+  host: Host,
+  isSession: boolean,
+  overrule: ((diagnosis: Diagnosis) => Verdict | undefined) | undefined,
+): Judge {
   return (report, transport, phase, elapsedMs) => {
-    const diagnosis = diagnose({ ...report, transport, phase, elapsedMs, isOnline: host.isOnline() })
+    const diagnosis = diagnose({
+      ...report,
+      transport,
+      phase,
+      elapsedMs,
+      isOnline: host.isOnline(),
+      ...(isSession && { isSession }),
+    })
     let verdict: Verdict | undefined
     try {
       verdict = overrule?.(diagnosis)

@@ -9,20 +9,28 @@ interface Reader<Message> {
 /** One `for await` over the messages: a queue between the events and a reader that takes its time. */
 export class MessageQueue<Message> implements AsyncIterableIterator<Message, undefined> {
   readonly #onReturn: () => void
+  readonly #onFull: ((isFull: boolean) => void) | null
   #unread: { readonly message: Message; readonly bytes: number }[] = []
   #bytes = 0
   #readers: Reader<Message>[] = []
   #end: { readonly error: Error | null } | null = null
 
-  constructor(onReturn: () => void) {
+  /**
+   * @param onReturn the reader has gone
+   * @param onFull whether too much is unread has changed, and whoever listens holds back what comes; without it, too much is
+   * an error
+   */
+  constructor(onReturn: () => void, onFull: ((isFull: boolean) => void) | null = null) {
     this.#onReturn = onReturn
+    this.#onFull = onFull
   }
 
   push(message: Message, bytes: number): void {
     const reader = this.#readers.shift()
     if (reader) reader.resolve({ value: message, done: false })
-    else if (this.#isFull(bytes)) this.end(this.#overrun())
+    else if (this.#isFull(bytes) && !this.#onFull) this.end(this.#overrun())
     else {
+      if (this.#isFull(bytes)) this.#onFull?.(true)
       this.#unread.push({ message, bytes })
       this.#bytes += bytes
     }
@@ -41,6 +49,7 @@ export class MessageQueue<Message> implements AsyncIterableIterator<Message, und
       const first = this.#unread.shift()
       if (first) {
         this.#bytes -= first.bytes
+        if (!this.#unread.length) this.#onFull?.(false)
         resolve({ value: first.message, done: false })
       } else if (this.#end) {
         this.#finish({ resolve, reject }, this.#end.error)

@@ -58,6 +58,8 @@ export interface Preparation {
   readonly headers?: Readonly<Record<string, string>>
   /** WebSocket subprotocols to offer. */
   readonly subprotocols?: readonly string[]
+  /** In a session: what the server's `authenticate` is given, over every transport and in no URL; plain JSON. */
+  readonly auth?: unknown
   /** Sent first on the new connection, before anything that waits: how many servers authenticate a WebSocket. */
   readonly greeting?: Payload
 }
@@ -110,11 +112,16 @@ export interface Codec<In, Out> {
 export interface RealtimeOptions<In = Payload, Out = string | ArrayBuffer | ArrayBufferView | Blob> {
   /** The fallback order, best first. @defaultValue ['websocket', 'sse', 'long-poll', 'poll'] */
   readonly transports?: readonly (TransportName | TransportSettings | Transport)[]
-  /** What the server speaks. @defaultValue 'plain': any server */
-  readonly protocol?: 'plain' | Protocol
+  /** What the server speaks. `'session'`: steadfast.v1, with `steadfast/server` behind it. @defaultValue 'plain': any server */
+  readonly protocol?: 'plain' | 'session' | Protocol
+  /**
+   * In a session: whether a server that has lost it is sent again what it never acknowledged, which it then sees as
+   * `redelivered`. Otherwise that is reported as `undelivered`. @defaultValue true
+   */
+  readonly resend?: boolean
   /** Called before every attempt on every transport, one call at a time, for what must be fresh. A throw is a failed attempt. */
   readonly prepare?: (attempt: PrepareAttempt) => Preparation | undefined | Promise<Preparation | undefined>
-  /** For every fetch; a WebSocket always sends the cookies of its origin. @defaultValue 'same-origin' */
+  /** For every fetch; a WebSocket always sends the cookies of its origin. In a session the default is 'include'. @defaultValue 'same-origin' */
   readonly credentials?: RequestCredentials
   /** When to try again: a schedule, a function that returns milliseconds or `null` to give up, or `false` for never. */
   readonly retry?: RetrySchedule | ((context: RetryContext) => number | null) | false

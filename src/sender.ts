@@ -1,13 +1,30 @@
 import { type Limits, Outbox } from './connection/outbox.ts'
 import type { Report } from './diagnosis/evidence.ts'
 import { farewell, type Posting, type Unsent, unsentOf, valuesOf, type Written } from './farewell.ts'
+import { Flushes } from './flushes.ts'
 import type { Host } from './host/host.ts'
 import { reportOf } from './transports/failure.ts'
 import type { Delivery, Link, Writable } from './transports/transport.ts'
 
 /** More is not written while so many bytes still wait in the socket: what is there can neither be taken back nor counted. */
-const highWaterBytes = 2 ** 20
-const lookAgainMs = 20
+export const highWaterBytes = 2 ** 20
+/** A socket does not say when it has sent: it is looked at again after so long. */
+export const lookAgainMs = 20
+
+/** What sends, in plain mode and in a session. */
+export interface Outgoing<Out> {
+  send(value: Out, data: Writable): void
+  attach(link: Link): void
+  /** The link is gone; returns what it had taken of which nobody knows whether it arrived. */
+  detach(): readonly Out[]
+  dueAt(): number
+  pump(): void
+  flushed(): Promise<void>
+  giveUp(): void
+  finish(close: () => void, code: number | undefined, reason: string): Promise<Unsent<Out>>
+  /** The server called what it was given too large. */
+  tooLarge?(): void
+}
 
 export interface SenderPort<Out> {
   readonly host: Host
@@ -21,14 +38,8 @@ export interface SenderPort<Out> {
   onDue(): void
 }
 
-interface Waiter {
-  readonly n: number
-  resolve(): void
-  reject(error: Error): void
-}
-
 /** Brings messages from the outbox to the link, in order, and knows of each whether it has been handed to the network. */
-export class Sender<Out> {
+export class Sender<Out> implements Outgoing<Out> {
   readonly #port: SenderPort<Out>
   readonly #outbox: Outbox<Out>
   #link: Link | null = null
@@ -40,7 +51,7 @@ export class Sender<Out> {
   #writtenBytes = 0
   #forgetAtLength = 0
   #lookAgainAt = Infinity
-  #waiters: Waiter[] = []
+  #flushes = new Flushes()
 
   constructor(port: SenderPort<Out>) {
     this.#port = port
@@ -90,24 +101,23 @@ export class Sender<Out> {
       onCarried()
     }
     // Amortised: looking through all of it after every message would be quadratic.
-    if (this.#waiters.length || this.#written.length >= this.#forgetAtLength) this.#forgetSent()
-    if (this.#waiters.length) this.#wakeWaiters()
+    if (!this.#flushes.isEmpty || this.#written.length >= this.#forgetAtLength) this.#forgetSent()
+    if (!this.#flushes.isEmpty) this.#wakeWaiters()
     const isStuck = this.#outbox.first && link && !this.#posting
-    this.#lookAgainAt = this.#written.length && (isStuck || this.#waiters.length) ? host.now() + lookAgainMs : Infinity
+    this.#lookAgainAt = this.#written.length && (isStuck || !this.#flushes.isEmpty) ? host.now() + lookAgainMs : Infinity
     onDue()
   }
 
   /** Resolves when all sent so far is handed to the network. */
   flushed(): Promise<void> {
-    return new Promise((resolve, reject) => {
-      this.#waiters.push({ n: this.#lastN, resolve, reject })
-      this.pump()
-    })
+    const flushed = this.#flushes.add(this.#lastN)
+    this.pump()
+    return flushed
   }
 
   /** There will be no connection: nobody need wait for one. What waits is kept, in case the application connects again. */
   giveUp(): void {
-    refuse(this.#waiters.splice(0))
+    this.#flushes.refuse()
   }
 
   /**
@@ -124,15 +134,16 @@ export class Sender<Out> {
       writtenBytes: this.#writtenBytes,
       waiting: this.#outbox.drain(),
     }
-    const waiters = this.#waiters.splice(0)
-    if (!link && rest.waiting.length) refuse(waiters)
+    const flushes = this.#flushes
+    this.#flushes = new Flushes()
+    if (!link && rest.waiting.length) flushes.refuse()
     this.#posting = null
     this.#written = []
     this.detach()
     close()
     const left = await farewell(rest, this.#port.host)
-    if (left.unsent.length || left.unconfirmed.length) refuse(waiters)
-    else for (const { resolve } of waiters) resolve()
+    if (left.unsent.length || left.unconfirmed.length) flushes.refuse()
+    else flushes.settle(Infinity)
     return left
   }
 
@@ -167,17 +178,8 @@ export class Sender<Out> {
 
   #wakeWaiters(): void {
     const oldest = this.#posting?.entry ?? this.#written[0]?.entry ?? this.#outbox.first
-    const through = oldest ? oldest.n - 1 : this.#lastN
-    const isDone = ({ n }: Waiter) => n <= through
-    const done = this.#waiters.filter(isDone)
-    this.#waiters = this.#waiters.filter((waiter) => !isDone(waiter))
-    for (const { resolve } of done) resolve()
+    this.#flushes.settle(oldest ? oldest.n - 1 : this.#lastN)
   }
-}
-
-/** Refusing what has been settled already does nothing. */
-function refuse(waiters: readonly Waiter[]): void {
-  for (const { reject } of waiters) reject(new Error('RealtimeClient: it was closed before all was sent.'))
 }
 
 /** Writes to a link; one that throws has not taken the message. */

@@ -4,7 +4,11 @@ import type { Host } from './host/host.ts'
 import type { RealtimeOptions, TransportName, TransportSettings } from './options.ts'
 import { plain } from './protocols/plain.ts'
 import type { Payload, Protocol } from './protocols/protocol.ts'
+import { Session } from './protocols/session.ts'
+import { base64url } from './protocols/session-frames.ts'
 import { longPoll, poll } from './transports/asking.ts'
+import { sessionLongPoll, sessionPoll, sessionSse } from './transports/session-http.ts'
+import { sessionWebsocket } from './transports/session-websocket.ts'
 import { sse } from './transports/sse.ts'
 import type { Transport } from './transports/transport.ts'
 import { websocket } from './transports/websocket.ts'
@@ -22,6 +26,9 @@ export interface Settings {
   readonly url: URL
   readonly ways: readonly Way[]
   readonly protocol: Protocol
+  /** `null` in plain mode. */
+  readonly session: Session | null
+  readonly resend: boolean
   readonly retry: RetryPolicy
   readonly outbox: Limits & { readonly ttlMs: number }
   readonly heartbeat: {
@@ -41,6 +48,7 @@ export interface Settings {
 const kinds: Readonly<Record<keyof RealtimeOptions, string>> = {
   transports: 'object',
   protocol: 'any',
+  resend: 'boolean',
   prepare: 'function',
   credentials: 'string',
   retry: 'any',
@@ -67,21 +75,26 @@ export function settingsOf<In, Out>(url: unknown, options: RealtimeOptions<In, O
     if (!kind) fail(name, value, `left out; there are ${Object.keys(kinds).join(', ')}`)
     if (value !== undefined && kind !== 'any' && (typeof value !== kind || value === null)) fail(name, value, `a ${kind}`)
   }
-  const { protocol = 'plain', transports = names, outbox, heartbeat, retry, credentials = 'same-origin', raceAfterMs } = options
-  const { signal, codec } = options
+  const { protocol = 'plain', transports = names, outbox, heartbeat, retry, raceAfterMs, signal, codec } = options
+  const session = protocol === 'session' ? new Session(base64url(host.randomBytes(16))) : null
+  const { credentials = session ? 'include' : 'same-origin' } = options
   if (signal && typeof signal.addEventListener !== 'function') fail('signal', signal, 'an AbortSignal')
   if (codec && (typeof codec.encode !== 'function' || typeof codec.decode !== 'function'))
     fail('codec', codec, 'a Codec with `encode` and `decode`')
   const base = urlOf('url', url, host.baseUrl)
   const times = numbers('', options, { connectTimeoutMs: 10_000, provingMs: 5000, raceAfterMs: 0 }, Object.keys(kinds))
   if (!Array.isArray(transports) || !transports.length) fail('transports', transports, 'a list of at least one transport')
-  if (protocol !== 'plain' && typeof protocol?.ask !== 'function') fail('protocol', protocol, "'plain' or a Protocol")
+  const isOwn = typeof protocol === 'object' && typeof protocol?.ask === 'function'
+  if (!isOwn && protocol !== 'plain' && !session) fail('protocol', protocol, "'plain', 'session' or a Protocol")
+  if (session && heartbeat) fail('heartbeat', heartbeat, "left out where protocol is 'session': the server sets it")
   return {
     ...times,
     url: base,
-    ways: transports.map((entry, index) => wayOf(entry, `transports[${index}]`, base, times.connectTimeoutMs)),
-    protocol: protocol === 'plain' ? plain() : protocol,
-    retry: retryOf(retry, host),
+    ways: transports.map((entry, index) => wayOf(entry, `transports[${index}]`, base, times.connectTimeoutMs, session)),
+    protocol: isOwn ? protocol : plain(),
+    session,
+    resend: options.resend ?? true,
+    retry: retryOf(retry, host, session),
     outbox: {
       ...numbers('outbox.', outbox, { maxMessages: 100_000, maxBytes: 2 ** 24, ttlMs: Infinity }, ['overflow']),
       overflow: oneOf('outbox.overflow', outbox?.overflow ?? 'reject', ['reject', 'drop-oldest', 'drop-newest']),
@@ -95,10 +108,17 @@ export function settingsOf<In, Out>(url: unknown, options: RealtimeOptions<In, O
   }
 }
 
-function wayOf(entry: TransportName | TransportSettings | Transport, name: string, base: URL, connectTimeoutMs: number): Way {
+function wayOf(
+  entry: TransportName | TransportSettings | Transport,
+  name: string,
+  base: URL,
+  connectTimeoutMs: number,
+  session: Session | null,
+): Way {
   if (typeof entry === 'object' && entry && 'dial' in entry) {
     if (typeof entry.dial !== 'function' || typeof entry.type !== 'string')
       fail(name, entry, 'a Transport with `type` and `dial`')
+    if (session) fail(name, entry.type, `one of ${names.join(', ')} where protocol is 'session'`)
     return { transport: entry, url: base, sendUrl: base, subprotocols: [] }
   }
   const settings: TransportSettings = typeof entry === 'string' ? { type: entry } : entry
@@ -106,37 +126,44 @@ function wayOf(entry: TransportName | TransportSettings | Transport, name: strin
   const url = settings.url === undefined ? base : urlOf(`${name}.url`, settings.url, base.href)
   const sendUrl = settings.type === 'websocket' ? undefined : settings.sendUrl
   return {
-    transport: transportOf(settings, `${name}.`, connectTimeoutMs),
+    transport: transportOf(settings, `${name}.`, connectTimeoutMs, session),
     url,
     sendUrl: sendUrl === undefined ? url : urlOf(`${name}.sendUrl`, sendUrl, base.href),
     subprotocols: (settings.type === 'websocket' && settings.subprotocols) || [],
   }
 }
 
-function transportOf(settings: TransportSettings, name: string, connectTimeoutMs: number): Transport {
+function transportOf(settings: TransportSettings, name: string, connectTimeoutMs: number, session: Session | null): Transport {
   switch (settings.type) {
     case 'websocket':
       numbers(name, settings, {}, ['type', 'url', 'subprotocols'])
-      return websocket()
+      return session ? sessionWebsocket(session) : websocket()
     case 'sse':
       numbers(name, settings, {}, place)
-      return sse()
-    case 'long-poll':
-      return longPoll(numbers(name, settings, { timeoutMs: 20_000 }, place).timeoutMs)
-    case 'poll':
-      return poll(numbers(name, settings, { intervalMs: 5000 }, place).intervalMs, connectTimeoutMs)
+      return session ? sessionSse(session) : sse()
+    case 'long-poll': {
+      const { timeoutMs } = numbers(name, settings, { timeoutMs: 20_000 }, place)
+      return session ? sessionLongPoll(session) : longPoll(timeoutMs)
+    }
+    case 'poll': {
+      const { intervalMs } = numbers(name, settings, { intervalMs: 5000 }, place)
+      return session ? sessionPoll(session, intervalMs, connectTimeoutMs) : poll(intervalMs, connectTimeoutMs)
+    }
     default:
       return settings satisfies never
   }
 }
 
-function retryOf(retry: RealtimeOptions['retry'], host: Host): RetryPolicy {
+function retryOf(retry: RealtimeOptions['retry'], host: Host, session: Session | null): RetryPolicy {
   if (retry === false) return () => null
   if (retry !== undefined && retry !== null && typeof retry !== 'object' && typeof retry !== 'function')
     fail('retry', retry, 'a schedule, a function or false')
   const given = typeof retry === 'function' ? {} : retry
   const defaults = { minDelayMs: 1000, maxDelayMs: 30_000, factor: 2, maxAttempts: Infinity }
-  const schedule = backoff(numbers('retry.', given, defaults, []), () => host.random())
+  const times = numbers('retry.', given, defaults, [])
+  // The server knows how many would come back at once; a schedule of the application's own is nevertheless its own.
+  const firstDelayMs = () => given?.minDelayMs ?? session?.retryWindowMs ?? times.minDelayMs
+  const schedule = backoff(times, () => host.random(), firstDelayMs)
   if (typeof retry !== 'function') return schedule
   return (context) => {
     try {

@@ -28,10 +28,14 @@ const impatientMaxDelayMs = 5000
  * thousand clients at once should get them back as a stream; of later windows only the upper half, so that the rate keeps
  * falling. In the first minute of an outage people still watch the page, so the window stays small.
  */
-export function backoff({ minDelayMs, maxDelayMs, factor, maxAttempts }: Backoff, random: () => number): RetryPolicy {
+export function backoff(
+  { minDelayMs, maxDelayMs, factor, maxAttempts }: Backoff,
+  random: () => number,
+  firstDelayMs = () => minDelayMs,
+): RetryPolicy {
   return ({ attempt, outageMs }) => {
     if (attempt > maxAttempts) return null
-    if (attempt === 1) return random() * Math.min(minDelayMs, maxDelayMs)
+    if (attempt === 1) return random() * Math.min(firstDelayMs(), maxDelayMs)
     const cap = outageMs < patienceMs ? Math.min(impatientMaxDelayMs, maxDelayMs) : maxDelayMs
     return Math.min(minDelayMs * factor ** (attempt - 1), cap) * (0.5 + random() / 2)
   }

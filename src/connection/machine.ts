@@ -1,5 +1,5 @@
-import { carried, heard, lose, onDue, open, rivalCarried, rivalFailed, rivalHeard, rivalOpened, woken } from './open.ts'
-import { longAbsenceMs, onPage } from './page.ts'
+import { carried, doubted, heard, lose, onDue, open, rivalCarried, rivalFailed, rivalHeard, rivalOpened, woken } from './open.ts'
+import { longAbsenceMs, onPage, putAway, wake } from './page.ts'
 import { begun, coreOf, dialFailed, dialNext, prepared, startRound } from './round.ts'
 import { type Connecting, type Dial, deadlineOf, type Input, type Open, type Policy, type State } from './state.ts'
 
@@ -16,6 +16,10 @@ export function transition(before: State, input: Input, now: number, policy: Pol
       return state.status === 'closed'
         ? state
         : { ...coreOf(state), status: 'closed', code: input.code, reason: input.reason, diagnosis: null }
+    case 'doubt':
+      return state.status === 'open' ? doubted(state, now, policy) : state
+    case 'hold':
+      return input.isHeld ? putAway(state, { kind: 'unread' }, now, policy) : wake(state, now, policy)
     case 'page':
       return onPage(state, input.signal, now, policy)
     case 'deadline':

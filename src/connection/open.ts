@@ -7,7 +7,7 @@ import { type Connecting, type Dial, type Open, type OpenLink, type Policy, type
 
 const takeoverMs = 2000
 const lookMs = 15_000
-const wokenAnswerMs = 3000
+const answerMs = 3000
 const wokenJitterMs = 250
 
 /** A dial opened and carries the connection from now on. Better ones still dialling get a moment to take over. */
@@ -67,12 +67,17 @@ function takeOver(state: Open, rival: Dial, now: number, hasCursor: boolean, pol
   return settled({ ...state, ladder: recovered(state.ladder, rival.rung), rivals: without(state.rivals, rival) }, now)
 }
 
-export function rivalFailed(state: Open, rival: Dial, diagnosis: Diagnosis | null, now: number, policy: Policy): State {
-  const next = { ...state, rivals: without(state.rivals, rival) }
+export function rivalFailed(state: Open, rival: Dial, diagnosis: Diagnosis, now: number, policy: Policy): State {
+  const news = [...state.news, { id: rival.id, diagnosis }]
+  const next = { ...state, rivals: without(state.rivals, rival), news }
   if (rival.rung === state.link.rung) return loseSilent(next, now, policy)
   const isWorse = rival.rung > state.link.rung
-  const ladder = diagnosis ? refused(state.ladder, rival.rung, refusalOf(diagnosis), now) : state.ladder
+  const ladder = refused(state.ladder, rival.rung, refusalOf(diagnosis), now)
   return settled({ ...next, ladder: isWorse ? ladder : rest(ladder, [rival.rung], now) }, now)
+}
+
+function rivalTimedOut(state: Open, rival: Dial, now: number, policy: Policy): State {
+  return rivalFailed(state, rival, policy.diagnose({ kind: 'timeout' }, rival.rung, 'connect', now - rival.since), now, policy)
 }
 
 /** A sign of life. */
@@ -103,7 +108,13 @@ export function woken(state: Open, now: number, policy: Policy): Open {
   if (at(policy.rungs, link.rung).isAsking) return { ...state, link: { ...link, nudges: link.nudges + 1 } }
   // Already being replaced: waking once more changes nothing.
   const isReplaced = state.rivals.some(({ rung }) => rung === link.rung)
-  return isReplaced ? state : ask(state, now, now + wokenAnswerMs, true)
+  return isReplaced ? state : ask(state, now, now + answerMs + policy.slackMs(), true)
+}
+
+/** What was sent is not acknowledged: asks whether anybody is there. */
+export function doubted(state: Open, now: number, policy: Policy): Open {
+  const canAsk = !state.link.asked && at(policy.rungs, state.link.rung).canPing
+  return canAsk ? ask(state, now, now + answerMs + policy.slackMs(), false) : state
 }
 
 export function ask(state: Open, now: number, until: number, isWoken: boolean): Open {
@@ -117,7 +128,7 @@ export function onDue(before: Open, heardAt: number, hasCursor: boolean, now: nu
   const hasHeard = heardAt > (link.asked?.at ?? link.heardAt)
   let state: State = hasHeard ? heard(before, heardAt, policy) : before
   for (const rival of state.rivals) {
-    if (state.status === 'open' && now >= rival.until) state = rivalFailed(state, rival, null, now, policy)
+    if (state.status === 'open' && now >= rival.until) state = rivalTimedOut(state, rival, now, policy)
   }
   if (state.status !== 'open') return state
   if (!state.link.isProven && now >= state.link.provenAt) state = livedLong(state, now, policy)
@@ -138,7 +149,8 @@ function livedLong(state: Open, now: number, policy: Policy): Open {
 function onSilence(state: Open, hasCursor: boolean, now: number, policy: Policy): State {
   const { asked, rung } = state.link
   const { heartbeat } = policy
-  if (!asked && heartbeat && at(policy.rungs, rung).canPing) return ask(state, now, now + heartbeat.timeoutMs, false)
+  if (!asked && heartbeat && at(policy.rungs, rung).canPing)
+    return ask(state, now, now + heartbeat.timeoutMs + policy.slackMs(), false)
   if (!hasCursor || !canMove(rung, rung, policy)) return loseSilent(state, now, policy)
   // With a cursor a second attachment beside the first finds out at no cost: a quiet server is not a dead one.
   return addRival(ask(state, asked?.at ?? now, Infinity, !!asked?.isWoken), rung, now, policy)

@@ -4,7 +4,8 @@ import type { Writable } from '../transports/transport.ts'
 export interface Entry<Out> {
   /** What the application gave, to be given back if it cannot be delivered. */
   readonly value: Out
-  readonly data: Writable
+  /** A `Blob` until it has been read, where the transport needs its bytes. */
+  data: Writable
   readonly bytes: number
   /** Its number in the client's life, from 1. */
   readonly n: number
@@ -23,6 +24,8 @@ export class Outbox<Out> {
   #entries: Entry<Out>[] = []
   #head = 0
   #bytes = 0
+  /** Written and kept by whoever may have to write them again: they count, and are not dropped. */
+  #held = { messages: 0, bytes: 0 }
 
   constructor(limits: Limits) {
     this.#limits = limits
@@ -46,12 +49,13 @@ export class Outbox<Out> {
    */
   push(entry: Entry<Out>): Entry<Out>[] {
     const { maxMessages, maxBytes, overflow } = this.#limits
-    const isFull = () => this.length + 1 > maxMessages || this.#bytes + entry.bytes > maxBytes
+    const { messages, bytes } = this.#held
+    const isFull = () => this.length + messages + 1 > maxMessages || this.#bytes + bytes + entry.bytes > maxBytes
     if (entry.bytes > maxBytes)
       throw new RangeError(`The message has ${entry.bytes} bytes; the outbox holds ${maxBytes} (outbox.maxBytes).`)
     if (isFull() && overflow === 'reject') {
       throw new RangeError(
-        `The outbox is full: ${this.length} messages, ${this.#bytes} bytes wait (outbox.maxMessages, outbox.maxBytes).`,
+        `The outbox is full: ${this.length + messages} messages, ${this.#bytes + bytes} bytes wait (outbox.maxMessages, outbox.maxBytes).`,
       )
     }
     const dropped = overflow === 'drop-oldest' ? this.#takeWhile(isFull) : []
@@ -72,6 +76,26 @@ export class Outbox<Out> {
       this.#head = 0
     }
     return entry
+  }
+
+  /** Takes the first out, which goes on counting until it is released. */
+  hold(): Entry<Out> | undefined {
+    const entry = this.shift()
+    if (entry) this.release(-1, -entry.bytes)
+    return entry
+  }
+
+  release(messages: number, bytes: number): void {
+    this.#held.messages -= messages
+    this.#held.bytes -= bytes
+  }
+
+  /** Takes out one message, wherever it waits. */
+  remove(entry: Entry<Out>): void {
+    const index = this.#entries.indexOf(entry, this.#head)
+    if (index < 0) return
+    this.#entries.splice(index, 1)
+    this.#bytes -= entry.bytes
   }
 
   /** Takes out what has waited too long; all wait equally long, so the oldest expire first. */

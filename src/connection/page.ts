@@ -1,3 +1,4 @@
+import type { Finding } from '../diagnosis/evidence.ts'
 import type { PageSignal } from '../host/host.ts'
 import { at } from './ladder.ts'
 import { ask, loseTo, woken } from './open.ts'
@@ -29,7 +30,7 @@ export function onPage(state: State, signal: PageSignal, now: number, policy: Po
     case 'resume':
       return wake(state, now, policy)
     case 'pagehide':
-      return putAway(state, now, policy)
+      return putAway(state, { kind: 'hidden' }, now, policy)
     case 'pageshow':
       if (signal.persisted && state.status === 'open') return loseTo(state, { kind: 'restored' }, now, policy)
       return signal.persisted || isPutAway(state) ? wake(state, now, policy) : state
@@ -39,7 +40,7 @@ export function onPage(state: State, signal: PageSignal, now: number, policy: Po
 }
 
 /** The page is back after a long absence: whatever waits need not wait, whatever says it is open is asked. */
-function wake(state: State, now: number, policy: Policy): State {
+export function wake(state: State, now: number, policy: Policy): State {
   switch (state.status) {
     case 'connecting':
       return now < state.dialledAt + sameWakeMs ? state : startRound(state, now, policy)
@@ -62,7 +63,7 @@ function onNetwork(state: State, now: number, policy: Policy): State {
   }
   // Browsers say "offline" wrongly, and a short loss closes nothing: ask, do not drop.
   const canAsk = state.status === 'open' && !state.link.asked && at(policy.rungs, state.link.rung).canPing
-  return canAsk ? ask(state, now, now + networkAnswerMs, true) : state
+  return canAsk ? ask(state, now, now + networkAnswerMs + policy.slackMs(), true) : state
 }
 
 /** Tries again at once, but not all clients of a building in one instant, and not more often than once a second. */
@@ -80,13 +81,13 @@ function nudged(state: Open): Open {
   return { ...state, link: { ...state.link, nudges: state.link.nudges + 1 } }
 }
 
-/** Into the back/forward cache, or away for good: a page in that cache must hold no connection. */
-function putAway(state: State, now: number, policy: Policy): State {
+/** Hangs up until woken: into the back/forward cache a page must take no connection. */
+export function putAway(state: State, why: Finding, now: number, policy: Policy): State {
   switch (state.status) {
     case 'connecting':
     case 'open': {
       const rung = state.status === 'open' ? state.link.rung : (state.dials[0]?.rung ?? 0)
-      const diagnosis = policy.diagnose({ kind: 'hidden' }, rung, 'open', 0)
+      const diagnosis = policy.diagnose(why, rung, 'open', 0)
       const status = state.isOnline ? 'waiting' : 'offline'
       return { ...coreOf(state), status, waitingSince: now, retryAt: Infinity, diagnosis }
     }

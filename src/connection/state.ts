@@ -21,6 +21,8 @@ export interface Policy {
   /** A fixed pause before the next rung is dialled as well; `null` takes it from the round trip. */
   readonly raceAfterMs: number | null
   readonly heartbeat: { readonly intervalMs: number; readonly timeoutMs: number } | null
+  /** How much longer than usual silence is nothing unusual now, in milliseconds. */
+  slackMs(): number
   /** Whether `prepare()` runs before a dial, so that the dial's own time begins when it is done. */
   readonly prepares: boolean
   readonly retry: RetryPolicy
@@ -140,6 +142,10 @@ export type Input =
   /** A message passed, in or out. */
   | { readonly type: 'carried'; readonly id: number; readonly isIncoming: boolean }
   | { readonly type: 'deadline'; readonly heardAt: number; readonly hasCursor: boolean }
+  /** What was sent should have been acknowledged by now. */
+  | { readonly type: 'doubt' }
+  /** The application does not read what comes, or does again. */
+  | { readonly type: 'hold'; readonly isHeld: boolean }
   | { readonly type: 'page'; readonly signal: PageSignal }
 
 export function initialState(
@@ -191,9 +197,10 @@ export function deadlineOf(state: State, policy: Policy): number {
 }
 
 /** When silence has to be acted upon. */
-export function silentAt({ asked, heardAt, rung }: OpenLink, { heartbeat, rungs }: Policy): number {
+export function silentAt({ asked, heardAt, rung }: OpenLink, policy: Policy): number {
+  const { heartbeat, rungs } = policy
   if (asked) return asked.until
   const { isAsking, canPing } = at(rungs, rung)
   if (!heartbeat || isAsking) return Infinity
-  return heardAt + heartbeat.intervalMs + (canPing ? 0 : heartbeat.timeoutMs)
+  return heardAt + heartbeat.intervalMs + (canPing ? 0 : heartbeat.timeoutMs + policy.slackMs())
 }

@@ -36,6 +36,8 @@ const notOffered = [404, 405, 406, 426, 501]
 const passing = [408, 410, 425, 429, 502, 503, 504]
 /** Close codes by which servers refuse credentials. */
 const refusing = [1008, 4401, 4403]
+/** Close codes of steadfast.v1 after which a session goes on (rule 9); any other from 4000 up ends it. */
+const sessionGoesOn = [4408, 4409, 4413, 4429, 4500, 4503]
 
 /** Judges what a transport saw. The only place where a failure gets its meaning. */
 export function diagnose(evidence: Evidence): Diagnosis {
@@ -55,7 +57,8 @@ function judgementOf(evidence: Evidence): Judgement {
     case 'answered':
       return judgementOfAnswer(evidence.status, evidence.contentType)
     case 'closed':
-      return isOpen ? judgementOfClose(evidence.code, evidence.reason) : unreachable
+      // Before it opened nothing but a session's server gives a reason.
+      return isOpen || (evidence.isSession && evidence.code > 4000) ? judgementOfClose(evidence) : unreachable
     case 'blocked':
       return ['policy.blocked', 'likely', 'fallback', `The browser did not allow the connection: ${evidence.detail}.`]
     case 'broken':
@@ -76,10 +79,34 @@ function judgementOf(evidence: Evidence): Judgement {
       return ['client.outbox_full', 'certain', 'retry', 'The outbox is full, so a message was dropped.']
     case 'expired':
       return ['client.expired', 'certain', 'retry', 'A message waited longer than it may.']
+    case 'too-large':
+      return ['client.too_large', 'certain', 'retry', 'A message is larger than the server takes.']
+    case 'forgotten':
+      return [
+        'session.lost',
+        'certain',
+        'retry',
+        'The server lost the session, so what it had not acknowledged is not sent again.',
+      ]
+    case 'mismatch':
+      return [
+        'protocol-mismatch',
+        'certain',
+        'fallback',
+        `The server does not speak steadfast.v1: ${evidence.detail}.`,
+        'not-offered',
+      ]
     case 'unreadable':
       return ['client.unreadable', 'certain', 'retry', `A message could not be read: ${evidence.detail}.`]
     case 'hidden':
       return ['page.hidden', 'certain', 'retry', 'The page was put away, so the client hung up.']
+    case 'unread':
+      return [
+        'client.unread',
+        'certain',
+        'retry',
+        'Too many messages were left unread, so the client hung up until they are read.',
+      ]
     case 'restored':
       return ['conn.restored', 'certain', 'retry', 'The page came back with a connection that cannot be believed.']
     default:
@@ -107,10 +134,9 @@ function judgementOfAnswer(status: number, contentType: string): Judgement {
   return [cause, 'certain', passing.includes(status) ? 'retry' : 'fallback', message]
 }
 
-function judgementOfClose(code: number, reason: string): Judgement {
+function judgementOfClose({ code, reason, isSession }: Extract<Evidence, { kind: 'closed' }>): Judgement {
   if (code === 1006) return ['conn.dropped', 'likely', 'retry', 'The connection was cut.']
   const message = `The server closed the connection (${code}${reason && `: ${reason}`}).`
-  return refusing.includes(code)
-    ? [`close.${code}`, 'certain', 'stop', message, 'credentials']
-    : [`close.${code}`, 'certain', 'retry', message]
+  if (refusing.includes(code)) return [`close.${code}`, 'certain', 'stop', message, 'credentials']
+  return [`close.${code}`, 'certain', isSession && code > 4000 && !sessionGoesOn.includes(code) ? 'stop' : 'retry', message]
 }

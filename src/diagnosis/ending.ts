@@ -17,6 +17,7 @@ export function endingOf({ evidence }: Diagnosis): Ending {
     case 'ended':
       return { code: 1005, reason: '', wasClean: true }
     case 'hidden':
+    case 'unread':
       return { code: 1001, reason: '', wasClean: true }
     default:
       return { code: 1006, reason: '', wasClean: false }

@@ -20,12 +20,16 @@ export type Finding =
   | { readonly kind: 'crowded' }
   /** `prepare()` threw, or returned what this transport cannot use. */
   | { readonly kind: 'unprepared'; readonly detail: string; readonly isMistake: boolean }
-  /** The outbox was full, or a message had waited for too long. */
-  | { readonly kind: 'overflow' | 'expired' }
+  /** The outbox was full, a message had waited for too long, is larger than the server takes, or the server lost the session. */
+  | { readonly kind: 'overflow' | 'expired' | 'too-large' | 'forgotten' }
+  /** What answers does not speak steadfast.v1. */
+  | { readonly kind: 'mismatch'; readonly detail: string }
   /** The application's codec or a protocol could not read what came. */
   | { readonly kind: 'unreadable'; readonly detail: string }
   /** The page went into the back/forward cache or away, so the client hung up. */
   | { readonly kind: 'hidden' }
+  /** The application left too much unread, so the client hung up until it has read it. */
+  | { readonly kind: 'unread' }
   /** The page came back from the back/forward cache or from sleep with a connection that cannot be believed. */
   | { readonly kind: 'restored' }
 
@@ -39,6 +43,8 @@ export type Evidence = Finding & {
   readonly elapsedMs: number
   /** What `navigator.onLine` said; a hint only. */
   readonly isOnline: boolean
+  /** Whether it is about a session (steadfast.v1), in which close codes mean what its rule 9 says. */
+  readonly isSession?: boolean
   /** The server asked not to be tried again for so long (`Retry-After`, RFC 9110 §10.2.3, or the event stream's `retry:`). */
   readonly retryAfterMs?: number
 }

@@ -15,6 +15,7 @@ export function browserHost(): Host {
       return () => clearTimeout(timer)
     },
     random: () => Math.random(),
+    randomBytes: (length) => crypto.getRandomValues(new Uint8Array(length)),
     report(error) {
       if (typeof reportError === 'function') reportError(error)
       else

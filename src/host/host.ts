@@ -27,6 +27,8 @@ export interface Host {
   after(delayMs: number, run: () => void): () => void
   /** A number in [0, 1), as `Math.random()`. */
   random(): number
+  /** Random bytes that nobody can guess. */
+  randomBytes(length: number): Uint8Array
   /** Reports an error that belongs to the application (a listener that threw) without stopping the client. */
   report(error: unknown): void
   /** The platform's `fetch`, or `undefined` where there is none. */

@@ -8,6 +8,8 @@ export interface Received {
   readonly id?: string | undefined
   /** The server's name for this kind of message (`event:` of an event stream). */
   readonly name?: string | undefined
+  /** In a session: the topic, `''` for what was sent to this client alone. */
+  readonly topic?: string | undefined
   /** Where to go on after this message. It is committed once the application has had the message. */
   readonly cursor?: string | undefined
 }

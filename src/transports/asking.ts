@@ -1,13 +1,11 @@
 import type { Answer } from '../protocols/protocol.ts'
+import { askAgain, longPollPauseMs, type Manner, pollPauseMs } from './ask-again.ts'
 import { Failure, reportOf } from './failure.ts'
 import { answered, contentTypeOf, get, post } from './http.ts'
 import type { Call, Link, Listener, Transport } from './transport.ts'
 
 /** How long a held request must go without failing to count as a working one. */
 const heldMs = 2000
-/** An answer that came sooner and brought nothing is followed by a pause, so that no server can make the client spin. */
-const quickMs = 1000
-const hiddenFactor = 6
 const answers = [200, 204, 304, 408]
 const binaryTypes = /^application\/(octet-stream|.*(protobuf|msgpack|cbor))|^(image|audio|video)\//i
 
@@ -21,7 +19,7 @@ export function longPoll(timeoutMs: number): Transport {
     isHeld: true,
     isProvenByHearing: true,
     isAsking: true,
-    dial: (call, listener) => ask(call, listener, { type: 'long-poll', timeoutMs, pauseMs: (isNews) => (isNews ? 0 : quickMs) }),
+    dial: (call, listener) => ask(call, listener, { type: 'long-poll', timeoutMs: () => timeoutMs, pauseMs: longPollPauseMs }),
   }
 }
 
@@ -31,51 +29,37 @@ export function poll(intervalMs: number, timeoutMs: number): Transport {
     type: 'poll',
     isAsking: true,
     dial: (call, listener) =>
-      ask(call, listener, {
-        type: 'poll',
-        timeoutMs,
-        pauseMs: () => intervalMs * (call.host.isHidden() ? hiddenFactor : 1) * (1 + call.host.random() / 5),
-      }),
+      ask(call, listener, { type: 'poll', timeoutMs: () => timeoutMs, pauseMs: () => pollPauseMs(intervalMs, call.host) }),
   }
 }
 
-interface Manner {
-  readonly type: 'long-poll' | 'poll'
-  readonly timeoutMs: number
-  pauseMs(isNews: boolean): number
-}
-
 /** The one loop of both. */
-function ask(call: Call, listener: Listener, { type, timeoutMs, pauseMs }: Manner): Link {
+function ask(call: Call, listener: Listener, { type, timeoutMs, pauseMs }: Manner & { readonly type: string }): Link {
   const { host, signal, protocol } = call
   const isHeld = type === 'long-poll'
   let isOpen = false
   let lastBody: Answer['body'] | undefined
-  /** Ends what the loop waits for: a held request, or the pause. */
-  let hurry = () => {}
   const cancelHeld = isHeld ? host.after(heldMs, opened) : () => {}
   signal.addEventListener('abort', cancelHeld, { once: true })
-  loop().catch((error: unknown) => {
-    cancelHeld()
-    if (!signal.aborted) listener.failed(reportOf(error, 'broken'))
+  const asking = askAgain(call, {
+    timeoutMs,
+    pauseMs,
+    exchange: async (request) => take(await read(await get(call, type, '*/*', request))),
+    // Nothing to say for so long is what a held request is for.
+    timedOut: () => {
+      if (!isHeld) throw new Failure({ kind: 'timeout' })
+    },
+    failed(error) {
+      cancelHeld()
+      listener.failed(reportOf(error, 'broken'))
+    },
   })
   return {
     isPosting: true,
     write: (data, sending, isLast) => post(call, data, sending, isLast),
     bufferedBytes: () => 0,
-    nudge: () => hurry(),
+    nudge: () => asking.hurry(isHeld),
     close() {},
-  }
-
-  async function loop(): Promise<void> {
-    while (!signal.aborted) {
-      const since = host.now()
-      const answer = await answerInTime()
-      const isNews = !!answer && take(answer)
-      if (answer) opened()
-      // The listener may have been told to hang up by what it was given.
-      if (!signal.aborted) await pause(answer ? pauseMs(isNews || host.now() - since >= quickMs) : 0)
-    }
   }
 
   function opened() {
@@ -83,33 +67,6 @@ function ask(call: Call, listener: Listener, { type, timeoutMs, pauseMs }: Manne
     if (isOpen || signal.aborted) return
     isOpen = true
     listener.opened()
-  }
-
-  /** One request; `null` when it was held until the limit, or was told to ask anew. */
-  async function answerInTime(): Promise<Answer | null> {
-    const request = new AbortController()
-    const abort = () => request.abort()
-    let isOver = false
-    const cancelLimit = host.after(timeoutMs, () => {
-      isOver = true
-      abort()
-    })
-    signal.addEventListener('abort', abort, { once: true })
-    if (isHeld) hurry = abort
-    try {
-      return await read(await get(call, type, '*/*', request.signal))
-    } catch (error) {
-      const isOurs = request.signal.aborted
-      // What is left of an answer that is refused must not go on arriving.
-      abort()
-      if (!isOurs) throw error
-      if (isOver && !isHeld) throw new Failure({ kind: 'timeout' })
-      return null
-    } finally {
-      hurry = () => {}
-      cancelLimit()
-      signal.removeEventListener('abort', abort)
-    }
   }
 
   async function read(response: Response): Promise<Answer> {
@@ -132,20 +89,5 @@ function ask(call: Call, listener: Listener, { type, timeoutMs, pauseMs }: Manne
     if (cursor !== undefined) listener.moved(cursor)
     lastBody = answer.body
     return isNew || hasMoved
-  }
-
-  function pause(ms: number): Promise<void> {
-    if (!ms) return Promise.resolve()
-    return new Promise((resolve) => {
-      const done = () => {
-        cancel()
-        signal.removeEventListener('abort', done)
-        hurry = () => {}
-        resolve()
-      }
-      const cancel = host.after(ms, done)
-      signal.addEventListener('abort', done, { once: true })
-      hurry = done
-    })
   }
 }

@@ -10,9 +10,9 @@ export async function get(call: Call, type: string, accept: string, signal: Abor
 }
 
 /** Sends one message. It is never sent again: once a request is on its way, nobody can know whether it arrived. */
-export async function post(call: Call, body: Writable, signal: AbortSignal, isLast = false): Promise<Delivery> {
+export async function post(call: Call, body: Writable, signal: AbortSignal, keepalive = false): Promise<Delivery> {
   try {
-    const response = await request(call, call.sendUrl, { method: 'POST', headers: call.headers, body, keepalive: isLast, signal })
+    const response = await request(call, call.sendUrl, { method: 'POST', headers: call.headers, body, keepalive, signal })
     // Read to its end, so that the browser can use the connection again.
     await response.arrayBuffer().catch(() => {})
     return response.ok ? { outcome: 'sent' } : { outcome: 'refused', report: answered(response, call) }
@@ -22,7 +22,7 @@ export async function post(call: Call, body: Writable, signal: AbortSignal, isLa
   }
 }
 
-function request({ host, credentials }: Call, url: URL, init: RequestInit): Promise<Response> {
+export function request({ host, credentials }: Call, url: URL, init: RequestInit): Promise<Response> {
   if (!host.fetch) throw new Failure({ kind: 'unsupported', detail: 'fetch' })
   return host.fetch(url.href, { credentials, cache: 'no-store', ...init })
 }

@@ -4,7 +4,7 @@ import { answered, contentTypeOf, get, post } from './http.ts'
 import type { Call, Link, Listener, Transport } from './transport.ts'
 
 /** No event of a sane server is longer; beyond, the stream counts as broken. */
-const maxEventLength = 2 ** 26
+export const maxEventLength = 2 ** 26
 
 /**
  * An event stream, read by the WHATWG rules (HTML, "Server-sent events") from a `fetch`, because `EventSource` hides the
@@ -30,8 +30,7 @@ export function sse(): Transport {
 
   async function read(call: Call, listener: Listener): Promise<never> {
     const response = await get(call, 'sse', 'text/event-stream', call.signal)
-    if (response.status !== 200 || !contentTypeOf(response.headers).startsWith('text/event-stream'))
-      throw new Failure(answered(response, call))
+    if (!isEventStream(response)) throw new Failure(answered(response, call))
     if (!response.body) throw new Failure({ kind: 'unsupported', detail: 'streaming fetch' })
     listener.opened()
     let unspokenId: string | undefined
@@ -49,16 +48,31 @@ export function sse(): Transport {
         retryMs = ms
       },
     })
-    const decoder = new TextDecoder()
-    const reader = response.body.getReader()
-    for (;;) {
-      const { done, value } = await reader.read()
-      if (done) throw new Failure({ kind: 'ended' })
-      if (call.signal.aborted) throw new Failure({ kind: 'ended' })
+    await feed(response.body, call.signal, (text) => {
       listener.heard()
-      parser.feed(decoder.decode(value, { stream: true }))
+      parser.feed(text)
       if (unspokenId !== undefined) listener.moved(unspokenId)
       unspokenId = undefined
-    }
+    })
+    throw new Failure({ kind: 'ended' })
+  }
+}
+
+export function isEventStream({ status, headers }: Response): boolean {
+  return status === 200 && contentTypeOf(headers).startsWith('text/event-stream')
+}
+
+/** Gives the text of a body as it comes, until its end or until nobody wants it any more. */
+export async function feed(
+  body: NonNullable<Response['body']>,
+  signal: AbortSignal,
+  take: (text: string) => void,
+): Promise<void> {
+  const decoder = new TextDecoder()
+  const reader = body.getReader()
+  for (;;) {
+    const { done, value } = await reader.read()
+    if (done || signal.aborted) return
+    take(decoder.decode(value, { stream: true }))
   }
 }

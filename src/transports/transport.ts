@@ -13,6 +13,12 @@ export interface Call {
   readonly sendUrl: URL
   readonly headers: Readonly<Record<string, string>>
   readonly subprotocols: readonly string[]
+  /** The attempt's number, which grows from dial to dial. */
+  readonly id: number
+  /** A random name for it, for servers that keep a ledger of attempts. */
+  readonly attempt: string
+  /** What `prepare()` returned to be told to the server in a session's hello. */
+  readonly auth?: unknown
   readonly credentials: RequestCredentials
   readonly protocol: Protocol
   /** Where to go on; asked anew before every request, since it moves. */
@@ -48,6 +54,12 @@ export interface Link {
    * next one when that is settled; one that does not (WebSocket) returns nothing. `isLast`: the page may be going away.
    */
   write(data: Writable, signal: AbortSignal, isLast?: boolean): Promise<Delivery> | undefined
+  /** In a session: the highest number that the server had taken when this attachment opened. */
+  taken?(): number
+  /** In a session: each of its requests tells the server the cursor anyway. */
+  readonly tellsCursor?: boolean
+  /** In a session: the client has chosen this attachment to carry it; of two, that with the higher turn is the later. */
+  choose?(turn: number): void
   /** Bytes written that have not left the page yet. */
   bufferedBytes(): number
   /** Asks the server for news at once, where asking is how this transport works (long-poll, poll). */

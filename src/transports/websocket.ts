@@ -1,5 +1,6 @@
 import type { Report } from '../diagnosis/evidence.ts'
 import type { WebSocketLike } from '../host/host.ts'
+import type { Payload } from '../protocols/protocol.ts'
 import { addressOf } from './address.ts'
 import { reportOf } from './failure.ts'
 import type { Call, Link, Listener, Transport } from './transport.ts'
@@ -9,31 +10,53 @@ const closeAfterErrorMs = 50
 
 /** The browser's WebSocket (RFC 6455). */
 export function websocket(): Transport {
-  return { type: 'websocket', canPing: true, dial }
+  return {
+    type: 'websocket',
+    canPing: true,
+    dial: (call, listener) =>
+      dialSocket(call, listener, {
+        address: () => addressOf(call, 'websocket'),
+        opened: listener.opened,
+        took(data) {
+          for (const message of call.protocol.readFrame(data)) listener.received(message)
+        },
+        closed: (code, reason, wasClean) => ({ kind: 'closed', code, reason, wasClean }),
+      }),
+  }
 }
 
-function dial(call: Call, listener: Listener): Link {
-  const { host, signal, protocol } = call
+/** What is said over a socket. What `opened` and `took` throw ends the attempt. */
+export interface Conversation {
+  address(): { readonly address: URL; readonly subprotocols: readonly string[] }
+  opened(roundTripMs: number, socket: WebSocketLike): void
+  took(data: Payload): void
+  closed(code: number, reason: string, wasClean: boolean): Report
+}
+
+/** Dials, and holds a conversation until either side hangs up. */
+export function dialSocket(call: Call, listener: Listener, { address, opened, took, closed }: Conversation): Link {
+  const { host, signal } = call
   const since = host.now()
   let cancelTimer = () => {}
   let socket: WebSocketLike | undefined
   try {
-    socket = make(call)
+    socket = make(call, address())
   } catch (error) {
     // Mixed content and, in some browsers, a Content-Security-Policy.
     failSoon(reportOf(error, 'blocked'))
   }
   signal.addEventListener('abort', detach, { once: true })
   if (socket) {
+    const made = socket
     socket.binaryType = 'arraybuffer'
     // A TCP handshake and the upgrade; TLS 1.3 takes one round trip more.
-    socket.onopen = () => listener.opened((host.now() - since) / (call.url.protocol === 'https:' ? 3 : 2))
+    socket.onopen = () => orFail(() => opened((host.now() - since) / (call.url.protocol === 'https:' ? 3 : 2), made))
     socket.onmessage = ({ data }) => {
       listener.heard()
-      for (const message of protocol.readFrame(data)) listener.received(message)
+      orFail(() => took(data))
     }
     socket.onerror = () => failSoon({ kind: 'blocked', detail: 'an error and no close' }, closeAfterErrorMs)
-    socket.onclose = ({ code, reason, wasClean }) => fail({ kind: 'closed', code, reason, wasClean })
+    socket.onclose = ({ code, reason, wasClean }) => fail(closed(code, reason, wasClean))
   } else if (!host.WebSocket) failSoon({ kind: 'unsupported', detail: 'WebSocket' })
   return {
     write(data) {
@@ -42,6 +65,14 @@ function dial(call: Call, listener: Listener): Link {
     },
     bufferedBytes: () => socket?.bufferedAmount ?? 0,
     close: (code = 1000, reason) => socket?.close(code, reason),
+  }
+
+  function orFail(run: () => void) {
+    try {
+      run()
+    } catch (error) {
+      fail(reportOf(error, 'broken'))
+    }
   }
 
   function failSoon(report: Report, delayMs = 0) {
@@ -66,8 +97,7 @@ function dial(call: Call, listener: Listener): Link {
   }
 }
 
-function make(call: Call): WebSocketLike | undefined {
-  const { address, subprotocols } = addressOf(call, 'websocket')
+function make(call: Call, { address, subprotocols }: ReturnType<Conversation['address']>): WebSocketLike | undefined {
   address.protocol = address.protocol.replace('http', 'ws')
   const { WebSocket } = call.host
   return WebSocket && (new WebSocket(address.href, [...subprotocols]) as WebSocketLike)

@@ -47,7 +47,7 @@ describe.each(transports.map((settings) => [settings.type, settings] as const))(
         previous: expect.objectContaining({ proven: false }),
         state: { status: 'open', transport: type, since: expect.any(Number), proven: true },
       },
-      { type: 'message', data: 'hello', id: expect.any(String), name: 'message', transport: type },
+      { type: 'message', data: 'hello', id: expect.any(String), name: 'message', topic: '', transport: type },
       { type: 'close', code: 1000, reason: '', wasClean: true, diagnosis: null, retry: null, final: true },
       {
         type: 'state',

@@ -134,6 +134,10 @@ describe("README's causes", () => {
     'client.expired': [{ kind: 'expired' }, 'send'],
     'client.unreadable': [{ kind: 'unreadable', detail: '' }, 'open'],
     'page.hidden': [{ kind: 'hidden' }, 'open'],
+    'client.too_large': [{ kind: 'too-large' }, 'send'],
+    'client.unread': [{ kind: 'unread' }, 'open'],
+    'session.lost': [{ kind: 'forgotten' }, 'open'],
+    'protocol-mismatch': [{ kind: 'mismatch', detail: '' }, 'connect'],
   }
   const rows = tableOf(readme, 'cause')
   const judge = (finding: Finding, phase: Evidence['phase']) =>

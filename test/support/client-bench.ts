@@ -72,6 +72,8 @@ function wordsOf(event: RealtimeEvent): string {
     }
     case 'close':
       return `close ${event.code}${event.retry ? `, again at ${event.retry.at}` : ''}${event.final ? ', final' : ''}`
+    case 'gap':
+      return `gap ${event.topic} ${event.after} ${event.resumesAt}`
     case 'transport':
       return `transport ${event.from} to ${event.to}`
     case 'state': {

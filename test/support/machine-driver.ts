@@ -79,6 +79,7 @@ export class Driver {
       raceAfterMs: null,
       heartbeat: null,
       prepares: false,
+      slackMs: () => 0,
       retry: backoff({ minDelayMs: 1000, maxDelayMs: 30_000, factor: 2, maxAttempts: Infinity }, () => random),
       diagnose: (report, rung, phase, elapsedMs) =>
         diagnose({ ...report, transport: this.names[rung] ?? '', phase, elapsedMs, isOnline: true }),

@@ -96,6 +96,7 @@ export function manualPage(options: ManualHostOptions = {}): ManualPage {
     now: () => clock.now(),
     after: (delayMs, run) => clock.after(delayMs, run),
     random: next,
+    randomBytes: (length) => Uint8Array.from({ length }, () => Math.floor(next() * 256)),
     report: (error) => void reported.push(error),
     fetch: undefined,
     WebSocket: undefined,

@@ -53,6 +53,7 @@ export class RandomConnection {
       provingMs: 5000,
       raceAfterMs: this.#chance(0.3) ? 300 : null,
       heartbeat: this.#chance(0.5) ? { intervalMs: 25_000, timeoutMs: 10_000 } : null,
+      slackMs: () => this.#slackMs,
       prepares: this.#chance(0.3),
       retry: backoff({ minDelayMs: 1000, maxDelayMs: 30_000, factor: 2, maxAttempts: this.#chance(0.1) ? 5 : Infinity }, random),
       random,
@@ -150,14 +151,17 @@ export class RandomConnection {
   }
 
   #lastDeadline = 0
+  #slackMs = 0
 
   #input(): Input {
     const { state } = this
     const attempts = attemptsOf(state)
     const dice = this.#random()
     if (state.status === 'idle' || (state.status === 'closed' && dice < 0.5)) return { type: 'connect' }
+    if (this.#chance(0.05)) this.#slackMs = this.#chance(0.5) ? 7000 : 0
     if (dice < 0.002) return { type: 'close', code: 1000, reason: '' }
     if (dice < 0.004) return { type: 'connect' }
+    if (dice < 0.01) return { type: 'doubt' }
     if (dice < 0.05) return this.#signal()
     const attempt = attempts[this.#index(attempts.length)]
     if (!attempt || dice < 0.45) return this.#deadline()

@@ -88,7 +88,7 @@ describe('how a connection ended, as RFC 6455 would say it', () => {
 describe('judge()', () => {
   const { host, reported } = manualPage()
   const judge = (overrule?: (diagnosis: Diagnosis) => Verdict | undefined) =>
-    judgeFor(host, overrule)(answered(401), 'sse', 'connect', 7)
+    judgeFor(host, false, overrule)(answered(401), 'sse', 'connect', 7)
 
   it('gives a diagnosis its circumstances', () => {
     expect(judge().evidence).toMatchObject({ transport: 'sse', phase: 'connect', elapsedMs: 7, isOnline: true })

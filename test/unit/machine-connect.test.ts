@@ -98,7 +98,7 @@ describe('taking over', () => {
 
   it('after 2 s it is hung up', () => {
     const driver = raced().pass(2000)
-    expect(driver.lines()).toEqual(['2600 hang-up websocket'])
+    expect(driver.lines()).toEqual(['2600 hang-up websocket', '2600 error net.timeout'])
     expect(driver.live).toEqual(['sse'])
   })
 
@@ -140,8 +140,8 @@ describe('taking over', () => {
     expect(driver.opened('websocket').lines()).toEqual(['600 adopt websocket', '600 open', '600 state open'])
   })
 
-  it('its failure is nothing to the one below', () => {
-    expect(raced().failed('websocket', refused).lines()).toEqual(['600 hang-up websocket'])
+  it('its failure is told and is nothing to the one below', () => {
+    expect(raced().failed('websocket', refused).lines()).toEqual(['600 hang-up websocket', '600 error net.unreachable'])
   })
 })
 

@@ -63,7 +63,7 @@ describe('promotion', () => {
 
   it('one that hangs is given up and tried again later', () => {
     const driver = onSse().pass(40_000)
-    expect(driver.lines()).toEqual(['30000 dial websocket', '40000 hang-up websocket'])
+    expect(driver.lines()).toEqual(['30000 dial websocket', '40000 hang-up websocket', '40000 error net.timeout'])
     expect(driver.pass(59_999).lines()).toEqual([])
     expect(driver.pass(1).lines()).toEqual(['100000 dial websocket'])
   })

@@ -107,7 +107,7 @@ describe('a stream as the better one', () => {
 
   it('silent for its time it is given up and rests', () => {
     const driver = polling().opened('sse').pass(10_000)
-    expect(driver.lines()).toEqual(['40000 hang-up sse'])
+    expect(driver.lines()).toEqual(['40000 hang-up sse', '40000 error net.timeout'])
     expect(driver.pass(59_999).live).toEqual(['poll'])
     expect(driver.pass(1).live).toEqual(['poll', 'sse'])
   })

@@ -28,7 +28,15 @@ describe('without options', () => {
       provingMs: 5000,
       credentials: 'same-origin',
       autoConnect: true,
+      session: null,
+      resend: true,
     })
+  })
+
+  it('a session sends the cookies to wherever it leads, and has an id of 128 random bits', () => {
+    const { session, credentials } = settle({ protocol: 'session' })
+    expect(session?.id).toMatch(/^[\w-]{22}$/)
+    expect(credentials).toBe('include')
   })
 
   it('it connects by itself only in a page or a worker', () => {
@@ -108,9 +116,9 @@ describe('a bad option throws a TypeError that says what it was and what it may 
       /: transports\[0\] must be a Transport with .*; it was \{"type":"own","dial":1\}\.$/,
     ],
     [{ transports: [{ dial() {} }] }, /: transports\[0\] must be a Transport with/],
-    [{ protocol: 'session2' }, /: protocol must be 'plain' or a Protocol; it was 'session2'\.$/],
-    [{ protocol: null }, /: protocol must be 'plain' or a Protocol; it was null\.$/],
-    [{ protocol: {} }, /: protocol must be 'plain' or a Protocol; it was \{\}\.$/],
+    [{ protocol: 'session2' }, /: protocol must be 'plain', 'session' or a Protocol; it was 'session2'\.$/],
+    [{ protocol: null }, /: protocol must be 'plain', 'session' or a Protocol; it was null\.$/],
+    [{ protocol: {} }, /: protocol must be 'plain', 'session' or a Protocol; it was \{\}\.$/],
     [{ prepare: 'token' }, /: prepare must be a function; it was 'token'\.$/],
     [{ judge: {} }, /: judge must be a function; it was \{\}\.$/],
     [{ credentials: 'yes' }, /: credentials must be one of omit, same-origin, include; it was 'yes'\.$/],

@@ -32,6 +32,8 @@ function dial(WebSocket: Constructor | undefined, more: Partial<Call> = {}) {
     sendUrl: url,
     headers: {},
     subprotocols: [],
+    id: 1,
+    attempt: 'a',
     credentials: 'same-origin',
     protocol: plain(),
     cursor: () => null,

@@ -1,0 +1,125 @@
+import type { Numbered } from '../protocols/session-frames.ts'
+import type { Entry, Outbox } from './outbox.ts'
+
+interface Kept<Out> {
+  readonly entry: Entry<Out>
+  data: string | ArrayBuffer | null
+}
+
+/**
+ * What a session wrote and the server has not settled: kept under numbers without a gap, and written again to the next link
+ * from where the server says (rule 2).
+ */
+export class Unacknowledged<Out> {
+  readonly #outbox: Outbox<Out>
+  #kept: Kept<Out>[] = []
+  /** The number of the first that is kept, or of the next message where none is. */
+  #first = 1
+  /** The highest number that the present link was given. */
+  #through = 0
+  #bytesUnderWay = 0
+  /** The bytes of the last batch. */
+  lastBytes = 0
+
+  constructor(outbox: Outbox<Out>) {
+    this.#outbox = outbox
+  }
+
+  get first(): number {
+    return this.#first
+  }
+
+  /** The highest number that was ever given. */
+  get last(): number {
+    return this.#first + this.#kept.length - 1
+  }
+
+  get oldest(): Entry<Out> | undefined {
+    return this.#kept[0]?.entry
+  }
+
+  /** Whether the present link was given anything that is not settled. */
+  get isUnderWay(): boolean {
+    return this.#through >= this.#first
+  }
+
+  /** Bytes that the present link was given and that are not settled. */
+  get bytesUnderWay(): number {
+    return this.#bytesUnderWay
+  }
+
+  get entries(): readonly Entry<Out>[] {
+    return entriesOf(this.#kept)
+  }
+
+  /** Everything above n has to be written. */
+  back(n: number): void {
+    const last = this.#first - 1 + this.#kept.length
+    this.#through = Math.max(Math.min(n, last), this.#first - 1)
+    this.#bytesUnderWay = bytesOfKept(this.#kept.slice(0, this.#through + 1 - this.#first))
+  }
+
+  /** The server has settled everything up to n. */
+  settle(n: number): void {
+    const settled = this.#kept.splice(0, Math.max(0, n + 1 - this.#first))
+    const bytes = bytesOfKept(settled)
+    this.#first += settled.length
+    this.#through = Math.max(this.#through, this.#first - 1)
+    this.#bytesUnderWay = Math.max(0, this.#bytesUnderWay - bytes)
+    this.#outbox.release(settled.length, bytes)
+  }
+
+  /** What to write next, up to so many bytes. A number is given only here, so that what waits can still be dropped. */
+  next(mostBytes: number): Numbered[] {
+    const batch: Numbered[] = []
+    let bytes = 0
+    for (;;) {
+      const written = this.#kept[this.#through + 1 - this.#first]
+      const waiting = this.#outbox.first
+      const size = (written?.entry ?? waiting)?.bytes ?? Infinity
+      if (size === Infinity || (batch.length && bytes + size > mostBytes)) break
+      const kept = written ?? this.#number()
+      if (!kept) break
+      bytes += size
+      this.#through += 1
+      batch.push({ n: this.#through, data: kept.data })
+    }
+    this.lastBytes = bytes
+    this.#bytesUnderWay += bytes
+    return batch
+  }
+
+  /** Withdraws messages by their numbers, which stay (rule 10); returns what they were. */
+  withdraw(from: number, to: number): readonly Entry<Out>[] {
+    const kept = this.#kept.slice(Math.max(0, from - this.#first), Math.max(0, to + 1 - this.#first))
+    const entries = entriesOf(kept)
+    for (const each of kept) each.data = null
+    return entries
+  }
+
+  /** Gives everything up; returns what it was. */
+  drain(): readonly Entry<Out>[] {
+    const { entries } = this
+    this.settle(this.#first + this.#kept.length - 1)
+    return entries
+  }
+
+  #number(): Kept<Out> | undefined {
+    const data = this.#outbox.first?.data
+    // A Blob has to be read first; whoever reads it comes again.
+    if (typeof data !== 'string' && !(data instanceof ArrayBuffer)) return undefined
+    const entry = this.#outbox.hold()
+    if (!entry) return undefined
+    const kept = { entry, data }
+    this.#kept.push(kept)
+    return kept
+  }
+}
+
+function entriesOf<Out>(kept: readonly Kept<Out>[]): Entry<Out>[] {
+  return kept.flatMap(({ entry, data }) => (data === null ? [] : [entry]))
+}
+
+function bytesOfKept(kept: readonly Kept<unknown>[]): number {
+  return kept.reduce((bytes, { entry }) => bytes + entry.bytes, 0)
+}

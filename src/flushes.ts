@@ -1,0 +1,31 @@
+interface Waiter {
+  readonly n: number
+  resolve(): void
+  reject(error: Error): void
+}
+
+/** Who waits for what has been sent so far to be done with. */
+export class Flushes {
+  #waiters: Waiter[] = []
+
+  get isEmpty(): boolean {
+    return !this.#waiters.length
+  }
+
+  /** Resolves when everything up to the n-th message is settled. */
+  add(n: number): Promise<void> {
+    return new Promise((resolve, reject) => {
+      this.#waiters.push({ n, resolve, reject })
+    })
+  }
+
+  settle(through: number): void {
+    const waiters = this.#waiters
+    this.#waiters = waiters.filter(({ n }) => n > through)
+    for (const { n, resolve } of waiters) if (n <= through) resolve()
+  }
+
+  refuse(): void {
+    for (const { reject } of this.#waiters.splice(0)) reject(new Error('RealtimeClient: it was closed before all was sent.'))
+  }
+}

@@ -1,0 +1,277 @@
+import { bytesOfBase64 } from './session-frames.ts'
+import { cursorText, type Hello, type OpenFrame, type Run } from './wire.ts'
+
+/** What a session tells whoever sends for it. */
+export interface SessionPort {
+  /** Everything up to n is settled at the server. */
+  onAcked(n: number): void
+  /** The server has lost what it took above n: it has to be written again. */
+  onBack(n: number): void
+  /** Something was taken of which the server does not know yet. */
+  onOwing(): void
+  onGap(gap: Gap): void
+}
+
+/** Messages that were missed, and that the server can no longer replay. */
+export interface Gap {
+  /** `''` for messages to this client alone. */
+  readonly topic: string
+  /** The last offset before it; `null` where the log began anew. */
+  readonly after: number | null
+  /** The first offset behind it. */
+  readonly resumesAt: number
+}
+
+/** A message as the session hands it over. */
+export interface SessionMessage {
+  readonly data: string | ArrayBuffer
+  /** Stream and offset. */
+  readonly id: string
+  /** `''` for messages to this client alone. */
+  readonly topic: string
+}
+
+/** The attachment on which a frame came. */
+export interface FrameListener {
+  opened(frame: OpenFrame): void
+  received(message: SessionMessage): void
+  pinged(): void
+  closed(code: number, reason: string, retryAfterMs?: number): void
+}
+
+interface Stream {
+  readonly epoch: string
+  readonly topic: string
+  offset: number
+}
+
+const mostSlackMs = 120_000
+const slowestBytesPerMs = 10
+const answerMs = 3000
+const silenceMs = 5000
+
+/**
+ * The client's half of a session (docs/PROTOCOL.md): what it has taken of each stream, and what the server said about what it
+ * was sent. It knows no socket and no clock: the frames of all attachments meet here, whichever of them carries the connection.
+ */
+export class Session {
+  id: string
+  /** Numbers the decisions which attachment carries it. */
+  turn = 0
+  /** The last `open` frame. */
+  opened: OpenFrame | null = null
+  /** Whether that frame went on where the one before had ended. */
+  isResumed = false
+  /** Over how long the return of this server's clients should be spread, in milliseconds; `null` until it has said so. */
+  retryWindowMs: number | null = null
+  /** What was written: the lowest number that is not acknowledged, and the bytes from there on. */
+  sent: { readonly first: number; readonly last: number; readonly bytesUnderWay: number } = {
+    first: 1,
+    last: 0,
+    bytesUnderWay: 0,
+  }
+  /** Bytes taken since the server was last told the cursor. */
+  owedBytes = 0
+  port: SessionPort | null = null
+  #comingBytes = 0
+  #patience = 1
+  #hasRenewed = false
+  #isOver = false
+  readonly #streams = new Map<number, Stream>()
+
+  constructor(id: string) {
+    this.id = id
+  }
+
+  /** How long the server is silent at most, and how long an answer may take; `null` until it has said so. */
+  get heartbeat(): { readonly intervalMs: number; readonly timeoutMs: number } | null {
+    return this.opened && { intervalMs: this.opened.heartbeatMs, timeoutMs: silenceMs }
+  }
+
+  get cursor(): string {
+    return cursorText(this.#streams)
+  }
+
+  hello(k: number, more: Partial<Hello>): Hello {
+    const { id, sent, cursor } = this
+    return { v: 1, session: id, k, n: sent.first, last: sent.last, ...(cursor && { cursor }), ...more }
+  }
+
+  /** How much longer than usual silence is nothing unusual: what is under way may take its time on a slow link (rule 7). */
+  slackMs(): number {
+    const bytes = this.sent.bytesUnderWay + this.#comingBytes
+    return Math.min(mostSlackMs, bytes / slowestBytesPerMs + answerMs * (this.#patience - 1))
+  }
+
+  /** An attachment ended by silence: if nothing had come of it, the next one is given twice the time. */
+  fellSilent(): void {
+    this.#patience *= 2
+  }
+
+  /** A session that the server refuses as broken is begun anew, once (rule 9). */
+  renewOnce(id: string): boolean {
+    if (this.#hasRenewed) return false
+    this.#hasRenewed = true
+    this.begin(id)
+    return true
+  }
+
+  /** A new session: nothing of the old one is known, and numbers go on. */
+  begin(id: string): void {
+    this.id = id
+    this.opened = null
+    this.#isOver = false
+    this.#streams.clear()
+  }
+
+  /** Whatever still comes is not heard any more. */
+  end(): void {
+    this.#isOver = true
+  }
+
+  /** @throws when the server sent what is no frame */
+  readText(frame: string, listener: FrameListener): void {
+    const rest = frame.slice(1)
+    switch (frame[0]) {
+      case 'o':
+        this.#open(JSON.parse(rest), listener)
+        break
+      case 'm':
+        this.#takeAt(...cut(rest, ':'), listener)
+        break
+      case 'M':
+        for (const [stream, first, ...texts] of JSON.parse(rest) as Run[]) {
+          for (let index = 0; index < texts.length; index += 1)
+            this.#take(stream, numberOf(first) + index, String(texts[index]), listener)
+        }
+        break
+      case 'b': {
+        const [place, data] = cut(rest, ':')
+        this.#takeAt(place, bytesOfBase64(data).buffer, listener)
+        break
+      }
+      case 'a':
+        this.#acked(numberOf(rest))
+        break
+      case 'r':
+        this.port?.onBack(numberOf(rest))
+        break
+      case 's': {
+        const { at, stream, topic, epoch, from } = JSON.parse(rest)
+        if (this.#isNew(0, at)) {
+          this.#begin(stream, epoch, topic, from)
+          this.#move(0, at)
+        }
+        break
+      }
+      case 'u': {
+        const { at, stream } = JSON.parse(rest)
+        if (this.#isNew(0, at)) {
+          this.#streams.delete(stream)
+          this.#move(0, at)
+        }
+        break
+      }
+      case 'g':
+        this.#missed(JSON.parse(rest))
+        break
+      case 'h': {
+        const { retryWindowMs, comingBytes } = JSON.parse(rest)
+        this.retryWindowMs = retryWindowMs ?? this.retryWindowMs
+        this.#comingBytes = comingBytes ?? this.#comingBytes
+        break
+      }
+      case 'p':
+        listener.pinged()
+        break
+      case 'x': {
+        const { code, reason = '', retryAfterMs } = JSON.parse(rest)
+        listener.closed(code, reason, retryAfterMs)
+        break
+      }
+    }
+  }
+
+  /**
+   * `0.14`, LF, the bytes.
+   * @throws when the server sent what is no frame
+   */
+  readBytes(frame: ArrayBuffer, listener: FrameListener): void {
+    const head = String.fromCharCode(...new Uint8Array(frame, 0, Math.min(frame.byteLength, 40)))
+    const [place] = cut(head, '\n')
+    this.#takeAt(place, frame.slice(place.length + 1), listener)
+  }
+
+  #open(frame: OpenFrame, listener: FrameListener): void {
+    const { epoch, taken, ack, heartbeatMs } = frame
+    if (!(taken >= 0 && ack >= 0 && heartbeatMs > 0)) throw new TypeError('open')
+    this.isResumed = this.#streams.get(0)?.epoch === epoch
+    if (!this.isResumed) {
+      this.#streams.clear()
+      this.#begin(0, epoch, '', 0)
+    }
+    this.opened = frame
+    this.retryWindowMs = frame.retryWindowMs
+    this.#acked(ack)
+    listener.opened(frame)
+  }
+
+  #takeAt(place: string, data: string | ArrayBuffer, listener: FrameListener): void {
+    const [stream, offset] = cut(place, '.')
+    this.#take(numberOf(stream), numberOf(offset), data, listener)
+  }
+
+  #take(stream: number, offset: number, data: string | ArrayBuffer, listener: FrameListener): void {
+    if (!this.#isNew(stream, offset)) return
+    const topic = this.#streams.get(stream)?.topic ?? ''
+    listener.received({ data, id: `${stream}.${offset}`, topic })
+    this.#move(stream, offset)
+    this.#comingBytes = 0
+    const owed = this.owedBytes
+    this.owedBytes += typeof data === 'string' ? data.length : data.byteLength
+    if (!owed || this.owedBytes >= 65_536) this.port?.onOwing()
+  }
+
+  /** Whether it has not been taken yet (rule 1). A stream that nobody has announced has no place to be compared with. */
+  #isNew(stream: number, offset: number): boolean {
+    return !this.#isOver && offset > (this.#streams.get(stream)?.offset ?? Infinity)
+  }
+
+  #move(number: number, offset: number): void {
+    this.#patience = 1
+    const stream = this.#streams.get(number)
+    if (stream) stream.offset = offset
+  }
+
+  #acked(n: number): void {
+    if (!(n >= this.sent.first)) return
+    this.#patience = 1
+    this.port?.onAcked(n)
+  }
+
+  #missed({ stream, topic, epoch, after, resumesAt }: Gap & { readonly stream: number; readonly epoch: string }): void {
+    const known = this.#streams.get(stream)
+    if (this.#isOver || (known?.epoch === epoch && resumesAt <= known.offset + 1)) return
+    this.#begin(stream, epoch, topic, resumesAt - 1)
+    this.port?.onGap({ topic, after, resumesAt })
+  }
+
+  /** A stream goes on from there. What the cursor cannot tell the server again is refused here, not by the server. */
+  #begin(stream: number, epoch: string, topic: string, offset: number): void {
+    if (!(stream >= 0 && offset >= 0) || !/^[\w-]+$/.test(epoch)) throw new TypeError('stream')
+    this.#streams.set(stream, { epoch, topic, offset })
+  }
+}
+
+/** What stands before a sign, and what behind it. */
+function cut(text: string, sign: string): [before: string, after: string] {
+  const at = text.indexOf(sign)
+  if (at < 0) throw new SyntaxError(sign)
+  return [text.slice(0, at), text.slice(at + 1)]
+}
+
+function numberOf(value: unknown): number {
+  const n = Number(value)
+  if (!(n >= 0)) throw new TypeError('number')
+  return n
+}

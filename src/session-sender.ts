@@ -1,0 +1,320 @@
+import { Outbox } from './connection/outbox.ts'
+import { Unacknowledged } from './connection/unacknowledged.ts'
+import type { Report } from './diagnosis/evidence.ts'
+import { lastWriteMs, type Unsent, valuesOf } from './farewell.ts'
+import { Flushes } from './flushes.ts'
+import type { Gap, Session } from './protocols/session.ts'
+import { framesOf, linesOf, type Numbered } from './protocols/session-frames.ts'
+import { codes } from './protocols/wire.ts'
+import { bytesOf, highWaterBytes, lookAgainMs, type Outgoing, type SenderPort } from './sender.ts'
+import { nameOf, reportOf } from './transports/failure.ts'
+import type { Delivery, Link, Writable } from './transports/transport.ts'
+
+const ackAfterMs = 1000
+const ackBytes = 2 ** 16
+const answerMs = 3000
+const frameBytes = 2 ** 16
+const postBytes = 2 ** 18
+/** What a request with `keepalive` may carry (Fetch, "HTTP-network-or-cache fetch"), less room for the hello and for base64. */
+const keepaliveBytes = 2 ** 15
+
+export interface SessionSenderPort<Out> extends SenderPort<Out> {
+  readonly session: Session
+  /** Whether a server that has lost the session is sent again what it never settled. */
+  readonly resends: boolean
+  roundTripMs(): number
+  onGap(gap: Gap): void
+  /** What was written should have been acknowledged by now. */
+  onDoubt(): void
+  /** A request of the link failed, and the attachment with it. */
+  onBroken(report: Report): void
+}
+
+interface Posting {
+  readonly controller: AbortController
+  readonly done: Promise<Delivery>
+}
+
+/** Sends in a session: numbers what it writes, keeps it until it is acknowledged, and writes it again where that is needed. */
+export class SessionSender<Out> implements Outgoing<Out> {
+  readonly #port: SessionSenderPort<Out>
+  readonly #outbox: Outbox<Out>
+  readonly #sent: Unacknowledged<Out>
+  #flushes = new Flushes()
+  #link: Link | null = null
+  #lastOrder = 0
+  /** Halved each time the server calls a batch too large. */
+  #mostBytes = Infinity
+  #lastBatch = { from: 0, to: 0, bytes: 0 }
+  #posting: Posting | null = null
+  /** When the cursor has to be told at the latest. */
+  #ackAt = Infinity
+  #doubtAt = Infinity
+  #lookAgainAt = Infinity
+  #isToConfirm = false
+  #isToPump = false
+
+  constructor(port: SessionSenderPort<Out>) {
+    const { session, host, limits } = port
+    this.#port = port
+    this.#outbox = new Outbox(limits)
+    this.#sent = new Unacknowledged(this.#outbox)
+    session.sent = this.#sent
+    session.port = {
+      onGap: port.onGap,
+      onAcked: (n) => {
+        this.#sent.settle(n)
+        this.#mostBytes = Infinity
+        this.#doubtAt = this.#sent.isUnderWay && !this.#link?.isPosting ? host.now() + this.#answerMs() : Infinity
+        this.#wake()
+        this.#pumpSoon()
+      },
+      onBack: (n) => {
+        this.#sent.back(n)
+        this.#pumpSoon()
+      },
+      onOwing: () => {
+        if (!this.#link || this.#link.tellsCursor) return
+        const isMuch = session.owedBytes >= ackBytes
+        this.#ackAt = Math.min(this.#ackAt, isMuch ? 0 : host.now() + ackAfterMs)
+        if (isMuch) this.#pumpSoon()
+        else port.onDue()
+      },
+    }
+  }
+
+  /** Takes a message over; throws when the outbox may not. It leaves with all that is sent in the same task. */
+  send(value: Out, data: Writable): void {
+    const { host, ttlMs } = this.#port
+    const isText = typeof data === 'string'
+    const entry = {
+      value,
+      data: isText ? wellFormed(data) : data,
+      bytes: bytesOf(data),
+      n: this.#lastOrder + 1,
+      expiresAt: host.now() + ttlMs,
+    }
+    const dropped = this.#outbox.push(entry)
+    this.#lastOrder += 1
+    this.#lose(valuesOf(dropped), { kind: 'overflow' })
+    if (!isText && !(data instanceof ArrayBuffer)) {
+      data.arrayBuffer().then(
+        (bytes) => {
+          entry.data = bytes
+          this.#pumpSoon()
+        },
+        (error: unknown) => {
+          // Nobody can read it any more: it must not hold up what comes after it.
+          this.#outbox.remove(entry)
+          this.#lose([value], { kind: 'unreadable', detail: nameOf(error) })
+          this.#pumpSoon()
+        },
+      )
+    }
+    this.#pumpSoon()
+  }
+
+  /** Writes to this link from now on, beginning with what the server has not taken. */
+  attach(link: Link): void {
+    const { session, resends } = this.#port
+    this.#link = link
+    this.#sent.back(link.taken?.() ?? 0)
+    if (!session.isResumed && !resends)
+      this.#lose(valuesOf(this.#sent.withdraw(this.#sent.first, Infinity)), { kind: 'forgotten' })
+    // A request has to name the turn; over a socket it was told, and the hello told the cursor.
+    this.#isToConfirm = !!link.isPosting
+    this.#ackAt = session.owedBytes ? 0 : Infinity
+    this.pump()
+  }
+
+  /** The link is gone. Nothing is lost by that: what it had taken is written again on the next. */
+  detach(): readonly Out[] {
+    this.#posting?.controller.abort()
+    this.#posting = null
+    this.#link = null
+    this.#ackAt = this.#doubtAt = this.#lookAgainAt = Infinity
+    return []
+  }
+
+  /** When `pump()` has something to do without being told. */
+  dueAt(): number {
+    const waits = [this.#doubtAt, this.#posting || this.#link?.tellsCursor ? Infinity : this.#ackAt]
+    const isStuck = this.#lookAgainAt < Infinity
+    return Math.min(this.#lookAgainAt, ...(this.#link && !isStuck ? waits : []), this.#outbox.first?.expiresAt ?? Infinity)
+  }
+
+  /** Writes what can be written. */
+  pump(): void {
+    const { host, onDue, onDoubt } = this.#port
+    this.#isToPump = false
+    const now = host.now()
+    this.#lose(valuesOf(this.#outbox.expire(now)), { kind: 'expired' })
+    const link = this.#link
+    while (link && link === this.#link && !this.#posting && this.#writeNext(link, now)) {}
+    const isStuck = link && !link.isPosting && link.bufferedBytes() >= highWaterBytes
+    this.#lookAgainAt = isStuck ? now + lookAgainMs : Infinity
+    if (now >= this.#doubtAt) {
+      this.#doubtAt = now + this.#answerMs()
+      onDoubt()
+    }
+    this.#wake()
+    onDue()
+  }
+
+  /** Resolves when all sent so far is acknowledged. */
+  flushed(): Promise<void> {
+    const flushed = this.#flushes.add(this.#lastOrder)
+    this.pump()
+    return flushed
+  }
+
+  /** There will be no connection: nobody need wait for one. What waits is kept, in case the application connects again. */
+  giveUp(): void {
+    this.#flushes.refuse()
+  }
+
+  /**
+   * The end: one last write, which may outlive the client by 5 s. What the server has not acknowledged by then is unconfirmed,
+   * and never sent again.
+   */
+  async finish(close: () => void, code: number | undefined, reason: string): Promise<Unsent<Out>> {
+    const { host } = this.#port
+    const link = this.#link
+    const until = host.now() + lastWriteMs
+    const posting = this.#posting
+    const flushes = this.#flushes
+    this.#flushes = new Flushes()
+    if (link && !link.isPosting) while (this.#writeNext(link, 0)) {}
+    this.#posting = null
+    this.detach()
+    close()
+    if (posting) await this.#within(posting, until)
+    if (link?.isPosting) {
+      const lines = linesOf(this.#sent.next(keepaliveBytes))
+      const controller = new AbortController()
+      const done = link.write(
+        [...lines, `x${JSON.stringify({ code: code ?? 1000, reason })}`].join('\n'),
+        controller.signal,
+        true,
+      )
+      if (done) await this.#within({ controller, done }, until)
+    }
+    const left = { unsent: valuesOf(this.#outbox.drain()), unconfirmed: valuesOf(this.#sent.drain()) }
+    if (left.unsent.length || left.unconfirmed.length) flushes.refuse()
+    else flushes.settle(Infinity)
+    return left
+  }
+
+  /** Writes one batch, or the cursor where it has to be told; returns whether there may be more. */
+  #writeNext(link: Link, now: number): boolean {
+    if (link.bufferedBytes() >= highWaterBytes) return false
+    this.#dropTooLarge()
+    const batch = this.#sent.next(Math.min(link.isPosting ? postBytes : frameBytes, this.#mostBytes))
+    const owesAck = this.#isToConfirm || (now >= this.#ackAt && !link.tellsCursor)
+    if (!batch.length && !owesAck) return false
+    const [first] = batch
+    if (first) {
+      this.#port.onCarried()
+      this.#lastBatch = { from: first.n, to: first.n + batch.length - 1, bytes: this.#sent.lastBytes }
+    }
+    if (first && !link.isPosting && this.#doubtAt === Infinity) this.#doubtAt = now + this.#answerMs()
+    if (owesAck || link.isPosting) this.#told(link, now)
+    if (link.isPosting) this.#post(link, batch)
+    else for (const frame of [...framesOf(batch), ...(owesAck ? [`a${this.#port.session.cursor}`] : [])]) this.#give(link, frame)
+    return true
+  }
+
+  /** The cursor is told: by a frame, or in the hello of a request. Where nothing moves, a stream's client still has to be heard of. */
+  #told(link: Link, now: number): void {
+    const { session } = this.#port
+    session.owedBytes = 0
+    this.#isToConfirm = false
+    this.#ackAt = link.isPosting && session.opened ? now + 2 * session.opened.heartbeatMs : Infinity
+  }
+
+  #give(link: Link, frame: string | ArrayBuffer): void {
+    try {
+      link.write(frame, new AbortController().signal)
+    } catch (error) {
+      this.#port.onBroken(reportOf(error, 'broken'))
+    }
+  }
+
+  #post(link: Link, batch: readonly Numbered[]): void {
+    const { host, onBroken } = this.#port
+    const controller = new AbortController()
+    const done = link.write(linesOf(batch).join('\n'), controller.signal)
+    if (!done) return
+    let isLate = false
+    const cancelLimit = host.after(this.#answerMs(), () => {
+      isLate = true
+      controller.abort()
+    })
+    const posting = { controller, done }
+    this.#posting = posting
+    done.then((delivery) => {
+      cancelLimit()
+      if (this.#posting !== posting) return
+      this.#posting = null
+      if (delivery.outcome === 'sent') this.pump()
+      else if (isTooLarge(delivery.report)) this.tooLarge()
+      else onBroken(isLate ? { kind: 'silent' } : delivery.report)
+    })
+  }
+
+  /** The server called what it was given too large: less at once, and a single message never again (rule 10). */
+  tooLarge(): void {
+    const { from, to, bytes } = this.#lastBatch
+    this.#mostBytes = from === to ? Infinity : bytes / 2
+    if (from === to) this.#lose(valuesOf(this.#sent.withdraw(from, to)), { kind: 'too-large' })
+    this.#sent.back(this.#sent.first - 1)
+    this.pump()
+  }
+
+  #dropTooLarge(): void {
+    const most = this.#port.session.opened?.maxMessageBytes ?? Infinity
+    for (let first = this.#outbox.first; first && first.bytes > most; first = this.#outbox.first) {
+      this.#outbox.shift()
+      this.#lose([first.value], { kind: 'too-large' })
+    }
+  }
+
+  /** How long an answer may take (rule 7). */
+  #answerMs(): number {
+    const { session, roundTripMs } = this.#port
+    return Math.max(answerMs, 4 * roundTripMs()) + session.slackMs()
+  }
+
+  #lose(undelivered: readonly Out[], report: Report): void {
+    if (undelivered.length) this.#port.onLost({ undelivered }, report)
+  }
+
+  #wake(): void {
+    const oldest = this.#sent.oldest ?? this.#outbox.first
+    this.#flushes.settle(oldest ? oldest.n - 1 : this.#lastOrder)
+  }
+
+  #pumpSoon(): void {
+    if (this.#isToPump) return
+    this.#isToPump = true
+    Promise.resolve().then(() => this.pump())
+  }
+
+  async #within({ controller, done }: Posting, until: number): Promise<void> {
+    const { host } = this.#port
+    const cancelLimit = host.after(Math.max(0, until - host.now()), () => controller.abort())
+    await done
+    cancelLimit()
+  }
+}
+
+function isTooLarge(report: Report): boolean {
+  return report.kind === 'closed' && report.code === codes.tooLarge
+}
+
+/** A lone surrogate has no UTF-8: what stands in its place is put there now, so that all ways of writing it agree (rule 17). */
+function wellFormed(text: string): string {
+  return /[\ud800-\udfff]/.test(text)
+    ? new TextDecoder('utf-8', { ignoreBOM: true }).decode(new TextEncoder().encode(text))
+    : text
+}

@@ -1,0 +1,28 @@
+import type { Report } from '../diagnosis/evidence.ts'
+import type { CloseFrame } from '../protocols/wire.ts'
+import { Failure } from './failure.ts'
+import type { Call } from './transport.ts'
+
+/** Runs what reads a frame: what cannot be read is not of this protocol. */
+export function readFrame(read: () => void): void {
+  try {
+    read()
+  } catch (error) {
+    throw error instanceof Failure ? error : mismatch('a frame could not be read')
+  }
+}
+
+export function mismatch(detail: string): Failure {
+  return new Failure({ kind: 'mismatch', detail })
+}
+
+export function closed({ code, reason = '', retryAfterMs = 0 }: CloseFrame): Report {
+  return { kind: 'closed', code, reason, wasClean: true, ...(retryAfterMs && { retryAfterMs }) }
+}
+
+/** A name for this attempt, by which the server can be asked afterwards what it saw of it. */
+export function withAttempt({ url, attempt }: Call): URL {
+  const address = new URL(url)
+  address.searchParams.set('attempt', attempt)
+  return address
+}

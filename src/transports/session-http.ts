@@ -1,0 +1,172 @@
+import { createParser } from 'eventsource-parser'
+import type { Session } from '../protocols/session.ts'
+import type { Hello } from '../protocols/wire.ts'
+import { askAgain, longPollPauseMs, pollPauseMs } from './ask-again.ts'
+import { Failure, reportOf } from './failure.ts'
+import { answered, contentTypeOf, request } from './http.ts'
+import { closed, mismatch, readFrame, withAttempt } from './session-carrier.ts'
+import { feed, isEventStream, maxEventLength } from './sse.ts'
+import type { Call, Delivery, Link, Listener, Transport } from './transport.ts'
+
+/** How long a held answer may be silent beyond what the server promises. */
+const silenceMs = 5000
+
+/**
+ * A session over HTTP (docs/PROTOCOL.md): one request with three waits. An event stream is held as long as it lasts, a
+ * long-poll until there is something, a poll not at all.
+ */
+export function sessionSse(session: Session): Transport {
+  return {
+    type: 'sse',
+    isHeld: true,
+    dial(call, listener) {
+      const { link, exchange } = attach(session, call, listener, false)
+      exchange(undefined, call.signal)
+        .then(() => {
+          throw new Failure({ kind: 'ended' })
+        })
+        .catch((error: unknown) => {
+          if (!call.signal.aborted) listener.failed(reportOf(error, 'broken'))
+        })
+      return link
+    },
+  }
+}
+
+export function sessionLongPoll(session: Session): Transport {
+  return {
+    type: 'long-poll',
+    isHeld: true,
+    isAsking: true,
+    dial(call, listener) {
+      let isFirst = true
+      // The first is answered at once, which proves the way even through a proxy that holds bodies back.
+      const waitMs = () => (isFirst ? 0 : (session.opened?.heartbeatMs ?? 0))
+      return ask(session, call, listener, {
+        waitMs,
+        timeoutMs: () => (isFirst ? Infinity : waitMs() + silenceMs + session.slackMs()),
+        pauseMs(isNews) {
+          const wasFirst = isFirst
+          isFirst = false
+          return longPollPauseMs(isNews || wasFirst)
+        },
+      })
+    },
+  }
+}
+
+export function sessionPoll(session: Session, intervalMs: number, timeoutMs: number): Transport {
+  return {
+    type: 'poll',
+    isAsking: true,
+    dial: (call, listener) =>
+      ask(session, call, listener, {
+        waitMs: () => 0,
+        timeoutMs: () => timeoutMs + session.slackMs(),
+        pauseMs: () => pollPauseMs(intervalMs, call.host),
+      }),
+  }
+}
+
+interface Manner {
+  waitMs(): number
+  timeoutMs(): number
+  pauseMs(isNews: boolean): number
+}
+
+function ask(session: Session, call: Call, listener: Listener, { waitMs, timeoutMs, pauseMs }: Manner): Link {
+  const { link, exchange } = attach(session, call, listener, true)
+  const asking = askAgain(call, {
+    timeoutMs,
+    pauseMs,
+    exchange: (signal) => exchange(waitMs(), signal),
+    timedOut: () => {
+      throw new Failure({ kind: 'silent' })
+    },
+    failed: (error) => listener.failed(reportOf(error, 'broken')),
+  })
+  return { ...link, nudge: () => asking.hurry(false) }
+}
+
+/** One attachment: its link, and one request with its answer. */
+function attach(session: Session, call: Call, listener: Listener, tellsCursor: boolean) {
+  const { id: k, auth } = call
+  let turn: number | undefined
+  let taken = 0
+  let isOpen = false
+  const frames = {
+    opened(frame: { readonly taken: number }) {
+      taken = frame.taken
+      if (!isOpen) listener.opened()
+      isOpen = true
+    },
+    received: listener.received,
+    pinged() {},
+    closed(code: number, reason: string, retryAfterMs = 0) {
+      throw new Failure(closed({ code, reason, retryAfterMs }))
+    },
+  }
+  const ask = (more: Partial<Hello>, lines: string, init: RequestInit) => {
+    const hello = session.hello(k, { ...more, ...(turn && { turn }), ...(auth !== undefined && { auth }) })
+    return request(call, withAttempt(call), {
+      method: 'POST',
+      redirect: 'error',
+      body: lines ? `${JSON.stringify(hello)}\n${lines}` : JSON.stringify(hello),
+      ...init,
+    })
+  }
+  const link: Link = {
+    isPosting: true,
+    tellsCursor,
+    taken: () => taken,
+    choose(chosen) {
+      turn = chosen
+    },
+    async write(lines, signal, keepalive = false): Promise<Delivery> {
+      try {
+        const response = await ask({ send: true }, String(lines), { signal, keepalive })
+        const { taken, ack } = await markedJson(response, call)
+        session.readText(`a${ack}`, frames)
+        session.readText(`r${taken}`, frames)
+        return { outcome: 'sent' }
+      } catch (error) {
+        return { outcome: 'unconfirmed', report: reportOf(error, 'broken') }
+      }
+    },
+    bufferedBytes: () => 0,
+    close() {},
+  }
+  return { link, exchange }
+
+  async function exchange(wait: number | undefined, signal: AbortSignal): Promise<boolean> {
+    const response = await ask(wait === undefined ? {} : { wait }, '', { signal })
+    if (!isEventStream(response)) {
+      await markedJson(response, call)
+      throw mismatch('the answer is no event stream')
+    }
+    if (!response.body) throw new Failure({ kind: 'unsupported', detail: 'streaming fetch' })
+    let isNews = false
+    const parser = createParser({
+      maxBufferSize: maxEventLength,
+      onEvent({ data }) {
+        if (!isOpen && !data.startsWith('o')) throw mismatch('its first frame is not `open`')
+        isNews ||= !data.startsWith('o')
+        readFrame(() => session.readText(data, frames))
+      },
+    })
+    await feed(response.body, signal, (text) => {
+      listener.heard()
+      parser.feed(text)
+    })
+    return isNews
+  }
+}
+
+/** An answer of this protocol, or the failure that it is. */
+async function markedJson(response: Response, call: Call): Promise<{ readonly taken: number; readonly ack: number }> {
+  const isJson = contentTypeOf(response.headers).includes('json')
+  const answer = isJson ? await response.json().catch(() => null) : null
+  if (answer?.steadfast !== 'v1') throw response.ok ? mismatch('the answer is not marked') : new Failure(answered(response, call))
+  if (!response.ok) throw new Failure(closed(answer))
+  return answer
+}
