@@ -7,8 +7,11 @@ import { shrink } from './scripts/shrink.mjs'
 import { stripTypes } from './scripts/strip-types.mjs'
 
 const root = dirname(fileURLToPath(import.meta.url))
-const entries = { index: `${root}/src/index.ts`, protocols: `${root}/src/protocols/index.ts` }
+/** What runs in a page. */
+const pageEntries = { index: `${root}/src/index.ts`, protocols: `${root}/src/protocols/index.ts` }
 const external = ['eventsource-parser']
+const server = `${root}/src/server/index.ts`
+const serverExternal = [/^node:/, 'ws']
 
 /** The builds, in order, into `outDir`. Each entry stands alone, so that dist holds the promised files and no others. */
 export function builds(outDir = `${root}/dist`) {
@@ -19,7 +22,7 @@ export function builds(outDir = `${root}/dist`) {
     generatedCode: { preset: 'es2015', symbols: false },
     externalLiveBindings: false,
   }
-  const entryBuilds = Object.entries(entries).flatMap(([name, input]) => [
+  const entryBuilds = Object.entries(pageEntries).flatMap(([name, input]) => [
     {
       input,
       external,
@@ -34,10 +37,27 @@ export function builds(outDir = `${root}/dist`) {
       output: { ...output, file: `${outDir}/${name}.cjs`, format: 'cjs', exports: 'named' },
     },
   ])
+  const serverBuilds = [
+    {
+      input: server,
+      external: serverExternal,
+      plugins: [dts({ tsconfig: `${root}/src/server/tsconfig.json` })],
+      output: ['d.ts', 'd.cts'].map((ending) => ({ file: `${outDir}/server.${ending}`, format: 'es' })),
+    },
+    {
+      input: server,
+      external: serverExternal,
+      plugins: [stripTypes()],
+      output: [
+        { ...output, file: `${outDir}/server.js`, format: 'es' },
+        { ...output, file: `${outDir}/server.cjs`, format: 'cjs', exports: 'named' },
+      ],
+    },
+  ]
   // The public types are built by now, and tell which names are not ours to shorten.
-  const publicTypes = () => Object.keys(entries).map((name) => readFileSync(`${outDir}/${name}.d.ts`, 'utf8'))
+  const publicTypes = () => Object.keys(pageEntries).map((name) => readFileSync(`${outDir}/${name}.d.ts`, 'utf8'))
   const script = {
-    input: entries.index,
+    input: pageEntries.index,
     plugins: [nodeResolve(), stripTypes(), shrink(publicTypes)],
     output: {
       ...output,
@@ -48,7 +68,7 @@ export function builds(outDir = `${root}/dist`) {
       esModule: false,
     },
   }
-  return [...entryBuilds, script]
+  return [...entryBuilds, ...serverBuilds, script]
 }
 
 function sourceName(path) {

@@ -20,8 +20,12 @@ function project(
 }
 
 // Real servers, builds and browsers are measured by the clock on the wall: one file at a time, nothing beside it, and once
-// more when a busy machine was too slow for it. What fails twice is broken.
-const alone = { fileParallelism: false, maxWorkers: 1, testTimeout: 60_000, hookTimeout: 60_000, retry: 1 }
+// more when a busy machine was too slow for it. What fails twice is broken. Tests that say of themselves that they are
+// concurrent do little but wait.
+const alone = {
+  ...{ fileParallelism: false, maxWorkers: 1, maxConcurrency: 32 },
+  ...{ testTimeout: 60_000, hookTimeout: 60_000, retry: 1 },
+}
 
 export default defineConfig({
   test: {

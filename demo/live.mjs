@@ -1,5 +1,5 @@
 /**
- * The feed over four transports at one URL. Nothing in here knows which client asks:
+ * The feed in plain mode: over four transports at one URL. Nothing in here knows which client asks:
  *
  * - a WebSocket upgrade gets one frame per message, and sends chat messages as frames;
  * - `GET` with `Accept: text/event-stream` gets an event stream, each event with its `id`;
@@ -10,6 +10,7 @@
  * All of them take the cursor as `?last_event_id=`, the event stream also as the `Last-Event-ID` header.
  */
 import { WebSocketServer } from 'ws'
+import { say } from './chat.mjs'
 
 const holdMs = 15_000
 const maxWaitingBytes = 1024 * 1024
@@ -98,20 +99,4 @@ function transportOf({ method, headers }, query) {
   if (method !== 'GET') return 'poll'
   if (headers.accept?.includes('text/event-stream')) return 'sse'
   return query.get('mode') === 'poll' ? 'poll' : 'long-poll'
-}
-
-/** Puts a chat message into the feed for all. `tag` comes back as it was, so that its sender knows it again. */
-function say(feed, json) {
-  let message
-  try {
-    message = JSON.parse(json)
-  } catch {
-    return false
-  }
-  const [text, name, tag] = [message?.text, message?.name, message?.tag].map((value) =>
-    typeof value === 'string' ? value.trim() : '',
-  )
-  if (text === '' || text.length > 400 || name.length > 24 || tag.length > 40) return false
-  feed.append({ kind: 'chat', name: name || 'Somebody', text, tag })
-  return true
 }

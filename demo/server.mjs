@@ -1,6 +1,7 @@
 /**
- * The demo: `node demo/server.mjs` (after `npm run build`) serves the page, one live feed over four transports, and the means
- * to do it harm. PORT (8080; if it is taken the next free one) and HOST (127.0.0.1) say where.
+ * The demo: `node demo/server.mjs` (after `npm run build`) serves two pages, in session mode and in plain mode, with one live
+ * feed over four transports, and the means to do it harm. PORT (8080; if it is taken the next free one) and HOST (127.0.0.1)
+ * say where.
  */
 import { existsSync, readdirSync } from 'node:fs'
 import { readFile } from 'node:fs/promises'
@@ -8,6 +9,7 @@ import { createServer } from 'node:http'
 import { Feed } from './feed.mjs'
 import { faults, Harm } from './harm.mjs'
 import { createLive } from './live.mjs'
+import { createSessions } from './session.mjs'
 
 const host = process.env.HOST || '127.0.0.1'
 const wantedPort = Number(process.env.PORT ?? 8080)
@@ -18,6 +20,7 @@ const pages = new URL('public/', import.meta.url)
 // Known beforehand, so that no path from outside ever becomes the name of a file.
 const files = new Map([
   ...readdirSync(pages).map((name) => [name === 'index.html' ? '/' : `/${name}`, new URL(name, pages)]),
+  ['/plain', new URL('index.html', pages)],
   ['/steadfast.min.js', bundle],
   ['/steadfast.min.js.map', new URL('../dist/steadfast.min.js.map', import.meta.url)],
 ])
@@ -33,6 +36,7 @@ const headers = {
 const feed = new Feed()
 const harm = new Harm()
 const live = createLive(feed, harm)
+const sessions = createSessions(feed, harm, await serverHalf())
 const connections = new Set()
 let server
 let restart
@@ -48,6 +52,7 @@ function open(port) {
     socket.on('error', () => {})
     const { path, query } = locate(request)
     if (path === '/live') live.upgrade(request, socket, head, query)
+    else if (path === '/realtime') sessions.upgrade(request, socket, head, query)
     else socket.end('HTTP/1.1 404 Not Found\r\nConnection: close\r\nContent-Length: 0\r\n\r\n')
   })
   return new Promise((resolve, reject) => {
@@ -56,17 +61,19 @@ function open(port) {
   })
 }
 
-/** Stops listening and drops everybody, as a process does that is killed. */
-function shut() {
+/** Stops listening, lets the sessions finish what they are at, and drops everybody. */
+async function shut() {
   server.close()
+  await sessions.close()
   for (const socket of connections) socket.destroy()
 }
 
 /** A real restart: for three seconds every connection is refused, then the same port is listened on again. */
-function restartServer() {
-  if (restart) return
+async function restartServer() {
+  if (restart || !server.listening) return
   const { port } = server.address()
-  shut()
+  await shut()
+  sessions.reopen()
   restart = setTimeout(async function again() {
     try {
       await open(port)
@@ -85,6 +92,7 @@ async function answer(request, response) {
   // A page elsewhere must not restart somebody's demo. Browsers send this header on their own, and nobody else does.
   if (request.headers['sec-fetch-site'] === 'cross-site' && path !== '/') response.writeHead(403).end()
   else if (path === '/live') live.answer(request, response, query)
+  else if (path === '/realtime') sessions.answer(request, response, query)
   else if (path === '/harm') control(request, response, query)
   else if (path === '/clock') answerJson(response, { now: Date.now() })
   else await serve(response, files.get(path))
@@ -122,12 +130,22 @@ async function serve(response, file) {
   response.writeHead(200, { 'Content-Type': `${type}; charset=utf-8`, 'Cache-Control': 'no-cache' }).end(content)
 }
 
+/** What `steadfast/server` exports; as the package resolves it, so it has to be built. */
+async function serverHalf() {
+  try {
+    return await import('steadfast/server')
+  } catch (error) {
+    process.stderr.write('dist/server.js does not load: run `npm run build` first.\n')
+    throw error
+  }
+}
+
 function stop() {
   clearTimeout(restart)
   feed.stop()
   shut()
   // Only if something still holds the process.
-  setTimeout(() => process.exit(), 500).unref()
+  setTimeout(() => process.exit(), 1000).unref()
 }
 
 async function openAnywhereNear(port) {

@@ -1,10 +1,11 @@
-// Only src/host/browser.ts may reach into its surroundings. Everything else in src is limited to the globals named here: the
-// language, and constructors which every runtime has and which do nothing by themselves. A linter knows names; the type
-// checker also knows that a parameter called `performance` is none, and that `typeof fetch` in a type touches nothing.
+// Only src/host/browser.ts and src/server/node-host.ts may reach into their surroundings. Everything else in src is limited to
+// the globals named here: the language, and constructors which every runtime has and which do nothing by themselves (what is
+// imported by name is no global). A linter knows names; the type checker also knows that a parameter called `performance` is
+// none, and that `typeof fetch` in a type touches nothing.
 import { relative } from 'node:path'
 import ts from 'typescript'
 
-const exempt = /^src\/(host\/browser\.ts$|server\/)/
+const exempt = /^src\/(host\/browser|server\/node-host)\.ts$/
 
 const language = [
   'undefined NaN Infinity Object Array String Number Boolean Symbol BigInt Function Map Set WeakMap WeakSet WeakRef Promise',
@@ -19,16 +20,19 @@ const allowed = new Set([...language, inert].flatMap((names) => names.split(' ')
 /** Members of allowed globals that are a clock, a timer or chance after all. */
 const forbiddenMembers = new Set(['Date.now', 'Math.random', 'AbortSignal.timeout'])
 
-const { config } = ts.readConfigFile('tsconfig.json', ts.sys.readFile)
-const { options, fileNames } = ts.parseJsonConfigFileContent(config, ts.sys, '.')
-const program = ts.createProgram(fileNames, options)
-const checker = program.getTypeChecker()
-const found = []
+const found = new Set()
+let program
+let checker
 
-for (const file of program.getSourceFiles()) {
-  const path = relative('.', file.fileName)
-  if (!path.startsWith('src/') || exempt.test(path)) continue
-  visit(file, file, path)
+for (const folder of ['.', 'src/server']) {
+  const { config } = ts.readConfigFile(`${folder}/tsconfig.json`, ts.sys.readFile)
+  const { options, fileNames } = ts.parseJsonConfigFileContent(config, ts.sys, folder)
+  program = ts.createProgram(fileNames, options)
+  checker = program.getTypeChecker()
+  for (const file of program.getSourceFiles()) {
+    const path = relative('.', file.fileName)
+    if (path.startsWith('src/') && !exempt.test(path)) visit(file, file, path)
+  }
 }
 
 function visit(node, file, path) {
@@ -40,7 +44,7 @@ function visit(node, file, path) {
     const complaint = complain(node)
     if (complaint) {
       const { line, character } = file.getLineAndCharacterOfPosition(node.getStart())
-      found.push(`${path}:${line + 1}:${character + 1} ${complaint}`)
+      found.add(`${path}:${line + 1}:${character + 1} ${complaint}`)
     }
   }
   ts.forEachChild(node, (child) => visit(child, file, path))
@@ -53,14 +57,17 @@ function complain(node) {
   const isShorthand = ts.isShorthandPropertyAssignment(parent)
   const symbol = isShorthand ? checker.getShorthandAssignmentValueSymbol(parent) : checker.getSymbolAtLocation(node)
   const declarations = symbol?.declarations ?? []
-  const isGlobal =
-    declarations.length > 0 &&
-    declarations.every((declaration) => program.isSourceFileDefaultLibrary(declaration.getSourceFile()))
+  const isGlobal = declarations.length > 0 && declarations.every((declaration) => isOfThePlatform(declaration.getSourceFile()))
   if (!isGlobal) return undefined
   if (!allowed.has(node.text)) return node.text
   if (ts.isPropertyAccessExpression(parent) && forbiddenMembers.has(`${node.text}.${parent.name.text}`)) return parent.getText()
   if (node.text === 'Date' && ts.isNewExpression(parent) && !parent.arguments?.length) return 'new Date()'
   return undefined
+}
+
+/** The language's libraries, and the globals that Node adds to them. */
+function isOfThePlatform(file) {
+  return program.isSourceFileDefaultLibrary(file) || /\/node_modules\/(@types\/node|undici-types)\//.test(file.fileName)
 }
 
 /** Whether the identifier stands for a value by itself, and is not the name of a member or of something declared here. */
@@ -72,7 +79,7 @@ function isReference(node, parent) {
 }
 
 for (const line of found) console.error(line)
-if (found.length > 0) {
-  console.error(`\n${found.length} uses of a global. Only src/host/browser.ts touches one: ask the host for it.`)
+if (found.size > 0) {
+  console.error(`\n${found.size} uses of a global. Only a host touches one: ask it.`)
   process.exitCode = 1
 }

@@ -24,6 +24,8 @@ export interface AttemptsPort {
   apply(input: Input): void
   onMessage(message: Received, transport: string): void
   onUnreadable(error: unknown): void
+  /** The server lost the session while the connection went on. */
+  onForgotten(id: number): void
 }
 
 /** The attempts that live, what they say, and the cursor that they share. One of them, the active one, carries the connection. */
@@ -35,6 +37,8 @@ export class Attempts {
   readonly #dialler: Dialler
   readonly #living = new Map<number, Attempt>()
   #active: Attempt | null = null
+  /** Ends what was left to itself. */
+  #leave = () => {}
   #cursor = ''
   #hasCarriedIn = false
   #hasCarriedOut = false
@@ -55,6 +59,7 @@ export class Attempts {
 
   dial(id: number, rung: number, about: Omit<PrepareAttempt, 'signal' | 'transport'>): void {
     const { host, settings, log, apply } = this.#port
+    this.#leave()
     const way = at(settings.ways, rung)
     const since = host.now()
     const controller = new AbortController()
@@ -68,11 +73,7 @@ export class Attempts {
         () => this.#cursor || null,
         () => apply({ type: 'prepared', id }),
         {
-          opened: (roundTripMs) => {
-            attempt.openedAt = host.now()
-            log.opened(id, attempt.openedAt)
-            apply({ type: 'opened', id, hasCursor: this.hasCursor, roundTripMs })
-          },
+          opened: (roundTripMs) => this.#opened(attempt, roundTripMs),
           heard: () => this.#heard(attempt),
           received: (message) => this.#received(attempt, message),
           moved: (cursor) => {
@@ -131,14 +132,32 @@ export class Attempts {
     this.#active?.link?.nudge?.()
   }
 
-  /** Ends the connection in order, after what was written. */
-  close(code: number | undefined, reason: string): void {
-    try {
-      this.#active?.link?.close(code, reason)
-    } catch (error) {
-      // Whatever a link makes of it, the client is closed.
-      this.#port.host.report(error)
+  /**
+   * Ends the connection in order, after what was written. With `settled` its attempt is left to itself until then, so that the
+   * last acknowledgments are heard, unless the client dials again.
+   */
+  close(code: number | undefined, reason: string, settled?: Promise<void>): void {
+    const active = this.#active
+    const leave = () => {
+      try {
+        active?.link?.close(code, reason)
+      } catch (error) {
+        // Whatever a link makes of it, the client is closed.
+        this.#port.host.report(error)
+      }
     }
+    if (!settled || !active) {
+      leave()
+      return
+    }
+    this.#living.delete(active.id)
+    this.#active = null
+    this.#leave = () => {
+      this.#leave = () => {}
+      leave()
+      active.controller.abort()
+    }
+    settled.then(() => this.#leave())
   }
 
   /** A request of the active attempt failed, and the attempt with it. */
@@ -166,6 +185,19 @@ export class Attempts {
     }
   }
 
+  #opened(attempt: Attempt, roundTripMs: number | undefined): void {
+    const { host, log, apply, sender, settings, onForgotten } = this.#port
+    const { id, link } = attempt
+    const hadConnection = !!this.#active
+    if (attempt.openedAt === null) {
+      attempt.openedAt = host.now()
+      log.opened(id, attempt.openedAt)
+      apply({ type: 'opened', id, hasCursor: this.hasCursor, roundTripMs })
+    } else if (link && attempt === this.#active) sender.attach(link)
+    // No connection was lost, so nothing else would tell that the session was (rule 4).
+    if (hadConnection && attempt === this.#active && settings.session?.isResumed === false) onForgotten(id)
+  }
+
   #failed(attempt: Attempt, report: Report): void {
     const { id, way, link, openedAt, since } = attempt
     if (!this.#living.has(id)) return
@@ -173,12 +205,17 @@ export class Attempts {
     const phase = openedAt !== null ? 'open' : link ? 'connect' : 'prepare'
     const diagnosis = judge(report, way.transport.type, phase, host.now() - (openedAt ?? since))
     const code = report.kind === 'closed' ? report.code : 0
-    if (code === codes.tooLarge || code === 1009) sender.tooLarge?.()
-    const isRenewed = code === codes.protocolError && settings.session?.renewOnce(base64url(host.randomBytes(16)))
+    const isActive = attempt === this.#active
+    if (isActive && (code === codes.tooLarge || code === 1009)) sender.tooLarge?.()
+    // What a rival is refused for says nothing of the session that goes on beside it.
+    const mayRenew = code === codes.protocolError && (isActive || !this.#active)
+    const isRenewed = mayRenew && settings.session?.renewOnce(base64url(host.randomBytes(16)))
     apply({ type: 'failed', id, diagnosis: isRenewed ? { ...diagnosis, verdict: 'retry' } : diagnosis })
   }
 
   #heard(attempt: Attempt): void {
+    // A session's attachment is of use when `open` has come, not when a handshake, a padding or half a frame has.
+    if (attempt.openedAt === null) return
     const isActive = attempt === this.#active
     if (isActive) this.heardAt = this.#port.host.now()
     if (this.wantsHeard || !isActive) this.#port.apply({ type: 'heard', id: attempt.id, hasCursor: this.hasCursor })

@@ -147,7 +147,7 @@ export class RealtimeClient<In = Payload, Out = Sendable> {
     if (bytesOf(reason) > 123)
       throw new TypeError(`RealtimeClient: the close reason must have at most 123 bytes; it has ${bytesOf(reason)}.`)
     this.#options.signal?.removeEventListener('abort', this.#onAbort)
-    return this.#sender.finish(() => this.#connector.close(code, reason), code, reason)
+    return this.#sender.finish((settled) => this.#connector.close(code, reason, settled), code, reason)
   }
 
   addEventListener<Type extends EventType>(

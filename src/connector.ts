@@ -9,7 +9,7 @@ import type { ClientState, EventDetails } from './events.ts'
 import { recall, remember } from './memory.ts'
 import { base64url } from './protocols/session-frames.ts'
 
-export interface ConnectorPort extends Omit<AttemptsPort, 'apply' | 'onUnreadable'> {
+export interface ConnectorPort extends Omit<AttemptsPort, 'apply' | 'onUnreadable' | 'onForgotten'> {
   raise<Type extends 'open' | 'error' | 'close' | 'transport' | 'state'>(type: Type, details: EventDetails[Type]): void
 }
 
@@ -35,6 +35,7 @@ export class Connector {
       ...port,
       apply: (input) => this.#apply(input),
       onUnreadable: (error) => this.unreadable(error),
+      onForgotten: (id) => port.raise('open', this.#attempts.opening(id, this.#state.failures)),
     })
     this.#policy = {
       ...settings,
@@ -75,7 +76,7 @@ export class Connector {
   }
 
   connect(): void {
-    const { host, settings } = this.#port
+    const { host, settings, sender } = this.#port
     const state = this.#state
     if (state.status === 'idle') {
       const memory = recall(settings, host)
@@ -90,15 +91,16 @@ export class Connector {
     } else if (state.status === 'closed') {
       // Nobody listened to the page in the meantime, and a session ends with its client.
       settings.session?.begin(base64url(host.randomBytes(16)))
+      sender.begin?.()
       this.#state = { ...state, isOnline: host.isOnline(), hiddenSince: host.isHidden() ? host.now() : null }
     }
     this.#stopListening ??= host.listen((signal) => this.#apply({ type: 'page', signal }))
     this.#apply({ type: 'connect' })
   }
 
-  /** Ends the connection, in order where it is open. */
-  close(code: number | undefined, reason: string): void {
-    this.#attempts.close(code, reason)
+  /** Ends the connection, in order where it is open; see `Attempts.close`. */
+  close(code: number | undefined, reason: string, settled?: Promise<void>): void {
+    this.#attempts.close(code, reason, settled)
     this.#apply({ type: 'close', code: code ?? 1000, reason })
   }
 

@@ -35,7 +35,7 @@ export class Dialler {
   constructor(host: Host, settings: Settings, prepare: RealtimeOptions['prepare'], onUnreadable: (error: unknown) => void) {
     this.#host = host
     this.#settings = settings
-    this.#protocol = guarded(settings.protocol, onUnreadable)
+    this.#protocol = settings.isOwnProtocol ? guarded(settings.protocol, onUnreadable) : settings.protocol
     this.#prepare = prepare
     this.#yields = settings.ways.some(({ transport }) => transport.isAsking && !transport.isHeld)
   }

@@ -21,7 +21,10 @@ export interface Outgoing<Out> {
   pump(): void
   flushed(): Promise<void>
   giveUp(): void
-  finish(close: () => void, code: number | undefined, reason: string): Promise<Unsent<Out>>
+  /** `close` ends the link; given a promise, when that is settled. */
+  finish(close: (settled?: Promise<void>) => void, code: number | undefined, reason: string): Promise<Unsent<Out>>
+  /** The application connects again after the end. */
+  begin?(): void
   /** The server called what it was given too large. */
   tooLarge?(): void
 }

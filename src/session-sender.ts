@@ -38,12 +38,12 @@ interface Posting {
 /** Sends in a session: numbers what it writes, keeps it until it is acknowledged, and writes it again where that is needed. */
 export class SessionSender<Out> implements Outgoing<Out> {
   readonly #port: SessionSenderPort<Out>
-  readonly #outbox: Outbox<Out>
-  readonly #sent: Unacknowledged<Out>
+  #outbox: Outbox<Out>
+  #sent: Unacknowledged<Out>
   #flushes = new Flushes()
   #link: Link | null = null
   #lastOrder = 0
-  /** Halved each time the server calls a batch too large. */
+  /** Halved each time the server calls a batch too large, until it acknowledges one. */
   #mostBytes = Infinity
   #lastBatch = { from: 0, to: 0, bytes: 0 }
   #posting: Posting | null = null
@@ -53,6 +53,8 @@ export class SessionSender<Out> implements Outgoing<Out> {
   #lookAgainAt = Infinity
   #isToConfirm = false
   #isToPump = false
+  #isLeaving = false
+  #onSettled = () => {}
 
   constructor(port: SessionSenderPort<Out>) {
     const { session, host, limits } = port
@@ -64,8 +66,9 @@ export class SessionSender<Out> implements Outgoing<Out> {
       onGap: port.onGap,
       onAcked: (n) => {
         this.#sent.settle(n)
-        this.#mostBytes = Infinity
+        if (n >= this.#lastBatch.to) this.#mostBytes = Infinity
         this.#doubtAt = this.#sent.isUnderWay && !this.#link?.isPosting ? host.now() + this.#answerMs() : Infinity
+        if (!this.#sent.isUnderWay) this.#onSettled()
         this.#wake()
         this.#pumpSoon()
       },
@@ -136,6 +139,15 @@ export class SessionSender<Out> implements Outgoing<Out> {
     return []
   }
 
+  /** A new session. What the old one is still at its last write for is no part of it. */
+  begin(): void {
+    const { session, limits } = this.#port
+    if (!this.#isLeaving) return
+    this.#outbox = new Outbox(limits)
+    this.#sent = new Unacknowledged(this.#outbox, this.#sent.last + 1)
+    session.sent = this.#sent
+  }
+
   /** When `pump()` has something to do without being told. */
   dueAt(): number {
     const waits = [this.#doubtAt, this.#posting || this.#link?.tellsCursor ? Infinity : this.#ackAt]
@@ -177,20 +189,28 @@ export class SessionSender<Out> implements Outgoing<Out> {
    * The end: one last write, which may outlive the client by 5 s. What the server has not acknowledged by then is unconfirmed,
    * and never sent again.
    */
-  async finish(close: () => void, code: number | undefined, reason: string): Promise<Unsent<Out>> {
-    const { host } = this.#port
+  async finish(close: (settled?: Promise<void>) => void, code: number | undefined, reason: string): Promise<Unsent<Out>> {
+    const { host, session } = this.#port
+    const { id } = session
     const link = this.#link
+    const outbox = this.#outbox
+    const sent = this.#sent
     const until = host.now() + lastWriteMs
     const posting = this.#posting
     const flushes = this.#flushes
     this.#flushes = new Flushes()
+    if (session.owedBytes) this.#ackAt = 0
     if (link && !link.isPosting) while (this.#writeNext(link, 0)) {}
     this.#posting = null
     this.detach()
-    close()
+    this.#isLeaving = true
+    const settled = link && !link.isPosting && sent.isUnderWay ? this.#settledWithin(until) : undefined
+    close(settled)
+    if (settled) await settled
     if (posting) await this.#within(posting, until)
-    if (link?.isPosting) {
-      const lines = linesOf(this.#sent.next(keepaliveBytes))
+    // A hello would name the new session, where there is one by now.
+    if (link?.isPosting && session.id === id) {
+      const lines = sent.nextBytes <= keepaliveBytes ? linesOf(sent.next(keepaliveBytes)) : []
       const controller = new AbortController()
       const done = link.write(
         [...lines, `x${JSON.stringify({ code: code ?? 1000, reason })}`].join('\n'),
@@ -199,7 +219,8 @@ export class SessionSender<Out> implements Outgoing<Out> {
       )
       if (done) await this.#within({ controller, done }, until)
     }
-    const left = { unsent: valuesOf(this.#outbox.drain()), unconfirmed: valuesOf(this.#sent.drain()) }
+    this.#isLeaving = false
+    const left = { unsent: valuesOf(outbox.drain()), unconfirmed: valuesOf(sent.drain()) }
     if (left.unsent.length || left.unconfirmed.length) flushes.refuse()
     else flushes.settle(Infinity)
     return left
@@ -208,8 +229,10 @@ export class SessionSender<Out> implements Outgoing<Out> {
   /** Writes one batch, or the cursor where it has to be told; returns whether there may be more. */
   #writeNext(link: Link, now: number): boolean {
     if (link.bufferedBytes() >= highWaterBytes) return false
-    this.#dropTooLarge()
-    const batch = this.#sent.next(Math.min(link.isPosting ? postBytes : frameBytes, this.#mostBytes))
+    // A probe is alone under way, so that a refusal can mean no other (rule 10).
+    if (this.#mostBytes < Infinity && !link.isPosting && this.#sent.isUnderWay) return false
+    const most = this.#dropTooLarge()
+    const batch = this.#sent.next(Math.min(link.isPosting ? postBytes : frameBytes, this.#mostBytes, most))
     const owesAck = this.#isToConfirm || (now >= this.#ackAt && !link.tellsCursor)
     if (!batch.length && !owesAck) return false
     const [first] = batch
@@ -257,26 +280,36 @@ export class SessionSender<Out> implements Outgoing<Out> {
       if (this.#posting !== posting) return
       this.#posting = null
       if (delivery.outcome === 'sent') this.pump()
-      else if (isTooLarge(delivery.report)) this.tooLarge()
-      else onBroken(isLate ? { kind: 'silent' } : delivery.report)
+      else if (isTooLarge(delivery.report)) {
+        this.#halve()
+        this.#sent.back(this.#sent.first - 1)
+        this.pump()
+      } else onBroken(isLate ? { kind: 'silent' } : delivery.report)
     })
   }
 
-  /** The server called what it was given too large: less at once, and a single message never again (rule 10). */
+  /** The server hung up a socket because of what it was given: of the frames under way any may be meant, until one is sent alone. */
   tooLarge(): void {
+    if (!this.#link || this.#link.isPosting) return
+    if (this.#mostBytes < Infinity) this.#halve()
+    else this.#mostBytes = frameBytes / 2
+  }
+
+  /** The last batch was too large for the server: less at once, and a single message never again (rule 10). */
+  #halve(): void {
     const { from, to, bytes } = this.#lastBatch
     this.#mostBytes = from === to ? Infinity : bytes / 2
     if (from === to) this.#lose(valuesOf(this.#sent.withdraw(from, to)), { kind: 'too-large' })
-    this.#sent.back(this.#sent.first - 1)
-    this.pump()
   }
 
-  #dropTooLarge(): void {
+  /** Drops what comes next if the server would not take it; returns how large that may be, so that what is behind comes next too. */
+  #dropTooLarge(): number {
     const most = this.#port.session.opened?.maxMessageBytes ?? Infinity
     for (let first = this.#outbox.first; first && first.bytes > most; first = this.#outbox.first) {
       this.#outbox.shift()
       this.#lose([first.value], { kind: 'too-large' })
     }
+    return most
   }
 
   /** How long an answer may take (rule 7). */
@@ -298,6 +331,17 @@ export class SessionSender<Out> implements Outgoing<Out> {
     if (this.#isToPump) return
     this.#isToPump = true
     Promise.resolve().then(() => this.pump())
+  }
+
+  #settledWithin(until: number): Promise<void> {
+    const { host } = this.#port
+    return new Promise((resolve) => {
+      const cancelLimit = host.after(until - host.now(), resolve)
+      this.#onSettled = () => {
+        cancelLimit()
+        resolve()
+      }
+    })
   }
 
   async #within({ controller, done }: Posting, until: number): Promise<void> {

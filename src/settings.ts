@@ -26,6 +26,8 @@ export interface Settings {
   readonly url: URL
   readonly ways: readonly Way[]
   readonly protocol: Protocol
+  /** Whether the application gave it, so that it may throw. */
+  readonly isOwnProtocol: boolean
   /** `null` in plain mode. */
   readonly session: Session | null
   readonly resend: boolean
@@ -64,8 +66,6 @@ const kinds: Readonly<Record<keyof RealtimeOptions, string>> = {
   host: 'object',
 }
 
-const place = ['type', 'url', 'sendUrl']
-
 const names: readonly TransportName[] = ['websocket', 'sse', 'long-poll', 'poll']
 
 /** @throws TypeError that names the option, what it was, and what it may be. */
@@ -92,6 +92,7 @@ export function settingsOf<In, Out>(url: unknown, options: RealtimeOptions<In, O
     url: base,
     ways: transports.map((entry, index) => wayOf(entry, `transports[${index}]`, base, times.connectTimeoutMs, session)),
     protocol: isOwn ? protocol : plain(),
+    isOwnProtocol: isOwn,
     session,
     resend: options.resend ?? true,
     retry: retryOf(retry, host, session),
@@ -134,16 +135,18 @@ function wayOf(
 }
 
 function transportOf(settings: TransportSettings, name: string, connectTimeoutMs: number, session: Session | null): Transport {
+  // A session has one URL, subprotocols of its own, and its server says how long a request is held.
+  const place = session ? ['type', 'url'] : ['type', 'url', 'sendUrl']
   switch (settings.type) {
     case 'websocket':
-      numbers(name, settings, {}, ['type', 'url', 'subprotocols'])
+      numbers(name, settings, {}, session ? place : ['type', 'url', 'subprotocols'])
       return session ? sessionWebsocket(session) : websocket()
     case 'sse':
       numbers(name, settings, {}, place)
       return session ? sessionSse(session) : sse()
     case 'long-poll': {
-      const { timeoutMs } = numbers(name, settings, { timeoutMs: 20_000 }, place)
-      return session ? sessionLongPoll(session) : longPoll(timeoutMs)
+      const { timeoutMs = 0 } = numbers<{ timeoutMs?: number }>(name, settings, session ? {} : { timeoutMs: 20_000 }, place)
+      return session ? sessionLongPoll(session, connectTimeoutMs) : longPoll(timeoutMs)
     }
     case 'poll': {
       const { intervalMs } = numbers(name, settings, { intervalMs: 5000 }, place)
@@ -162,7 +165,8 @@ function retryOf(retry: RealtimeOptions['retry'], host: Host, session: Session |
   const defaults = { minDelayMs: 1000, maxDelayMs: 30_000, factor: 2, maxAttempts: Infinity }
   const times = numbers('retry.', given, defaults, [])
   // The server knows how many would come back at once; a schedule of the application's own is nevertheless its own.
-  const firstDelayMs = () => given?.minDelayMs ?? session?.retryWindowMs ?? times.minDelayMs
+  const leastMs = Math.min(times.minDelayMs, times.maxDelayMs)
+  const firstDelayMs = () => (given?.minDelayMs === undefined && session?.retryWindowMs) || leastMs
   const schedule = backoff(times, () => host.random(), firstDelayMs)
   if (typeof retry !== 'function') return schedule
   return (context) => {

@@ -3,7 +3,9 @@ import { ChatView } from './chat.js'
 import { element, show } from './dom.js'
 import { FeedView } from './feed.js'
 import { HarmView } from './harm.js'
+import { plainMode } from './plain.js'
 import { Attempts, dialMs, nameOf } from './rungs.js'
+import { sessionMode } from './session.js'
 import { Timeline } from './timeline.js'
 import { log, offerReport, showDiagnosis } from './words.js'
 
@@ -12,35 +14,18 @@ if (!globalThis.Steadfast) {
   show('detail', 'Run `npm run build` and reload the page.')
   throw new Error('/steadfast.min.js did not load')
 }
-const { RealtimeClient, plain } = globalThis.Steadfast
 
 // A key of this tab's own, so that the harm it asks for is done to nobody else. It is kept over a reload, as the harm is.
 const visitor = sessionStorage.getItem('visitor') ?? crypto.getRandomValues(new Uint32Array(3)).join('-')
 sessionStorage.setItem('visitor', visitor)
 
-/**
- * This server's one habit: the number of a message is the cursor on every transport. Knowing that, the client may move a
- * running connection to a better transport, and loses nothing when it reconnects.
- */
-const anyServer = plain()
-const protocol = {
-  ...anyServer,
-  name: 'demo',
-  resumes: () => true,
-  ask: (question) =>
-    question.transport === 'websocket' && question.cursor
-      ? { query: { last_event_id: question.cursor } }
-      : anyServer.ask(question),
-  readFrame: (frame) => {
-    const id = String(JSON.parse(frame).id)
-    return [{ data: frame, id, cursor: id }]
-  },
-}
+// Two pages from one file: what is there for the other mode stays hidden.
+const isPlain = location.pathname === '/plain'
+for (const each of document.querySelectorAll('[data-mode]')) each.hidden = each.dataset.mode !== (isPlain ? 'plain' : 'session')
+element(isPlain ? 'to-plain' : 'to-session').setAttribute('aria-current', 'page')
 
 const attempts = new Attempts()
-const client = new RealtimeClient(`/live?visitor=${visitor}`, {
-  transports: ['websocket', 'sse', 'long-poll', { type: 'poll', url: `/live?visitor=${visitor}&mode=poll`, intervalMs: 2000 }],
-  protocol,
+const { client, send, tally } = (isPlain ? plainMode : sessionMode)(visitor, {
   connectTimeoutMs: dialMs,
   // Nothing is overruled: the judge is only asked because it hears of failed attempts to climb as well, which raise no event.
   judge(diagnosis) {
@@ -51,7 +36,7 @@ const client = new RealtimeClient(`/live?visitor=${visitor}`, {
 
 const timeline = new Timeline(element('timeline'), attempts)
 const feed = new FeedView()
-const chat = new ChatView(client)
+const chat = new ChatView(client, send)
 new HarmView(visitor, (text) => timeline.mark(text))
 
 /** How the open connection came about. */
@@ -75,6 +60,7 @@ client.on('transport', (event) => {
 })
 client.on('message', (event) => {
   const message = JSON.parse(event.data)
+  tally.receive(message)
   feed.receive(message)
   pulse()
   if (message.kind === 'chat') chat.receive(message, event.transport)
@@ -99,6 +85,7 @@ feed.compareClocks().catch(() => {})
 setInterval(() => {
   attempts.onReport(client.report(), client.state)
   feed.draw()
+  tally.draw()
   showClock(client.state, opened)
 }, 250)
 

@@ -6,12 +6,15 @@ const maxLines = 80
 /** The chat. Each line of one's own tells what became of it, until it has come back. */
 export class ChatView {
   #client
+  #send
   #lines = element('lines')
   #pending = new Map()
   #name = element('name')
 
-  constructor(client) {
+  /** `send(fields)` sends them in the form that the server takes. */
+  constructor(client, send) {
     this.#client = client
+    this.#send = send
     this.#name.value = sessionStorage.getItem('name') ?? `Guest ${10 + Math.floor(Math.random() * 90)}`
     this.#name.addEventListener('change', () => sessionStorage.setItem('name', this.#name.value))
     element('chat').addEventListener('submit', (event) => {
@@ -29,7 +32,7 @@ export class ChatView {
     this.#setFate(line, 'waiting', this.#client.state.status === 'open' ? 'on its way' : 'waits for a connection')
     this.#pending.set(tag, { line, sentAt: performance.now() })
     try {
-      this.#client.send(JSON.stringify({ text, name, tag }))
+      this.#send({ text, name, tag })
     } catch (error) {
       this.#pending.delete(tag)
       this.#setFate(line, 'bad', error.message)

@@ -5,13 +5,11 @@ const instruments = ['Wind', 'Swell', 'Tide', 'Pressure', 'Sea', 'Lamp']
 const shownReadings = 48
 const shownSeconds = 40
 
-/** The instruments, and what is measured of the messages themselves: how many, how old on arrival, and whether every one came. */
+/** The instruments, and what is measured of the messages themselves: how many, and how old on arrival. */
 export class FeedView {
   #cards = new Map()
-  #last = null
+  #lastAt = null
   #received = 0
-  #missing = 0
-  #twice = 0
   #perSecond = []
   #ages = []
   #clockOffset = 0
@@ -57,7 +55,7 @@ export class FeedView {
 
   /** Takes a message into account, and shows it if it is a reading. */
   receive(message) {
-    this.#count(message)
+    this.#measure(message)
     const card = this.#cards.get(message.name)
     if (message.kind !== 'reading' || !card) return
     card.number.textContent = `#${message.id}`
@@ -68,20 +66,15 @@ export class FeedView {
     card.isChanged = true
   }
 
-  #count({ id, at }) {
-    // Smaller numbers with later times: the server's process is a new one and counts from the beginning.
-    const isAnew = this.#last !== null && id <= this.#last.id && at > this.#last.at
-    if (this.#last !== null && !isAnew) {
-      if (id <= this.#last.id) this.#twice++
-      else this.#missing += id - this.#last.id - 1
-    }
-    const isFirst = this.#last === null
-    if (isFirst || isAnew || id > this.#last.id) this.#last = { id, at }
+  #measure({ at }) {
     this.#received++
     const second = Math.floor(Date.now() / 1000)
     if (this.#perSecond.at(-1)?.second !== second) this.#perSecond.push({ second, count: 0 })
     this.#perSecond.at(-1).count++
     if (this.#perSecond.length > shownSeconds + 5) this.#perSecond.shift()
+    // Only what is part of the feed tells when it was made.
+    if (at === undefined) return
+    this.#lastAt = Math.max(this.#lastAt ?? 0, at)
     // A newcomer is given some older messages; their age says nothing about the connection.
     const age = Math.max(0, Date.now() + this.#clockOffset - at)
     if (this.#received > 20 || age < 500) this.#ages.push({ second, age })
@@ -110,16 +103,13 @@ export class FeedView {
     show('age-unit', isLong ? 's' : 'ms')
     drawSparkline(element('age-spark'), medians.map(Math.sqrt), { color: color('sky') })
 
-    show('received', this.#received.toLocaleString('en'))
-    show('twice', this.#twice.toLocaleString('en'))
-    element('missing').classList.toggle('bad', this.#missing > 0)
-    show('missing', this.#missing.toLocaleString('en'))
     this.#showFreshness()
   }
 
   #showFreshness() {
-    const isLate = this.#last !== null && Date.now() + this.#clockOffset - this.#last.at > 3000
-    const lateBy = isLate ? Math.round((Date.now() + this.#clockOffset - this.#last.at) / 1000) : 0
+    const age = this.#lastAt === null ? 0 : Date.now() + this.#clockOffset - this.#lastAt
+    const isLate = age > 3000
+    const lateBy = isLate ? Math.round(age / 1000) : 0
     if (lateBy === this.#isLate) return
     this.#isLate = lateBy
     document.querySelector('.feed').toggleAttribute('data-stale', isLate)

@@ -107,7 +107,7 @@ export class Timeline {
     }
   }
 
-  /** Where the connection went from lane to lane. */
+  /** Where the connection went from lane to lane; where it moved while it ran, that is said. */
   #drawThread({ now, from, x, lane }) {
     const context = this.#context
     const spans = this.#openSpans(now)
@@ -124,6 +124,11 @@ export class Timeline {
       context.lineTo(x(after.startedAt), middleOf(after.transport, lane))
       context.stroke()
       context.setLineDash([])
+      if (after.isMove) {
+        const middle = (middleOf(before.transport, lane) + middleOf(after.transport, lane)) / 2
+        const isNow = x(after.startedAt) > x(now) - 60
+        this.#text('moved', x(after.startedAt) + (isNow ? -8 : 8), middle + 4, 'lamp', isNow ? 'right' : 'left')
+      }
     }
   }
 
@@ -191,7 +196,12 @@ export class Timeline {
   #openSpans(now) {
     return this.#attempts.all
       .filter(({ openedAt }) => openedAt !== null)
-      .map(({ transport, openedAt, endedAt }) => ({ transport, startedAt: openedAt, endedAt: endedAt ?? now }))
+      .map(({ transport, openedAt, endedAt, movedFrom }) => ({
+        transport,
+        startedAt: openedAt,
+        endedAt: endedAt ?? now,
+        isMove: movedFrom !== undefined,
+      }))
       .sort((a, b) => a.startedAt - b.startedAt)
   }
 

@@ -31,11 +31,11 @@ const impatientMaxDelayMs = 5000
 export function backoff(
   { minDelayMs, maxDelayMs, factor, maxAttempts }: Backoff,
   random: () => number,
-  firstDelayMs = () => minDelayMs,
+  firstDelayMs = () => Math.min(minDelayMs, maxDelayMs),
 ): RetryPolicy {
   return ({ attempt, outageMs }) => {
     if (attempt > maxAttempts) return null
-    if (attempt === 1) return random() * Math.min(firstDelayMs(), maxDelayMs)
+    if (attempt === 1) return random() * firstDelayMs()
     const cap = outageMs < patienceMs ? Math.min(impatientMaxDelayMs, maxDelayMs) : maxDelayMs
     return Math.min(minDelayMs * factor ** (attempt - 1), cap) * (0.5 + random() / 2)
   }

@@ -14,15 +14,17 @@ export class Unacknowledged<Out> {
   readonly #outbox: Outbox<Out>
   #kept: Kept<Out>[] = []
   /** The number of the first that is kept, or of the next message where none is. */
-  #first = 1
+  #first: number
   /** The highest number that the present link was given. */
-  #through = 0
+  #through: number
   #bytesUnderWay = 0
   /** The bytes of the last batch. */
   lastBytes = 0
 
-  constructor(outbox: Outbox<Out>) {
+  constructor(outbox: Outbox<Out>, first = 1) {
     this.#outbox = outbox
+    this.#first = first
+    this.#through = first - 1
   }
 
   get first(): number {
@@ -48,14 +50,18 @@ export class Unacknowledged<Out> {
     return this.#bytesUnderWay
   }
 
+  /** The size of what has to be written next; `Infinity` when there is nothing. */
+  get nextBytes(): number {
+    return (this.#next?.entry ?? this.#outbox.first)?.bytes ?? Infinity
+  }
+
   get entries(): readonly Entry<Out>[] {
     return entriesOf(this.#kept)
   }
 
   /** Everything above n has to be written. */
   back(n: number): void {
-    const last = this.#first - 1 + this.#kept.length
-    this.#through = Math.max(Math.min(n, last), this.#first - 1)
+    this.#through = Math.max(Math.min(n, this.last), this.#first - 1)
     this.#bytesUnderWay = bytesOfKept(this.#kept.slice(0, this.#through + 1 - this.#first))
   }
 
@@ -74,11 +80,9 @@ export class Unacknowledged<Out> {
     const batch: Numbered[] = []
     let bytes = 0
     for (;;) {
-      const written = this.#kept[this.#through + 1 - this.#first]
-      const waiting = this.#outbox.first
-      const size = (written?.entry ?? waiting)?.bytes ?? Infinity
+      const size = this.nextBytes
       if (size === Infinity || (batch.length && bytes + size > mostBytes)) break
-      const kept = written ?? this.#number()
+      const kept = this.#next ?? this.#number()
       if (!kept) break
       bytes += size
       this.#through += 1
@@ -102,6 +106,11 @@ export class Unacknowledged<Out> {
     const { entries } = this
     this.settle(this.#first + this.#kept.length - 1)
     return entries
+  }
+
+  /** What has a number, and has to be written next. */
+  get #next(): Kept<Out> | undefined {
+    return this.#kept[this.#through + 1 - this.#first]
   }
 
   #number(): Kept<Out> | undefined {

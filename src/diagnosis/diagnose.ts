@@ -137,6 +137,8 @@ function judgementOfAnswer(status: number, contentType: string): Judgement {
 function judgementOfClose({ code, reason, isSession }: Extract<Evidence, { kind: 'closed' }>): Judgement {
   if (code === 1006) return ['conn.dropped', 'likely', 'retry', 'The connection was cut.']
   const message = `The server closed the connection (${code}${reason && `: ${reason}`}).`
-  if (refusing.includes(code)) return [`close.${code}`, 'certain', 'stop', message, 'credentials']
+  // In a session no credentials help against 4403 (rule 9).
+  if (refusing.includes(code) && !(isSession && code === 4403))
+    return [`close.${code}`, 'certain', 'stop', message, 'credentials']
   return [`close.${code}`, 'certain', isSession && code > 4000 && !sessionGoesOn.includes(code) ? 'stop' : 'retry', message]
 }

@@ -75,6 +75,8 @@ export class Session {
   port: SessionPort | null = null
   #comingBytes = 0
   #patience = 1
+  /** Whether anything was taken or acknowledged since the last attachment opened. */
+  #hasProgressed = false
   #hasRenewed = false
   #isOver = false
   readonly #streams = new Map<number, Stream>()
@@ -105,7 +107,7 @@ export class Session {
 
   /** An attachment ended by silence: if nothing had come of it, the next one is given twice the time. */
   fellSilent(): void {
-    this.#patience *= 2
+    if (!this.#hasProgressed) this.#patience *= 2
   }
 
   /** A session that the server refuses as broken is begun anew, once (rule 9). */
@@ -120,6 +122,7 @@ export class Session {
   begin(id: string): void {
     this.id = id
     this.opened = null
+    this.owedBytes = 0
     this.#isOver = false
     this.#streams.clear()
   }
@@ -142,7 +145,7 @@ export class Session {
       case 'M':
         for (const [stream, first, ...texts] of JSON.parse(rest) as Run[]) {
           for (let index = 0; index < texts.length; index += 1)
-            this.#take(stream, numberOf(first) + index, String(texts[index]), listener)
+            this.#take(stream, countOf(first) + index, String(texts[index]), listener)
         }
         break
       case 'b': {
@@ -151,21 +154,25 @@ export class Session {
         break
       }
       case 'a':
-        this.#acked(numberOf(rest))
+        this.#acked(countOf(rest))
         break
       case 'r':
-        this.port?.onBack(numberOf(rest))
+        this.port?.onBack(countOf(rest))
         break
       case 's': {
-        const { at, stream, topic, epoch, from } = JSON.parse(rest)
-        if (this.#isNew(0, at)) {
+        const { stream, topic, epoch, from, ...frame } = JSON.parse(rest)
+        const at = countOf(frame.at)
+        // Behind a gap in stream 0 the server says again what was announced in it, at the place where the gap ends.
+        const isLate = at === this.#streams.get(0)?.offset && !this.#streams.has(stream)
+        if (this.#isNew(0, at) || (isLate && !this.#isOver)) {
           this.#begin(stream, epoch, topic, from)
           this.#move(0, at)
         }
         break
       }
       case 'u': {
-        const { at, stream } = JSON.parse(rest)
+        const { stream, ...frame } = JSON.parse(rest)
+        const at = countOf(frame.at)
         if (this.#isNew(0, at)) {
           this.#streams.delete(stream)
           this.#move(0, at)
@@ -177,8 +184,8 @@ export class Session {
         break
       case 'h': {
         const { retryWindowMs, comingBytes } = JSON.parse(rest)
-        this.retryWindowMs = retryWindowMs ?? this.retryWindowMs
-        this.#comingBytes = comingBytes ?? this.#comingBytes
+        if (retryWindowMs >= 0) this.retryWindowMs = Number(retryWindowMs)
+        if (comingBytes >= 0) this.#comingBytes = Number(comingBytes)
         break
       }
       case 'p':
@@ -203,22 +210,24 @@ export class Session {
   }
 
   #open(frame: OpenFrame, listener: FrameListener): void {
-    const { epoch, taken, ack, heartbeatMs } = frame
-    if (!(taken >= 0 && ack >= 0 && heartbeatMs > 0)) throw new TypeError('open')
+    const { epoch, taken, ack, heartbeatMs, maxMessageBytes, retryWindowMs } = frame
+    const isWhole = [taken, ack, heartbeatMs - 1, maxMessageBytes, retryWindowMs].every((n) => Number.isFinite(n) && n >= 0)
+    if (!isWhole) throw new TypeError('open')
     this.isResumed = this.#streams.get(0)?.epoch === epoch
     if (!this.isResumed) {
       this.#streams.clear()
       this.#begin(0, epoch, '', 0)
     }
     this.opened = frame
-    this.retryWindowMs = frame.retryWindowMs
+    this.retryWindowMs = retryWindowMs
     this.#acked(ack)
+    this.#hasProgressed = false
     listener.opened(frame)
   }
 
   #takeAt(place: string, data: string | ArrayBuffer, listener: FrameListener): void {
     const [stream, offset] = cut(place, '.')
-    this.#take(numberOf(stream), numberOf(offset), data, listener)
+    this.#take(countOf(stream), countOf(offset), data, listener)
   }
 
   #take(stream: number, offset: number, data: string | ArrayBuffer, listener: FrameListener): void {
@@ -238,18 +247,23 @@ export class Session {
   }
 
   #move(number: number, offset: number): void {
-    this.#patience = 1
+    this.#progress()
     const stream = this.#streams.get(number)
     if (stream) stream.offset = offset
   }
 
+  #progress(): void {
+    this.#hasProgressed = true
+    this.#patience = 1
+  }
+
   #acked(n: number): void {
     if (!(n >= this.sent.first)) return
-    this.#patience = 1
+    this.#progress()
     this.port?.onAcked(n)
   }
 
-  #missed({ stream, topic, epoch, after, resumesAt }: Gap & { readonly stream: number; readonly epoch: string }): void {
+  #missed({ stream, topic = '', epoch, after, resumesAt }: Gap & { readonly stream: number; readonly epoch: string }): void {
     const known = this.#streams.get(stream)
     if (this.#isOver || (known?.epoch === epoch && resumesAt <= known.offset + 1)) return
     this.#begin(stream, epoch, topic, resumesAt - 1)
@@ -258,8 +272,8 @@ export class Session {
 
   /** A stream goes on from there. What the cursor cannot tell the server again is refused here, not by the server. */
   #begin(stream: number, epoch: string, topic: string, offset: number): void {
-    if (!(stream >= 0 && offset >= 0) || !/^[\w-]+$/.test(epoch)) throw new TypeError('stream')
-    this.#streams.set(stream, { epoch, topic, offset })
+    if (!/^[\w-]+$/.test(epoch)) throw new TypeError('epoch')
+    this.#streams.set(countOf(stream), { epoch, topic, offset: countOf(offset) })
   }
 }
 
@@ -270,8 +284,9 @@ function cut(text: string, sign: string): [before: string, after: string] {
   return [text.slice(0, at), text.slice(at + 1)]
 }
 
-function numberOf(value: unknown): number {
+/** An offset, or the number of a stream or of a message. */
+function countOf(value: unknown): number {
   const n = Number(value)
-  if (!(n >= 0)) throw new TypeError('number')
+  if (!(Number.isSafeInteger(n) && n >= 0)) throw new TypeError('number')
   return n
 }

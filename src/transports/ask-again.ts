@@ -11,8 +11,8 @@ export interface Manner {
 }
 
 interface Exchange extends Manner {
-  /** One request with its whole answer; tells whether that was anything new. */
-  exchange(signal: AbortSignal): Promise<boolean>
+  /** One request with its whole answer; tells whether that was anything new. `extend` begins its time limit anew. */
+  exchange(signal: AbortSignal, extend: () => void): Promise<boolean>
   /** A request took longer than `timeoutMs`; throws where that is a failure. */
   timedOut(): void
   failed(error: unknown): void
@@ -57,14 +57,19 @@ export function askAgain({ host, signal }: Call, exchange: Exchange): { hurry(ma
     const controller = new AbortController()
     const abort = () => controller.abort()
     let isOver = false
-    const cancelLimit = host.after(timeoutMs(), () => {
-      isOver = true
-      abort()
-    })
+    let cancelLimit = () => {}
+    const extend = () => {
+      cancelLimit()
+      cancelLimit = host.after(timeoutMs(), () => {
+        isOver = true
+        abort()
+      })
+    }
+    extend()
     signal.addEventListener('abort', abort, { once: true })
     request = controller
     try {
-      return await exchange.exchange(controller.signal)
+      return await exchange.exchange(controller.signal, extend)
     } catch (error) {
       const isOurs = controller.signal.aborted
       // What is left of an answer that is refused must not go on arriving.

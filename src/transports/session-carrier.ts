@@ -17,7 +17,7 @@ export function mismatch(detail: string): Failure {
 }
 
 export function closed({ code, reason = '', retryAfterMs = 0 }: CloseFrame): Report {
-  return { kind: 'closed', code, reason, wasClean: true, ...(retryAfterMs && { retryAfterMs }) }
+  return { kind: 'closed', code, reason, wasClean: true, ...(retryAfterMs > 0 && { retryAfterMs: Number(retryAfterMs) }) }
 }
 
 /** A name for this attempt, by which the server can be asked afterwards what it saw of it. */

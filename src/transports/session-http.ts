@@ -33,7 +33,7 @@ export function sessionSse(session: Session): Transport {
   }
 }
 
-export function sessionLongPoll(session: Session): Transport {
+export function sessionLongPoll(session: Session, connectTimeoutMs: number): Transport {
   return {
     type: 'long-poll',
     isHeld: true,
@@ -44,7 +44,7 @@ export function sessionLongPoll(session: Session): Transport {
       const waitMs = () => (isFirst ? 0 : (session.opened?.heartbeatMs ?? 0))
       return ask(session, call, listener, {
         waitMs,
-        timeoutMs: () => (isFirst ? Infinity : waitMs() + silenceMs + session.slackMs()),
+        timeoutMs: () => (isFirst ? connectTimeoutMs : waitMs()) + silenceMs + session.slackMs(),
         pauseMs(isNews) {
           const wasFirst = isFirst
           isFirst = false
@@ -79,7 +79,7 @@ function ask(session: Session, call: Call, listener: Listener, { waitMs, timeout
   const asking = askAgain(call, {
     timeoutMs,
     pauseMs,
-    exchange: (signal) => exchange(waitMs(), signal),
+    exchange: (signal, extend) => exchange(waitMs(), signal, extend),
     timedOut: () => {
       throw new Failure({ kind: 'silent' })
     },
@@ -97,7 +97,9 @@ function attach(session: Session, call: Call, listener: Listener, tellsCursor: b
   const frames = {
     opened(frame: { readonly taken: number }) {
       taken = frame.taken
-      if (!isOpen) listener.opened()
+      if (!isOpen || !session.isResumed) listener.opened()
+      // What a node took that died since has to be sent again.
+      else session.port?.onBack(taken)
       isOpen = true
     },
     received: listener.received,
@@ -138,7 +140,7 @@ function attach(session: Session, call: Call, listener: Listener, tellsCursor: b
   }
   return { link, exchange }
 
-  async function exchange(wait: number | undefined, signal: AbortSignal): Promise<boolean> {
+  async function exchange(wait: number | undefined, signal: AbortSignal, extend = () => {}): Promise<boolean> {
     const response = await ask(wait === undefined ? {} : { wait }, '', { signal })
     if (!isEventStream(response)) {
       await markedJson(response, call)
@@ -156,6 +158,8 @@ function attach(session: Session, call: Call, listener: Listener, tellsCursor: b
     })
     await feed(response.body, signal, (text) => {
       listener.heard()
+      // Any bytes are life (rule 6): a whole answer may take its time on a slow link.
+      extend()
       parser.feed(text)
     })
     return isNews
@@ -165,8 +169,17 @@ function attach(session: Session, call: Call, listener: Listener, tellsCursor: b
 /** An answer of this protocol, or the failure that it is. */
 async function markedJson(response: Response, call: Call): Promise<{ readonly taken: number; readonly ack: number }> {
   const isJson = contentTypeOf(response.headers).includes('json')
-  const answer = isJson ? await response.json().catch(() => null) : null
+  // An answer that breaks off on its way is no answer, and says nothing about what the server speaks.
+  const answer = isJson ? parsed(await response.text()) : null
   if (answer?.steadfast !== 'v1') throw response.ok ? mismatch('the answer is not marked') : new Failure(answered(response, call))
   if (!response.ok) throw new Failure(closed(answer))
   return answer
+}
+
+function parsed(text: string) {
+  try {
+    return JSON.parse(text)
+  } catch {
+    return null
+  }
 }

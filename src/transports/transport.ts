@@ -30,7 +30,10 @@ export interface Call {
 
 /** What a transport tells whoever dialled. After `failed`, and after the signal was aborted, nothing more. */
 export interface Listener {
-  /** The server has taken the connection: messages can pass. Called once, with the round trip in milliseconds if that tells it. */
+  /**
+   * The server has taken the connection: messages can pass. Called once, with the round trip in milliseconds if that tells it;
+   * again where one of a session's later answers tells that the server has lost the session.
+   */
   opened(roundTripMs?: number): void
   /** Something came from the server, if only a comment: a sign of life. */
   heard(): void

@@ -37,10 +37,11 @@ async function startDemo() {
   return { origin: String(line).match(/http:\S+(?=\/)/)?.[0] ?? '', stop: () => program.kill() }
 }
 
-/** The page, as a visitor of its own, carried by WebSocket. When it is left nothing must have gone wrong behind the scenes. */
-async function visit() {
+/** A page, as a visitor of its own, carried by WebSocket. When it is left nothing must have gone wrong behind the scenes. */
+async function visit(path: '/' | '/plain' = '/') {
   const opened = await openPage(browser, { origin: demo.origin })
   const { page } = opened
+  if (path !== '/') await page.goto(demo.origin + path, { waitUntil: 'load' })
   const visitor = {
     page,
     // While it is only tried, a name stands there as well.
@@ -52,9 +53,14 @@ async function visit() {
     },
     /** What became of the visitor's last line. */
     fate: (pattern: RegExp) => waitForText(page, '.line.mine:last-of-type .fate', pattern),
+    /** Both ways, once all that was sent has arrived. */
     async lostNothing() {
-      expect(await texts(page, ['#missing', '#twice'])).toEqual(['0', '0'])
-      expect(Number((await texts(page, ['#received']))[0]?.replace(',', ''))).toBeGreaterThan(10)
+      if (path === '/') await waitForText(page, '#told', /^[0-4] on the way up/)
+      const zeros =
+        path === '/' ? ways.flatMap((way) => [`#${way}-lost`, `#${way}-repeated`, `#${way}-astray`]) : ['#missing', '#twice']
+      expect(await texts(page, zeros)).toEqual(zeros.map(() => '0'))
+      for (const count of path === '/' ? ways.map((way) => `#${way}-count`) : ['#received'])
+        expect(Number((await texts(page, [count]))[0]?.replace(',', ''))).toBeGreaterThan(10)
     },
     async [Symbol.asyncDispose]() {
       const violations = await opened.violations()
@@ -69,6 +75,8 @@ async function visit() {
   await visitor.carriedBy('WebSocket')
   return visitor
 }
+
+const ways = ['down', 'up'] as const
 
 const texts = (page: Page, selectors: readonly string[]) =>
   Promise.all(selectors.map(async (selector) => (await page.locator(selector).textContent({ timeout: 500 }))?.trim()))
@@ -115,6 +123,7 @@ it('falls back to SSE when WebSocket is blocked, and climbs again without a brea
   await visitor.press('Heal all')
   await visitor.carriedBy('WebSocket', 45_000)
   expect(await texts(visitor.page, ['#detail'])).toEqual([expect.stringContaining('moved here from SSE without a break')])
+  await waitForText(visitor.page, '#told', /moved once/)
   await visitor.lostNothing()
   await photograph(visitor.page, 'climbed', { width: 1280, height: 900, colorScheme: 'dark' })
 })
@@ -145,19 +154,24 @@ it('goes down to polling when nothing else is left, and tells each attempt', asy
 
 it('comes back from a restart of the server with nothing missed, and the harm that was set is still set', async () => {
   await using visitor = await visit()
+  await using plain = await visit('/plain')
   await visitor.press('Block WebSocket')
   await visitor.carriedBy('SSE')
   await visitor.press('Restart the server')
-  await waitForText(visitor.page, '#eyebrow', /^Nothing carries it/)
+  await waitForText(visitor.page, '#eyebrow', /^Nothing carries it|^Retry/)
   await visitor.carriedBy('SSE', 20_000)
   await waitForText(visitor.page, '#lines', /I was restarted/)
+  await waitForText(plain.page, '#lines', /I was restarted/)
+  await plain.carriedBy('WebSocket')
+  await plain.lostNothing()
+  await waitForText(visitor.page, '#told', /resumed (?!0)(?!.*begun anew)/)
   expect(await visitor.page.getByRole('button', { name: 'Block WebSocket' }).getAttribute('aria-pressed')).toBe('true')
   await visitor.lostNothing()
 })
 
 it('brings a chat message there and back, and one that was said while everything was cut', async () => {
   await using visitor = await visit()
-  await using other = await visit()
+  await using other = await visit('/plain')
   await visitor.say('Ahoy')
   await visitor.fate(/^there and back in \d+ ms, WebSocket$/)
   await waitForText(other.page, '#lines', /Ahoy/)
@@ -171,6 +185,51 @@ it('brings a chat message there and back, and one that was said while everything
   await waitForText(other.page, '#lines', /Still here/)
   await visitor.lostNothing()
   await other.lostNothing()
+})
+
+it('loses nothing while all the buttons are pressed, one after the other and some together', async () => {
+  await using visitor = await visit()
+  const { page } = visitor
+  const harms = ['Block WebSocket', 'Swallow handshake', 'Kill after open', 'Block SSE', 'Block long-poll', 'Cut everything']
+  for (const [index, name] of harms.entries()) {
+    await visitor.press(name)
+    await visitor.say(`During ${name}`)
+    await sleep(1200)
+    if (index % 2) await visitor.press('Heal all')
+  }
+  await visitor.press('Restart the server')
+  await sleep(500)
+  await vi.waitFor(
+    () =>
+      page
+        .getByRole('button', { name: 'Heal all' })
+        .isDisabled()
+        .then((is) => expect(is).toBe(true)),
+    10_000,
+  )
+  await vi.waitFor(async () => expect(await page.locator('.line.mine[data-fate="back"]').count()).toBe(harms.length), 15_000)
+  await visitor.lostNothing()
+  await photograph(page, 'all-harm', { width: 1280, height: 900, colorScheme: 'light' })
+})
+
+it('has a page in plain mode beside it, with the same harm', async () => {
+  await using visitor = await visit()
+  const { page } = visitor
+  await page.getByRole('link', { name: 'Plain' }).click()
+  await visitor.carriedBy('WebSocket')
+  expect(new URL(page.url()).pathname).toBe('/plain')
+  expect(await page.locator('.counted').isVisible()).toBe(false)
+
+  await using plain = await visit('/plain')
+  await plain.press('Block WebSocket')
+  await plain.carriedBy('SSE')
+  await plain.say('Ahoy')
+  await plain.fate(/^there and back in \d+ ms, SSE$/)
+  await plain.press('Heal all')
+  await plain.carriedBy('WebSocket', 45_000)
+  await plain.lostNothing()
+  await photograph(plain.page, 'plain-desktop', { width: 1280, height: 900, colorScheme: 'light' })
+  await photograph(plain.page, 'plain-phone', { width: 390, height: 844, colorScheme: 'dark' })
 })
 
 it('shows the report of the client', async () => {

@@ -6,8 +6,10 @@ import { createInterface } from 'node:readline'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { expect, it, vi } from 'vitest'
 import { WebSocket } from 'ws'
+import { anew, counted, tallyOf, uncounted } from '../../demo/public/counter.js'
+import { type WatchedClient, watchClient } from '../support/watched-client.ts'
 
-/** The demo's server by itself: what each transport gives, and that harm is done to whom it is meant for. */
+/** The demo's server by itself: what each transport gives in plain mode and in a session, and that harm is done to whom it is meant for. */
 
 interface Message {
   readonly id: number
@@ -147,6 +149,76 @@ it('does harm to one visitor only, over a restart too, until it is healed', asyn
   await expect(ask(demo.origin, 'visitor=a&mode=poll')).rejects.toThrow('fetch failed')
   expect(await (await harm(demo.origin, 'visitor=a&fault=heal')).json()).toEqual({ faults: [] })
   expect(await readSocket(demo.origin, 'visitor=a', 1)).toHaveLength(1)
+})
+
+/** The client of the page, as far as the server is concerned, with one transport. */
+function sessionOf(origin: string, visitor: string, type: 'websocket' | 'sse' | 'long-poll' | 'poll') {
+  const url = `${origin}/realtime?visitor=${visitor}&via=${type}`
+  const transport = type === 'poll' ? ({ type, intervalMs: 100 } as const) : type
+  return watchClient(url, { protocol: 'session', transports: [transport], connectTimeoutMs: 2000 })
+}
+
+function messagesOf({ data }: WatchedClient) {
+  const messages = data.map((each) => JSON.parse(String(each)))
+  return { feed: messages.filter(({ kind }) => kind !== 'echo'), echoes: messages.filter(({ kind }) => kind === 'echo') }
+}
+
+it('numbers both ways in a session, over each transport and over a restart', async () => {
+  await using demo = await startDemo()
+  await using socket = sessionOf(demo.origin, 'a', 'websocket')
+  await using stream = sessionOf(demo.origin, 'b', 'sse')
+  await using longPoll = sessionOf(demo.origin, 'c', 'long-poll')
+  await using poll = sessionOf(demo.origin, 'd', 'poll')
+  const all = [socket, stream, longPoll, poll]
+  const sendTen = (first: number) => {
+    for (const { client } of all) for (const no of idsFrom(first, 10)) client.send(JSON.stringify({ no, text: `line ${no}` }))
+  }
+  const have = (count: number) => async () => {
+    for (const each of all) expect(messagesOf(each).echoes).toHaveLength(count)
+  }
+  sendTen(1)
+  await vi.waitFor(have(10), 5000)
+  await harm(demo.origin, 'visitor=a&fault=restart')
+  await vi.waitFor(() => expect(fetch(`${demo.origin}/clock`)).rejects.toThrow('fetch failed'), 2000)
+  sendTen(11)
+  await vi.waitFor(have(20), 15_000)
+  await vi.waitFor(
+    () => expect(all.every((each) => messagesOf(each).feed.some(({ text }) => /restarted/.test(text)))).toBe(true),
+    5000,
+  )
+  for (const each of all) {
+    const { feed, echoes } = messagesOf(each)
+    expect(feed.map(({ id }) => id)).toEqual(idsFrom(feed[0].id, feed.length))
+    expect(echoes.map(({ id }) => id)).toEqual(idsFrom(1, 20))
+    expect(echoes.at(-1)?.up).toEqual({ count: 20, lost: 0, repeated: 0, astray: 0 })
+    expect(each.of('open').map(({ resumed }) => resumed)).toEqual([false, true])
+  }
+})
+
+it('does harm to the transport of a session that it is meant for, and loses nothing by it', async () => {
+  await using demo = await startDemo()
+  await using socket = sessionOf(demo.origin, 'a', 'websocket')
+  await using stream = sessionOf(demo.origin, 'a', 'sse')
+  await using other = sessionOf(demo.origin, 'b', 'sse')
+  await Promise.all([socket.nth('open'), stream.nth('open'), other.nth('open')])
+  await harm(demo.origin, 'visitor=a&fault=block-sse&on=true')
+  await stream.nth('close')
+  stream.client.send(JSON.stringify({ no: 1 }))
+  await sleep(300)
+  expect([stream.opened(), socket.of('close'), other.of('close')]).toEqual([['sse'], [], []])
+  await harm(demo.origin, 'visitor=a&fault=heal')
+  await vi.waitFor(() => expect(messagesOf(stream).echoes).toHaveLength(1), 10_000)
+  expect(stream.of('open').map(({ resumed }) => resumed)).toEqual([false, true])
+})
+
+it('counts what is lost, what comes twice and what comes late', () => {
+  const countOf = (...numbers: number[]) => tallyOf(numbers.reduce(counted, uncounted))
+  expect(countOf(7, 8, 9)).toEqual({ count: 3, lost: 0, repeated: 0, astray: 0 })
+  expect(countOf(1, 2, 5)).toEqual({ count: 3, lost: 2, repeated: 0, astray: 0 })
+  expect(countOf(1, 2, 2, 1)).toEqual({ count: 4, lost: 0, repeated: 2, astray: 0 })
+  expect(countOf(1, 3, 2, 2, 4)).toEqual({ count: 5, lost: 0, repeated: 1, astray: 1 })
+  const again = counted(anew(counted(uncounted, 900)), 1)
+  expect(tallyOf(again, again)).toEqual({ count: 4, lost: 0, repeated: 0, astray: 0 })
 })
 
 it('ends what is running when harm is set, and resets a WebSocket soon after it opened', async () => {

@@ -3,10 +3,13 @@ import { describe, expect, it } from 'vitest'
 import { diagnose } from '../../src/diagnosis/diagnose.ts'
 import type { Evidence, Finding } from '../../src/diagnosis/evidence.ts'
 import { RealtimeClient } from '../../src/index.ts'
+import { RealtimeServer } from '../../src/server/index.ts'
+import { defaultLimits } from '../../src/server/limits.ts'
+import { settingsOf as serverSettingsOf } from '../../src/server/settings.ts'
 import { settingsOf } from '../../src/settings.ts'
 import { manualPage } from '../support/manual-host.ts'
 import { readme, tableOf } from '../support/readme.ts'
-import { carriedBy, type Member, membersOf, variantsOf } from '../support/readme-facts.ts'
+import { carriedBy, type Member, membersOf, methodsOf, variantsOf } from '../support/readme-facts.ts'
 
 const root = new URL('../../', import.meta.url)
 const read = (path: string) => readFileSync(new URL(path, root), 'utf8')
@@ -42,10 +45,7 @@ describe("README's options", () => {
   })
 
   it.each(rows)('$option has the default that its documentation tells', ({ option, default: shown = '' }) => {
-    const documented = options.find(({ name }) => name === option)?.defaultValue.replaceAll('`', '') ?? ''
-    // The documentation may go on, with the unit or with what the value means.
-    const isSame = documented === shown || (shown !== '' && [' ', ':'].some((next) => documented.startsWith(shown + next)))
-    expect(isSame, `'${shown}' is documented as '${documented}'`).toBe(true)
+    expectDefault(shown, options.find(({ name }) => name === option)?.defaultValue)
   })
 
   it('are in milliseconds where their name says so', () => {
@@ -109,6 +109,56 @@ describe("README's other tables", () => {
     expect(sizes).toContain(`≤ ${kilobytes}`)
     const { version } = JSON.parse(read('package.json'))
     expect(readme).toContain(`| steadfast ${version} |`)
+  })
+})
+
+describe("README's tables of the server half", () => {
+  const serverOptions = ['src/server/options.ts RealtimeServerOptions', 'src/server/handlers.ts Handlers']
+  const documented: readonly (readonly [string, readonly Member[]])[] = [
+    ['server option', serverOptions.flatMap((each) => membersAt(each))],
+    ['limit', membersAt('src/server/limits.ts Limits')],
+    ['bound', membersAt('src/server/memory-store.ts MemoryLimits')],
+  ]
+
+  it.each(documented)('%s: names, units and defaults are those of the sources', (header, members) => {
+    const rows = tableOf(readme, header)
+    expect(rows.map((row) => row[header]).sort()).toEqual(members.map(({ name }) => name).sort())
+    for (const { unit, default: shown = '', ...row } of rows) {
+      const name = row[header] ?? ''
+      expect(unit === 'ms', name).toBe(name.endsWith('Ms'))
+      expectDefault(shown, members.find((member) => member.name === name)?.defaultValue)
+    }
+  })
+
+  it('tell the defaults that the server takes', () => {
+    const { path, node } = serverSettingsOf({})
+    const { heartbeatMs, resumeWindowMs, leaseMs } = node
+    const shown = (header: string) => Object.fromEntries(tableOf(readme, header).map((row) => [row[header], row['default']]))
+    expect(shown('server option')).toMatchObject({
+      path: `'${path}'`,
+      ...texts({ heartbeatMs, resumeWindowMs, leaseMs }),
+    })
+    const { maxBatchBytes, ...limits } = defaultLimits
+    expect(shown('limit')).toMatchObject(texts(limits))
+    expect(maxBatchBytes).toBe(4 * limits.maxMessageBytes)
+    const names = tableOf(readme, 'server option').map((row) => row['server option'] ?? '')
+    for (const name of names) expect(() => new RealtimeServer({ unknown: true } as object)).toThrow(new RegExp(`\\b${name}\\b`))
+  })
+
+  it('name all methods', () => {
+    const named = (header: string) =>
+      tableOf(readme, header).flatMap((row) => (row[header] ?? '').split('), ').map((each) => each.replace(/\(.*/, '')))
+    expect(named('session')).toEqual(membersAt('src/server/session.ts Session').map(({ name }) => name))
+    expect(named('server')).toEqual(['new RealtimeServer', ...methodsOf('src/server/server.ts', 'RealtimeServer')])
+  })
+
+  it('name all that a message and an end carry', () => {
+    const carried = (handler: string) => new RegExp(`\\| \`${handler}\` .*?{ (.*?) }`).exec(readme)?.[1]?.split(', ')
+    expect(carried('onEnd')).toEqual(membersAt('src/server/ports.ts Ending').map(({ name }) => name))
+    const idMembers = ['session', 'n']
+    const ofMessage = membersAt('src/server/handlers.ts Message').map(({ name }) => name)
+    expect(carried('onMessage')).toEqual(ofMessage.filter((name) => !idMembers.includes(name)))
+    expect(ofMessage).toEqual(expect.arrayContaining(idMembers))
   })
 })
 
@@ -194,10 +244,32 @@ describe('what is written', () => {
     expect(paths.map(([, path = '']) => path).filter((path) => !existsSync(new URL(path, root)))).toEqual([])
   })
 
+  it('docs/ARCHITECTURE.md names every source', () => {
+    const text = read('docs/ARCHITECTURE.md')
+    const paths = readdirSync(new URL('src', root), { recursive: true, encoding: 'utf8' }).filter((path) => path.endsWith('.ts'))
+    expect(paths.filter((path) => !text.includes(`\`src/${path.replaceAll('\\', '/')}\``))).toEqual([])
+  })
+
   it('CHANGELOG.md tells of the version of the package', () => {
     expect(read('CHANGELOG.md')).toContain(`## [${JSON.parse(read('package.json')).version}]`)
   })
 })
+
+function membersAt(place: string): readonly Member[] {
+  const [path = '', type = ''] = place.split(' ')
+  return membersOf(path, type)
+}
+
+/** The documentation may go on, with the unit or with what the value means. */
+function expectDefault(shown: string, defaultValue = ''): void {
+  const documented = defaultValue.replaceAll('`', '').replace(/(?<=\d)_(?=\d)/g, ',')
+  const isSame = documented === shown || (shown !== '' && [' ', ':', ','].some((next) => documented.startsWith(shown + next)))
+  expect(isSame, `'${shown}' is documented as '${documented}'`).toBe(true)
+}
+
+function texts(numbers: object): Record<string, string> {
+  return Object.fromEntries(Object.entries(numbers).map(([name, value]) => [name, value.toLocaleString('en')]))
+}
 
 function prefixed(prefix: string, values: object): Record<string, unknown> {
   return Object.fromEntries(Object.entries(values).map(([name, value]) => [prefix + name, value]))

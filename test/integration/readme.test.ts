@@ -10,6 +10,7 @@ import { startNginx } from '../support/readme-nginx.ts'
 import { reactTypes, strictReact } from '../support/readme-react.ts'
 import { runSnippet, typeErrorsOf } from '../support/readme-run.ts'
 import { type ReadmeServer, startReadmeServer } from '../support/readme-server.ts'
+import { type SessionServers, startSessionServers } from '../support/readme-session.ts'
 import { startReferenceServer } from '../support/reference-server.ts'
 import { nodeHost } from '../support/watched-client.ts'
 
@@ -60,6 +61,22 @@ function watch(client: RealtimeClient<unknown, unknown>) {
   client.on('message', (event) => data.push(event.data))
   client.on('open', (event) => opens.push(event))
   return { data, opens, textsOf: () => data.map((each) => JSON.parse(String(each)).text) }
+}
+
+function sessionOf(servers: SessionServers, options: RealtimeOptions<unknown, string>) {
+  const { RealtimeClient: Client } = packageAt(servers.origins[0] ?? '').steadfast
+  const client = new Client<unknown, string>('/realtime', { ...options, protocol: 'session' })
+  return { client, ...watch(client as unknown as RealtimeClient<unknown, unknown>) }
+}
+
+async function everyTransportEchoes(servers: SessionServers): Promise<void> {
+  for (const name of ['websocket', 'sse', 'long-poll'] as const) {
+    const { client, data } = sessionOf(servers, { transports: [name] })
+    client.send(`over ${name}`)
+    await until(() => data.length === 1)
+    expect(data).toEqual([`over ${name}`])
+  }
+  expect(servers.errors).toEqual([])
 }
 
 const tests: Readonly<Record<string, () => void | Promise<void>>> = {
@@ -144,6 +161,83 @@ const tests: Readonly<Record<string, () => void | Promise<void>>> = {
     client.send('after the pong')
     await until(() => data.length === 1)
     expect(textsOf()).toEqual(['after the pong'])
+  },
+
+  async 'session-client'() {
+    const userOf = vi.fn(async (auth: unknown) => (auth === 'new' ? { id: 'ada' } : null))
+    await using servers = await startSessionServers(snippet('session-server'), { userOf })
+    const accessToken = vi.fn(async ({ fresh }: { fresh: boolean }) => (fresh ? 'new' : 'old'))
+    const { data, opens } = await clientOf('session-client', servers.origins[0] ?? '', { accessToken })
+    await until(() => data.length === 1)
+    expect([data, opens.map(({ transport }) => transport)]).toEqual([['Welcome, ada.'], ['websocket']])
+    expect(accessToken.mock.calls).toEqual([[{ fresh: false }], [{ fresh: true }]])
+    expect(userOf.mock.calls).toEqual([['old'], ['new']])
+  },
+
+  async 'session-server'() {
+    const userOf = async (auth: unknown) => ({ id: String(auth) })
+    await using servers = await startSessionServers(snippet('session-server'), { userOf })
+    const names = ['websocket', 'sse', 'long-poll', 'poll'] as const
+    const all = names.map((name) => {
+      const transports = [name === 'poll' ? ({ type: name, intervalMs: 100 } as const) : name]
+      return { name, ...sessionOf(servers, { transports, prepare: () => ({ auth: name }) }) }
+    })
+    await until(() => all.every(({ data }) => data.length === 1))
+    expect(all.map(({ data }) => data)).toEqual(names.map((name) => [`Welcome, ${name}.`]))
+    const expected: string[] = []
+    for (const { name, client } of all) {
+      for (const text of ['one', 'two']) client.send(text)
+      await client.flushed()
+      expected.push(`${name}: one`, `${name}: two`)
+      servers.cut()
+    }
+    await until(() => all.every(({ data }) => data.length === 9))
+    // In one order for all, and nothing twice.
+    for (const { data } of all) expect(data.slice(1)).toEqual(expected)
+    expect(all.every(({ opens }) => opens.slice(1).every(({ resumed }) => resumed))).toBe(true)
+    expect(servers.errors).toEqual([])
+  },
+
+  async 'session-express'() {
+    await using servers = await startSessionServers(snippet('session-express'))
+    await everyTransportEchoes(servers)
+    expect(await (await fetch(`${servers.origins[0]}/`)).text()).toBe('hello')
+  },
+
+  async 'session-middleware'() {
+    let isShut = true
+    const guard = (_request: unknown, response: { sendStatus(status: number): void }, next: () => void) =>
+      isShut ? response.sendStatus(418) : next()
+    await using servers = await startSessionServers(snippet('session-middleware'), { guard })
+    expect((await fetch(`${servers.origins[0]}/realtime`, { method: 'POST' })).status).toBe(418)
+    isShut = false
+    await everyTransportEchoes(servers)
+  },
+
+  async 'session-fastify'() {
+    await using servers = await startSessionServers(snippet('session-fastify'))
+    await everyTransportEchoes(servers)
+    expect(await (await fetch(`${servers.origins[0]}/`)).text()).toBe('hello')
+  },
+
+  async 'session-nodes'() {
+    await using servers = await startSessionServers(snippet('session-nodes'))
+    let node = 0
+    const prepare = () => ({ url: `${servers.origins[node]}/realtime` })
+    const moving = sessionOf(servers, { prepare })
+    await until(() => isOpen(moving))
+    moving.client.send('1')
+    await moving.client.flushed()
+    node = 1
+    const other = sessionOf(servers, { prepare })
+    await until(() => isOpen(other) && moving.data.length === 1)
+    servers.kill(0)
+    other.client.send('2')
+    await other.client.flushed()
+    await until(() => moving.opens.length === 2)
+    moving.client.send('3')
+    await until(() => other.data.length === 2 && moving.data.length === 3)
+    expect([moving.data, other.data, moving.opens[1]?.resumed]).toEqual([['1', '2', '3'], ['2', '3'], true])
   },
 
   async greeting() {
@@ -333,6 +427,7 @@ describe('the snippets of README.md', () => {
   it('have types that fit', () => {
     const ambient = `${reactTypes}
       declare function accessToken(options: { fresh: boolean }): Promise<string>
+      declare function userOf(auth: unknown): Promise<{ id: string } | null>
       declare const client: import('../../src/index.ts').RealtimeClient
       declare function show(text: string): void`
     const typed = [...snippets.values()].filter(({ language }) => language === 'ts')

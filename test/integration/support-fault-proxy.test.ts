@@ -337,6 +337,45 @@ describe('upgrades', () => {
   })
 })
 
+describe('slow', () => {
+  it('carries so many bytes a second, each way, and changes none', async () => {
+    await proxy.set({ type: 'slow', bytesPerSecond: 100_000 })
+    const body = 'x'.repeat(40_000)
+    expect(await millisecondsOf(() => fetch(url, { method: 'POST', body }))).toBeGreaterThan(390)
+    expect(server.received.map(({ data }) => data)).toEqual([body])
+
+    const reading = streamUntil('x\n\n')
+    await vi.waitFor(() => expect(server.connections('sse')).toBe(1))
+    server.publish(body)
+    expect(await millisecondsOf(() => reading)).toBeGreaterThan(390)
+    expect(await reading).toContain(body)
+  })
+
+  it('makes who writes faster wait', async () => {
+    const sink = createServer((socket) => socket.resume())
+    const slow = await startFaultProxy({ target: { port: await listenOnLoopback(sink) } })
+    await slow.set({ type: 'slow', bytesPerSecond: 1000 })
+    const socket = connect(slow.port, '127.0.0.1')
+    socket.write('GET / HTTP/1.1\r\nUpgrade: websocket\r\n\r\n')
+    await once(socket, 'connect')
+    let isTaken = false
+    socket.write(Buffer.alloc(50_000_000), () => {
+      isTaken = true
+    })
+    await sleep(500)
+    expect(isTaken).toBe(false)
+    socket.destroy()
+    await slow.close()
+    sink.close()
+  })
+})
+
+it('strikes only requests whose URL contains what it names', async () => {
+  await proxy.set({ type: 'reset', at: 'mode=poll' })
+  await expect(poll()).rejects.toThrow()
+  expect((await fetch(url, { method: 'POST', body: 'x' })).ok).toBe(true)
+})
+
 it('kills all, or all of one kind, with RST', async () => {
   const probe = probeSocket(url)
   await probe.dialled

@@ -17,7 +17,7 @@ test('every way to resolve the types finds them ("are the types wrong?" reports 
 test('the package carries what it promises and nothing of the workshop', () => {
   const [packed] = JSON.parse(run('npm', ['pack', '--dry-run', '--json', '--ignore-scripts']))
   const files: string[] = packed.files.map(({ path }: { path: string }) => path)
-  const built = ['index', 'protocols'].flatMap((entry) =>
+  const built = ['index', 'protocols', 'server'].flatMap((entry) =>
     ['js', 'js.map', 'cjs', 'cjs.map', 'd.ts', 'd.cts'].map((ending) => `dist/${entry}.${ending}`),
   )
   const script = ['dist/steadfast.min.js', 'dist/steadfast.min.js.map', 'dist/integrity.json']
@@ -26,10 +26,16 @@ test('the package carries what it promises and nothing of the workshop', () => {
   expect(files).toContain('src/index.ts')
 })
 
-test('eventsource-parser is the only package at run time', () => {
-  const { dependencies, peerDependencies } = JSON.parse(read('package.json'))
+test('eventsource-parser is the only package at run time, beside ws for servers that speak WebSocket', () => {
+  const { dependencies, peerDependencies, peerDependenciesMeta } = JSON.parse(read('package.json'))
   expect(Object.keys(dependencies)).toEqual(['eventsource-parser'])
-  expect(peerDependencies).toBeUndefined()
+  expect(Object.keys(peerDependencies)).toEqual(['ws'])
+  expect(peerDependenciesMeta).toEqual({ ws: { optional: true } })
+})
+
+test('nothing of the server is in what runs in a page', () => {
+  for (const file of ['index.js', 'index.cjs', 'protocols.js', 'protocols.cjs', 'steadfast.min.js'])
+    expect(read(`dist/${file}`)).not.toMatch(/RealtimeServer|node:/)
 })
 
 test('the lockfile names no host to download from', () => {

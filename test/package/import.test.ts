@@ -6,7 +6,7 @@ import { describe, expect, test } from 'vitest'
 import { dist, read, run } from './package.ts'
 
 const files = ['index.js', 'index.cjs', 'protocols.js', 'protocols.cjs']
-const entries = ['index', 'protocols']
+const entries = ['index', 'protocols', 'server']
 
 test('what each entry exports is what this snapshot says', async () => {
   for (const entry of entries) expect(Object.keys(await import(`${dist}/${entry}.js`)).sort()).toMatchSnapshot(entry)

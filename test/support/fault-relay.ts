@@ -13,6 +13,10 @@ export interface RelayOptions {
   readonly onGone: () => void
 }
 
+/** What a slow link takes at once, and what may wait for it before the sender is made to wait. */
+const slowPieceBytes = 4096
+const slowQueueBytes = 65_536
+
 /**
  * One connection through the proxy.
  *
@@ -22,6 +26,7 @@ export interface RelayOptions {
 export class Relay {
   /** The kind of the latest request. */
   kind: RequestKind | undefined
+  #path = ''
 
   readonly #client: Socket
   readonly #options: RelayOptions
@@ -29,6 +34,8 @@ export class Relay {
   readonly #requests = new RequestReader()
   readonly #up = new DelayLine()
   readonly #down = new DelayLine()
+  /** When a slow link has carried what it was given, and how much of that waits. */
+  readonly #slow = { up: { freeAt: 0, bytes: 0 }, down: { freeAt: 0, bytes: 0 } }
   #server: Socket | undefined
   #answer = new ResponseReader()
   #held: Buffer[] = []
@@ -94,6 +101,7 @@ export class Relay {
   #request(head: Extract<RequestPiece, { type: 'head' }>): void {
     this.#options.onRequest(head.kind, head.path)
     this.kind = head.kind
+    this.#path = head.path
     this.#answer = new ResponseReader()
     this.#openedAt = undefined
     clearTimeout(this.#killTimer)
@@ -111,10 +119,16 @@ export class Relay {
   }
 
   #toServer(bytes: Buffer): void {
-    this.#pass('up', () => {
-      this.#server ??= this.#dial()
-      if (!this.#server.write(bytes)) this.#client.pause()
-    })
+    for (const piece of this.#pieces(bytes)) {
+      this.#pass(
+        'up',
+        () => {
+          this.#server ??= this.#dial()
+          if (!this.#server.write(piece)) this.#client.pause()
+        },
+        piece.length,
+      )
+    }
   }
 
   #dial(): Socket {
@@ -168,22 +182,60 @@ export class Relay {
   /** Lets go of what a buffering proxy would hold. */
   #release(): void {
     const bytes = Buffer.concat(this.#held.splice(0))
-    if (bytes.length === 0) return
-    this.#pass('down', () => {
-      if (!this.#client.write(bytes)) this.#server?.pause()
-    })
+    for (const piece of this.#pieces(bytes)) {
+      this.#pass(
+        'down',
+        () => {
+          if (!this.#client.write(piece)) this.#server?.pause()
+        },
+        piece.length,
+      )
+    }
   }
 
-  #pass(way: 'up' | 'down', act: () => void): void {
+  #pass(way: 'up' | 'down', act: () => void, size = 0): void {
     if (this.#severed) return
     const ms = this.#fault('delay')?.ms ?? 0
     const handshakeOver = this.#acceptedAt + 2 * ms
     const line = way === 'up' ? this.#up : this.#down
-    line.push(act, Math.max(performance.now(), handshakeOver) + ms)
+    const due = Math.max(performance.now(), handshakeOver) + ms
+    const slow = this.#fault('slow')
+    if (slow) line.push(this.#carried(way, act, size), Math.max(due, this.#freeAt(way, size, slow.bytesPerSecond)))
+    else line.push(act, due)
+  }
+
+  /** When a slow link will have carried so much more. */
+  #freeAt(way: 'up' | 'down', size: number, bytesPerSecond: number): number {
+    const link = this.#slow[way]
+    link.freeAt = Math.max(link.freeAt, performance.now()) + (size / bytesPerSecond) * 1000
+    link.bytes += size
+    if (link.bytes > slowQueueBytes) this.#source(way)?.pause()
+    return link.freeAt
+  }
+
+  #carried(way: 'up' | 'down', act: () => void, size: number): () => void {
+    return () => {
+      const link = this.#slow[way]
+      link.bytes -= size
+      if (link.bytes <= slowQueueBytes) this.#source(way)?.resume()
+      act()
+    }
+  }
+
+  #source(way: 'up' | 'down'): Socket | undefined {
+    return way === 'up' ? this.#client : this.#server
+  }
+
+  /** A slow link carries a little at a time; all others whatever comes. */
+  #pieces(bytes: Buffer): Buffer[] {
+    if (!this.#fault('slow')) return [bytes]
+    return Array.from({ length: Math.ceil(bytes.length / slowPieceBytes) }, (_, index) =>
+      bytes.subarray(index * slowPieceBytes, (index + 1) * slowPieceBytes),
+    )
   }
 
   #fault<Type extends Fault['type']>(type: Type): FaultOf<Type> | undefined {
-    return findFault(this.#options.faults(), type, this.kind)
+    return findFault(this.#options.faults(), type, this.kind, this.#path)
   }
 
   #forgetAllTimers(): void {

@@ -10,6 +10,8 @@ export type FaultScope = RequestKind | 'all'
 interface Scoped {
   /** Which requests are struck. Default: `'all'`. */
   readonly only?: FaultScope | undefined
+  /** And of these only requests whose URL contains this. */
+  readonly at?: string | undefined
 }
 
 export type Fault =
@@ -20,6 +22,8 @@ export type Fault =
    * is instant on loopback), so that a dial costs what it costs over such a link.
    */
   | ({ readonly type: 'delay'; readonly ms: number } & Scoped)
+  /** A link of this bandwidth each way, for each connection; who writes faster is made to wait. */
+  | ({ readonly type: 'slow'; readonly bytesPerSecond: number } & Scoped)
   /** Nobody listens: the kernel refuses. Living connections go on. */
   | { readonly type: 'refuse' }
   /** Accepted, read, and never answered; so for a request on a kept-alive connection too. */
@@ -41,15 +45,17 @@ export type Fault =
 
 export type FaultOf<Type extends Fault['type']> = Extract<Fault, { type: Type }>
 
-/** The first fault of this type that strikes requests of this kind (`undefined`: no request has been read yet). */
+/** The first fault of this type that strikes requests of this kind (`undefined`: no request has been read yet) and URL. */
 export function findFault<Type extends Fault['type']>(
   faults: readonly Fault[],
   type: Type,
   kind: RequestKind | undefined,
+  path = '',
 ): FaultOf<Type> | undefined {
   return faults.find((fault): fault is FaultOf<Type> => {
     const scope = 'only' in fault ? (fault.only ?? 'all') : 'all'
-    return fault.type === type && inScope(kind, scope)
+    const at = 'at' in fault ? (fault.at ?? '') : ''
+    return fault.type === type && inScope(kind, scope) && path.includes(at)
   })
 }
 

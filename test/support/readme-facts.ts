@@ -17,7 +17,7 @@ export function membersOf(path: string, typeName: string): readonly Member[] {
   if (!declaration) throw new Error(`${path} declares no ${typeName}`)
   const members: Member[] = []
   const visit = (node: ts.Node): void => {
-    if (ts.isPropertySignature(node) && ts.isIdentifier(node.name)) {
+    if ((ts.isPropertySignature(node) || ts.isMethodSignature(node)) && ts.isIdentifier(node.name)) {
       // Everything since the member before: a comment behind that one on its line is this one's as well.
       const comment = source.text.slice(node.pos, node.getStart(source))
       const value = /@defaultValue ([\s\S]*?)\s*(?:\*\/|\n\s*\* @)/.exec(comment)?.[1] ?? ''
@@ -27,6 +27,15 @@ export function membersOf(path: string, typeName: string): readonly Member[] {
   }
   visit(declaration)
   return members
+}
+
+/** The public methods of a class. */
+export function methodsOf(path: string, className: string): readonly string[] {
+  const source = parse(path)
+  const declaration = source.statements.filter(ts.isClassDeclaration).find(({ name }) => name?.text === className)
+  return (declaration?.members ?? [])
+    .filter(ts.isMethodDeclaration)
+    .flatMap(({ name }) => (name && ts.isIdentifier(name) ? [name.text] : []))
 }
 
 /** The top-level members alone: of `EventDetails` the events, not what they carry. */

@@ -40,7 +40,11 @@ export function typeErrorsOf(snippets: readonly Snippet[], ambient: string): str
   const { options } = ts.parseJsonConfigFileContent({ ...config, include: [] }, ts.sys, `${root}test`)
   const files = new Map(snippets.map(({ name, code }) => [`${root}test/readme/${name}.ts`, code]))
   files.set(`${root}test/readme/ambient.d.ts`, ambient)
-  const paths = { steadfast: [`${root}src/index.ts`], 'steadfast/protocols': [`${root}src/protocols/index.ts`] }
+  const paths = {
+    steadfast: [`${root}src/index.ts`],
+    'steadfast/protocols': [`${root}src/protocols/index.ts`],
+    'steadfast/server': [`${root}src/server/index.ts`],
+  }
   const host = ts.createCompilerHost(options)
   const { readFile, fileExists, getSourceFile } = host
   host.readFile = (path) => files.get(path) ?? readFile(path)

@@ -29,6 +29,7 @@ describe('without options', () => {
       credentials: 'same-origin',
       autoConnect: true,
       session: null,
+      isOwnProtocol: false,
       resend: true,
     })
   })
@@ -117,6 +118,11 @@ describe('a bad option throws a TypeError that says what it was and what it may 
     ],
     [{ transports: [{ dial() {} }] }, /: transports\[0\] must be a Transport with/],
     [{ protocol: 'session2' }, /: protocol must be 'plain', 'session' or a Protocol; it was 'session2'\.$/],
+    [
+      { protocol: 'session', transports: [{ type: 'sse', sendUrl: '/x' }] },
+      /: transports\[0\]\.sendUrl must be left out; there are type, url; it was/,
+    ],
+    [{ protocol: 'session', heartbeat: {} }, /: heartbeat must be left out where protocol is 'session'/],
     [{ protocol: null }, /: protocol must be 'plain', 'session' or a Protocol; it was null\.$/],
     [{ protocol: {} }, /: protocol must be 'plain', 'session' or a Protocol; it was \{\}\.$/],
     [{ prepare: 'token' }, /: prepare must be a function; it was 'token'\.$/],

@@ -1,0 +1,294 @@
+import { type CloseFrame, codes, type OpenFrame } from '../protocols/wire.ts'
+import type { Carrier } from './carrier.ts'
+import type { Cursor, Greeting } from './client-frames.ts'
+import { Delivery } from './delivery.ts'
+import type { Feeds } from './feed.ts'
+import { hear, type Listening, type Speaker } from './hearing.ts'
+import type { Ending, SessionRecord, SessionStore, TopicLog } from './ports.ts'
+import type { Recipient } from './reader.ts'
+import type { Incoming } from './record.ts'
+
+/** The session on this node, as an attachment of it sees it. */
+export interface Home extends Listening {
+  readonly id: string
+  readonly record: SessionRecord
+  refresh(): void
+  retryLater(): void
+  /** An answer is complete; its client asks again. */
+  answered(attachment: Attachment): void
+  detached(attachment: Attachment, ending: Ending): void
+}
+
+/** How long a client may leave open whether it stays with an attachment (rule 5). */
+const confirmWithinMs = 10_000
+/** How long a last word may take to leave. */
+const partingMs = 5000
+/** A stream whose socket takes nothing for so long is over (rule 6). */
+const stuckMs = 30_000
+const slowBytesPerMs = 10
+const longFrame = 131_072
+const slowestMs = 120_000
+
+/**
+ * One live carrier of a session on this node. Whoever made the carrier hands it what comes in (`receive`), says when it
+ * drains again (`drained`), and when it is over (`ended`); all may be called at any time.
+ */
+export class Attachment implements Speaker, Recipient {
+  readonly carrier: Carrier
+  readonly live: Home
+  readonly k: number
+  /** The turn by which it was confirmed; 0 while it is tentative. */
+  turn = 0
+  /** What the client was last told of the retry window. */
+  toldWindowMs = 0
+  #phase: 'attaching' | 'open' | 'parting' | 'over' = 'attaching'
+  #delivery: Delivery | null = null
+  // Instants of the node's own time (`elapsedMs`).
+  #since: number
+  #heardAt: number
+  #wroteAt: number
+  #drainedAt: number
+  /** What may still be on its way, on a slow link. */
+  #bytesSinceHeard = 0
+  /** The client has been told to send again: until it does, what comes is of before. */
+  #isAwaiting = false
+  #hasNews = false
+  #waitUntil = 0
+  #cancelWait: (() => void) | null = null
+  #close: CloseFrame | null = null
+  #early: (string | Uint8Array)[] | null = null
+
+  constructor(live: Home, carrier: Carrier, { k, wait }: Greeting) {
+    const now = live.node.elapsedMs()
+    this.live = live
+    this.carrier = carrier
+    this.k = k
+    this.#since = now
+    this.#heardAt = now
+    this.#wroteAt = now
+    this.#drainedAt = now
+    if (wait) this.#waitUntil = now + Math.min(wait, live.node.settings.heartbeatMs)
+  }
+
+  get isOpen(): boolean {
+    return this.#phase === 'open' || this.#phase === 'parting'
+  }
+
+  get isOver(): boolean {
+    return this.#phase === 'over'
+  }
+
+  get sessionId(): string {
+    return this.live.id
+  }
+
+  get record(): SessionRecord {
+    return this.live.record
+  }
+
+  get sessions(): SessionStore {
+    return this.live.node.sessions
+  }
+
+  get topics(): TopicLog {
+    return this.live.node.topics
+  }
+
+  get feeds(): Feeds {
+    return this.live.node.feeds
+  }
+
+  // What the carrier's side says.
+
+  /** A text frame, or a line of a body, came in. */
+  receive(text: string): void {
+    this.#hear(text)
+  }
+
+  /** A binary frame came in. Its bytes are kept, so they must not be written to any more. */
+  receiveBinary(bytes: Uint8Array): void {
+    this.#hear(bytes)
+  }
+
+  /** The carrier takes more again. */
+  drained(): void {
+    this.#drainedAt = this.live.node.elapsedMs()
+    if (this.isOpen) this.#delivery?.wake()
+  }
+
+  /** The carrier is over, and not because it was told to `end`. */
+  ended(ending: Ending): void {
+    if (this.isOver) return
+    const wasOpen = this.isOpen
+    this.#stop()
+    if (wasOpen) this.live.detached(this, ending)
+  }
+
+  // What the session says.
+
+  open(frame: OpenFrame, cursor: Cursor, record: SessionRecord): void {
+    if (this.isOver) return
+    this.#phase = 'open'
+    if (record.k === this.k) this.turn = record.turn
+    this.toldWindowMs = frame.retryWindowMs
+    this.#delivery = new Delivery(this, cursor, record.epoch)
+    this.write(`o${JSON.stringify(frame)}`)
+    this.#hasNews = false
+    const { node } = this.live
+    const waitMs = this.#waitUntil - node.elapsedMs()
+    if (this.carrier.medium === 'answer' && waitMs > 0) this.#cancelWait = node.host.after(waitMs, () => this.#delivery?.wake())
+    this.#delivery.wake()
+    const early = this.#early
+    this.#early = null
+    for (const said of early ?? []) this.#hear(said)
+  }
+
+  write(frame: string | Uint8Array): void {
+    if (!this.isOpen) return
+    this.#wroteAt = this.live.node.elapsedMs()
+    this.#bytesSinceHeard += frame.length
+    this.#hasNews = true
+    // A client that hears nothing while something long is on its way must not take that for silence (rule 7).
+    if (frame.length > longFrame) this.carrier.write(`h${JSON.stringify({ comingBytes: frame.length })}`)
+    this.carrier.write(frame)
+  }
+
+  /** Something that is no message: what has been done, what has to be sent again. */
+  tell(frame: string): void {
+    if (!this.isOpen) return
+    this.write(frame)
+    if (this.carrier.medium === 'answer') this.#delivery?.wake()
+  }
+
+  /** What is above `taken` was lost with the node that had taken it (rule 2). */
+  back(taken: number): void {
+    this.#isAwaiting = true
+    this.tell(`r${taken}`)
+  }
+
+  /** The offset in stream 0 up to which everything has been written. */
+  get writtenThrough(): number {
+    return this.#delivery?.at ?? 0
+  }
+
+  privateChanged(): void {
+    this.#delivery?.privateChanged()
+  }
+
+  /** Ends it at once. */
+  end(close: CloseFrame): void {
+    if (this.isOver) return
+    const wasOpen = this.isOpen
+    this.#stop()
+    this.carrier.end(close)
+    if (wasOpen) this.live.detached(this, { by: 'server', code: close.code, reason: close.reason ?? '' })
+  }
+
+  /** Ends it as soon as it has been brought all that was sent to the session before. */
+  part(close: CloseFrame): void {
+    if (this.#phase !== 'open') return
+    this.#phase = 'parting'
+    this.#close = close
+    this.#since = this.live.node.elapsedMs()
+    this.#delivery?.privateChanged()
+  }
+
+  /** The client's last word on it, where there is no Close frame. */
+  hangUp(ending: Ending): void {
+    if (this.isOver) return
+    this.ended(ending)
+    this.carrier.end()
+  }
+
+  /** The node is gone. The carrier is left as it is. */
+  abandon(): void {
+    this.#stop()
+  }
+
+  /** Tells how long the return of all should be spread, where that has changed by half. */
+  hint(windowMs: number): void {
+    const told = this.toldWindowMs
+    if (!this.isOpen || this.carrier.medium === 'answer' || (windowMs < told * 1.5 && windowMs > told / 2)) return
+    this.toldWindowMs = windowMs
+    this.write(`h${JSON.stringify({ retryWindowMs: windowMs })}`)
+  }
+
+  /** Time has passed. */
+  tick(): void {
+    const now = this.live.node.elapsedMs()
+    const { heartbeatMs, tickMs } = this.live.node.settings
+    const { medium } = this.carrier
+    if (this.#phase === 'parting' && now - this.#since > partingMs && this.#close) {
+      this.end(this.#close)
+      return
+    }
+    if (this.#phase !== 'open' || medium === 'answer') return
+    const slackMs = Math.min(this.#bytesSinceHeard / slowBytesPerMs, slowestMs)
+    const silentMs = (medium === 'websocket' ? 2 : 4) * heartbeatMs + slackMs
+    const isDraining = this.carrier.isDraining()
+    if (isDraining) this.#drainedAt = now
+    if (now - this.#heardAt > silentMs) this.end({ code: codes.silent, reason: 'nothing heard' })
+    else if (now - this.#drainedAt > stuckMs + slackMs) this.end({ code: codes.silent, reason: 'nothing taken' })
+    else if (this.turn === 0 && now - this.#since > confirmWithinMs) this.end({ code: codes.silent, reason: 'not confirmed' })
+    else if (isDraining && now - this.#wroteAt >= heartbeatMs - 2 * tickMs) {
+      this.#wroteAt = now
+      this.carrier.beat()
+    }
+  }
+
+  /** The client has shown elsewhere that it lives. */
+  heardElsewhere(): void {
+    this.#heardAt = this.live.node.elapsedMs()
+    this.#bytesSinceHeard = 0
+  }
+
+  // What the delivery says.
+
+  settled(): void {
+    if (this.#phase === 'parting' && this.#close && this.#delivery?.isCaughtUp) this.end(this.#close)
+    if (this.#phase !== 'open' || this.carrier.medium !== 'answer') return
+    const isDue = this.live.node.elapsedMs() >= this.#waitUntil || !this.carrier.isDraining()
+    if (!isDue && !this.#hasNews) return
+    this.#stop()
+    this.carrier.end()
+    this.live.answered(this)
+  }
+
+  doubted(): void {
+    this.live.refresh()
+  }
+
+  failed(error: unknown): void {
+    this.live.node.host.report(error)
+    this.live.retryLater()
+  }
+
+  // What comes of the messages that it brought.
+
+  astray({ n }: Incoming, { taken, redeliveredThrough }: SessionRecord): void {
+    if (this.#isAwaiting || n <= Math.max(taken, redeliveredThrough) + 1) return
+    this.end({ code: codes.protocolError, reason: 'a message is missing' })
+  }
+
+  inOrder(): void {
+    this.#isAwaiting = false
+  }
+
+  #hear(said: string | Uint8Array): void {
+    if (this.isOpen) hear(this, said)
+    if (this.#phase !== 'attaching') return
+    // What comes with the hello has to wait until the session is known.
+    this.#early ??= []
+    this.#early.push(said)
+    const length = this.#early.reduce((sum, each) => sum + each.length, 0)
+    if (length > this.live.node.settings.limits.maxBatchBytes)
+      this.end({ code: codes.tooLarge, reason: 'too much before the session is open' })
+  }
+
+  #stop(): void {
+    this.#phase = 'over'
+    this.#early = null
+    this.#cancelWait?.()
+    this.#delivery?.stop()
+  }
+}

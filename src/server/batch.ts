@@ -1,0 +1,92 @@
+import { Buffer } from 'node:buffer'
+import type { Medium } from './carrier.ts'
+import type { Payload } from './ports.ts'
+
+/** What waits together travels together, up to so many characters a frame (rule 17). */
+export const maxFrameLength = 65_536
+
+/** A message of a log with what it has become on the wire, so that it becomes so once. */
+export interface Entry {
+  readonly offset: number
+  readonly data: Payload
+  json: string | null
+}
+
+export function entryOf({ offset, data }: { readonly offset: number; readonly data: Payload }): Entry {
+  return { offset, data, json: null }
+}
+
+/** Makes frames of messages, as few as may be. */
+export class Batch {
+  readonly #medium: Medium
+  readonly #write: (frame: string | Uint8Array) => void
+  #runs = ''
+  #stream = -1
+  #next = -1
+  #count = 0
+  #lone: Entry | null = null
+
+  constructor(medium: Medium, write: (frame: string | Uint8Array) => void) {
+    this.#medium = medium
+    this.#write = write
+  }
+
+  add(stream: number, entry: Entry): void {
+    if (typeof entry.data !== 'string') {
+      this.flush()
+      this.#write(binaryFrame(this.#medium, stream, entry.offset, entry.data))
+      return
+    }
+    // The only one there is goes as it is, which costs nobody an escape.
+    if (this.#count === 0) {
+      this.#lone = entry
+      this.#count = 1
+      this.#stream = stream
+      this.#next = entry.offset + 1
+      return
+    }
+    if (this.#lone) this.#open(this.#stream, this.#lone)
+    this.#lone = null
+    if (this.#runs.length + jsonOf(entry).length > maxFrameLength) {
+      this.flush()
+      this.add(stream, entry)
+      return
+    }
+    if (stream === this.#stream && entry.offset === this.#next) this.#runs += `,${jsonOf(entry)}`
+    else {
+      this.#runs += ']'
+      this.#open(stream, entry)
+    }
+    this.#stream = stream
+    this.#next = entry.offset + 1
+    this.#count += 1
+  }
+
+  flush(): void {
+    if (this.#count === 0) return
+    const lone = this.#lone
+    if (lone && this.#medium === 'websocket') this.#write(`m${this.#stream}.${lone.offset}:${lone.data}`)
+    else {
+      if (lone) this.#open(this.#stream, lone)
+      this.#write(`M[${this.#runs}]]`)
+    }
+    this.#runs = ''
+    this.#count = 0
+    this.#lone = null
+  }
+
+  #open(stream: number, entry: Entry): void {
+    this.#runs += `${this.#runs ? ',' : ''}[${stream},${entry.offset},${jsonOf(entry)}`
+  }
+}
+
+function jsonOf(entry: Entry): string {
+  entry.json ??= JSON.stringify(entry.data)
+  return entry.json
+}
+
+function binaryFrame(medium: Medium, stream: number, offset: number, data: Uint8Array): string | Uint8Array {
+  const place = `${stream}.${offset}`
+  if (medium === 'websocket') return Buffer.concat([Buffer.from(`${place}\n`), data])
+  return `b${place}:${Buffer.from(data.buffer, data.byteOffset, data.byteLength).toString('base64')}`
+}

@@ -1,0 +1,75 @@
+import { type CloseFrame, codes } from '../protocols/wire.ts'
+import type { Greeting } from './client-frames.ts'
+import type { Ending, SessionRecord } from './ports.ts'
+import { amended, confirmed } from './record.ts'
+import type { Principal } from './session.ts'
+
+/** Somebody at the door of a session. */
+export interface Entrance {
+  readonly greeting: Greeting
+  readonly principal: Principal
+  /** Whether the session is made if there is none; who only sends has an attachment that will learn of the loss. */
+  readonly canFound: boolean
+  /** It has nothing to say but that it lives, which nodes that hold its attachments hear from the record alone. */
+  readonly isSign: boolean
+  /** Called in the same task in which the record became so, so that nothing that follows is missed. */
+  admitted(record: SessionRecord, isResumed: boolean): void
+  refused(close: CloseFrame): void
+}
+
+/** A session that has begun, or begins again after the server lost it (rule 4). */
+export function freshRecord({ greeting, principal }: Entrance, epoch: string, lease: SessionRecord['lease']): SessionRecord {
+  const { n, last, turn = 0, k } = greeting
+  return {
+    epoch,
+    principalId: principal.id,
+    principal,
+    data: null,
+    taken: n - 1,
+    done: n - 1,
+    redeliveredThrough: last,
+    lease,
+    turn,
+    k: turn > 0 ? k : 0,
+    subscriptions: [],
+    lastStream: 0,
+    lastEnd: null,
+    ended: null,
+  }
+}
+
+/** What an attachment's hello says to the record. */
+export function entered(record: SessionRecord, { greeting, principal }: Entrance): SessionRecord {
+  if (record.principalId !== principal.id || record.ended) return record
+  const { n, turn, k } = greeting
+  // The client knows of acknowledgments that the store has lost: nobody will send those messages again.
+  const isBehind = record.taken < n - 1 && !record.lease
+  const caughtUp = isBehind ? amended(record, { taken: n - 1, done: n - 1 }) : record
+  return turn === undefined ? caughtUp : confirmed(caughtUp, turn, k)
+}
+
+/** Whether a session ended because nobody came back: then whoever comes finds none (rule 4). */
+export function isForgotten({ ended }: SessionRecord): boolean {
+  return ended?.by === 'network'
+}
+
+/** What an attachment is told of a session's end: one that was there when it happened, or one that comes later (rule 8). */
+export function closeOf({ by, code, reason }: Ending, when: 'live' | 'late'): CloseFrame {
+  if (by === 'network') return { code: codes.silent, reason }
+  return by === 'client' ? { code: when === 'live' ? 1000 : codes.ended, reason } : { code, reason }
+}
+
+/** Lets somebody in, or tells why not. */
+export function passed(entrance: Entrance, record: SessionRecord, how: 'known' | 'founded'): void {
+  if (record.principalId !== entrance.principal.id) {
+    entrance.refused({ code: codes.protocolError, reason: 'not a session of yours' })
+    return
+  }
+  if (record.ended) {
+    entrance.refused(closeOf(record.ended, 'late'))
+    return
+  }
+  const place = entrance.greeting.cursor.get(0)
+  const isSame = place ? place.epoch === record.epoch : record.turn > 0
+  entrance.admitted(record, how === 'known' && isSame)
+}

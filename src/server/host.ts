@@ -1,0 +1,16 @@
+/**
+ * What a server node needs from its surroundings. It is a port, so that a node runs in a process and under a virtual clock
+ * without a line of difference; `node-host.ts` is the real one.
+ */
+export interface ServerHost {
+  /** Wall-clock milliseconds, the same for all nodes as well as clocks can be: leases and expiries are told by them. */
+  now(): number
+  /** Runs something once, later; returns the way to cancel it. */
+  after(delayMs: number, run: () => void): () => void
+  /** A number in [0, 1), as `Math.random()`. */
+  random(): number
+  /** Letters, digits, `-` and `_` that were never given before. */
+  randomId(): string
+  /** Reports an error that belongs to the application or to the store without stopping the server. */
+  report(error: unknown): void
+}

@@ -1,0 +1,21 @@
+export type { Handlers, Message } from './handlers.ts'
+export type { ServerHost } from './host.ts'
+export type { Limits } from './limits.ts'
+export { type MemoryLimits, type MemoryStore, memoryStore } from './memory-store.ts'
+export type { RealtimeServerOptions } from './options.ts'
+export type {
+  Ending,
+  Payload,
+  PrivateAppend,
+  PrivateEntry,
+  Reading,
+  ReadLimits,
+  SessionRecord,
+  SessionStore,
+  Stored,
+  Subscription,
+  TopicLog,
+  Versioned,
+} from './ports.ts'
+export { RealtimeServer } from './server.ts'
+export type { Principal, Sendable, Session } from './session.ts'

@@ -1,0 +1,252 @@
+import { codes } from '../protocols/wire.ts'
+import type { Attachment, Home } from './attachment.ts'
+import type { Cursor } from './client-frames.ts'
+import { closeOf, type Entrance } from './entrance.ts'
+import type { NodeContext } from './node-context.ts'
+import type { Ending, SessionRecord } from './ports.ts'
+import { amended, confirmed, type Incoming, type Source } from './record.ts'
+import { type Amendment, type Outcome, type Owner, RecordKeeper } from './record-keeper.ts'
+import { type Session, SessionHandle } from './session.ts'
+import { Work, type Worked } from './work.ts'
+
+/** Acknowledgments that come as fast as messages would cost as much as they do. */
+export const ackEveryMs = 50
+
+/**
+ * A session as one node has it while something of it is here: attachments, messages, or somebody who changes it. Another
+ * node may have others of the same session at the same time; they meet in the record.
+ */
+export class LiveSession implements Home, Worked, Owner {
+  readonly id: string
+  readonly node: NodeContext
+  readonly attachments: Attachment[] = []
+  work: Work | null = null
+  readonly #keeper: RecordKeeper
+  #handle: SessionHandle | null = null
+  /** Frames that came faster than they may; each tick lets some pass. */
+  #frames = 0
+  #toldDone = 0
+  #ackedAt = 0
+  #renewedAt = 0
+  #trimmedThrough = 0
+  #stopWatching: (() => void) | null = null
+
+  constructor(id: string, node: NodeContext) {
+    this.id = id
+    this.node = node
+    this.#keeper = new RecordKeeper(id, node, this)
+  }
+
+  start(): void {
+    this.#stopWatching = this.node.sessions.watch(this.id, () => this.#changed())
+  }
+
+  /** The record as this node last knew it; there is one as long as there are attachments or handlers. */
+  get record(): SessionRecord {
+    const { record } = this.#keeper
+    if (!record) throw new Error('RealtimeServer: the session is not known yet.')
+    return record
+  }
+
+  get known(): SessionRecord | null {
+    return this.#keeper.record
+  }
+
+  get handle(): Session {
+    this.#handle ??= new SessionHandle(this.node.desk, this.id, this.record)
+    return this.#handle
+  }
+
+  get ending(): Ending {
+    return this.record.ended ?? { by: 'server', code: codes.ended, reason: '' }
+  }
+
+  get hasAttachments(): boolean {
+    return this.attachments.length > 0
+  }
+
+  /** Whether handlers run, or are about to. */
+  get isBusy(): boolean {
+    return !this.#keeper.isIdle || this.work?.isIdle === false
+  }
+
+  get isOverfull(): boolean {
+    return (this.work?.bytes ?? 0) > this.node.settings.limits.maxUnhandledBytes
+  }
+
+  stop(): void {
+    this.#stopWatching?.()
+  }
+
+  workOn(): Work {
+    this.work ??= new Work(this)
+    return this.work
+  }
+
+  /** Somebody wants to attach, or to send. */
+  enter(entrance: Entrance): void {
+    this.#keeper.enter(entrance)
+  }
+
+  amend(change: Amendment['change'], settled: ((outcome: Outcome) => void) | null = null): void {
+    this.#keeper.amend({ change, settled })
+  }
+
+  settle(): void {
+    this.#keeper.settle()
+  }
+
+  refresh(): void {
+    this.#keeper.refresh()
+  }
+
+  retryLater(): void {
+    this.#keeper.doubt()
+  }
+
+  enqueue(message: Incoming): void {
+    this.workOn().add(message)
+  }
+
+  /** The messages of a source that waits no longer. */
+  withdraw(source: Source): void {
+    this.work?.withdraw(source)
+  }
+
+  mayReceive(): boolean {
+    this.#frames += 1
+    return this.#frames <= 4 * this.node.settings.limits.framesPerSecond
+  }
+
+  confirm(turn: number, k: number): void {
+    if (turn > this.record.turn) this.amend((record) => confirmed(record, turn, k))
+  }
+
+  /** The session shall end. What the client sent before is taken first if it is the client that says so. */
+  finish(ending: Ending): void {
+    this.workOn().wantedEnd ??= ending
+    this.settle()
+  }
+
+  acknowledged(cursor: Cursor, written: number): void {
+    const place = cursor.get(0)
+    if (!place || place.epoch !== this.record.epoch) return
+    const through = Math.min(place.offset, written)
+    if (through <= this.#trimmedThrough) return
+    this.#trimmedThrough = through
+    this.node.sessions.trim(this.id, through).catch((error) => this.node.host.report(error))
+  }
+
+  attached(attachment: Attachment): void {
+    for (const other of [...this.attachments]) {
+      if (other.k === attachment.k) other.end({ code: codes.moved, reason: 'moved' })
+    }
+    if (!this.hasAttachments) this.#toldDone = this.record.done
+    this.attachments.push(attachment)
+  }
+
+  answered(attachment: Attachment): void {
+    const index = this.attachments.indexOf(attachment)
+    if (index >= 0) this.attachments.splice(index, 1)
+  }
+
+  /** An attachment has ended. Only the application's own close ends the session with it (rule 8). */
+  detached(attachment: Attachment, ending: Ending): void {
+    this.answered(attachment)
+    if (ending.by === 'client' && isFinal(ending.code)) {
+      this.finish(ending)
+      return
+    }
+    if (ending.code === codes.moved || attachment.turn === 0 || !this.known || this.known.ended) return
+    this.amend((record) => (record.k === attachment.k ? amended(record, { lastEnd: ending }) : record))
+  }
+
+  /** The client has said over another carrier that this one ends, or all of it. */
+  ended(k: number, ending: Ending): void {
+    if (isFinal(ending.code)) {
+      this.finish(ending)
+      return
+    }
+    for (const attachment of [...this.attachments]) if (attachment.k === k) attachment.hangUp(ending)
+  }
+
+  hint(windowMs: number): void {
+    for (const attachment of this.attachments) attachment.hint(windowMs)
+  }
+
+  /** The client has shown that it lives, by a request of its own or on another node. Over a socket only the socket counts. */
+  heard(): void {
+    for (const each of this.attachments) if (each.carrier.medium === 'stream') each.heardElsewhere()
+  }
+
+  /** Time has passed. */
+  tick(now: number): void {
+    for (const attachment of [...this.attachments]) attachment.tick()
+    const { resumeWindowMs, leaseMs, tickMs, limits } = this.node.settings
+    this.#frames = Math.max(0, this.#frames - (limits.framesPerSecond * tickMs) / 1000)
+    const lease = this.known?.lease
+    const isLeaseDue = lease && (lease.node === this.node.id ? lease.until - now <= leaseMs / 2 : lease.until <= now)
+    if (this.isBusy || this.#keeper.isStale || isLeaseDue) this.settle()
+    if (!this.hasAttachments || now - Math.max(this.#renewedAt, this.#keeper.writtenAt) < resumeWindowMs / 3) return
+    this.#renewedAt = now
+    if (this.known?.turn) {
+      this.node.sessions.renew(this.id, now + resumeWindowMs).catch((error) => this.node.host.report(error))
+    }
+    // A watch that was lost on the way costs no more than this.
+    this.#changed()
+  }
+
+  /** Tells the client what is done; not more often than it is worth. */
+  tellAck(): void {
+    const done = this.known?.done ?? 0
+    if (done <= this.#toldDone || !this.hasAttachments) return
+    const now = this.node.host.now()
+    if (now - this.#ackedAt < ackEveryMs) {
+      this.node.later(this)
+      return
+    }
+    this.#ackedAt = now
+    this.#toldDone = done
+    for (const attachment of [...this.attachments]) attachment.tell(`a${done}`)
+  }
+
+  noticed(before: SessionRecord | null, record: SessionRecord, how: 'read' | 'written' | 'founded'): void {
+    if (!before || before.epoch !== record.epoch) {
+      this.#toldDone = record.done
+      this.#trimmedThrough = 0
+      return
+    }
+    // Another node has changed it, so the client may have been there.
+    if (how === 'read') this.heard()
+    if (record.taken < before.taken) for (const each of [...this.attachments]) each.back(record.taken)
+    if (record.turn > before.turn) this.#moved(record)
+    if (record.subscriptions !== before.subscriptions) for (const each of this.attachments) each.privateChanged()
+    if (record.done > this.#toldDone) this.tellAck()
+    if (record.ended && !before.ended) for (const each of [...this.attachments]) each.part(closeOf(record.ended, 'live'))
+  }
+
+  vanished(): void {
+    this.work?.drop()
+    this.#handle = null
+    const close = { code: codes.restarting, reason: 'session lost', retryAfterMs: this.node.pauseMs() }
+    for (const attachment of this.attachments.splice(0)) attachment.end(close)
+  }
+
+  /** Rule 5: ends every other attachment that was confirmed before. */
+  #moved({ turn, k }: SessionRecord): void {
+    for (const attachment of [...this.attachments]) {
+      if (attachment.k === k) attachment.turn = turn
+      else if (attachment.turn > 0 && attachment.turn < turn) attachment.end({ code: codes.moved, reason: 'moved' })
+    }
+  }
+
+  #changed(): void {
+    for (const attachment of this.attachments) attachment.privateChanged()
+    this.refresh()
+  }
+}
+
+/** Hanging up, going away, and a carrier that just ended are not the end of a session. */
+function isFinal(code: number): boolean {
+  return code === 1000 || (code >= 3000 && code !== codes.hungUp)
+}

@@ -1,0 +1,156 @@
+import { type Expiring, Expiry } from './memory-expiry.ts'
+import type { Holdings } from './memory-holdings.ts'
+import { bytesOf, copied } from './memory-payload.ts'
+import { frozenFlat, frozenRecord } from './memory-record.ts'
+import { MemoryStream } from './memory-stream.ts'
+import { Watchers } from './memory-watchers.ts'
+import type {
+  Payload,
+  PrivateAppend,
+  PrivateEntry,
+  Reading,
+  ReadLimits,
+  SessionRecord,
+  SessionStore,
+  Subscription,
+  Versioned,
+} from './ports.ts'
+
+type Item = Payload | { readonly subscribed: Subscription } | { readonly unsubscribed: { readonly stream: number } }
+
+interface Session extends Expiring {
+  readonly id: string
+  current: Versioned
+  /** Most sessions are never sent anything of their own. */
+  stream: MemoryStream<Item> | null
+}
+
+/** Sessions in memory. One is forgotten when it is removed, never before: who asks for the expired ones ends them. */
+export class MemorySessions implements SessionStore {
+  readonly #holdings: Holdings
+  readonly #sessions = new Map<string, Session>()
+  readonly #expiry = new Expiry<Session>()
+  readonly #watchers = new Watchers()
+  /** How many of each principal have not ended. */
+  readonly #counts = new Map<string, number>()
+  #count = 0
+  /** Versions are never used again, so that a session made anew under an id is not taken for the one before. */
+  #version = 0
+
+  constructor(holdings: Holdings) {
+    this.#holdings = holdings
+  }
+
+  async read(id: string): Promise<Versioned | null> {
+    return this.#sessions.get(id)?.current ?? null
+  }
+
+  async write(id: string, record: SessionRecord, ifVersion: number, expiresAt: number): Promise<number | null> {
+    const known = this.#sessions.get(id)
+    if ((known?.current.version ?? 0) !== ifVersion) return null
+    const version = this.#version + 1
+    const current = Object.freeze({ record: frozenRecord(record, known?.current.record), version })
+    this.#version = version
+    this.#tally(known?.current.record, record)
+    if (known) {
+      if (known.current.record.epoch !== record.epoch) this.#dropStream(known)
+      known.current = current
+      this.#expiry.move(known, expiresAt)
+    } else {
+      const session: Session = { id, current, stream: null, expiresAt, queuedAt: expiresAt, place: 0 }
+      this.#sessions.set(id, session)
+      this.#expiry.add(session)
+    }
+    this.#watchers.changed(id)
+    return version
+  }
+
+  async renew(id: string, expiresAt: number): Promise<void> {
+    const session = this.#sessions.get(id)
+    if (session) this.#expiry.move(session, expiresAt)
+  }
+
+  async remove(id: string, ifVersion: number): Promise<boolean> {
+    const session = this.#sessions.get(id)
+    if (!session || session.current.version !== ifVersion) return false
+    this.#sessions.delete(id)
+    this.#expiry.remove(session)
+    this.#tally(session.current.record, undefined)
+    this.#dropStream(session)
+    this.#watchers.changed(id)
+    return true
+  }
+
+  async append(id: string, epoch: string, entry: PrivateAppend): Promise<number | null> {
+    const session = this.#sessions.get(id)
+    if (!session || session.current.record.epoch !== epoch || session.current.record.ended) return null
+    session.stream ??= new MemoryStream<Item>()
+    const offset = this.#holdings.push(session.stream, itemOf(entry), entryBytesOf(entry), 0)
+    this.#watchers.changed(id)
+    return offset
+  }
+
+  async readAfter(id: string, after: number, limits: ReadLimits): Promise<Reading<PrivateEntry> | null> {
+    const session = this.#sessions.get(id)
+    if (!session) return null
+    const { stream } = session
+    return {
+      epoch: session.current.record.epoch,
+      messages: stream?.readAfter(after, limits, entryOf) ?? [],
+      lostThrough: stream?.lostThrough ?? 0,
+    }
+  }
+
+  async trim(id: string, through: number): Promise<void> {
+    const stream = this.#sessions.get(id)?.stream
+    if (stream) this.#holdings.trim(stream, through)
+  }
+
+  async count(principalId?: string): Promise<number> {
+    return principalId === undefined ? this.#count : (this.#counts.get(principalId) ?? 0)
+  }
+
+  async expired(now: number, limit: number): Promise<readonly string[]> {
+    return this.#expiry.due(now, limit).map(({ id }) => id)
+  }
+
+  watch(id: string, listener: () => void): () => void {
+    return this.#watchers.watch(id, listener)
+  }
+
+  #dropStream(session: Session): void {
+    if (session.stream) this.#holdings.trim(session.stream, session.stream.tail)
+    session.stream = null
+  }
+
+  #tally(before: SessionRecord | undefined, after: SessionRecord | undefined): void {
+    const from = before && !before.ended ? before.principalId : undefined
+    const to = after && !after.ended ? after.principalId : undefined
+    if (from === to) return
+    if (from !== undefined) this.#countOne(from, -1)
+    if (to !== undefined) this.#countOne(to, 1)
+  }
+
+  #countOne(principalId: string, change: 1 | -1): void {
+    this.#count += change
+    const count = (this.#counts.get(principalId) ?? 0) + change
+    if (count > 0) this.#counts.set(principalId, count)
+    else this.#counts.delete(principalId)
+  }
+}
+
+function itemOf(entry: PrivateAppend): Item {
+  if ('data' in entry) return copied(entry.data)
+  return 'subscribed' in entry
+    ? Object.freeze({ subscribed: frozenFlat(entry.subscribed) })
+    : Object.freeze({ unsubscribed: frozenFlat(entry.unsubscribed) })
+}
+
+function entryOf(offset: number, item: Item): PrivateEntry {
+  return typeof item === 'string' || item instanceof Uint8Array ? { offset, data: copied(item) } : { offset, ...item }
+}
+
+/** A change of subscriptions counts as the frame that it becomes. */
+function entryBytesOf(entry: PrivateAppend): number {
+  return 'data' in entry ? bytesOf(entry.data) : JSON.stringify(entry).length
+}

@@ -1,0 +1,50 @@
+import type { CloseFrame } from '../protocols/wire.ts'
+import type { Feeds } from './feed.ts'
+import type { Handlers } from './handlers.ts'
+import type { ServerHost } from './host.ts'
+import type { Limits } from './limits.ts'
+import type { SessionStore, TopicLog } from './ports.ts'
+import type { Desk, Principal } from './session.ts'
+
+/** What a node goes by, checked and complete. */
+export interface NodeSettings {
+  readonly limits: Limits
+  /** No held attachment is silent for longer (rule 6). */
+  readonly heartbeatMs: number
+  /** How long a session outlives its last attachment (rules 4 and 8). */
+  readonly resumeWindowMs: number
+  /** After so long without a sign, a node that runs a handler is taken for dead (rule 2). */
+  readonly leaseMs: number
+  /** How often a node looks after what nobody tells it of. */
+  readonly tickMs: number
+  /** Whether principals are told apart. */
+  readonly isAuthenticating: boolean
+}
+
+/** The node, as a session on it sees it. */
+export interface NodeContext {
+  readonly id: string
+  readonly host: ServerHost
+  readonly settings: NodeSettings
+  readonly handlers: Handlers
+  readonly topics: TopicLog
+  readonly sessions: SessionStore
+  readonly feeds: Feeds
+  readonly desk: Desk
+  /** It has been stopped: whatever still comes true has nobody to care for it. */
+  readonly isDown: boolean
+  /** Whole milliseconds since the node was made: small numbers, which cost an attachment nothing to keep. */
+  elapsedMs(): number
+  /** Why there is no room for one session more, if there is none. */
+  roomFor(principal: Principal): Promise<CloseFrame | null>
+  /** How long somebody who comes too fast should stay away, in milliseconds. */
+  pauseMs(): number
+  retryWindowMs(): number
+  /** Calls `tellAck` of a session, a little later. */
+  later(session: { tellAck(): void }): void
+}
+
+/** The times by which a node goes, from those that are set. */
+export function tickOf(heartbeatMs: number, leaseMs: number, resumeWindowMs: number): number {
+  return Math.max(1, Math.min(1000, heartbeatMs / 8, leaseMs / 4, resumeWindowMs / 4))
+}

@@ -1,0 +1,28 @@
+import { randomBytes } from 'node:crypto'
+import { emitWarning } from 'node:process'
+import type { ServerHost } from './host.ts'
+
+/** What a store needs of the process. Six bytes: a cursor names an epoch for every stream, and all of it must fit in a hello. */
+export const storeHost = { now: () => Date.now(), randomId: () => randomBytes(6).toString('base64url') }
+
+/** The process. Its timers keep nothing alive: what is alive has a socket. */
+export function nodeHost(onError: ((error: unknown) => void) | undefined): ServerHost {
+  return {
+    now: () => Date.now(),
+    after(delayMs, run) {
+      const timer = setTimeout(run, delayMs)
+      timer.unref()
+      return () => clearTimeout(timer)
+    },
+    random: () => Math.random(),
+    randomId: () => randomBytes(12).toString('base64url'),
+    report(error) {
+      try {
+        if (onError) onError(error)
+        else emitWarning(error instanceof Error ? error : String(error), 'RealtimeServerWarning')
+      } catch (thrown) {
+        emitWarning(thrown instanceof Error ? thrown : String(thrown), 'RealtimeServerWarning')
+      }
+    },
+  }
+}

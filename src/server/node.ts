@@ -1,0 +1,261 @@
+import { type CloseFrame, codes } from '../protocols/wire.ts'
+import { Attachment } from './attachment.ts'
+import { Bucket } from './bucket.ts'
+import type { Carrier } from './carrier.ts'
+import type { Greeting } from './client-frames.ts'
+import { deskOf } from './desk.ts'
+import { Feeds } from './feed.ts'
+import type { Handlers } from './handlers.ts'
+import type { ServerHost } from './host.ts'
+import { ackEveryMs, LiveSession } from './live-session.ts'
+import type { NodeContext, NodeSettings } from './node-context.ts'
+import type { SessionRecord, SessionStore, TopicLog } from './ports.ts'
+import { Posting, type Receipt, readLines } from './posting.ts'
+import { checkTopic, type Desk, type Principal, type Sendable, type Session, SessionHandle } from './session.ts'
+import { payloadOf } from './texts.ts'
+
+/** At least so long a time for all to come back in (rule 18). */
+const leastWindowMs = 50
+const sweepEveryMs = 1000
+const sweepAtOnce = 100
+const lookAgainMs = 20
+
+export interface NodeParts {
+  readonly host: ServerHost
+  readonly settings: NodeSettings
+  readonly handlers: Handlers
+  readonly topics: TopicLog
+  readonly sessions: SessionStore
+}
+
+/**
+ * One node of a server: all of steadfast.v1 but the sockets. It knows neither `node:http` nor `ws` nor the process's clock, so
+ * that it runs on a virtual network as it does on a real one. Several nodes over one store are one server.
+ */
+export class ServerNode implements NodeContext {
+  readonly id: string
+  readonly host: ServerHost
+  readonly settings: NodeSettings
+  readonly handlers: Handlers
+  readonly topics: TopicLog
+  readonly sessions: SessionStore
+  readonly feeds: Feeds
+  readonly desk: Desk
+  readonly #live = new Map<string, LiveSession>()
+  readonly #bucket: Bucket
+  readonly #unacked = new Set<{ tellAck(): void }>()
+  #state: 'up' | 'closing' | 'down' = 'up'
+  readonly #madeAt: number
+  #sweptAt: number
+  #cancelTick: () => void
+  #cancelAcks: (() => void) | null = null
+
+  constructor({ host, settings, handlers, topics, sessions }: NodeParts) {
+    const { attachmentsPerSecond } = settings.limits
+    this.id = host.randomId()
+    this.host = host
+    this.settings = settings
+    this.handlers = handlers
+    this.topics = topics
+    this.sessions = sessions
+    this.feeds = new Feeds(topics, host)
+    this.desk = deskOf(
+      this,
+      (id) => this.#live.get(id),
+      (id) => this.#liveOf(id),
+    )
+    this.#bucket = new Bucket(attachmentsPerSecond, Math.max(1, attachmentsPerSecond), host.now())
+    this.#madeAt = host.now()
+    this.#sweptAt = host.now()
+    this.#cancelTick = host.after(settings.tickMs, () => this.#tick())
+  }
+
+  get isDown(): boolean {
+    return this.#state === 'down'
+  }
+
+  /** Sessions that are here now: attached, or worked at. */
+  get sessionsHere(): number {
+    return this.#live.size
+  }
+
+  /** Lets a client in, or ends the carrier with the reason why not. What came with the hello may be handed over at once. */
+  attach(greeting: Greeting, principal: Principal, carrier: Carrier): Attachment {
+    const refusal = this.#refusal(greeting)
+    // Somebody who is refused leaves no trace.
+    const live = refusal ? new LiveSession(greeting.session, this) : this.#liveOf(greeting.session)
+    const attachment = new Attachment(live, carrier, greeting)
+    if (refusal) attachment.end(refusal)
+    else {
+      live.enter({
+        ...{ greeting, principal, canFound: true, isSign: false },
+        refused: (why) => attachment.end(why),
+        admitted: (record, isResumed) => this.#open(live, attachment, greeting, record, isResumed),
+      })
+    }
+    return attachment
+  }
+
+  /** A request that only sends: the lines behind its hello. */
+  post(greeting: Greeting, principal: Principal, lines: readonly string[]): Promise<Receipt> {
+    if (this.#state !== 'up') return Promise.resolve({ code: codes.restarting, reason: 'restarting', ...this.#pause() })
+    const frames = readLines(lines)
+    if (!frames) return Promise.resolve({ code: codes.protocolError, reason: 'malformed line' })
+    return new Promise((resolve) => {
+      new Posting(this.#liveOf(greeting.session), greeting, principal, frames, resolve).start()
+    })
+  }
+
+  /** Resolves with the message's offset once it is in the log. */
+  async publish(topic: string, data: Sendable): Promise<number> {
+    checkTopic(topic, 'publish')
+    return this.topics.append(topic, payloadOf(data, 'publish', this.settings.limits.maxMessageBytes))
+  }
+
+  /** A session, wherever it is attached; `null` if there is none, or it has ended. */
+  async session(id: string): Promise<Session | null> {
+    const read = await this.sessions.read(id)
+    return read && !read.record.ended ? new SessionHandle(this.desk, id, read.record) : null
+  }
+
+  /** Sends everybody away, waits for the handlers that run, and stops. */
+  async close(drainMs: number): Promise<void> {
+    if (this.#state !== 'up') return
+    this.#state = 'closing'
+    const spreadMs = Math.max(this.retryWindowMs(), drainMs)
+    for (const { attachments } of this.#live.values()) {
+      for (const attachment of [...attachments]) {
+        const retryAfterMs = Math.round(this.host.random() * spreadMs)
+        attachment.end({ code: codes.restarting, reason: 'restarting', retryAfterMs })
+      }
+    }
+    const until = this.host.now() + drainMs
+    while (!this.isDown && this.host.now() < until && [...this.#live.values()].some(({ isBusy }) => isBusy)) {
+      await new Promise<void>((resolve) => this.host.after(lookAgainMs, resolve))
+    }
+    this.halt()
+  }
+
+  /**
+   * Stops at once and without a goodbye: nothing is written or told any more, and no timer is left. Carriers are left to
+   * whoever made them. It is the end of `close()`, and all that a crash leaves of a node.
+   */
+  halt(): void {
+    if (this.isDown) return
+    this.#state = 'down'
+    this.#cancelTick()
+    this.#cancelAcks?.()
+    for (const live of this.#live.values()) {
+      live.stop()
+      for (const attachment of live.attachments.splice(0)) attachment.abandon()
+    }
+    this.#live.clear()
+    this.#unacked.clear()
+    this.feeds.stop()
+  }
+
+  // What sessions ask of their node.
+
+  elapsedMs(): number {
+    return Math.round(this.host.now() - this.#madeAt)
+  }
+
+  async roomFor(principal: Principal): Promise<CloseFrame | null> {
+    const { maxSessions, sessionsPerPrincipal } = this.settings.limits
+    const isFull = (await this.sessions.count()) >= maxSessions
+    if (isFull) return { code: codes.tooMany, reason: 'too many sessions', ...this.#pause() }
+    if (!this.settings.isAuthenticating || (await this.sessions.count(principal.id)) < sessionsPerPrincipal) return null
+    return { code: codes.tooMany, reason: 'too many sessions of this principal', ...this.#pause() }
+  }
+
+  retryWindowMs(): number {
+    const { attachmentsPerSecond } = this.settings.limits
+    return Math.max(leastWindowMs, Math.round((this.#live.size / attachmentsPerSecond) * 1000))
+  }
+
+  pauseMs(): number {
+    return Math.round(1000 + this.host.random() * Math.max(1000, this.retryWindowMs()))
+  }
+
+  later(session: { tellAck(): void }): void {
+    this.#unacked.add(session)
+    this.#cancelAcks ??= this.host.after(ackEveryMs, () => {
+      const sessions = [...this.#unacked]
+      this.#unacked.clear()
+      this.#cancelAcks = null
+      for (const each of sessions) each.tellAck()
+    })
+  }
+
+  #open(live: LiveSession, attachment: Attachment, greeting: Greeting, record: SessionRecord, isResumed: boolean): void {
+    if (attachment.isOver || this.isDown) return
+    const { heartbeatMs, resumeWindowMs, limits } = this.settings
+    const { epoch, taken, done, lastEnd } = record
+    live.attached(attachment)
+    attachment.open(
+      {
+        ...{ k: greeting.k, epoch, resumed: isResumed, taken, ack: done, heartbeatMs, resumeWindowMs },
+        ...{ maxMessageBytes: limits.maxMessageBytes, retryWindowMs: this.retryWindowMs() },
+        ...(isResumed && lastEnd ? { lastEnd } : {}),
+      },
+      greeting.cursor,
+      record,
+    )
+    live.acknowledged(greeting.cursor, Infinity)
+  }
+
+  #refusal({ session }: Greeting): CloseFrame | null {
+    const attachments = this.#live.get(session)?.attachments.length ?? 0
+    if (this.#state !== 'up') return { code: codes.restarting, reason: 'restarting', ...this.#pause() }
+    const isTooMuch = attachments >= this.settings.limits.attachmentsPerSession || !this.#bucket.take(this.host.now())
+    return isTooMuch ? { code: codes.tooMany, reason: 'too many attachments', ...this.#pause() } : null
+  }
+
+  #pause(): { readonly retryAfterMs: number } {
+    return { retryAfterMs: this.pauseMs() }
+  }
+
+  #liveOf(id: string): LiveSession {
+    let live = this.#live.get(id)
+    if (!live) {
+      live = new LiveSession(id, this)
+      live.start()
+      this.#live.set(id, live)
+    }
+    return live
+  }
+
+  #tick(): void {
+    this.#cancelTick = this.host.after(this.settings.tickMs, () => this.#tick())
+    const now = this.host.now()
+    const windowMs = this.retryWindowMs()
+    for (const live of this.#live.values()) {
+      live.tick(now)
+      live.hint(windowMs)
+      if (live.hasAttachments || live.isBusy) continue
+      live.stop()
+      this.#live.delete(live.id)
+    }
+    this.feeds.readAll()
+    if (now - this.#sweptAt < sweepEveryMs) return
+    this.#sweptAt = now
+    this.#sweep(now).catch((error) => this.host.report(error))
+  }
+
+  /** Ends sessions to which nobody came back in time (rule 8). Several nodes may be at it; the record decides. */
+  async #sweep(now: number): Promise<void> {
+    for (const id of await this.sessions.expired(now, sweepAtOnce)) {
+      const here = this.#live.get(id)
+      const read = here?.hasAttachments || here?.isBusy ? null : await this.sessions.read(id)
+      if (this.isDown) return
+      if (!read) {
+        if (here) await this.sessions.renew(id, now + this.settings.resumeWindowMs)
+        continue
+      }
+      const { record, version } = read
+      if (record.lease && record.lease.until > now) await this.sessions.renew(id, record.lease.until)
+      else if (record.ended && !record.lease) await this.sessions.remove(id, version)
+      else this.#liveOf(id).finish({ by: 'network', code: codes.silent, reason: 'expired' })
+    }
+  }
+}

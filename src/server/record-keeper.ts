@@ -1,0 +1,277 @@
+import { codes } from '../protocols/wire.ts'
+import { type Entrance, entered, freshRecord, isForgotten, passed } from './entrance.ts'
+import type { NodeContext } from './node-context.ts'
+import type { SessionRecord, Versioned } from './ports.ts'
+import { advance, type Claimant } from './record.ts'
+import type { Work } from './work.ts'
+
+/** A session never confirmed is forgotten after so long (rule 8). */
+const unconfirmedMs = 15_000
+
+/** What became of a change; no record: the session is over or was never there. */
+export type Outcome = { readonly record: SessionRecord | null } | { readonly error: unknown }
+
+/** A change of the record that somebody asks for. */
+export interface Amendment {
+  /** Makes the record as it shall be; may be asked again if another node was first. What it throws is the asker's. */
+  change(record: SessionRecord): SessionRecord
+  /** Who asked, if somebody waits. Where the store fails he is told; what nobody waits for is tried again. */
+  readonly settled: ((outcome: Outcome) => void) | null
+}
+
+/** Whose record it is. */
+export interface Owner {
+  readonly hasAttachments: boolean
+  /** What this node does for the session, if anything. */
+  readonly work: Work | null
+  workOn(): Work
+  /** The record is another than before; it was read (somebody else wrote it), written, or made here. */
+  noticed(before: SessionRecord | null, record: SessionRecord, how: 'read' | 'written' | 'founded'): void
+  /** There is no record any more, or that of another session under this id. */
+  vanished(): void
+}
+
+/**
+ * All that one node does to one session's record goes through here, one thing after the other, and in one write where it
+ * comes together: taking messages, settling what is done, letting in, changing.
+ */
+export class RecordKeeper {
+  readonly #id: string
+  readonly #node: NodeContext
+  readonly #owner: Owner
+  #current: Versioned | null = null
+  #state: 'resting' | 'settling' | 'unsettled' = 'resting'
+  /** The record may have been changed by another node. */
+  #isStale = true
+  /** There is something to be done even if it has not. */
+  #isDue = false
+  #entrances: Entrance[] | null = null
+  #amendments: Amendment[] | null = null
+  writtenAt = 0
+
+  constructor(id: string, node: NodeContext, owner: Owner) {
+    this.#id = id
+    this.#node = node
+    this.#owner = owner
+  }
+
+  get record(): SessionRecord | null {
+    return this.#current?.record ?? null
+  }
+
+  /** Nothing is asked of it. */
+  get isIdle(): boolean {
+    return this.#state === 'resting' && !this.#entrances && !this.#amendments
+  }
+
+  get isStale(): boolean {
+    return this.#isStale
+  }
+
+  enter(entrance: Entrance): void {
+    this.#entrances ??= []
+    this.#entrances.push(entrance)
+    this.#isStale = true
+    this.settle()
+  }
+
+  amend(amendment: Amendment): void {
+    this.#amendments ??= []
+    this.#amendments.push(amendment)
+    this.settle()
+  }
+
+  /** Reads the record again, and acts on it if it has changed. */
+  refresh(): void {
+    this.#isStale = true
+    this.#start()
+  }
+
+  /** With the next occasion, it reads the record again. */
+  doubt(): void {
+    this.#isStale = true
+  }
+
+  /** Brings the record and what this node knows together. */
+  settle(): void {
+    this.#isDue = true
+    this.#start()
+  }
+
+  #start(): void {
+    if (this.#state !== 'resting') {
+      this.#state = 'unsettled'
+      return
+    }
+    this.#state = 'settling'
+    this.#settleOn().catch((error) => {
+      this.#state = 'resting'
+      this.#isStale = true
+      this.#isDue = true
+      this.#owner.work?.release()
+      this.#node.host.report(error)
+      this.#refuseAll(error)
+    })
+  }
+
+  /** Another node was first. */
+  #again(): void {
+    this.#owner.work?.release()
+    this.#isStale = true
+    this.settle()
+  }
+
+  async #settleOn(): Promise<void> {
+    for (;;) {
+      await this.#settleOnce()
+      if (this.#node.isDown) return
+      if (this.#state === 'settling') break
+      this.#state = 'settling'
+    }
+    this.#state = 'resting'
+  }
+
+  async #settleOnce(): Promise<void> {
+    const node = this.#node
+    const isDue = this.#isDue
+    this.#isDue = false
+    if (this.#isStale || !this.#current) {
+      this.#isStale = false
+      const before = this.#current?.version
+      const read = await node.sessions.read(this.#id)
+      if (node.isDown) return
+      this.#see(read, 'read')
+      // Most often it is our own writing of which we hear.
+      if (!isDue && !this.#isDue && before !== undefined && before === read?.version) return
+    }
+    const current = this.#current
+    if (!current) return this.#nobody()
+    if (this.#entrances && isForgotten(current.record)) return this.#found(this.#entrances[0], current.version)
+    return this.#goOn(current)
+  }
+
+  async #goOn({ record: before, version: ifVersion }: Versioned): Promise<void> {
+    const node = this.#node
+    const claimant = this.#claimant()
+    const step = advance(before, claimant)
+    // Copied: what is asked for while this is written waits for the next turn.
+    const entrances = [...(this.#entrances ?? [])]
+    const amendments = [...(this.#amendments ?? [])]
+    let { record } = step
+    for (const entrance of entrances) record = entered(record, entrance)
+    const outcomes: Outcome[] = []
+    for (const { change } of amendments) {
+      const outcome = before.ended ? { record: null } : outcomeOf(change, record)
+      if ('record' in outcome && outcome.record) record = outcome.record
+      outcomes.push(outcome)
+    }
+    const mustTouch = !this.#owner.hasAttachments && entrances.some((entrance) => entrance.isSign)
+    if (record !== before || mustTouch) {
+      const now = node.host.now()
+      const version = await node.sessions.write(this.#id, record, ifVersion, this.#expiry(record, now))
+      if (node.isDown) return
+      if (version === null) return this.#again()
+      this.writtenAt = now
+      this.#see({ record, version }, 'written')
+    } else if (entrances.length > 0 && !record.ended) this.#renew(record)
+    this.#entrances = rest(this.#entrances, entrances.length)
+    this.#amendments = rest(this.#amendments, amendments.length)
+    const isOurs = record.lease?.node === node.id
+    if (isOurs || this.#owner.work) this.#owner.workOn().apply(step, record)
+    for (const entrance of entrances) passed(entrance, record, 'known')
+    for (const [index, { settled }] of amendments.entries()) settled?.(outcomes[index] ?? { record })
+  }
+
+  /** Who polls is never here when time passes, and writes nothing: to come is all that keeps such a session. */
+  #renew(record: SessionRecord): void {
+    const { sessions, host } = this.#node
+    sessions.renew(this.#id, this.#expiry(record, host.now())).catch((error) => host.report(error))
+  }
+
+  #claimant(): Claimant {
+    const { id, host, settings, handlers } = this.#node
+    const { work } = this.#owner
+    return {
+      node: id,
+      now: host.now(),
+      leaseMs: settings.leaseMs,
+      tenure: work?.tenure ?? null,
+      pending: work?.claim() ?? [],
+      wantedEnd: work?.wantedEnd ?? null,
+      hasOnSession: handlers.onSession !== undefined,
+      hasOnEnd: handlers.onEnd !== undefined,
+    }
+  }
+
+  /** There is no such session: who may found one does, everybody else is told. */
+  async #nobody(): Promise<void> {
+    this.#owner.work?.drop()
+    for (const { settled } of this.#amendments ?? []) settled?.({ record: null })
+    this.#amendments = null
+    if (this.#entrances) await this.#found(this.#entrances[0], 0)
+  }
+
+  async #found(entrance: Entrance | undefined, ifVersion: number): Promise<void> {
+    const node = this.#node
+    if (!entrance) return
+    const refusal = entrance.canFound ? await node.roomFor(entrance.principal) : { code: codes.restarting, reason: 'unknown' }
+    if (node.isDown) return
+    if (!refusal) {
+      const now = node.host.now()
+      const lease = node.handlers.onSession ? { node: node.id, until: now + node.settings.leaseMs } : null
+      const record = freshRecord(entrance, node.host.randomId(), lease)
+      const version = await node.sessions.write(this.#id, record, ifVersion, this.#expiry(record, now))
+      if (node.isDown) return
+      if (version === null) return this.#again()
+      this.writtenAt = now
+      this.#owner.work?.drop()
+      this.#see({ record, version }, 'founded')
+      if (lease) this.#owner.workOn().begin(record.taken)
+    }
+    this.#entrances = rest(this.#entrances, 1)
+    if (refusal) entrance.refused(refusal)
+    else if (this.#current) passed(entrance, this.#current.record, 'founded')
+    if (this.#entrances) this.settle()
+  }
+
+  /** Takes notice of the record as it is now. */
+  #see(next: Versioned | null, how: 'read' | 'written' | 'founded'): void {
+    const before = this.#current
+    this.#current = next
+    if (before && before.version === next?.version) return
+    if (before && next?.record.epoch !== before.record.epoch) this.#owner.vanished()
+    if (next) this.#owner.noticed(before?.record ?? null, next.record, how)
+  }
+
+  #refuseAll(error: unknown): void {
+    const close = { code: codes.restarting, reason: 'store unavailable', retryAfterMs: this.#node.pauseMs() }
+    const entrances = this.#entrances ?? []
+    const amendments = this.#amendments ?? []
+    this.#entrances = null
+    this.#amendments = rest(
+      amendments.filter(({ settled }) => !settled),
+      0,
+    )
+    for (const entrance of entrances) entrance.refused(close)
+    for (const { settled } of amendments) settled?.({ error })
+  }
+
+  #expiry(record: SessionRecord, now: number): number {
+    const { resumeWindowMs, leaseMs } = this.#node.settings
+    if (isForgotten(record)) return now + 2 * leaseMs
+    return now + (record.turn > 0 || record.ended ? resumeWindowMs : Math.min(unconfirmedMs, resumeWindowMs))
+  }
+}
+
+function outcomeOf(change: Amendment['change'], record: SessionRecord): Outcome {
+  try {
+    return { record: change(record) }
+  } catch (error) {
+    return { error }
+  }
+}
+
+function rest<Item>(list: Item[] | null, done: number): Item[] | null {
+  const left = list?.slice(done) ?? []
+  return left.length > 0 ? left : null
+}

@@ -1,0 +1,86 @@
+import type { IncomingMessage, Server, ServerResponse } from 'node:http'
+import type { Server as SecureServer } from 'node:https'
+import type { Duplex } from 'node:stream'
+import { Doorman } from './doorman.ts'
+import { HttpDoor } from './http.ts'
+import { Ledger } from './ledger.ts'
+import { mount } from './mount.ts'
+import { ServerNode } from './node.ts'
+import type { RealtimeServerOptions } from './options.ts'
+import type { Sendable, Session } from './session.ts'
+import { settingsOf } from './settings.ts'
+import { WebSocketDoor } from './websocket.ts'
+
+/**
+ * The server of `RealtimeClient` in session mode: sessions that outlive their connections, over WebSocket, SSE, long-poll and
+ * poll at one URL. Several servers over one store (in one process or on many machines) are one: no request has to reach the
+ * one that had the session before.
+ */
+export class RealtimeServer {
+  readonly #node: ServerNode
+  readonly #http: HttpDoor
+  readonly #webSocket: WebSocketDoor
+  readonly #path: string
+  #unmounts: (() => void)[] = []
+
+  /** @throws TypeError for an option that is not what it may be; the message names it */
+  constructor(options: RealtimeServerOptions = {}) {
+    const settings = settingsOf(options)
+    const { host, topics, sessions, path } = settings
+    const { onSession, onMessage, onEnd } = options
+    this.#path = path
+    this.#node = new ServerNode({ host, topics, sessions, settings: settings.node, handlers: { onSession, onMessage, onEnd } })
+    const doorman = new Doorman(this.#node, settings, new Ledger(() => host.now()))
+    this.#http = new HttpDoor(doorman)
+    this.#webSocket = new WebSocketDoor(doorman)
+  }
+
+  /** Serves `path` of this server, and leaves all other paths to whoever listens already. Call it when those have been set up. */
+  attach(server: Server | SecureServer): void {
+    this.#webSocket.warm()
+    this.#unmounts.push(
+      mount(server, {
+        path: this.#path,
+        request: (request, response) => this.handleRequest(request, response),
+        upgrade: (request, socket, head) => this.handleUpgrade(request, socket, head),
+      }),
+    )
+  }
+
+  /**
+   * Answers one request, whatever its path. A body that something in front has read already (a body parser) is to be handed
+   * over, as it was.
+   */
+  handleRequest(request: IncomingMessage, response: ServerResponse, body?: string | Uint8Array): void {
+    this.#http.handle(request, response, body)
+  }
+
+  /** Answers one upgrade, whatever its path. Needs the package `ws`. */
+  handleUpgrade(request: IncomingMessage, socket: Duplex, head: Buffer): void {
+    this.#webSocket.handle(request, socket, head)
+  }
+
+  /**
+   * Sends to every session that is subscribed to the topic, on whatever node. Resolves with the message's offset when it is in
+   * the log: from then on none of them misses it, unless the log forgets it before they have read it, which they are told.
+   */
+  publish(topic: string, data: Sendable): Promise<number> {
+    return this.#node.publish(topic, data)
+  }
+
+  /** A session, on whatever node it is; `null` if there is none, or it has ended. */
+  session(id: string): Promise<Session | null> {
+    return this.#node.session(id)
+  }
+
+  /**
+   * Sends all clients away, each with a time of its own after which to come back, so that they do not come back as one; waits
+   * for the handlers that run, and stops. The sessions go on, here after a restart or on another node.
+   * @param options.drainMs how long to wait for handlers, and over how long the clients are spread, in milliseconds. @defaultValue 5,000
+   */
+  async close({ drainMs = 5000 }: { readonly drainMs?: number } = {}): Promise<void> {
+    if (!(drainMs >= 0)) throw new TypeError('RealtimeServer: close() takes `drainMs` as a number that is not negative.')
+    await this.#node.close(drainMs)
+    for (const unmount of this.#unmounts.splice(0)) unmount()
+  }
+}

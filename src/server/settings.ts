@@ -1,0 +1,124 @@
+import type { ServerHost } from './host.ts'
+import { defaultLimits, type Limits } from './limits.ts'
+import { memoryStore } from './memory-store.ts'
+import { type NodeSettings, tickOf } from './node-context.ts'
+import { nodeHost } from './node-host.ts'
+import type { RealtimeServerOptions } from './options.ts'
+import type { SessionStore, TopicLog } from './ports.ts'
+import { kindOf } from './texts.ts'
+import { directAddress } from './trust.ts'
+
+/** The options, checked and complete. */
+export interface Settings {
+  readonly host: ServerHost
+  readonly node: NodeSettings
+  readonly path: string
+  readonly topics: TopicLog
+  readonly sessions: SessionStore
+  /** Whether this server is all there is, so that what it did not see did not happen. */
+  readonly scope: 'node' | 'all'
+  readonly origins: readonly string[]
+  readonly authenticate: NonNullable<RealtimeServerOptions['authenticate']>
+  readonly addressOf: NonNullable<RealtimeServerOptions['addressOf']>
+}
+
+/** What each option must be, as `typeof` says it. */
+const kinds: Readonly<Record<keyof RealtimeServerOptions, string>> = {
+  path: 'string',
+  authenticate: 'function',
+  origins: 'object',
+  limits: 'object',
+  topics: 'object',
+  sessions: 'object',
+  heartbeatMs: 'number',
+  resumeWindowMs: 'number',
+  leaseMs: 'number',
+  onSession: 'function',
+  onMessage: 'function',
+  onEnd: 'function',
+  addressOf: 'function',
+  onError: 'function',
+  host: 'object',
+}
+
+const topicMethods = ['append', 'readAfter', 'tail', 'trim', 'watch']
+const sessionMethods = ['read', 'write', 'renew', 'remove', 'append', 'readAfter', 'trim', 'count', 'expired', 'watch']
+
+/** @throws TypeError that names the option, what it was, and what it may be. */
+export function settingsOf(options: RealtimeServerOptions): Settings {
+  if (typeof options !== 'object' || options === null) fail('the argument', options, 'an object of options')
+  for (const [name, value] of Object.entries(options)) {
+    const kind = Object.entries(kinds).find(([known]) => known === name)?.[1]
+    if (!kind) fail(name, value, `left out; there are ${Object.keys(kinds).join(', ')}`)
+    if (value !== undefined && (typeof value !== kind || value === null)) fail(name, value, article(kind))
+  }
+  const { path = '/realtime', origins = [], topics, sessions } = options
+  const host = options.host ?? nodeHost(options.onError)
+  if (!/^\/[^?#]*$/.test(path)) fail('path', path, "a path that begins with '/'")
+  if (!Array.isArray(origins)) fail('origins', origins, 'a list of origins')
+  for (const [index, origin] of origins.entries()) {
+    if (!isOrigin(origin)) fail(`origins[${index}]`, origin, "an origin as 'https://app.example', without a path")
+  }
+  if (!topics !== !sessions) fail(topics ? 'sessions' : 'topics', undefined, 'given together with the other: they are one store')
+  if (topics) checkMethods('topics', topics, topicMethods)
+  if (sessions) checkMethods('sessions', sessions, sessionMethods)
+  const own = topics && sessions ? null : memoryStore()
+  const heartbeatMs = numberOf('heartbeatMs', options.heartbeatMs, 15_000)
+  const resumeWindowMs = numberOf('resumeWindowMs', options.resumeWindowMs, 120_000)
+  const leaseMs = numberOf('leaseMs', options.leaseMs, 10_000)
+  return {
+    ...{ host, path, origins },
+    node: {
+      ...{ heartbeatMs, resumeWindowMs, leaseMs },
+      limits: limitsOf(options.limits),
+      tickMs: tickOf(heartbeatMs, leaseMs, resumeWindowMs),
+      isAuthenticating: options.authenticate !== undefined,
+    },
+    topics: topics ?? own?.topics ?? memoryStore().topics,
+    sessions: sessions ?? own?.sessions ?? memoryStore().sessions,
+    scope: own ? 'all' : 'node',
+    authenticate: options.authenticate ?? (() => ({ id: 'anonymous' })),
+    addressOf: options.addressOf ?? directAddress,
+  }
+}
+
+function limitsOf(given: Partial<Limits> = {}): Limits {
+  const values = new Map<string, unknown>(Object.entries(given))
+  for (const [name, value] of values) {
+    if (!Object.hasOwn(defaultLimits, name))
+      fail(`limits.${name}`, value, `left out; there are ${Object.keys(defaultLimits).join(', ')}`)
+  }
+  const limits = { ...defaultLimits }
+  for (const name of Object.keys(defaultLimits) as (keyof Limits)[]) {
+    limits[name] = numberOf(`limits.${name}`, values.get(name), defaultLimits[name])
+  }
+  return given.maxBatchBytes === undefined ? { ...limits, maxBatchBytes: 4 * limits.maxMessageBytes } : limits
+}
+
+/** Names do not collide with those of an object's own members: they come from a list of ours. */
+function numberOf(name: string, value: unknown, fallback: number): number {
+  if (value === undefined) return fallback
+  return typeof value === 'number' && value >= 1 ? value : fail(name, value, 'a number from 1 up')
+}
+
+function isOrigin(value: unknown): boolean {
+  try {
+    return typeof value === 'string' && /^https?:/.test(value) && new URL(value).origin === value
+  } catch {
+    return false
+  }
+}
+
+function checkMethods(name: string, port: object, methods: readonly string[]): void {
+  const missing = methods.find((method) => typeof Reflect.get(port, method) !== 'function')
+  if (missing) fail(name, port, `a store with ${methods.join(', ')}; ${missing} is missing`)
+}
+
+function article(kind: string): string {
+  return kind === 'object' ? 'an object' : `a ${kind}`
+}
+
+function fail(name: string, value: unknown, allowed: string): never {
+  const shown = typeof value === 'string' ? `'${value}'` : typeof value === 'number' ? String(value) : kindOf(value)
+  throw new TypeError(`RealtimeServer: ${name} must be ${allowed}; it was ${shown}.`)
+}

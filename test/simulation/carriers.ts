@@ -1,0 +1,232 @@
+import type { CloseFrame } from '../../src/protocols/wire.ts'
+import type { Carrier, Medium } from '../../src/server/carrier.ts'
+import type { Clock } from './clock.ts'
+import type { Connection, Network } from './network.ts'
+import { type RequestEnd, requests } from './page-fetch.ts'
+import { sockets } from './page-socket.ts'
+import type { Pipe } from './pipe.ts'
+
+/** What a node says, as the simulation overhears it when it reaches the page. */
+export type Overhear = (frame: string, connection: Connection) => void
+
+/** A WebSocket at a node. */
+export class SocketCarrier implements Carrier {
+  readonly medium: Medium = 'websocket'
+  /** When something was last written, as the network's clock says. */
+  wroteAt: number
+  /** When it was last found full. */
+  fullAt = 0
+  readonly #connection: Connection
+  readonly #clock: Clock
+  readonly #mostBytes: number
+  readonly #overhear: Overhear
+
+  constructor(connection: Connection, { clock }: Network, mostBytes: number, overhear: Overhear) {
+    this.wroteAt = clock.now
+    this.#clock = clock
+    this.#connection = connection
+    this.#mostBytes = mostBytes
+    this.#overhear = overhear
+  }
+
+  accept(protocol: string): void {
+    const { down } = this.#connection
+    down.push(200, () => sockets.get(this.#connection)?.accepted(protocol))
+  }
+
+  write(frame: string | Uint8Array): void {
+    const copy = typeof frame === 'string' ? frame : new Uint8Array(frame)
+    this.wroteAt = this.#clock.now
+    this.#connection.down.push(4 + copy.length, () => {
+      if (typeof copy === 'string') this.#overhear(copy, this.#connection)
+      sockets.get(this.#connection)?.received(copy)
+    })
+  }
+
+  beat(): void {
+    this.write('p')
+  }
+
+  isDraining(): boolean {
+    return this.#connection.down.undelivered < this.#mostBytes
+  }
+
+  end({ code, reason = '', retryAfterMs = 0 }: CloseFrame = { code: 1000 }): void {
+    const text = retryAfterMs > 0 ? JSON.stringify({ reason, retryAfterMs }) : reason
+    const connection = this.#connection
+    connection.down.push(10, () => sockets.get(connection)?.closed(code, text))
+    connection.server = null
+  }
+}
+
+const statuses: Readonly<Record<number, number>> = {
+  4400: 400,
+  4401: 401,
+  4403: 403,
+  4409: 409,
+  4410: 410,
+  4413: 413,
+  4429: 429,
+  4500: 500,
+  4503: 503,
+}
+
+/** An answer that is sent whole grows no further than this, as `src/server/answers.ts` has it. */
+const fullLength = 262_144
+
+/** An answer at a node, which an event stream is that stays open. What is in between may hold it back. */
+export class AnswerCarrier implements Carrier {
+  readonly medium: Medium
+  wroteAt: number
+  /** When it was last found full. */
+  fullAt = 0
+  readonly #clock: Clock
+  readonly #connection: Connection
+  readonly #mostBytes: number
+  readonly #overhear: Overhear
+  readonly #hold: { readonly bytes: number; readonly head: boolean }
+  #state: 'asked' | 'answering' | 'over' = 'asked'
+  #held: Uint8Array[] = []
+  /** Frames with where they end in what is held. */
+  #heldFrames: { readonly frame: string; readonly end: number }[] = []
+  #heldBytes = 0
+  #isHeadHeld = false
+  /** A long-poll's answer is sent whole. */
+  #whole = ''
+  #wholeFrames: string[] = []
+
+  constructor(medium: Medium, connection: Connection, { conditions, clock }: Network, mostBytes: number, overhear: Overhear) {
+    this.medium = medium
+    this.wroteAt = clock.now
+    this.#clock = clock
+    this.#connection = connection
+    this.#mostBytes = mostBytes
+    this.#overhear = overhear
+    this.#hold = { bytes: conditions.proxy?.holdBytes ?? 0, head: !!conditions.proxy?.holdsHead }
+  }
+
+  write(frame: string | Uint8Array): void {
+    const text = `data: ${String(frame)}\n\n`
+    if (this.medium === 'answer') {
+      this.#whole += text
+      this.#wholeFrames.push(String(frame))
+    } else this.#say(text, [String(frame)])
+  }
+
+  beat(): void {
+    this.#say(':\n\n', [])
+  }
+
+  isDraining(): boolean {
+    return this.medium === 'answer' ? this.#whole.length < fullLength : this.#connection.down.undelivered < this.#mostBytes
+  }
+
+  end(close?: CloseFrame): void {
+    if (this.#state === 'over') return
+    if (close && this.#state === 'asked' && !this.#whole) {
+      this.json(statuses[close.code] ?? 410, close)
+      return
+    }
+    if (close) this.write(`x${JSON.stringify(close)}`)
+    if (this.medium === 'answer') this.#say(this.#whole, this.#wholeFrames)
+    this.#finish()
+  }
+
+  /** Answers with JSON and nothing else. */
+  json(status: number, body: object): void {
+    if (this.#state !== 'asked') return
+    this.#head(status, status === 200 ? 'application/json' : 'application/problem+json')
+    const frames = 'ack' in body ? [`a${body.ack}`] : []
+    this.#send(new TextEncoder().encode(JSON.stringify({ steadfast: 'v1', ...body })), frames)
+    this.#finish()
+  }
+
+  #say(text: string, frames: readonly string[]): void {
+    if (this.#state === 'over') return
+    this.wroteAt = this.#clock.now
+    if (this.#state === 'asked') {
+      this.#head(200, 'text/event-stream')
+      if (this.medium === 'stream') this.#send(new Uint8Array(2048).fill(58).fill(10, 2046), [])
+    }
+    this.#send(new TextEncoder().encode(text), frames)
+  }
+
+  #head(status: number, contentType: string): void {
+    this.#state = 'answering'
+    this.#isHeadHeld = this.#hold.bytes > 0 && this.#hold.head
+    this.#status = { status, contentType }
+    if (!this.#isHeadHeld) this.#pushHead()
+  }
+
+  #status = { status: 200, contentType: '' }
+
+  #pushHead(): void {
+    const { status, contentType } = this.#status
+    this.#isHeadHeld = false
+    this.#connection.down.push(300, () => this.#page()?.head(status, contentType))
+  }
+
+  #send(bytes: Uint8Array, frames: readonly string[]): void {
+    this.#held.push(bytes)
+    let end = this.#heldBytes
+    for (const frame of frames) {
+      end = frames.length > 1 ? end + 8 + Buffer.byteLength(frame) : end + bytes.length
+      this.#heldFrames.push({ frame, end })
+    }
+    this.#heldBytes += bytes.length
+    if (this.#heldBytes >= this.#hold.bytes) this.#flush()
+  }
+
+  #flush(): void {
+    if (this.#isHeadHeld) this.#pushHead()
+    const { down, random } = this.#connection
+    const frames = this.#heldFrames
+    const whole = joined(this.#held)
+    this.#held = []
+    this.#heldFrames = []
+    this.#heldBytes = 0
+    // Nobody promises that what was written together arrives together.
+    const at = random.chance(0.3) ? random.integer(0, whole.length) : whole.length
+    this.#push(
+      down,
+      whole.subarray(0, at),
+      frames.filter(({ end }) => end <= at),
+    )
+    this.#push(
+      down,
+      whole.subarray(at),
+      frames.filter(({ end }) => end > at),
+    )
+  }
+
+  #push(down: Pipe, bytes: Uint8Array, frames: readonly { readonly frame: string }[]): void {
+    if (bytes.length === 0) return
+    down.push(bytes.length, () => {
+      for (const { frame } of frames) this.#overhear(frame, this.#connection)
+      this.#page()?.chunk(bytes)
+    })
+  }
+
+  #finish(): void {
+    this.#flush()
+    this.#state = 'over'
+    this.#connection.server = null
+    this.#connection.down.push(5, () => this.#page()?.ended())
+  }
+
+  #page(): RequestEnd | undefined {
+    return requests.get(this.#connection)
+  }
+}
+
+function joined(parts: readonly Uint8Array[]): Uint8Array {
+  const [only] = parts
+  if (only && parts.length === 1) return only
+  const whole = new Uint8Array(parts.reduce((sum, { length }) => sum + length, 0))
+  let at = 0
+  for (const part of parts) {
+    whole.set(part, at)
+    at += part.length
+  }
+  return whole
+}

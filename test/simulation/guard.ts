@@ -1,0 +1,76 @@
+import { mostTimers } from './page.ts'
+import type { Stage } from './stage.ts'
+
+/** Connections that the page may hold at once: a dial of each transport, and what is sent beside them. */
+const mostHeld = 8
+/** How long a move may take, with all that it waits for. */
+const moveMs = 45_000
+/** How long it may take until a node hears that another attachment was confirmed. */
+const twoConfirmedMs = 5000
+
+/** What must hold at every moment. */
+export class Guard {
+  readonly #stage: Stage
+  #manySince = Infinity
+  #confirmedSince = Infinity
+
+  constructor(stage: Stage) {
+    this.#stage = stage
+  }
+
+  check(): void {
+    const { court, clock, page, network, store } = this.#stage
+    const isAwake = page.being.state === 'awake'
+    court.must(page.timers.count <= mostTimers, 'client-timers', () => `the client waits for ${page.timers.count} timers`)
+    court.must(
+      page.openedEpoch === page.announcedEpoch || !isAwake || page.final !== null,
+      'silent-session-loss',
+      () => `the session is another (${page.announcedEpoch} -> ${page.openedEpoch}), and the application was not told`,
+    )
+    let held = 0
+    let carriers = 0
+    for (const { isHeld, way } of network.connections) {
+      if (!isHeld) continue
+      held += 1
+      if (way !== 'send') carriers += 1
+    }
+    court.must(held <= mostHeld, 'client-connections', () => `the client holds ${held} connections`)
+    if (carriers < 2 || !isAwake || page.client.state.status !== 'open') this.#manySince = clock.now
+    court.must(clock.now - this.#manySince < moveMs, 'two-attachments', () => `the client holds ${carriers} for ${moveMs} ms`)
+    const confirmed = this.#mostConfirmed()
+    if (confirmed > 0) store.touchedAt = clock.now
+    if (confirmed < 2 || store.trouble) this.#confirmedSince = clock.now
+    court.must(
+      clock.now - this.#confirmedSince < twoConfirmedMs,
+      'two-confirmed',
+      () => `a node holds ${confirmed} attachments of one session that are confirmed`,
+    )
+    network.sweep()
+  }
+
+  /** What has not arrived yet; '' when all has. */
+  missing(): string {
+    const { page, up, down, record } = this.#stage
+    if (page.final) {
+      const againAfterMs = this.#stage.againAfterMs(page.final.code) ?? Infinity
+      return againAfterMs < Infinity ? 'the client has to connect again' : ''
+    }
+    if (record?.ended) return `the session has ended (${record.ended.code}), and the client does not know`
+    if (page.client.state.status !== 'open') return `the client is ${page.client.state.status}`
+    const missing = up.missing()
+    if (missing) return missing
+    if (page.flushes > 0) return 'flushed() has not resolved'
+    return record ? down.missing(record.epoch, record.subscriptions) : 'there is no session'
+  }
+
+  status(): string {
+    const held = this.#stage.network.held().map(({ id, way }) => `#${id} ${way}`)
+    return `the client is ${JSON.stringify(this.#stage.page.client.state)} with ${held.join(', ') || 'no connection'}`
+  }
+
+  #mostConfirmed(): number {
+    let most = 0
+    for (const life of this.#stage.lives) most = Math.max(most, life?.check() ?? 0)
+    return most
+  }
+}

@@ -1,0 +1,186 @@
+import type { Message } from '../../src/server/handlers.ts'
+import type { ServerHost } from '../../src/server/host.ts'
+import { defaultLimits } from '../../src/server/limits.ts'
+import { ServerNode } from '../../src/server/node.ts'
+import { tickOf } from '../../src/server/node-context.ts'
+import type { Session } from '../../src/server/session.ts'
+import { Being, type Clock } from './clock.ts'
+import type { Connection, Network } from './network.ts'
+import { NodeDoor } from './node-door.ts'
+import type { Setting } from './operations.ts'
+import { inOf, type Made, made, outOf, tagOf } from './payloads.ts'
+import { Random } from './random.ts'
+import { epochMs, type Ledgers, type SharedStore } from './store.ts'
+import { Timers } from './timers.ts'
+
+export interface Surroundings {
+  readonly clock: Clock
+  readonly setting: Setting
+  readonly seed: number
+  readonly store: SharedStore
+  readonly ledgers: Ledgers
+  readonly network: Network
+  trace(line: () => string): void
+  greeted(session: string, k: number): void
+  opened(epoch: string): void
+  nextTag(): string
+}
+
+/** A node's own, and one for each answer and each POST that waits. */
+const mostTimers = 24
+
+/** One life of a node, from its start to its death. */
+export class NodeLife {
+  readonly name: string
+  readonly being: Being
+  readonly timers: Timers
+  readonly node: ServerNode
+  readonly door: NodeDoor
+  readonly #around: Surroundings
+  readonly #random: Random
+
+  constructor(name: string, around: Surroundings) {
+    const { clock, setting, seed, store } = around
+    this.name = name
+    this.being = new Being(name)
+    this.timers = new Timers(clock, this.being)
+    this.#around = around
+    this.#random = new Random(seed, 5)
+    const random = new Random(seed, 6)
+    let lastId = 0
+    const host: ServerHost = {
+      now: () => epochMs + clock.now,
+      after: this.timers.after,
+      random: random.next,
+      randomId: () => {
+        lastId += 1
+        return `${name}-${lastId}`
+      },
+      report: (error) => this.#reported(error),
+    }
+    const { heartbeatMs, resumeWindowMs, leaseMs, maxMessageBytes, maxBatchBytes } = setting
+    this.node = new ServerNode({
+      host,
+      ...store.for(this.being),
+      settings: {
+        ...{
+          heartbeatMs,
+          resumeWindowMs,
+          leaseMs,
+          isAuthenticating: false,
+          limits: { ...defaultLimits, maxMessageBytes, maxBatchBytes },
+        },
+        tickMs: tickOf(heartbeatMs, leaseMs, resumeWindowMs),
+      },
+      handlers: {
+        onSession: (session) => this.#began(session),
+        onMessage: (session, message) => this.#handle(session, message),
+        ...(setting.hasOnEnd ? { onEnd: () => this.#ended() } : {}),
+      },
+    })
+    this.door = new NodeDoor(
+      this.being,
+      this.node,
+      around.network,
+      setting.socketBytes,
+      ({ session, k }) => around.greeted(session, k),
+      (frame, connection) => this.#overheard(frame, connection),
+    )
+  }
+
+  /** It dies without a word: nothing of it happens any more. */
+  kill(): void {
+    this.being.state = 'dead'
+    this.node.halt()
+  }
+
+  leave(drainMs: number): Promise<void> {
+    return this.node.close(drainMs)
+  }
+
+  /** What must hold of it at every moment; returns the most confirmed attachments of one session. */
+  check(): number {
+    const { setting, ledgers } = this.#around
+    const { count } = this.timers
+    ledgers.court.must(count <= mostTimers, 'server-timers', () => `${this.name} waits for ${count} timers`)
+    return this.door.check(ledgers.court, setting.heartbeatMs)
+  }
+
+  /** What it still has of sessions; '' when there is nothing. */
+  rest(): string {
+    const { attachments } = this.door
+    const { sessionsHere } = this.node
+    return sessionsHere + attachments > 0 ? `${sessionsHere} sessions with ${attachments} attachments` : ''
+  }
+
+  push(id: string, message: Made): void {
+    this.#with(id, (session) => session.send(outOf(message)))
+  }
+
+  publish(topic: string, message: Made): void {
+    this.node.publish(topic, outOf(message)).catch((error) => this.#reported(error))
+  }
+
+  change(id: string, how: 'subscribe' | 'unsubscribe', topic: string): void {
+    this.#with(id, (session) => session[how](topic))
+  }
+
+  kick(id: string, code: number): void {
+    this.#with(id, (session) => session.close(code, 'kicked'))
+  }
+
+  #with(id: string, run: (session: Session) => Promise<boolean>): void {
+    const whole = async () => {
+      const session = await this.node.session(id)
+      if (session) await run(session)
+    }
+    whole().catch((error) => this.#reported(error))
+  }
+
+  async #began(session: Session): Promise<void> {
+    this.#around.trace(() => `  ${this.name} onSession`)
+    if (this.#random.chance(0.7)) await session.subscribe('news')
+  }
+
+  #ended(): void {
+    this.#around.trace(() => `  ${this.name} onEnd`)
+  }
+
+  async #handle(session: Session, message: Message): Promise<void> {
+    const { clock, setting, ledgers, store, trace } = this.#around
+    const it = inOf(message.data)
+    const tag = tagOf(it)
+    const index = Number(tag.slice(1))
+    const { n, session: id } = message.id
+    trace(() => `  ${this.name} handles ${tag} (n ${n})${message.redelivered ? ', redelivered' : ''}`)
+    const epoch = store.records.get(id)?.epoch ?? ''
+    ledgers.up.started(it, index, n, message.redelivered, this.name, epoch, clock.now)
+    const random = new Random(this.#around.setting.leaseMs, index, n)
+    // Most are quick, some are not.
+    const forMs = setting.handlerMs * random.next() ** 6
+    if (forMs > 1) await new Promise<void>((resolve) => clock.after(this.being, forMs, resolve))
+    if (random.chance(setting.echoShare))
+      await session.send(outOf(made(this.#around.nextTag(), 'text', 20, index))).catch(() => {})
+    if (this.being.state !== 'dead') ledgers.up.settled(index, this.name, epoch)
+    if (random.chance(setting.throwShare)) throw new Error('this handler throws')
+  }
+
+  /** A frame reaches the page. */
+  #overheard(frame: string, { isHeld, id }: Connection): void {
+    if (!isHeld) return
+    const { ledgers, opened, trace } = this.#around
+    trace(() => `  #${id} brings ${frame.length > 100 ? `${frame.slice(0, 100)}…` : frame}`)
+    if (frame[0] === 'a') ledgers.up.acked(Number(frame.slice(1)))
+    if (frame[0] !== 'o') return
+    const { epoch, ack } = JSON.parse(frame.slice(1))
+    ledgers.up.acked(ack)
+    opened(epoch)
+  }
+
+  #reported(error: unknown): void {
+    const text = String((error as Error)?.stack ?? error)
+    this.#around.trace(() => `  ${this.name} reports ${String(error)}`)
+    const isExpected = /this handler throws|the store did not answer|limits.maxMessageBytes allows/.test(text)
+    this.#around.ledgers.court.must(isExpected, 'server-reports', () => text)
+  }
+}

@@ -1,0 +1,97 @@
+// Bundles the simulation with the sources under it, changed or not, and runs it: `npm run simulate -- --seeds N --first S`.
+import { mkdtempSync, rmSync } from 'node:fs'
+import { readFile } from 'node:fs/promises'
+import { tmpdir } from 'node:os'
+import { dirname, join, relative } from 'node:path'
+import { fileURLToPath, pathToFileURL } from 'node:url'
+import { parseArgs } from 'node:util'
+import { build } from 'esbuild'
+import { mutations } from './mutations.mjs'
+
+const folder = dirname(fileURLToPath(import.meta.url))
+const root = dirname(dirname(folder))
+
+const { values } = parseArgs({
+  options: {
+    seeds: { type: 'string', default: '1000' },
+    first: { type: 'string', default: '1' },
+    /** Tells all that happens under this seed. */
+    tell: { type: 'string' },
+    /** Stops after so many failures. */
+    failures: { type: 'string', default: '5' },
+    mutations: { type: 'boolean', default: false },
+    /** Runs the seeds with one mutation, by its name. */
+    mutate: { type: 'string' },
+  },
+})
+
+const first = Number(values.first)
+const seeds = Number(values.seeds)
+const temporary = mkdtempSync(join(tmpdir(), 'steadfast-simulation-'))
+try {
+  process.exitCode = await run()
+} finally {
+  rmSync(temporary, { recursive: true })
+}
+
+async function run() {
+  if (values.mutations) return runMutations()
+  const mutation = mutations.find(({ name }) => name === values.mutate)
+  if (values.mutate && !mutation)
+    throw new Error(`There is no mutation ${values.mutate}; there are ${mutations.map(({ name }) => name).join(', ')}.`)
+  const { simulateSeeds, tell } = await bundled('plain', mutation)
+  if (values.tell) return (await tell(Number(values.tell))) ? 0 : 1
+  console.log(`seeds ${first} to ${first + seeds - 1}`)
+  return (await simulateSeeds(first, seeds, Number(values.failures))) > 0 ? 1 : 0
+}
+
+/** Every rule is broken on purpose, and the simulation must see each. */
+async function runMutations() {
+  let missed = 0
+  for (const mutation of mutations) {
+    const said = await caught(mutation)
+    if (!said) missed += 1
+    console.log(`${said ? 'ok ' : '-- '} ${mutation.name} (${mutation.breaks}): ${said || `NOT CAUGHT by ${seeds} seeds`}`)
+  }
+  console.log(`${mutations.length - missed} of ${mutations.length} mutations caught`)
+  return missed > 0 ? 1 : 0
+}
+
+/** What catches a mutation; '' where nothing does. One that no longer fits the sources is no mutation. */
+async function caught(mutation) {
+  const { firstFailure } = await bundled(mutation.name, mutation)
+  const failure = await firstFailure(first, seeds)
+  return failure ? `caught by seed ${failure.seed}: ${failure.text.slice(0, 140)}` : ''
+}
+
+async function bundled(name, mutation) {
+  const outfile = join(temporary, `${name}.mjs`)
+  let isApplied = !mutation
+  const mutate = {
+    name: 'mutate',
+    setup(setup) {
+      setup.onLoad({ filter: /[\\/]src[\\/].*\.ts$/ }, async ({ path }) => {
+        if (relative(root, path).replaceAll('\\', '/') !== mutation?.file) return undefined
+        const source = await readFile(path, 'utf8')
+        if (source.split(mutation.from).length !== 2)
+          throw new Error(`${mutation.name}: ${mutation.file} has changed, the mutation must follow it.`)
+        isApplied = true
+        return { contents: source.replace(mutation.from, () => mutation.to), loader: 'ts' }
+      })
+    },
+  }
+  await build({
+    entryPoints: [join(folder, 'main.ts')],
+    outfile,
+    bundle: true,
+    format: 'esm',
+    platform: 'node',
+    target: 'node20',
+    logLevel: 'warning',
+    sourcemap: 'inline',
+    plugins: [mutate],
+    absWorkingDir: root,
+  })
+  if (!isApplied) throw new Error(`${mutation.name}: ${mutation.file} is not part of the simulation.`)
+  return import(pathToFileURL(outfile).href)
+}

@@ -1,0 +1,165 @@
+import { Being, Clock } from './clock.ts'
+import { DownLedger } from './down-ledger.ts'
+import { calm, Network } from './network.ts'
+import { NodeLife } from './node-life.ts'
+import type { Schedule } from './operations.ts'
+import { Page } from './page.ts'
+import type { Random } from './random.ts'
+import { SharedStore } from './store.ts'
+import { UpLedger } from './up-ledger.ts'
+import { Court } from './violation.ts'
+
+/** All that there is in a run: the page with its client, two nodes over one store, the network between them, and who keeps count. */
+export class Stage {
+  readonly schedule: Schedule
+  readonly clock = new Clock()
+  readonly court = new Court()
+  readonly up = new UpLedger(this.court)
+  readonly down = new DownLedger(this.court)
+  readonly network: Network
+  readonly page: Page
+  readonly store: SharedStore
+  /** The nodes; `null` while one is dead. */
+  readonly lives: (NodeLife | null)[] = [null, null]
+  /** The node that all new connections lead to; `null`: either. */
+  route: number | null = null
+  /** The session as the client's latest dial named it. */
+  sessionId = ''
+  /** Notes what happens, if anybody wants to know. */
+  readonly log: (line: () => string) => void
+  readonly #being = new Being('world')
+  /** The codes with which the server has ended sessions, and how soon the application then connects again. */
+  readonly #kicks = new Map<number, number>()
+  #lastK = 0
+  #births = 0
+  #tags = 0
+  #isClosing = false
+
+  constructor(schedule: Schedule, note: ((line: string) => void) | null) {
+    const { seed, setting } = schedule
+    const being = new Being('page')
+    this.schedule = schedule
+    this.log = note ? (line) => note(`${String(Math.round(this.clock.now)).padStart(7)} ${line()}`) : () => {}
+    this.store = new SharedStore(this.clock, seed, setting, this)
+    this.network = new Network(this.clock, being, seed, (random) => this.#routed(random), this.log)
+    this.page = new Page(this.clock, being, this.network, seed, setting, this, this.log)
+    this.page.onFinal = () => this.#connectAgain()
+    this.begin(0)
+    this.begin(1)
+  }
+
+  get record() {
+    return this.store.records.get(this.sessionId)
+  }
+
+  later(delayMs: number, run: () => void): void {
+    this.clock.after(this.#being, delayMs, run)
+  }
+
+  nextTag(prefix: string): string {
+    this.#tags += 1
+    return `${prefix}${this.#tags}`
+  }
+
+  /** A node starts, unless it runs. */
+  begin(index: number): void {
+    if (this.lives[index]) return
+    this.#births += 1
+    const { clock, store, network, schedule, log } = this
+    const life = new NodeLife(`n${index}-${this.#births}`, {
+      ...{
+        clock,
+        store,
+        network,
+        setting: schedule.setting,
+        seed: schedule.seed + this.#births * 1000,
+        trace: log,
+        ledgers: this,
+      },
+      greeted: (session, k) => {
+        // What was dialled before may arrive later.
+        if (k < this.#lastK) return
+        this.#lastK = k
+        this.sessionId = session
+      },
+      opened: (epoch) => {
+        store.touchedAt = clock.now
+        this.page.opened(epoch)
+      },
+      nextTag: () => this.nextTag('e'),
+    })
+    this.lives[index] = life
+    this.log(() => `  ${life.name} is up`)
+  }
+
+  /** A node dies, and everything in it. */
+  die(index: number, notice: 'page' | 'nobody'): void {
+    const life = this.lives[index]
+    if (!life) return
+    this.log(() => `  ${life.name} is dead`)
+    this.lives[index] = null
+    life.kill()
+    this.store.left(life.being)
+    this.up.excuse('crash', this.clock.now, life.name)
+    for (const connection of this.network.connections) {
+      if (connection.node === index) connection.break(0, connection.random.next(), notice)
+    }
+  }
+
+  /** A node says goodbye, ends, and comes back after a while. */
+  async leave(index: number, drainMs: number, forMs: number): Promise<void> {
+    const life = this.lives[index]
+    await life?.leave(drainMs)
+    if (!life || this.lives[index] !== life) return
+    this.die(index, 'page')
+    this.later(forMs, () => this.begin(index))
+  }
+
+  kick(node: number, code: number, againAfterMs: number): void {
+    if (!this.#kicks.has(code)) this.#kicks.set(code, againAfterMs)
+    this.lives[node]?.kick(this.sessionId, code)
+  }
+
+  /** How soon the application connects again after the server has ended the session so; `null` if the server never has. */
+  againAfterMs(code: number): number | null {
+    return this.#kicks.get(code) ?? null
+  }
+
+  /** The network becomes whole. What is half open stays so: that is for the client to find out. */
+  heal(): void {
+    const { conditions, connections } = this.network
+    Object.assign(conditions, calm, { stalledUntil: 0, outage: 'none', proxy: null, gateway: 'none' })
+    conditions.bans.clear()
+    for (const { up, down } of connections) {
+      up.resume()
+      down.resume()
+    }
+    this.route = null
+    this.store.trouble = null
+    this.begin(0)
+    this.begin(1)
+    this.clock.wake(this.page.being)
+    this.page.lookedAt()
+    this.log(() => 'the network is whole')
+  }
+
+  close(): Promise<{ readonly unsent: readonly unknown[]; readonly unconfirmed: readonly unknown[] }> {
+    this.#isClosing = true
+    this.log(() => 'close()')
+    return this.page.client.close()
+  }
+
+  #routed(random: Random) {
+    const wanted = this.route ?? random.integer(0, 1)
+    const life = this.lives[wanted]
+    if (life) return { node: wanted, door: life.door }
+    const other = this.lives[1 - wanted]
+    return other && random.chance(0.5) ? { node: 1 - wanted, door: other.door } : null
+  }
+
+  #connectAgain(): void {
+    const afterMs = this.againAfterMs(this.page.final?.code ?? 0) ?? Infinity
+    if (afterMs === Infinity || this.#isClosing) return
+    this.clock.after(this.page.being, afterMs, () => this.page.connectAgain())
+  }
+}

@@ -1,0 +1,246 @@
+import { type MemoryStore, memoryStore } from '../../src/server/memory-store.ts'
+import type { PrivateAppend, SessionRecord, SessionStore, TopicLog } from '../../src/server/ports.ts'
+import { Being, type Clock } from './clock.ts'
+import type { DownLedger } from './down-ledger.ts'
+import type { Setting } from './operations.ts'
+import { inOf } from './payloads.ts'
+import { Random } from './random.ts'
+import type { UpLedger } from './up-ledger.ts'
+import type { Court } from './violation.ts'
+
+export interface Ledgers {
+  readonly up: UpLedger
+  readonly down: DownLedger
+  readonly court: Court
+}
+
+/** How the store fails now: of so many calls nothing is done, or it is done and nobody hears of it. */
+export interface Trouble {
+  readonly fails: 'before' | 'after'
+  readonly share: number
+}
+
+/** The store that the nodes share, as something beyond the network: it takes its time, it fails, and it tells the ledgers the truth. */
+export class SharedStore {
+  readonly inner: MemoryStore
+  trouble: Trouble | null = null
+  hadTrouble = false
+  /** The ways to end what the nodes watch now, by the life of the node. */
+  readonly watches = new Map<Being, Set<() => void>>()
+  /** When the session was last in touch with a node; within its window from there it must not be lost. */
+  touchedAt = 0
+  /** The store has lost it, so the server may not know it. */
+  isForgotten = false
+  /** Each session's last record. */
+  readonly records = new Map<string, SessionRecord>()
+  readonly #being = new Being('store')
+  #isOverdue = false
+  readonly #expiries = new Map<string, number>()
+  readonly #clock: Clock
+  readonly #mostMs: number
+  readonly #resumeWindowMs: number
+  readonly #random: Random
+  readonly #up: UpLedger
+  readonly #down: DownLedger
+  readonly #court: Court
+
+  constructor(clock: Clock, seed: number, { storeMs, resumeWindowMs }: Setting, { up, down, court }: Ledgers) {
+    this.#clock = clock
+    this.#mostMs = storeMs
+    this.#resumeWindowMs = resumeWindowMs
+    this.#random = new Random(seed, 3)
+    this.#up = up
+    this.#down = down
+    this.#court = court
+    let lastId = 0
+    const randomId = () => {
+      lastId += 1
+      return `t${lastId}`
+    }
+    this.inner = memoryStore({ maxTopics: 8, maxMessagesPerStream: 2000 }, { now: () => epochMs + clock.now, randomId })
+  }
+
+  /** The store as one life of a node sees it. */
+  for(being: Being): MemoryStore {
+    const watches = new Set<() => void>()
+    this.watches.set(being, watches)
+    let appliedAt = 0
+    let answeredAt = 0
+    const call = <Result>(run: () => Promise<Result>): Promise<Result> => {
+      const trouble = this.trouble && this.#random.chance(this.trouble.share) ? this.trouble.fails : null
+      if (this.#mostMs === 0 && !trouble) return run()
+      // What one node asks for is done in the order in which it asks.
+      const { now } = this.#clock
+      appliedAt = Math.max(appliedAt, now + this.#random.next() * this.#mostMs)
+      const applied = new Promise<Result>((resolve, reject) => {
+        this.#clock.after(this.#being, appliedAt - now, () => {
+          if (trouble === 'before') reject(new Error('the store did not answer'))
+          else run().then(trouble === 'after' ? () => reject(new Error('the store did not answer')) : resolve, reject)
+        })
+      })
+      return new Promise((resolve, reject) => {
+        const later = (settle: () => void) => {
+          answeredAt = Math.max(answeredAt, this.#clock.now + this.#random.next() * this.#mostMs)
+          this.#clock.after(being, answeredAt - this.#clock.now, settle)
+        }
+        applied.then(
+          (result) => later(() => resolve(result)),
+          (error) => later(() => reject(error)),
+        )
+      })
+    }
+    const watch = (begin: (listener: () => void) => () => void, listener: () => void) => {
+      const stop = begin(() => {
+        if (this.#mostMs === 0) listener()
+        else this.#clock.after(being, this.#random.next() * this.#mostMs, () => watches.has(stop) && listener())
+      })
+      watches.add(stop)
+      return () => {
+        if (watches.delete(stop)) stop()
+      }
+    }
+    return { topics: this.#topics(call, watch), sessions: this.#sessions(call, watch) }
+  }
+
+  /** A node is gone, and nobody tells it anything any more. */
+  left(being: Being): void {
+    for (const stop of this.watches.get(being) ?? []) stop()
+    this.watches.delete(being)
+  }
+
+  /** The store loses a session. */
+  async forget(id: string): Promise<void> {
+    const known = await this.inner.sessions.read(id)
+    if (!known) return
+    this.isForgotten = true
+    this.#expiries.delete(id)
+    await this.inner.sessions.remove(id, known.version)
+  }
+
+  #topics(call: Call, watch: Watch): TopicLog {
+    const { topics } = this.inner
+    return {
+      append: (topic, data) =>
+        call(async () => {
+          const appending = topics.append(topic, data)
+          const tail = topics.tail(topic)
+          const offset = await appending
+          this.#down.appended(topic, (await tail).epoch, offset, inOf(data))
+          return offset
+        }),
+      readAfter: (topic, after, limits) =>
+        call(async () => {
+          const reading = await topics.readAfter(topic, after, limits)
+          this.#down.lost(topic, reading.epoch, reading.lostThrough)
+          return reading
+        }),
+      tail: (topic) => call(() => topics.tail(topic)),
+      trim: (topic, through) => call(() => topics.trim(topic, through)),
+      watch: (topic, listener) => watch((each) => topics.watch(topic, each), listener),
+    }
+  }
+
+  #sessions(call: Call, watch: Watch): SessionStore {
+    const { sessions } = this.inner
+    return {
+      read: (id) => call(() => sessions.read(id)),
+      write: (id, record, ifVersion, expiresAt) =>
+        call(async () => {
+          const version = await sessions.write(id, record, ifVersion, expiresAt)
+          if (version !== null) this.#wrote(id, record, expiresAt)
+          return version
+        }),
+      renew: (id, expiresAt) =>
+        call(async () => {
+          const before = this.#expiries.get(id)
+          // Another node may have decided already to end it.
+          if (before !== undefined && before <= this.#clock.now + epochMs) this.#isOverdue = true
+          if (before !== undefined) this.#expiries.set(id, expiresAt)
+          await sessions.renew(id, expiresAt)
+        }),
+      remove: (id, ifVersion) =>
+        call(async () => {
+          const known = await sessions.read(id)
+          const isRemoved = await sessions.remove(id, ifVersion)
+          if (isRemoved) this.#mayBeLost(id, known?.record)
+          return isRemoved
+        }),
+      append: (id, epoch, entry) =>
+        call(async () => {
+          const offset = await sessions.append(id, epoch, entry)
+          if (offset !== null) this.#appended(epoch, offset, entry)
+          return offset
+        }),
+      readAfter: (id, after, limits) =>
+        call(async () => {
+          const reading = await sessions.readAfter(id, after, limits)
+          if (reading) this.#down.lost('', reading.epoch, reading.lostThrough)
+          return reading
+        }),
+      trim: (id, through) =>
+        call(async () => {
+          const epoch = this.records.get(id)?.epoch
+          if (epoch !== undefined) this.#down.trimmed(epoch, through)
+          await sessions.trim(id, through)
+        }),
+      count: (principalId) => call(() => sessions.count(principalId)),
+      expired: (now, limit) => call(() => sessions.expired(now, limit)),
+      watch: (id, listener) => watch((each) => sessions.watch(id, each), listener),
+    }
+  }
+
+  #wrote(id: string, record: SessionRecord, expiresAt: number): void {
+    const before = this.records.get(id)
+    this.records.set(id, record)
+    if (before?.epoch === record.epoch)
+      this.#court.must(record.turn >= before.turn, 'turn-backwards', () => `the turn ${record.turn} follows ${before.turn}`)
+    this.#expiries.set(id, expiresAt)
+    if (before && before.epoch !== record.epoch) this.#replaced(before)
+    if (!record.ended) this.#isOverdue = false
+    this.#up.recorded(record.done, record.epoch)
+  }
+
+  /** There is another session under the same id. */
+  #replaced({ turn }: SessionRecord): void {
+    const { now } = this.#clock
+    // One that was never confirmed is forgotten sooner (rule 8).
+    // A node that holds it renews it every third of the window, and may die just before.
+    const windowMs = turn > 0 ? (this.#resumeWindowMs * 2) / 3 - 2000 : unconfirmedMs - 3000
+    const awayMs = now - this.touchedAt
+    this.#up.excuse('session-lost', now)
+    this.#court.must(
+      this.isForgotten || this.#isOverdue || this.hadTrouble || awayMs >= windowMs,
+      'session-lost-early',
+      () => `a session is lost whose client was away for ${Math.round(awayMs)} ms`,
+    )
+    this.isForgotten = false
+  }
+
+  #appended(epoch: string, offset: number, entry: PrivateAppend): void {
+    if ('data' in entry) this.#down.appended('', epoch, offset, inOf(entry.data))
+    else if ('subscribed' in entry) {
+      const { stream, topic, epoch: topicEpoch, from } = entry.subscribed
+      this.#down.subscribed(epoch, stream, topic, topicEpoch, from)
+    }
+  }
+
+  /** A session may be forgotten when its time is over, or when it has ended. */
+  #mayBeLost(id: string, record: SessionRecord | undefined): void {
+    const expiresAt = this.#expiries.get(id)
+    this.#expiries.delete(id)
+    const { now } = this.#clock
+    this.#court.must(
+      expiresAt === undefined || !record || record.ended !== null || now + epochMs >= expiresAt,
+      'session-lost-early',
+      () => `a session is removed ${expiresAt !== undefined ? expiresAt - now - epochMs : 0} ms before its time`,
+    )
+  }
+}
+
+/** What virtual time begins with on the clocks on the wall. */
+export const epochMs = 1_800_000_000_000
+
+const unconfirmedMs = 15_000
+
+type Call = <Result>(run: () => Promise<Result>) => Promise<Result>
+type Watch = (begin: (listener: () => void) => () => void, listener: () => void) => () => void

@@ -1,0 +1,30 @@
+import type { Being, Clock } from './clock.ts'
+
+/** What a host is asked to do later, counted, so that what is left running is seen. */
+export class Timers {
+  count = 0
+  readonly #clock: Clock
+  readonly #being: Being
+
+  constructor(clock: Clock, being: Being) {
+    this.#clock = clock
+    this.#being = being
+  }
+
+  readonly after = (delayMs: number, run: () => void): (() => void) => {
+    this.count += 1
+    let isOver = false
+    const over = () => {
+      if (!isOver) this.count -= 1
+      isOver = true
+    }
+    const cancel = this.#clock.after(this.#being, delayMs, () => {
+      over()
+      run()
+    })
+    return () => {
+      over()
+      cancel()
+    }
+  }
+}

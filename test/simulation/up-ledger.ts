@@ -1,0 +1,182 @@
+import { isSame, type Made } from './payloads.ts'
+import type { Court } from './violation.ts'
+
+/** One run of the server's `onMessage`. */
+interface Start {
+  readonly life: string
+  readonly at: number
+  readonly epoch: string
+}
+
+interface Message {
+  readonly made: Made
+  readonly starts: Start[]
+  n: number
+  /** Its handler has settled, or the client has taken it back. */
+  isSettled: boolean
+  isUndelivered: boolean
+}
+
+/** What may make a message come a second time. */
+type Excuse = 'crash' | 'session-lost' | 'store-failed'
+
+/** What the client sends: rules 2, 4 and 7. Every message is handled, in order, and again only where the protocol says so. */
+export class UpLedger {
+  readonly #court: Court
+  readonly #messages: Message[] = []
+  readonly #excuses: { readonly excuse: Excuse; readonly at: number; readonly life: string }[] = []
+  /** The handlers that run now, by the life of the node and the epoch of the session. */
+  readonly #running = new Map<string, number>()
+  /** So many, from the first on, have settled. */
+  #settledThrough = 0
+  /** The same by the session's epoch. */
+  readonly #doneOf = new Map<string, number>()
+  /** The highest n that any record called done. */
+  #recordedDone = 0
+  #handledThrough = -1
+  starts = 0
+  repeats = 0
+
+  constructor(court: Court) {
+    this.#court = court
+  }
+
+  get count(): number {
+    return this.#messages.length
+  }
+
+  get isDrained(): boolean {
+    return this.#settledThrough === this.#messages.length
+  }
+
+  sent(made: Made): void {
+    this.#messages.push({ made, starts: [], n: 0, isSettled: false, isUndelivered: false })
+  }
+
+  /** The client has told the application that these were not delivered. */
+  undelivered(tags: readonly string[]): void {
+    for (const tag of tags) {
+      const message = this.#messages[Number(tag.slice(1))]
+      if (message) message.isUndelivered = true
+    }
+    this.#settle()
+  }
+
+  excuse(excuse: Excuse, at: number, life = ''): void {
+    this.#excuses.push({ excuse, at, life })
+    if (excuse !== 'crash') return
+    for (const key of this.#running.keys()) if (key.startsWith(`${life} `)) this.#running.delete(key)
+  }
+
+  /** A handler begins. */
+  started(made: Made, index: number, n: number, redelivered: boolean, life: string, epoch: string, now: number): void {
+    this.starts += 1
+    const message = this.#messages[index]
+    const what = `message ${index} (n ${n}) on ${life}`
+    if (!message || !isSame(message.made, made)) {
+      this.#court.must(false, 'up-garbled', () => `${what} is not what was sent`)
+      return
+    }
+    this.#court.must(message.n === 0 || message.n === n, 'up-numbers', () => `${what} had n ${message.n} before`)
+    message.n = n
+    const key = `${life} ${epoch}`
+    const isAlone = [...this.#running.keys()].every((other) => !other.endsWith(` ${epoch}`))
+    this.#court.must(
+      isAlone || (this.#has('store-failed', 0) && !this.#running.has(key)),
+      'up-two-at-once',
+      () => `${what} while there run ${[...this.#running].map(([other, each]) => `${each} on ${other}`).join(', ')}`,
+    )
+    for (let before = this.#handledThrough + 1; before < index; before += 1) {
+      this.#court.must(
+        !!this.#messages[before]?.isUndelivered,
+        'up-order',
+        () => `${what}, and message ${before} was never handled`,
+      )
+    }
+    const last = message.starts.at(-1)
+    if (last) this.#checkRepeat(what, n, message, last, redelivered, epoch)
+    else
+      this.#court.must(
+        !redelivered || this.#excuses.length > 0,
+        'up-redelivered',
+        () => `${what} is called redelivered without a reason`,
+      )
+    message.starts.push({ life, at: now, epoch })
+    this.#handledThrough = Math.max(this.#handledThrough, index)
+    this.#running.set(key, index)
+  }
+
+  /** A handler has settled, one way or the other. */
+  settled(index: number, life: string, epoch: string): void {
+    if (this.#running.get(`${life} ${epoch}`) === index) this.#running.delete(`${life} ${epoch}`)
+    const message = this.#messages[index]
+    if (message) message.isSettled = true
+    this.#settle()
+  }
+
+  /** A record was written. */
+  recorded(done: number, epoch: string): void {
+    this.#doneOf.set(epoch, Math.max(done, this.#doneOf.get(epoch) ?? 0))
+    if (done <= this.#recordedDone) return
+    this.#court.must(
+      this.#settledThrough >= done,
+      'up-done-early',
+      () => `a record says ${done}, and message ${this.#settledThrough} has not settled`,
+    )
+    this.#recordedDone = done
+  }
+
+  /** The client was told. */
+  acked(n: number): void {
+    this.#court.must(
+      n <= this.#recordedDone,
+      'up-ack-early',
+      () => `the client is told ${n}, the records say ${this.#recordedDone}`,
+    )
+  }
+
+  /** `flushed()` resolved. */
+  flushed(count: number): void {
+    this.#court.must(
+      this.#settledThrough >= count,
+      'up-flushed-early',
+      () => `flushed() resolved before message ${this.#settledThrough} was handled`,
+    )
+  }
+
+  /** What is still to come. */
+  missing(): string {
+    const missing = this.#messages.flatMap(({ isSettled, isUndelivered, n }, index) =>
+      isSettled || isUndelivered ? [] : [`${index}${n ? ` (n ${n})` : ''}`],
+    )
+    return missing.length > 0 ? `up: ${missing.slice(0, 10).join(', ')} of ${this.#messages.length}` : ''
+  }
+
+  #checkRepeat(what: string, n: number, { starts }: Message, last: Start, redelivered: boolean, epoch: string): void {
+    this.repeats += 1
+    this.#court.must(redelivered, 'up-repeat', () => `${what} for the ${starts.length + 1}. time, and is not called redelivered`)
+    const isOtherLife = epoch !== last.epoch
+    this.#court.must(
+      isOtherLife ? this.#has('session-lost', 0) : this.#has('crash', last.at, last.life) || this.#has('store-failed', 0),
+      'up-repeat-without-cause',
+      () => `${what} once more, and neither its node died nor the session was lost`,
+    )
+    this.#court.must(
+      n > (this.#doneOf.get(epoch) ?? 0),
+      'up-repeat-of-done',
+      () => `${what} once more, and the record calls it done`,
+    )
+  }
+
+  #settle(): void {
+    for (;;) {
+      const next = this.#messages[this.#settledThrough]
+      if (!next?.isSettled && !next?.isUndelivered) break
+      this.#settledThrough += 1
+    }
+  }
+
+  #has(excuse: Excuse, since: number, life?: string): boolean {
+    return this.#excuses.some((each) => each.excuse === excuse && each.at >= since && (life === undefined || each.life === life))
+  }
+}

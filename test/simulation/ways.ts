@@ -1,0 +1,16 @@
+import type { Way } from './network.ts'
+
+export const origin = 'https://server.example'
+
+/** The paths of the transports, so that something in between can tell them apart. */
+export const transports = [
+  { type: 'websocket', url: `${origin}/websocket` },
+  { type: 'sse', url: `${origin}/sse` },
+  { type: 'long-poll', url: `${origin}/long-poll` },
+  { type: 'poll', url: `${origin}/poll` },
+] as const
+
+export function wayOf({ pathname }: URL, body = ''): Way {
+  if (body.startsWith('{') && body.split('\n', 1)[0]?.includes('"send":true')) return 'send'
+  return transports.find(({ type }) => pathname === `/${type}`)?.type ?? 'poll'
+}

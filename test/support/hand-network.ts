@@ -1,0 +1,232 @@
+import type { Host, WebSocketLike } from '../../src/host/host.ts'
+import type { Hello, OpenFrame } from '../../src/protocols/wire.ts'
+
+/** The `open` frame of a server in good order. */
+export function openFrame(more: Partial<OpenFrame> = {}): string {
+  return `o${JSON.stringify({
+    ...{ k: 1, epoch: 'e1', resumed: false, taken: 0, ack: 0, heartbeatMs: 15_000, maxMessageBytes: 2 ** 20 },
+    ...{ resumeWindowMs: 120_000, retryWindowMs: 800, ...more },
+  })}`
+}
+
+/** `0.14`, LF, the bytes. */
+export function binaryFrame(place: string, ...bytes: readonly number[]): ArrayBuffer {
+  return new Uint8Array([...new TextEncoder().encode(`${place}\n`), ...bytes]).buffer
+}
+
+/** A WebSocket whose server is the test. */
+export class HandSocket implements WebSocketLike {
+  binaryType: BinaryType = 'blob'
+  bufferedAmount = 0
+  protocol = ''
+  onopen: WebSocketLike['onopen'] = null
+  onmessage: WebSocketLike['onmessage'] = null
+  onerror: WebSocketLike['onerror'] = null
+  onclose: WebSocketLike['onclose'] = null
+  readonly url: URL
+  readonly offered: readonly string[]
+  readonly sent: (string | ArrayBuffer | Blob)[] = []
+  /** With what it was closed, each time. */
+  readonly closes: (readonly [code: number | undefined, reason: string | undefined])[] = []
+
+  constructor(url: string, offered: readonly string[] = []) {
+    this.url = new URL(url)
+    this.offered = offered
+  }
+
+  get isClosed(): boolean {
+    return this.closes.length > 0
+  }
+
+  get hello(): Hello {
+    const text = (this.offered[1] ?? '').replace(/^s\./, '')
+    return JSON.parse(Buffer.from(text, 'base64url').toString())
+  }
+
+  /** What was sent and is a text. */
+  get texts(): readonly string[] {
+    return this.sent.filter((each): each is string => typeof each === 'string')
+  }
+
+  send(data: string | ArrayBuffer | Blob): void {
+    this.sent.push(data)
+  }
+
+  close(code?: number, reason?: string): void {
+    this.closes.push([code, reason])
+  }
+
+  /** The handshake is answered. */
+  accept(protocol = 'steadfast.v1'): void {
+    this.protocol = protocol
+    this.onopen?.(new Event('open'))
+  }
+
+  say(...frames: readonly (string | ArrayBuffer)[]): void {
+    for (const data of frames) this.onmessage?.(new MessageEvent('message', { data }))
+  }
+
+  /** The handshake is answered, and the session taken. */
+  open(more: Partial<OpenFrame> = {}): void {
+    this.accept()
+    this.say(openFrame(more))
+  }
+
+  /** The server closes it. */
+  end(code: number, reason = '', wasClean = true): void {
+    this.onclose?.({ code, reason, wasClean } as CloseEvent)
+  }
+}
+
+/** A request whose server is the test. */
+export class HandRequest {
+  readonly url: URL
+  readonly init: RequestInit
+  readonly hello: Hello
+  /** The frames behind the hello. */
+  readonly lines: readonly string[]
+  readonly answered: Promise<Response>
+  isAborted = false
+  /** Whether its answer is whole. */
+  isOver = false
+  #resolve: (response: Response) => void = () => {}
+  #reject: (error: unknown) => void = () => {}
+  #stream: ReadableStreamDefaultController<Uint8Array> | null = null
+
+  constructor(url: string, init: RequestInit) {
+    this.url = new URL(url)
+    this.init = init
+    const [hello = '', ...lines] = String(init.body).split('\n')
+    this.hello = JSON.parse(hello)
+    this.lines = lines
+    this.answered = new Promise((resolve, reject) => {
+      this.#resolve = resolve
+      this.#reject = reject
+    })
+    const abort = () => {
+      this.isAborted = true
+      this.break(new DOMException('aborted', 'AbortError'))
+    }
+    if (init.signal?.aborted) abort()
+    else init.signal?.addEventListener('abort', abort, { once: true })
+  }
+
+  /** Whether it only sends. */
+  get isSend(): boolean {
+    return this.hello.send === true
+  }
+
+  /** A whole answer. */
+  answer(status: number, contentType: string, body: string): void {
+    this.isOver = true
+    this.#resolve(new Response(body, { status, headers: { 'Content-Type': contentType } }))
+  }
+
+  /** What was sent is taken. */
+  take(taken: number, ack = taken): void {
+    this.answer(200, 'application/json', JSON.stringify({ steadfast: 'v1', taken, ack }))
+  }
+
+  problem(status: number, code: number, more: { readonly reason?: string; readonly retryAfterMs?: number } = {}): void {
+    this.answer(status, 'application/problem+json', JSON.stringify({ steadfast: 'v1', status, code, ...more }))
+  }
+
+  /** The answer begins: an event stream. */
+  begin(): this {
+    const body = new ReadableStream<Uint8Array>({
+      start: (controller) => {
+        this.#stream = controller
+      },
+    })
+    this.#resolve(new Response(body, { status: 200, headers: { 'Content-Type': 'text/event-stream' } }))
+    return this
+  }
+
+  /** Bytes of the stream as they are. */
+  raw(text: string): this {
+    if (!this.isAborted) this.#stream?.enqueue(new TextEncoder().encode(text))
+    return this
+  }
+
+  say(...frames: readonly string[]): this {
+    return this.raw(frames.map((frame) => `data: ${frame}\n\n`).join(''))
+  }
+
+  /** The answer begins, and the session is taken. */
+  open(more: Partial<OpenFrame> = {}): this {
+    return this.begin().say(openFrame(more))
+  }
+
+  /** The answer is whole. */
+  end(): void {
+    this.isOver = true
+    this.#stream?.close()
+  }
+
+  /** The connection breaks, at whatever point it is. */
+  break(error: unknown = new TypeError('network error')): void {
+    this.#reject(error)
+    try {
+      this.#stream?.error(error)
+    } catch {
+      // It had ended.
+    }
+  }
+}
+
+/** What a page has instead of a network. */
+export interface HandNetwork {
+  readonly sockets: readonly HandSocket[]
+  readonly requests: readonly HandRequest[]
+  readonly host: Required<Pick<Host, 'WebSocket' | 'fetch'>>
+  /** The last of each. */
+  readonly socket: HandSocket
+  /** The last request that receives. */
+  readonly receiving: HandRequest
+  /** The last request that sends. */
+  readonly sending: HandRequest
+  /** Those that send, in order. */
+  readonly sends: readonly HandRequest[]
+}
+
+export function handNetwork(): HandNetwork {
+  const sockets: HandSocket[] = []
+  const requests: HandRequest[] = []
+  const last = <Item>(items: readonly Item[], what: string): Item => {
+    const item = items.at(-1)
+    if (!item) throw new Error(`There is no ${what}.`)
+    return item
+  }
+  return {
+    sockets,
+    requests,
+    host: {
+      WebSocket: class extends HandSocket {
+        constructor(url: string, offered?: string[]) {
+          super(url, offered)
+          sockets.push(this)
+        }
+      },
+      fetch(url, init) {
+        const request = new HandRequest(url, init)
+        requests.push(request)
+        return request.answered
+      },
+    },
+    get socket() {
+      return last(sockets, 'socket')
+    },
+    get receiving() {
+      return last(
+        requests.filter(({ isSend }) => !isSend),
+        'request that receives',
+      )
+    },
+    get sending() {
+      return last(this.sends, 'request that sends')
+    },
+    get sends() {
+      return requests.filter(({ isSend }) => isSend)
+    },
+  }
+}

@@ -1,0 +1,107 @@
+import http, { type RequestListener, type Server } from 'node:http'
+import { createRequire } from 'node:module'
+import type { AddressInfo, Socket } from 'node:net'
+import { fastify } from 'fastify'
+import { vi } from 'vitest'
+import { memoryStore, RealtimeServer, type RealtimeServerOptions } from '../../src/server/index.ts'
+import type { Snippet } from './readme.ts'
+import { runSnippet } from './readme-run.ts'
+
+interface Listening {
+  listen(...parameters: unknown[]): Server
+}
+
+// It comes without types, and the snippets that use it are read by nobody's compiler.
+const express = createRequire(import.meta.url)('express') as () => Listening
+
+/** What a snippet of the section on sessions has started: HTTP servers on free ports of this machine, and what is on them. */
+export interface SessionServers extends AsyncDisposable {
+  readonly origins: readonly string[]
+  readonly realtimes: readonly RealtimeServer[]
+  /** What handlers threw. */
+  readonly errors: readonly unknown[]
+  /** Destroys every connection; the servers go on. */
+  cut(): void
+  /** Ends one of them as a process ends that is killed. */
+  kill(index: number): void
+}
+
+export async function startSessionServers(
+  snippet: Snippet,
+  scope: Readonly<Record<string, unknown>> = {},
+): Promise<SessionServers> {
+  const servers: Server[] = []
+  const sockets: Set<Socket>[] = []
+  const realtimes: RealtimeServer[] = []
+  const errors: unknown[] = []
+  const closers: (() => unknown)[] = []
+
+  const watch = (server: Server): Server => {
+    const open = new Set<Socket>()
+    server.on('connection', (socket: Socket) => {
+      open.add(socket)
+      socket.on('close', () => open.delete(socket))
+    })
+    servers.push(server)
+    sockets.push(open)
+    return server
+  }
+  class WatchedServer extends RealtimeServer {
+    constructor(options: RealtimeServerOptions) {
+      super({ ...options, onError: (error) => errors.push(error) })
+      realtimes.push(this)
+    }
+  }
+  // Whatever port and address the snippet names.
+  const here = { host: '127.0.0.1', port: 0 }
+  const modules = {
+    'node:http': {
+      createServer(listener?: RequestListener) {
+        const server = watch(http.createServer(listener))
+        const listen = server.listen.bind(server)
+        return Object.assign(server, { listen: () => listen(here) })
+      },
+    },
+    'steadfast/server': { memoryStore, RealtimeServer: WatchedServer },
+    express: {
+      __esModule: true,
+      default() {
+        const app = express()
+        const listen = app.listen.bind(app)
+        return Object.assign(app, { listen: () => watch(listen(here.port, here.host)) })
+      },
+    },
+    fastify: {
+      fastify() {
+        const app = fastify()
+        watch(app.server)
+        closers.push(() => app.close())
+        const listen = app.listen.bind(app)
+        return Object.assign(app, { listen: () => listen(here) })
+      },
+    },
+  }
+  await runSnippet(snippet, modules, scope)
+  await vi.waitFor(() => {
+    if (!servers.length || !servers.every(({ listening }) => listening)) throw new Error('not listening yet')
+  })
+  const cut = (index: number) => {
+    for (const socket of sockets[index] ?? []) socket.resetAndDestroy()
+  }
+  return {
+    origins: servers.map((server) => `http://127.0.0.1:${(server.address() as AddressInfo).port}`),
+    realtimes,
+    errors,
+    cut: () => servers.forEach((_, index) => void cut(index)),
+    kill(index) {
+      servers[index]?.close()
+      cut(index)
+    },
+    async [Symbol.asyncDispose]() {
+      for (const realtime of realtimes) await realtime.close({ drainMs: 0 })
+      for (const server of servers) server.close()
+      servers.forEach((_, index) => void cut(index))
+      for (const close of closers) await close()
+    },
+  }
+}

@@ -1,0 +1,289 @@
+import type { CloseFrame, OpenFrame, Run } from '../../src/protocols/wire.ts'
+import type { Attachment } from '../../src/server/attachment.ts'
+import type { Carrier, Medium } from '../../src/server/carrier.ts'
+import { type Greeting, readHello } from '../../src/server/client-frames.ts'
+import type { Handlers } from '../../src/server/handlers.ts'
+import { defaultLimits, type Limits } from '../../src/server/limits.ts'
+import { type MemoryLimits, type MemoryStore, memoryStore } from '../../src/server/memory-store.ts'
+import { ServerNode } from '../../src/server/node.ts'
+import { type NodeSettings, tickOf } from '../../src/server/node-context.ts'
+import type { Receipt } from '../../src/server/posting.ts'
+import { ManualClock, promised } from './manual-host.ts'
+
+/** The session of most tests. */
+export const sessionId = 'a-session-of-the-tests'
+
+export interface HelloOptions {
+  readonly session?: string
+  readonly k?: number
+  readonly n?: number
+  readonly last?: number
+  readonly turn?: number
+  readonly cursor?: string
+  readonly wait?: number
+  readonly send?: true
+  readonly auth?: unknown
+}
+
+export function helloOf(options: HelloOptions = {}): object {
+  return { v: 1, session: sessionId, k: 1, n: 1, ...options }
+}
+
+export function greetingOf(options: HelloOptions = {}): Greeting {
+  const greeting = readHello(JSON.stringify(helloOf(options)))
+  if (!greeting) throw new Error('That is no hello.')
+  return greeting
+}
+
+/** A carrier made of plain values, with what was written to it in the words of the protocol. */
+export class FakeCarrier implements Carrier {
+  readonly medium: Medium
+  readonly frames: (string | Uint8Array)[] = []
+  /** With what it was ended; `'complete'` for an answer. */
+  closed: CloseFrame | 'complete' | null = null
+  beats = 0
+  takes = true
+  /** It takes nothing more after so many frames, until it is drained. */
+  fillsAfter = Infinity
+  #written = 0
+  constructor(medium: Medium) {
+    this.medium = medium
+  }
+
+  write(frame: string | Uint8Array): void {
+    if (this.closed) throw new Error('It was written to after its end.')
+    this.frames.push(frame)
+    this.#written += 1
+    if (this.#written % this.fillsAfter === 0) this.takes = false
+  }
+
+  beat(): void {
+    this.beats += 1
+  }
+
+  isDraining(): boolean {
+    return this.takes
+  }
+
+  end(close?: CloseFrame): void {
+    if (this.closed) throw new Error('It was ended twice.')
+    this.closed = close ?? 'complete'
+  }
+
+  get open(): OpenFrame {
+    const frame = this.frames[0]
+    if (typeof frame !== 'string' || !frame.startsWith('o')) throw new Error('It was not opened.')
+    return JSON.parse(frame.slice(1))
+  }
+
+  /** Frames without `open`, and texts without what frames they came in: `stream.offset:text`. */
+  get news(): string[] {
+    return newsOf(this.frames)
+  }
+}
+
+/** What frames bring, one entry a message: `0.13:hello`, bytes as a list of numbers, other frames as they are. */
+export function newsOf(frames: readonly (string | Uint8Array)[]): string[] {
+  return frames.flatMap((frame) => {
+    if (typeof frame !== 'string') {
+      const at = frame.indexOf(10)
+      return [`${new TextDecoder().decode(frame.subarray(0, at))}:[${[...frame.subarray(at + 1)]}]`]
+    }
+    const rest = frame.slice(1)
+    if (frame[0] === 'o') return []
+    if (frame[0] === 'm') return [rest]
+    if (frame[0] === 'b') {
+      const at = rest.indexOf(':')
+      return [`${rest.slice(0, at)}:[${[...Buffer.from(rest.slice(at + 1), 'base64')]}]`]
+    }
+    if (frame[0] !== 'M') return [frame]
+    return (JSON.parse(rest) as Run[]).flatMap(([stream, offset, ...texts]) =>
+      texts.map((text, index) => `${stream}.${offset + index}:${text}`),
+    )
+  })
+}
+
+interface Attached {
+  readonly carrier: FakeCarrier
+  readonly attachment: Attachment
+}
+
+export interface ServerBenchOptions {
+  readonly nodes?: number
+  readonly handlers?: Handlers | ((node: number) => Handlers)
+  readonly limits?: Partial<Limits>
+  readonly settings?: Partial<NodeSettings>
+  readonly store?: MemoryLimits
+  /** A node whose store does not answer for now. */
+  readonly isStalled?: (node: number) => boolean
+}
+
+interface Failure {
+  readonly method: string
+  readonly when: 'before' | 'after'
+  count: number
+}
+
+/** Nodes over one store, under a clock that stands still. */
+export class ServerBench {
+  readonly clock = new ManualClock(1_000_000)
+  readonly store: MemoryStore
+  readonly nodes: ServerNode[]
+  readonly reported: unknown[] = []
+  readonly #options: ServerBenchOptions
+  /** By node: whether the process is gone. */
+  readonly #isDead: boolean[] = []
+  readonly #attachments = new Map<FakeCarrier, Attachment>()
+  #lastId = 0
+  #failure: Failure | null = null
+
+  constructor(options: ServerBenchOptions = {}) {
+    this.#options = options
+    this.store = memoryStore(options.store, { now: () => this.clock.now(), randomId: () => this.#randomId() })
+    this.nodes = Array.from({ length: options.nodes ?? 1 }, (_, index) => this.#node(index))
+  }
+
+  /** Attaches over a WebSocket to the first node, as the principal `ann`, unless told otherwise. */
+  async attach(
+    hello: HelloOptions = {},
+    { node = 0, medium = 'websocket', principal = 'ann' }: { node?: number; medium?: Medium; principal?: string } = {},
+  ): Promise<Attached> {
+    const carrier = new FakeCarrier(medium)
+    const attachment = this.at(node).attach(greetingOf(hello), { id: principal }, carrier)
+    this.#attachments.set(carrier, attachment)
+    await promised()
+    return { carrier, attachment }
+  }
+
+  /** Attaches, and confirms with turn 1. */
+  confirmed(hello: HelloOptions = {}, how: { node?: number; medium?: Medium; principal?: string } = {}): Promise<Attached> {
+    return this.attach({ turn: 1, ...hello }, how)
+  }
+
+  post(lines: readonly string[], hello: HelloOptions = {}, { node = 0, principal = 'ann' } = {}): Promise<Receipt> {
+    return this.at(node).post(greetingOf({ send: true, ...hello }), { id: principal }, lines)
+  }
+
+  at(index: number): ServerNode {
+    const node = this.nodes[index]
+    if (!node) throw new Error('There is no such node.')
+    return node
+  }
+
+  async session(id = sessionId, node = 0) {
+    const session = await this.at(node).session(id)
+    if (!session) throw new Error('There is no such session.')
+    return session
+  }
+
+  /** A carrier takes more again. */
+  drain(carrier: FakeCarrier): void {
+    this.#attachments.get(carrier)?.drained()
+  }
+
+  /** Lets time pass and, between any two timers, everything that is promised come true. */
+  async pass(ms: number): Promise<void> {
+    const until = this.clock.now() + ms
+    await promised()
+    while (this.clock.nextAt <= until) {
+      this.clock.advance(Math.max(0, this.clock.nextAt - this.clock.now()))
+      await promised()
+    }
+    this.clock.advance(until - this.clock.now())
+    await promised()
+  }
+
+  /** The next calls of a method of the store fail, before or after they have done what they do. */
+  fail(method: string, when: 'before' | 'after', count = 1): void {
+    this.#failure = { method, when, count }
+  }
+
+  /** The process is gone: nothing that it had begun goes on. */
+  kill(index: number): void {
+    this.#isDead[index] = true
+    this.at(index).halt()
+  }
+
+  #node(index: number): ServerNode {
+    const { handlers = {}, limits, settings } = this.#options
+    const times = { heartbeatMs: 15_000, resumeWindowMs: 120_000, leaseMs: 10_000, ...settings }
+    return new ServerNode({
+      host: {
+        now: () => this.clock.now(),
+        after: (delayMs, run) => this.clock.after(delayMs, run),
+        random: () => 0.5,
+        randomId: () => this.#randomId(),
+        report: (error) => void this.reported.push(error),
+      },
+      settings: {
+        ...times,
+        limits: { ...defaultLimits, ...limits },
+        tickMs: tickOf(times.heartbeatMs, times.leaseMs, times.resumeWindowMs),
+        isAuthenticating: true,
+        ...settings,
+      },
+      handlers: typeof handlers === 'function' ? handlers(index) : handlers,
+      topics: this.#port(this.store.topics, index),
+      sessions: this.#port(this.store.sessions, index),
+    })
+  }
+
+  #port<Port extends object>(port: Port, index: number): Port {
+    const troubled = intercepted(port, async (method, run) => {
+      if (this.#options.isStalled?.(index)) await this.#ofStalled(index)
+      const failure = this.#failure
+      if (failure?.method !== method || failure.count === 0) return run()
+      failure.count -= 1
+      if (failure.when === 'after') await run()
+      throw new Error('The store fails.')
+    })
+    return mortal(troubled, () => this.#isDead[index] === true)
+  }
+
+  #ofStalled(index: number): Promise<void> {
+    return new Promise((resolve) => {
+      const look = () => {
+        if (this.#options.isStalled?.(index)) this.clock.after(100, look)
+        else resolve()
+      }
+      look()
+    })
+  }
+
+  #randomId(): string {
+    this.#lastId += 1
+    return `id${this.#lastId}`
+  }
+}
+
+/** A port whose answers somebody else gives. */
+function intercepted<Port extends object>(port: Port, answer: (method: string, run: () => unknown) => Promise<unknown>): Port {
+  return new Proxy(port, {
+    get(target, name) {
+      const method: unknown = Reflect.get(target, name)
+      if (typeof method !== 'function' || name === 'watch') return typeof method === 'function' ? method.bind(target) : method
+      return (...parameters: unknown[]) => answer(String(name), () => Reflect.apply(method, target, parameters))
+    },
+  })
+}
+
+/** A port of which a dead process hears nothing more. */
+export function mortal<Port extends object>(port: Port, isDead: () => boolean): Port {
+  return new Proxy(port, {
+    get(target, name) {
+      const method: unknown = Reflect.get(target, name)
+      if (typeof method !== 'function') return method
+      return (...parameters: unknown[]) => {
+        if (isDead()) return new Promise(() => {})
+        const result: unknown = Reflect.apply(method, target, parameters)
+        if (!(result instanceof Promise)) return result
+        return new Promise((resolve, reject) => {
+          result.then(
+            (value) => !isDead() && resolve(value),
+            (error) => !isDead() && reject(error),
+          )
+        })
+      }
+    },
+  })
+}

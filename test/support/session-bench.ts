@@ -1,0 +1,164 @@
+import type { Limits } from '../../src/connection/outbox.ts'
+import { type FrameListener, Session, type SessionMessage } from '../../src/protocols/session.ts'
+import { SessionSender } from '../../src/session-sender.ts'
+import type { Link, Writable } from '../../src/transports/transport.ts'
+import { FakePostLink, FakeSocketLink } from './fake-link.ts'
+import { openFrame } from './hand-network.ts'
+import { type ManualPage, manualPage, promised } from './manual-host.ts'
+
+/** A session that is read to, with everything that it says. */
+export interface Reading {
+  readonly session: Session
+  /** What the attachment heard: messages as `<id> <topic>: <data>`. */
+  readonly heard: unknown[]
+  /** What the sender heard. */
+  readonly told: unknown[]
+  readonly listener: FrameListener
+  read(...frames: readonly (string | ArrayBuffer)[]): void
+}
+
+export function reading(onMessage: (message: SessionMessage) => void = () => {}): Reading {
+  const session = new Session('a-session-of-the-tests')
+  const heard: unknown[] = []
+  const told: unknown[] = []
+  const listener: FrameListener = {
+    opened: ({ k }) => void heard.push(`opened ${k}`),
+    received(message) {
+      const { id, topic, data } = message
+      heard.push(typeof data === 'string' ? `${id} ${topic}: ${data}` : [id, topic, [...new Uint8Array(data)]])
+      onMessage(message)
+    },
+    pinged: () => void heard.push('pinged'),
+    closed: (code, reason, retryAfterMs) => void heard.push(['closed', code, reason, retryAfterMs]),
+  }
+  session.port = {
+    onAcked: (n) => void told.push(`acked ${n}`),
+    onBack: (n) => void told.push(`back ${n}`),
+    onOwing: () => void told.push('owing'),
+    onGap: (gap) => void told.push(gap),
+  }
+  return {
+    ...{ session, heard, told, listener },
+    read(...frames) {
+      for (const frame of frames) {
+        if (typeof frame === 'string') session.readText(frame, listener)
+        else session.readBytes(frame, listener)
+      }
+    },
+  }
+}
+
+/** A WebSocket's link in a session. */
+export class SessionSocketLink extends FakeSocketLink {
+  readonly #taken: number
+  constructor(taken = 0) {
+    super()
+    this.#taken = taken
+  }
+
+  taken(): number {
+    return this.#taken
+  }
+
+  /** What was written since the last call. */
+  news(): Writable[] {
+    return this.written.splice(0)
+  }
+}
+
+/** The link of an event stream, or with `tellsCursor` of one that asks again and again. */
+export class SessionPostLink extends FakePostLink {
+  readonly tellsCursor: boolean
+  readonly #taken: number
+  constructor({ taken = 0, tellsCursor = false } = {}) {
+    super()
+    this.#taken = taken
+    this.tellsCursor = tellsCursor
+  }
+
+  taken(): number {
+    return this.#taken
+  }
+
+  /** The lines of each post. */
+  get bodies(): readonly string[] {
+    return this.posts.map(({ data }) => String(data))
+  }
+}
+
+export interface SessionBench extends ManualPage {
+  readonly session: Session
+  readonly sender: SessionSender<unknown>
+  readonly lost: unknown[]
+  readonly broken: unknown[]
+  doubts: number
+  carried: number
+  send(...values: readonly (string | ArrayBuffer | Blob)[]): void
+  /** A frame of the server's. */
+  read(...frames: readonly string[]): void
+  /** Attaches, after the server's `open`. */
+  attach<Attached extends Link>(link: Attached, more?: Parameters<typeof openFrame>[0]): Attached
+  /** Time passes, and the sender is woken when it is due, as the connector does. */
+  wait(ms: number): Promise<void>
+}
+
+export interface SessionBenchOptions extends Partial<Limits> {
+  readonly ttlMs?: number
+  readonly resends?: boolean
+  readonly roundTripMs?: number
+}
+
+export function sessionBench(options: SessionBenchOptions = {}): SessionBench {
+  const { ttlMs = Infinity, resends = true, roundTripMs = 100, ...limits } = options
+  const page = manualPage()
+  const lost: unknown[] = []
+  const broken: unknown[] = []
+  const session = new Session('a-session-of-the-tests')
+  const sender = new SessionSender<unknown>({
+    ...{ host: page.host, session, resends, ttlMs, writeTimeoutMs: 10_000 },
+    limits: { maxMessages: 100_000, maxBytes: 2 ** 24, overflow: 'reject', ...limits },
+    roundTripMs: () => roundTripMs,
+    onLost: (what, report) => lost.push({ ...what, why: report.kind }),
+    onGap: () => {},
+    onCarried: () => {
+      bench.carried += 1
+    },
+    onDue: () => {},
+    onDoubt: () => {
+      bench.doubts += 1
+    },
+    onBroken: (report) => {
+      broken.push(report)
+      sender.detach()
+    },
+  })
+  const listener: FrameListener = { opened() {}, received() {}, pinged() {}, closed() {} }
+  const bench: SessionBench = {
+    ...page,
+    ...{ session, sender, lost, broken, doubts: 0, carried: 0 },
+    send(...values) {
+      for (const value of values) sender.send(value, value)
+    },
+    read(...frames) {
+      for (const frame of frames) session.readText(frame, listener)
+    },
+    attach(link, more = {}) {
+      session.readText(openFrame(more), listener)
+      sender.attach(link)
+      return link
+    },
+    async wait(ms) {
+      const until = page.clock.now() + ms
+      await promised()
+      for (;;) {
+        const due = Math.min(sender.dueAt(), page.clock.nextAt)
+        if (due > until) break
+        await page.pass(Math.max(0, due - page.clock.now()))
+        if (sender.dueAt() <= page.clock.now()) sender.pump()
+        await promised()
+      }
+      await page.pass(until - page.clock.now())
+    },
+  }
+  return bench
+}

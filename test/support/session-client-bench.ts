@@ -1,0 +1,72 @@
+import { expect } from 'vitest'
+import { RealtimeClient } from '../../src/client.ts'
+import type { RealtimeEvent } from '../../src/events.ts'
+import type { RealtimeOptions } from '../../src/options.ts'
+import { eventTypes } from './client-bench.ts'
+import { type HandNetwork, handNetwork } from './hand-network.ts'
+import { type ManualHostOptions, type ManualPage, manualPage } from './manual-host.ts'
+
+export interface SessionClientBench extends ManualPage {
+  readonly client: RealtimeClient
+  readonly network: HandNetwork
+  readonly events: readonly RealtimeEvent[]
+  of<Type extends RealtimeEvent['type']>(type: Type): Extract<RealtimeEvent, { readonly type: Type }>[]
+  /** What was heard since the last call, in short. */
+  news(): string[]
+  /** After a close in whatever state: nothing may be left. */
+  expectNothingLeft(): void
+}
+
+/** A client in a session, on a page of plain values, whose server is the test. */
+export function sessionClient(options: RealtimeOptions = {}, hostOptions: ManualHostOptions = {}): SessionClientBench {
+  const page = manualPage({ random: 'seeded', ...hostOptions })
+  const network = handNetwork()
+  const client = new RealtimeClient('https://api.example/realtime', {
+    ...{ protocol: 'session', transports: ['websocket'], ...options },
+    host: { ...page.host, ...network.host },
+  })
+  const events: RealtimeEvent[] = []
+  for (const type of [...eventTypes, 'gap'] as const) client.addEventListener(type, (event) => void events.push(event))
+  let told = 0
+  return {
+    ...page,
+    ...{ client, network, events },
+    of<Type extends RealtimeEvent['type']>(type: Type) {
+      return events.filter((event): event is Extract<RealtimeEvent, { readonly type: Type }> => event.type === type)
+    },
+    news() {
+      const from = told
+      told = events.length
+      return events.slice(from).flatMap((event) => wordsOf(event) ?? [])
+    },
+    expectNothingLeft() {
+      expect(page.clock.pending, 'timers').toBe(0)
+      expect(page.listening(), 'listeners to the page').toBe(0)
+      expect(network.sockets.filter(({ isClosed }) => !isClosed).length, 'sockets that live').toBe(0)
+      const open = network.requests.filter((request) => !request.isAborted && !request.isOver)
+      expect(open.length, 'requests that live').toBe(0)
+      expect(page.reported, 'errors').toEqual([])
+    },
+  }
+}
+
+function wordsOf(event: RealtimeEvent): string | null {
+  switch (event.type) {
+    case 'open':
+      return `open ${event.transport}${event.resumed ? ', resumed' : ''}`
+    case 'message':
+      return `${event.topic}: ${event.data}`
+    case 'error':
+      return `error ${event.diagnosis.cause}${event.undelivered ? `, undelivered ${event.undelivered}` : ''}`
+    case 'close':
+      return `close ${event.code}${event.final ? ', final' : ''}`
+    case 'gap':
+      return `gap in ${event.topic}: ${event.after} to ${event.resumesAt}`
+    case 'transport':
+      return `from ${event.from} to ${event.to}`
+    case 'state':
+      return null
+    default:
+      return event satisfies never
+  }
+}

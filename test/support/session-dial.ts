@@ -1,0 +1,47 @@
+import { plain } from '../../src/protocols/plain.ts'
+import { Session } from '../../src/protocols/session.ts'
+import type { Call, Link, Transport } from '../../src/transports/transport.ts'
+import { type HandNetwork, handNetwork } from './hand-network.ts'
+import { type ManualHostOptions, type ManualPage, manualPage } from './manual-host.ts'
+
+export interface SessionDial extends ManualPage {
+  readonly session: Session
+  readonly network: HandNetwork
+  readonly link: Link
+  /** What the transport said, in order: `opened`, `heard`, messages as `<id>: <data>`, and reports. */
+  readonly said: unknown[]
+  /** The same without the signs of life, since the last call. */
+  news(): unknown[]
+  hangUp(): void
+}
+
+/** One dial of a session's transport on a network that the test plays. */
+export function dialSession(
+  make: (session: Session) => Transport,
+  { host = {}, ...more }: Partial<Omit<Call, 'host'>> & { readonly host?: ManualHostOptions } = {},
+  session = new Session('a-session-of-the-tests'),
+): SessionDial {
+  const page = manualPage(host)
+  const network = handNetwork()
+  const controller = new AbortController()
+  const said: unknown[] = []
+  const url = new URL('https://api.example/realtime?tenant=7')
+  const call: Call = {
+    ...{ url, sendUrl: url, headers: {}, subprotocols: [], id: 3, attempt: 'random-name', credentials: 'include' },
+    ...{ protocol: plain(), cursor: () => null, host: { ...page.host, ...network.host }, signal: controller.signal },
+    ...more,
+  }
+  const link = make(session).dial(call, {
+    opened: (roundTripMs) => void said.push(roundTripMs === undefined ? 'opened' : `opened in ${roundTripMs}`),
+    heard: () => void said.push('heard'),
+    received: ({ id, data }) => void said.push(typeof data === 'string' ? `${id}: ${data}` : [id, [...new Uint8Array(data)]]),
+    moved: (cursor) => void said.push(['moved', cursor]),
+    failed: (report) => void said.push(report),
+  })
+  return {
+    ...page,
+    ...{ session, network, link, said },
+    news: () => said.splice(0).filter((each) => each !== 'heard'),
+    hangUp: () => controller.abort(),
+  }
+}

@@ -1,0 +1,274 @@
+import { describe, expect, it } from 'vitest'
+import type { Session } from '../../src/server/session.ts'
+import { promised } from '../support/manual-host.ts'
+import { newsOf, ServerBench } from '../support/server-bench.ts'
+
+const subscribing = (...topics: readonly string[]) => ({
+  async onSession(session: Session) {
+    for (const topic of topics) await session.subscribe(topic)
+  },
+})
+
+const texts = (news: readonly string[]) => news.filter((each) => /^\d/.test(each))
+const frame = (letter: string, news: readonly string[]) =>
+  news.filter((each) => each.startsWith(letter)).map((each) => JSON.parse(each.slice(1)))
+
+describe('[SP17] batches', () => {
+  it('sends a lone message at once and as it is, and in one frame what waits together', async () => {
+    const bench = new ServerBench({ handlers: subscribing('a', 'b') })
+    const { carrier } = await bench.confirmed()
+    carrier.frames.length = 0
+    await bench.at(0).publish('a', 'line one\nline two')
+    await promised()
+    expect(carrier.frames).toEqual(['m1.1:line one\nline two'])
+    carrier.takes = false
+    for (const text of ['two', 'three']) await bench.at(0).publish('a', text)
+    await bench.at(0).publish('b', 'four')
+    const session = await bench.session()
+    await session.send('five')
+    carrier.takes = true
+    bench.drain(carrier)
+    await promised()
+    expect(carrier.frames.slice(1)).toEqual(['M[[0,3,"five"],[1,2,"two","three"],[2,1,"four"]]'])
+  })
+
+  it('sends no frame of more than 64 KiB but for one message', async () => {
+    const bench = new ServerBench({ handlers: subscribing('a') })
+    const { carrier } = await bench.confirmed()
+    carrier.takes = false
+    for (let n = 0; n < 100; n += 1) await bench.at(0).publish('a', 'x'.repeat(3000))
+    await bench.at(0).publish('a', 'y'.repeat(100_000))
+    carrier.frames.length = 0
+    carrier.takes = true
+    bench.drain(carrier)
+    await promised()
+    const long = carrier.frames.filter(({ length }) => length > 66_000)
+    expect(long.map(({ length }) => length)).toEqual(['m1.101:'.length + 100_000])
+    expect(texts(newsOf(carrier.frames)).length).toBe(101)
+    expect(carrier.frames.length).toBeLessThan(10)
+  })
+
+  it('sends bytes as they are over a WebSocket, as base64 otherwise, in order', async () => {
+    const bench = new ServerBench({ handlers: subscribing('a') })
+    const socket = await bench.confirmed()
+    const stream = await bench.attach({ k: 2 }, { medium: 'stream' })
+    for (const data of ['one', new Uint8Array([1, 2]), new Uint8Array([7, 3, 7]).subarray(1, 2), 'four'])
+      await bench.at(0).publish('a', data)
+    await promised()
+    const expected = ['1.1:one', '1.2:[1,2]', '1.3:[3]', '1.4:four']
+    expect(texts(socket.carrier.news)).toEqual(expected)
+    expect(texts(stream.carrier.news)).toEqual(expected)
+    expect(stream.carrier.frames.every((each) => typeof each === 'string' && !/[\r\n]/.test(each))).toBe(true)
+  })
+
+  it('makes lone surrogates well-formed', async () => {
+    const bench = new ServerBench({ handlers: subscribing('a') })
+    const { carrier } = await bench.confirmed()
+    await bench.at(0).publish('a', 'a\ud800b😀')
+    await promised()
+    expect(texts(carrier.news)).toEqual(['1.1:a\ufffdb😀'])
+  })
+})
+
+describe('[SP11] backpressure by position', () => {
+  it('writes nothing while a carrier takes nothing, and reads on afterwards', async () => {
+    const bench = new ServerBench({ handlers: subscribing('a') })
+    const slow = await bench.confirmed()
+    const fast = await bench.confirmed({ session: 'another-session-of-you' })
+    slow.carrier.frames.length = 0
+    slow.carrier.takes = false
+    for (let n = 1; n <= 3000; n += 1) await bench.at(0).publish('a', `message ${n}`)
+    await (await bench.session()).send('private')
+    await promised()
+    expect(slow.carrier.frames).toEqual([])
+    expect(texts(fast.carrier.news)).toHaveLength(3000)
+    slow.carrier.takes = true
+    bench.drain(slow.carrier)
+    await promised()
+    const all = texts(slow.carrier.news)
+    expect(all).toHaveLength(3001)
+    expect(all.filter((each) => each.startsWith('1.'))).toEqual(texts(fast.carrier.news))
+  })
+
+  it('writes no more than a reading at a time to a carrier that fills', async () => {
+    const bench = new ServerBench({ handlers: subscribing('a') })
+    const { carrier } = await bench.confirmed()
+    carrier.takes = false
+    for (let n = 1; n <= 500; n += 1) await bench.at(0).publish('a', 'x'.repeat(1000))
+    carrier.frames.length = 0
+    carrier.fillsAfter = 1
+    carrier.takes = true
+    for (let round = 1; texts(newsOf(carrier.frames)).length < 500; round += 1) {
+      bench.drain(carrier)
+      await promised()
+      const length = carrier.frames.reduce((sum, each) => sum + each.length, 0)
+      expect(length).toBeLessThanOrEqual(round * 140_000)
+      carrier.takes = true
+    }
+  })
+})
+
+describe('[SP3] gap and epoch', () => {
+  it('says what is lost before it goes on', async () => {
+    const bench = new ServerBench({ nodes: 2, handlers: subscribing('a') })
+    const { carrier } = await bench.confirmed()
+    for (const text of ['one', 'two', 'three', 'four']) await bench.at(0).publish('a', text)
+    const { epoch } = await bench.store.topics.tail('a')
+    await bench.store.topics.trim('a', 3)
+    const later = await bench.attach({ k: 2, cursor: `0.1~${carrier.open.epoch},1.1~${epoch}` }, { node: 1 })
+    expect(later.carrier.news).toEqual([
+      `g${JSON.stringify({ stream: 1, topic: 'a', epoch, after: 1, resumesAt: 4 })}`,
+      '1.4:four',
+    ])
+  })
+
+  it('says so when a topic has begun anew', async () => {
+    const bench = new ServerBench({ handlers: subscribing('a'), store: { maxTopics: 1 } })
+    const { carrier } = await bench.confirmed()
+    await bench.at(0).publish('a', 'one')
+    await promised()
+    // There is room for one topic only.
+    await bench.store.topics.append('b', 'x')
+    await bench.at(0).publish('a', 'anew')
+    await promised()
+    const { epoch } = await bench.store.topics.tail('a')
+    expect(carrier.news.slice(1)).toEqual([
+      '1.1:one',
+      `g${JSON.stringify({ stream: 1, topic: 'a', epoch, after: null, resumesAt: 1 })}`,
+      '1.1:anew',
+    ])
+  })
+
+  it('says what is lost of the private stream, and announces the subscriptions again', async () => {
+    const bench = new ServerBench({ handlers: subscribing('a', 'b') })
+    const first = await bench.confirmed()
+    const session = await bench.session()
+    for (const text of ['one', 'two', 'three']) await session.send(text)
+    const { epoch } = first.carrier.open
+    const topic = await bench.store.topics.tail('b')
+    await bench.store.sessions.trim(session.id, 4)
+    const { carrier } = await bench.attach({ k: 2, cursor: `0.1~${epoch},1.0~${(await bench.store.topics.tail('a')).epoch}` })
+    expect(carrier.news).toEqual([
+      `g${JSON.stringify({ stream: 0, epoch, after: 1, resumesAt: 5 })}`,
+      '0.5:three',
+      `s${JSON.stringify({ at: 5, stream: 2, topic: 'b', epoch: topic.epoch, from: 0, again: true })}`,
+    ])
+  })
+})
+
+describe('[SP12] subscriptions', () => {
+  it('are part of stream 0, and replayed on another node', async () => {
+    const bench = new ServerBench({ nodes: 2 })
+    const { carrier } = await bench.confirmed()
+    const session = await bench.session()
+    await session.subscribe('a')
+    await session.subscribe('b')
+    await session.subscribe('a')
+    await bench.at(1).publish('a', 'one')
+    await session.unsubscribe('a')
+    await bench.at(1).publish('a', 'two')
+    await session.subscribe('a')
+    await bench.at(1).publish('a', 'three')
+    await promised()
+    expect(carrier.news.map((each) => each.replace(/"epoch":"\w+",/, ''))).toEqual([
+      's{"at":1,"stream":1,"topic":"a","from":0}',
+      's{"at":2,"stream":2,"topic":"b","from":0}',
+      '1.1:one',
+      'u{"at":3,"stream":1}',
+      's{"at":4,"stream":3,"topic":"a","from":2}',
+      '3.3:three',
+    ])
+    const later = await bench.attach({ k: 2 }, { node: 1 })
+    expect(later.carrier.news.map((each) => each.replace(/"epoch":"\w+",/, ''))).toEqual([
+      's{"at":1,"stream":1,"topic":"a","from":0}',
+      's{"at":2,"stream":2,"topic":"b","from":0}',
+      'u{"at":3,"stream":1}',
+      's{"at":4,"stream":3,"topic":"a","from":2}',
+      '3.3:three',
+    ])
+  })
+
+  it('go on where the cursor says, and from their beginning where it says nothing', async () => {
+    const bench = new ServerBench({ nodes: 2, handlers: subscribing('a', 'b') })
+    const first = await bench.confirmed()
+    for (const topic of ['a', 'b']) for (const text of ['one', 'two']) await bench.at(0).publish(topic, text)
+    await promised()
+    const { epoch } = await bench.store.topics.tail('a')
+    const cursor = `0.2~${first.carrier.open.epoch},1.1~${epoch}`
+    const later = await bench.attach({ k: 2, cursor }, { node: 1 })
+    // A client names every stream that it knows: what it does not name has to be announced to it.
+    const other = await bench.store.topics.tail('b')
+    const again = { at: 2, stream: 2, topic: 'b', epoch: other.epoch, from: 0, again: true }
+    expect(later.carrier.news).toEqual([`s${JSON.stringify(again)}`, '1.2:two', '2.1:one', '2.2:two'])
+  })
+
+  it('may have any name', async () => {
+    const bench = new ServerBench()
+    const { carrier } = await bench.confirmed()
+    const session = await bench.session()
+    for (const topic of ['__proto__', 'constructor', 'toString', 'a"b\\c\n']) {
+      await session.subscribe(topic)
+      await bench.at(0).publish(topic, topic)
+    }
+    await promised()
+    expect(texts(carrier.news)).toEqual(['1.1:__proto__', '2.1:constructor', '3.1:toString', '4.1:a"b\\c\n'])
+    expect(frame('s', carrier.news).map(({ topic }) => topic)).toEqual(['__proto__', 'constructor', 'toString', 'a"b\\c\n'])
+  })
+})
+
+describe('what the client has', () => {
+  it('need not be kept', async () => {
+    const bench = new ServerBench()
+    const { carrier, attachment } = await bench.confirmed()
+    const session = await bench.session()
+    for (const text of ['one', 'two', 'three']) await session.send(text)
+    await promised()
+    const kept = async () =>
+      (await bench.store.sessions.readAfter(session.id, 0, { maxMessages: 9, maxBytes: 999 }))?.messages.length
+    expect(await kept()).toBe(3)
+    attachment.receive(`a0.2~${carrier.open.epoch}`)
+    attachment.receive('a0.3~another')
+    await promised()
+    expect(await kept()).toBe(1)
+    // It was never sent so much.
+    attachment.receive(`a0.9~${carrier.open.epoch}`)
+    await session.send('four')
+    await promised()
+    expect(texts(carrier.news)).toEqual(['0.1:one', '0.2:two', '0.3:three', '0.4:four'])
+  })
+})
+
+describe('an answer', () => {
+  it('ends with its first batch', async () => {
+    const bench = new ServerBench({ handlers: subscribing('a') })
+    const first = await bench.confirmed()
+    const cursor = `0.1~${first.carrier.open.epoch},1.0~${(await bench.store.topics.tail('a')).epoch}`
+    const { carrier } = await bench.attach({ k: 2, wait: 10_000, cursor }, { medium: 'answer' })
+    expect([carrier.news, carrier.closed]).toEqual([[], null])
+    await bench.pass(5000)
+    await bench.at(0).publish('a', 'one')
+    await promised()
+    expect([carrier.news, carrier.closed]).toEqual([['1.1:one'], 'complete'])
+  })
+
+  it('ends with nothing after its time, and at once without', async () => {
+    const bench = new ServerBench()
+    const held = await bench.confirmed({ wait: 10_000 }, { medium: 'answer' })
+    await bench.pass(9999)
+    expect(held.carrier.closed).toBeNull()
+    await bench.pass(1)
+    expect([held.carrier.news, held.carrier.closed]).toEqual([[], 'complete'])
+    const { carrier } = await bench.attach({ wait: 0 }, { medium: 'answer' })
+    expect([carrier.open.resumed, carrier.news, carrier.closed]).toEqual([true, [], 'complete'])
+  })
+
+  it('brings what waits before it ends at once', async () => {
+    const bench = new ServerBench({ nodes: 2, handlers: subscribing('a') })
+    const first = await bench.confirmed()
+    await bench.at(0).publish('a', 'one')
+    await promised()
+    const cursor = `0.1~${first.carrier.open.epoch},1.0~${(await bench.store.topics.tail('a')).epoch}`
+    const { carrier } = await bench.attach({ k: 2, wait: 0, cursor }, { node: 1, medium: 'answer' })
+    expect([carrier.news, carrier.closed]).toEqual([['1.1:one'], 'complete'])
+  })
+})

@@ -1,0 +1,404 @@
+import { describe, expect, it } from 'vitest'
+import type { Message } from '../../src/server/handlers.ts'
+import type { Ending } from '../../src/server/ports.ts'
+import type { Session } from '../../src/server/session.ts'
+import { promised } from '../support/manual-host.ts'
+import { ServerBench, sessionId } from '../support/server-bench.ts'
+
+/** Notes the ends of sessions. */
+function ends() {
+  const seen: string[] = []
+  const handlers = (node: number) => ({
+    onMessage: (_: Session, { data }: Message) => void seen.push(`${node}: ${data}`),
+    onEnd: (_: Session, { by, code, reason }: Ending) => void seen.push(`${node}: ${by} ${code} ${reason}`),
+  })
+  return { seen, handlers }
+}
+
+describe('[SP5] moving', () => {
+  it('ends the older attachment when the client has confirmed the newer, on whatever node', async () => {
+    const bench = new ServerBench({ nodes: 2 })
+    const first = await bench.confirmed()
+    const here = await bench.attach({ k: 2 })
+    const there = await bench.attach({ k: 3 }, { node: 1 })
+    expect([first, here, there].map(({ carrier }) => carrier.closed)).toEqual([null, null, null])
+    there.attachment.receive('t2')
+    await promised()
+    expect(first.carrier.closed).toEqual({ code: 4409, reason: 'moved' })
+    // What is tentative is nobody's.
+    expect([here, there].map(({ carrier }) => carrier.closed)).toEqual([null, null])
+    here.attachment.receive('t3')
+    await promised()
+    expect(there.carrier.closed).toMatchObject({ code: 4409 })
+    expect(here.carrier.closed).toBeNull()
+  })
+
+  it('goes by the turn, not by the order of the dials', async () => {
+    const bench = new ServerBench()
+    const later = await bench.attach({ k: 5 })
+    const earlier = await bench.attach({ k: 4 })
+    later.attachment.receive('t1')
+    earlier.attachment.receive('t2')
+    await promised()
+    expect([later.carrier.closed, earlier.carrier.closed]).toEqual([{ code: 4409, reason: 'moved' }, null])
+    const late = await bench.attach({ k: 6 })
+    late.attachment.receive('t1')
+    await promised()
+    expect([earlier.carrier.closed, late.carrier.closed]).toEqual([null, null])
+  })
+
+  it('delivers on both until then', async () => {
+    const bench = new ServerBench({ nodes: 2, handlers: { onSession: (session: Session) => session.subscribe('a') } })
+    const first = await bench.confirmed()
+    const cursor = `0.1~${first.carrier.open.epoch},1.0~${(await bench.store.topics.tail('a')).epoch}`
+    const second = await bench.attach({ k: 2, cursor }, { node: 1 })
+    await bench.at(0).publish('a', 'one')
+    await promised()
+    expect(first.carrier.news.at(-1)).toBe('1.1:one')
+    expect(second.carrier.news).toEqual(['1.1:one'])
+  })
+
+  it('takes the word of a POST that names the attachment', async () => {
+    const bench = new ServerBench({ nodes: 2 })
+    const first = await bench.confirmed()
+    const second = await bench.attach({ k: 2 }, { medium: 'stream' })
+    await bench.post([], { k: 2, turn: 2 }, { node: 1 })
+    await promised()
+    expect(first.carrier.closed).toMatchObject({ code: 4409 })
+    await bench.pass(14_000)
+    expect(second.carrier.closed).toBeNull()
+  })
+
+  it('drops what is not confirmed in 10 s, alone', async () => {
+    const bench = new ServerBench()
+    const first = await bench.confirmed()
+    const second = await bench.attach({ k: 2 })
+    await bench.pass(9000)
+    first.attachment.receive('q')
+    expect(second.carrier.closed).toBeNull()
+    await bench.pass(2000)
+    expect(second.carrier.closed).toMatchObject({ code: 4408 })
+    expect(first.carrier.closed).toBeNull()
+  })
+
+  it('replaces an answer by the next of the same dial', async () => {
+    const bench = new ServerBench()
+    const first = await bench.confirmed({ k: 1, wait: 10_000 }, { medium: 'answer' })
+    const second = await bench.confirmed({ k: 1, wait: 10_000 }, { medium: 'answer' })
+    expect([first.carrier.closed, second.carrier.closed]).toEqual([{ code: 4409, reason: 'moved' }, null])
+  })
+})
+
+describe('[SP6] silence', () => {
+  it('beats before heartbeatMs have passed without a word', async () => {
+    const bench = new ServerBench()
+    const { carrier, attachment } = await bench.confirmed()
+    for (let times = 0; times < 8; times += 1) {
+      await bench.pass(7500)
+      attachment.receive('q')
+    }
+    expect(carrier.beats).toBeGreaterThanOrEqual(4)
+    expect(carrier.closed).toBeNull()
+  })
+
+  it.each([
+    ['websocket', 30_000, 33_000],
+    ['stream', 60_000, 63_000],
+  ] as const)('ends a %s of which nothing is heard', async (medium, stays, goes) => {
+    const bench = new ServerBench()
+    const { carrier } = await bench.confirmed({}, { medium })
+    await bench.pass(stays)
+    expect(carrier.closed).toBeNull()
+    await bench.pass(goes - stays)
+    expect(carrier.closed).toMatchObject({ code: 4408 })
+  })
+
+  it('hears the client of an event stream on another node', async () => {
+    const bench = new ServerBench({ nodes: 2 })
+    const { carrier } = await bench.confirmed({}, { medium: 'stream' })
+    for (let times = 0; times < 6; times += 1) {
+      await bench.pass(30_000)
+      expect(await bench.post([], {}, { node: 1 })).toEqual({ taken: 0, ack: 0 })
+    }
+    expect(carrier.closed).toBeNull()
+    await bench.pass(63_000)
+    expect(carrier.closed).toMatchObject({ code: 4408 })
+  })
+
+  it('ends a stream whose socket takes nothing for 30 s, and gives time for what is on its way', async () => {
+    const bench = new ServerBench()
+    const { carrier } = await bench.confirmed({}, { medium: 'stream' })
+    carrier.takes = false
+    await bench.pass(29_000)
+    expect(carrier.closed).toBeNull()
+    await bench.pass(3000)
+    expect(carrier.closed).toMatchObject({ code: 4408 })
+    const slow = await bench.confirmed({ turn: 2, k: 2 }, { medium: 'stream' })
+    await (await bench.session()).send('x'.repeat(200_000))
+    await promised()
+    slow.carrier.takes = false
+    await bench.pass(45_000)
+    expect(slow.carrier.closed).toBeNull()
+    await bench.pass(10_000)
+    expect(slow.carrier.closed).toMatchObject({ code: 4408 })
+  })
+
+  it('answers a ping', async () => {
+    const bench = new ServerBench()
+    const { carrier, attachment } = await bench.confirmed()
+    attachment.receive('p')
+    expect(carrier.news).toEqual(['q'])
+  })
+})
+
+describe('[SP8] ends', () => {
+  it('ends with the application’s close, behind what was sent before, once', async () => {
+    const { seen, handlers } = ends()
+    const bench = new ServerBench({ nodes: 2, handlers })
+    const { attachment } = await bench.confirmed()
+    const other = await bench.attach({ k: 2 }, { node: 1 })
+    attachment.receive('M[1,"one","two"]')
+    attachment.ended({ by: 'client', code: 1000, reason: 'bye' })
+    await bench.pass(1000)
+    expect(seen).toEqual(['0: one', '0: two', '0: client 1000 bye'])
+    expect(other.carrier.closed).toEqual({ code: 1000, reason: 'bye' })
+    const late = await bench.attach({ k: 3 }, { node: 1 })
+    expect(late.carrier.closed).toEqual({ code: 4410, reason: 'bye' })
+    await bench.pass(130_000)
+    expect(seen).toHaveLength(3)
+    const anew = await bench.attach({ k: 4, n: 3 })
+    expect(anew.carrier.open).toMatchObject({ resumed: false, taken: 2 })
+  })
+
+  it.each([4000, 1001, 1005, 1006])('does not end when an attachment ends with %i', async (code) => {
+    const { seen, handlers } = ends()
+    const bench = new ServerBench({ handlers })
+    const { attachment } = await bench.confirmed()
+    attachment.ended({ by: code === 1006 ? 'network' : 'client', code, reason: '' })
+    await bench.pass(100_000)
+    expect(seen).toEqual([])
+    const { carrier } = await bench.attach({ k: 2 })
+    expect(carrier.open.resumed).toBe(true)
+  })
+
+  it('ends by a POST, and an attachment alone by one that hangs up', async () => {
+    const { seen, handlers } = ends()
+    const bench = new ServerBench({ handlers })
+    const first = await bench.confirmed({}, { medium: 'stream' })
+    await bench.post(['M[1,"one"]', 'x{"code":4000}'])
+    await promised()
+    expect(first.carrier.closed).toBe('complete')
+    expect(seen).toEqual(['0: one'])
+    await bench.confirmed({ k: 2, turn: 2 }, { medium: 'stream' })
+    expect(await bench.post(['M[2,"two"]', 'x{"code":1000,"reason":"bye"}'])).toMatchObject({ taken: 2 })
+    await promised()
+    expect(seen).toEqual(['0: one', '0: two', '0: client 1000 bye'])
+  })
+
+  it('ends by the server, behind what it sent before, and tells whoever comes later', async () => {
+    const { seen, handlers } = ends()
+    const bench = new ServerBench({ nodes: 2, handlers })
+    const { carrier } = await bench.confirmed()
+    const session = await bench.session(sessionId, 1)
+    session.send('last words')
+    expect(await session.close(4321, 'kicked')).toBe(true)
+    expect(await session.close(4322)).toBe(false)
+    await bench.pass(1000)
+    expect(carrier.news).toEqual(['0.1:last words'])
+    expect(carrier.closed).toEqual({ code: 4321, reason: 'kicked' })
+    expect(seen).toEqual(['1: server 4321 kicked'])
+    const late = await bench.attach({ k: 2 })
+    expect(late.carrier.closed).toEqual({ code: 4321, reason: 'kicked' })
+    expect(await session.send('nobody')).toBe(false)
+    expect(await bench.at(0).session(sessionId)).toBeNull()
+  })
+
+  it('expires when nobody has come back for resumeWindowMs, and is forgotten', async () => {
+    const { seen, handlers } = ends()
+    const bench = new ServerBench({ nodes: 2, handlers })
+    const { attachment } = await bench.confirmed()
+    await bench.pass(20_000)
+    attachment.ended({ by: 'network', code: 1006, reason: '' })
+    await bench.pass(119_000)
+    expect(seen).toEqual([])
+    await bench.pass(4000)
+    expect(seen).toEqual(['0: network 4408 expired'])
+    await bench.pass(60_000)
+    expect(await bench.store.sessions.read(sessionId)).toBeNull()
+    const { carrier } = await bench.attach({ k: 2 })
+    expect(carrier.open.resumed).toBe(false)
+  })
+
+  it('stays as long as somebody is attached, and lives through the death of its node', async () => {
+    const { seen, handlers } = ends()
+    const bench = new ServerBench({ nodes: 2, handlers })
+    const { attachment, carrier } = await bench.confirmed()
+    for (let times = 0; times < 30; times += 1) {
+      await bench.pass(20_000)
+      attachment.receive('q')
+    }
+    expect(carrier.closed).toBeNull()
+    bench.kill(0)
+    await bench.pass(70_000)
+    const second = await bench.attach({ k: 2 }, { node: 1 })
+    expect(second.carrier.open.resumed).toBe(true)
+    second.attachment.ended({ by: 'network', code: 1006, reason: '' })
+    await bench.pass(140_000)
+    expect(seen).toEqual(['1: network 4408 expired'])
+  })
+
+  it('is forgotten after 15 s if it was never confirmed', async () => {
+    const { seen, handlers } = ends()
+    const bench = new ServerBench({ handlers })
+    const { carrier } = await bench.attach()
+    await bench.pass(17_000)
+    expect(carrier.closed).toMatchObject({ code: 4408 })
+    expect(seen).toEqual(['0: network 4408 expired'])
+  })
+
+  it('runs onEnd on another node if the first died in it', async () => {
+    const seen: number[] = []
+    const bench = new ServerBench({
+      nodes: 2,
+      handlers: (node) => ({
+        onEnd() {
+          seen.push(node)
+          return node === 0 ? new Promise(() => {}) : undefined
+        },
+      }),
+    })
+    const { attachment } = await bench.confirmed()
+    attachment.ended({ by: 'client', code: 1000, reason: '' })
+    await promised()
+    bench.kill(0)
+    await bench.pass(130_000)
+    expect(seen).toEqual([0, 1])
+    await bench.pass(130_000)
+    expect(await bench.store.sessions.read(sessionId)).toBeNull()
+  })
+})
+
+describe('[SP4] a lost session', () => {
+  it('is made anew under its id, with what the client knows', async () => {
+    const seen: string[] = []
+    const bench = new ServerBench({
+      handlers: {
+        onMessage: (_: Session, { id, redelivered }: Message) => void seen.push(`${id.n}${redelivered ? ' again' : ''}`),
+      },
+    })
+    const { carrier, attachment } = await bench.attach({ n: 8, last: 9, cursor: '0.12~old,3.4~k7' })
+    expect(carrier.open).toMatchObject({ resumed: false, taken: 7, ack: 7 })
+    attachment.receive('M[8,"a","b","c"]')
+    await bench.pass(100)
+    expect(seen).toEqual(['8 again', '9 again', '10'])
+    await (await bench.session()).send('first of its life')
+    await promised()
+    expect(carrier.news.at(-1)).toBe('0.1:first of its life')
+  })
+
+  it('is not resumed for a client that knows another life of it', async () => {
+    const bench = new ServerBench()
+    await bench.confirmed()
+    const { carrier } = await bench.attach({ k: 2, cursor: '0.12~old' })
+    expect(carrier.open.resumed).toBe(false)
+  })
+
+  it('ends attachments of a life that is over', async () => {
+    const bench = new ServerBench()
+    const { carrier } = await bench.confirmed()
+    const read = await bench.store.sessions.read(sessionId)
+    await bench.store.sessions.remove(sessionId, read?.version ?? 0)
+    await promised()
+    expect(carrier.closed).toMatchObject({ code: 4503 })
+  })
+})
+
+describe('[SP13] trust', () => {
+  it('knows no session of somebody else', async () => {
+    const bench = new ServerBench({ nodes: 2 })
+    const own = await bench.confirmed()
+    await (await bench.session()).send('secret')
+    const other = await bench.attach({ k: 2, turn: 9 }, { principal: 'bob', node: 1 })
+    expect(other.carrier.closed).toMatchObject({ code: 4400 })
+    expect(other.carrier.frames).toEqual([])
+    expect(await bench.post(['M[1,"forged"]'], { turn: 9 }, { principal: 'bob' })).toMatchObject({ code: 4400 })
+    const read = await bench.store.sessions.read(sessionId)
+    expect(read?.record).toMatchObject({ turn: 1, taken: 0, principalId: 'ann' })
+    expect(own.carrier.closed).toBeNull()
+  })
+})
+
+describe('[SP16] autopsy', () => {
+  it('tells how the last attachment ended', async () => {
+    const bench = new ServerBench({ nodes: 2 })
+    const { attachment } = await bench.confirmed()
+    attachment.ended({ by: 'client', code: 1001, reason: 'away' })
+    await promised()
+    const second = await bench.confirmed({ k: 2, turn: 2 }, { node: 1 })
+    expect(second.carrier.open.lastEnd).toBeUndefined()
+    const third = await bench.attach({ k: 3 })
+    expect(third.carrier.open.lastEnd).toBeUndefined()
+  })
+
+  it('is told by the `open` of an attachment that is not confirmed yet', async () => {
+    const bench = new ServerBench({ nodes: 2 })
+    const { attachment } = await bench.confirmed()
+    attachment.ended({ by: 'network', code: 1006, reason: '' })
+    await promised()
+    const second = await bench.attach({ k: 2 }, { node: 1 })
+    expect(second.carrier.open.lastEnd).toEqual({ by: 'network', code: 1006, reason: '' })
+  })
+})
+
+describe('[SP18] the retry window', () => {
+  it('is told in `open`, and again when it has changed by half', async () => {
+    const bench = new ServerBench({ limits: { attachmentsPerSecond: 10, attachmentsPerSession: 100 } })
+    const { carrier, attachment } = await bench.confirmed()
+    expect(carrier.open.retryWindowMs).toBe(100)
+    for (let n = 0; n < 4; n += 1) await bench.confirmed({ session: `another-session-of-you-${n}`.slice(-22) })
+    await bench.pass(1100)
+    attachment.receive('q')
+    expect(carrier.news).toContain('h{"retryWindowMs":500}')
+  })
+
+  it('is at least 50 ms', async () => {
+    const bench = new ServerBench({ limits: { attachmentsPerSecond: 1000 } })
+    expect((await bench.attach()).carrier.open.retryWindowMs).toBe(50)
+  })
+})
+
+describe('close', () => {
+  it('sends all away with a time of their own, and waits for the handlers that run', async () => {
+    let finish = () => {}
+    const bench = new ServerBench({
+      nodes: 2,
+      handlers: () => ({
+        onMessage: () =>
+          new Promise<void>((resolve) => {
+            finish = resolve
+          }),
+      }),
+    })
+    const { carrier, attachment } = await bench.confirmed()
+    attachment.receive('m1:one')
+    await promised()
+    let isClosed = false
+    const closing = bench
+      .at(0)
+      .close(5000)
+      .then(() => {
+        isClosed = true
+      })
+    expect(carrier.closed).toEqual({ code: 4503, reason: 'restarting', retryAfterMs: 2500 })
+    expect((await bench.attach({ k: 2 })).carrier.closed).toMatchObject({ code: 4503 })
+    await bench.pass(1000)
+    expect(isClosed).toBe(false)
+    finish()
+    await bench.pass(100)
+    await closing
+    const later = await bench.attach({ k: 2 }, { node: 1 })
+    expect(later.carrier.open).toMatchObject({ resumed: true, taken: 1, ack: 1 })
+    await bench.at(1).close(0)
+    expect(bench.clock.pending).toBe(0)
+  })
+})

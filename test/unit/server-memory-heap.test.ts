@@ -1,0 +1,56 @@
+import { setFlagsFromString } from 'node:v8'
+import { runInNewContext } from 'node:vm'
+import { expect, test } from 'vitest'
+import { memoryStore } from '../../src/server/memory-store.ts'
+import { recordOf } from '../support/session-store-contract.ts'
+
+setFlagsFromString('--expose-gc')
+const collect: () => void = runInNewContext('gc')
+
+function heapBytes(): number {
+  collect()
+  return process.memoryUsage().heapUsed
+}
+
+test('an idle session costs little', async () => {
+  const { sessions } = memoryStore()
+  const count = 20_000
+  const before = heapBytes()
+  for (let n = 0; n < count; n += 1) {
+    void sessions.write(`a session's id, ${n}`, recordOf({ principalId: `p${n}` }), 0, 1e12 + n)
+    sessions.watch(`a session's id, ${n}`, () => undefined)
+  }
+  await Promise.resolve()
+  expect((heapBytes() - before) / count).toBeLessThan(1000)
+  expect(await sessions.count()).toBe(count)
+})
+
+test('what was trimmed leaves nothing behind, even behind a message that stays', async () => {
+  const { topics, sessions } = memoryStore()
+  for (const id of ['stays', 'busy']) void sessions.write(id, recordOf(), 0, Infinity)
+  await sessions.append('stays', 'e1', { data: 'x' })
+  await topics.append('stays', 'x')
+  const before = heapBytes()
+  for (let n = 1; n <= 500_000; n += 1) {
+    void sessions.append('busy', 'e1', { data: 'x' })
+    void sessions.trim('busy', n)
+    void topics.append('busy', 'x')
+    void topics.trim('busy', n)
+  }
+  expect(heapBytes() - before).toBeLessThan(2_000_000)
+  expect((await topics.tail('busy')).offset).toBe(500_000)
+})
+
+test('what was forgotten by its bounds is no longer held', async () => {
+  const { topics } = memoryStore({ maxBytes: 4_000_000, maxBytesPerStream: 1_000_000, maxTopics: 100 })
+  const before = heapBytes()
+  for (let n = 0; n < 20_000; n += 1) void topics.append(`topic ${n % 1000}`, `${n}`.padStart(2000, '0'))
+  expect(heapBytes() - before).toBeLessThan(8_000_000)
+})
+
+test('a stream lets go of each message as it is forgotten, not of many later', async () => {
+  const { topics } = memoryStore({ maxMessagesPerStream: 40 })
+  const before = heapBytes()
+  for (let n = 0; n < 79; n += 1) void topics.append('a', `${n}`.padStart(100_000, '0'))
+  expect(heapBytes() - before).toBeLessThan(5_500_000)
+})

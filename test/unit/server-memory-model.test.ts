@@ -1,0 +1,187 @@
+import fc from 'fast-check'
+import { expect, test } from 'vitest'
+import { memoryStore } from '../../src/server/memory-store.ts'
+import { seedOf } from '../support/seeded.ts'
+import { recordOf } from '../support/session-store-contract.ts'
+
+const limits = { maxBytes: 2000, maxBytesPerStream: 600, maxMessagesPerStream: 5, maxTopics: 3, maxAgeMs: 50 }
+const all = { maxMessages: 1000, maxBytes: 1_000_000 }
+const topicNames = ['__proto__', 'a', 'b', 'c', 'd']
+const sessionIds = ['s', 't', 'u']
+
+interface Kept {
+  readonly stream: Stream
+  readonly offset: number
+  readonly data: string
+  readonly at: number
+}
+
+interface Stream {
+  readonly half: 'topics' | 'sessions'
+  readonly epoch: string
+  tail: number
+}
+
+const costOf = ({ data }: Kept) => data.length + 64
+const sum = (kept: readonly Kept[]) => kept.reduce((total, each) => total + costOf(each), 0)
+
+/** Epochs e1, e2, … */
+function counting(): () => string {
+  let ids = 0
+  return () => {
+    ids += 1
+    return `e${ids}`
+  }
+}
+
+/** The same bounds, without any thought for speed: one list of all that is kept, in the order in which it came. */
+class NaiveStore {
+  #kept: Kept[] = []
+  #topics: [name: string, topic: Stream][] = []
+  readonly #sessions = new Map(sessionIds.map((id): [string, Stream] => [id, { half: 'sessions', epoch: 'own', tail: 0 }]))
+  readonly #newId = counting()
+  now = 0
+
+  forgetAged(): void {
+    this.#kept = this.#kept.filter(({ stream, at }) => stream.half === 'sessions' || this.now - at < limits.maxAgeMs)
+  }
+
+  topic(name: string): Stream {
+    const known = this.#topics.find(([each]) => each === name)?.[1]
+    const topic: Stream = known ?? { half: 'topics', epoch: this.#newId(), tail: 0 }
+    this.#topics = [...this.#topics.filter(([each]) => each !== name), [name, topic]]
+    if (this.#topics.length > limits.maxTopics) {
+      const forgotten = this.#topics.shift()?.[1]
+      this.#kept = this.#kept.filter(({ stream }) => stream !== forgotten)
+    }
+    return topic
+  }
+
+  session(id: string): Stream {
+    return this.#sessions.get(id) as Stream
+  }
+
+  append(stream: Stream, data: string): number {
+    const message: Kept = { stream, offset: stream.tail + 1, data, at: this.now }
+    const own = () => this.#kept.filter((each) => each.stream === stream)
+    while (own().length >= limits.maxMessagesPerStream || sum(own()) + costOf(message) > limits.maxBytesPerStream)
+      this.#forget(own()[0])
+    this.#kept.push(message)
+    stream.tail += 1
+    while (sum(this.#kept) > limits.maxBytes) {
+      const [topics, sessions] = (['topics', 'sessions'] as const).map((half) =>
+        this.#kept.filter((each) => each.stream.half === half),
+      ) as [Kept[], Kept[]]
+      this.#forget((sum(sessions) > sum(topics) ? sessions : topics)[0])
+    }
+    return stream.tail
+  }
+
+  trim(stream: Stream, through: number): void {
+    this.#kept = this.#kept.filter((each) => each.stream !== stream || each.offset > through)
+  }
+
+  trimTopic(name: string, through: number): void {
+    const topic = this.#topics.find(([each]) => each === name)?.[1]
+    if (topic) this.trim(topic, through)
+  }
+
+  read(stream: Stream, after: number) {
+    const own = this.#kept.filter((each) => each.stream === stream)
+    const messages = own.filter(({ offset }) => offset > after).map(({ offset, data }) => ({ offset, data }))
+    return { epoch: stream.epoch, messages, lostThrough: own[0] ? own[0].offset - 1 : stream.tail }
+  }
+
+  #forget(message: Kept | undefined): void {
+    if (!message) throw new Error('There is nothing left to forget.')
+    this.#kept = this.#kept.filter((each) => each !== message)
+  }
+}
+
+const name = fc.constantFrom(...topicNames)
+const id = fc.constantFrom(...sessionIds)
+const data = fc.nat(500).map((length) => 'x'.repeat(length))
+const step = fc.oneof(
+  { weight: 6, arbitrary: fc.record({ kind: fc.constant('append' as const), name, data }) },
+  { weight: 4, arbitrary: fc.record({ kind: fc.constant('appendPrivate' as const), id, data }) },
+  fc.record({ kind: fc.constant('read' as const), name, at: fc.nat(20) }),
+  fc.record({ kind: fc.constant('readPrivate' as const), id, at: fc.nat(20) }),
+  fc.record({ kind: fc.constant('tail' as const), name }),
+  fc.record({ kind: fc.constant('trim' as const), name, at: fc.nat(20) }),
+  fc.record({ kind: fc.constant('trimPrivate' as const), id, at: fc.nat(20) }),
+  fc.record({ kind: fc.constant('wait' as const), ms: fc.nat(40) }),
+)
+
+test('a memoryStore forgets exactly what a naive one forgets', { timeout: 60_000 }, async () => {
+  const seed = seedOf(process.env)
+  await fc.assert(
+    fc.asyncProperty(fc.array(step, { maxLength: 200, size: 'max' }), async (steps) => {
+      const model = new NaiveStore()
+      const { topics, sessions } = memoryStore(limits, { now: () => model.now, randomId: counting() })
+      for (const each of sessionIds) await sessions.write(each, recordOf({ epoch: 'own' }), 0, Infinity)
+      for (const each of steps) {
+        if (each.kind === 'wait') model.now += each.ms
+        else if (each.kind === 'trim') {
+          model.trimTopic(each.name, each.at)
+          await topics.trim(each.name, each.at)
+        } else if (each.kind === 'trimPrivate') {
+          model.trim(model.session(each.id), each.at)
+          await sessions.trim(each.id, each.at)
+        } else if (each.kind === 'tail') {
+          const { epoch, tail } = model.topic(each.name)
+          expect(await topics.tail(each.name)).toEqual({ epoch, offset: tail })
+        } else if (each.kind === 'append') {
+          model.forgetAged()
+          expect(await topics.append(each.name, each.data)).toBe(model.append(model.topic(each.name), each.data))
+        } else if (each.kind === 'appendPrivate') {
+          const offset = await sessions.append(each.id, 'own', { data: each.data })
+          expect(offset).toBe(model.append(model.session(each.id), each.data))
+        } else if (each.kind === 'read') {
+          model.forgetAged()
+          expect(await topics.readAfter(each.name, each.at, all)).toEqual(model.read(model.topic(each.name), each.at))
+        } else {
+          expect(await sessions.readAfter(each.id, each.at, all)).toEqual(model.read(model.session(each.id), each.at))
+        }
+      }
+      model.forgetAged()
+      for (const each of topicNames) expect(await topics.readAfter(each, 0, all)).toEqual(model.read(model.topic(each), 0))
+      for (const each of sessionIds) expect(await sessions.readAfter(each, 0, all)).toEqual(model.read(model.session(each), 0))
+    }),
+    { seed, numRuns: 500 },
+  )
+})
+
+const lifeStep = fc.oneof(
+  fc.record({ kind: fc.constantFrom('write' as const, 'renew' as const), n: fc.nat(30), at: fc.nat(100) }),
+  fc.record({ kind: fc.constant('remove' as const), n: fc.nat(30) }),
+  fc.record({ kind: fc.constant('expired' as const), at: fc.nat(100), limit: fc.nat(10) }),
+)
+
+test('what has expired is what a sorted list says', { timeout: 60_000 }, async () => {
+  const seed = seedOf(process.env)
+  await fc.assert(
+    fc.asyncProperty(fc.array(lifeStep, { maxLength: 200, size: 'max' }), async (steps) => {
+      const model = new Map<string, number>()
+      const { sessions } = memoryStore()
+      for (const each of steps) {
+        if (each.kind === 'expired') {
+          const ids = await sessions.expired(each.at, each.limit)
+          const times = [...model.values()].filter((at) => at <= each.at).sort((one, other) => one - other)
+          expect(ids.map((id) => model.get(id))).toEqual(times.slice(0, each.limit))
+          expect(new Set(ids).size).toBe(ids.length)
+          continue
+        }
+        const id = `${each.n}`
+        const version = (await sessions.read(id))?.version ?? 0
+        if (each.kind === 'remove') expect(await sessions.remove(id, version)).toBe(model.delete(id))
+        else if (each.kind === 'write' || model.has(id)) {
+          model.set(id, each.at)
+          if (each.kind === 'renew') await sessions.renew(id, each.at)
+          else await sessions.write(id, recordOf(), version, each.at)
+        }
+        expect(await sessions.count()).toBe(model.size)
+      }
+    }),
+    { seed, numRuns: 500 },
+  )
+})

@@ -1,0 +1,254 @@
+import { describe, expect, it } from 'vitest'
+import { type MemoryLimits, type MemoryStore, memoryStore } from '../../src/server/memory-store.ts'
+import type { Payload } from '../../src/server/ports.ts'
+import { recordOf, sessionStoreContract } from '../support/session-store-contract.ts'
+import { topicLogContract } from '../support/topic-log-contract.ts'
+
+const close = () => Promise.resolve()
+
+topicLogContract('memoryStore', async () => {
+  const { topics } = memoryStore()
+  return { nodes: [topics, topics], close }
+})
+sessionStoreContract('memoryStore', async () => {
+  const { sessions } = memoryStore()
+  return { nodes: [sessions, sessions], close }
+})
+
+const all = { maxMessages: 1000, maxBytes: 1_000_000 }
+/** Counted as 100 bytes, 64 of which are what keeping a message costs. */
+const hundred = 'x'.repeat(36)
+
+/** A store whose clock is moved by hand and whose epochs are e1, e2, … */
+function storeOf(limits: MemoryLimits) {
+  const clock = { now: 1_000_000 }
+  let ids = 0
+  const store = memoryStore(limits, {
+    now: () => clock.now,
+    randomId: () => {
+      ids += 1
+      return `e${ids}`
+    },
+  })
+  return { ...store, clock }
+}
+
+async function fill({ topics }: MemoryStore, topic: string, count: number, data: Payload = hundred): Promise<void> {
+  for (let times = 0; times < count; times += 1) await topics.append(topic, data)
+}
+
+/** What a topic holds and what it has lost: `lost 3, holds 4-6`. */
+async function stateOf({ topics }: MemoryStore, topic: string): Promise<string> {
+  const { messages, lostThrough } = await topics.readAfter(topic, 0, all)
+  return `lost ${lostThrough}, holds ${messages[0]?.offset ?? 0}-${messages.at(-1)?.offset ?? 0}`
+}
+
+describe('the bounds of a memoryStore', () => {
+  it('maxMessagesPerStream: the oldest go first, and the log says so', async () => {
+    const store = storeOf({ maxMessagesPerStream: 3 })
+    await fill(store, 'a', 5)
+    expect(await stateOf(store, 'a')).toBe('lost 2, holds 3-5')
+    await fill(store, 'b', 1)
+    expect(await stateOf(store, 'a')).toBe('lost 2, holds 3-5')
+  })
+
+  it('maxBytesPerStream: as many of the oldest go as the newest needs room', async () => {
+    const store = storeOf({ maxBytesPerStream: 500 })
+    await fill(store, 'a', 5)
+    expect(await stateOf(store, 'a')).toBe('lost 0, holds 1-5')
+    await fill(store, 'a', 1, 'x'.repeat(36 + 200))
+    expect(await stateOf(store, 'a')).toBe('lost 3, holds 4-6')
+    await fill(store, 'a', 1, new Uint8Array(500 - 64))
+    expect(await stateOf(store, 'a')).toBe('lost 6, holds 7-7')
+  })
+
+  it('maxBytes: of all topics the oldest message goes first', async () => {
+    const store = storeOf({ maxBytes: 1024, maxBytesPerStream: 500 })
+    await fill(store, 'a', 4)
+    await fill(store, 'b', 4)
+    await fill(store, 'a', 1)
+    await fill(store, 'c', 3)
+    expect([await stateOf(store, 'a'), await stateOf(store, 'b'), await stateOf(store, 'c')]).toEqual([
+      'lost 2, holds 3-5',
+      'lost 0, holds 1-4',
+      'lost 0, holds 1-3',
+    ])
+  })
+
+  it('maxBytes: topics do not push out what was sent to a session, nor the other way about', async () => {
+    const store = storeOf({ maxBytes: 1024, maxBytesPerStream: 500 })
+    for (const id of ['s', 't']) {
+      await store.sessions.write(id, recordOf(), 0, Infinity)
+      for (let times = 0; times < 4; times += 1) await store.sessions.append(id, 'e1', { data: hundred })
+    }
+    for (const topic of ['a', 'b', 'c']) await fill(store, topic, 5)
+    const held = async (id: string) => (await store.sessions.readAfter(id, 0, all))?.messages.length
+    expect([await held('s'), await held('t')]).toEqual([1, 4])
+    expect([await stateOf(store, 'a'), await stateOf(store, 'b'), await stateOf(store, 'c')]).toEqual([
+      'lost 5, holds 0-0',
+      'lost 5, holds 0-0',
+      'lost 0, holds 1-5',
+    ])
+  })
+
+  it('a private stream has the bounds of any stream, and tells what it lost', async () => {
+    const { sessions } = storeOf({ maxMessagesPerStream: 2 })
+    await sessions.write('s', recordOf(), 0, Infinity)
+    for (const data of ['a', 'b', 'c']) await sessions.append('s', 'e1', { data })
+    expect(await sessions.readAfter('s', 0, all)).toMatchObject({ lostThrough: 1, messages: [{ offset: 2 }, { offset: 3 }] })
+  })
+
+  it('a message larger than a stream may be is refused, and nothing is forgotten for it', async () => {
+    const store = storeOf({ maxBytesPerStream: 1000 })
+    await fill(store, 'a', 2)
+    await expect(store.topics.append('a', 'x'.repeat(937))).rejects.toThrow(
+      new RangeError('The message has 937 bytes; a stream holds 936 (memoryStore: maxBytesPerStream, maxBytes).'),
+    )
+    await expect(store.topics.append('a', new Uint8Array(937))).rejects.toThrow(RangeError)
+    expect(await stateOf(store, 'a')).toBe('lost 0, holds 1-2')
+    await store.sessions.write('s', recordOf(), 0, Infinity)
+    await expect(store.sessions.append('s', 'e1', { data: 'x'.repeat(937) })).rejects.toThrow(RangeError)
+    await expect(storeOf({ maxBytes: 2000 }).topics.append('a', 'x'.repeat(937))).rejects.toThrow(RangeError)
+  })
+
+  it('maxAgeMs: what is too old is gone from every topic, whichever is used', async () => {
+    const store = storeOf({ maxAgeMs: 1000 })
+    await store.sessions.write('s', recordOf(), 0, Infinity)
+    await store.sessions.append('s', 'e1', { data: 'private' })
+    await fill(store, 'a', 2)
+    store.clock.now += 999
+    await fill(store, 'b', 1)
+    expect(await stateOf(store, 'a')).toBe('lost 0, holds 1-2')
+    store.clock.now += 1
+    expect([await stateOf(store, 'a'), await stateOf(store, 'b')]).toEqual(['lost 2, holds 0-0', 'lost 0, holds 1-1'])
+    store.clock.now += 1e9
+    await fill(store, 'a', 1)
+    expect([await stateOf(store, 'a'), await stateOf(store, 'b')]).toEqual(['lost 2, holds 3-3', 'lost 1, holds 0-0'])
+    expect((await store.sessions.readAfter('s', 0, all))?.messages).toHaveLength(1)
+  })
+
+  it('a clock that goes back loses nothing', async () => {
+    const store = storeOf({ maxAgeMs: 1000 })
+    await fill(store, 'a', 1)
+    store.clock.now -= 1e9
+    await fill(store, 'a', 1)
+    expect(await stateOf(store, 'a')).toBe('lost 0, holds 1-2')
+  })
+
+  it('maxTopics: the one that nobody used for longest goes, and made again it is another', async () => {
+    const store = storeOf({ maxTopics: 2 })
+    await fill(store, 'a', 3)
+    await fill(store, 'b', 1)
+    expect(await store.topics.tail('a')).toEqual({ epoch: 'e1', offset: 3 })
+    await fill(store, 'c', 1)
+    expect(await store.topics.tail('a')).toEqual({ epoch: 'e1', offset: 3 })
+    expect(await store.topics.tail('b')).toEqual({ epoch: 'e4', offset: 0 })
+    expect(await store.topics.readAfter('c', 1, all)).toEqual({ epoch: 'e5', messages: [], lostThrough: 0 })
+    expect(await store.topics.append('a', 'again')).toBe(1)
+    expect(await store.topics.tail('a')).toEqual({ epoch: 'e6', offset: 1 })
+  })
+
+  it('refuses a topic whose name is out of all proportion', async () => {
+    const { topics } = memoryStore()
+    await expect(topics.append('x'.repeat(1024), '')).resolves.toBe(1)
+    await expect(topics.append('x'.repeat(1025), '')).rejects.toThrow(RangeError)
+    await expect(topics.tail('x'.repeat(1025))).rejects.toThrow('The name of a topic has 1025 characters; it may have 1024.')
+  })
+
+  it('makes epochs from random bytes, short enough for a cursor of many streams', async () => {
+    const { topics } = memoryStore()
+    const epochs = await Promise.all(Array.from({ length: 1000 }, async (_, n) => (await topics.tail(`${n}`)).epoch))
+    expect(new Set(epochs).size).toBe(1000)
+    expect(epochs.filter((epoch) => !/^[\w-]{8}$/.test(epoch))).toEqual([])
+  })
+})
+
+describe('the options of a memoryStore', () => {
+  const made = (limits: unknown) => () => memoryStore(limits as MemoryLimits)
+
+  it.each<[string, unknown, string]>([
+    ['maxBytes', 1023, 'an integer from 1024 up; it was 1023'],
+    ['maxBytes', Infinity, 'an integer from 1024 up; it was Infinity'],
+    ['maxBytes', '9999', "an integer from 1024 up; it was '9999'"],
+    ['maxBytesPerStream', 64, 'an integer from 65 up; it was 64'],
+    ['maxMessagesPerStream', 0, 'an integer from 1 up; it was 0'],
+    ['maxMessagesPerStream', 1.5, 'an integer from 1 up; it was 1.5'],
+    ['maxTopics', Number.NaN, 'an integer from 1 up; it was NaN'],
+    ['maxTopics', {}, 'an integer from 1 up; it was an object'],
+    ['maxAgeMs', -1, 'an integer from 1 up, or Infinity; it was -1'],
+    ['maxbytes', 5, 'left out; there are maxBytes, maxBytesPerStream, maxMessagesPerStream, maxTopics, maxAgeMs; it was 5'],
+    ['constructor', 5, 'left out; there are maxBytes, maxBytesPerStream, maxMessagesPerStream, maxTopics, maxAgeMs; it was 5'],
+  ])('%s: %j is refused', (name, value, rest) => {
+    expect(made({ [name]: value })).toThrow(new TypeError(`memoryStore: ${name} must be ${rest}.`))
+  })
+
+  it('one that is undefined is left out, and age may be without end', () => {
+    expect(made({ maxBytes: undefined, maxAgeMs: Infinity })).not.toThrow()
+  })
+})
+
+describe('a memoryStore is told once', () => {
+  it('of however much was appended in one task, right behind it', async () => {
+    const { topics, sessions } = memoryStore()
+    let heard = 0
+    const hear = () => {
+      heard += 1
+    }
+    topics.watch('a', hear)
+    sessions.watch('s', hear)
+    void sessions.write('s', recordOf(), 0, Infinity)
+    for (let times = 0; times < 10; times += 1) {
+      void topics.append('a', 'x')
+      void sessions.append('s', 'e1', { data: 'x' })
+    }
+    expect(heard).toBe(0)
+    await Promise.resolve()
+    expect(heard).toBe(2)
+    await topics.append('a', 'x')
+    expect(heard).toBe(3)
+  })
+
+  it('and not at all once another listener has stopped it', async () => {
+    const { topics } = memoryStore()
+    const heard: string[] = []
+    const stops: (() => void)[] = []
+    stops.push(
+      topics.watch('a', () => {
+        heard.push('first')
+        for (const stop of stops) stop()
+      }),
+    )
+    stops.push(topics.watch('a', () => heard.push('second')))
+    await topics.append('a', 'x')
+    await topics.append('a', 'x')
+    expect(heard).toEqual(['first'])
+  })
+})
+
+describe('a memoryStore is fast', () => {
+  it('appends and reads 200,000 messages, at their bounds and among many topics, in no time', async () => {
+    const { topics } = memoryStore({ maxMessagesPerStream: 1000, maxTopics: 20_000 })
+    const since = performance.now()
+    let read = 0
+    for (let n = 0; n < 20_000; n += 1) void topics.tail(`other ${n}`)
+    for (let n = 1; n <= 100_000; n += 1) {
+      void topics.append('a', 'x')
+      void topics.append('b', 'x')
+      if (n % 10 === 0) read += (await topics.readAfter('a', n - 10, all)).messages.length
+    }
+    expect(read).toBe(100_000)
+    // A scan, or a Map that is used as a queue, takes a hundred times as long.
+    expect(performance.now() - since).toBeLessThan(2000)
+  })
+
+  it('finds what has expired among 50,000 sessions that are renewed all the time', async () => {
+    const { sessions } = memoryStore()
+    for (let n = 0; n < 50_000; n += 1) void sessions.write(`s${n}`, recordOf({ principalId: `p${n}` }), 0, n)
+    const since = performance.now()
+    for (let times = 1; times <= 200; times += 1) {
+      for (let n = 0; n < 50_000; n += 500) void sessions.renew(`s${n}`, 100_000 + times)
+      expect(await sessions.expired(1, 100)).toEqual(['s1'])
+    }
+    expect(performance.now() - since).toBeLessThan(2000)
+  })
+})

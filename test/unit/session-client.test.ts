@@ -1,0 +1,742 @@
+import { describe, expect, it } from 'vitest'
+import type { Preparation, RealtimeOptions } from '../../src/options.ts'
+import { type HandRequest, openFrame } from '../support/hand-network.ts'
+import { outcomeOf } from '../support/sender-bench.ts'
+import { type SessionClientBench, sessionClient } from '../support/session-client-bench.ts'
+
+/** A client that is connected over a WebSocket, its session just made. */
+async function connected(...args: Parameters<typeof sessionClient>) {
+  const bench = sessionClient(...args)
+  await bench.pass(0)
+  bench.network.socket.open()
+  await bench.pass(0)
+  bench.news()
+  return bench
+}
+
+/** The same over one of the others. */
+async function asking(type: 'sse' | 'long-poll' | 'poll', options: RealtimeOptions = {}) {
+  const bench = sessionClient({ transports: [type], ...options })
+  await bench.pass(0)
+  bench.network.receiving.open()
+  await bench.pass(0)
+  // The turn.
+  bench.network.sending.take(0)
+  await bench.pass(0)
+  bench.news()
+  return bench
+}
+
+/** Over an event stream, since the WebSocket was refused; it will be tried again after 30 s. */
+async function fallenBack() {
+  const bench = sessionClient({ transports: ['websocket', 'sse'] })
+  await bench.pass(0)
+  bench.network.socket.end(1006, '', false)
+  await bench.pass(0)
+  const stream = bench.network.receiving.open()
+  await bench.pass(0)
+  bench.network.sending.take(0)
+  await bench.pass(0)
+  bench.news()
+  return { ...bench, bench, stream }
+}
+
+/** Until the better way is tried again. The server is alive: it is never silent, and answers what is posted. */
+async function untilClimb({ network, pass }: SessionClientBench, stream: HandRequest, taken = 0) {
+  while (network.sockets.length < 2) {
+    stream.raw(':\n\n')
+    if (!network.sending.isOver) network.sending.take(taken, 0)
+    await pass(1000)
+  }
+}
+
+const hello = ({ network }: SessionClientBench) => network.socket.hello
+
+describe('opening', () => {
+  it('[SP4] the first is no resumption, a session that goes on is, one that the server lost is none', async () => {
+    const bench = sessionClient()
+    await bench.pass(0)
+    bench.network.socket.open()
+    await bench.pass(10)
+    bench.network.socket.end(1006)
+    await bench.pass(1000)
+    bench.network.socket.open({ resumed: true })
+    await bench.pass(10)
+    bench.network.socket.end(1006)
+    await bench.pass(5000)
+    bench.network.socket.open({ epoch: 'e2' })
+    expect(bench.of('open').map(({ resumed }) => resumed)).toEqual([false, true, false])
+  })
+
+  it('tells who it is by an id of 128 bits that stays, counts its dials, and tells where it was', async () => {
+    const bench = await connected()
+    bench.network.socket.say('m0.3:a')
+    const first = hello(bench)
+    bench.network.socket.end(1006)
+    await bench.pass(1000)
+    const second = hello(bench)
+    expect(first.session).toMatch(/^[\w-]{22}$/)
+    expect(second).toEqual({ ...first, k: first.k + 1, cursor: '0.3~e1' })
+    expect(sessionClient().network.sockets).toEqual([])
+  })
+
+  it('[SP13] no id, no token and no payload is in a URL, in the report or in an error', async () => {
+    const bench = sessionClient({ prepare: () => ({ auth: 'the-token' }) })
+    await bench.pass(0)
+    bench.network.socket.open()
+    bench.client.send('the-payload')
+    await bench.pass(10)
+    bench.network.socket.end(4503, '')
+    await bench.pass(2000)
+    const { session, auth } = hello(bench)
+    expect(auth).toBe('the-token')
+    const seen = [
+      ...bench.network.sockets.map(({ url }) => url.href),
+      JSON.stringify(bench.client.report()),
+      JSON.stringify(bench.of('error').map(({ diagnosis }) => diagnosis)),
+    ]
+    for (const text of seen) for (const secret of [session, 'the-token', 'the-payload']) expect(text).not.toContain(secret)
+  })
+
+  it('[SP15] each attempt has a random name of its own in the URL', async () => {
+    const bench = await connected()
+    bench.network.socket.end(1006)
+    await bench.pass(1000)
+    const names = bench.network.sockets.map(({ url }) => url.searchParams.get('attempt') ?? '')
+    expect(new Set(names).size).toBe(2)
+    for (const name of names) expect(name).toMatch(/^[\w-]{22}$/)
+    expect(bench.network.sockets.map(({ url }) => [...url.searchParams.keys()])).toEqual([['attempt'], ['attempt']])
+  })
+
+  it('what `open` says of the end before it does no harm', async () => {
+    const bench = await connected()
+    bench.network.socket.end(1006)
+    await bench.pass(1000)
+    bench.network.socket.open({ resumed: true, lastEnd: { by: 'network', code: 1006, reason: '' } })
+    expect(bench.client.state.status).toBe('open')
+  })
+})
+
+describe('messages', () => {
+  it('[SP12] name the topic they were published to, or none', async () => {
+    const bench = await connected()
+    bench.network.socket.say('m0.1:to you', 's{"at":2,"stream":1,"topic":"chat:42","epoch":"k","from":6}', 'M[[1,7,"a","b"]]')
+    expect(bench.of('message').map(({ topic, id, data, transport, name }) => [topic, id, data, transport, name])).toEqual([
+      ['', '0.1', 'to you', 'websocket', 'message'],
+      ['chat:42', '1.7', 'a', 'websocket', 'message'],
+      ['chat:42', '1.8', 'b', 'websocket', 'message'],
+    ])
+  })
+
+  it('[SP1] a listener that throws is reported, and does not stop what follows', async () => {
+    const bench = await connected()
+    const mistake = new Error('mine')
+    bench.client.onmessage = () => {
+      throw mistake
+    }
+    bench.network.socket.say('M[[0,1,"a","b"]]', 'm0.2:b', 'm0.3:c')
+    expect(bench.news()).toEqual([': a', ': b', ': c'])
+    expect(bench.reported).toEqual([mistake, mistake, mistake])
+  })
+
+  it('[SP3] a gap is an event', async () => {
+    const bench = await connected()
+    bench.network.socket.say('g{"stream":1,"topic":"chat","epoch":"k","after":4,"resumesAt":9}', 'm1.9:b')
+    expect(bench.news()).toEqual(['gap in chat: 4 to 9', 'chat: b'])
+    expect(bench.of('gap')[0]).toMatchObject({ type: 'gap', target: bench.client, topic: 'chat', after: 4, resumesAt: 9 })
+  })
+
+  it('[SP17] of a batch each is an event of its own, and a client closed by one of them hears no more', async () => {
+    const bench = await connected()
+    bench.client.addEventListener('message', ({ data }) => void (data === 'b' && bench.client.close()))
+    bench.network.socket.say('M[[0,1,"a","b","c"]]', 'm0.4:d')
+    expect(bench.news()).toEqual([': a', ': b', 'close 1000, final'])
+    await bench.pass(0)
+    bench.expectNothingLeft()
+  })
+
+  it('[SP2] what is sent is flushed when it is acknowledged, and sent again when the connection broke before', async () => {
+    const bench = await connected()
+    bench.client.send('a')
+    const flushed = bench.client.flushed()
+    await bench.pass(0)
+    expect(bench.network.socket.texts).toEqual(['t1', 'm1:a'])
+    bench.network.socket.end(1006)
+    await bench.pass(1000)
+    bench.network.socket.open({ resumed: true })
+    await bench.pass(0)
+    expect(bench.network.socket.texts).toEqual(['t2', 'm1:a'])
+    expect(await outcomeOf(flushed)).toBe('pending')
+    bench.network.socket.say('a1')
+    expect(await outcomeOf(flushed)).toBe('resolved')
+  })
+
+  it('[SP10] one that is too large is undelivered, and the queue goes on', async () => {
+    const bench = sessionClient()
+    await bench.pass(0)
+    bench.network.socket.open({ maxMessageBytes: 3 })
+    bench.client.send('long')
+    bench.client.send('abc')
+    await bench.pass(0)
+    expect(bench.network.socket.texts).toEqual(['t1', 'm1:abc'])
+    expect(bench.news()).toEqual(['open websocket', 'error client.too_large, undelivered long'])
+  })
+})
+
+describe('coming back', () => {
+  it('[SP18] the first retry is drawn from [0, retryWindowMs)', async () => {
+    const delays: number[] = []
+    for (const random of [0, 0.25, 0.999]) {
+      const bench = await connected({}, { random })
+      bench.network.socket.say('m0.1:a', 'h{"retryWindowMs":2000}')
+      await bench.pass(6000)
+      bench.network.socket.end(1006)
+      delays.push(bench.of('close')[0]?.retry?.delayMs ?? -1)
+    }
+    expect(delays).toEqual([0, 500, 1998])
+  })
+
+  it('[SP18] a schedule of the application goes before it, and later retries are as in plain mode', async () => {
+    const bench = await connected({ retry: { minDelayMs: 100 } }, { random: 0.5 })
+    await bench.pass(6000)
+    bench.network.socket.end(1006)
+    await bench.pass(50)
+    bench.network.socket.end(1006)
+    expect(bench.of('error').map(({ retry }) => retry?.delayMs)).toEqual([50, 150])
+  })
+
+  it('[SP9] a server that restarts says when, and is not tried before', async () => {
+    const bench = await connected()
+    bench.network.socket.end(4503, '{"reason":"restarting","retryAfterMs":7000}')
+    expect(bench.news()).toEqual(['error close.4503', 'close 4503'])
+    expect(bench.of('close')[0]?.retry?.delayMs).toBe(7000)
+    await bench.pass(6999)
+    expect(bench.network.sockets).toHaveLength(1)
+    await bench.pass(1)
+    expect(bench.network.sockets).toHaveLength(2)
+  })
+
+  it.each([4408, 4409, 4429, 4500, 1001, 1005, 1006, 4000])('[SP9] %i ends an attachment, not the session', async (code) => {
+    const bench = await connected()
+    bench.network.socket.end(code)
+    await bench.pass(1000)
+    expect([bench.network.sockets.length, bench.client.state.status]).toEqual([2, 'connecting'])
+    expect(hello(bench).session).toBe(bench.network.sockets[0]?.hello.session)
+  })
+
+  it.each([4402, 4403, 4410, 4499, 4999])('[SP9] %i stops', async (code) => {
+    const prepared: unknown[] = []
+    const bench = await connected({
+      prepare: () => {
+        prepared.push(code)
+        return {}
+      },
+    })
+    bench.network.socket.end(code, '{"reason":"because"}')
+    await bench.pass(60_000)
+    expect(bench.client.state).toMatchObject({ status: 'closed', code, reason: 'because' })
+    expect([bench.network.sockets.length, prepared.length]).toEqual([1, 1])
+    bench.expectNothingLeft()
+  })
+
+  it('[SP9] a code of the application stops, unless it says otherwise', async () => {
+    const bench = await connected({ judge: ({ cause }) => (cause === 'close.4321' ? 'retry' : undefined) })
+    bench.network.socket.end(4321)
+    await bench.pass(1000)
+    expect(bench.network.sockets).toHaveLength(2)
+  })
+
+  it('[SP9] 4400 is answered once with a new session, its messages unacknowledged, and then by stopping', async () => {
+    const bench = await connected()
+    bench.client.send('a')
+    await bench.pass(0)
+    bench.network.socket.say('m0.9:x')
+    const first = hello(bench)
+    bench.network.socket.end(4400)
+    await bench.pass(1000)
+    const second = hello(bench)
+    expect(second.session).not.toBe(first.session)
+    expect(second).toEqual({ v: 1, session: second.session, k: 2, n: 1, last: 1 })
+    bench.network.socket.open({ epoch: 'e2' })
+    await bench.pass(0)
+    expect([bench.network.socket.texts, bench.of('open').at(-1)?.resumed]).toEqual([['t2', 'm1:a'], false])
+    bench.network.socket.end(4400)
+    await bench.pass(60_000)
+    expect([bench.client.state.status, bench.network.sockets.length]).toEqual(['closed', 2])
+  })
+
+  it('[SP9] 4400 for an attachment beside the running one does not touch its session', async () => {
+    const { bench, stream } = await fallenBack()
+    await untilClimb(bench, stream)
+    const { session } = hello(bench)
+    bench.network.socket.end(4400)
+    stream.say('m0.1:a')
+    if (!bench.network.sending.isOver) bench.network.sending.take(0)
+    await bench.pass(1001)
+    expect(bench.news()).toEqual(['error close.4400', ': a'])
+    expect(bench.network.sending.hello).toMatchObject({ session, cursor: '0.1~e1' })
+  })
+
+  it('[SP9] 4401 has the credentials asked for once more, and then stops', async () => {
+    const asked: boolean[] = []
+    const bench = sessionClient({
+      prepare({ isRefresh }): Preparation {
+        asked.push(isRefresh)
+        return { auth: `token ${asked.length}` }
+      },
+    })
+    await bench.pass(0)
+    bench.network.socket.end(4401)
+    await bench.pass(1000)
+    expect([asked, hello(bench).auth]).toEqual([[false, true], 'token 2'])
+    bench.network.socket.end(4401)
+    await bench.pass(60_000)
+    expect([asked.length, bench.client.state.status]).toEqual([2, 'closed'])
+  })
+
+  it('[SP9] 4401 without anybody to ask stops at once', async () => {
+    const bench = sessionClient()
+    await bench.pass(0)
+    bench.network.socket.end(4401)
+    await bench.pass(0)
+    expect(bench.client.state).toMatchObject({ status: 'closed', code: 4401 })
+  })
+
+  it('[SP9] the same over HTTP: problem documents', async () => {
+    const bench = sessionClient({ transports: ['sse'] })
+    await bench.pass(0)
+    bench.network.receiving.problem(503, 4503, { retryAfterMs: 3000 })
+    await bench.pass(2999)
+    expect(bench.network.requests).toHaveLength(1)
+    await bench.pass(1)
+    bench.network.receiving.problem(410, 4410, { reason: 'kicked' })
+    await bench.pass(0)
+    expect(bench.client.state).toMatchObject({ status: 'closed', code: 4410, reason: 'kicked' })
+    bench.expectNothingLeft()
+  })
+
+  it('[SP8] a client that was ended while it was away learns it, and begins anew when it is told to', async () => {
+    const bench = await connected()
+    const { session } = hello(bench)
+    bench.network.socket.end(1006)
+    await bench.pass(1000)
+    bench.network.socket.end(4410, '{"reason":"kicked"}')
+    await bench.pass(0)
+    expect(bench.client.state).toMatchObject({ status: 'closed', reason: 'kicked' })
+    bench.client.connect()
+    await bench.pass(0)
+    expect(hello(bench).session).not.toBe(session)
+  })
+})
+
+describe('another server', () => {
+  it.each<[string, (bench: SessionClientBench) => void]>([
+    ['does not name the protocol', ({ network }) => network.socket.accept('')],
+    [
+      'begins with something else',
+      ({ network }) => {
+        network.socket.accept()
+        network.socket.say('welcome')
+      },
+    ],
+  ])('that %s is diagnosed', async (_, play) => {
+    const bench = sessionClient()
+    await bench.pass(0)
+    play(bench)
+    await bench.pass(0)
+    const [error] = bench.of('error')
+    expect(error?.diagnosis).toMatchObject({ cause: 'protocol-mismatch', certainty: 'certain', verdict: 'fallback' })
+    expect(error?.diagnosis.message).toContain('steadfast.v1')
+    expect(bench.of('open')).toEqual([])
+  })
+
+  it('that speaks it on no way at all is given up after three rounds', async () => {
+    const bench = sessionClient({ transports: ['websocket', 'long-poll'] })
+    for (let rounds = 0; rounds < 60 && bench.client.state.status !== 'closed'; rounds += 1) {
+      await bench.pass(1000)
+      const { sockets, requests } = bench.network
+      if (sockets.at(-1)?.isClosed === false) bench.network.socket.accept('other')
+      await bench.pass(0)
+      if (requests.at(-1)?.isOver === false) bench.network.receiving.answer(200, 'text/html', '<p>')
+      await bench.pass(0)
+    }
+    expect(bench.client.state).toMatchObject({ status: 'closed', diagnosis: { cause: 'protocol-mismatch' } })
+  })
+
+  it('[SP5] a handshake that passes and then swallows frames is not open: the next way is tried, and nothing is lost', async () => {
+    const bench = sessionClient({ transports: ['websocket', 'sse'], raceAfterMs: 300 })
+    bench.client.send('a')
+    await bench.pass(0)
+    bench.network.socket.accept()
+    await bench.pass(299)
+    expect([bench.network.requests.length, bench.client.state.status]).toEqual([0, 'connecting'])
+    await bench.pass(1)
+    bench.network.receiving.open()
+    await bench.pass(0)
+    expect(bench.news()).toEqual(['open sse'])
+    expect(bench.network.sending.lines).toEqual(['M[1,"a"]'])
+  })
+})
+
+describe('moving', () => {
+  it('[SP5] to a better way loses and repeats nothing; `transport` is raised, `close` is not', async () => {
+    const { bench, stream } = await fallenBack()
+    const { network } = bench
+    expect(network.sends[0]?.hello).toMatchObject({ turn: 1, send: true })
+    bench.client.send('a')
+    stream.say('m0.1:one', 'm0.2:two')
+    await bench.pass(0)
+    expect(network.sending.lines).toEqual(['M[1,"a"]'])
+    await untilClimb(bench, stream, 1)
+    const { socket } = network
+    expect(socket.hello).toMatchObject({ k: 3, n: 1, last: 1, cursor: '0.2~e1' })
+    expect(socket.hello.turn).toBeUndefined()
+    stream.say('m0.3:three')
+    bench.client.send('b')
+    await bench.pass(0)
+    const unanswered = network.sending
+    expect(unanswered.lines).toEqual(['M[2,"b"]'])
+    socket.open({ resumed: true, taken: 1, ack: 0 })
+    // The overlap: both deliver.
+    stream.say('m0.4:late')
+    socket.say('m0.3:three', 'm0.4:four')
+    await bench.pass(1000)
+    expect(socket.texts).toEqual(['t2', 'm2:b', 'a0.4~e1'])
+    expect([unanswered.isAborted, stream.isAborted]).toEqual([true, true])
+    expect(bench.news()).toEqual([': one', ': two', ': three', 'from sse to websocket', ': four'])
+  })
+
+  it('[SP5] is not done before `open`, whatever else is heard of it', async () => {
+    const { bench, stream } = await fallenBack()
+    await untilClimb(bench, stream)
+    bench.network.socket.accept()
+    await bench.pass(0)
+    expect([stream.isAborted, bench.network.socket.texts]).toEqual([false, []])
+    const quiet = await asking('sse')
+    await quiet.pass(20_000)
+    const beside = quiet.network.receiving.begin().raw(': padding\n\n')
+    await quiet.pass(0)
+    quiet.client.send('a')
+    await quiet.pass(0)
+    expect(quiet.network.sending.hello.k).toBe(1)
+    beside.say(openFrame({ resumed: true }))
+    quiet.network.sending.take(1)
+    await quiet.pass(0)
+    expect(quiet.network.sending.hello).toMatchObject({ k: 2, turn: 2 })
+  })
+
+  it('[SP5] that fails costs nothing', async () => {
+    const { bench, stream } = await fallenBack()
+    await untilClimb(bench, stream)
+    stream.say('m0.1:a')
+    bench.network.socket.end(1006, '', false)
+    stream.say('m0.2:b')
+    await bench.pass(0)
+    expect([bench.client.state.status, bench.client.state, stream.isAborted]).toEqual([
+      'open',
+      expect.objectContaining({ transport: 'sse' }),
+      false,
+    ])
+    expect(bench.news()).toEqual(['error net.unreachable', ': a', ': b'])
+  })
+
+  it('[SP4] a session that turns out to be lost beside the running connection is told by `open`', async () => {
+    const bench = await connected()
+    await bench.pass(20_000)
+    // The other end is gone without a word; whoever has taken its place knows nothing.
+    expect(bench.network.sockets).toHaveLength(2)
+    bench.network.socket.open({ epoch: 'e2' })
+    await bench.pass(0)
+    expect(bench.news()).toEqual(['open websocket'])
+    expect(bench.of('open').at(-1)?.resumed).toBe(false)
+  })
+
+  it('[SP4] so is one that an answer to a long-poll tells of, and what was not acknowledged is sent again', async () => {
+    const bench = await asking('long-poll')
+    bench.network.receiving.end()
+    bench.client.send('a')
+    await bench.pass(0)
+    bench.network.sending.take(1, 0)
+    await bench.pass(0)
+    bench.network.receiving.open({ epoch: 'e2', taken: 0 }).say('m0.1:new').end()
+    await bench.pass(0)
+    expect(bench.news()).toEqual(['open long-poll', ': new'])
+    expect(bench.of('open').at(-1)?.resumed).toBe(false)
+    expect(bench.network.sends.map(({ lines }) => lines)).toEqual([[], ['M[1,"a"]'], ['M[1,"a"]']])
+  })
+})
+
+describe('silence', () => {
+  it('[SP6] over a WebSocket is asked about after heartbeatMs, and 5 s later the way is not believed any more', async () => {
+    const bench = await connected()
+    await bench.pass(14_999)
+    expect(bench.network.socket.texts).toEqual(['t1'])
+    await bench.pass(1)
+    expect(bench.network.socket.texts).toEqual(['t1', 'p'])
+    await bench.pass(4999)
+    expect(bench.network.sockets).toHaveLength(1)
+    await bench.pass(1)
+    expect(bench.network.sockets).toHaveLength(2)
+    bench.network.socket.open({ resumed: true })
+    await bench.pass(0)
+    expect([bench.network.sockets.map(({ isClosed }) => isClosed), bench.of('close')]).toEqual([[true, false], []])
+  })
+
+  it('[SP6] any frame is an answer', async () => {
+    const bench = await connected()
+    await bench.pass(15_000)
+    bench.network.socket.say('q')
+    await bench.pass(14_999)
+    expect(bench.network.socket.texts).toEqual(['t1', 'p'])
+    await bench.pass(1)
+    expect(bench.network.socket.texts).toEqual(['t1', 'p', 'p'])
+    bench.network.socket.say('z')
+    await bench.pass(10_000)
+    expect(bench.network.sockets).toHaveLength(1)
+  })
+
+  it('[SP6] after a wake-up it asks at once, and gives the answer 3 s', async () => {
+    const bench = await connected()
+    bench.signal('online')
+    expect(bench.network.socket.texts).toEqual(['t1', 'p'])
+    await bench.pass(2999)
+    expect(bench.network.sockets).toHaveLength(1)
+    await bench.pass(1)
+    expect(bench.network.sockets).toHaveLength(2)
+  })
+
+  it('[SP6] of an event stream for heartbeatMs and 5 s has it asked again beside it', async () => {
+    const bench = await asking('sse')
+    const receiving = () => bench.network.requests.filter(({ isSend }) => !isSend)
+    await bench.pass(19_999)
+    expect(receiving()).toHaveLength(1)
+    await bench.pass(1)
+    expect(receiving()).toHaveLength(2)
+  })
+
+  it('[SP7] what is not acknowledged in 3 s has it ask, and no pong within 3 s is silence', async () => {
+    const bench = await connected()
+    bench.client.send('0123456789')
+    await bench.pass(3000)
+    expect(bench.network.socket.texts).toEqual(['t1', 'm1:0123456789'])
+    await bench.pass(1)
+    expect(bench.network.socket.texts.at(-1)).toBe('p')
+    await bench.pass(3000)
+    expect(bench.network.sockets).toHaveLength(1)
+    await bench.pass(1)
+    expect(bench.network.sockets).toHaveLength(2)
+  })
+
+  it('[SP7] a slow handler costs a ping now and then, and no connection', async () => {
+    const bench = await connected()
+    bench.client.send('a')
+    for (let seconds = 0; seconds < 30; seconds += 1) {
+      await bench.pass(1000)
+      if (bench.network.socket.texts.at(-1) === 'p') bench.network.socket.say('q')
+    }
+    const pings = bench.network.socket.texts.filter((text) => text === 'p')
+    expect([bench.network.sockets.length, pings.length]).toEqual([1, expect.toSatisfy((count) => count >= 8 && count <= 10)])
+  })
+
+  it('[SP7] over HTTP a post without an answer is silence, and what it carried is sent again', async () => {
+    const bench = await asking('sse')
+    bench.client.send('0123456789')
+    await bench.pass(3001)
+    expect(bench.news()).toEqual(['error conn.stale', 'close 1006'])
+    await bench.pass(6000)
+    bench.network.receiving.open({ resumed: true })
+    await bench.pass(0)
+    expect(bench.network.sending.lines).toEqual(['M[1,"0123456789"]'])
+  })
+})
+
+describe('the page', () => {
+  it('[SP8] pagehide hangs up, and the session goes on when it is shown again', async () => {
+    const bench = await connected()
+    bench.signal('pagehide')
+    expect(bench.network.socket.isClosed).toBe(true)
+    await bench.pass(60_000)
+    expect(bench.network.sockets).toHaveLength(1)
+    bench.signal({ type: 'pageshow', persisted: true })
+    await bench.pass(2000)
+    expect(hello(bench).session).toBe(bench.network.sockets[0]?.hello.session)
+  })
+
+  it('[SP11] a reader that falls behind has it hang up, and go on when all is read', async () => {
+    const bench = await connected()
+    const messages = bench.client[Symbol.asyncIterator]()
+    const texts = Array.from({ length: 1001 }, (_, index) => `${index}`)
+    bench.network.socket.say(`M${JSON.stringify([[0, 1, ...texts]])}`)
+    await bench.pass(0)
+    expect(bench.network.socket.isClosed).toBe(true)
+    for (const text of texts) expect((await messages.next()).value?.data).toBe(text)
+    await bench.pass(2000)
+    expect(hello(bench).cursor).toBe('0.1001~e1')
+    bench.network.socket.open({ resumed: true })
+    bench.network.socket.say('m0.1002:next')
+    expect((await messages.next()).value?.data).toBe('next')
+  })
+})
+
+describe('close()', () => {
+  it('[SP8] ends the session in order: 1000, or what the application says', async () => {
+    const bench = await connected()
+    await expect(bench.client.close(3007, 'bye')).resolves.toEqual({ unsent: [], unconfirmed: [] })
+    expect(bench.network.socket.closes[0]).toEqual([3007, 'bye'])
+    const other = await connected()
+    await other.client.close()
+    expect(other.network.socket.closes[0]?.[0]).toBe(1000)
+  })
+
+  it('[SP8] over HTTP says so by `x`', async () => {
+    const bench = await asking('sse')
+    const closing = bench.client.close(3007, 'bye')
+    expect([bench.network.sending.lines, bench.network.sending.init.keepalive]).toEqual([['x{"code":3007,"reason":"bye"}'], true])
+    bench.network.sending.take(0)
+    await closing
+    bench.expectNothingLeft()
+  })
+
+  it('and connect() is a new session: another id, no cursor, numbers that go on, nothing redelivered', async () => {
+    const bench = await connected()
+    const { session } = hello(bench)
+    bench.client.send('a')
+    await bench.pass(0)
+    bench.network.socket.say('a1', 'm0.1:x')
+    await bench.client.close()
+    bench.client.connect()
+    await bench.pass(0)
+    expect(hello(bench)).toEqual({ v: 1, session: expect.not.stringContaining(session), k: 2, n: 2, last: 1 })
+    bench.network.socket.open({ epoch: 'e2', taken: 1, ack: 1 })
+    bench.client.send('b')
+    await bench.pass(0)
+    bench.network.socket.say('m0.1:y')
+    expect([bench.network.socket.texts, bench.of('message').map(({ data }) => data)]).toEqual([
+      ['t2', 'm2:b'],
+      ['x', 'y'],
+    ])
+    expect(bench.of('open').map(({ resumed }) => resumed)).toEqual([false, false])
+  })
+
+  it('what a closed client still waits for over HTTP is no part of the session after it', async () => {
+    const bench = await asking('sse')
+    bench.client.send('old')
+    await bench.pass(0)
+    const posting = bench.network.sending
+    const closed = bench.client.close()
+    bench.client.connect()
+    bench.client.send('new')
+    await bench.pass(0)
+    bench.network.receiving.open({ epoch: 'e2', taken: 1, ack: 1 })
+    await bench.pass(0)
+    const { hello: next, lines } = bench.network.sending
+    expect([lines, next.n, next.session === posting.hello.session]).toEqual([['M[2,"new"]'], 2, false])
+    bench.network.sending.take(2)
+    posting.break()
+    await bench.pass(0)
+    expect(await closed).toEqual({ unsent: [], unconfirmed: ['old'] })
+    // Nobody may end the new one in the name of the old one.
+    expect(bench.network.sends.filter((request) => request.lines.some((line) => line.startsWith('x')))).toEqual([])
+    await expect(outcomeOf(bench.client.flushed())).resolves.toBe('resolved')
+  })
+
+  const states: readonly (readonly [string, RealtimeOptions, (bench: SessionClientBench) => Promise<void>])[] = [
+    ['before it dials', {}, async () => {}],
+    ['while it prepares', { prepare: () => new Promise(() => {}) }, ({ pass }) => pass(10)],
+    ['while it connects', {}, ({ pass }) => pass(10)],
+    ['while it races', { transports: ['websocket', 'sse', 'long-poll', 'poll'], raceAfterMs: 10 }, ({ pass }) => pass(100)],
+    [
+      'after the handshake and before `open`',
+      {},
+      async ({ pass, network }) => {
+        await pass(0)
+        network.socket.accept()
+      },
+    ],
+    [
+      'while it is open, asked about and doubted',
+      {},
+      async ({ pass, network, client }) => {
+        await pass(0)
+        network.socket.open()
+        client.send('a')
+        network.socket.say('m0.1:b')
+        await pass(4000)
+      },
+    ],
+    [
+      'with a second attachment beside it',
+      {},
+      async ({ pass, network }) => {
+        await pass(0)
+        network.socket.open()
+        await pass(21_000)
+        expect(network.sockets).toHaveLength(2)
+      },
+    ],
+    [
+      'while it waits',
+      {},
+      async ({ pass, network }) => {
+        await pass(0)
+        network.socket.end(4503, '{"retryAfterMs":60000}')
+        await pass(10)
+      },
+    ],
+    [
+      'while it is offline',
+      {},
+      async ({ pass, network, signal }) => {
+        await pass(0)
+        network.socket.open()
+        signal('offline')
+        network.socket.end(1006)
+        await pass(10)
+      },
+    ],
+    [
+      'while the page is put away',
+      {},
+      async ({ pass, network, signal }) => {
+        await pass(0)
+        network.socket.open()
+        signal('pagehide')
+      },
+    ],
+    [
+      'after it stopped',
+      {},
+      async ({ pass, network }) => {
+        await pass(0)
+        network.socket.end(4410)
+        await pass(0)
+      },
+    ],
+    ...(['sse', 'long-poll', 'poll'] as const).map(
+      (type) =>
+        [
+          `while it is open over ${type}`,
+          { transports: [type] },
+          async ({ pass, network, client }: SessionClientBench) => {
+            await pass(0)
+            network.receiving.open()
+            if (type !== 'sse') network.receiving.end()
+            await pass(0)
+            client.send('a')
+            await pass(10)
+          },
+        ] as const,
+    ),
+  ]
+  it.each(states)('%s leaves nothing', async (_, options, play) => {
+    const bench = sessionClient(options)
+    await play(bench)
+    const closed = bench.client.close()
+    await bench.pass(5000)
+    await closed
+    bench.expectNothingLeft()
+    await bench.pass(600_000)
+    bench.expectNothingLeft()
+    expect(bench.client.state.status).toBe('closed')
+  })
+})

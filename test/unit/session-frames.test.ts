@@ -1,0 +1,79 @@
+import fc from 'fast-check'
+import { describe, expect, it } from 'vitest'
+import { base64, base64url, bytesOfBase64, framesOf, linesOf, type Numbered } from '../../src/protocols/session-frames.ts'
+import { cursorText } from '../../src/protocols/wire.ts'
+import { binaryFrame } from '../support/hand-network.ts'
+import { seedOf } from '../support/seeded.ts'
+
+const seed = seedOf(process.env)
+const bytes = (...values: readonly number[]) => new Uint8Array(values).buffer
+/** Messages from a first number on. */
+const numbered = (first: number, ...data: readonly Numbered['data'][]) =>
+  data.map((each, index) => ({ n: first + index, data: each }))
+
+describe('what a WebSocket is given', () => {
+  it.each<[string, Numbered[], (string | ArrayBuffer)[]]>([
+    ['nothing', [], []],
+    ['one text', numbered(7, 'hello'), ['m7:hello']],
+    ['one text of several lines, and of nothing', [...numbered(7, 'a\nb')], ['m7:a\nb']],
+    ['texts that follow one another: one frame', numbered(9, 'a', 'b\n"', ''), ['M[9,"a","b\\n\\"",""]']],
+    ['bytes', numbered(8, bytes(0, 10, 255)), [binaryFrame('8', 0, 10, 255)]],
+    ['what was withdrawn', numbered(3, null, null), ['w3', 'w4']],
+    [
+      'a mixture, in order: a run ends where bytes or a withdrawn one stand',
+      numbered(1, 'a', 'b', bytes(1), 'c', null, 'd', 'e'),
+      ['M[1,"a","b"]', binaryFrame('3', 1), 'm4:c', 'w5', 'M[6,"d","e"]'],
+    ],
+  ])('[SP17] %s', (_, messages, frames) => expect(framesOf(messages)).toEqual(frames))
+})
+
+describe('what a POST is given', () => {
+  it.each<[string, Numbered[], string[]]>([
+    ['nothing', [], []],
+    ['one text: JSON, since it might hold a line end', numbered(7, 'a\r\nb'), ['M[7,"a\\r\\nb"]']],
+    ['a mixture, in order', numbered(1, 'a', 'b', bytes(0, 10, 255), null, 'c'), ['M[1,"a","b"]', 'b3:AAr/', 'w4', 'M[5,"c"]']],
+  ])('%s', (_, messages, lines) => expect(linesOf(messages)).toEqual(lines))
+
+  it('no line holds a line end, whatever the text', () => {
+    const run = fc.property(fc.array(fc.string({ unit: 'binary' }), { maxLength: 5 }), (texts) => {
+      for (const line of linesOf(numbered(1, ...texts))) expect(line).not.toMatch(/[\r\n]/)
+    })
+    fc.assert(run, { seed })
+  })
+})
+
+describe('base64', () => {
+  it('of every byte, and back', () => {
+    const all = Uint8Array.from({ length: 256 }, (_, value) => value)
+    expect(base64(all)).toBe(Buffer.from(all).toString('base64'))
+    expect([...bytesOfBase64(base64(all))]).toEqual([...all])
+    expect(base64url(all)).toBe(Buffer.from(all).toString('base64url'))
+  })
+
+  it.each([0, 1, 2, 3, 4, 8191, 8192, 8193, 200_001])('of %i bytes, and back', (length) => {
+    const some = Uint8Array.from({ length }, (_, index) => (index * 7 + 3) % 256)
+    expect(base64(some)).toBe(Buffer.from(some).toString('base64'))
+    expect(base64url(some)).toBe(Buffer.from(some).toString('base64url'))
+    expect(Buffer.from(bytesOfBase64(base64(some))).equals(Buffer.from(some))).toBe(true)
+  })
+
+  it('of any bytes, and back', () => {
+    const run = fc.property(fc.uint8Array({ maxLength: 100 }), (some) => {
+      expect([...bytesOfBase64(base64(some))]).toEqual([...some])
+    })
+    fc.assert(run, { seed })
+  })
+
+  it.each(['*', 'A', 'AAAAA', 'é'])('%j is none', (text) => expect(() => bytesOfBase64(text)).toThrow())
+})
+
+describe('a cursor as text', () => {
+  it('names each stream with its offset and its epoch', () => {
+    const places = new Map([
+      [0, { offset: 12, epoch: 'e1' }],
+      [3, { offset: 3041, epoch: 'k-7_' }],
+    ])
+    expect(cursorText(places)).toBe('0.12~e1,3.3041~k-7_')
+    expect(cursorText([])).toBe('')
+  })
+})

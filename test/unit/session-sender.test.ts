@@ -1,0 +1,649 @@
+import { describe, expect, it } from 'vitest'
+import { FakeSocketLink } from '../support/fake-link.ts'
+import { binaryFrame, openFrame } from '../support/hand-network.ts'
+import { promised } from '../support/manual-host.ts'
+import { outcomeOf } from '../support/sender-bench.ts'
+import { type SessionBenchOptions, SessionPostLink, SessionSocketLink, sessionBench } from '../support/session-bench.ts'
+
+const mebibyte = 2 ** 20
+const tooLarge = { kind: 'closed', code: 4413, reason: '', wasClean: true } as const
+
+/** Attached to a WebSocket. */
+function socketed(options?: SessionBenchOptions, more?: Parameters<ReturnType<typeof sessionBench>['attach']>[1]) {
+  const bench = sessionBench(options)
+  return { ...bench, bench, link: bench.attach(new SessionSocketLink(), more) }
+}
+
+/** Attached to an event stream, or with `tellsCursor` to what asks again; the post that confirms the turn is answered. */
+async function posted({ tellsCursor = false, ...options }: SessionBenchOptions & { readonly tellsCursor?: boolean } = {}) {
+  const bench = sessionBench(options)
+  const link = bench.attach(new SessionPostLink({ tellsCursor }))
+  link.posts[0]?.settle({ outcome: 'sent' })
+  await promised()
+  const settled = link.posts.length
+  const bodies = () => link.bodies.slice(settled)
+  /** The server takes and acknowledges everything up to n, in answer to the last post. */
+  const take = async (n: number, ack = n) => {
+    bench.read(`a${ack}`, `r${n}`)
+    link.posts.at(-1)?.settle({ outcome: 'sent' })
+    await promised()
+  }
+  return { ...bench, bench, link, bodies, take }
+}
+
+describe('over a WebSocket', () => {
+  it('[SP17] what is sent in one task is one frame', async () => {
+    const { link, send } = socketed()
+    send('a', 'b', 'c')
+    expect(link.written).toEqual([])
+    await promised()
+    expect(link.news()).toEqual(['M[1,"a","b","c"]'])
+  })
+
+  it('[SP17] a lone message leaves at once: no timer lies between', async () => {
+    const { link, send, clock } = socketed()
+    send('a')
+    await Promise.resolve()
+    expect([link.news(), clock.pending, clock.now()]).toEqual([['m1:a'], 0, 0])
+    send('b')
+    await Promise.resolve()
+    expect(link.news()).toEqual(['m2:b'])
+  })
+
+  it('[SP17] a frame has up to 64 KiB, or one message', async () => {
+    const { link, send } = socketed()
+    const third = 'x'.repeat(22_000)
+    const large = 'y'.repeat(70_000)
+    send(third, third, third, large, 'z')
+    await promised()
+    expect(link.news()).toEqual([`M[1,"${third}","${third}"]`, `m3:${third}`, `m4:${large}`, 'm5:z'])
+  })
+
+  it('what waited for a link is written when it comes, numbered from 1, and told of', async () => {
+    const bench = sessionBench()
+    bench.send('a', new Uint8Array([0, 255]).buffer, 'b')
+    await promised()
+    expect(bench.carried).toBe(0)
+    const link = bench.attach(new SessionSocketLink())
+    expect(link.news()).toEqual(['m1:a', binaryFrame('2', 0, 255), 'm3:b'])
+    expect(bench.carried).toBe(1)
+  })
+
+  it('[SP2] the next link is given what lies above `taken`, in order, before anything new', async () => {
+    const { bench, send, read, sender } = socketed()
+    send('a', 'b', 'c', 'd')
+    await promised()
+    read('a1')
+    expect(sender.detach()).toEqual([])
+    send('e')
+    await promised()
+    const next = bench.attach(new SessionSocketLink(2), { taken: 2, ack: 1, resumed: true })
+    expect(next.news()).toEqual(['M[3,"c","d","e"]'])
+  })
+
+  it('[SP2] what a node lost with its death is written again at once', async () => {
+    const { link, send, read } = socketed()
+    send('a', 'b', 'c')
+    await promised()
+    link.news()
+    read('a1', 'r1')
+    await promised()
+    expect(link.news()).toEqual(['M[2,"b","c"]'])
+  })
+
+  it('[SP4] a session that was lost is sent again what was not acknowledged, under its old numbers', async () => {
+    const { bench, send, read, sender, lost } = socketed()
+    send('a', 'b', 'c')
+    await promised()
+    read('a1')
+    sender.detach()
+    const next = bench.attach(new SessionSocketLink(1), { epoch: 'e2', taken: 1, ack: 1 })
+    expect([next.news(), lost]).toEqual([['M[2,"b","c"]'], []])
+  })
+
+  it('[SP4] with `resend: false` that is undelivered instead, its numbers are withdrawn, and what waited is sent', async () => {
+    const { bench, send, read, sender, lost } = socketed({ resends: false })
+    send('a', 'b', 'c')
+    await promised()
+    read('a1')
+    sender.detach()
+    send('d')
+    const next = bench.attach(new SessionSocketLink(1), { epoch: 'e2', taken: 1, ack: 1 })
+    expect(lost).toEqual([{ undelivered: ['b', 'c'], why: 'forgotten' }])
+    expect(next.news()).toEqual(['w2', 'w3', 'm4:d'])
+  })
+
+  it('with `resend: false` a session that goes on is sent again all the same', async () => {
+    const { bench, send, sender, lost } = socketed({ resends: false })
+    send('a')
+    await promised()
+    sender.detach()
+    expect(bench.attach(new SessionSocketLink(), { resumed: true }).news()).toEqual(['m1:a'])
+    expect(lost).toEqual([])
+  })
+
+  it('[SP11] no more is written while a mebibyte waits in it; it is looked at every 20 ms', async () => {
+    const { link, send, sender, wait } = socketed()
+    link.isStuck = true
+    const half = 'x'.repeat(mebibyte / 2)
+    send(half, half, 'a', 'b')
+    await promised()
+    expect(link.news()).toHaveLength(2)
+    expect(sender.dueAt()).toBe(20)
+    link.drain(1)
+    await wait(19)
+    expect(link.written).toEqual([])
+    await wait(1)
+    expect(link.written).toEqual([])
+    link.drain()
+    await wait(20)
+    expect(link.news()).toEqual(['M[3,"a","b"]'])
+  })
+
+  it('a link that throws breaks the attachment, and nothing is lost', async () => {
+    const { bench, link, send, broken, lost } = socketed()
+    link.write = () => {
+      throw new TypeError('no')
+    }
+    send('a')
+    await promised()
+    expect([broken, lost]).toEqual([[{ kind: 'broken', detail: 'TypeError' }], []])
+    expect(bench.attach(new SessionSocketLink(), { resumed: true }).news()).toEqual(['m1:a'])
+  })
+})
+
+describe('acks', () => {
+  it('[SP1] are told a second after the first message, once for all', async () => {
+    const { link, read, wait } = socketed()
+    read('m0.1:a')
+    await wait(600)
+    read('m0.2:b')
+    await wait(399)
+    expect(link.news()).toEqual([])
+    await wait(1)
+    expect(link.news()).toEqual(['a0.2~e1'])
+    await wait(60_000)
+    expect(link.news()).toEqual([])
+  })
+
+  it('[SP1] and at once from 64 KiB on', async () => {
+    const { link, read } = socketed()
+    read(`m0.1:${'x'.repeat(40_000)}`, `m0.2:${'x'.repeat(40_000)}`)
+    await promised()
+    expect(link.news()).toEqual(['a0.2~e1'])
+    read(`m0.3:${'x'.repeat(65_535)}`)
+    await promised()
+    expect(link.news()).toEqual([])
+  })
+
+  it('[SP1] what came over another attachment is told to the one that carries the session now', async () => {
+    const bench = sessionBench()
+    bench.read(openFrame(), 'm0.1:a')
+    const link = new SessionSocketLink()
+    bench.sender.attach(link)
+    expect(link.news()).toEqual(['a0.1~e1'])
+  })
+
+  it('[SP1] and before it hangs up in order', async () => {
+    const { link, read, send, sender } = socketed()
+    read('m0.1:a')
+    send('b')
+    let atClose: unknown
+    void sender.finish(
+      () => {
+        atClose = link.news()
+      },
+      1000,
+      '',
+    )
+    expect(atClose).toEqual(['m1:b', 'a0.1~e1'])
+  })
+
+  it("[SP1] an event stream's client tells the cursor by a post, with whatever there is to send", async () => {
+    const { link, bodies, read, send, take, wait } = await posted()
+    read('m0.1:a')
+    await wait(999)
+    expect(bodies()).toEqual([])
+    await wait(1)
+    expect(bodies()).toEqual([''])
+    await take(0)
+    read('m0.2:b')
+    send('x')
+    await promised()
+    expect(bodies()).toEqual(['', 'M[1,"x"]'])
+    await take(1)
+    await wait(1000)
+    expect(link.posts.at(-1)?.data).toBe('M[1,"x"]')
+  })
+
+  it("[SP1] an event stream's client posts it at least every 2 × heartbeatMs, moved or not", async () => {
+    const { bodies, take, wait } = await posted()
+    await wait(29_999)
+    expect(bodies()).toEqual([])
+    await wait(1)
+    expect(bodies()).toEqual([''])
+    await take(0)
+    await wait(30_000)
+    expect(bodies()).toEqual(['', ''])
+  })
+
+  it('where each request tells the cursor none is posted', async () => {
+    const { bodies, read, wait } = await posted({ tellsCursor: true })
+    read('m0.1:a', `m0.2:${'x'.repeat(70_000)}`)
+    await wait(120_000)
+    expect(bodies()).toEqual([])
+  })
+})
+
+describe('doubt', () => {
+  it('[SP7] comes when a message is not acknowledged in 3 s, and again while it is not', async () => {
+    const { bench, send, read, wait } = socketed()
+    send('0123456789')
+    await wait(3000)
+    expect(bench.doubts).toBe(0)
+    // A byte under way takes a tenth of a millisecond.
+    await wait(1)
+    expect(bench.doubts).toBe(1)
+    await wait(3001)
+    expect(bench.doubts).toBe(2)
+    read('a1')
+    await wait(60_000)
+    expect(bench.doubts).toBe(2)
+  })
+
+  it('[SP7] or in four round trips, and later by the bytes under way', async () => {
+    const { bench, send, wait } = socketed({ roundTripMs: 1000 })
+    send('x'.repeat(20_000))
+    await wait(5999)
+    expect(bench.doubts).toBe(0)
+    await wait(1)
+    expect(bench.doubts).toBe(1)
+  })
+
+  it('[SP7] an ack of a part begins the time anew for the rest; a message without an ack does not', async () => {
+    const { bench, send, read, wait } = socketed()
+    send('0123456789')
+    await wait(2000)
+    send('0123456789')
+    await wait(500)
+    read('a1')
+    await wait(3000)
+    expect(bench.doubts).toBe(0)
+    await wait(1)
+    expect(bench.doubts).toBe(1)
+  })
+
+  it('is over with the link', async () => {
+    const { bench, send, sender, wait } = socketed()
+    send('a')
+    await promised()
+    sender.detach()
+    await wait(60_000)
+    expect([bench.doubts, sender.dueAt()]).toEqual([0, Infinity])
+  })
+})
+
+describe('what is too large', () => {
+  it('[SP10] is never written, and the queue goes on', async () => {
+    const { link, send, lost } = socketed({}, { maxMessageBytes: 10 })
+    send('a', 'x'.repeat(11), 'b', 'y'.repeat(10))
+    await promised()
+    expect(lost).toEqual([{ undelivered: ['x'.repeat(11)], why: 'too-large' }])
+    expect(link.news().join(' ')).toBe(`m1:a m2:b m3:${'y'.repeat(10)}`)
+  })
+
+  it('[SP10] is known as such only from `open`, and dropped then', async () => {
+    const bench = sessionBench()
+    bench.send('x'.repeat(11), 'a')
+    await promised()
+    const link = bench.attach(new SessionSocketLink(), { maxMessageBytes: 10 })
+    expect([link.news(), bench.lost.length]).toEqual([['m1:a'], 1])
+  })
+
+  it('[SP10] a batch that a post is refused for is halved, and the whole width is back after an ack', async () => {
+    const { link, send, bodies, take } = await posted()
+    const [a, b, c, d] = ['a', 'b', 'c', 'd'].map((letter) => letter.repeat(10))
+    send(a ?? '', b ?? '', c ?? '', d ?? '')
+    await promised()
+    link.posts.at(-1)?.settle({ outcome: 'unconfirmed', report: tooLarge })
+    await promised()
+    expect(bodies().slice(1)).toEqual([`M[1,"${a}","${b}"]`])
+    await take(2)
+    send('e')
+    expect(bodies().slice(2)).toEqual([`M[3,"${c}","${d}"]`])
+    await take(4)
+    expect(bodies().slice(3)).toEqual(['M[5,"e"]'])
+  })
+
+  it('[SP10] a single message refused is reported and withdrawn, and those beside it arrive', async () => {
+    const { link, send, bodies, take, lost } = await posted()
+    send('a', 'b')
+    await promised()
+    link.posts.at(-1)?.settle({ outcome: 'unconfirmed', report: tooLarge })
+    await promised()
+    link.posts.at(-1)?.settle({ outcome: 'unconfirmed', report: tooLarge })
+    await promised()
+    expect(lost).toEqual([{ undelivered: ['a'], why: 'too-large' }])
+    expect(bodies().slice(2)).toEqual(['w1\nM[2,"b"]'])
+    await take(2)
+    expect(bodies()).toHaveLength(3)
+  })
+
+  it('[SP10] over a WebSocket, where several frames are under way, only the one that is refused alone is withdrawn', async () => {
+    const { bench, sender, send, read, lost } = socketed()
+    const [large = '', small = ''] = ['x'.repeat(70_000), 'y'.repeat(10)]
+    send(small, large, small, small)
+    await promised()
+    // The server took 1, and closed for 2: the frames behind were never looked at.
+    let link = new SessionSocketLink(1)
+    const refuse = () => {
+      sender.tooLarge()
+      sender.detach()
+      link = bench.attach(new SessionSocketLink(1), { taken: 1, ack: 1, resumed: true })
+    }
+    refuse()
+    expect([lost, link.news()]).toEqual([[], [`m2:${large}`]])
+    refuse()
+    expect(lost).toEqual([{ undelivered: [large], why: 'too-large' }])
+    expect(link.news()).toEqual(['w2', `M[3,"${small}","${small}"]`])
+    read('a4')
+    send('z')
+    await promised()
+    expect(link.news()).toEqual(['m5:z'])
+  })
+})
+
+describe('a Blob', () => {
+  it('[SP2] is read first, and what is behind it waits', async () => {
+    const { link, send } = socketed()
+    send(new Blob(['one']), 'two', new Blob([new Uint8Array([1])]), 'three')
+    expect(link.written).toEqual([])
+    await new Promise((resolve) => setTimeout(resolve, 20))
+    expect(link.news()).toEqual([binaryFrame('1', 111, 110, 101), 'm2:two', binaryFrame('3', 1), 'm4:three'])
+  })
+
+  it('that cannot be read is undelivered, and holds up nothing', async () => {
+    const { link, send, lost } = socketed()
+    const blob = new Blob(['one'])
+    blob.arrayBuffer = () => Promise.reject(new DOMException('gone', 'NotReadableError'))
+    send(blob, 'two')
+    await promised()
+    expect(lost).toEqual([{ undelivered: [blob], why: 'unreadable' }])
+    expect(link.news()).toEqual(['m1:two'])
+  })
+})
+
+it('[SP17] lone surrogates are made well-formed, so that one message and a batch agree; pairs and a BOM stay', async () => {
+  const { link, send } = socketed()
+  send('a\ud800b')
+  await promised()
+  send('\udc00', '\ufeff\ud83d\ude00')
+  await promised()
+  expect(link.news()).toEqual(['m1:a\ufffdb', 'M[2,"\ufffd","\ufeff\ud83d\ude00"]'])
+})
+
+describe('the bounds', () => {
+  it('[SP11] of what waits and what is unacknowledged refuse what is more, until it is acknowledged', async () => {
+    const { send, read } = socketed({ maxMessages: 2 })
+    send('a', 'b')
+    await promised()
+    expect(() => send('c')).toThrow(RangeError)
+    read('a1')
+    send('c')
+    expect(() => send('d')).toThrow(RangeError)
+  })
+
+  it('[SP10] the overflow policy drops what was not written, and never what was', async () => {
+    const { bench, sender, send, lost } = socketed({ maxMessages: 3, overflow: 'drop-oldest' })
+    send('a', 'b')
+    await promised()
+    sender.detach()
+    send('c', 'd')
+    expect(lost).toEqual([{ undelivered: ['c'], why: 'overflow' }])
+    expect(bench.attach(new SessionSocketLink(), { resumed: true }).news()).toEqual(['M[1,"a","b","d"]'])
+  })
+
+  it('what waits longer than it may expires; what was written does not', async () => {
+    const { bench, sender, send, lost, wait } = socketed({ ttlMs: 1000 })
+    send('a')
+    await promised()
+    sender.detach()
+    send('b')
+    await wait(999)
+    expect(lost).toEqual([])
+    await wait(1)
+    expect(lost).toEqual([{ undelivered: ['b'], why: 'expired' }])
+    expect(bench.attach(new SessionSocketLink(), { resumed: true }).news()).toEqual(['m1:a'])
+  })
+})
+
+describe('over posts', () => {
+  it('[SP5] the first names the turn at once, with what waits', async () => {
+    const bench = sessionBench()
+    bench.send('a', 'b')
+    expect(bench.attach(new SessionPostLink()).bodies).toEqual(['M[1,"a","b"]'])
+    expect(sessionBench().attach(new SessionPostLink()).bodies).toEqual([''])
+  })
+
+  it('[SP2] there is one at a time, with all that waits in it', async () => {
+    const { send, bodies, take } = await posted()
+    send('a')
+    await promised()
+    send('b', new Uint8Array([0, 255]).buffer, 'c')
+    await promised()
+    expect(bodies()).toEqual(['M[1,"a"]'])
+    await take(1)
+    expect(bodies().slice(1)).toEqual(['M[2,"b"]\nb3:AP8=\nM[4,"c"]'])
+  })
+
+  it('[SP2] what the server took of it is not sent again, the rest is', async () => {
+    const { send, bodies, take } = await posted()
+    send('a', 'b', 'c')
+    await promised()
+    await take(1)
+    expect(bodies().slice(1)).toEqual(['M[2,"b","c"]'])
+  })
+
+  it('has up to 256 KiB', async () => {
+    const { send, bodies, take } = await posted()
+    const large = 'x'.repeat(100_000)
+    send(large, large, large)
+    await promised()
+    expect(bodies().map((body) => body.length)).toEqual([200_010])
+    await take(2)
+    expect(bodies()[1]).toHaveLength(100_007)
+  })
+
+  it('[SP7] one that is not answered in time is aborted and breaks the attachment by silence', async () => {
+    const { bench, link, send, broken, lost, wait } = await posted()
+    send('0123456789')
+    await wait(3000)
+    expect(broken).toEqual([])
+    await wait(1)
+    expect([link.posts.at(-1)?.signal.aborted, broken, lost]).toEqual([true, [{ kind: 'silent' }], []])
+    expect(bench.attach(new SessionPostLink(), { resumed: true }).bodies).toEqual(['M[1,"0123456789"]'])
+  })
+
+  it('[SP7] the time grows by what it carries', async () => {
+    const { send, broken, wait } = await posted()
+    send('x'.repeat(200_000))
+    await wait(22_999)
+    expect(broken).toEqual([])
+    await wait(1)
+    expect(broken).toEqual([{ kind: 'silent' }])
+  })
+
+  it('one that fails breaks the attachment with what failed', async () => {
+    const { link, send, broken, clock } = await posted()
+    send('a')
+    await promised()
+    link.answer('unconfirmed', 503)
+    await promised()
+    expect(broken).toEqual([{ kind: 'answered', status: 503, contentType: '' }])
+    expect(clock.pending).toBe(0)
+  })
+
+  it('one that is cut off with its attachment says nothing more', async () => {
+    const { bench, link, sender, send, broken, clock } = await posted()
+    send('a')
+    await promised()
+    sender.detach()
+    await promised()
+    expect([link.posts.at(-1)?.signal.aborted, broken, clock.pending]).toEqual([true, [], 0])
+    const next = bench.attach(new SessionPostLink({ taken: 1 }), { taken: 1, ack: 0, resumed: true })
+    expect(next.bodies).toEqual([''])
+  })
+})
+
+describe('flushed()', () => {
+  it('resolves when all sent so far is acknowledged, and not when it is written', async () => {
+    const { send, read, sender } = socketed()
+    await expect(outcomeOf(sender.flushed())).resolves.toBe('resolved')
+    send('a', 'b')
+    const flushed = sender.flushed()
+    send('c')
+    await promised()
+    read('a1')
+    expect(await outcomeOf(flushed)).toBe('pending')
+    read('a2')
+    expect(await outcomeOf(flushed)).toBe('resolved')
+    expect(await outcomeOf(sender.flushed())).toBe('pending')
+    read('a3')
+    expect(await outcomeOf(sender.flushed())).toBe('resolved')
+  })
+
+  it('waits over a loss, and is refused when there will be no connection', async () => {
+    const { bench, send, sender, read } = socketed()
+    send('a')
+    const flushed = sender.flushed()
+    await promised()
+    sender.detach()
+    expect(await outcomeOf(flushed)).toBe('pending')
+    bench.attach(new SessionSocketLink(1), { taken: 1, ack: 1, resumed: true })
+    expect(await outcomeOf(flushed)).toBe('resolved')
+    send('b')
+    const refused = sender.flushed()
+    sender.giveUp()
+    expect(await outcomeOf(refused)).toBe('rejected')
+    read('a2')
+  })
+
+  it('does not wait for what was dropped', async () => {
+    const { send, sender } = socketed({}, { maxMessageBytes: 2 })
+    send('long')
+    const flushed = sender.flushed()
+    expect(await outcomeOf(flushed)).toBe('resolved')
+  })
+})
+
+describe('finish()', () => {
+  it('writes what waits before it closes; what is not acknowledged is unconfirmed, and never sent again', async () => {
+    const { bench, link, send, read, sender, clock } = socketed()
+    send('a', 'b')
+    await promised()
+    read('a1')
+    send('c')
+    link.news()
+    const flushed = sender.flushed()
+    send('d')
+    const finished = sender.finish((settled) => void settled?.then(() => link.written.push('closed')), 1000, '')
+    expect(link.news()).toEqual(['m3:c', 'm4:d'])
+    read('a2')
+    clock.advance(5000)
+    expect([await finished, await outcomeOf(flushed), clock.pending]).toEqual([
+      { unsent: [], unconfirmed: ['c', 'd'] },
+      'rejected',
+      0,
+    ])
+    expect(link.news()).toEqual(['closed'])
+    expect(bench.attach(new SessionSocketLink(), {}).news()).toEqual([])
+  })
+
+  it('is over as soon as the server has acknowledged everything', async () => {
+    const { link, send, read, sender, clock } = socketed()
+    send('a')
+    const flushed = sender.flushed()
+    const finished = sender.finish((settled) => void settled?.then(() => link.written.push('closed')), 1000, '')
+    await promised()
+    expect(link.news()).toEqual(['m1:a'])
+    read('a1')
+    expect([await finished, await outcomeOf(flushed), clock.pending]).toEqual([{ unsent: [], unconfirmed: [] }, 'resolved', 0])
+    expect(link.news()).toEqual(['closed'])
+  })
+
+  it('without a link all that was never written is unsent', async () => {
+    const { send, sender } = sessionBench()
+    send('a', 'b')
+    const flushed = sender.flushed()
+    expect(await sender.finish(() => {}, undefined, '')).toEqual({ unsent: ['a', 'b'], unconfirmed: [] })
+    expect(await outcomeOf(flushed)).toBe('rejected')
+  })
+
+  it('with nothing left every promise is kept', async () => {
+    const { send, read, sender } = socketed()
+    send('a')
+    await promised()
+    const flushed = sender.flushed()
+    read('a1')
+    expect(await sender.finish(() => {}, 1000, '')).toEqual({ unsent: [], unconfirmed: [] })
+    expect(await outcomeOf(flushed)).toBe('resolved')
+  })
+
+  it('what a stuck socket does not take is unsent', async () => {
+    const { link, send, sender } = socketed()
+    link.buffered = mebibyte
+    send('a')
+    expect(await sender.finish(() => {}, 1000, '')).toEqual({ unsent: ['a'], unconfirmed: [] })
+  })
+
+  it('[SP8] by one last post, which may outlive the page and says that the session ends', async () => {
+    const { link, bodies, send, read, sender, clock } = await posted()
+    send('a')
+    const finished = sender.finish(() => {}, 3001, 'bye')
+    expect(bodies()).toEqual(['M[1,"a"]\nx{"code":3001,"reason":"bye"}'])
+    expect(link.posts.at(-1)?.isLast).toBe(true)
+    read('a1', 'r1')
+    link.posts.at(-1)?.settle({ outcome: 'sent' })
+    expect([await finished, clock.pending]).toEqual([{ unsent: [], unconfirmed: [] }, 0])
+  })
+
+  it('[SP8] after the post on its way, and both have 5 s together', async () => {
+    const { link, bodies, send, sender, pass, clock } = await posted()
+    send('a')
+    await promised()
+    send('b')
+    let left: unknown
+    void sender
+      .finish(() => {}, undefined, '')
+      .then((result) => {
+        left = result
+      })
+    await pass(2000)
+    expect(bodies()).toEqual(['M[1,"a"]'])
+    link.posts.at(-1)?.settle({ outcome: 'sent' })
+    await pass(2999)
+    expect(bodies().slice(1)).toEqual(['M[2,"b"]\nx{"code":1000,"reason":""}'])
+    expect(left).toBeUndefined()
+    await pass(1)
+    expect([left, clock.pending]).toEqual([{ unsent: [], unconfirmed: ['a', 'b'] }, 0])
+  })
+
+  it('[SP8] what is too much for a request that outlives the page is not in it, but the end is', async () => {
+    const { bodies, send, sender, link } = await posted()
+    send('x'.repeat(100_000), 'b')
+    const finished = sender.finish(() => {}, undefined, '')
+    expect(bodies()).toEqual(['x{"code":1000,"reason":""}'])
+    link.posts.at(-1)?.settle({ outcome: 'sent' })
+    expect(await finished).toEqual({ unsent: ['x'.repeat(100_000), 'b'], unconfirmed: [] })
+  })
+})
+
+it('a link without `taken` begins with what is not acknowledged', async () => {
+  const { bench, send, sender } = socketed()
+  send('a')
+  await promised()
+  sender.detach()
+  const plain = new FakeSocketLink()
+  bench.attach(plain, { resumed: true })
+  expect(plain.written).toEqual(['m1:a'])
+})

@@ -1,0 +1,474 @@
+import { describe, expect, it } from 'vitest'
+import type { Session } from '../../src/protocols/session.ts'
+import { sessionLongPoll, sessionPoll, sessionSse } from '../../src/transports/session-http.ts'
+import { sessionWebsocket } from '../../src/transports/session-websocket.ts'
+import type { Transport } from '../../src/transports/transport.ts'
+import { binaryFrame, openFrame } from '../support/hand-network.ts'
+import { promised } from '../support/manual-host.ts'
+import { dialSession, type SessionDial } from '../support/session-dial.ts'
+
+const mismatch = (detail: string) => ({ kind: 'mismatch', detail })
+const notOpen = mismatch('its first frame is not `open`')
+const longPoll = (session: Session) => sessionLongPoll(session, 10_000)
+const poll = (session: Session) => sessionPoll(session, 5000, 10_000)
+const viaHttp: readonly (readonly [string, (session: Session) => Transport])[] = [
+  ['sse', sessionSse],
+  ['long-poll', longPoll],
+  ['poll', poll],
+]
+/** So that nothing at all is left. */
+function expectNothing({ clock, network }: SessionDial) {
+  expect(clock.pending).toBe(0)
+  expect(
+    network.requests.filter(({ isAborted }) => !isAborted).length + network.sockets.filter(({ isClosed }) => !isClosed).length,
+  ).toBe(0)
+}
+
+describe('a WebSocket', () => {
+  it('is offered the protocol and the hello; the URL holds the name of the attempt and nothing else of it', () => {
+    const { network } = dialSession(sessionWebsocket, { auth: { token: 'ü?>~' } })
+    const { url, offered, hello } = network.socket
+    expect(url.href).toBe('wss://api.example/realtime?tenant=7&attempt=random-name')
+    expect(offered).toEqual(['steadfast.v1', expect.stringMatching(/^s\.[\w-]+$/)])
+    expect(hello).toEqual({ v: 1, session: 'a-session-of-the-tests', k: 3, n: 1, last: 0, auth: { token: 'ü?>~' } })
+  })
+
+  it('is open with its first frame, not with its handshake, and tells the round trip', () => {
+    const { network, clock, said, link } = dialSession(sessionWebsocket)
+    clock.advance(300)
+    network.socket.accept()
+    expect([said, link.taken?.()]).toEqual([[], 0])
+    clock.advance(50)
+    network.socket.say(openFrame({ taken: 9 }))
+    expect([said, link.taken?.()]).toEqual([['heard', 'opened in 100'], 9])
+  })
+
+  it('reads every frame, and answers a ping', () => {
+    const { network, news } = dialSession(sessionWebsocket)
+    network.socket.open()
+    network.socket.say('m0.1:a', 'M[[0,2,"b","c"]]', binaryFrame('0.4', 0, 10), 'b0.5:AA==', 'z unknown', 'p')
+    expect(news()).toEqual(['opened in 0', '0.1: a', '0.2: b', '0.3: c', ['0.4', [0, 10]], ['0.5', [0]]])
+    expect(network.socket.sent).toEqual(['q'])
+  })
+
+  it('[SP5] is told the turn as soon as it is chosen, and what is written after it', () => {
+    const { network, link } = dialSession(sessionWebsocket)
+    network.socket.open()
+    link.choose?.(7)
+    link.write('m1:a', new AbortController().signal)
+    expect(network.socket.sent).toEqual(['t7', 'm1:a'])
+  })
+
+  it.each(['', 'other.v2'])('that names the protocol %j does not speak this one', (protocol) => {
+    const { network, said, clock } = dialSession(sessionWebsocket)
+    network.socket.accept(protocol)
+    expect(said).toEqual([mismatch('the handshake does not name it')])
+    expect([network.socket.isClosed, clock.pending]).toEqual([true, 0])
+  })
+
+  it.each<[string, string | ArrayBuffer]>([
+    ['a message', 'm0.1:a'],
+    ['a text of another protocol', '{"type":"welcome"}'],
+    ['bytes', binaryFrame('0.1', 1)],
+    ['nothing', ''],
+  ])('whose first frame is %s does not speak it either', (_, frame) => {
+    const { network, news } = dialSession(sessionWebsocket)
+    network.socket.accept()
+    network.socket.say(frame)
+    expect([news(), network.socket.isClosed]).toEqual([[notOpen], true])
+  })
+
+  it.each(['o{}', 'o', 'onull'])('whose open frame is %j does not', (frame) => {
+    const { network, news } = dialSession(sessionWebsocket)
+    network.socket.accept()
+    network.socket.say(frame)
+    expect(news()).toEqual([mismatch('a frame could not be read')])
+  })
+
+  it('a frame that cannot be read ends the attachment, and nothing is heard of it any more', () => {
+    const { network, news } = dialSession(sessionWebsocket)
+    network.socket.open()
+    network.socket.say('M[', 'm0.1:a')
+    expect(news()).toEqual(['opened in 0', mismatch('a frame could not be read')])
+  })
+
+  it.each([
+    [4503, '{"reason":"restarting","retryAfterMs":4200}', { reason: 'restarting', retryAfterMs: 4200 }],
+    [4410, '{"reason":"kicked"}', { reason: 'kicked' }],
+    [4429, '{"retryAfterMs":10}', { reason: '', retryAfterMs: 10 }],
+    [4401, 'no token', { reason: 'no token' }],
+    [4400, '', { reason: '' }],
+    [4400, '{"reason":', { reason: '{"reason":' }],
+    [1006, '', { reason: '', wasClean: false }],
+  ])('[SP9] closed with %i %j tells what its reason says', (code, reason, more) => {
+    const { network, said, clock } = dialSession(sessionWebsocket)
+    network.socket.end(code, reason, code !== 1006)
+    expect(said).toEqual([{ kind: 'closed', code, wasClean: true, ...more }])
+    expect(clock.pending).toBe(0)
+  })
+
+  it('a close whose reason is JSON of no object is a reason', () => {
+    const { network, said } = dialSession(sessionWebsocket)
+    network.socket.end(4001, 'null')
+    expect(said).toEqual([{ kind: 'closed', code: 4001, reason: 'null', wasClean: true }])
+  })
+
+  it('hung up nothing is left, and nothing is said', () => {
+    const bench = dialSession(sessionWebsocket)
+    bench.network.socket.open()
+    bench.hangUp()
+    bench.network.socket.say('m0.1:late')
+    bench.network.socket.end(1000)
+    expect(bench.news()).toEqual(['opened in 0'])
+    expectNothing(bench)
+  })
+})
+
+describe.each(viaHttp)('%s', (type, make) => {
+  it('asks by a POST: its hello is the body, its URL holds the name of the attempt, and nothing is cached or followed', async () => {
+    const { network } = dialSession(make, { auth: 'secret' })
+    const { url, init, hello, lines } = network.receiving
+    expect(url.href).toBe('https://api.example/realtime?tenant=7&attempt=random-name')
+    expect(init).toMatchObject({ method: 'POST', credentials: 'include', cache: 'no-store', redirect: 'error' })
+    // A string makes it text/plain;charset=utf-8, which needs no preflight.
+    expect([typeof init.body, init.headers, lines]).toEqual(['string', undefined, []])
+    const wait = type === 'sse' ? {} : { wait: 0 }
+    expect(hello).toEqual({ v: 1, session: 'a-session-of-the-tests', k: 3, n: 1, last: 0, auth: 'secret', ...wait })
+  })
+
+  it('is open with its first frame, and reads what follows', async () => {
+    const { network, link, news } = dialSession(make)
+    network.receiving.begin().raw(': padding\n\n')
+    await promised()
+    expect(news()).toEqual([])
+    network.receiving.say(openFrame({ taken: 4 }), 'M[[0,1,"a\\nb","c"]]', 'b0.3:AAo=', 'z unknown')
+    await promised()
+    expect([news(), link.taken?.()]).toEqual([['opened', '0.1: a\nb', '0.2: c', ['0.3', [0, 10]]], 4])
+  })
+
+  it('any bytes are a sign of life', async () => {
+    const { network, said } = dialSession(make)
+    network.receiving.open().raw(':\n\n')
+    await promised()
+    network.receiving.raw(':')
+    await promised()
+    expect(said.filter((each) => each === 'heard').length).toBeGreaterThanOrEqual(2)
+    expect(said.at(-1)).toBe('heard')
+  })
+
+  it.each([
+    ['a message', 'm0.1:a'],
+    ['an event of another protocol', '{"type":"welcome"}'],
+  ])('a first frame that is %s is of another protocol', async (_, frame) => {
+    const { network, news } = dialSession(make)
+    network.receiving.begin().say(frame)
+    await promised()
+    expect(news()).toEqual([notOpen])
+  })
+
+  it.each(['o{', 'o{}', 'onull'])('an open frame that is %j is of another protocol', async (frame) => {
+    const { network, news } = dialSession(make)
+    network.receiving.begin().say(frame)
+    await promised()
+    expect(news()).toEqual([mismatch('a frame could not be read')])
+  })
+
+  it.each([
+    ['text/html', '<p>Hello'],
+    ['application/json', '{"hello":1}'],
+    ['application/json', 'no JSON'],
+    ['application/json', 'null'],
+  ])('a page of %s (%s) is of another protocol', async (contentType, body) => {
+    const { network, news } = dialSession(make)
+    network.receiving.answer(200, contentType, body)
+    await promised()
+    expect(news()).toEqual([mismatch('the answer is not marked')])
+  })
+
+  it('a marked answer that is no event stream is of another protocol', async () => {
+    const { network, news } = dialSession(make)
+    network.receiving.take(0)
+    await promised()
+    expect(news()).toEqual([mismatch('the answer is no event stream')])
+  })
+
+  it('[SP9] a problem document is a close with its code', async () => {
+    const { network, news } = dialSession(make)
+    network.receiving.problem(503, 4503, { reason: 'restarting', retryAfterMs: 4200 })
+    await promised()
+    expect(news()).toEqual([{ kind: 'closed', code: 4503, reason: 'restarting', wasClean: true, retryAfterMs: 4200 }])
+  })
+
+  it('a refusal of somebody else is what its status says', async () => {
+    const { network, news } = dialSession(make)
+    network.receiving.answer(502, 'application/problem+json', '{"status":502}')
+    await promised()
+    expect(news()).toEqual([{ kind: 'answered', status: 502, contentType: 'application/problem+json' }])
+  })
+
+  it('[SP9] `x` in the stream is a close', async () => {
+    const { network, news } = dialSession(make)
+    network.receiving.open().say('m0.1:a', 'x{"code":4410,"reason":"kicked"}', 'm0.2:b')
+    await promised()
+    expect(news()).toEqual(['opened', '0.1: a', { kind: 'closed', code: 4410, reason: 'kicked', wasClean: true }])
+  })
+
+  it('a frame that cannot be read ends it', async () => {
+    const { network, news } = dialSession(make)
+    network.receiving.open().say('M[', 'm0.1:a')
+    await promised()
+    expect(news()).toEqual(['opened', mismatch('a frame could not be read')])
+  })
+
+  it('a connection that breaks is a loss', async () => {
+    const { network, news } = dialSession(make)
+    network.receiving.open()
+    await promised()
+    network.receiving.break()
+    await promised()
+    expect(news()).toEqual(['opened', { kind: 'broken', detail: 'TypeError' }])
+  })
+
+  it('hung up nothing is left, and nothing is said', async () => {
+    const bench = dialSession(make)
+    bench.network.receiving.open()
+    await promised()
+    bench.hangUp()
+    await promised()
+    expect(bench.news()).toEqual(['opened'])
+    expectNothing(bench)
+  })
+
+  it('without fetch it is unsupported', async () => {
+    const bench = dialSession(make)
+    const { host } = bench
+    const said: unknown[] = []
+    const controller = new AbortController()
+    const ignored = () => {}
+    make(bench.session).dial(
+      {
+        ...{ url: new URL('https://api.example/'), sendUrl: new URL('https://api.example/'), headers: {}, subprotocols: [] },
+        ...{ id: 1, attempt: 'a', credentials: 'include' as const, cursor: () => null, host, signal: controller.signal },
+        protocol: {
+          name: '',
+          resumes: () => false,
+          ask: () => ({}),
+          readFrame: () => [],
+          readEvent: () => [],
+          readAnswer: () => ({ messages: [] }),
+        },
+      },
+      { opened: ignored, heard: ignored, received: ignored, moved: ignored, failed: (report) => void said.push(report) },
+    )
+    await promised()
+    expect(said).toEqual([{ kind: 'unsupported', detail: 'fetch' }])
+  })
+
+  it('[SP2] sends with `send` in the hello, and the answer says what is taken and acknowledged', async () => {
+    const { session, network, link } = dialSession(make)
+    const told: unknown[] = []
+    session.sent = { first: 5, last: 9, bytesUnderWay: 0 }
+    session.port = {
+      onAcked: (n) => void told.push(`acked ${n}`),
+      onBack: (n) => void told.push(`back ${n}`),
+      onOwing() {},
+      onGap() {},
+    }
+    network.receiving.open().say('m0.7:a')
+    await promised()
+    link.choose?.(4)
+    const delivery = link.write('M[5,"a"]\nw6', new AbortController().signal)
+    const { hello, lines, init } = network.sending
+    expect(hello).toEqual({
+      ...{ v: 1, session: 'a-session-of-the-tests', k: 3, n: 5, last: 9, cursor: '0.7~e1', turn: 4, send: true },
+    })
+    expect([lines, init.keepalive, init.redirect]).toEqual([['M[5,"a"]', 'w6'], false, 'error'])
+    network.sending.take(9, 7)
+    expect([await delivery, told]).toEqual([{ outcome: 'sent' }, ['acked 7', 'back 9']])
+  })
+
+  it.each<[string, (dial: SessionDial) => void, object]>([
+    [
+      'a problem document',
+      ({ network }) => network.sending.problem(413, 4413, { reason: 'too large' }),
+      { kind: 'closed', code: 4413, reason: 'too large', wasClean: true },
+    ],
+    ['an answer of somebody else', ({ network }) => network.sending.answer(502, '', ''), { kind: 'answered', status: 502 }],
+    ['a page', ({ network }) => network.sending.answer(200, 'text/html', ''), mismatch('the answer is not marked')],
+    ['a broken connection', ({ network }) => network.sending.break(), { kind: 'broken', detail: 'TypeError' }],
+    [
+      'an answer without numbers',
+      ({ network }) => network.sending.answer(200, 'application/json', '{"steadfast":"v1"}'),
+      { kind: 'broken', detail: 'TypeError' },
+    ],
+  ])('what is sent and answered by %s has failed', async (_, play, report) => {
+    const bench = dialSession(make)
+    bench.network.receiving.open()
+    await promised()
+    const delivery = bench.link.write('M[1,"a"]', new AbortController().signal)
+    play(bench)
+    expect(await delivery).toEqual({ outcome: 'unconfirmed', report: expect.objectContaining(report) })
+  })
+
+  it('the last of it outlives the page', () => {
+    const { network, link } = dialSession(make)
+    link.write('x{"code":1000}', new AbortController().signal, true)
+    expect(network.sending.init.keepalive).toBe(true)
+  })
+})
+
+describe('an event stream', () => {
+  it('that ends is a loss, and no `x` before it says why', async () => {
+    const { network, news } = dialSession(sessionSse)
+    network.receiving.open()
+    await promised()
+    network.receiving.end()
+    await promised()
+    expect(news()).toEqual(['opened', { kind: 'ended' }])
+    expect(network.requests).toHaveLength(1)
+  })
+
+  it('has no limit of its own: silence is judged by who dialled', async () => {
+    const { network, clock, pass, news } = dialSession(sessionSse)
+    network.receiving.open()
+    await pass(600_000)
+    expect([news(), clock.pending]).toEqual([['opened'], 0])
+  })
+})
+
+describe('long-poll', () => {
+  it('asks first without waiting, then for as long as a heartbeat, at once after news, with the turn', async () => {
+    const { network, link, pass, news } = dialSession(longPoll)
+    network.receiving.open({ heartbeatMs: 12_000 }).end()
+    await promised()
+    link.choose?.(5)
+    await pass(0)
+    expect(network.requests.map(({ hello }) => hello.wait)).toEqual([0, 12_000])
+    network.receiving.open({ resumed: true }).say('m0.1:a').end()
+    await pass(0)
+    expect(network.requests.map(({ hello: { wait, turn, cursor } }) => [wait, turn, cursor])).toEqual([
+      [0, undefined, undefined],
+      // It was asked before anybody could choose it.
+      [12_000, undefined, '0.0~e1'],
+      [15_000, 5, '0.1~e1'],
+    ])
+    expect(news()).toEqual(['opened', '0.1: a'])
+  })
+
+  it('pauses a second after an answer that came soon and brought nothing', async () => {
+    const { network, pass } = dialSession(longPoll)
+    network.receiving.open().end()
+    await pass(0)
+    network.receiving.open({ resumed: true }).end()
+    await pass(999)
+    expect(network.requests).toHaveLength(2)
+    await pass(1)
+    expect(network.requests).toHaveLength(3)
+    await pass(15_000)
+    network.receiving.open({ resumed: true }).end()
+    await pass(0)
+    expect(network.requests).toHaveLength(4)
+  })
+
+  it('[SP6] is silent when nothing came for its wait and 5 s', async () => {
+    const bench = dialSession(longPoll)
+    bench.network.receiving.open().end()
+    await bench.pass(19_999)
+    expect(bench.news()).toEqual(['opened'])
+    await bench.pass(1)
+    expect(bench.news()).toEqual([{ kind: 'silent' }])
+    expect(bench.network.receiving.isAborted).toBe(true)
+  })
+
+  it('[SP6] any bytes are life: a large answer over a slow link is not cut off', async () => {
+    const { network, pass, news } = dialSession(longPoll)
+    network.receiving.open().end()
+    await pass(14_000)
+    network.receiving.begin()
+    for (const part of [openFrame({ resumed: true }), 'm0.1:a']) {
+      network.receiving.say(part)
+      await pass(15_000)
+    }
+    network.receiving.end()
+    await pass(0)
+    expect(news()).toEqual(['opened', '0.1: a'])
+  })
+
+  it('[SP6] a first answer that begins and never ends is silence too', async () => {
+    const { network, pass, news } = dialSession(longPoll)
+    network.receiving.open()
+    await pass(14_999)
+    expect(news()).toEqual(['opened'])
+    await pass(1)
+    expect(news()).toEqual([{ kind: 'silent' }])
+  })
+
+  it('[SP2] an answer that tells of a node that died has it sent again what that one took', async () => {
+    const { session, network, pass } = dialSession(longPoll)
+    const told: unknown[] = []
+    session.port = { onAcked() {}, onBack: (n) => void told.push(n), onOwing() {}, onGap() {} }
+    network.receiving.open({ taken: 7 }).end()
+    await pass(0)
+    network.receiving.open({ resumed: true, taken: 5 }).end()
+    await pass(0)
+    expect(told).toEqual([5])
+  })
+
+  it('[SP4] an answer of a lost session opens it anew', async () => {
+    const { network, link, pass, news } = dialSession(longPoll)
+    network.receiving.open({ taken: 7 }).end()
+    await pass(0)
+    network.receiving.open({ epoch: 'e2', taken: 5 }).say('m0.1:a').end()
+    await pass(0)
+    expect([news(), link.taken?.()]).toEqual([['opened', 'opened', '0.1: a'], 5])
+  })
+
+  it('a nudge ends a pause, and no request', async () => {
+    const { network, link, pass } = dialSession(longPoll)
+    network.receiving.open().end()
+    await pass(0)
+    link.nudge?.()
+    await pass(0)
+    expect([network.requests.length, network.receiving.isAborted]).toEqual([2, false])
+    network.receiving.open({ resumed: true }).end()
+    await pass(100)
+    link.nudge?.()
+    await pass(0)
+    expect(network.requests).toHaveLength(3)
+  })
+})
+
+describe('poll', () => {
+  it('asks without waiting every interval, with a fifth of it at random, six times as rarely in a hidden page', async () => {
+    const { network, pass, signal } = dialSession(poll)
+    network.receiving.open().end()
+    await pass(5499)
+    expect(network.requests).toHaveLength(1)
+    await pass(1)
+    expect(network.requests.map(({ hello }) => hello.wait)).toEqual([0, 0])
+    signal('hidden')
+    network.receiving.open({ resumed: true }).say('m0.1:a').end()
+    await pass(32_999)
+    expect(network.requests).toHaveLength(2)
+    await pass(1)
+    expect(network.requests).toHaveLength(3)
+  })
+
+  it('asks at once when it is told to', async () => {
+    const { network, link, pass } = dialSession(poll)
+    network.receiving.open().end()
+    await pass(10)
+    link.nudge?.()
+    await pass(0)
+    expect(network.requests).toHaveLength(2)
+  })
+
+  it('an answer that does not come in time is silence', async () => {
+    const { network, pass, news } = dialSession(poll)
+    network.receiving.open().end()
+    await pass(15_499)
+    expect(news()).toEqual(['opened'])
+    await pass(1)
+    expect(news()).toEqual([{ kind: 'silent' }])
+  })
+})
