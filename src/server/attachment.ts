@@ -245,10 +245,14 @@ export class Attachment implements Speaker, Recipient {
   // What the delivery says.
 
   settled(): void {
-    if (this.#phase === 'parting' && this.#close && this.#delivery?.isCaughtUp) this.end(this.#close)
-    if (this.#phase !== 'open' || this.carrier.medium !== 'answer') return
-    const isDue = this.live.node.elapsedMs() >= this.#waitUntil || !this.carrier.isDraining()
-    if (!isDue && !this.#hasNews) return
+    if (this.#phase === 'parting' && this.#close && this.#delivery?.isCaughtUp) {
+      this.end(this.#close)
+      return
+    }
+    if (this.carrier.medium !== 'answer') return
+    const isFull = !this.carrier.isDraining()
+    const isDue = this.#hasNews || this.live.node.elapsedMs() >= this.#waitUntil
+    if (!isFull && (this.#phase === 'parting' || !isDue)) return
     this.#stop()
     this.carrier.end()
     this.live.answered(this)

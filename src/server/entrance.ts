@@ -15,6 +15,8 @@ export interface Entrance {
   /** Called in the same task in which the record became so, so that nothing that follows is missed. */
   admitted(record: SessionRecord, isResumed: boolean): void
   refused(close: CloseFrame): void
+  /** The server has ended the session, and what it sent before may not have been read. */
+  over(record: SessionRecord, close: CloseFrame): void
 }
 
 /** A session that has begun, or begins again after the server lost it (rule 4). */
@@ -66,7 +68,9 @@ export function passed(entrance: Entrance, record: SessionRecord, how: 'known' |
     return
   }
   if (record.ended) {
-    entrance.refused(closeOf(record.ended, 'late'))
+    const close = closeOf(record.ended, 'late')
+    if (record.ended.by === 'server') entrance.over(record, close)
+    else entrance.refused(close)
     return
   }
   const place = entrance.greeting.cursor.get(0)

@@ -91,6 +91,7 @@ export class ServerNode implements NodeContext {
         ...{ greeting, principal, canFound: true, isSign: false },
         refused: (why) => attachment.end(why),
         admitted: (record, isResumed) => this.#open(live, attachment, greeting, record, isResumed),
+        over: (record, close) => this.#openLate(live, attachment, greeting, record, close),
       })
     }
     return attachment
@@ -204,6 +205,25 @@ export class ServerNode implements NodeContext {
     live.acknowledged(greeting.cursor, Infinity)
   }
 
+  /** A session that the server has ended: what was sent to it before, and has not been read, still comes before the end. */
+  #openLate(live: LiveSession, attachment: Attachment, greeting: Greeting, record: SessionRecord, close: CloseFrame): void {
+    const place = greeting.cursor.get(0)
+    const isSame = place?.epoch === record.epoch
+    this.sessions.readAfter(live.id, isSame ? place.offset : 0, { maxMessages: 1, maxBytes: 1 }).then(
+      (reading) => {
+        const isUnread = reading?.epoch === record.epoch && reading.messages.length > 0
+        if (isUnread && live.known?.epoch === record.epoch) {
+          this.#open(live, attachment, greeting, record, isSame)
+          attachment.part(close)
+        } else attachment.end(close)
+      },
+      (error) => {
+        this.host.report(error)
+        attachment.end(close)
+      },
+    )
+  }
+
   #refusal({ session }: Greeting): CloseFrame | null {
     const attachments = this.#live.get(session)?.attachments.length ?? 0
     if (this.#state !== 'up') return { code: codes.restarting, reason: 'restarting', ...this.#pause() }
@@ -237,7 +257,7 @@ export class ServerNode implements NodeContext {
       this.#live.delete(live.id)
     }
     this.feeds.readAll()
-    if (now - this.#sweptAt < sweepEveryMs) return
+    if (now - this.#sweptAt < Math.min(sweepEveryMs, this.settings.resumeWindowMs / 4)) return
     this.#sweptAt = now
     this.#sweep(now).catch((error) => this.host.report(error))
   }

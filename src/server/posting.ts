@@ -88,6 +88,10 @@ export class Posting implements Source, Entrance {
     this.#finish(close)
   }
 
+  over(_: SessionRecord, close: CloseFrame): void {
+    this.#finish(close)
+  }
+
   astray(_: Incoming, { taken, redeliveredThrough }: SessionRecord): void {
     // They follow one another, so the first of them tells whether one is missing before them.
     this.#isMissing ||= this.#first > Math.max(taken, redeliveredThrough) + 1

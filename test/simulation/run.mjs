@@ -1,4 +1,8 @@
-// Bundles the simulation with the sources under it, changed or not, and runs it: `npm run simulate -- --seeds N --first S`.
+// Bundles the simulation with the sources under it and runs it:
+//   npm run simulate -- --seeds N --first S    N seeds; of the first failure of each kind the shortest schedule is told
+//   npm run simulate -- --tell S               all that happens under one seed
+//   npm run simulate -- --mutations            breaks rules on purpose, one at a time, and tells which seed notices
+//   npm run simulate -- --mutate NAME          the seeds with one of those rules broken
 import { mkdtempSync, rmSync } from 'node:fs'
 import { readFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'

@@ -43,7 +43,7 @@ const draws: readonly (readonly [weight: number, draw: Draw])[] = [
     0.7,
     (random, at) => [
       lineOf(random, at),
-      { at: at + 10, type: 'push', node: random.integer(0, 1), count: 60, kind: kindOf(random), size: 20_000 },
+      { at: at + 10, type: 'push', node: random.integer(0, 1), count: 30, kind: kindOf(random), size: 20_000 },
     ],
   ],
   [5, (random, at) => [{ at, type: 'subscribe', node: random.integer(0, 1), topic: random.pick(topics) }]],
@@ -130,13 +130,44 @@ const signals: readonly Signal[] = ['online', 'offline', 'visible', 'hidden', 'p
 export function scheduleOf(seed: number): Schedule {
   const random = new Random(seed, 1)
   const setting = settingOf(random)
+  if (random.chance(0.12)) return climbOf(seed, setting, random)
   const endMs = random.magnitude(3000, 120_000)
-  const count = random.integer(4, 22)
-  const times = Array.from({ length: count }, () => random.next() * endMs).sort((a, b) => a - b)
+  return { seed, setting, operations: sorted(drawn(random, 0, endMs, random.integer(4, 22))), endMs }
+}
+
+/** The best transports are forbidden at first: so long that the client tries them again beside what it has, and moves. */
+function climbOf(seed: number, setting: Setting, random: Random): Schedule {
+  const forbidden = random.pick([['websocket'], ['websocket', 'sse'], ['websocket', 'sse', 'long-poll']] as const)
+  const allowedAt = random.integer(3000, 25_000)
+  const endMs = random.integer(45_000, 130_000)
+  const bans = forbidden.flatMap((way): Operation[] => [
+    { at: 0, type: 'ban', way, ban: random.pick(['refuse', 'hang', 502]), killsLiving: true },
+    { at: allowedAt, type: 'allow', way },
+  ])
+  const traffic = Array.from({ length: 12 }, () => {
+    const at = random.integer(28_000, endMs)
+    return random.chance(0.5)
+      ? ({ at, type: 'send', count: random.magnitude(1, 12), kind: kindOf(random), size: sizeOf(random) } as const)
+      : ({ at, type: 'push', node: random.integer(0, 1), count: 3, kind: kindOf(random), size: sizeOf(random) } as const)
+  })
+  const others = drawn(random, 28_000, endMs, random.integer(0, 8))
+  return {
+    seed,
+    setting: { ...setting, firstTransport: 0, lastTransport: 3, remembered: null },
+    operations: sorted([...bans, ...traffic, ...others]),
+    endMs,
+  }
+}
+
+function drawn(random: Random, fromMs: number, endMs: number, count: number): Operation[] {
+  const times = Array.from({ length: count }, () => fromMs + random.next() * (endMs - fromMs)).sort((a, b) => a - b)
   // Much of what goes wrong goes wrong because of what happens right after something else.
   const close = times.map((at, index) => (random.chance(0.4) ? (times[index - 1] ?? at) + random.magnitude(1, 400) : at))
-  const operations = close.flatMap((at) => draw(random)(random, Math.round(at)))
-  return { seed, setting, operations: operations.sort((a, b) => a.at - b.at), endMs }
+  return close.flatMap((at) => draw(random)(random, Math.round(at)))
+}
+
+function sorted(operations: readonly Operation[]): Operation[] {
+  return [...operations].sort((a, b) => a.at - b.at)
 }
 
 function settingOf(random: Random): Setting {

@@ -118,9 +118,12 @@ export interface ServerBenchOptions {
   readonly isStalled?: (node: number) => boolean
 }
 
+/** A call fails before it has done anything, or after; or a write comes after that of somebody else. */
+export type Trouble = 'before' | 'after' | 'conflict'
+
 interface Failure {
   readonly method: string
-  readonly when: 'before' | 'after'
+  readonly when: Trouble
   count: number
 }
 
@@ -193,8 +196,8 @@ export class ServerBench {
     await promised()
   }
 
-  /** The next calls of a method of the store fail, before or after they have done what they do. */
-  fail(method: string, when: 'before' | 'after', count = 1): void {
+  /** The next calls of a method of the store get into trouble. */
+  fail(method: string, when: Trouble, count = 1): void {
     this.#failure = { method, when, count }
   }
 
@@ -234,6 +237,7 @@ export class ServerBench {
       const failure = this.#failure
       if (failure?.method !== method || failure.count === 0) return run()
       failure.count -= 1
+      if (failure.when === 'conflict') return null
       if (failure.when === 'after') await run()
       throw new Error('The store fails.')
     })

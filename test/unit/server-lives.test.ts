@@ -45,6 +45,10 @@ describe('[SP5] moving', () => {
     late.attachment.receive('t1')
     await promised()
     expect([earlier.carrier.closed, late.carrier.closed]).toEqual([null, null])
+    await bench.post([], { k: 6, turn: 1 })
+    await bench.attach({ k: 7, turn: 1 })
+    expect(earlier.carrier.closed).toBeNull()
+    expect((await bench.store.sessions.read(sessionId))?.record).toMatchObject({ turn: 2, k: 4 })
   })
 
   it('delivers on both until then', async () => {
@@ -207,8 +211,13 @@ describe('[SP8] ends', () => {
     expect(carrier.news).toEqual(['0.1:last words'])
     expect(carrier.closed).toEqual({ code: 4321, reason: 'kicked' })
     expect(seen).toEqual(['1: server 4321 kicked'])
-    const late = await bench.attach({ k: 2 })
-    expect(late.carrier.closed).toEqual({ code: 4321, reason: 'kicked' })
+    // Whoever has not read it all is brought the rest first.
+    for (const medium of ['websocket', 'answer'] as const) {
+      const late = await bench.attach({ k: 2 }, { medium })
+      expect([late.carrier.news, late.carrier.closed]).toEqual([['0.1:last words'], { code: 4321, reason: 'kicked' }])
+      const last = await bench.attach({ k: 3, cursor: `0.1~${late.carrier.open.epoch}` }, { medium })
+      expect([last.carrier.frames, last.carrier.closed]).toEqual([[], { code: 4321, reason: 'kicked' }])
+    }
     expect(await session.send('nobody')).toBe(false)
     expect(await bench.at(0).session(sessionId)).toBeNull()
   })

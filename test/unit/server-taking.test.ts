@@ -215,6 +215,50 @@ describe('[SP2] taking', () => {
     expect([acks(carrier.news).at(-1), session.data, carrier.closed]).toEqual(['a50', 50, null])
   })
 
+  it.each(['before', 'after', 'conflict'] as const)(
+    'takes what comes beside a handler once, in trouble with the store (%s)',
+    async (when) => {
+      const { seen, handlers, release } = gate()
+      const bench = new ServerBench({ handlers })
+      const { carrier, attachment } = await bench.confirmed()
+      attachment.receive('m1:one')
+      await promised()
+      bench.fail('write', when)
+      attachment.receive('M[2,"two","three"]')
+      await bench.pass(3000)
+      for (const _ of [1, 2, 3]) await release()
+      await bench.pass(3000)
+      expect(seen).toEqual(['0:1', '0:2', '0:3'])
+      expect(acks(carrier.news).at(-1)).toBe('a3')
+      expect(bench.reported).toHaveLength(when === 'conflict' ? 0 : 1)
+    },
+  )
+
+  it('begins again with what it takes anew, whatever it had begun before it was believed dead', async () => {
+    const { seen, handlers, release } = gate()
+    let isStalled = false
+    const bench = new ServerBench({ nodes: 2, handlers, isStalled: (node) => node === 0 && isStalled })
+    const { carrier, attachment } = await bench.confirmed()
+    attachment.receive('M[1,"one","two"]')
+    await promised()
+    isStalled = true
+    await bench.pass(12_000)
+    await bench.attach({ k: 2 }, { node: 1 })
+    isStalled = false
+    await bench.pass(1000)
+    expect(acks(carrier.news)).toEqual(['r0'])
+    attachment.receive('M[1,"one","two"]')
+    await bench.pass(100)
+    expect(seen).toEqual(['0:1'])
+    await release()
+    expect(seen).toEqual(['0:1', '0:1 again'])
+    await release()
+    await release()
+    await bench.pass(1000)
+    expect(seen).toEqual(['0:1', '0:1 again', '0:2 again'])
+    expect(acks(carrier.news).at(-1)).toBe('a2')
+  })
+
   it.each(['before', 'after'] as const)('hands a message over once though the store fails (%s it has written)', async (when) => {
     const { seen, handlers } = notes()
     const bench = new ServerBench({ handlers })

@@ -1,4 +1,6 @@
+import { readFile } from 'node:fs/promises'
 import { expect, test } from 'vitest'
+import { mutations } from '../simulation/mutations.mjs'
 import { failureOf } from '../simulation/report.ts'
 import { scheduleOf } from '../simulation/schedule.ts'
 import { simulate } from '../simulation/world.ts'
@@ -23,5 +25,12 @@ test('a seed decides all that happens', async () => {
     const second = await simulate(scheduleOf(seed), true)
     expect(second).toEqual(first)
     expect(first.events).toBeGreaterThan(20)
+  }
+})
+
+test('every mutation of `npm run simulate -- --mutations` still fits the sources', async () => {
+  for (const { name, file, from } of mutations) {
+    const source = await readFile(file, 'utf8')
+    expect(source.split(from).length - 1, `${name} in ${file}`).toBe(1)
   }
 })

@@ -1,0 +1,218 @@
+import { setTimeout as sleep } from 'node:timers/promises'
+import { describe, expect, it, vi } from 'vitest'
+import type { Payload } from '../../src/protocols/protocol.ts'
+import type { RealtimeServerOptions } from '../../src/server/index.ts'
+import { startReferenceServer } from '../support/reference-server.ts'
+import { type SessionRig, startRig, wayOf, ways } from '../support/session-rig.ts'
+import { makeTraffic, wholeReport } from '../support/traffic.ts'
+import { watchClient } from '../support/watched-client.ts'
+
+/** What takes its time, in real time: silence, slow links, and the half minute after which a better way is tried again. */
+const { message: messageOf, tally } = makeTraffic()
+const names = ways.map(({ type }) => type)
+const quickRetry = { minDelayMs: 20, maxDelayMs: 100 }
+
+// They wait, all at once, for what takes them more than a minute one after the other.
+describe.concurrent('in real time', () => {
+  it.each(names)('[SP7] a busy half-open link is found, and nothing is lost: %s', { timeout: 40_000 }, async (type) => {
+    const received: unknown[] = []
+    await using rig = await startRig({ options: { onMessage: (_, { data }) => void received.push(data) } })
+    await using watched = rig.watch({ transports: [wayOf(type)], retry: quickRetry })
+    await watched.nth('open')
+    await sleep(200)
+    await rig.proxy.set({ type: 'half-open' })
+    await rig.proxy.set({ type: 'pass' })
+    const since = performance.now()
+    let sent = 0
+    const sending = setInterval(() => watched.client.send(String(++sent)), 50)
+    await vi.waitFor(() => expect(received.length).toBeGreaterThan(0), { timeout: 20_000, interval: 20 })
+    const elapsedMs = performance.now() - since
+    clearInterval(sending)
+    await watched.client.flushed()
+    expect(received).toEqual(Array.from({ length: sent }, (_, index) => String(index + 1)))
+    // A request that lost its path is found by itself: others of the same client pass.
+    expect(elapsedMs).toBeGreaterThan(type === 'websocket' ? 5900 : 0)
+    expect(elapsedMs).toBeLessThan(8000)
+  })
+
+  it.each(names)('[SP6] an idle half-open link is found, and nothing is lost: %s', { timeout: 40_000 }, async (type) => {
+    let id = ''
+    const onSession: RealtimeServerOptions['onSession'] = (session) => {
+      id = session.id
+    }
+    await using rig = await startRig({ options: { heartbeatMs: 1000, onSession } })
+    await using watched = rig.watch({ transports: [wayOf(type)], retry: quickRetry })
+    await watched.nth('open')
+    await sleep(1500)
+    const session = await rig.servers.server().session(id)
+    await rig.proxy.set({ type: 'half-open' })
+    await rig.proxy.set({ type: 'pass' })
+    await session?.send('hello')
+    const since = performance.now()
+    await watched.nth('message', 1, 20_000)
+    // Nobody can tell a poll that lost its path from a slow one before its time is up.
+    expect(performance.now() - since).toBeLessThan(type === 'poll' ? 12_000 : 8500)
+    expect(watched.data).toEqual(['hello'])
+  })
+
+  it.each(names)('[SP6][SP7] 1 MB each way over 30 kB/s is not killed: %s', { timeout: 120_000 }, async (type) => {
+    const size = 1_000_000
+    const bytes = new Uint8Array(size).map((_, index) => index % 251)
+    const received: (readonly [number, boolean])[] = []
+    const isWhole = (data: Payload) => typeof data !== 'string' && Buffer.from(data).equals(bytes)
+    await using rig = await startRig({
+      options: {
+        onMessage(session, { data }) {
+          if (data === 'go') void session.send(bytes)
+          else received.push([performance.now(), isWhole(data)])
+        },
+      },
+    })
+    await using watched = rig.watch({ transports: [wayOf(type)], retry: quickRetry })
+    await watched.nth('open')
+    await rig.proxy.set({ type: 'slow', bytesPerSecond: 30_000 })
+    const since = performance.now()
+    watched.client.send('go')
+    watched.client.send(bytes)
+    await watched.nth('message', 1, 110_000)
+    await watched.client.flushed()
+    expect(performance.now() - since).toBeGreaterThan(30_000)
+    expect(watched.data.map(isWhole)).toEqual([true])
+    expect(received.map(([, whole]) => whole)).toEqual([true])
+    expect(watched.of('close')).toEqual([])
+    expect(rig.proxy.dials('websocket').length).toBe(type === 'websocket' ? 1 : 0)
+  })
+
+  it.each(['sse', 'long-poll', 'poll'] as const)(
+    '[SP5] moves up to WebSocket while it runs: from %s, without losing, repeating or delaying anything',
+    { timeout: 60_000 },
+    async (type) => {
+      const traffic = startTraffic(type)
+      await using rig = await startRig({ options: traffic.handlers })
+      await rig.proxy.set({ type: 'refuse-upgrade', status: 403 })
+      await using watched = rig.watch({ transports: [wayOf('websocket'), wayOf(type)], retry: quickRetry })
+      await watched.nth('open')
+      expect(watched.opened()).toEqual([type])
+      await rig.proxy.set({ type: 'pass' })
+      const stop = traffic.run(rig, watched.client)
+      const move = await watched.nth('transport', 1, 45_000)
+      expect(move).toMatchObject({ from: type, to: 'websocket' })
+      await sleep(300)
+      const { report, slowestMs } = await stop()
+      expect(report).toEqual(report.map(({ taken }) => wholeReport(taken)))
+      expect(report[0]?.taken).toBeGreaterThan(500)
+      // A message that waited for the move would have waited for a dial at least.
+      expect(slowestMs).toBeLessThan(1000)
+      expect([watched.of('close'), watched.of('gap'), watched.opened()]).toEqual([[], [], [type]])
+      expect(watched.client.state).toMatchObject({ status: 'open', transport: 'websocket' })
+      await vi.waitFor(() => expect([rig.proxy.connections('websocket')]).toEqual([1]))
+    },
+  )
+
+  it('[SP5] a move that fails costs nothing', { timeout: 60_000 }, async () => {
+    const traffic = startTraffic('failing move')
+    await using rig = await startRig({ options: traffic.handlers })
+    await rig.proxy.set({ type: 'refuse-upgrade', status: 403 })
+    await using watched = rig.watch({ transports: [wayOf('websocket'), wayOf('sse')], retry: quickRetry })
+    await watched.nth('open')
+    const dials = () => rig.proxy.dials('websocket').length
+    expect(dials()).toBe(1)
+    await rig.proxy.set({ type: 'swallow-frames', only: 'websocket' })
+    const stop = traffic.run(rig, watched.client)
+    await vi.waitFor(() => expect(dials()).toBe(2), { timeout: 45_000, interval: 50 })
+    await sleep(1000)
+    const { report, slowestMs } = await stop()
+    expect(report).toEqual(report.map(({ taken }) => wholeReport(taken)))
+    expect(slowestMs).toBeLessThan(1000)
+    expect([watched.of('close'), watched.of('transport'), watched.opened()]).toEqual([[], [], ['sse']])
+  })
+
+  it('[SP5] a WebSocket that keeps dying ends on SSE, and nothing is lost', { timeout: 40_000 }, async () => {
+    const traffic = startTraffic('dying')
+    await using rig = await startRig({ options: traffic.handlers })
+    await rig.proxy.set({ type: 'kill-after-open', ms: 150, only: 'websocket' })
+    await using watched = rig.watch({ retry: quickRetry })
+    await watched.nth('open')
+    const stop = traffic.run(rig, watched.client)
+    await vi.waitFor(() => expect(watched.opened()).toContain('sse'), 10_000)
+    await sleep(2000)
+    const { report } = await stop()
+    expect(report).toEqual(report.map(({ taken }) => wholeReport(taken)))
+    expect(watched.opened().at(-1)).toBe('sse')
+    expect(watched.of('gap')).toEqual([])
+  })
+
+  it('[SP5] a WebSocket that swallows frames ends on SSE, within raceAfterMs and 100 ms', { timeout: 40_000 }, async () => {
+    const traffic = startTraffic('swallowing')
+    await using rig = await startRig({ options: traffic.handlers })
+    await rig.proxy.set({ type: 'swallow-frames', only: 'websocket' })
+    await using watched = rig.watch({ raceAfterMs: 300, retry: quickRetry })
+    const open = await watched.nth('open')
+    expect(open).toMatchObject({ transport: 'sse' })
+    const stop = traffic.run(rig, watched.client)
+    await sleep(3000)
+    const { report } = await stop()
+    expect(report).toEqual(report.map(({ taken }) => wholeReport(taken)))
+    expect([watched.opened(), watched.of('close')]).toEqual([['sse'], []])
+  })
+
+  it.each(names)('a server that does not speak steadfast.v1 is a diagnosis: %s', { timeout: 40_000 }, async (type) => {
+    const server = await startReferenceServer({ from: 'oldest' })
+    server.publish('a message that is no frame')
+    await using watched = watchClient(server.url, { protocol: 'session', transports: [wayOf(type)], retry: quickRetry })
+    await watched.nth('error')
+    await watched.client.close()
+    await server.close()
+    expect(watched.of('error')[0]?.diagnosis.cause).toBe('protocol-mismatch')
+    expect(watched.opened()).toEqual([])
+  })
+})
+
+/** Numbered messages both ways, privately and by a topic, until it is stopped. */
+function startTraffic(name: string) {
+  const seed = [...name].reduce((sum, sign) => sum * 31 + sign.charCodeAt(0), 7)
+  const up = tally(seed)
+  const down = [tally(seed + 1), tally(seed + 2)] as const
+  const sentAt: number[] = []
+  let slowestMs = 0
+  let id = ''
+  const handlers: RealtimeServerOptions = {
+    async onSession(session) {
+      id = session.id
+      await session.subscribe('news')
+    },
+    onMessage: (_, { data }) => up.take(data),
+  }
+  return {
+    handlers,
+    /** Returns the way to stop, which waits until all has arrived. */
+    run(rig: SessionRig, client: ReturnType<SessionRig['watch']>['client']) {
+      let sent = 0
+      let isStopped = false
+      client.on('message', ({ data, topic }) => {
+        const counted = down[topic === 'news' ? 1 : 0]
+        if (topic === 'news') slowestMs = Math.max(slowestMs, performance.now() - (sentAt[counted.due] ?? Infinity))
+        counted.take(data)
+      })
+      const loop = async () => {
+        const session = await rig.servers.server().session(id)
+        while (!isStopped) {
+          sent += 1
+          sentAt[sent] = performance.now()
+          client.send(messageOf(seed, sent))
+          await session?.send(messageOf(seed + 1, sent))
+          await rig.servers.server().publish('news', messageOf(seed + 2, sent))
+          await sleep(10)
+        }
+      }
+      const looping = loop()
+      return async () => {
+        isStopped = true
+        await looping
+        await client.flushed()
+        await vi.waitFor(() => expect(down.map(({ due }) => due)).toEqual([sent + 1, sent + 1]), 10_000)
+        return { report: [up, ...down].map((each) => each.report(sent)), slowestMs }
+      }
+    },
+  }
+}

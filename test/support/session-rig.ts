@@ -1,0 +1,45 @@
+import type { RealtimeOptions, TransportSettings } from '../../src/index.ts'
+import { type FaultProxy, startFaultProxy } from './fault-proxy.ts'
+import { RealtimeServers, type RealtimeServersOptions } from './realtime-servers.ts'
+import { type RoundRobin, startRoundRobin } from './round-robin.ts'
+import { type WatchedClient, watchClient } from './watched-client.ts'
+
+/** Each transport at a URL that names it, so that a proxy, which cannot look into hellos, can tell them apart. */
+export const ways = [
+  { type: 'websocket', url: '?way=websocket' },
+  { type: 'sse', url: '?way=sse' },
+  { type: 'long-poll', url: '?way=long-poll' },
+  { type: 'poll', url: '?way=poll', intervalMs: 20 },
+] as const satisfies readonly TransportSettings[]
+
+export type WayName = (typeof ways)[number]['type']
+
+export function wayOf(type: WayName): TransportSettings {
+  return ways.find((way) => way.type === type) as TransportSettings
+}
+
+export interface SessionRig extends AsyncDisposable {
+  readonly servers: RealtimeServers
+  readonly proxy: FaultProxy
+  /** Through the proxy, and where there are several servers through a balancer, to each in turn. */
+  readonly url: string
+  /** A client of it in a session. */
+  watch(options?: RealtimeOptions): WatchedClient
+}
+
+/** Real servers over one store, behind a balancer without affinity, behind a proxy that does harm. */
+export async function startRig(options: RealtimeServersOptions = {}): Promise<SessionRig> {
+  const servers = await RealtimeServers.start(options)
+  const balancer: RoundRobin | null = servers.ports.length > 1 ? await startRoundRobin(servers.ports) : null
+  const proxy = await startFaultProxy({ target: { port: balancer?.port ?? servers.ports[0] ?? 0 } })
+  const url = `${proxy.url}/realtime`
+  return {
+    ...{ servers, proxy, url },
+    watch: (own = {}) => watchClient(url, { protocol: 'session', transports: ways, ...own }),
+    async [Symbol.asyncDispose]() {
+      await proxy.close()
+      await balancer?.[Symbol.asyncDispose]()
+      await servers[Symbol.asyncDispose]()
+    },
+  }
+}

@@ -1,0 +1,57 @@
+import type { IncomingMessage } from 'node:http'
+import { describe, expect, it } from 'vitest'
+import { Bucket } from '../../src/server/bucket.ts'
+import { Ledger } from '../../src/server/ledger.ts'
+import { AddressLimit, directAddress } from '../../src/server/trust.ts'
+
+function requestOf(headers: Readonly<Record<string, string>>, remoteAddress: string | undefined): IncomingMessage {
+  return { headers, socket: { remoteAddress } } as unknown as IncomingMessage
+}
+
+describe('[SP15] the ledger', () => {
+  it('remembers for a minute, and so many attempts', () => {
+    let now = 0
+    const ledger = new Ledger(() => now)
+    ledger.note('a', { sawRequest: true })
+    now = 1000
+    ledger.answered('a', 4401)
+    expect(ledger.of('a')).toMatchObject({ sawRequest: true, verdict: 4401, answeredAt: 1000 })
+    now = 60_000
+    expect(ledger.of('a')).toMatchObject({ sawRequest: false, verdict: null })
+    for (let n = 0; n < 20_000; n += 1) ledger.note(`attempt-${n}`, { sawRequest: true })
+    expect([ledger.of('attempt-0').sawRequest, ledger.of('attempt-19999').sawRequest]).toEqual([false, true])
+  })
+
+  it.each(['', 'x'.repeat(65), '<script>', 'a b'])('takes %j for no attempt', (text) => {
+    expect(Ledger.attemptOf(new URLSearchParams({ attempt: text }), 'attempt')).toBeNull()
+  })
+})
+
+describe('[SP13] addresses', () => {
+  it('are those of the socket, unless there may be a proxy', () => {
+    expect(directAddress(requestOf({}, '203.0.113.7'))).toBe('203.0.113.7')
+    for (const address of ['127.0.0.1', '::1', '::ffff:127.0.0.1', undefined])
+      expect(directAddress(requestOf({}, address))).toBeUndefined()
+    for (const header of ['forwarded', 'x-forwarded-for', 'x-real-ip', 'via'])
+      expect(directAddress(requestOf({ [header]: 'x' }, '203.0.113.7'))).toBeUndefined()
+  })
+
+  it('are limited each for itself, and not remembered for ever', () => {
+    const limit = new AddressLimit(1)
+    const taken = (address: string | undefined, now: number, times: number) =>
+      Array.from({ length: times }, () => limit.take(address, now)).filter(Boolean).length
+    expect([taken('a', 0, 9), taken('b', 0, 9), taken(undefined, 0, 9)]).toEqual([5, 5, 9])
+    expect(taken('a', 2000, 9)).toBe(2)
+    for (let n = 0; n < 5000; n += 1) limit.take(`address ${n}`, n * 10_000)
+    expect(taken('a', 50_000_000, 9)).toBe(5)
+  })
+})
+
+describe('a bucket', () => {
+  it('is not emptied by a clock that is put back', () => {
+    const bucket = new Bucket(10, 10, 1_000_000)
+    for (let n = 0; n < 10; n += 1) expect(bucket.take(1_000_000)).toBe(true)
+    expect(bucket.take(0)).toBe(false)
+    expect(bucket.take(1000)).toBe(true)
+  })
+})
