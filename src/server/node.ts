@@ -202,6 +202,9 @@ export class ServerNode implements NodeContext {
       greeting.cursor,
       record,
     )
+    // An answer says nothing before it is complete, so what its client does not know yet completes it.
+    const isNews = done >= greeting.n || (!isResumed && greeting.cursor.size > 0)
+    if (isNews && attachment.carrier.medium === 'answer') attachment.tell(`a${done}`)
     live.acknowledged(greeting.cursor, Infinity)
   }
 

@@ -3,7 +3,8 @@ import { describe, expect, it, vi } from 'vitest'
 import type { Message } from '../../src/server/handlers.ts'
 import type { RealtimeServerOptions } from '../../src/server/index.ts'
 import type { Session } from '../../src/server/session.ts'
-import type { RealtimeServersOptions } from '../support/realtime-servers.ts'
+import { RawStream, randomSession, rawSend } from '../support/raw-client.ts'
+import { RealtimeServers, type RealtimeServersOptions } from '../support/realtime-servers.ts'
 import { type SessionRig, startRig, type WayName, wayOf, ways } from '../support/session-rig.ts'
 import { makeTraffic, wholeReport } from '../support/traffic.ts'
 import { numbered, publishSlowly } from '../support/watched-client.ts'
@@ -301,5 +302,35 @@ describe.each([1, 2])('with %i servers', (count) => {
         },
       }
     }
+  })
+})
+
+describe.each([1, 2])('with %i servers, an answer that is held', (count) => {
+  const held = { wait: 10_000, turn: 1 }
+
+  it('[SP2] is complete at once if its client does not know yet what is done', async () => {
+    await using servers = await RealtimeServers.start({ count, options: { onMessage: () => sleep(50) } })
+    const session = randomSession()
+    const first = new RawStream(servers.url(), { session, wait: 0 })
+    await first.over()
+    const cursor = `0.0~${first.open.epoch}`
+    expect(await rawSend(servers.url(), { session, cursor, turn: 1 }, 'M[1,"one"]')).toMatchObject({ taken: 1, ack: 0 })
+    await sleep(200)
+    // Nobody was there to be told.
+    const next = new RawStream(servers.url(1), { session, cursor, n: 1, last: 1, ...held })
+    await next.over()
+    expect(next.news).toEqual(['a1'])
+
+    const last = new RawStream(servers.url(1), { session, cursor, n: 2, ...held })
+    await sleep(300)
+    expect(last.isOver).toBe(false)
+    last.hangUp()
+  })
+
+  it('[SP4] is complete at once if the session is another one', async () => {
+    await using servers = await RealtimeServers.start({ count })
+    const lost = new RawStream(servers.url(1), { session: randomSession(), cursor: '0.7~gone', n: 8, ...held })
+    await lost.over()
+    expect(lost.open).toMatchObject({ resumed: false, taken: 7, ack: 7 })
   })
 })
