@@ -7,7 +7,7 @@ import { built } from './lib/build.mjs'
 import { format, runAlone } from './lib/report.mjs'
 import { schedules } from './lib/schedules.mjs'
 import { median, quantile, randomFrom } from './lib/stats.mjs'
-import { VirtualClock, VirtualServer, virtualHost } from './lib/virtual.mjs'
+import { openSession, VirtualClock, VirtualServer, virtualHost } from './lib/virtual.mjs'
 
 const clientCount = 1_000
 const seeds = [11, 23, 42, 77, 101]
@@ -17,7 +17,11 @@ const awayMs = 10_000
 const watchMs = 60_000
 const bucketMs = 100
 const limits = { peak: 118, peakAfter: 45, backMs: 4_900 }
-/** Every transport has an address of its own here, so that its dials can be counted. */
+const sessionLimits = { ...limits, peak: 70 }
+/** What a session's server says that it will take, and what it makes of that (rule 18 of the protocol). */
+const attachmentsPerSecond = 500
+const retryWindowMs = (clientCount / attachmentsPerSecond) * 1_000
+/** Every transport has an address of its own here, so that its dials can be counted. @type {import('../dist/index.js').RealtimeOptions['transports']} */
 const allTransports = [
   'websocket',
   { type: 'sse', url: '/sse' },
@@ -57,22 +61,27 @@ function outcomeOf(dialsAt, backAt) {
 /**
  * Whole clients on a virtual host.
  * @param {number} seed
- * @param {object} options
+ * @param {Variant} variant
  * @returns {Promise<Outcome>}
  */
-async function runClients(seed, options) {
+async function runClients(seed, { options, greet }) {
   /** @type {typeof import('../dist/index.js')} */
   const { RealtimeClient } = await import(built('index.js'))
   const clock = new VirtualClock()
   /** @type {Map<string, number[]>} */
   const dialsAt = new Map()
-  const server = new VirtualServer(clock, rttMs, (transport) => {
-    const at = clock.now - calmMs
-    if (at < 0) return
-    const times = dialsAt.get(transport) ?? []
-    times.push(at)
-    dialsAt.set(transport, times)
-  })
+  const server = new VirtualServer(
+    clock,
+    rttMs,
+    (transport) => {
+      const at = clock.now - calmMs
+      if (at < 0) return
+      const times = dialsAt.get(transport) ?? []
+      times.push(at)
+      dialsAt.set(transport, times)
+    },
+    greet,
+  )
   /** @type {number[]} */
   const backAt = []
   const random = randomFrom(seed)
@@ -118,6 +127,14 @@ function runSchedule(seed, makeSchedule) {
   return outcomeOf(new Map([['websocket', dials]]), backAt)
 }
 
+/**
+ * @typedef {object} Variant
+ * @property {string} name
+ * @property {import('../dist/index.js').RealtimeOptions} options
+ * @property {import('./lib/virtual.mjs').Greet} [greet]
+ * @property {typeof limits} limits
+ */
+
 /** @param {string} client @param {Outcome[]} outcomes */
 function summarizeOutcomes(client, outcomes) {
   /** @param {(outcome: Outcome) => number} pick */
@@ -139,19 +156,34 @@ function summarizeOutcomes(client, outcomes) {
 
 /** @returns {Promise<import('./lib/report.mjs').Result>} */
 export async function run() {
-  /** @type {[string, object][]} */
+  const greet = openSession(retryWindowMs)
+  const session = /** @type {const} */ ({ protocol: 'session' })
+  /** @type {Variant[]} */
   const variants = [
-    ['steadfast, WebSocket only', { transports: ['websocket'] }],
-    ['steadfast, all transports', { transports: allTransports }],
+    { name: 'steadfast, WebSocket only', options: { transports: ['websocket'] }, limits },
+    { name: 'steadfast, all transports', options: { transports: allTransports }, limits },
+    {
+      name: 'steadfast, session, WebSocket only',
+      options: { ...session, transports: ['websocket'] },
+      greet,
+      limits: sessionLimits,
+    },
+    {
+      name: 'steadfast, session, all transports',
+      options: { ...session, transports: allTransports },
+      greet,
+      limits: sessionLimits,
+    },
   ]
   /** @type {import('./lib/report.mjs').Row[]} */
   const rows = []
   /** @type {import('./lib/report.mjs').Check[]} */
   const checks = []
-  for (const [name, options] of variants) {
+  for (const variant of variants) {
+    const { name, limits } = variant
     /** @type {Outcome[]} */
     const outcomes = []
-    for (const seed of seeds) outcomes.push(await runClients(seed, options))
+    for (const seed of seeds) outcomes.push(await runClients(seed, variant))
     const { peak, peakAfter, backMs, row } = summarizeOutcomes(name, outcomes)
     rows.push(row)
     checks.push(

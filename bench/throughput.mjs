@@ -4,31 +4,20 @@
  * its neighbour in time, because a machine is not equally busy all the time. What the client itself costs is measured as well,
  * without any network, because it is far less than the noise of the rest.
  */
-import { fork } from 'node:child_process'
-import { fileURLToPath } from 'node:url'
 import { launchChromium } from './lib/chromium.mjs'
+import { measurePairs, rateCheck } from './lib/pairs.mjs'
+import { startProcess } from './lib/processes.mjs'
 import { format, rowOf, runAlone } from './lib/report.mjs'
 import { startFeed } from './lib/servers.mjs'
-import { median, quantile, summarize } from './lib/stats.mjs'
+import { summarize } from './lib/stats.mjs'
 
 const messageCount = 200_000
 const messageBytes = 100
-/** As many as the precision needs: on a busy machine more. */
-const rounds = { least: 15, most: 30 }
-const precision = 0.015
+const rounds = { least: 15, most: 30, precision: 0.015 }
 const costRounds = 5
 const least = 0.95
 const rawClient = 'websocket'
 const ourClient = 'steadfast'
-
-/** @returns {Promise<{ origin: string, stop: () => void }>} */
-async function startFlood() {
-  const program = fileURLToPath(new URL('lib/flood.mjs', import.meta.url))
-  const env = { ...process.env, FLOOD_MESSAGES: String(messageCount), FLOOD_BYTES: String(messageBytes) }
-  const child = fork(program, { env })
-  const port = await new Promise((resolve) => child.once('message', resolve))
-  return { origin: `http://127.0.0.1:${port}`, stop: () => child.disconnect() }
-}
 
 /**
  * @param {import('./lib/chromium.mjs').Chromium} chromium
@@ -41,14 +30,14 @@ async function receive(chromium, kind, pages, origin) {
   const page = await chromium.newPage()
   await page.goto(`${pages}/page?client=${kind}`)
   const ms = await page.evaluate(
-    (isRaw, origin, expected) =>
+    (isRaw, origin, path, expected) =>
       new Promise((resolve) => {
         let count = 0
         let bytes = 0
         let startedAt = 0
         const socket = isRaw
-          ? new WebSocket(`${origin.replace('http', 'ws')}/feed`)
-          : new window.Steadfast.RealtimeClient(`${origin}/feed`)
+          ? new WebSocket(origin.replace('http', 'ws') + path)
+          : new window.Steadfast.RealtimeClient(origin + path)
         const client = /** @type {WebSocket} */ (socket)
         client.addEventListener('message', (event) => {
           if (count === 0) startedAt = performance.now()
@@ -62,6 +51,7 @@ async function receive(chromium, kind, pages, origin) {
       }),
     kind === rawClient,
     origin,
+    `/flood?messages=${messageCount}&bytes=${messageBytes}`,
     messageCount * messageBytes,
   )
   await page.close()
@@ -118,58 +108,33 @@ async function work(chromium, pages) {
   return ms
 }
 
-/**
- * The standard error of a median, from the quartiles, as of a normal distribution.
- * @param {readonly number[]} values
- */
-function errorOfMedian(values) {
-  const deviation = (quantile(values, 0.75) - quantile(values, 0.25)) / 1.349
-  return (1.2533 * deviation) / Math.sqrt(values.length)
-}
-
 /** @returns {Promise<import('./lib/report.mjs').Result>} */
 export async function run() {
   const chromium = await launchChromium()
   const pages = await startFeed()
-  const flood = await startFlood()
-  /** @type {number[]} */
-  const raw = []
-  /** @type {number[]} */
-  const ours = []
+  const server = await startProcess('raw-server.mjs')
+  /** @param {string} kind */
+  const measure = (kind) => () => receive(chromium, kind, pages.origin, server.origin)
   /** @type {number[]} */
   const alone = []
-  /** @type {number[]} */
-  const rates = []
   try {
-    // The first page of each is the one in which the browser warms up.
-    for (const kind of [rawClient, ourClient]) await receive(chromium, kind, pages.origin, flood.origin)
-    while (rates.length < rounds.least || (rates.length < rounds.most && errorOfMedian(rates) > precision)) {
-      const order = rates.length % 2 === 0 ? [rawClient, ourClient] : [ourClient, rawClient]
-      /** @type {Record<string, number>} */
-      const ms = {}
-      for (const kind of order) ms[kind] = await receive(chromium, kind, pages.origin, flood.origin)
-      const { [rawClient]: rawMs = Number.NaN, [ourClient]: oursMs = Number.NaN } = ms
-      raw.push(rawMs)
-      ours.push(oursMs)
-      rates.push(rawMs / oursMs)
-    }
+    const { raw, ours, rates } = await measurePairs(rounds, measure(rawClient), measure(ourClient))
     for (let round = 0; round < costRounds; round += 1) alone.push(await work(chromium, pages.origin))
+    return {
+      name: 'throughput',
+      title: `Receiving ${format(messageCount)} messages of ${messageBytes} bytes over WebSocket`,
+      unit: 'µs per message',
+      rows: [row(rawClient, raw), row(ourClient, ours), row(`${ourClient}, its own work alone`, alone)],
+      checks: [rateCheck('raw WebSocket', rates, least)],
+    }
   } finally {
-    flood.stop()
+    server.stop()
     await pages.close()
     await chromium.close()
   }
-  const rate = median(rates)
-  const value = `${format(rate, 3)} × (± ${format(errorOfMedian(rates), 3)}, ${rates.length} pairs)`
-  /** @param {string} client @param {number[]} times */
-  const row = (client, times) => rowOf(client, summarize(times.map((ms) => (ms * 1_000) / messageCount)), 2)
-  return {
-    name: 'throughput',
-    title: `Receiving ${format(messageCount)} messages of ${messageBytes} bytes over WebSocket`,
-    unit: 'µs per message',
-    rows: [row(rawClient, raw), row(ourClient, ours), row(`${ourClient}, its own work alone`, alone)],
-    checks: [{ reach: `≥ ${least} × raw WebSocket`, value, isMet: rate >= least }],
-  }
 }
+
+/** @param {string} client @param {number[]} times */
+const row = (client, times) => rowOf(client, summarize(times.map((ms) => (ms * 1_000) / messageCount)), 2)
 
 await runAlone(import.meta, run)

@@ -12,10 +12,21 @@ const refusal = 'HTTP/1.1 400 Bad Request\r\ncontent-length: 0\r\nconnection: cl
  * @property {number} target the port of the server behind it
  * @property {number} [rttMs] the distance: bytes take half of it each way, and those of a new connection the whole of it more,
  *   because a connection over such a distance would only have come about after one round trip
- * @property {'pass' | 'refuse' | 'swallow' | 'kill'} [upgrade] what becomes of a WebSocket handshake: passed on, answered
- *   with 400, never answered, or answered and its connection reset `killAfterMs` later
+ * @property {'pass' | 'refuse' | 'swallow' | 'kill' | 'mute'} [upgrade] what becomes of a WebSocket handshake: passed on, answered
+ *   with 400, never answered, answered and its connection reset `killAfterMs` later, or answered and nothing passed on afterwards
  * @property {number} [killAfterMs]
+ *
+ * @typedef {Awaited<ReturnType<typeof startProxy>>} Proxy
  */
+
+/**
+ * The part of an answer up to the end of its head; `null` if that is not among it.
+ * @param {Buffer} chunk
+ */
+function headOf(chunk) {
+  const end = chunk.indexOf('\r\n\r\n')
+  return end < 0 ? null : chunk.subarray(0, end + 4)
+}
 
 /**
  * Passes chunks on in order, each when it is due.
@@ -55,6 +66,8 @@ function delayLine(to) {
 export async function startProxy({ target, rttMs = 0, upgrade = 'pass', killAfterMs = 150 }) {
   /** @type {Set<import('node:net').Socket>} */
   const sockets = new Set()
+  /** What there is now, and can be broken. @type {Set<{ reset: () => void, silence: () => void }>} */
+  const connections = new Set()
   let upgrades = 0
 
   const server = createServer((near) => {
@@ -67,8 +80,25 @@ export async function startProxy({ target, rttMs = 0, upgrade = 'pass', killAfte
     let killer
     let isUpgrade = false
     let isFirst = true
+    let isSilent = false
+    let isAnswered = false
 
+    const reset = () => {
+      near.resetAndDestroy()
+      far.resetAndDestroy()
+      end()
+    }
+    const connection = {
+      reset,
+      silence: () => {
+        isSilent = true
+        up.stop()
+        down.stop()
+      },
+    }
+    connections.add(connection)
     const end = () => {
+      connections.delete(connection)
       clearTimeout(killer)
       up.stop()
       down.stop()
@@ -77,21 +107,29 @@ export async function startProxy({ target, rttMs = 0, upgrade = 'pass', killAfte
       near.destroy()
       far.destroy()
     }
-    for (const socket of [near, far]) {
+    for (const [socket, other] of [
+      [near, far],
+      [far, near],
+    ]) {
       sockets.add(socket)
-      socket.on('error', end)
+      socket.on('error', () => {
+        if (!isSilent) end()
+      })
+      // The other side of a connection that went silent never hears of its end.
       socket.on('close', () => {
-        if (rttMs === 0) end()
+        if (rttMs === 0 && !isSilent) end()
+        else if (isSilent && other.destroyed) end()
       })
     }
     near.on('data', (data) => {
+      if (isSilent) return
       const chunk = Buffer.from(data)
       if (isFirst) {
         isFirst = false
         isUpgrade = upgradeRequest.test(chunk.toString('latin1'))
         if (isUpgrade) upgrades += 1
       }
-      if (isUpgrade && upgrade === 'swallow') return
+      if (isUpgrade && (upgrade === 'swallow' || (upgrade === 'mute' && isAnswered))) return
       const dueAt = Math.max(performance.now(), openedAt) + rttMs / 2
       if (isUpgrade && upgrade === 'refuse') {
         down.push(Buffer.from(refusal), dueAt + rttMs / 2)
@@ -99,7 +137,15 @@ export async function startProxy({ target, rttMs = 0, upgrade = 'pass', killAfte
       } else up.push(chunk, dueAt)
     })
     far.on('data', (data) => {
-      down.push(Buffer.from(data), performance.now() + rttMs / 2)
+      if (isSilent) return
+      const chunk = Buffer.from(data)
+      if (isUpgrade && upgrade === 'mute') {
+        const head = isAnswered ? null : headOf(chunk)
+        isAnswered = true
+        if (head !== null) down.push(head, performance.now() + rttMs / 2)
+        return
+      }
+      down.push(chunk, performance.now() + rttMs / 2)
       if (isUpgrade && upgrade === 'kill') {
         killer ??= setTimeout(
           () => {
@@ -110,8 +156,12 @@ export async function startProxy({ target, rttMs = 0, upgrade = 'pass', killAfte
         )
       }
     })
-    near.on('end', () => up.push(null, Math.max(performance.now(), openedAt) + rttMs / 2))
-    far.on('end', () => down.push(null, performance.now() + rttMs / 2))
+    near.on('end', () => {
+      if (!isSilent) up.push(null, Math.max(performance.now(), openedAt) + rttMs / 2)
+    })
+    far.on('end', () => {
+      if (!isSilent) down.push(null, performance.now() + rttMs / 2)
+    })
   })
   await new Promise((resolve) => server.listen(0, '127.0.0.1', () => resolve(undefined)))
   const { port } = /** @type {import('node:net').AddressInfo} */ (server.address())
@@ -121,6 +171,14 @@ export async function startProxy({ target, rttMs = 0, upgrade = 'pass', killAfte
     /** How many WebSocket handshakes have been asked for. */
     get upgrades() {
       return upgrades
+    },
+    /** Resets every connection that there is. */
+    reset() {
+      for (const connection of [...connections]) connection.reset()
+    },
+    /** Nothing passes on any connection that there is, neither bytes nor its end; later ones are as before. */
+    silence() {
+      for (const connection of connections) connection.silence()
     },
     async close() {
       for (const socket of sockets) socket.destroy()

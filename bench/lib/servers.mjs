@@ -38,6 +38,11 @@ function pageFor(kind) {
 async function servePages(request, response) {
   const { pathname, searchParams } = new URL(request.url ?? '/', 'http://localhost')
   if (pathname === '/page') {
+    if (searchParams.has('isolated')) {
+      // Only there Chromium's clock is fine enough for a single message.
+      response.setHeader('cross-origin-opener-policy', 'same-origin')
+      response.setHeader('cross-origin-embedder-policy', 'require-corp')
+    }
     response.setHeader('content-type', 'text/html').end(pageFor(searchParams.get('client') ?? ''))
     return
   }
@@ -109,6 +114,24 @@ export function startFeed({ isQuiet = false } = {}) {
   return listen(server)
 }
 
+/**
+ * Sessions, at `/feed` as well, for pages of these origins.
+ * @param {readonly string[]} origins
+ * @param {{ isQuiet?: boolean }} [options] `isQuiet`: nothing is sent
+ */
+export async function startSessions(origins, { isQuiet = false } = {}) {
+  /** @type {typeof import('../../dist/server.js')} */
+  const { RealtimeServer } = await import(built('server.js'))
+  const realtime = new RealtimeServer({
+    path: '/feed',
+    origins,
+    onSession: (session) => void (isQuiet || session.send('welcome')),
+  })
+  const server = createServer()
+  realtime.attach(server)
+  return listen(server)
+}
+
 export function startSocketIo() {
   const server = createServer()
   const io = new SocketIoServer(server, { cors: { origin: '*' } })
@@ -129,12 +152,18 @@ export async function startServers() {
   const feedServer = await startFeed()
   const socketIo = await startSocketIo()
   const sockJs = await startSockJs()
+  const sessions = await startSessions([feedServer.origin])
+  /** @param {string} kind */
+  const serverFor = (kind) => {
+    if (kind.startsWith('steadfast, session')) return sessions
+    return kind.startsWith('socket.io') ? socketIo : kind === 'sockjs' ? sockJs : feedServer
+  }
   return {
     feed: feedServer,
     /** @param {string} kind @returns {number} */
-    portFor: (kind) => (kind.startsWith('socket.io') ? socketIo : kind === 'sockjs' ? sockJs : feedServer).port,
+    portFor: (kind) => serverFor(kind).port,
     async close() {
-      await Promise.all([feedServer.close(), socketIo.close(), sockJs.close()])
+      await Promise.all([feedServer.close(), sessions.close(), socketIo.close(), sockJs.close()])
     },
   }
 }

@@ -74,9 +74,30 @@ export class VirtualClock {
 const isBefore = (a, b) => a.at < b.at || (a.at === b.at && a.order < b.order)
 
 /**
+ * What a server says first to a client that offers these subprotocols.
+ * @typedef {(offered: readonly string[]) => { protocol: string, frame: string }} Greet
+ */
+
+/** @type {Greet} */
+const welcome = () => ({ protocol: '', frame: 'welcome' })
+
+/**
+ * As a server of steadfast.v1 greets.
+ * @param {number} retryWindowMs over how long the return of its clients should be spread
+ * @returns {Greet}
+ */
+export const openSession = (retryWindowMs) => (offered) => {
+  const token = offered.find((name) => name.startsWith('s.')) ?? ''
+  const { k, n, cursor } = JSON.parse(Buffer.from(token.slice(2), 'base64url').toString())
+  const times = { heartbeatMs: 15_000, resumeWindowMs: 120_000, retryWindowMs }
+  const open = { k, epoch: 'e', resumed: cursor !== undefined, taken: n - 1, ack: n - 1, maxMessageBytes: 2 ** 20, ...times }
+  return { protocol: 'steadfast.v1', frame: `o${JSON.stringify(open)}` }
+}
+
+/**
  * A server of WebSocket only, that can go away: then every connection is lost at the same instant and every dial is refused
- * after one round trip. While it is there a dial opens after two, with a greeting; HTTP requests are answered with 404, and
- * told apart by their path.
+ * after one round trip. While it is there a dial opens after two, with a greeting, and pings are answered; HTTP requests are
+ * answered with 404, and told apart by their path.
  */
 export class VirtualServer {
   isUp = true
@@ -89,11 +110,18 @@ export class VirtualServer {
    * @param {VirtualClock} clock
    * @param {number} rttMs
    * @param {(transport: string) => void} onDial
+   * @param {Greet} [greet]
    */
-  constructor(clock, rttMs, onDial) {
+  constructor(clock, rttMs, onDial, greet = welcome) {
     this.#clock = clock
     this.#rttMs = rttMs
     this.onDial = onDial
+    this.greet = greet
+  }
+
+  /** @param {() => void} run one round trip later */
+  answer(run) {
+    this.#clock.after(this.#rttMs, run)
   }
 
   goAway() {
@@ -143,6 +171,8 @@ export class VirtualServer {
  * @returns {import('../../dist/index.js').Host}
  */
 export function virtualHost(clock, server, seed) {
+  // Drawn apart, so that what a client does with them does not change when it comes back.
+  const randomByte = randomFrom(~seed)
   class VirtualWebSocket {
     binaryType = /** @type {BinaryType} */ ('blob')
     bufferedAmount = 0
@@ -155,25 +185,42 @@ export function virtualHost(clock, server, seed) {
     onerror = null
     /** @type {((event: object) => void) | null} */
     onclose = null
-    #hangUp = server.dial({
-      opened: () => {
-        this.onopen?.({ type: 'open' })
-        this.onmessage?.({ type: 'message', data: 'welcome' })
-      },
-      lose: () => {
-        this.onerror?.({ type: 'error' })
-        this.onclose?.({ type: 'close', code: 1006, reason: '', wasClean: false })
-      },
-    })
-    send() {}
+    #isLost = false
+    #hangUp = () => {}
+    /** @param {string} _ @param {readonly string[]} [offered] */
+    constructor(_, offered = []) {
+      this.#hangUp = server.dial({
+        opened: () => {
+          const { protocol, frame } = server.greet(offered)
+          this.protocol = protocol
+          this.onopen?.({ type: 'open' })
+          this.#say(frame)
+        },
+        lose: () => {
+          this.#isLost = true
+          this.onerror?.({ type: 'error' })
+          this.onclose?.({ type: 'close', code: 1006, reason: '', wasClean: false })
+        },
+      })
+    }
+    /** @param {unknown} data */
+    send(data) {
+      if (data === 'p') server.answer(() => this.#say('q'))
+    }
     close() {
+      this.#isLost = true
       this.#hangUp()
+    }
+    /** @param {string} data */
+    #say(data) {
+      if (!this.#isLost) this.onmessage?.({ type: 'message', data })
     }
   }
   return {
     now: () => 1e12 + clock.now,
     after: (delayMs, run) => clock.after(delayMs, run),
     random: randomFrom(seed),
+    randomBytes: (length) => Uint8Array.from({ length }, () => Math.floor(randomByte() * 256)),
     report: (error) => {
       throw error
     },

@@ -9,10 +9,35 @@ interface Window {
   bench: {
     connect(kind: string, origin: string, query: string, heard: Heard, lost: () => void): () => void
     firstMessage(kind: string, origin: string, limitMs: number): Promise<{ ms: number; transport: string } | null>
+    exchange(kind: string, origin: string, query: string, everyMs: number): { quiet(): void; stop(): Exchanged }
+    crowd(kind: string, origin: string, count: number): Promise<void>
+    disperse(): Promise<void>
   }
+  /** The exchanges that this page takes part in. */
+  exchanges: ReturnType<Window['bench']['exchange']>[]
 }
 
 type Heard = (data: string, transport: string) => void
+
+/** A client as the bench sees it. */
+interface Line {
+  send(text: string): void
+  stop(): void
+}
+
+/** A number that came, and when, in wall-clock milliseconds. */
+interface Arrival {
+  readonly number: number
+  readonly at: number
+  readonly transport: string
+}
+
+/** What came of an exchange on the page's side. */
+interface Exchanged {
+  readonly startedAt: number
+  readonly sent: number
+  readonly arrivals: readonly Arrival[]
+}
 
 interface PhoenixSocket {
   onMessage(listener: (message: { event: string }) => void): void

@@ -2,7 +2,7 @@
  * The clients, all behind one small face, for pages: `bench.connect(kind, origin, query, heard, lost)` connects, calls `heard`
  * with every message and `lost` (where the client tells) with every lost connection, and returns the way to stop.
  *
- * @typedef {(origin: string, query: string, heard: Heard, lost: () => void) => () => void} Connect
+ * @typedef {(origin: string, query: string, heard: Heard, lost: () => void) => Line} Connect
  */
 {
   /** @param {string} origin */
@@ -23,9 +23,14 @@
       }
     }
     dial()
-    return () => {
-      isStopped = true
-      socket.close()
+    return {
+      send: (text) => {
+        if (socket.readyState === WebSocket.OPEN) socket.send(text)
+      },
+      stop: () => {
+        isStopped = true
+        socket.close()
+      },
     }
   }
 
@@ -34,7 +39,7 @@
     const source = new EventSource(`${origin}/feed${query}`)
     source.onmessage = (event) => heard(event.data, 'sse')
     source.onerror = lost
-    return () => source.close()
+    return { send: () => {}, stop: () => source.close() }
   }
 
   /** @type {(options?: object) => Connect} */
@@ -42,7 +47,7 @@
     const client = new window.Steadfast.RealtimeClient(`${origin}/feed${query}`, options)
     client.addEventListener('message', (event) => heard(String(event.data), event.transport))
     client.addEventListener('close', lost)
-    return () => client.close()
+    return { send: (text) => client.send(text), stop: () => void client.close() }
   }
 
   /** @type {(options?: object) => Connect} */
@@ -50,7 +55,7 @@
     const socket = window.io(origin + query, { ...options, forceNew: true })
     socket.on('message', (data) => heard(data, socket.io.engine.transport.name))
     socket.on('disconnect', lost)
-    return () => socket.disconnect()
+    return { send: (text) => void socket.emit('message', text), stop: () => void socket.disconnect() }
   }
 
   /** @type {Connect} */
@@ -58,7 +63,7 @@
     const socket = new window.SockJS(`${origin}/sockjs${query}`)
     socket.onmessage = (event) => heard(event.data, socket.transport)
     socket.onclose = lost
-    return () => socket.close()
+    return { send: (text) => socket.send(text), stop: () => socket.close() }
   }
 
   /** @type {(name: 'ReconnectingWebSocket' | 'PartySocket') => Connect} */
@@ -66,7 +71,7 @@
     const socket = new window[name](`${webSocketForm(origin)}/feed${query}`)
     socket.onmessage = (event) => heard(event.data, 'websocket')
     socket.onclose = lost
-    return () => socket.close()
+    return { send: (text) => socket.send(text), stop: () => socket.close() }
   }
 
   /** @type {Connect} */
@@ -80,7 +85,7 @@
     socket.onMessage((message) => heard(message.event, 'websocket'))
     socket.onClose(lost)
     socket.connect()
-    return () => socket.disconnect()
+    return { send: () => {}, stop: () => socket.disconnect() }
   }
 
   /** @type {Record<string, Connect>} */
@@ -88,6 +93,9 @@
     websocket: connectWebSocket,
     eventsource: connectEventSource,
     steadfast: connectSteadfast(),
+    'steadfast, session': connectSteadfast({ protocol: 'session' }),
+    'steadfast, session over WebSocket': connectSteadfast({ protocol: 'session', transports: ['websocket'] }),
+    'steadfast, session over SSE': connectSteadfast({ protocol: 'session', transports: ['sse'] }),
     'socket.io': connectSocketIo(),
     'socket.io, WebSocket first': connectSocketIo({ transports: ['websocket', 'polling'], tryAllTransports: true }),
     'socket.io, WebSocket only': connectSocketIo({ transports: ['websocket'] }),
@@ -97,8 +105,13 @@
     phoenix: connectPhoenix,
   }
 
+  const now = () => performance.timeOrigin + performance.now()
+
+  /** @type {Line[]} */
+  let crowd = []
+
   window.bench = {
-    connect: (kind, origin, query, heard, lost) => clients[kind](origin, query, heard, lost),
+    connect: (kind, origin, query, heard, lost) => clients[kind](origin, query, heard, lost).stop,
 
     /** Milliseconds from the constructor to the first message; `null` if none came in time. */
     firstMessage: (kind, origin, limitMs) =>
@@ -106,10 +119,10 @@
         const startedAt = performance.now()
         /** @param {{ ms: number, transport: string } | null} result */
         const finish = (result) => {
-          stop()
+          line.stop()
           resolve(result)
         }
-        const stop = clients[kind](
+        const line = clients[kind](
           origin,
           '',
           (_, transport) => finish({ ms: performance.now() - startedAt, transport }),
@@ -117,5 +130,54 @@
         )
         setTimeout(finish, limitMs, null)
       }),
+
+    /** Sends 1, 2, 3, … and notes what comes, until it is told to be quiet; what still comes then is noted as well. */
+    exchange: (kind, origin, query, everyMs) => {
+      const startedAt = now()
+      /** @type {Arrival[]} */
+      const arrivals = []
+      let sent = 0
+      const line = clients[kind](
+        origin,
+        query,
+        (data, transport) => arrivals.push({ number: Number(data), at: now(), transport }),
+        () => {},
+      )
+      const timer = setInterval(() => {
+        sent += 1
+        line.send(String(sent))
+      }, everyMs)
+      return {
+        quiet: () => clearInterval(timer),
+        stop: () => {
+          line.stop()
+          return { startedAt, sent, arrivals }
+        },
+      }
+    },
+
+    /** Connects so many, and waits until all are there. */
+    crowd: async (kind, origin, count) => {
+      const size = crowd.length
+      while (crowd.length < size + count) {
+        crowd.push(
+          clients[kind](
+            origin,
+            '',
+            () => {},
+            () => {},
+          ),
+        )
+        // Chromium delays the dials of a page that makes many at the same time.
+        await new Promise((resolve) => setTimeout(resolve, 25))
+      }
+      await new Promise((resolve) => setTimeout(resolve, 2_000))
+    },
+
+    disperse: async () => {
+      for (const { stop } of crowd) stop()
+      crowd = []
+      await new Promise((resolve) => setTimeout(resolve, 1_000))
+    },
   }
 }

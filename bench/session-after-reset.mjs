@@ -1,0 +1,89 @@
+/**
+ * A connection is reset while the server is still up and both sides send: 200 messages a second down, 20 up, all numbered. What comes
+ * of it: the time until the next message, and what was lost or came twice in all, both ways.
+ */
+import { setTimeout as sleep } from 'node:timers/promises'
+import { launchChromium } from './lib/chromium.mjs'
+import { exchange, now, returnedAfter, saySum, sumOf } from './lib/exchange.mjs'
+import { format, rowOf, runAlone } from './lib/report.mjs'
+import { startFeed } from './lib/servers.mjs'
+import { median, summarize } from './lib/stats.mjs'
+
+const limitMs = 100
+const rates = { downEveryMs: 5, upEveryMs: 50 }
+const ourClient = 'steadfast, session'
+const losses = Number(process.env['ROUNDS'] ?? 5)
+/** Long enough for every client to count its connection as proven. */
+const lifeMs = () => 5_500 + 1_000 * Math.random()
+/** @type {{ kind: string, clients: number, losses: number }[]} */
+const plans = [
+  { kind: ourClient, clients: 10, losses },
+  { kind: 'websocket', clients: 10, losses },
+  { kind: 'socket.io, WebSocket only', clients: 10, losses: Math.min(losses, 2) },
+  { kind: 'partysocket', clients: 10, losses: Math.min(losses, 2) },
+]
+
+/**
+ * @param {import('./lib/chromium.mjs').Chromium} chromium
+ * @param {string} pages
+ * @param {typeof plans[number]} plan
+ */
+async function measure(chromium, pages, { kind, clients, losses }) {
+  /** @type {{ at: number, sent: number }[][]} */
+  const faults = []
+  const outcomes = await exchange(chromium, pages, { kind, clients, ...rates }, async (parties) => {
+    const each = parties.map(async ({ proxy, sent }, index) => {
+      faults[index] = []
+      for (let loss = 0; loss < losses; loss += 1) {
+        await sleep(lifeMs())
+        faults[index]?.push({ at: now(), sent: sent() })
+        proxy.reset()
+      }
+      await sleep(lifeMs())
+    })
+    await Promise.all(each)
+  })
+  const waits = outcomes.flatMap((outcome, index) =>
+    (faults[index] ?? []).flatMap((fault) => returnedAfter(outcome, fault) ?? []),
+  )
+  return { waits, sum: sumOf(outcomes) }
+}
+
+/** @returns {Promise<import('./lib/report.mjs').Result>} */
+export async function run() {
+  const chromium = await launchChromium()
+  const pages = await startFeed()
+  try {
+    /** @type {import('./lib/report.mjs').Row[]} */
+    const rows = []
+    /** @type {import('./lib/report.mjs').Check[]} */
+    const checks = []
+    for (const plan of plans) {
+      const { waits, sum } = await measure(chromium, pages.origin, plan)
+      const row = rowOf(plan.kind, summarize(waits))
+      rows.push({ ...row, value: `${row.value} ms, ${saySum(sum)}` })
+      if (plan.kind !== ourClient) continue
+      const isEach = waits.length === plan.clients * plan.losses
+      checks.push(
+        {
+          reach: `median ≤ ${limitMs} ms`,
+          value: `${format(median(waits))} ms of ${waits.length}`,
+          isMet: isEach && median(waits) <= limitMs,
+        },
+        { reach: '0 lost, 0 repeated, both ways', value: saySum(sum), isMet: sum.isClean },
+      )
+    }
+    return {
+      name: 'session-after-reset',
+      title: 'Session: first message after RST with the server still up, 200 messages/s down and 20/s up',
+      unit: 'ms, and both ways in all',
+      rows,
+      checks,
+    }
+  } finally {
+    await pages.close()
+    await chromium.close()
+  }
+}
+
+await runAlone(import.meta, run)
