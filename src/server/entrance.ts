@@ -45,7 +45,8 @@ export function entered(record: SessionRecord, { greeting, principal }: Entrance
   if (record.principalId !== principal.id || record.ended) return record
   const { n, turn, k } = greeting
   // The client knows of acknowledgments that the store has lost: nobody will send those messages again.
-  const isBehind = record.taken < n - 1 && !record.lease
+  // A lease under which nothing is taken is for `onSession`: the session was made for a dial that knew less than this one.
+  const isBehind = record.taken < n - 1 && (!record.lease || record.taken === record.done)
   const caughtUp = isBehind ? amended(record, { taken: n - 1, done: n - 1 }) : record
   return turn === undefined ? caughtUp : confirmed(caughtUp, turn, k)
 }

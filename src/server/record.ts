@@ -108,7 +108,8 @@ export function advance(before: SessionRecord, claimant: Claimant): Step {
 
 /** Where taking goes on from. */
 function takenOf(before: SessionRecord, tenure: Tenure | null, isInherited: boolean): number {
-  if (tenure) return Math.min(before.taken, tenure.takenThrough)
+  // What a client says to be done meanwhile, nobody has to take.
+  if (tenure) return Math.max(before.done, Math.min(before.taken, tenure.takenThrough))
   return isInherited ? before.done : before.taken
 }
 

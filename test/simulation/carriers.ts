@@ -36,7 +36,7 @@ export class SocketCarrier implements Carrier {
 
   write(frame: string | Uint8Array): void {
     const copy = typeof frame === 'string' ? frame : new Uint8Array(frame)
-    this.wroteAt = this.#clock.now
+    this.wroteAt = this.#connection.toldAt = this.#clock.now
     this.#connection.down.push(4 + copy.length, () => {
       if (typeof copy === 'string') this.#overhear(copy, this.#connection)
       sockets.get(this.#connection)?.received(copy)
@@ -106,6 +106,7 @@ export class AnswerCarrier implements Carrier {
   }
 
   write(frame: string | Uint8Array): void {
+    this.#connection.toldAt = this.#clock.now
     const text = `data: ${String(frame)}\n\n`
     if (this.medium === 'answer') {
       this.#whole += text

@@ -31,7 +31,7 @@ export class DownLedger {
   /** A gap behind which another epoch begins. */
   readonly #expected = new Map<string, number>()
   /** How far a gap reaches that came before the first message of its stream. */
-  readonly #skipped = new Map<string, number>()
+  readonly #skipped = new Map<string, { readonly log: Log; readonly offset: number }>()
   /** What subscriptions there have been, by session epoch and stream number. */
   readonly #subscriptions = new Map<string, { readonly topic: string; readonly epoch: string; readonly from: number }>()
   received = 0
@@ -122,7 +122,7 @@ export class DownLedger {
       return
     }
     if (!place) {
-      this.#skipped.set(topic, resumesAt - 1)
+      this.#skipped.set(topic, { log, offset: resumesAt - 1 })
       return
     }
     place.offset = Math.max(place.offset, resumesAt - 1)
@@ -181,7 +181,8 @@ export class DownLedger {
         'down-epoch',
         () => `${what} is of the session's epoch ${log.epoch}, not ${sessionEpoch}`,
       )
-    from = Math.max(from, this.#skipped.get(log.topic) ?? 0)
+    const skipped = this.#skipped.get(log.topic)
+    if (skipped?.log === log) from = Math.max(from, skipped.offset)
     this.#skipped.delete(log.topic)
     const next = log.entries.findIndex(({ offset }) => offset > from)
     const place = { log, stream, offset: from, next: next < 0 ? log.entries.length : next }

@@ -59,6 +59,8 @@ export class Connection {
   /** The page has it: a socket that is not closed, a request that is not over. */
   isHeld = true
   isOver = false
+  /** When a node last said something over it. */
+  toldAt = 0
 
   constructor(id: number, way: Way, node: number, up: Pipe, down: Pipe, random: Random, page: PageEnd) {
     this.id = id

@@ -93,7 +93,8 @@ export class NodeDoor implements Door {
       }
       if (!carrier.isDraining()) carrier.fullAt = clock.now
       const silentMs = clock.now - Math.max(carrier.wroteAt, carrier.fullAt)
-      const mayBeSilent = !attachment.isOpen || carrier.medium === 'answer'
+      // What is being ended has its last word to wait for, and no more to say.
+      const mayBeSilent = !attachment.isOpen || carrier.medium === 'answer' || !!attachment.record.ended
       court.must(mayBeSilent || silentMs <= heartbeatMs, 'server-silent', () => `#${connection.id} for ${silentMs} ms`)
       const { undelivered } = connection.down
       const most = this.#socketBytes + aboveHighWater

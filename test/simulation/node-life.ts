@@ -22,7 +22,7 @@ export interface Surroundings {
   readonly network: Network
   trace(line: () => string): void
   greeted(session: string, k: number): void
-  opened(epoch: string): void
+  opened(epoch: string, toldAt: number): void
   nextTag(): string
 }
 
@@ -166,7 +166,7 @@ export class NodeLife {
   }
 
   /** A frame reaches the page. */
-  #overheard(frame: string, { isHeld, id }: Connection): void {
+  #overheard(frame: string, { isHeld, id, toldAt }: Connection): void {
     if (!isHeld) return
     const { ledgers, opened, trace } = this.#around
     trace(() => `  #${id} brings ${frame.length > 100 ? `${frame.slice(0, 100)}…` : frame}`)
@@ -174,7 +174,7 @@ export class NodeLife {
     if (frame[0] !== 'o') return
     const { epoch, ack } = JSON.parse(frame.slice(1))
     ledgers.up.acked(ack)
-    opened(epoch)
+    opened(epoch, toldAt)
   }
 
   #reported(error: unknown): void {

@@ -82,8 +82,8 @@ export class Stage {
         this.#lastK = k
         this.sessionId = session
       },
-      opened: (epoch) => {
-        store.touchedAt = clock.now
+      opened: (epoch, toldAt) => {
+        store.touchedAt = Math.max(store.touchedAt, toldAt)
         this.page.opened(epoch)
       },
       nextTag: () => this.nextTag('e'),
