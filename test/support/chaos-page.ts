@@ -1,0 +1,82 @@
+import type { Page } from 'playwright-core'
+import type { RealtimeOptions } from '../../src/index.ts'
+import { type ClientSide, type Lanes, type Progress, startClientSide } from './chaos-run.ts'
+import { fastClock } from './fast-clock.ts'
+import type { PageGlobals } from './page-client.ts'
+import { makeTraffic, type TallyReport } from './traffic.ts'
+
+/** What a page under chaos has said so far, as plain data. */
+export interface PageStory {
+  readonly progress: Progress
+  readonly reports: readonly TallyReport[]
+  readonly state: string
+  readonly opened: readonly string[]
+  readonly resumed: readonly boolean[]
+  readonly moves: readonly string[]
+  /** Gaps, undelivered messages and ends: what must not happen. */
+  readonly wrongs: readonly string[]
+  readonly isSent: boolean
+}
+
+interface ChaosGlobals extends PageGlobals {
+  side: ClientSide
+  story(): PageStory
+}
+
+/** Makes a client in the page that sends its lane and checks what arrives. The options must be plain data. */
+export async function startChaosInPage(
+  page: Page,
+  url: string,
+  lanes: Lanes,
+  { speed, ...options }: RealtimeOptions & { readonly speed: number },
+): Promise<void> {
+  // Functions that stand alone are handed over as they are written.
+  await page.evaluate(
+    `Object.assign(globalThis, { makeTraffic: ${makeTraffic}, startClientSide: ${startClientSide}, fastClock: ${fastClock} })`,
+  )
+  await page.evaluate(
+    ([url, lanes, options, speed]) => {
+      const scope = globalThis as unknown as ChaosGlobals & {
+        makeTraffic: typeof makeTraffic
+        startClientSide: typeof startClientSide
+        fastClock: typeof fastClock
+      }
+      const opened: string[] = []
+      const resumed: boolean[] = []
+      const moves: string[] = []
+      const wrongs: string[] = []
+      const host = speed === 1 ? {} : { host: scope.fastClock(speed) }
+      const client = new scope.Steadfast.RealtimeClient(url, { ...(options as RealtimeOptions), ...host })
+      client.addEventListener('open', (event) => {
+        opened.push(event.transport)
+        resumed.push(event.resumed)
+      })
+      client.addEventListener('transport', ({ from, to }) => moves.push(`${from}>${to}`))
+      client.addEventListener('gap', (gap) => wrongs.push(`gap in ${gap.topic} after ${gap.after}, goes on at ${gap.resumesAt}`))
+      client.addEventListener('close', ({ code, reason, final }) => {
+        if (final) wrongs.push(`ended: ${code} ${reason}`)
+      })
+      client.addEventListener('error', ({ diagnosis, undelivered, unconfirmed }) => {
+        if (undelivered || unconfirmed) wrongs.push(`undelivered: ${diagnosis.cause}`)
+      })
+      const side = scope.startClientSide(scope.makeTraffic(), client, lanes)
+      let isSent = false
+      side.sending.then(
+        () => {
+          isSent = true
+        },
+        (error: unknown) => wrongs.push(String(error)),
+      )
+      const story = () => ({
+        ...{ progress: side.progress, reports: side.report(), state: JSON.stringify(client.state) },
+        ...{ opened, resumed, moves, wrongs, isSent },
+      })
+      Object.assign(scope, { client, side, story })
+    },
+    [url, lanes, options, speed] as const,
+  )
+}
+
+export function storyOf(page: Page): Promise<PageStory> {
+  return page.evaluate(() => (globalThis as unknown as ChaosGlobals).story())
+}

@@ -1,0 +1,96 @@
+import { setTimeout as sleep } from 'node:timers/promises'
+import type { Fault } from './fault.ts'
+import type { FaultProxy } from './fault-proxy.ts'
+import type { WayName } from './session-rig.ts'
+
+export interface ChaosOptions {
+  readonly random: () => number
+  /** What clients may use. Where there are several, all but one are forbidden now and then. */
+  readonly ways: readonly WayName[]
+  /** The longest pause between two evils, in milliseconds. @defaultValue 800 */
+  readonly calmMs?: number
+}
+
+export interface Chaos {
+  /** What was done, and when, oldest first. */
+  readonly deeds: readonly string[]
+  /** Ends it, and makes the network whole again. */
+  stop(): Promise<void>
+}
+
+/** Kills, stalls and blocks what goes through the proxy, at random, until it is stopped. */
+export function startChaos(proxy: FaultProxy, { random, ways, calmMs = 800 }: ChaosOptions): Chaos {
+  const startedAt = performance.now()
+  const deeds: string[] = []
+  const controller = new AbortController()
+  const between = (least: number, most: number) => Math.round(least + random() * (most - least))
+  const pause = (ms: number) => sleep(ms, undefined, { signal: controller.signal }).catch(() => {})
+
+  /** For a while, and on whoever is connected if it `strikes`. */
+  const during = async (ms: number, strikes: boolean, ...faults: readonly Fault[]) => {
+    await proxy.set(...faults)
+    if (strikes) proxy.killAll()
+    await pause(ms)
+    await proxy.set({ type: 'pass' })
+  }
+  type Evil = readonly [weight: number, name: string, act: () => unknown]
+  const all: readonly Evil[] = [
+    [8, 'kill', () => proxy.killAll()],
+    [4, 'kill again and again', () => killOften()],
+    [4, 'stall', () => during(between(100, 1000), false, { type: 'delay', ms: between(100, 1500) })],
+    [2, 'half-open', () => during(0, false, { type: 'half-open' })],
+    [3, 'refuse', () => during(between(50, 500), true, { type: 'refuse' })],
+    [3, 'reset', () => during(between(50, 500), true, { type: 'reset' })],
+    [2, 'hang', () => during(between(50, 300), true, { type: 'hang' })],
+    [2, 'swallow', () => during(between(50, 300), true, { type: 'swallow-frames' })],
+    [2, 'kill when open', () => during(between(300, 1500), true, { type: 'kill-after-open', ms: between(0, 100) })],
+    [ways.length > 1 ? 12 : 0, 'forbid', () => forbid()],
+  ]
+  const evils = all.flatMap((evil) => Array.from({ length: evil[0] }, () => evil))
+
+  const raging = rage()
+  return {
+    deeds,
+    async stop() {
+      controller.abort()
+      await raging
+      await proxy.set({ type: 'pass' })
+    },
+  }
+
+  async function rage(): Promise<void> {
+    while (!controller.signal.aborted) {
+      const [, name, act] = evils[Math.floor(random() * evils.length)] as Evil
+      deeds.push(`${Math.round(performance.now() - startedAt)} ${name}`)
+      await act()
+      await pause(between(50, calmMs))
+    }
+  }
+
+  async function killOften(): Promise<void> {
+    for (let kills = between(2, 10); kills > 0; kills -= 1) {
+      proxy.killAll()
+      await pause(between(1, 80))
+    }
+  }
+
+  /** Some of the ways, never all, and in one of the manners in which that is done. */
+  async function forbid(): Promise<void> {
+    const kept = ways[Math.floor(random() * ways.length)]
+    const forbidden = ways.filter((way) => way !== kept && random() < 0.7)
+    const faults = forbidden.map((way): Fault => {
+      const at = `way=${way}`
+      if (way === 'sse' && random() < 0.5) return { type: 'buffer', at }
+      if (way !== 'websocket') return { type: 'reset', at }
+      const manners: readonly Fault[] = [
+        { type: 'refuse-upgrade', status: 403 },
+        { type: 'swallow-upgrade' },
+        { type: 'swallow-frames', only: 'websocket' },
+        { type: 'kill-after-open', ms: between(0, 200), only: 'websocket' },
+      ]
+      return manners[Math.floor(random() * manners.length)] as Fault
+    })
+    deeds.push(`  without ${forbidden}`)
+    await during(between(500, 4000), random() < 0.7, ...faults)
+  }
+}
