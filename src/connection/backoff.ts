@@ -35,8 +35,11 @@ export function backoff(
 ): RetryPolicy {
   return ({ attempt, outageMs }) => {
     if (attempt > maxAttempts) return null
-    if (attempt === 1) return random() * firstDelayMs()
+    const firstMs = firstDelayMs()
+    if (attempt === 1) return random() * firstMs
     const cap = outageMs < patienceMs ? Math.min(impatientMaxDelayMs, maxDelayMs) : maxDelayMs
-    return Math.min(minDelayMs * factor ** (attempt - 1), cap) * (0.5 + random() / 2)
+    // Who is asked to come back as a stream must not become a wave with the second try.
+    const window = Math.max(minDelayMs, firstMs) * factor ** (attempt - 1)
+    return Math.min(window, firstMs > minDelayMs ? Math.max(cap, firstMs) : cap) * (0.5 + random() / 2)
   }
 }

@@ -5,6 +5,7 @@ import { Delivery } from './delivery.ts'
 import type { Feeds } from './feed.ts'
 import { hear, type Listening, type Speaker } from './hearing.ts'
 import type { Ending, SessionRecord, SessionStore, TopicLog } from './ports.ts'
+import { Pulse } from './pulse.ts'
 import type { Recipient } from './reader.ts'
 import type { Incoming } from './record.ts'
 
@@ -23,11 +24,7 @@ export interface Home extends Listening {
 const confirmWithinMs = 10_000
 /** How long a last word may take to leave. */
 const partingMs = 5000
-/** A stream whose socket takes nothing for so long is over (rule 6). */
-const stuckMs = 30_000
-const slowBytesPerMs = 10
 const longFrame = 131_072
-const slowestMs = 120_000
 
 /**
  * One live carrier of a session on this node. Whoever made the carrier hands it what comes in (`receive`), says when it
@@ -43,13 +40,9 @@ export class Attachment implements Speaker, Recipient {
   toldWindowMs = 0
   #phase: 'attaching' | 'open' | 'parting' | 'over' = 'attaching'
   #delivery: Delivery | null = null
-  // Instants of the node's own time (`elapsedMs`).
+  readonly #pulse: Pulse
+  /** Since when it is in its phase, by the node's own time (`elapsedMs`). */
   #since: number
-  #heardAt: number
-  #wroteAt: number
-  #drainedAt: number
-  /** What may still be on its way, on a slow link. */
-  #bytesSinceHeard = 0
   /** The client has been told to send again: until it does, what comes is of before. */
   #isAwaiting = false
   #hasNews = false
@@ -64,9 +57,7 @@ export class Attachment implements Speaker, Recipient {
     this.carrier = carrier
     this.k = k
     this.#since = now
-    this.#heardAt = now
-    this.#wroteAt = now
-    this.#drainedAt = now
+    this.#pulse = new Pulse(now)
     if (wait) this.#waitUntil = now + Math.min(wait, live.node.settings.heartbeatMs)
   }
 
@@ -112,7 +103,7 @@ export class Attachment implements Speaker, Recipient {
 
   /** The carrier takes more again. */
   drained(): void {
-    this.#drainedAt = this.live.node.elapsedMs()
+    this.#pulse.drained(this.live.node.elapsedMs())
     if (this.isOpen) this.#delivery?.wake()
   }
 
@@ -145,8 +136,7 @@ export class Attachment implements Speaker, Recipient {
 
   write(frame: string | Uint8Array): void {
     if (!this.isOpen) return
-    this.#wroteAt = this.live.node.elapsedMs()
-    this.#bytesSinceHeard += frame.length
+    this.#pulse.wrote(frame.length, this.live.node.elapsedMs())
     this.#hasNews = true
     // A client that hears nothing while something long is on its way must not take that for silence (rule 7).
     if (frame.length > longFrame) this.carrier.write(`h${JSON.stringify({ comingBytes: frame.length })}`)
@@ -215,31 +205,21 @@ export class Attachment implements Speaker, Recipient {
 
   /** Time has passed. */
   tick(): void {
-    const now = this.live.node.elapsedMs()
-    const { heartbeatMs, tickMs } = this.live.node.settings
-    const { medium } = this.carrier
+    const { node } = this.live
+    const now = node.elapsedMs()
     if (this.#phase === 'parting' && now - this.#since > partingMs && this.#close) {
       this.end(this.#close)
       return
     }
-    if (this.#phase !== 'open' || medium === 'answer') return
-    const slackMs = Math.min(this.#bytesSinceHeard / slowBytesPerMs, slowestMs)
-    const silentMs = (medium === 'websocket' ? 2 : 4) * heartbeatMs + slackMs
-    const isDraining = this.carrier.isDraining()
-    if (isDraining) this.#drainedAt = now
-    if (now - this.#heardAt > silentMs) this.end({ code: codes.silent, reason: 'nothing heard' })
-    else if (now - this.#drainedAt > stuckMs + slackMs) this.end({ code: codes.silent, reason: 'nothing taken' })
-    else if (this.turn === 0 && now - this.#since > confirmWithinMs) this.end({ code: codes.silent, reason: 'not confirmed' })
-    else if (isDraining && now - this.#wroteAt >= heartbeatMs - 2 * tickMs) {
-      this.#wroteAt = now
-      this.carrier.beat()
-    }
+    if (this.#phase !== 'open' || this.carrier.medium === 'answer') return
+    const isLate = this.turn === 0 && now - this.#since > confirmWithinMs
+    const wrong = this.#pulse.tick(this.carrier, now, node.settings) ?? (isLate ? 'not confirmed' : null)
+    if (wrong) this.end({ code: codes.silent, reason: wrong })
   }
 
   /** The client has shown elsewhere that it lives. */
   heardElsewhere(): void {
-    this.#heardAt = this.live.node.elapsedMs()
-    this.#bytesSinceHeard = 0
+    this.#pulse.heard(this.live.node.elapsedMs())
   }
 
   // What the delivery says.

@@ -18,6 +18,8 @@ export interface Carrier {
   beat(): void
   /** Whether more may be written; when it turns true again, `Attachment.drained()` is to be called. */
   isDraining(): boolean
+  /** Bytes that have come over it so far, where it is one that a client sends over: part of a long message is a sign of life too. */
+  bytesHeard?(): number
   /** Ends it, with a code or, an answer that is complete, without one. Nothing is written to it any more. */
   end(close?: CloseFrame): void
 }

@@ -134,9 +134,9 @@ export class Delivery {
     }
   }
 
-  #announce(batch: Batch, { stream, topic, epoch, from }: Subscription, again?: true): void {
+  #announce(batch: Batch, { stream, topic, epoch, from }: Subscription): void {
     this.#announced?.add(stream)
-    this.#say(batch, `s${JSON.stringify({ at: this.#at, stream, topic, epoch, from, again })}`)
+    this.#say(batch, `s${JSON.stringify({ at: this.#at, stream, topic, epoch, from })}`)
   }
 
   /** Writes behind what waits in the batch. */
@@ -156,7 +156,7 @@ export class Delivery {
       if (this.#ended?.has(stream) || this.#readers?.some((reader) => reader.stream === stream)) continue
       const place = this.#cursor?.get(stream)
       // It may have been among what was lost; a client that knows it already lets it pass.
-      if (this.#announced && !this.#announced.has(stream) && !place) this.#announce(batch, subscription, true)
+      if (this.#announced && !this.#announced.has(stream) && !place) this.#announce(batch, subscription)
       this.#readers ??= []
       this.#readers.push(new Reader(this, this.#recipient, feeds.of(topic), stream, place ?? { epoch, offset: from }))
     }

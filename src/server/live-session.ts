@@ -2,7 +2,7 @@ import { codes } from '../protocols/wire.ts'
 import type { Attachment, Home } from './attachment.ts'
 import type { Cursor } from './client-frames.ts'
 import { closeOf, type Entrance } from './entrance.ts'
-import type { NodeContext } from './node-context.ts'
+import { attachedUntil, type NodeContext, renewEveryMs } from './node-context.ts'
 import type { Ending, SessionRecord } from './ports.ts'
 import { amended, confirmed, type Incoming, type Source } from './record.ts'
 import { type Amendment, type Outcome, type Owner, RecordKeeper } from './record-keeper.ts'
@@ -38,7 +38,7 @@ export class LiveSession implements Home, Worked, Owner {
   }
 
   start(): void {
-    this.#stopWatching = this.node.sessions.watch(this.id, () => this.#changed())
+    this.#stopWatching = this.node.sessions.watch(this.id, (version) => this.#changed(version))
   }
 
   /** The record as this node last knew it; there is one as long as there are attachments or handlers. */
@@ -182,18 +182,20 @@ export class LiveSession implements Home, Worked, Owner {
   /** Time has passed. */
   tick(now: number): void {
     for (const attachment of [...this.attachments]) attachment.tick()
-    const { resumeWindowMs, leaseMs, tickMs, limits } = this.node.settings
+    const { settings } = this.node
+    const { leaseMs, tickMs, limits } = settings
     this.#frames = Math.max(0, this.#frames - (limits.framesPerSecond * tickMs) / 1000)
     const lease = this.known?.lease
     const isLeaseDue = lease && (lease.node === this.node.id ? lease.until - now <= leaseMs / 2 : lease.until <= now)
     if (this.isBusy || this.#keeper.isStale || isLeaseDue) this.settle()
-    if (!this.hasAttachments || now - Math.max(this.#renewedAt, this.#keeper.writtenAt) < resumeWindowMs / 3) return
+    if (!this.hasAttachments || now - Math.max(this.#renewedAt, this.#keeper.writtenAt) < renewEveryMs(settings)) return
     this.#renewedAt = now
     if (this.known?.turn) {
-      this.node.sessions.renew(this.id, now + resumeWindowMs).catch((error) => this.node.host.report(error))
+      this.node.sessions.renew(this.id, attachedUntil(now, settings)).catch((error) => this.node.host.report(error))
     }
     // A watch that was lost on the way costs no more than this.
-    this.#changed()
+    this.#changed(null)
+    this.refresh()
   }
 
   /** Tells the client what is done; not more often than it is worth. */
@@ -240,9 +242,9 @@ export class LiveSession implements Home, Worked, Owner {
     }
   }
 
-  #changed(): void {
-    for (const attachment of this.attachments) attachment.privateChanged()
-    this.refresh()
+  #changed(version: number | null): void {
+    if (version !== null) this.#keeper.refresh(version)
+    else for (const attachment of this.attachments) attachment.privateChanged()
   }
 }
 

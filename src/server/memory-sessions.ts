@@ -30,7 +30,7 @@ export class MemorySessions implements SessionStore {
   readonly #holdings: Holdings
   readonly #sessions = new Map<string, Session>()
   readonly #expiry = new Expiry<Session>()
-  readonly #watchers = new Watchers()
+  readonly #watchers = new Watchers<number | null>()
   /** How many of each principal have not ended. */
   readonly #counts = new Map<string, number>()
   #count = 0
@@ -61,7 +61,7 @@ export class MemorySessions implements SessionStore {
       this.#sessions.set(id, session)
       this.#expiry.add(session)
     }
-    this.#watchers.changed(id)
+    this.#watchers.changed(id, version)
     return version
   }
 
@@ -77,7 +77,7 @@ export class MemorySessions implements SessionStore {
     this.#expiry.remove(session)
     this.#tally(session.current.record, undefined)
     this.#dropStream(session)
-    this.#watchers.changed(id)
+    this.#watchers.changed(id, 0)
     return true
   }
 
@@ -86,7 +86,7 @@ export class MemorySessions implements SessionStore {
     if (!session || session.current.record.epoch !== epoch || session.current.record.ended) return null
     session.stream ??= new MemoryStream<Item>()
     const offset = this.#holdings.push(session.stream, itemOf(entry), entryBytesOf(entry), 0)
-    this.#watchers.changed(id)
+    this.#watchers.changed(id, null)
     return offset
   }
 
@@ -114,7 +114,7 @@ export class MemorySessions implements SessionStore {
     return this.#expiry.due(now, limit).map(({ id }) => id)
   }
 
-  watch(id: string, listener: () => void): () => void {
+  watch(id: string, listener: (version: number | null) => void): () => void {
     return this.#watchers.watch(id, listener)
   }
 
@@ -147,7 +147,7 @@ function itemOf(entry: PrivateAppend): Item {
 }
 
 function entryOf(offset: number, item: Item): PrivateEntry {
-  return typeof item === 'string' || item instanceof Uint8Array ? { offset, data: copied(item) } : { offset, ...item }
+  return typeof item === 'string' || item instanceof Uint8Array ? { offset, data: item } : { offset, ...item }
 }
 
 /** A change of subscriptions counts as the frame that it becomes. */

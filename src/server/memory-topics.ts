@@ -23,7 +23,7 @@ interface Topic {
   newer: Topic | null
 }
 
-const storedOf = (offset: number, data: Payload): Stored => ({ offset, data: copied(data) })
+const storedOf = (offset: number, data: Payload): Stored => ({ offset, data })
 
 /**
  * Topics in memory. A topic begins its life, with an epoch of its own, when somebody first asks for it, and ends it when
@@ -33,7 +33,7 @@ export class MemoryTopics implements TopicLog {
   readonly #holdings: Holdings
   readonly #maxTopics: number
   readonly #host: MemoryHost
-  readonly #watchers = new Watchers()
+  readonly #watchers = new Watchers<null>()
   readonly #topics = new Map<string, Topic>()
   /** The ends of a list in the order of use. Taking a key out of a Map and putting it back is slow in a large Map. */
   #oldest: Topic | null = null
@@ -49,7 +49,7 @@ export class MemoryTopics implements TopicLog {
     const now = this.#host.now()
     this.#holdings.forgetAged(now)
     const offset = this.#holdings.push(this.#use(name).stream, copied(data), bytesOf(data), now)
-    this.#watchers.changed(name)
+    this.#watchers.changed(name, null)
     return offset
   }
 

@@ -1,17 +1,18 @@
-interface Watcher {
+interface Watcher<News> {
   /** `null` once it has been stopped. */
-  listener: (() => void) | null
+  listener: ((news: News) => void) | null
 }
 
-/** Who wants to hear of changes of what. However many changes there are in one task, each listener is called once, right behind it. */
-export class Watchers {
+/** Who wants to hear of changes of what. They are told right behind the task; of the same news in a row, once. */
+export class Watchers<News> {
   /** Most are alone: a set for each would cost an idle session more than all the rest. */
-  readonly #watchers = new Map<string, Watcher | Set<Watcher>>()
-  #changed = new Set<string>()
+  readonly #watchers = new Map<string, Watcher<News> | Set<Watcher<News>>>()
+  #keys: string[] = []
+  #news: News[] = []
 
   /** Returns the way to stop; after it the listener is not called any more. */
-  watch(key: string, listener: () => void): () => void {
-    const watcher: Watcher = { listener }
+  watch(key: string, listener: (news: News) => void): () => void {
+    const watcher: Watcher<News> = { listener }
     const others = this.#watchers.get(key)
     if (others instanceof Set) others.add(watcher)
     else this.#watchers.set(key, others ? new Set([others, watcher]) : watcher)
@@ -23,26 +24,31 @@ export class Watchers {
     }
   }
 
-  changed(key: string): void {
+  changed(key: string, news: News): void {
     if (!this.#watchers.has(key)) return
-    if (this.#changed.size === 0) queueMicrotask(() => this.#tell())
-    this.#changed.add(key)
+    const last = this.#keys.length - 1
+    if (this.#keys[last] === key && this.#news[last] === news) return
+    if (last < 0) queueMicrotask(() => this.#tell())
+    this.#keys.push(key)
+    this.#news.push(news)
   }
 
   #tell(): void {
-    const keys = this.#changed
-    this.#changed = new Set()
-    for (const key of keys) {
+    const keys = this.#keys
+    const news = this.#news
+    this.#keys = []
+    this.#news = []
+    for (const [index, key] of keys.entries()) {
       const watchers = this.#watchers.get(key)
-      if (watchers instanceof Set) for (const watcher of [...watchers]) call(watcher)
-      else if (watchers) call(watchers)
+      if (watchers instanceof Set) for (const watcher of [...watchers]) call(watcher, news[index] as News)
+      else if (watchers) call(watchers, news[index] as News)
     }
   }
 }
 
-function call({ listener }: Watcher): void {
+function call<News>({ listener }: Watcher<News>, news: News): void {
   try {
-    listener?.()
+    listener?.(news)
   } catch {
     // Whoever appended has nothing to do with it, and the other listeners neither.
   }

@@ -48,3 +48,13 @@ export interface NodeContext {
 export function tickOf(heartbeatMs: number, leaseMs: number, resumeWindowMs: number): number {
   return Math.max(1, Math.min(1000, heartbeatMs / 8, leaseMs / 4, resumeWindowMs / 4))
 }
+
+/** How often a node says of a session that somebody is still attached to it here. */
+export function renewEveryMs({ resumeWindowMs }: NodeSettings): number {
+  return resumeWindowMs / 3
+}
+
+/** Until when a session stands that is attached now: should this node die before it says so again, the client still has its whole window. */
+export function attachedUntil(now: number, settings: NodeSettings): number {
+  return now + settings.resumeWindowMs + renewEveryMs(settings) + settings.tickMs
+}

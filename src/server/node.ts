@@ -8,7 +8,7 @@ import { Feeds } from './feed.ts'
 import type { Handlers } from './handlers.ts'
 import type { ServerHost } from './host.ts'
 import { ackEveryMs, LiveSession } from './live-session.ts'
-import type { NodeContext, NodeSettings } from './node-context.ts'
+import { attachedUntil, type NodeContext, type NodeSettings } from './node-context.ts'
 import type { SessionRecord, SessionStore, TopicLog } from './ports.ts'
 import { Posting, type Receipt, readLines } from './posting.ts'
 import { checkTopic, type Desk, type Principal, type Sendable, type Session, SessionHandle } from './session.ts'
@@ -272,7 +272,7 @@ export class ServerNode implements NodeContext {
       const read = here?.hasAttachments || here?.isBusy ? null : await this.sessions.read(id)
       if (this.isDown) return
       if (!read) {
-        if (here) await this.sessions.renew(id, now + this.settings.resumeWindowMs)
+        if (here) await this.sessions.renew(id, attachedUntil(now, this.settings))
         continue
       }
       const { record, version } = read

@@ -1,7 +1,7 @@
 /** What the server keeps of a message: text, or bytes. */
 export type Payload = string | Uint8Array
 
-/** A message in a log. */
+/** A message in a log. Bytes that were read are the log's own, and are not written to; bytes that are appended stay the caller's. */
 export interface Stored {
   /** An integer from 1 to 2^53 − 1, strictly increasing in its stream. */
   readonly offset: number
@@ -120,6 +120,9 @@ export interface SessionStore {
   count(principalId?: string): Promise<number>
   /** Ids of sessions whose expiry has passed, so that one node can end them; a store may forget them only after they were given out. */
   expired(now: number, limit: number): Promise<readonly string[]>
-  /** Calls back, soon and at least once, after the record or the private stream of a session changed, by whomever; returns the way to stop. */
-  watch(id: string, listener: () => void): () => void
+  /**
+   * Calls back, soon and at least once, after a session changed, by whomever: with the version of the record where that is what
+   * changed (0 when it was removed), with `null` where something was appended. Returns the way to stop.
+   */
+  watch(id: string, listener: (version: number | null) => void): () => void
 }

@@ -1,12 +1,15 @@
 import { codes } from '../protocols/wire.ts'
 import { type Entrance, entered, freshRecord, isForgotten, passed } from './entrance.ts'
-import type { NodeContext } from './node-context.ts'
+import { attachedUntil, type NodeContext } from './node-context.ts'
 import type { SessionRecord, Versioned } from './ports.ts'
 import { advance, type Claimant } from './record.ts'
 import type { Work } from './work.ts'
 
 /** A session never confirmed is forgotten after so long (rule 8). */
 const unconfirmedMs = 15_000
+
+/** A version that no record has. */
+const unknown = -1
 
 /** What became of a change; no record: the session is over or was never there. */
 export type Outcome = { readonly record: SessionRecord | null } | { readonly error: unknown }
@@ -41,8 +44,8 @@ export class RecordKeeper {
   readonly #owner: Owner
   #current: Versioned | null = null
   #state: 'resting' | 'settling' | 'unsettled' = 'resting'
-  /** The record may have been changed by another node. */
-  #isStale = true
+  /** The version that the record is said to have by now; `unknown` where it may have any, `null` once it has been read. */
+  #told: number | null = unknown
   /** There is something to be done even if it has not. */
   #isDue = false
   #entrances: Entrance[] | null = null
@@ -64,14 +67,15 @@ export class RecordKeeper {
     return this.#state === 'resting' && !this.#entrances && !this.#amendments
   }
 
+  /** Whether the record may have been changed by another node. */
   get isStale(): boolean {
-    return this.#isStale
+    return this.#told !== null && this.#told !== this.#current?.version
   }
 
   enter(entrance: Entrance): void {
     this.#entrances ??= []
     this.#entrances.push(entrance)
-    this.#isStale = true
+    this.#told = unknown
     this.settle()
   }
 
@@ -81,15 +85,16 @@ export class RecordKeeper {
     this.settle()
   }
 
-  /** Reads the record again, and acts on it if it has changed. */
-  refresh(): void {
-    this.#isStale = true
+  /** Reads the record again, unless it is of a version that is known here, and acts on it if it has changed. */
+  refresh(version: number = unknown): void {
+    // One of two may be our own, and the other be told too early.
+    this.#told = this.isStale && this.#told !== version ? unknown : version
     this.#start()
   }
 
   /** With the next occasion, it reads the record again. */
   doubt(): void {
-    this.#isStale = true
+    this.#told = unknown
   }
 
   /** Brings the record and what this node knows together. */
@@ -106,7 +111,7 @@ export class RecordKeeper {
     this.#state = 'settling'
     this.#settleOn().catch((error) => {
       this.#state = 'resting'
-      this.#isStale = true
+      this.#told = unknown
       this.#isDue = true
       this.#owner.work?.release()
       this.#node.host.report(error)
@@ -117,7 +122,7 @@ export class RecordKeeper {
   /** Another node was first. */
   #again(): void {
     this.#owner.work?.release()
-    this.#isStale = true
+    this.#told = unknown
     this.settle()
   }
 
@@ -135,15 +140,15 @@ export class RecordKeeper {
     const node = this.#node
     const isDue = this.#isDue
     this.#isDue = false
-    if (this.#isStale || !this.#current) {
-      this.#isStale = false
-      const before = this.#current?.version
+    const before = this.#current?.version
+    if (this.isStale || !this.#current) {
+      this.#told = null
       const read = await node.sessions.read(this.#id)
       if (node.isDown) return
       this.#see(read, 'read')
-      // Most often it is our own writing of which we hear.
-      if (!isDue && !this.#isDue && before !== undefined && before === read?.version) return
     }
+    // Most often it is our own writing of which we hear.
+    if (!isDue && !this.#isDue && before !== undefined && before === this.#current?.version) return
     const current = this.#current
     if (!current) return this.#nobody()
     if (this.#entrances && isForgotten(current.record)) return this.#found(this.#entrances[0], current.version)
@@ -257,9 +262,11 @@ export class RecordKeeper {
   }
 
   #expiry(record: SessionRecord, now: number): number {
-    const { resumeWindowMs, leaseMs } = this.#node.settings
+    const { settings } = this.#node
+    const { resumeWindowMs, leaseMs } = settings
     if (isForgotten(record)) return now + 2 * leaseMs
-    return now + (record.turn > 0 || record.ended ? resumeWindowMs : Math.min(unconfirmedMs, resumeWindowMs))
+    if (record.turn === 0 && !record.ended) return now + Math.min(unconfirmedMs, resumeWindowMs)
+    return this.#owner.hasAttachments && !record.ended ? attachedUntil(now, settings) : now + resumeWindowMs
   }
 }
 

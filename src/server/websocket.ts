@@ -1,5 +1,6 @@
 import { Buffer } from 'node:buffer'
 import type { IncomingMessage } from 'node:http'
+import { Socket } from 'node:net'
 import type { Duplex } from 'node:stream'
 import type { WebSocket, WebSocketServer } from 'ws'
 import { type CloseFrame, codes, subprotocol } from '../protocols/wire.ts'
@@ -183,6 +184,10 @@ class WebSocketCarrier implements Carrier {
       })
     }
     return false
+  }
+
+  bytesHeard(): number {
+    return this.#socket instanceof Socket ? this.#socket.bytesRead : 0
   }
 
   end(frame: CloseFrame = { code: 1000 }): void {

@@ -123,7 +123,7 @@ export const mutations = [
   {
     name: 'heartbeat-late',
     breaks: 'rule 6: the server is never silent for longer than heartbeatMs',
-    file: 'src/server/attachment.ts',
+    file: 'src/server/pulse.ts',
     from: 'heartbeatMs - 2 * tickMs',
     to: '3 * heartbeatMs - 2 * tickMs',
   },
@@ -131,7 +131,7 @@ export const mutations = [
     name: 'session-not-renewed',
     breaks: 'rule 8: a session lives as long as its attachments',
     file: 'src/server/live-session.ts',
-    from: 'this.node.sessions.renew(this.id, now + resumeWindowMs)',
+    from: 'this.node.sessions.renew(this.id, attachedUntil(now, settings))',
     to: 'this.node.sessions.renew(this.id, now)',
   },
   {

@@ -89,10 +89,10 @@ export class SharedStore {
         )
       })
     }
-    const watch = (begin: (listener: () => void) => () => void, listener: () => void) => {
-      const stop = begin(() => {
-        if (this.#mostMs === 0) listener()
-        else this.#clock.after(being, this.#random.next() * this.#mostMs, () => watches.has(stop) && listener())
+    const watch: Watch = (begin, listener) => {
+      const stop = begin((news) => {
+        if (this.#mostMs === 0) listener(news)
+        else this.#clock.after(being, this.#random.next() * this.#mostMs, () => watches.has(stop) && listener(news))
       })
       watches.add(stop)
       return () => {
@@ -136,7 +136,7 @@ export class SharedStore {
         }),
       tail: (topic) => call(() => topics.tail(topic)),
       trim: (topic, through) => call(() => topics.trim(topic, through)),
-      watch: (topic, listener) => watch((each) => topics.watch(topic, each), listener),
+      watch: (topic, listener) => watch<void>((each) => topics.watch(topic, () => each()), listener),
     }
   }
 
@@ -243,4 +243,4 @@ export const epochMs = 1_800_000_000_000
 const unconfirmedMs = 15_000
 
 type Call = <Result>(run: () => Promise<Result>) => Promise<Result>
-type Watch = (begin: (listener: () => void) => () => void, listener: () => void) => () => void
+type Watch = <News>(begin: (listener: (news: News) => void) => () => void, listener: (news: News) => void) => () => void

@@ -43,6 +43,7 @@ export class FakeCarrier implements Carrier {
   closed: CloseFrame | 'complete' | null = null
   beats = 0
   takes = true
+  bytesIn = 0
   /** It takes nothing more after so many frames, until it is drained. */
   fillsAfter = Infinity
   #written = 0
@@ -63,6 +64,10 @@ export class FakeCarrier implements Carrier {
 
   isDraining(): boolean {
     return this.takes
+  }
+
+  bytesHeard(): number {
+    return this.bytesIn
   }
 
   end(close?: CloseFrame): void {

@@ -242,15 +242,20 @@ export function sessionStoreContract(engine: string, open: () => Promise<OpenSes
       expect([await read(2, 100), await read(9, 30), await read(9, 29), await read(9, 1)]).toEqual([2, 3, 2, 1])
     })
 
-    it('keeps its own entries, whatever becomes of those it was given or gave', async () => {
+    it('keeps its own entries, whatever becomes of those it was given', async () => {
       await made()
       const given = structuredClone(kinds)
       for (const entry of given) await one.append(id, 'e1', entry)
       spoil(given)
-      const before = plain(await entries())
-      spoil(await entries())
-      expect(plain(await entries())).toEqual(before)
-      expect(before).toMatchObject(plain(kinds) as object)
+      expect(plain(await entries())).toMatchObject(plain(kinds) as object)
+    })
+
+    it('takes nothing for a session that has ended, and goes on giving what it has', async () => {
+      const version = await made()
+      const offset = await one.append(id, 'e1', { data: 'last' })
+      await one.write(id, recordOf({ ended: { by: 'server', code: 4410, reason: '' } }), version, later)
+      expect(await other.append(id, 'e1', { data: 'late' })).toBeNull()
+      expect((await other.readAfter(id, 0, all))?.messages).toEqual([{ offset, data: 'last' }])
     })
 
     it('takes nothing for another life of the session', async () => {
@@ -314,6 +319,19 @@ export function sessionStoreContract(engine: string, open: () => Promise<OpenSes
       expect(heard).not.toContain('stranger')
       expect(heard).not.toContain('stopped')
       for (const stop of stops) stop()
+    })
+
+    it('tells the version of a record that was written, 0 when it was removed, and of an append that it was none', async () => {
+      const told: (number | null)[] = []
+      const stop = other.watch(id, (version) => told.push(version))
+      const first = await made()
+      await one.append(id, 'e1', { data: 'x' })
+      const second = (await one.write(id, recordOf({ taken: 1 }), first, later)) ?? -1
+      await until(() => told.includes(second))
+      await one.remove(id, second)
+      await until(() => told.includes(0))
+      stop()
+      expect([...new Set(told)]).toEqual([first, null, second, 0])
     })
 
     it('can be asked before there is a session', async () => {

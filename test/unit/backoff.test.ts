@@ -51,6 +51,27 @@ describe('the waits between attempts', () => {
   })
 
   it.each([
+    // what the server asks for, attempt, shortest, longest
+    [50, 1, 0, 50],
+    [50, 2, 1000, 2000],
+    [2000, 1, 0, 2000],
+    [2000, 2, 2000, 4000],
+    [2000, 3, 2500, 5000],
+    [8000, 2, 4000, 8000],
+  ])(
+    '[SP18] where clients shall come back within %i ms, retry %i waits from %i up to %i ms',
+    (windowMs, attempt, shortest, longest) => {
+      const wait = (random: number) =>
+        backoff(
+          defaults,
+          () => random,
+          () => windowMs,
+        )({ attempt, outageMs: 0, diagnosis })
+      expect([wait(0), Math.round(wait(almostOne) ?? -1)]).toEqual([shortest, longest])
+    },
+  )
+
+  it.each([
     [3, 3, 'goes on'],
     [4, 3, 'gives up'],
     [1, 0, 'gives up'],

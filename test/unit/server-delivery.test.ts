@@ -151,7 +151,7 @@ describe('[SP3] gap and epoch', () => {
     expect(carrier.news).toEqual([
       `g${JSON.stringify({ stream: 0, epoch, after: 1, resumesAt: 5 })}`,
       '0.5:three',
-      `s${JSON.stringify({ at: 5, stream: 2, topic: 'b', epoch: topic.epoch, from: 0, again: true })}`,
+      `s${JSON.stringify({ at: 5, stream: 2, topic: 'b', epoch: topic.epoch, from: 0 })}`,
     ])
   })
 })
@@ -198,7 +198,7 @@ describe('[SP12] subscriptions', () => {
     const later = await bench.attach({ k: 2, cursor }, { node: 1 })
     // A client names every stream that it knows: what it does not name has to be announced to it.
     const other = await bench.store.topics.tail('b')
-    const again = { at: 2, stream: 2, topic: 'b', epoch: other.epoch, from: 0, again: true }
+    const again = { at: 2, stream: 2, topic: 'b', epoch: other.epoch, from: 0 }
     expect(later.carrier.news).toEqual([`s${JSON.stringify(again)}`, '1.2:two', '2.1:one', '2.2:two'])
   })
 

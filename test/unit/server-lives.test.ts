@@ -117,6 +117,18 @@ describe('[SP6] silence', () => {
     expect(carrier.closed).toMatchObject({ code: 4408 })
   })
 
+  it('hears a long message that is still coming', async () => {
+    const bench = new ServerBench()
+    const { carrier } = await bench.confirmed()
+    for (let times = 0; times < 6; times += 1) {
+      carrier.bytesIn += 1
+      await bench.pass(20_000)
+    }
+    expect(carrier.closed).toBeNull()
+    await bench.pass(33_000)
+    expect(carrier.closed).toMatchObject({ code: 4408 })
+  })
+
   it('hears the client of an event stream on another node', async () => {
     const bench = new ServerBench({ nodes: 2 })
     const { carrier } = await bench.confirmed({}, { medium: 'stream' })
@@ -247,8 +259,12 @@ describe('[SP8] ends', () => {
       attachment.receive('q')
     }
     expect(carrier.closed).toBeNull()
+    // All but 1 s of the time between two renewals.
+    await bench.pass(20_000)
+    attachment.receive('q')
+    await bench.pass(19_000)
     bench.kill(0)
-    await bench.pass(70_000)
+    await bench.pass(119_000)
     const second = await bench.attach({ k: 2 }, { node: 1 })
     expect(second.carrier.open.resumed).toBe(true)
     second.attachment.ended({ by: 'network', code: 1006, reason: '' })
