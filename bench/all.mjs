@@ -1,4 +1,4 @@
-/** Runs every experiment, writes `results.json`, and shows the table, which also goes into the README. */
+/** Runs every experiment, or those that are named, writes `results.json`, and shows the table, which also goes into the README. */
 import { readFile, writeFile } from 'node:fs/promises'
 import { availableParallelism } from 'node:os'
 import { run as afterReset } from './after-reset.mjs'
@@ -7,17 +7,33 @@ import { run as herd } from './herd.mjs'
 import { run as killedAfterOpen } from './killed-after-open.mjs'
 import { launchChromium } from './lib/chromium.mjs'
 import { isReached, show } from './lib/report.mjs'
+import { run as sessionAfterReset } from './session-after-reset.mjs'
+import { run as sessionBroadcast } from './session-broadcast.mjs'
+import { run as sessionEcho } from './session-echo.mjs'
+import { run as sessionFirstMessage } from './session-first-message.mjs'
+import { run as sessionFramesSwallowed } from './session-frames-swallowed.mjs'
+import { run as sessionHeap } from './session-heap.mjs'
+import { run as sessionMemory } from './session-memory.mjs'
+import { run as sessionReceiving } from './session-receiving.mjs'
+import { run as sessionSending } from './session-sending.mjs'
+import { run as sessionSilentLink } from './session-silent-link.mjs'
 import { run as throughput } from './throughput.mjs'
 import { run as upgradeRefused } from './upgrade-refused.mjs'
 import { run as upgradeSwallowed } from './upgrade-swallowed.mjs'
 
-const experiments = { firstMessage, upgradeRefused, upgradeSwallowed, killedAfterOpen, afterReset, herd, throughput }
+const plain = { firstMessage, upgradeRefused, upgradeSwallowed, killedAfterOpen, afterReset, herd, throughput }
+const session = {
+  ...{ sessionFirstMessage, sessionAfterReset, sessionSilentLink, sessionFramesSwallowed },
+  ...{ sessionReceiving, sessionSending, sessionEcho, sessionBroadcast, sessionMemory, sessionHeap },
+}
+/** @type {Map<string, () => Promise<import('./lib/report.mjs').Result>>} */
+const experiments = new Map(Object.entries({ ...plain, ...session }).map(([name, run]) => [fileOf(name), run]))
 const marks = /(<!-- results -->)[\s\S]*(<!-- end of results -->)/
 const resultsFile = new URL('results.json', import.meta.url)
 const readmeFile = new URL('README.md', import.meta.url)
 
 const isOurs = (/** @type {string} */ client) => client.startsWith('steadfast')
-const isRaw = (/** @type {string} */ client) => /^(websocket|eventsource)/.test(client)
+const isRaw = (/** @type {string} */ client) => /^(websocket|eventsource|fetch|ws\b)/.test(client)
 
 /**
  * The table in Markdown.
@@ -38,23 +54,47 @@ function tableOf(results) {
   return ['| experiment | ours | raw | peers | reach |', '|---|---|---|---|---|', ...lines].join('\n')
 }
 
+/** @param {string} name of a variable */
+function fileOf(name) {
+  return name.replace(/[A-Z]/g, (letter) => `-${letter.toLowerCase()}`)
+}
+
+/**
+ * @param {string} name
+ * @param {() => Promise<import('./lib/report.mjs').Result>} run
+ */
+async function resultOf(name, run) {
+  try {
+    return await run()
+  } catch (error) {
+    console.error(error)
+    return { name, title: name, unit: 'it broke', rows: [], checks: [{ reach: 'it runs', value: String(error), isMet: false }] }
+  }
+}
+
 async function describeMachine() {
   const chromium = await launchChromium()
   await chromium.close()
   return `${chromium.product.replace('/', ' ')}, Node ${process.version}, ${availableParallelism()} cores`
 }
 
+const asked = process.argv.slice(2)
+for (const name of asked) if (!experiments.has(name)) throw new Error(`${name} is none of ${[...experiments.keys()].join(', ')}.`)
+const machine = await describeMachine()
+const last = JSON.parse(await readFile(resultsFile, 'utf8'))
+if (asked.length > 0 && last.machine !== machine)
+  throw new Error(`The other rows were measured with ${last.machine}: run all of them.`)
+/** @type {Map<string, import('./lib/report.mjs').Result>} */
+const known = new Map(last.results.map((/** @type {import('./lib/report.mjs').Result} */ result) => [result.name, result]))
 /** @type {import('./lib/report.mjs').Result[]} */
 const results = []
-for (const [name, run] of Object.entries(experiments)) {
-  const result = await run().catch((error) => {
-    console.error(error)
-    return { name, title: name, unit: 'it broke', rows: [], checks: [{ reach: 'it runs', value: String(error), isMet: false }] }
-  })
-  show(result)
+for (const [name, run] of experiments) {
+  const isAsked = asked.length === 0 || asked.includes(name)
+  const result = isAsked ? await resultOf(name, run) : known.get(name)
+  if (!result) continue
+  if (isAsked) show(result)
   results.push(result)
 }
-const machine = await describeMachine()
 const measured = new Date().toISOString().slice(0, 10)
 await writeFile(resultsFile, `${JSON.stringify({ measured, machine, results }, null, 2)}\n`)
 const table = tableOf(results)

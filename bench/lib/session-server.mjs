@@ -11,8 +11,8 @@ const [origin = '', topic = ''] = process.argv.slice(2)
 /** @type {typeof import('../../dist/server.js')} */
 const { RealtimeServer, memoryStore } = await import(built('server.js'))
 
-/** So many are published in one turn of the loop. */
-const atOnce = 500
+/** So many bytes are published in one turn of the loop, which the sockets share. */
+const turnBytes = 65_536
 // The log holds a whole flood: it is the socket that is to be waited for.
 const store = memoryStore({ maxBytes: 2 ** 30, maxBytesPerStream: 2 ** 28, maxMessagesPerStream: 2 ** 18 })
 const noLimit = 1e9
@@ -54,7 +54,7 @@ async function flood(session, [messages, bytes, form]) {
   await session.subscribe(session.id)
   for (let sent = 0; sent < Number(messages); sent += 1) {
     realtime.publish(session.id, data)
-    if (sent % atOnce === 0) await turn()
+    if (sent % Math.ceil(turnBytes / Number(bytes)) === 0) await turn()
   }
 }
 

@@ -200,10 +200,11 @@ export class Session {
   }
 
   /**
-   * `0.14`, LF, the bytes.
+   * `0.14`, LF, the bytes; or the bytes alone, whose place was told before.
    * @throws when the server sent what is no frame
    */
-  readBytes(frame: ArrayBuffer, listener: FrameListener): void {
+  readBytes(frame: ArrayBuffer, listener: FrameListener, told = ''): void {
+    if (told) return this.#takeAt(told, frame, listener)
     const head = String.fromCharCode(...new Uint8Array(frame, 0, Math.min(frame.byteLength, 40)))
     const [place] = cut(head, '\n')
     this.#takeAt(place, frame.slice(place.length + 1), listener)

@@ -181,6 +181,8 @@ export class WholeCarrier implements AnswerCarrier {
     this.#verdict('accepted')
     if (close) this.write(`x${JSON.stringify(close)}`)
     if (response.destroyed || response.headersSent) return
-    response.writeHead(200, { ...streamHeaders, 'Content-Length': Buffer.byteLength(this.#body) }).end(this.#body)
+    // Written as a text, it would first be given room for the longest that it could become.
+    const body = Buffer.from(this.#body)
+    response.writeHead(200, { ...streamHeaders, 'Content-Length': body.length }).end(body)
   }
 }

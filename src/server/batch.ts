@@ -5,6 +5,9 @@ import type { Payload } from './ports.ts'
 /** What waits together travels together, up to so many characters a frame (rule 17). */
 export const maxFrameLength = 65_536
 
+/** From so many bytes on, a page would pay more for cutting them out of a frame than for a frame more. */
+const largeBytes = 8192
+
 /** A message of a log with what it has become on the wire, so that it becomes so once. */
 export interface Entry {
   readonly offset: number
@@ -34,7 +37,7 @@ export class Batch {
   add(stream: number, entry: Entry): void {
     if (typeof entry.data !== 'string') {
       this.flush()
-      this.#write(binaryFrame(this.#medium, stream, entry.offset, entry.data))
+      for (const frame of binaryFrames(this.#medium, `${stream}.${entry.offset}`, entry.data)) this.#write(frame)
       return
     }
     // The only one there is goes as it is, which costs nobody an escape.
@@ -85,8 +88,7 @@ function jsonOf(entry: Entry): string {
   return entry.json
 }
 
-function binaryFrame(medium: Medium, stream: number, offset: number, data: Uint8Array): string | Uint8Array {
-  const place = `${stream}.${offset}`
-  if (medium === 'websocket') return Buffer.concat([Buffer.from(`${place}\n`), data])
-  return `b${place}:${Buffer.from(data.buffer, data.byteOffset, data.byteLength).toString('base64')}`
+function binaryFrames(medium: Medium, place: string, data: Uint8Array): (string | Uint8Array)[] {
+  if (medium !== 'websocket') return [`b${place}:${Buffer.from(data.buffer, data.byteOffset, data.byteLength).toString('base64')}`]
+  return data.byteLength < largeBytes ? [Buffer.concat([Buffer.from(`${place}\n`), data])] : [`B${place}`, data]
 }

@@ -14,6 +14,8 @@ export function sessionWebsocket(session: Session): Transport {
       let roundTripMs: number | undefined
       let taken = 0
       let isOpen = false
+      /** Where the bytes belong that come next. */
+      let place = ''
       const frames = {
         opened(frame: { readonly taken: number }) {
           isOpen = true
@@ -40,7 +42,13 @@ export function sessionWebsocket(session: Session): Transport {
         took(data) {
           const isText = typeof data === 'string'
           if (!isOpen && !(isText && data.startsWith('o'))) throw mismatch('its first frame is not `open`')
-          readFrame(() => (isText ? session.readText(data, frames) : session.readBytes(data, frames)))
+          readFrame(() => {
+            if (!isText) {
+              session.readBytes(data, frames, place)
+              place = ''
+            } else if (data.startsWith('B')) place = data.slice(1)
+            else session.readText(data, frames)
+          })
         },
         closed: (code, reason, wasClean) => ({ ...closed(closeFrame(code, reason)), wasClean }),
       })

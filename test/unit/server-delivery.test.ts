@@ -48,6 +48,18 @@ describe('[SP17] batches', () => {
     expect(carrier.frames.length).toBeLessThan(10)
   })
 
+  it('sends many bytes in a frame of their own, right behind the one that tells their place', async () => {
+    const bench = new ServerBench({ handlers: subscribing('a') })
+    const { carrier } = await bench.confirmed()
+    carrier.frames.length = 0
+    const [small, large] = [new Uint8Array(8191).fill(1), new Uint8Array(8192).fill(2)]
+    for (const data of [small, large]) await bench.at(0).publish('a', data)
+    await promised()
+    expect(carrier.frames).toHaveLength(3)
+    expect(carrier.frames[0]).toHaveLength('1.1\n'.length + 8191)
+    expect(carrier.frames.slice(1)).toEqual(['B1.2', large])
+  })
+
   it('sends bytes as they are over a WebSocket, as base64 otherwise, in order', async () => {
     const bench = new ServerBench({ handlers: subscribing('a') })
     const socket = await bench.confirmed()

@@ -35,6 +35,7 @@ const soundFrame = fc.oneof(
   subscribed.map((value) => `s${JSON.stringify(value)}`),
   subscribed.map(({ at, stream }) => `u${JSON.stringify({ at, stream })}`),
   gap.map((value) => `g${JSON.stringify(value)}`),
+  fc.tuple(fc.nat(3), anyCount).map(([stream, offset]) => `B${stream}.${offset}`),
   anyCount.map((n) => `a${n}`),
   anyCount.map((n) => `r${n}`),
   fc.record({ retryWindowMs: anyCount, comingBytes: anyCount }).map((value) => `h${JSON.stringify(value)}`),
@@ -44,7 +45,7 @@ const soundFrame = fc.oneof(
 
 /** Sound JSON with the wrong things in it. */
 const oddFrame = fc.oneof(
-  fc.tuple(fc.constantFrom(...'oMsughxab'), oddValue).map(([letter, value]) => letter + JSON.stringify(value)),
+  fc.tuple(fc.constantFrom(...'oMsughxabB'), oddValue).map(([letter, value]) => letter + JSON.stringify(value)),
   fc
     .tuple(
       fc.constantFrom(...'osughx'),

@@ -113,6 +113,18 @@ describe('a WebSocket', () => {
     expect(said).toEqual([{ kind: 'closed', code: 4001, reason: 'null', wasClean: true }])
   })
 
+  it('bytes whose place was told in a frame before are taken as they are', () => {
+    const { network, news } = dialSession(sessionWebsocket)
+    network.socket.open()
+    network.socket.say('B0.1', 'h{"comingBytes":9}', new Uint8Array([48, 46, 50, 10]).buffer, binaryFrame('0.2', 7))
+    expect(news().slice(1)).toEqual([
+      ['0.1', [48, 46, 50, 10]],
+      ['0.2', [7]],
+    ])
+    network.socket.say('B0', new ArrayBuffer(2))
+    expect(news().at(-1)).toEqual(mismatch('a frame could not be read'))
+  })
+
   it('hung up nothing is left, and nothing is said', () => {
     const bench = dialSession(sessionWebsocket)
     bench.network.socket.open()
