@@ -204,7 +204,10 @@ export class Session {
    * @throws when the server sent what is no frame
    */
   readBytes(frame: ArrayBuffer, listener: FrameListener, told = ''): void {
-    if (told) return this.#takeAt(told, frame, listener)
+    if (told) {
+      this.#takeAt(told, frame, listener)
+      return
+    }
     const head = String.fromCharCode(...new Uint8Array(frame, 0, Math.min(frame.byteLength, 40)))
     const [place] = cut(head, '\n')
     this.#takeAt(place, frame.slice(place.length + 1), listener)

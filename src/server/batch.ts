@@ -89,6 +89,7 @@ function jsonOf(entry: Entry): string {
 }
 
 function binaryFrames(medium: Medium, place: string, data: Uint8Array): (string | Uint8Array)[] {
-  if (medium !== 'websocket') return [`b${place}:${Buffer.from(data.buffer, data.byteOffset, data.byteLength).toString('base64')}`]
+  if (medium !== 'websocket')
+    return [`b${place}:${Buffer.from(data.buffer, data.byteOffset, data.byteLength).toString('base64')}`]
   return data.byteLength < largeBytes ? [Buffer.concat([Buffer.from(`${place}\n`), data])] : [`B${place}`, data]
 }
