@@ -135,9 +135,9 @@ function readBase64(text: string): Uint8Array | null {
 }
 
 function readNumber(text: string): number | null {
-  if (!/^[1-9]\d{0,15}$/.test(text)) return null
   const number = Number(text)
-  return isNumber(number) ? number : null
+  // A number has one spelling.
+  return isPositive(number) && String(number) === text ? number : null
 }
 
 function readJson(text: string): unknown {

