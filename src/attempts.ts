@@ -38,7 +38,7 @@ export class Attempts {
   readonly #living = new Map<number, Attempt>()
   #active: Attempt | null = null
   /** Ends what was left to itself. */
-  #leave = () => {}
+  #leave: (() => void) | null = null
   #cursor = ''
   #hasCarriedIn = false
   #hasCarriedOut = false
@@ -59,11 +59,11 @@ export class Attempts {
 
   dial(id: number, rung: number, about: Omit<PrepareAttempt, 'signal' | 'transport'>): void {
     const { host, settings, log, apply } = this.#port
-    this.#leave()
+    this.#leave?.()
     const way = at(settings.ways, rung)
     const since = host.now()
     const controller = new AbortController()
-    const attempt: Attempt = { id, way, controller, since, preparation: {}, link: null, openedAt: null, delivered: new Set() }
+    const attempt: Attempt = { id, way, controller, since, preparation: {}, link: null, openedAt: null, delivered: null }
     this.#living.set(id, attempt)
     log.dialled(id, way.transport.type, way.url, since)
     this.#dialler
@@ -153,11 +153,11 @@ export class Attempts {
     this.#living.delete(active.id)
     this.#active = null
     this.#leave = () => {
-      this.#leave = () => {}
+      this.#leave = null
       leave()
       active.controller.abort()
     }
-    settled.then(() => this.#leave())
+    settled.then(() => this.#leave?.())
   }
 
   /** A request of the active attempt failed, and the attempt with it. */
@@ -232,9 +232,13 @@ export class Attempts {
       if (attempt !== this.#active && !settings.session) return
       this.#hasCarriedIn = attempt === this.#active
     }
-    if (cursor !== undefined && attempt.delivered.delete(cursor)) return
+    if (cursor !== undefined && attempt.delivered?.delete(cursor)) return
     if (cursor && this.#living.size > 1) {
-      for (const other of this.#living.values()) if (other !== attempt) other.delivered.add(cursor)
+      for (const other of this.#living.values()) {
+        if (other === attempt) continue
+        other.delivered ??= new Set()
+        other.delivered.add(cursor)
+      }
     }
     onMessage(message, attempt.way.transport.type)
     if (cursor !== undefined) this.#cursor = cursor

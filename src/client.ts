@@ -2,8 +2,7 @@ import { Connector } from './connector.ts'
 import { Emitter } from './emitter.ts'
 import type { ClientState, EventDetails, EventListener, EventType, RealtimeEvent } from './events.ts'
 import type { Unsent } from './farewell.ts'
-import { browserHost } from './host/browser.ts'
-import { steady } from './host/steady.ts'
+import { hostWith } from './host/browser.ts'
 import { judgeFor } from './judge.ts'
 import { AttemptLog, type AttemptReport } from './log.ts'
 import { MessageQueue } from './messages.ts'
@@ -46,9 +45,9 @@ export class RealtimeClient<In = Payload, Out = Sendable> {
   readonly #sender: Outgoing<Out>
   readonly #emitter: Emitter<EventType, RealtimeEvent<EventType, In, Out>>
   readonly #log = new AttemptLog()
-  readonly #queues = new Set<MessageQueue<RealtimeEvent<'message', In, Out>>>()
+  #queues: readonly MessageQueue<RealtimeEvent<'message', In, Out>>[] = []
   /** Those of which too much is unread. */
-  readonly #full = new Set<object>()
+  #full: readonly object[] = []
   readonly #isSession: boolean
   readonly #onAbort = () => void this.close()
 
@@ -57,7 +56,7 @@ export class RealtimeClient<In = Payload, Out = Sendable> {
    * @throws TypeError for an option that is not what it may be; the message names it
    */
   constructor(url: string | URL, options: RealtimeOptions<In, Out> = {}) {
-    const host = steady({ ...browserHost(), ...options.host })
+    const host = hostWith(options.host)
     const settings = settingsOf(url, options, host)
     const { signal } = options
     const { session } = settings
@@ -178,13 +177,13 @@ export class RealtimeClient<In = Payload, Out = Sendable> {
   [Symbol.asyncIterator](): AsyncIterableIterator<RealtimeEvent<'message', In, Out>, undefined> {
     const queue: MessageQueue<RealtimeEvent<'message', In, Out>> = new MessageQueue(
       () => {
-        this.#queues.delete(queue)
+        this.#queues = this.#queues.filter((each) => each !== queue)
         this.#hold(queue, false)
       },
       this.#isSession ? (isFull) => this.#hold(queue, isFull) : null,
     )
     if (this.state.status === 'closed') queue.end(null)
-    else this.#queues.add(queue)
+    else this.#queues = [...this.#queues, queue]
     return queue
   }
 
@@ -200,9 +199,10 @@ export class RealtimeClient<In = Payload, Out = Sendable> {
 
   /** A session's client whose messages are not read hangs up, and goes on where it was when they have been. */
   #hold(queue: object, isFull: boolean): void {
-    if (isFull) this.#full.add(queue)
-    else if (!this.#full.delete(queue) || this.#full.size) return
-    this.#connector.hold(isFull)
+    const others = this.#full.filter((each) => each !== queue)
+    const wasHeld = this.#full.length > 0
+    this.#full = isFull ? [...others, queue] : others
+    if (isFull || (wasHeld && !others.length)) this.#connector.hold(isFull)
   }
 
   #receive({ data, id = '', name = 'message', topic = '' }: Received, transport: string): void {

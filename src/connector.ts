@@ -23,7 +23,7 @@ export class Connector {
   /** What came while something was being applied (a listener that calls `close()`) is applied after it, in order. */
   readonly #inputs: Input[] = []
   #timerAt = Infinity
-  #cancelTimer = () => {}
+  #cancelTimer: (() => void) | null = null
   #stopListening: (() => void) | null = null
 
   constructor(port: ConnectorPort) {
@@ -38,16 +38,17 @@ export class Connector {
       onForgotten: (id) => port.raise('open', this.#attempts.opening(id, this.#state.failures)),
     })
     this.#policy = {
-      ...settings,
+      connectTimeoutMs: settings.connectTimeoutMs,
+      provingMs: settings.provingMs,
+      raceAfterMs: settings.raceAfterMs,
+      retry: settings.retry,
       rungs: ways.map(({ transport }) => ({
         isProvenByHearing: !!transport.isProvenByHearing,
         isAsking: !!transport.isAsking,
         canPing: !!transport.canPing && (!!session || heartbeat?.message !== undefined),
         resumes: !!session || protocol.resumes(transport.type),
       })),
-      get heartbeat() {
-        return session ? session.heartbeat : heartbeat
-      },
+      heartbeat: () => (session ? session.heartbeat : heartbeat),
       slackMs: () => session?.slackMs() ?? 0,
       prepares: !!prepare,
       random: () => host.random(),
@@ -135,8 +136,9 @@ export class Connector {
     const { host, sender } = this.#port
     const isClosed = this.#state.status === 'closed'
     const due = isClosed ? Infinity : Math.min(deadlineOf(this.#state, this.#policy), sender.dueAt())
-    if (due === this.#timerAt) return
-    this.#cancelTimer()
+    // One that fires too early looks again: to put it off with every message would cost more than the message.
+    if (due >= this.#timerAt && due < Infinity) return
+    this.#cancelTimer?.()
     this.#timerAt = due
     if (due === Infinity) return
     this.#cancelTimer = host.after(Math.max(0, due - host.now()), () => {

@@ -19,7 +19,7 @@ export interface Attempt {
   link: Link | null
   openedAt: number | null
   /** Cursors of messages that came over another attempt while this one was on its way: it will bring them once more. */
-  readonly delivered: Set<string>
+  delivered: Set<string> | null
 }
 
 /** Asks for slots and for `prepare()`, so that a transport is only given what is ready to be dialled. */

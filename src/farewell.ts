@@ -4,15 +4,20 @@ import type { Delivery, Link } from './transports/transport.ts'
 
 /** How long the last write of a closed client may take. */
 export const lastWriteMs = 5000
-const lookAgainMs = 20
+/** A socket does not say when it has sent: it is looked at again after so long. */
+export const lookAgainMs = 20
 /** What a request with `keepalive` may carry (Fetch, "HTTP-network-or-cache fetch"). */
 const keepaliveBytes = 2 ** 16
 
-/** A message on its way by a request of its own. */
-export interface Posting<Out> {
-  readonly entry: Entry<Out>
+/** A request on its way. */
+export interface Posting {
   readonly controller: AbortController
   readonly done: Promise<Delivery>
+}
+
+/** A message on its way by a request of its own. */
+export interface EntryPosting<Out> extends Posting {
+  readonly entry: Entry<Out>
 }
 
 /** A message given to a socket. */
@@ -25,7 +30,7 @@ export interface Written<Out> {
 /** What a client leaves behind when it is closed. */
 export interface Rest<Out> {
   readonly link: Link | null
-  readonly posting: Posting<Out> | null
+  readonly posting: EntryPosting<Out> | null
   readonly written: readonly Written<Out>[]
   readonly writtenBytes: number
   readonly waiting: readonly Entry<Out>[]
@@ -49,10 +54,9 @@ export async function farewell<Out>(
   const until = host.now() + lastWriteMs
   const refused: Entry<Out>[] = []
   const unconfirmed: Entry<Out>[] = []
-  const settle = async ({ entry, controller, done }: Posting<Out>) => {
-    const cancelLimit = host.after(Math.max(0, until - host.now()), () => controller.abort())
-    const { outcome } = await done
-    cancelLimit()
+  const settle = async (each: EntryPosting<Out>) => {
+    const { entry } = each
+    const { outcome } = await deliveredBy(each, until, host)
     if (outcome === 'refused') refused.push(entry)
     if (outcome === 'unconfirmed') unconfirmed.push(entry)
   }
@@ -74,6 +78,14 @@ export async function farewell<Out>(
     unsent: valuesOf([...refused, ...(isLast ? others : waiting)]),
     unconfirmed: valuesOf([...unconfirmed, ...left.map(({ entry }) => entry)]),
   }
+}
+
+/** What became of a request that may take until then. */
+export async function deliveredBy({ controller, done }: Posting, until: number, host: Host): Promise<Delivery> {
+  const cancelLimit = host.after(Math.max(0, until - host.now()), () => controller.abort())
+  const delivery = await done
+  cancelLimit()
+  return delivery
 }
 
 export function unsentOf<Out>(written: readonly Written<Out>[], sentBytes: number): Written<Out>[] {

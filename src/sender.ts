@@ -1,6 +1,15 @@
 import { type Limits, Outbox } from './connection/outbox.ts'
 import type { Report } from './diagnosis/evidence.ts'
-import { farewell, type Posting, type Unsent, unsentOf, valuesOf, type Written } from './farewell.ts'
+import {
+  deliveredBy,
+  type EntryPosting,
+  farewell,
+  lookAgainMs,
+  type Unsent,
+  unsentOf,
+  valuesOf,
+  type Written,
+} from './farewell.ts'
 import { Flushes } from './flushes.ts'
 import type { Host } from './host/host.ts'
 import { reportOf } from './transports/failure.ts'
@@ -8,8 +17,6 @@ import type { Delivery, Link, Writable } from './transports/transport.ts'
 
 /** More is not written while so many bytes still wait in the socket: what is there can neither be taken back nor counted. */
 export const highWaterBytes = 2 ** 20
-/** A socket does not say when it has sent: it is looked at again after so long. */
-export const lookAgainMs = 20
 
 /** What sends, in plain mode and in a session. */
 export interface Outgoing<Out> {
@@ -48,7 +55,7 @@ export class Sender<Out> implements Outgoing<Out> {
   #link: Link | null = null
   #lastN = 0
   /** The POST on its way. It outlives its link: whether it arrives has nothing to do with the stream beside it. */
-  #posting: Posting<Out> | null = null
+  #posting: EntryPosting<Out> | null = null
   /** What the socket has taken and perhaps not sent yet, in order. */
   #written: Written<Out>[] = []
   #writtenBytes = 0
@@ -160,11 +167,10 @@ export class Sender<Out> implements Outgoing<Out> {
       this.#written.push({ entry, end: this.#writtenBytes })
       return
     }
-    const cancelLimit = this.#port.host.after(this.#port.writeTimeoutMs, () => controller.abort())
+    const { host, writeTimeoutMs } = this.#port
     const posting = { entry, controller, done }
     this.#posting = posting
-    done.then((result) => {
-      cancelLimit()
+    deliveredBy(posting, host.now() + writeTimeoutMs, host).then((result) => {
       if (this.#posting !== posting) return
       this.#posting = null
       const values = [entry.value]

@@ -1,14 +1,14 @@
 import { Outbox } from './connection/outbox.ts'
 import { Unacknowledged } from './connection/unacknowledged.ts'
 import type { Report } from './diagnosis/evidence.ts'
-import { lastWriteMs, type Unsent, valuesOf } from './farewell.ts'
+import { deliveredBy, lastWriteMs, lookAgainMs, type Posting, type Unsent, valuesOf } from './farewell.ts'
 import { Flushes } from './flushes.ts'
 import type { Gap, Session } from './protocols/session.ts'
 import { framesOf, linesOf, type Numbered } from './protocols/session-frames.ts'
 import { codes } from './protocols/wire.ts'
-import { bytesOf, highWaterBytes, lookAgainMs, type Outgoing, type SenderPort } from './sender.ts'
+import { bytesOf, highWaterBytes, type Outgoing, type SenderPort } from './sender.ts'
 import { nameOf, reportOf } from './transports/failure.ts'
-import type { Delivery, Link, Writable } from './transports/transport.ts'
+import type { Link, Writable } from './transports/transport.ts'
 
 const ackAfterMs = 1000
 const ackBytes = 2 ** 16
@@ -30,11 +30,6 @@ export interface SessionSenderPort<Out> extends SenderPort<Out> {
   onBroken(report: Report): void
 }
 
-interface Posting {
-  readonly controller: AbortController
-  readonly done: Promise<Delivery>
-}
-
 /** Sends in a session: numbers what it writes, keeps it until it is acknowledged, and writes it again where that is needed. */
 export class SessionSender<Out> implements Outgoing<Out> {
   readonly #port: SessionSenderPort<Out>
@@ -47,6 +42,8 @@ export class SessionSender<Out> implements Outgoing<Out> {
   #mostBytes = Infinity
   #lastBatch = { from: 0, to: 0, bytes: 0 }
   #posting: Posting | null = null
+  /** What a socket is given with its frames: one of its own for each would cost more than the frame. */
+  #never: AbortSignal | null = null
   /** When the cursor has to be told at the latest. */
   #ackAt = Infinity
   #doubtAt = Infinity
@@ -54,7 +51,7 @@ export class SessionSender<Out> implements Outgoing<Out> {
   #isToConfirm = false
   #isToPump = false
   #isLeaving = false
-  #onSettled = () => {}
+  #onSettled: (() => void) | null = null
 
   constructor(port: SessionSenderPort<Out>) {
     const { session, host, limits } = port
@@ -68,7 +65,7 @@ export class SessionSender<Out> implements Outgoing<Out> {
         this.#sent.settle(n)
         if (n >= this.#lastBatch.to) this.#mostBytes = Infinity
         this.#doubtAt = this.#sent.isUnderWay && !this.#link?.isPosting ? host.now() + this.#answerMs() : Infinity
-        if (!this.#sent.isUnderWay) this.#onSettled()
+        if (!this.#sent.isUnderWay) this.#onSettled?.()
         this.#wake()
         this.#pumpSoon()
       },
@@ -207,7 +204,7 @@ export class SessionSender<Out> implements Outgoing<Out> {
     const settled = link && !link.isPosting && sent.isUnderWay ? this.#settledWithin(until) : undefined
     close(settled)
     if (settled) await settled
-    if (posting) await this.#within(posting, until)
+    if (posting) await deliveredBy(posting, until, host)
     // A hello would name the new session, where there is one by now.
     if (link?.isPosting && session.id === id) {
       const lines = sent.nextBytes <= keepaliveBytes ? linesOf(sent.next(keepaliveBytes)) : []
@@ -217,7 +214,7 @@ export class SessionSender<Out> implements Outgoing<Out> {
         controller.signal,
         true,
       )
-      if (done) await this.#within({ controller, done }, until)
+      if (done) await deliveredBy({ controller, done }, until, host)
     }
     this.#isLeaving = false
     const left = { unsent: valuesOf(outbox.drain()), unconfirmed: valuesOf(sent.drain()) }
@@ -257,7 +254,8 @@ export class SessionSender<Out> implements Outgoing<Out> {
 
   #give(link: Link, frame: string | ArrayBuffer): void {
     try {
-      link.write(frame, new AbortController().signal)
+      this.#never ??= new AbortController().signal
+      link.write(frame, this.#never)
     } catch (error) {
       this.#port.onBroken(reportOf(error, 'broken'))
     }
@@ -268,15 +266,9 @@ export class SessionSender<Out> implements Outgoing<Out> {
     const controller = new AbortController()
     const done = link.write(linesOf(batch).join('\n'), controller.signal)
     if (!done) return
-    let isLate = false
-    const cancelLimit = host.after(this.#answerMs(), () => {
-      isLate = true
-      controller.abort()
-    })
     const posting = { controller, done }
     this.#posting = posting
-    done.then((delivery) => {
-      cancelLimit()
+    deliveredBy(posting, host.now() + this.#answerMs(), host).then((delivery) => {
       if (this.#posting !== posting) return
       this.#posting = null
       if (delivery.outcome === 'sent') this.pump()
@@ -284,7 +276,7 @@ export class SessionSender<Out> implements Outgoing<Out> {
         this.#halve()
         this.#sent.back(this.#sent.first - 1)
         this.pump()
-      } else onBroken(isLate ? { kind: 'silent' } : delivery.report)
+      } else onBroken(controller.signal.aborted ? { kind: 'silent' } : delivery.report)
     })
   }
 
@@ -342,13 +334,6 @@ export class SessionSender<Out> implements Outgoing<Out> {
         resolve()
       }
     })
-  }
-
-  async #within({ controller, done }: Posting, until: number): Promise<void> {
-    const { host } = this.#port
-    const cancelLimit = host.after(Math.max(0, until - host.now()), () => controller.abort())
-    await done
-    cancelLimit()
   }
 }
 

@@ -66,6 +66,7 @@ const kinds: Readonly<Record<keyof RealtimeOptions, string>> = {
   host: 'object',
 }
 
+const none: readonly string[] = []
 const names: readonly TransportName[] = ['websocket', 'sse', 'long-poll', 'poll']
 
 /** @throws TypeError that names the option, what it was, and what it may be. */
@@ -120,7 +121,7 @@ function wayOf(
     if (typeof entry.dial !== 'function' || typeof entry.type !== 'string')
       fail(name, entry, 'a Transport with `type` and `dial`')
     if (session) fail(name, entry.type, `one of ${names.join(', ')} where protocol is 'session'`)
-    return { transport: entry, url: base, sendUrl: base, subprotocols: [] }
+    return { transport: entry, url: base, sendUrl: base, subprotocols: none }
   }
   const settings: TransportSettings = typeof entry === 'string' ? { type: entry } : entry
   oneOf(name, settings?.type, names)
@@ -130,7 +131,7 @@ function wayOf(
     transport: transportOf(settings, `${name}.`, connectTimeoutMs, session),
     url,
     sendUrl: sendUrl === undefined ? url : urlOf(`${name}.sendUrl`, sendUrl, base.href),
-    subprotocols: (settings.type === 'websocket' && settings.subprotocols) || [],
+    subprotocols: (settings.type === 'websocket' && settings.subprotocols) || none,
   }
 }
 

@@ -54,17 +54,21 @@ export function rivalHeard(state: Open, rival: Dial, now: number, hasCursor: boo
 /** A worse rung brought a message while the running one brought nothing at all: something in between holds its body back. */
 export function rivalCarried(state: Open, rival: Dial, now: number, policy: Policy): Open {
   if (state.link.hasHeard) return state
-  const ladder = opened(withheld(state.ladder, state.link.rung), rival.rung)
-  return carried({ ...state, ladder, link: linkOf(rival, now, policy), rivals: [] }, true, now, policy)
+  return carried(carriedBy(rival, { ...state, ladder: withheld(state.ladder, state.link.rung) }, now, policy), true, now, policy)
+}
+
+function carriedBy(rival: Dial, state: Open, now: number, policy: Policy): Open {
+  return { ...state, ladder: opened(state.ladder, rival.rung), link: linkOf(rival, now, policy), rivals: [] }
 }
 
 /** A rival takes over if that loses nothing; if not, it is remembered for the next reconnect. */
 function takeOver(state: Open, rival: Dial, now: number, hasCursor: boolean, policy: Policy): Open {
   const { link } = state
   const isSafe = rival.rung === link.rung || !link.hasCarried || (hasCursor && canMove(link.rung, rival.rung, policy))
-  if (isSafe)
-    return settled({ ...state, ladder: opened(state.ladder, rival.rung), link: linkOf(rival, now, policy), rivals: [] }, now)
-  return settled({ ...state, ladder: recovered(state.ladder, rival.rung), rivals: without(state.rivals, rival) }, now)
+  const next = isSafe
+    ? carriedBy(rival, state, now, policy)
+    : { ...state, ladder: recovered(state.ladder, rival.rung), rivals: without(state.rivals, rival) }
+  return settled(next, now)
 }
 
 export function rivalFailed(state: Open, rival: Dial, diagnosis: Diagnosis, now: number, policy: Policy): State {
@@ -105,10 +109,15 @@ function prove(state: Open, now: number): Open {
 /** Asks for a sign of life because the page woke up: a socket that says OPEN is not believed. */
 export function woken(state: Open, now: number, policy: Policy): Open {
   const { link } = state
-  if (at(policy.rungs, link.rung).isAsking) return { ...state, link: { ...link, nudges: link.nudges + 1 } }
+  if (at(policy.rungs, link.rung).isAsking) return nudged(state)
   // Already being replaced: waking once more changes nothing.
   const isReplaced = state.rivals.some(({ rung }) => rung === link.rung)
   return isReplaced ? state : ask(state, now, now + answerMs + policy.slackMs(), true)
+}
+
+/** What asks may ask at once. */
+export function nudged(state: Open): Open {
+  return { ...state, link: { ...state.link, nudges: state.link.nudges + 1 } }
 }
 
 /** What was sent is not acknowledged: asks whether anybody is there. */
@@ -148,7 +157,7 @@ function livedLong(state: Open, now: number, policy: Policy): Open {
 
 function onSilence(state: Open, hasCursor: boolean, now: number, policy: Policy): State {
   const { asked, rung } = state.link
-  const { heartbeat } = policy
+  const heartbeat = policy.heartbeat()
   if (!asked && heartbeat && at(policy.rungs, rung).canPing)
     return ask(state, now, now + heartbeat.timeoutMs + policy.slackMs(), false)
   if (!hasCursor || !canMove(rung, rung, policy)) return loseSilent(state, now, policy)

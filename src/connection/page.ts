@@ -1,9 +1,9 @@
 import type { Finding } from '../diagnosis/evidence.ts'
 import type { PageSignal } from '../host/host.ts'
 import { at } from './ladder.ts'
-import { ask, loseTo, woken } from './open.ts'
+import { ask, loseTo, nudged, woken } from './open.ts'
 import { coreOf, startRound } from './round.ts'
-import type { Open, Policy, State, Waiting } from './state.ts'
+import type { Policy, State, Waiting } from './state.ts'
 
 /** A machine that slept, or a page hidden so long, has connections that cannot be believed. */
 export const longAbsenceMs = 30_000
@@ -75,10 +75,6 @@ function sooner(state: Waiting, now: number, policy: Policy): Waiting {
 /** Looked at again after a short while: what asks may ask at once. */
 function glance(state: State, policy: Policy): State {
   return state.status === 'open' && at(policy.rungs, state.link.rung).isAsking ? nudged(state) : state
-}
-
-function nudged(state: Open): Open {
-  return { ...state, link: { ...state.link, nudges: state.link.nudges + 1 } }
 }
 
 /** Hangs up until woken: into the back/forward cache a page must take no connection. */

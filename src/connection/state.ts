@@ -20,7 +20,8 @@ export interface Policy {
   readonly provingMs: number
   /** A fixed pause before the next rung is dialled as well; `null` takes it from the round trip. */
   readonly raceAfterMs: number | null
-  readonly heartbeat: { readonly intervalMs: number; readonly timeoutMs: number } | null
+  /** What silence means now; a session's server says it. */
+  heartbeat(): { readonly intervalMs: number; readonly timeoutMs: number } | null
   /** How much longer than usual silence is nothing unusual now, in milliseconds. */
   slackMs(): number
   /** Whether `prepare()` runs before a dial, so that the dial's own time begins when it is done. */
@@ -198,9 +199,9 @@ export function deadlineOf(state: State, policy: Policy): number {
 
 /** When silence has to be acted upon. */
 export function silentAt({ asked, heardAt, rung }: OpenLink, policy: Policy): number {
-  const { heartbeat, rungs } = policy
   if (asked) return asked.until
-  const { isAsking, canPing } = at(rungs, rung)
+  const heartbeat = policy.heartbeat()
+  const { isAsking, canPing } = at(policy.rungs, rung)
   if (!heartbeat || isAsking) return Infinity
   return heardAt + heartbeat.intervalMs + (canPing ? 0 : heartbeat.timeoutMs + policy.slackMs())
 }

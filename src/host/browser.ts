@@ -1,44 +1,61 @@
 import type { Host, PageSignal } from './host.ts'
+import { steady } from './steady.ts'
 
 /**
- * The platform as it is: a page, a worker, or Node. Nothing is touched before a client is made, and everything is looked up
- * when it is used, since globals may come late and tests replace them.
+ * The platform as it is: a page, a worker, or Node. One for all clients, since it knows nothing of any of them. Nothing is touched
+ * before a client is made, and everything is looked up when it is used: globals may come late, and tests replace them.
  */
-export function browserHost(): Host {
-  const { document, navigator, location } = globalThis
-  const isWorker = 'WorkerGlobalScope' in globalThis
-  return {
-    now: () => Date.now(),
-    after(delayMs, run) {
-      // Timers overflow beyond 2^31 − 1 ms and then fire at once.
-      const timer = setTimeout(run, Math.min(delayMs, 2 ** 31 - 1))
-      return () => clearTimeout(timer)
-    },
-    random: () => Math.random(),
-    randomBytes: (length) => crypto.getRandomValues(new Uint8Array(length)),
-    report(error) {
-      if (typeof reportError === 'function') reportError(error)
-      else
-        setTimeout(() => {
-          throw error
-        })
-    },
-    fetch: globalThis.fetch && ((url, init) => fetch(url, init)),
-    WebSocket: globalThis.WebSocket,
-    baseUrl: document?.baseURI ?? location?.href,
-    isLive: !!document || isWorker,
-    isOnline: () => navigator?.onLine ?? true,
-    isHidden: () => document?.visibilityState === 'hidden',
-    roundTripMs,
-    recall(key) {
-      return attempt(() => localStorage.getItem(key)) ?? null
-    },
-    remember(key, value) {
-      attempt(() => (value === null ? localStorage.removeItem(key) : localStorage.setItem(key, value)))
-    },
-    claim: (slots) => claim(navigator?.locks, slots),
-    listen,
-  }
+export const browserHost: Host = {
+  now: steady(() => Date.now()),
+  after(delayMs, run) {
+    // Timers overflow beyond 2^31 − 1 ms and then fire at once.
+    const timer = setTimeout(run, Math.min(delayMs, 2 ** 31 - 1))
+    return () => clearTimeout(timer)
+  },
+  random: () => Math.random(),
+  randomBytes: (length) => crypto.getRandomValues(new Uint8Array(length)),
+  report(error) {
+    if (typeof reportError === 'function') reportError(error)
+    else
+      setTimeout(() => {
+        throw error
+      })
+  },
+  get fetch() {
+    return typeof globalThis.fetch === 'function' ? callFetch : undefined
+  },
+  get WebSocket() {
+    return globalThis.WebSocket
+  },
+  get baseUrl() {
+    return globalThis.document?.baseURI ?? globalThis.location?.href
+  },
+  get isLive() {
+    return !!globalThis.document || 'WorkerGlobalScope' in globalThis
+  },
+  isOnline: () => globalThis.navigator?.onLine ?? true,
+  isHidden: () => globalThis.document?.visibilityState === 'hidden',
+  roundTripMs,
+  recall(key) {
+    return attempt(() => localStorage.getItem(key)) ?? null
+  },
+  remember(key, value) {
+    attempt(() => (value === null ? localStorage.removeItem(key) : localStorage.setItem(key, value)))
+  },
+  claim: (slots) => claim(globalThis.navigator?.locks, slots),
+  listen,
+}
+
+/** The platform, with what the application replaces of it. */
+export function hostWith(own: Partial<Host> | undefined): Host {
+  if (!own) return browserHost
+  const host = { ...browserHost, ...own }
+  return own.now ? { ...host, now: steady(() => host.now()) } : host
+}
+
+/** A browser's `fetch` must be called as a function of the global object. */
+function callFetch(url: string, init: RequestInit): Promise<Response> {
+  return fetch(url, init)
 }
 
 /** From the navigation's TCP handshake; on a reused connection from its request, which includes the server's own time. */
@@ -64,24 +81,20 @@ async function claim(locks: LockManager | undefined, slots: readonly string[]): 
   return null
 }
 
+const windowTypes = ['online', 'offline', 'pagehide', 'pageshow']
+const documentTypes = ['visibilitychange', 'freeze', 'resume']
+
 function listen(listener: (signal: PageSignal) => void): () => void {
   const { document } = globalThis
-  const onWindow = (event: Event) => {
-    const { type } = event
-    if (type === 'pageshow') listener({ type, persisted: (event as PageTransitionEvent).persisted })
-    else listener({ type: type as 'online' | 'offline' | 'pagehide' })
+  const run = ({ type, persisted }: Partial<PageTransitionEvent>) => {
+    const seen = document?.visibilityState === 'hidden' ? 'hidden' : 'visible'
+    listener({ type: type === 'visibilitychange' ? seen : type, persisted } as PageSignal)
   }
-  const onDocument = ({ type }: Event) => {
-    if (type === 'visibilitychange') listener({ type: document.visibilityState === 'hidden' ? 'hidden' : 'visible' })
-    else listener({ type: type as 'freeze' | 'resume' })
-  }
-  const all: [EventTarget | undefined, string, (event: Event) => void][] = [
-    ...['online', 'offline', 'pagehide', 'pageshow'].map((type): (typeof all)[number] => [globalThis, type, onWindow]),
-    ...['visibilitychange', 'freeze', 'resume'].map((type): (typeof all)[number] => [document, type, onDocument]),
-  ]
-  for (const [target, type, run] of all) target?.addEventListener?.(type, run)
+  for (const type of windowTypes) globalThis.addEventListener?.(type, run)
+  for (const type of documentTypes) document?.addEventListener(type, run)
   return () => {
-    for (const [target, type, run] of all) target?.removeEventListener?.(type, run)
+    for (const type of windowTypes) globalThis.removeEventListener?.(type, run)
+    for (const type of documentTypes) document?.removeEventListener(type, run)
   }
 }
 

@@ -1,7 +1,7 @@
 import type { Answer } from '../protocols/protocol.ts'
 import { askAgain, longPollPauseMs, type Manner, pollPauseMs } from './ask-again.ts'
 import { Failure, reportOf } from './failure.ts'
-import { answered, contentTypeOf, get, post } from './http.ts'
+import { answered, contentTypeOf, get, postingLink } from './http.ts'
 import type { Call, Link, Listener, Transport } from './transport.ts'
 
 /** How long a held request must go without failing to count as a working one. */
@@ -54,13 +54,7 @@ function ask(call: Call, listener: Listener, { type, timeoutMs, pauseMs }: Manne
       listener.failed(reportOf(error, 'broken'))
     },
   })
-  return {
-    isPosting: true,
-    write: (data, sending, isLast) => post(call, data, sending, isLast),
-    bufferedBytes: () => 0,
-    nudge: () => asking.hurry(isHeld),
-    close() {},
-  }
+  return { ...postingLink(call), nudge: () => asking.hurry(isHeld) }
 
   function opened() {
     cancelHeld()

@@ -1,7 +1,7 @@
 import type { Report } from '../diagnosis/evidence.ts'
 import { addressOf } from './address.ts'
 import { Failure, reportOf } from './failure.ts'
-import type { Call, Delivery, Writable } from './transport.ts'
+import type { Call, Delivery, Link, Writable } from './transport.ts'
 
 /** Asks for what is new. */
 export async function get(call: Call, type: string, accept: string, signal: AbortSignal): Promise<Response> {
@@ -10,7 +10,7 @@ export async function get(call: Call, type: string, accept: string, signal: Abor
 }
 
 /** Sends one message. It is never sent again: once a request is on its way, nobody can know whether it arrived. */
-export async function post(call: Call, body: Writable, signal: AbortSignal, keepalive = false): Promise<Delivery> {
+async function post(call: Call, body: Writable, signal: AbortSignal, keepalive = false): Promise<Delivery> {
   try {
     const response = await request(call, call.sendUrl, { method: 'POST', headers: call.headers, body, keepalive, signal })
     // Read to its end, so that the browser can use the connection again.
@@ -20,6 +20,11 @@ export async function post(call: Call, body: Writable, signal: AbortSignal, keep
     const report = reportOf(error, 'broken')
     return { outcome: report.kind === 'unsupported' ? 'refused' : 'unconfirmed', report }
   }
+}
+
+/** The link of what sends by requests beside it. */
+export function postingLink(call: Call): Link {
+  return { isPosting: true, write: (...message) => post(call, ...message), bufferedBytes: () => 0, close() {} }
 }
 
 export function request({ host, credentials }: Call, url: URL, init: RequestInit): Promise<Response> {

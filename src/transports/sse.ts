@@ -1,6 +1,6 @@
 import { createParser } from 'eventsource-parser'
 import { Failure, reportOf } from './failure.ts'
-import { answered, contentTypeOf, get, post } from './http.ts'
+import { answered, contentTypeOf, get, postingLink } from './http.ts'
 import type { Call, Link, Listener, Transport } from './transport.ts'
 
 /** No event of a sane server is longer; beyond, the stream counts as broken. */
@@ -20,12 +20,7 @@ export function sse(): Transport {
       const report = reportOf(error, 'broken')
       listener.failed({ ...report, retryAfterMs: Math.max(report.retryAfterMs ?? 0, retryMs) })
     })
-    return {
-      isPosting: true,
-      write: (data, signal, isLast) => post(call, data, signal, isLast),
-      bufferedBytes: () => 0,
-      close() {},
-    }
+    return postingLink(call)
   }
 
   async function read(call: Call, listener: Listener): Promise<never> {

@@ -27,7 +27,7 @@ describe("the page's signals", () => {
     }))
     const calls = (spy: { readonly mock: { readonly calls: readonly (readonly unknown[])[] } }) =>
       spy.mock.calls.map(([type, listener]) => [type, listener])
-    const stop = browserHost().listen(() => {})
+    const stop = browserHost.listen(() => {})
     expect(spies.map(({ added }) => calls(added).map(([type]) => type))).toEqual([windowTypes, documentTypes])
     stop()
     for (const { added, removed } of spies) expect(calls(removed)).toEqual(calls(added))
@@ -35,7 +35,7 @@ describe("the page's signals", () => {
 
   it('are told as they are', () => {
     const signals: PageSignal[] = []
-    const stop = browserHost().listen((signal) => signals.push(signal))
+    const stop = browserHost.listen((signal) => signals.push(signal))
     for (const type of ['online', 'offline', 'pagehide']) globalThis.dispatchEvent(new Event(type))
     globalThis.dispatchEvent(Object.assign(new Event('pageshow'), { persisted: true }))
     globalThis.dispatchEvent(Object.assign(new Event('pageshow'), { persisted: false }))
@@ -61,20 +61,20 @@ describe("the page's signals", () => {
 
   it('no unload and no beforeunload, which would keep the page out of the back/forward cache', () => {
     const added = vi.spyOn(globalThis, 'addEventListener')
-    browserHost().listen(() => {})()
+    browserHost.listen(() => {})()
     expect(added.mock.calls.map(([type]) => type).filter((type) => type.includes('unload'))).toEqual([])
   })
 
   it('are nothing where there is no document', () => {
     vi.stubGlobal('document', undefined)
     vi.stubGlobal('addEventListener', undefined)
-    expect(() => browserHost().listen(() => {})()).not.toThrow()
+    expect(() => browserHost.listen(() => {})()).not.toThrow()
   })
 })
 
 describe('what the page knows', () => {
   it('online and hidden are asked when they are needed', () => {
-    const host = browserHost()
+    const host = browserHost
     define(navigator, 'onLine', false)
     define(document, 'visibilityState', 'hidden')
     expect([host.isOnline(), host.isHidden()]).toEqual([false, true])
@@ -84,13 +84,13 @@ describe('what the page knows', () => {
   })
 
   it('relative URLs resolve against the base of the page', () => {
-    expect(browserHost().baseUrl).toBe(document.baseURI)
-    expect(browserHost().isLive).toBe(true)
+    expect(browserHost.baseUrl).toBe(document.baseURI)
+    expect(browserHost.isLive).toBe(true)
   })
 
   it('without a page nothing is live, and it is online for all that is known', () => {
     for (const name of ['document', 'navigator', 'location', 'performance']) vi.stubGlobal(name, undefined)
-    const host = browserHost()
+    const host = browserHost
     expect([host.isLive, host.isOnline(), host.isHidden(), host.baseUrl]).toEqual([false, true, false, undefined])
     expect(host.roundTripMs(new URL('https://api.example'))).toBeUndefined()
   })
@@ -98,7 +98,7 @@ describe('what the page knows', () => {
   it('a worker is live', () => {
     vi.stubGlobal('document', undefined)
     vi.stubGlobal('WorkerGlobalScope', class {})
-    expect(browserHost().isLive).toBe(true)
+    expect(browserHost.isLive).toBe(true)
   })
 })
 
@@ -115,22 +115,22 @@ describe('the round trip', () => {
     ['on a reused connection that of the request', { ...whole, connectEnd: 10, secureConnectionStart: 0 }, 100],
   ])('%s', (_, entry, expected) => {
     timing(entry)
-    expect(browserHost().roundTripMs(here())).toBe(expected)
+    expect(browserHost.roundTripMs(here())).toBe(expected)
   })
 
   it('is unknown for another host, and where nothing was measured', () => {
     timing(whole)
-    expect(browserHost().roundTripMs(new URL('https://api.example'))).toBeUndefined()
+    expect(browserHost.roundTripMs(new URL('https://api.example'))).toBeUndefined()
     timing(undefined)
-    expect(browserHost().roundTripMs(here())).toBeUndefined()
+    expect(browserHost.roundTripMs(here())).toBeUndefined()
     vi.stubGlobal('performance', {})
-    expect(browserHost().roundTripMs(here())).toBeUndefined()
+    expect(browserHost.roundTripMs(here())).toBeUndefined()
   })
 })
 
 describe('storage', () => {
   it('keeps, gives and forgets', () => {
-    const host = browserHost()
+    const host = browserHost
     expect(host.recall('key')).toBeNull()
     host.remember('key', 'value')
     expect(host.recall('key')).toBe('value')
@@ -143,7 +143,7 @@ describe('storage', () => {
       throw new DOMException('no', 'SecurityError')
     }
     vi.stubGlobal('localStorage', { getItem: forbidden, setItem: forbidden, removeItem: forbidden })
-    const host = browserHost()
+    const host = browserHost
     expect(host.recall('key')).toBeNull()
     expect(() => host.remember('key', 'value')).not.toThrow()
     expect(() => host.remember('key', null)).not.toThrow()
@@ -166,7 +166,7 @@ describe('slots over all tabs', () => {
   it('the first free one is taken and given back', async () => {
     const taken = new Set(['a'])
     define(navigator, 'locks', locksOf(taken))
-    const release = await browserHost().claim(['a', 'b', 'c'])
+    const release = await browserHost.claim(['a', 'b', 'c'])
     expect([...taken]).toEqual(['a', 'b'])
     release?.()
     await vi.waitFor(() => expect([...taken]).toEqual(['a']))
@@ -174,14 +174,14 @@ describe('slots over all tabs', () => {
 
   it('there is none when all are taken', async () => {
     define(navigator, 'locks', locksOf(new Set(['a', 'b'])))
-    expect(await browserHost().claim(['a', 'b'])).toBeNull()
+    expect(await browserHost.claim(['a', 'b'])).toBeNull()
   })
 
   it('without locks, or the right to use them, there is nobody to share with', async () => {
     define(navigator, 'locks', undefined)
-    expect(await browserHost().claim(['a'])).toBeTypeOf('function')
+    expect(await browserHost.claim(['a'])).toBeTypeOf('function')
     define(navigator, 'locks', { request: () => Promise.reject(new DOMException('no', 'SecurityError')) })
-    const release = await browserHost().claim(['a'])
+    const release = await browserHost.claim(['a'])
     expect(() => release?.()).not.toThrow()
   })
 })
@@ -189,7 +189,7 @@ describe('slots over all tabs', () => {
 describe('the rest of the platform', () => {
   it('a timer runs once and can be cancelled, and one far away does not run at once', () => {
     vi.useFakeTimers()
-    const host = browserHost()
+    const host = browserHost
     let runs = 0
     const run = () => {
       runs += 1
@@ -206,22 +206,22 @@ describe('the rest of the platform', () => {
   it("an application's error is reported as such", () => {
     const reported = vi.fn()
     vi.stubGlobal('reportError', reported)
-    browserHost().report('mistake')
+    browserHost.report('mistake')
     expect(reported).toHaveBeenCalledWith('mistake')
     vi.stubGlobal('reportError', undefined)
     vi.useFakeTimers()
-    browserHost().report(new Error('mistake'))
+    browserHost.report(new Error('mistake'))
     expect(() => vi.runAllTimers()).toThrow('mistake')
   })
 
   it('fetch and WebSocket may be missing', () => {
     vi.stubGlobal('fetch', undefined)
     vi.stubGlobal('WebSocket', undefined)
-    expect([browserHost().fetch, browserHost().WebSocket]).toEqual([undefined, undefined])
+    expect([browserHost.fetch, browserHost.WebSocket]).toEqual([undefined, undefined])
   })
 
   it('fetch is the one of the moment', async () => {
-    const host = browserHost()
+    const host = browserHost
     const later = vi.fn(() => Promise.resolve(new Response('x')))
     vi.stubGlobal('fetch', later)
     await host.fetch?.('https://api.example/', { method: 'POST' })
@@ -229,7 +229,7 @@ describe('the rest of the platform', () => {
   })
 
   it('random and now are those of the platform', () => {
-    const { random, now } = browserHost()
+    const { random, now } = browserHost
     expect(random()).toBeLessThan(1)
     expect(Math.abs(now() - Date.now())).toBeLessThan(1000)
   })

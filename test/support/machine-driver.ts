@@ -24,7 +24,8 @@ const traits: Record<Name, Partial<Rung>> = {
   poll: { isAsking: true, resumes: true },
 }
 
-export interface DriverOptions extends Partial<Omit<Policy, 'rungs' | 'random'>> {
+export interface DriverOptions extends Partial<Omit<Policy, 'rungs' | 'random' | 'heartbeat'>> {
+  readonly heartbeat?: ReturnType<Policy['heartbeat']>
   /** @defaultValue all four */
   readonly names?: readonly Name[]
   readonly traits?: Partial<Record<Name, Partial<Rung>>>
@@ -77,13 +78,13 @@ export class Driver {
       connectTimeoutMs: 10_000,
       provingMs: 5000,
       raceAfterMs: null,
-      heartbeat: null,
       prepares: false,
       slackMs: () => 0,
       retry: backoff({ minDelayMs: 1000, maxDelayMs: 30_000, factor: 2, maxAttempts: Infinity }, () => random),
       diagnose: (report, rung, phase, elapsedMs) =>
         diagnose({ ...report, transport: this.names[rung] ?? '', phase, elapsedMs, isOnline: true }),
       ...options,
+      heartbeat: () => options.heartbeat ?? null,
       rungs: this.names.map((name) => ({ ...plainTraits, ...traits[name], ...options.traits?.[name] })),
       random: () => random,
     }

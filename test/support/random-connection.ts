@@ -47,12 +47,13 @@ export class RandomConnection {
       canPing: name === 'websocket' && this.#chance(0.5),
       resumes: name !== 'websocket' || this.#chance(0.3),
     }))
+    const heartbeat = this.#chance(0.5) ? { intervalMs: 25_000, timeoutMs: 10_000 } : null
     this.#policy = {
       rungs,
       connectTimeoutMs: 10_000,
       provingMs: 5000,
       raceAfterMs: this.#chance(0.3) ? 300 : null,
-      heartbeat: this.#chance(0.5) ? { intervalMs: 25_000, timeoutMs: 10_000 } : null,
+      heartbeat: () => heartbeat,
       slackMs: () => this.#slackMs,
       prepares: this.#chance(0.3),
       retry: backoff({ minDelayMs: 1000, maxDelayMs: 30_000, factor: 2, maxAttempts: this.#chance(0.1) ? 5 : Infinity }, random),
