@@ -73,9 +73,9 @@ function privatesOf({ body }) {
   return body.body.filter(({ key }) => key?.type === 'PrivateIdentifier').map(({ key }) => key.name)
 }
 
-/** `a`, `b`, …, `aa`, `ab`, … behind a sign, without those that are taken. */
+/** `e`, `t`, …, `ee`, `et`, … behind a sign, without those that are taken: first the letters that the code is full of anyway. */
 function* shortNames(sign, taken) {
-  const letters = 'abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ'
+  const letters = 'etnrsiaoluhdcfpgymbvwkxjqzMACTOSBEPLRUNJHDWFIGKQVXYZ'
   for (const first of ['', ...letters]) {
     for (const last of letters) {
       const name = `${sign}${first}${last}`
@@ -128,6 +128,7 @@ function compress() {
           pure_getters: true,
           keep_fargs: false,
           inline: 1,
+          lhs_constants: false,
           unsafe_arrows: true,
           unsafe_methods: true,
           top_retain: ['Steadfast'],
