@@ -31,7 +31,7 @@ const titles: Readonly<Record<number, string>> = {
 }
 
 /** A collected answer grows no further than this; what is left comes with the next. */
-const fullLength = 262_144
+const fullLength = 1_048_576
 /** Firefox shows nothing of an answer before enough of it has come. */
 const padding = `:${' '.repeat(2048)}\n\n`
 

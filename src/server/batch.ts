@@ -1,6 +1,6 @@
 import { Buffer } from 'node:buffer'
 import type { Medium } from './carrier.ts'
-import type { Payload } from './ports.ts'
+import type { Stored } from './ports.ts'
 
 /** What waits together travels together, up to so many characters a frame (rule 17). */
 export const maxFrameLength = 65_536
@@ -8,14 +8,12 @@ export const maxFrameLength = 65_536
 /** From so many bytes on, a page would pay more for cutting them out of a frame than for a frame more. */
 const largeBytes = 8192
 
-/** A message of a log with what it has become on the wire, so that it becomes so once. */
-export interface Entry {
-  readonly offset: number
-  readonly data: Payload
+/** A message that many may be brought, with what it has become on the wire, so that it becomes so once. */
+export interface Entry extends Stored {
   json: string | null
 }
 
-export function entryOf({ offset, data }: { readonly offset: number; readonly data: Payload }): Entry {
+export function entryOf({ offset, data }: Stored): Entry {
   return { offset, data, json: null }
 }
 
@@ -27,14 +25,14 @@ export class Batch {
   #stream = -1
   #next = -1
   #count = 0
-  #lone: Entry | null = null
+  #lone: Stored | null = null
 
   constructor(medium: Medium, write: (frame: string | Uint8Array) => void) {
     this.#medium = medium
     this.#write = write
   }
 
-  add(stream: number, entry: Entry): void {
+  add(stream: number, entry: Stored): void {
     if (typeof entry.data !== 'string') {
       this.flush()
       for (const frame of binaryFrames(this.#medium, `${stream}.${entry.offset}`, entry.data)) this.#write(frame)
@@ -48,17 +46,18 @@ export class Batch {
       this.#next = entry.offset + 1
       return
     }
-    if (this.#lone) this.#open(this.#stream, this.#lone)
+    if (this.#lone) this.#open(this.#stream, this.#lone.offset, jsonOf(this.#lone))
     this.#lone = null
-    if (this.#runs.length + jsonOf(entry).length > maxFrameLength) {
+    const json = jsonOf(entry)
+    if (this.#runs.length + json.length > maxFrameLength) {
       this.flush()
       this.add(stream, entry)
       return
     }
-    if (stream === this.#stream && entry.offset === this.#next) this.#runs += `,${jsonOf(entry)}`
+    if (stream === this.#stream && entry.offset === this.#next) this.#runs += `,${json}`
     else {
       this.#runs += ']'
-      this.#open(stream, entry)
+      this.#open(stream, entry.offset, json)
     }
     this.#stream = stream
     this.#next = entry.offset + 1
@@ -70,7 +69,7 @@ export class Batch {
     const lone = this.#lone
     if (lone && this.#medium === 'websocket') this.#write(`m${this.#stream}.${lone.offset}:${lone.data}`)
     else {
-      if (lone) this.#open(this.#stream, lone)
+      if (lone) this.#open(this.#stream, lone.offset, jsonOf(lone))
       this.#write(`M[${this.#runs}]]`)
     }
     this.#runs = ''
@@ -78,12 +77,13 @@ export class Batch {
     this.#lone = null
   }
 
-  #open(stream: number, entry: Entry): void {
-    this.#runs += `${this.#runs ? ',' : ''}[${stream},${entry.offset},${jsonOf(entry)}`
+  #open(stream: number, offset: number, json: string): void {
+    this.#runs += `${this.#runs ? ',' : ''}[${stream},${offset},${json}`
   }
 }
 
-function jsonOf(entry: Entry): string {
+function jsonOf(entry: Stored | Entry): string {
+  if (!('json' in entry)) return JSON.stringify(entry.data)
   entry.json ??= JSON.stringify(entry.data)
   return entry.json
 }

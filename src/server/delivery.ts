@@ -1,4 +1,4 @@
-import { Batch, entryOf } from './batch.ts'
+import { Batch } from './batch.ts'
 import type { Cursor } from './client-frames.ts'
 import { readLimits } from './feed.ts'
 import type { PrivateEntry, Subscription } from './ports.ts'
@@ -122,7 +122,7 @@ export class Delivery {
 
   #writePrivate(batch: Batch, entry: PrivateEntry): void {
     this.#at = entry.offset
-    if ('data' in entry) batch.add(0, entryOf(entry))
+    if ('data' in entry) batch.add(0, entry)
     else if ('subscribed' in entry) {
       this.#announce(batch, entry.subscribed)
     } else {

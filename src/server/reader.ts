@@ -1,4 +1,4 @@
-import { type Batch, entryOf } from './batch.ts'
+import type { Batch } from './batch.ts'
 import type { Carrier, Medium } from './carrier.ts'
 import { type Feed, type Feeds, type Follower, readLimits } from './feed.ts'
 import type { SessionRecord, SessionStore, TopicLog } from './ports.ts'
@@ -108,7 +108,7 @@ export class Reader implements Follower {
       this.offset = lostThrough
     }
     for (const message of messages) {
-      batch.add(this.stream, entryOf(message))
+      batch.add(this.stream, message)
       this.offset = message.offset
     }
     this.#hasRead = messages.length === 0
