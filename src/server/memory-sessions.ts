@@ -1,7 +1,7 @@
 import { type Expiring, Expiry } from './memory-expiry.ts'
 import type { Holdings } from './memory-holdings.ts'
 import { bytesOf, copied } from './memory-payload.ts'
-import { frozenFlat, frozenRecord } from './memory-record.ts'
+import { keptRecord } from './memory-record.ts'
 import { MemoryStream } from './memory-stream.ts'
 import { Watchers } from './memory-watchers.ts'
 import type {
@@ -49,7 +49,7 @@ export class MemorySessions implements SessionStore {
     const known = this.#sessions.get(id)
     if ((known?.current.version ?? 0) !== ifVersion) return null
     const version = this.#version + 1
-    const current = Object.freeze({ record: frozenRecord(record, known?.current.record), version })
+    const current = { record: keptRecord(record, known?.current.record), version }
     this.#version = version
     this.#tally(known?.current.record, record)
     if (known) {
@@ -141,9 +141,7 @@ export class MemorySessions implements SessionStore {
 
 function itemOf(entry: PrivateAppend): Item {
   if ('data' in entry) return copied(entry.data)
-  return 'subscribed' in entry
-    ? Object.freeze({ subscribed: frozenFlat(entry.subscribed) })
-    : Object.freeze({ unsubscribed: frozenFlat(entry.unsubscribed) })
+  return 'subscribed' in entry ? { subscribed: entry.subscribed } : { unsubscribed: entry.unsubscribed }
 }
 
 function entryOf(offset: number, item: Item): PrivateEntry {

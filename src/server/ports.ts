@@ -52,14 +52,14 @@ export interface Ending {
   readonly reason: string
 }
 
-/** All that there is to know of a session; plain JSON. */
+/** All that there is to know of a session; plain JSON. A value: who has written or read one does not change it, nor anything in it. */
 export interface SessionRecord {
   readonly epoch: string
   /** The id of the principal that made it. */
   readonly principalId: string
-  /** What `authenticate` returned, as JSON. */
+  /** What `authenticate` returned, as JSON; its own copy belongs to the application, and may be changed. */
   readonly principal: unknown
-  /** The application's own state of it, as JSON. */
+  /** The application's own state of it, as JSON; likewise. */
   readonly data: unknown
   /** The highest n accepted, and the highest whose handler has settled. */
   readonly taken: number

@@ -13,6 +13,8 @@ export interface PageStory {
   readonly opened: readonly string[]
   readonly resumed: readonly boolean[]
   readonly moves: readonly string[]
+  /** How many messages each transport brought. */
+  readonly brought: Readonly<Record<string, number>>
   /** Gaps, undelivered messages and ends: what must not happen. */
   readonly wrongs: readonly string[]
   readonly isSent: boolean
@@ -44,6 +46,7 @@ export async function startChaosInPage(
       const opened: string[] = []
       const resumed: boolean[] = []
       const moves: string[] = []
+      const brought: Record<string, number> = {}
       const wrongs: string[] = []
       const host = speed === 1 ? {} : { host: scope.fastClock(speed) }
       const client = new scope.Steadfast.RealtimeClient(url, { ...(options as RealtimeOptions), ...host })
@@ -52,6 +55,9 @@ export async function startChaosInPage(
         resumed.push(event.resumed)
       })
       client.addEventListener('transport', ({ from, to }) => moves.push(`${from}>${to}`))
+      client.addEventListener('message', ({ transport }) => {
+        brought[transport] = (brought[transport] ?? 0) + 1
+      })
       client.addEventListener('gap', (gap) => wrongs.push(`gap in ${gap.topic} after ${gap.after}, goes on at ${gap.resumesAt}`))
       client.addEventListener('close', ({ code, reason, final }) => {
         if (final) wrongs.push(`ended: ${code} ${reason}`)
@@ -69,7 +75,7 @@ export async function startChaosInPage(
       )
       const story = () => ({
         ...{ progress: side.progress, reports: side.report(), state: JSON.stringify(client.state) },
-        ...{ opened, resumed, moves, wrongs, isSent },
+        ...{ opened, resumed, moves, brought, wrongs, isSent },
       })
       Object.assign(scope, { client, side, story })
     },

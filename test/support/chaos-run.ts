@@ -1,12 +1,20 @@
 import { setTimeout as sleep } from 'node:timers/promises'
 import type { Handlers } from '../../src/server/handlers.ts'
 import type { RealtimeServer } from '../../src/server/index.ts'
+import type { MemoryLimits } from '../../src/server/memory-store.ts'
 import { makeTraffic, type Tally, type TallyReport, type Traffic, wholeReport } from './traffic.ts'
 
 const { message, tally } = makeTraffic()
 
-/** What of one stream may be on its way and not arrived, so that no store has to forget any of it. */
+/** What of one stream may be on its way and not arrived. */
 const mostUnderWay = 500
+
+/** What is on its way in any number of streams, so that there is nothing to forget that somebody has not had. */
+export const store: MemoryLimits = {
+  maxMessagesPerStream: 2 * mostUnderWay,
+  maxBytesPerStream: 2 ** 26,
+  maxBytes: 2 ** 32,
+}
 
 /** Which messages go which way: up, down to the session alone, and down by a topic. */
 export interface Lanes {
@@ -142,4 +150,13 @@ export function startClientSide(traffic: Traffic, client: ClientLike, { seed, co
 /** What all three lanes report when nothing went wrong. */
 export function wholeReports(lanes: Lanes): readonly TallyReport[] {
   return [lanes.count, ...countsDown(lanes)].map(wholeReport)
+}
+
+/** Says what a run came to: green alone would not tell how much was done, and to whom. */
+export function tell(parts: readonly string[]): void {
+  process.stderr.write(`${parts.join(', ')}\n`)
+}
+
+export function seconds(ms: number): string {
+  return `${(ms / 1000).toFixed(1)} s`
 }

@@ -5,7 +5,7 @@ import type { WayName } from './session-rig.ts'
 
 export interface ChaosOptions {
   readonly random: () => number
-  /** What clients may use. Where there are several, all but one are forbidden now and then. */
+  /** What clients may use. Where there are several, each is once the only one that is allowed, and some are forbidden now and then. */
   readonly ways: readonly WayName[]
   /** The longest pause between two evils, in milliseconds. @defaultValue 800 */
   readonly calmMs?: number
@@ -59,12 +59,17 @@ export function startChaos(proxy: FaultProxy, { random, ways, calmMs = 800 }: Ch
   }
 
   async function rage(): Promise<void> {
+    if (ways.length > 1) for (const way of ways) await allowOnly(way)
     while (!controller.signal.aborted) {
       const [, name, act] = evils[Math.floor(random() * evils.length)] as Evil
-      deeds.push(`${Math.round(performance.now() - startedAt)} ${name}`)
+      note(name)
       await act()
       await pause(between(50, calmMs))
     }
+  }
+
+  function note(deed: string): void {
+    deeds.push(`${Math.round(performance.now() - startedAt)} ${deed}`)
   }
 
   async function killOften(): Promise<void> {
@@ -74,23 +79,39 @@ export function startChaos(proxy: FaultProxy, { random, ways, calmMs = 800 }: Ch
     }
   }
 
-  /** Some of the ways, never all, and in one of the manners in which that is done. */
+  /** Long enough for everybody to find it. */
+  async function allowOnly(kept: WayName): Promise<void> {
+    const forbidden = ways.filter((way) => way !== kept)
+    note(`without ${forbidden}`)
+    await during(between(1500, 2500), true, ...forbidden.map((way) => faultOn(way, 0)))
+    await pause(between(50, calmMs))
+  }
+
+  /** Some of the ways, never all. */
   async function forbid(): Promise<void> {
     const kept = ways[Math.floor(random() * ways.length)]
     const forbidden = ways.filter((way) => way !== kept && random() < 0.7)
-    const faults = forbidden.map((way): Fault => {
-      const at = `way=${way}`
-      if (way === 'sse' && random() < 0.5) return { type: 'buffer', at }
-      if (way !== 'websocket') return { type: 'reset', at }
-      const manners: readonly Fault[] = [
-        { type: 'refuse-upgrade', status: 403 },
-        { type: 'swallow-upgrade' },
-        { type: 'swallow-frames', only: 'websocket' },
-        { type: 'kill-after-open', ms: between(0, 200), only: 'websocket' },
-      ]
-      return manners[Math.floor(random() * manners.length)] as Fault
-    })
-    deeds.push(`  without ${forbidden}`)
-    await during(between(500, 4000), random() < 0.7, ...faults)
+    note(`  without ${forbidden}`)
+    await during(between(500, 4000), random() < 0.7, ...forbidden.map((way) => faultOn(way, random())))
+  }
+
+  /** One of the manners in which a way is forbidden; the first of them is heard of at once. */
+  function faultOn(way: WayName, chance: number): Fault {
+    const at = `way=${way}`
+    const manners: readonly Fault[] =
+      way === 'websocket'
+        ? [
+            { type: 'refuse-upgrade', status: 403 },
+            { type: 'swallow-upgrade' },
+            { type: 'swallow-frames', only: 'websocket' },
+            { type: 'kill-after-open', ms: between(0, 200), only: 'websocket' },
+          ]
+        : way === 'sse'
+          ? [
+              { type: 'reset', at },
+              { type: 'buffer', at },
+            ]
+          : [{ type: 'reset', at }]
+    return manners[Math.floor(chance * manners.length)] as Fault
   }
 }

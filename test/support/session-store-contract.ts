@@ -133,13 +133,14 @@ export function sessionStoreContract(engine: string, open: () => Promise<OpenSes
       expect(await other.read(id)).toEqual({ record: recordOf({ epoch: 'e2' }), version: again })
     })
 
-    it('keeps its own record, whatever becomes of what it was given or gave', async () => {
-      const record = recordOf({ data: { seen: [1] }, subscriptions: [subscription], lease: { node: 'n1', until: later } })
-      const given = structuredClone(record)
-      const version = await made(given)
-      spoil(given)
+    it('keeps its own principal and data, whatever becomes of those it was given, and gives none that can be spoilt', async () => {
+      const record = recordOf({ data: { seen: [1] }, principal: { id: 'p1', roles: ['reader'] }, subscriptions: [subscription] })
+      const { data, principal } = structuredClone(record)
+      const version = await made({ ...record, data, principal })
+      spoil([data, principal])
       expect(await one.read(id)).toEqual({ record, version })
-      spoil(await one.read(id))
+      const read = await one.read(id)
+      spoil([read?.record.data, read?.record.principal])
       expect(await one.read(id)).toEqual({ record, version })
       const found = await one.read(id)
       const mine = { draft: ['a'] }
@@ -242,11 +243,11 @@ export function sessionStoreContract(engine: string, open: () => Promise<OpenSes
       expect([await read(2, 100), await read(9, 30), await read(9, 29), await read(9, 1)]).toEqual([2, 3, 2, 1])
     })
 
-    it('keeps its own entries, whatever becomes of those it was given', async () => {
+    it('keeps its own bytes, whatever becomes of those it was given', async () => {
       await made()
       const given = structuredClone(kinds)
       for (const entry of given) await one.append(id, 'e1', entry)
-      spoil(given)
+      for (const entry of given) if ('data' in entry) spoil(entry.data)
       expect(plain(await entries())).toMatchObject(plain(kinds) as object)
     })
 
