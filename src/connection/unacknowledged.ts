@@ -17,6 +17,8 @@ export class Unacknowledged<Out> {
   #first: number
   /** The highest number that the present link was given. */
   #through: number
+  /** The highest number that the server has said it has: what is settled or not, it is on no link any more. */
+  #arrived = 0
   #bytesUnderWay = 0
   /** The bytes of the last batch. */
   lastBytes = 0
@@ -45,7 +47,7 @@ export class Unacknowledged<Out> {
     return this.#through >= this.#first
   }
 
-  /** Bytes that the present link was given and that are not settled. */
+  /** Bytes that the present link was given and that may not have arrived. */
   get bytesUnderWay(): number {
     return this.#bytesUnderWay
   }
@@ -59,20 +61,21 @@ export class Unacknowledged<Out> {
     return entriesOf(this.#kept)
   }
 
-  /** Everything above n has to be written. */
+  /** The server has everything up to n; everything above has to be written. */
   back(n: number): void {
     this.#through = Math.max(Math.min(n, this.last), this.#first - 1)
-    this.#bytesUnderWay = bytesOfKept(this.#kept.slice(0, this.#through + 1 - this.#first))
+    this.#arrived = this.#through
+    this.#bytesUnderWay = 0
   }
 
   /** The server has settled everything up to n. */
   settle(n: number): void {
     const settled = this.#kept.splice(0, Math.max(0, n + 1 - this.#first))
-    const bytes = bytesOfKept(settled)
+    const arriving = settled.slice(Math.max(0, this.#arrived + 1 - this.#first))
     this.#first += settled.length
     this.#through = Math.max(this.#through, this.#first - 1)
-    this.#bytesUnderWay = Math.max(0, this.#bytesUnderWay - bytes)
-    this.#outbox.release(settled.length, bytes)
+    this.#bytesUnderWay = Math.max(0, this.#bytesUnderWay - bytesOfKept(arriving))
+    this.#outbox.release(settled.length, bytesOfKept(settled))
   }
 
   /** What to write next, up to so many bytes. A number is given only here, so that what waits can still be dropped. */

@@ -88,15 +88,24 @@ export class Delivery {
     const recipient = this.#recipient
     const batch = new Batch(recipient.carrier.medium, (frame) => recipient.write(frame))
     while (recipient.isOpen && recipient.carrier.isDraining()) {
-      const { subscriptions } = recipient.record
-      const hasRead = this.#isPrivateNew && (await this.#readPrivate(batch))
-      if (!recipient.isOpen) return
-      // Only who has read stream 0 to its end, after the list was written, knows that each of it has been announced.
-      if (!this.#isPrivateNew && subscriptions !== this.#followed) this.#follow(subscriptions, batch)
-      const hasMore = await this.#readTopics(batch)
-      if (recipient.isOpen) batch.flush()
-      if (!hasRead && !hasMore) return
+      try {
+        if (!(await this.#read(batch))) return
+      } finally {
+        // What has been read counts as written, even if what comes next cannot be read.
+        if (recipient.isOpen) batch.flush()
+      }
     }
+  }
+
+  /** Reads what fits into a batch; tells whether there may be more. */
+  async #read(batch: Batch): Promise<boolean> {
+    const { subscriptions } = this.#recipient.record
+    const hasRead = this.#isPrivateNew && (await this.#readPrivate(batch))
+    if (!this.#recipient.isOpen) return false
+    // Only who has read stream 0 to its end, after the list was written, knows that each of it has been announced.
+    if (!this.#isPrivateNew && subscriptions !== this.#followed) this.#follow(subscriptions, batch)
+    const hasMore = await this.#readTopics(batch)
+    return hasRead || hasMore
   }
 
   /** Reads stream 0 once; tells whether there may be more. */

@@ -67,7 +67,7 @@ export class MemorySessions implements SessionStore {
 
   async renew(id: string, expiresAt: number): Promise<void> {
     const session = this.#sessions.get(id)
-    if (session) this.#expiry.move(session, expiresAt)
+    if (session && expiresAt > session.expiresAt) this.#expiry.move(session, expiresAt)
   }
 
   async remove(id: string, ifVersion: number): Promise<boolean> {

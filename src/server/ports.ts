@@ -108,7 +108,7 @@ export interface SessionStore {
    * milliseconds) unless renewed. Resolves with the new version, or with `null` where somebody else was first.
    */
   write(id: string, record: SessionRecord, ifVersion: number, expiresAt: number): Promise<number | null>
-  /** Puts the expiry off, or brings it forward, without changing the record or its version. */
+  /** Puts the expiry off without changing the record or its version; never brings it forward: another node may know of more. */
   renew(id: string, expiresAt: number): Promise<void>
   /** Forgets the record and the private stream, if the version is still this one; resolves with whether it was. */
   remove(id: string, ifVersion: number): Promise<boolean>

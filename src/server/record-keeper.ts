@@ -266,7 +266,8 @@ export class RecordKeeper {
     const { resumeWindowMs, leaseMs } = settings
     if (isForgotten(record)) return now + 2 * leaseMs
     if (record.turn === 0 && !record.ended) return now + Math.min(unconfirmedMs, resumeWindowMs)
-    return this.#owner.hasAttachments && !record.ended ? attachedUntil(now, settings) : now + resumeWindowMs
+    // How the last attachment ended is forgotten as soon as there is another, here or elsewhere.
+    return record.ended || record.lastEnd ? now + resumeWindowMs : attachedUntil(now, settings)
   }
 }
 

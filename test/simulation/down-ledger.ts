@@ -110,7 +110,8 @@ export class DownLedger {
     }
     const place = this.#places.get(topic)
     const isOther = this.#expected.has(topic)
-    const log = (isOther ? null : place?.log) ?? this.#newest(topic)
+    // The topic may have begun another life while the gap was on its way.
+    const log = (isOther ? null : place?.log) ?? this.#newest(topic, resumesAt - 1) ?? this.#newest(topic)
     if (!log) return
     this.#court.must(
       resumesAt - 1 <= log.lostThrough,
@@ -191,8 +192,8 @@ export class DownLedger {
   }
 
   /** The log's present life. */
-  #newest(topic: string): Log | undefined {
-    return [...this.#logs.values()].filter((log) => log.topic === topic).at(-1)
+  #newest(topic: string, lostThrough = 0): Log | undefined {
+    return [...this.#logs.values()].filter((log) => log.topic === topic && log.lostThrough >= lostThrough).at(-1)
   }
 
   #log(topic: string, epoch: string): Log {

@@ -204,8 +204,7 @@ export class SharedStore {
   #replaced({ turn }: SessionRecord): void {
     const { now } = this.#clock
     // One that was never confirmed is forgotten sooner (rule 8).
-    // A node that holds it renews it every third of the window, and may die just before.
-    const windowMs = turn > 0 ? (this.#resumeWindowMs * 2) / 3 - 2000 : unconfirmedMs - 3000
+    const windowMs = turn > 0 ? this.#resumeWindowMs - 2000 : unconfirmedMs - 3000
     const awayMs = now - this.touchedAt
     this.#up.excuse('session-lost', now)
     this.#court.must(

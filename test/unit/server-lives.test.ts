@@ -268,7 +268,7 @@ describe('[SP8] ends', () => {
     const second = await bench.attach({ k: 2 }, { node: 1 })
     expect(second.carrier.open.resumed).toBe(true)
     second.attachment.ended({ by: 'network', code: 1006, reason: '' })
-    await bench.pass(140_000)
+    await bench.pass(170_000)
     expect(seen).toEqual(['1: network 4408 expired'])
   })
 
