@@ -39,6 +39,7 @@ export default defineConfig({
       project('node', 'integration', 1, alone),
       project('package', 'package', 2, alone),
       project('browser', 'browser', 3, alone),
+      project('chaos', 'chaos', 4, alone),
     ],
   },
 })

@@ -207,6 +207,7 @@ export class Attachment implements Speaker, Recipient {
   tick(): void {
     const { node } = this.live
     const now = node.elapsedMs()
+    if (this.isOpen) this.#delivery?.tick()
     if (this.#phase === 'parting' && now - this.#since > partingMs && this.#close) {
       this.end(this.#close)
       return

@@ -14,7 +14,7 @@ export class Delivery {
   #at: number
   /** What the client said that it has; needed until the subscriptions of before are followed again. */
   #cursor: Cursor | null
-  #state: 'resting' | 'delivering' | 'woken' = 'resting'
+  #state: 'resting' | 'delivering' | 'woken' | 'failed' = 'resting'
   #isPrivateNew = true
   /** The list of subscriptions that is followed now. */
   #followed: readonly Subscription[] | null = null
@@ -52,16 +52,21 @@ export class Delivery {
 
   /** Delivers what there is, as far as the carrier takes it. */
   wake(): void {
-    if (this.#state !== 'resting') {
+    if (this.#state === 'delivering' || this.#state === 'woken') {
       this.#state = 'woken'
       return
     }
     this.#state = 'delivering'
     this.#run().catch((error) => {
-      this.#state = 'resting'
+      this.#state = 'failed'
       this.#isPrivateNew = true
       this.#recipient.failed(error)
     })
+  }
+
+  /** Time has passed: what could not be read is tried again. */
+  tick(): void {
+    if (this.#state === 'failed') this.wake()
   }
 
   stop(): void {

@@ -1,4 +1,4 @@
-import { describe, expect, it } from 'vitest'
+import { describe, expect, it, vi } from 'vitest'
 import type { Session } from '../../src/server/session.ts'
 import { promised } from '../support/manual-host.ts'
 import { newsOf, ServerBench } from '../support/server-bench.ts'
@@ -83,6 +83,25 @@ describe('[SP17] batches', () => {
 })
 
 describe('[SP11] backpressure by position', () => {
+  it('writes what it has read when the next reading fails, and goes on behind it soon', async () => {
+    const bench = new ServerBench({ handlers: subscribing('a') })
+    const { carrier } = await bench.confirmed()
+    carrier.frames.length = 0
+    carrier.takes = false
+    // More than is at hand of a topic's end.
+    for (let n = 0; n < 3; n += 1) await bench.at(0).publish('a', `${n}`.repeat(40_000))
+    await (await bench.session()).send('private')
+    await promised()
+    carrier.takes = true
+    vi.spyOn(bench.store.topics, 'readAfter').mockRejectedValueOnce(new Error('The store fails.'))
+    bench.drain(carrier)
+    await promised()
+    expect(bench.reported.map(String)).toEqual(['Error: The store fails.'])
+    expect(texts(carrier.news)).toEqual(['0.2:private'])
+    await bench.pass(2000)
+    expect(texts(carrier.news).map((text) => text.slice(0, 5))).toEqual(['0.2:p', '1.1:0', '1.2:1', '1.3:2'])
+  })
+
   it('writes nothing while a carrier takes nothing, and reads on afterwards', async () => {
     const bench = new ServerBench({ handlers: subscribing('a') })
     const slow = await bench.confirmed()
