@@ -321,6 +321,20 @@ describe('[SP4] a lost session', () => {
     expect(carrier.news.at(-1)).toBe('0.1:first of its life')
   })
 
+  it('that was made anew by an older hello learns from a later one how far its client was heard before', async () => {
+    const seen: string[] = []
+    const bench = new ServerBench({
+      nodes: 2,
+      handlers: {
+        onMessage: (_: Session, { id, redelivered }: Message) => void seen.push(`${id.n}${redelivered ? ' again' : ''}`),
+      },
+    })
+    await bench.attach({ n: 8, last: 7, cursor: '0.12~old' })
+    expect(await bench.post(['M[8,"a","b"]'], { n: 8, last: 8, cursor: '0.12~old' }, { node: 1 })).toMatchObject({ taken: 9 })
+    await promised()
+    expect(seen).toEqual(['8 again', '9'])
+  })
+
   it('is not resumed for a client that knows another life of it', async () => {
     const bench = new ServerBench()
     await bench.confirmed()
