@@ -128,11 +128,11 @@ export const mutations = [
     to: '3 * heartbeatMs - 2 * tickMs',
   },
   {
-    name: 'session-not-renewed',
-    breaks: 'rule 8: a session lives as long as its attachments',
-    file: 'src/server/live-session.ts',
-    from: 'this.node.sessions.renew(this.id, attachedUntil(now, settings))',
-    to: 'this.node.sessions.renew(this.id, now)',
+    name: 'session-expires-early',
+    breaks: 'rule 8: a session outlives its last attachment by resumeWindowMs',
+    file: 'src/server/node-context.ts',
+    from: 'now + settings.resumeWindowMs + renewEveryMs(settings)',
+    to: 'now + settings.resumeWindowMs / 8 + renewEveryMs(settings)',
   },
   {
     name: 'trimmed-too-far',
