@@ -81,11 +81,18 @@ export async function farewell<Out>(
 }
 
 /** What became of a request that may take until then. */
-export async function deliveredBy({ controller, done }: Posting, until: number, host: Host): Promise<Delivery> {
-  const cancelLimit = host.after(Math.max(0, until - host.now()), () => controller.abort())
-  const delivery = await done
-  cancelLimit()
-  return delivery
+export function deliveredBy({ controller, done }: Posting, until: number, host: Host): Promise<Delivery> {
+  return new Promise((resolve) => {
+    const cancelLimit = host.after(Math.max(0, until - host.now()), () => controller.abort())
+    const settle = (delivery: Delivery) => {
+      cancelLimit()
+      resolve(delivery)
+    }
+    done.then(settle)
+    // Not left to the request: in Node one that is aborted may never end (`feed`).
+    const aborted: Delivery = { outcome: 'unconfirmed', report: { kind: 'broken', detail: 'AbortError' } }
+    controller.signal.addEventListener('abort', () => settle(aborted), { once: true })
+  })
 }
 
 export function unsentOf<Out>(written: readonly Written<Out>[], sentBytes: number): Written<Out>[] {

@@ -68,8 +68,10 @@ export function askAgain({ host, signal }: Call, exchange: Exchange): { hurry(ma
     extend()
     signal.addEventListener('abort', abort, { once: true })
     request = controller
+    const aborted = new Promise<never>((_, reject) => controller.signal.addEventListener('abort', reject, { once: true }))
     try {
-      return await exchange.exchange(controller.signal, extend)
+      // Not left to the exchange: in Node one that is aborted may never end (`feed`).
+      return await Promise.race([exchange.exchange(controller.signal, extend), aborted])
     } catch (error) {
       const isOurs = controller.signal.aborted
       // What is left of an answer that is refused must not go on arriving.

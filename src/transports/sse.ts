@@ -57,7 +57,12 @@ export function isEventStream({ status, headers }: Response): boolean {
   return status === 200 && contentTypeOf(headers).startsWith('text/event-stream')
 }
 
-/** Gives the text of a body as it comes, until its end or until nobody wants it any more. */
+/**
+ * Gives the text of a body as it comes, until its end or until nobody wants it any more.
+ *
+ * Node's `fetch` does not hear of an abort once its Response has been collected as garbage: the reader has to be told itself, or the
+ * request would go on for ever.
+ */
 export async function feed(
   body: NonNullable<Response['body']>,
   signal: AbortSignal,
@@ -65,6 +70,8 @@ export async function feed(
 ): Promise<void> {
   const decoder = new TextDecoder()
   const reader = body.getReader()
+  // Where the abort was heard, the stream has failed, and there is nothing left to cancel.
+  signal.addEventListener('abort', () => reader.cancel().catch(() => {}), { once: true })
   for (;;) {
     const { done, value } = await reader.read()
     if (done || signal.aborted) return

@@ -66,7 +66,7 @@ class VirtualRequest implements RequestEnd {
       status,
       ok: status >= 200 && status < 300,
       headers: { get: (name: string) => known[name.toLowerCase()] ?? null },
-      body: { getReader: () => ({ read: () => this.#read() }) },
+      body: { getReader: () => ({ read: () => this.#read(), cancel: async () => this.#abort() }) },
       text: () => this.#text(),
       json: async () => JSON.parse(await this.#text()),
       arrayBuffer: async () => new TextEncoder().encode(await this.#text()).buffer,

@@ -87,6 +87,10 @@ export class HandRequest {
   readonly lines: readonly string[]
   readonly answered: Promise<Response>
   isAborted = false
+  /** Whether nobody hears an abort, as in Node once the Response has been collected. */
+  isDeaf = false
+  /** Whether the reader of its body has told that no more is wanted. */
+  isCancelled = false
   /** Whether its answer is whole. */
   isOver = false
   #resolve: (response: Response) => void = () => {}
@@ -104,6 +108,7 @@ export class HandRequest {
       this.#reject = reject
     })
     const abort = () => {
+      if (this.isDeaf) return
       this.isAborted = true
       this.break(new DOMException('aborted', 'AbortError'))
     }
@@ -136,6 +141,9 @@ export class HandRequest {
     const body = new ReadableStream<Uint8Array>({
       start: (controller) => {
         this.#stream = controller
+      },
+      cancel: () => {
+        this.isCancelled = true
       },
     })
     this.#resolve(new Response(body, { status: 200, headers: { 'Content-Type': 'text/event-stream' } }))

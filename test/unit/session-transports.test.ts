@@ -483,4 +483,19 @@ describe('poll', () => {
     await pass(1)
     expect(news()).toEqual([{ kind: 'silent' }])
   })
+
+  it('an answer that is deaf to its end is silence too, and its body is told that nobody reads it', async () => {
+    const { network, pass, news } = dialSession(poll)
+    const request = network.receiving.open()
+    request.isDeaf = true
+    await pass(10_000)
+    expect([news(), request.isCancelled]).toEqual([['opened', { kind: 'silent' }], true])
+  })
+
+  it('a request that is deaf to its end is silence before it has an answer', async () => {
+    const { network, pass, news } = dialSession(poll)
+    network.receiving.isDeaf = true
+    await pass(10_000)
+    expect(news()).toEqual([{ kind: 'silent' }])
+  })
 })
