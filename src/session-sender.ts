@@ -3,7 +3,7 @@ import { Unacknowledged } from './connection/unacknowledged.ts'
 import type { Report } from './diagnosis/evidence.ts'
 import { deliveredBy, lastWriteMs, lookAgainMs, type Posting, type Unsent, valuesOf } from './farewell.ts'
 import { Flushes } from './flushes.ts'
-import type { Gap, Session } from './protocols/session.ts'
+import { ackBytes, type Gap, type Session } from './protocols/session.ts'
 import { framesOf, linesOf, type Numbered } from './protocols/session-frames.ts'
 import { codes } from './protocols/wire.ts'
 import { bytesOf, highWaterBytes, type Outgoing, type SenderPort } from './sender.ts'
@@ -11,7 +11,6 @@ import { nameOf, reportOf } from './transports/failure.ts'
 import type { Link, Writable } from './transports/transport.ts'
 
 const ackAfterMs = 1000
-const ackBytes = 2 ** 16
 const answerMs = 3000
 const frameBytes = 2 ** 16
 const postBytes = 2 ** 18

@@ -2,6 +2,7 @@
  * A program: the same as `raw-server.mjs`, with `RealtimeServer`. What is asked for is a message: `flood`, `sink`, or anything else, which is sent back.
  * The first argument is the origin of the pages, the second a topic to which every session is subscribed.
  */
+import { once } from 'node:events'
 import { createServer } from 'node:http'
 import { setTimeout as sleep, setImmediate as turn } from 'node:timers/promises'
 import { built } from './build.mjs'
@@ -13,9 +14,14 @@ const { RealtimeServer, memoryStore } = await import(built('server.js'))
 
 /** So many bytes are published in one turn of the loop, which the sockets share. */
 const turnBytes = 65_536
-// The log holds a whole flood: it is the socket that is to be waited for.
-const store = memoryStore({ maxBytes: 2 ** 30, maxBytesPerStream: 2 ** 28, maxMessagesPerStream: 2 ** 18 })
+// The log holds a whole flood of small messages, since how fast an answer is taken cannot be seen from here.
+const store = memoryStore({ maxBytes: 2 ** 30, maxBytesPerStream: 2 ** 25, maxMessagesPerStream: 2 ** 18 })
 const noLimit = 1e9
+/**
+ * The last WebSocket's, which says how fast it takes what is published.
+ * @type {import('node:net').Socket | undefined}
+ */
+let socket
 /** What is left to come, by session. */
 const sinks = new Map()
 
@@ -51,14 +57,20 @@ const realtime = new RealtimeServer({
  */
 async function flood(session, [messages, bytes, form]) {
   const data = form === 'binary' ? new Uint8Array(Number(bytes)).fill(120) : 'x'.repeat(Number(bytes))
+  const taker = socket
   await session.subscribe(session.id)
   for (let sent = 0; sent < Number(messages); sent += 1) {
     realtime.publish(session.id, data)
-    if (sent % Math.ceil(turnBytes / Number(bytes)) === 0) await turn()
+    if (sent % Math.ceil(turnBytes / Number(bytes)) > 0) continue
+    await turn()
+    if (taker?.writableNeedDrain) await once(taker, 'drain')
   }
 }
 
 const server = createServer()
+server.on('upgrade', ({ socket: upgraded }) => {
+  socket = upgraded
+})
 realtime.attach(server)
 await answerParent(server, {
   async broadcast({ messages, bytes, everyMs }) {

@@ -4,7 +4,7 @@ import type { Cursor, Greeting } from './client-frames.ts'
 import { Delivery } from './delivery.ts'
 import type { Feeds } from './feed.ts'
 import { hear, type Listening, type Speaker } from './hearing.ts'
-import type { Ending, SessionRecord, SessionStore, TopicLog } from './ports.ts'
+import type { Ending, SessionRecord, SessionStore, Stored, TopicLog } from './ports.ts'
 import { Pulse } from './pulse.ts'
 import type { Recipient } from './reader.ts'
 import type { Incoming } from './record.ts'
@@ -159,6 +159,10 @@ export class Attachment implements Speaker, Recipient {
   /** The offset in stream 0 up to which everything has been written. */
   get writtenThrough(): number {
     return this.#delivery?.at ?? 0
+  }
+
+  sent(message: Stored): void {
+    this.#delivery?.sent(message)
   }
 
   privateChanged(): void {

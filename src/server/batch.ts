@@ -82,6 +82,36 @@ export class Batch {
   }
 }
 
+/**
+ * What a client is told of the places of its bytes. Most often it could have known: then it is told nothing, since a small frame
+ * before each of 64 KiB would cost a page a third more.
+ */
+export class Places {
+  /** What tells where the client puts the next bytes that come alone; '' while they bring their place. */
+  #told = ''
+  #isAlone = false
+
+  /** What has to be written for a frame. */
+  framesFor(frame: string | Uint8Array): readonly (string | Uint8Array)[] {
+    if (typeof frame === 'string') {
+      if (!frame.startsWith('B')) return [frame]
+      const isKnown = frame === this.#told
+      this.#told = frame
+      this.#isAlone = true
+      return isKnown ? [] : [frame]
+    }
+    const isMeant = this.#isAlone || this.#told === ''
+    this.#told = this.#isAlone ? following(this.#told) : ''
+    this.#isAlone = false
+    return isMeant ? [frame] : ['B', frame]
+  }
+}
+
+function following(told: string): string {
+  const dot = told.indexOf('.')
+  return `${told.slice(0, dot)}.${Number(told.slice(dot + 1)) + 1}`
+}
+
 function jsonOf(entry: Stored | Entry): string {
   if (!('json' in entry)) return JSON.stringify(entry.data)
   entry.json ??= JSON.stringify(entry.data)

@@ -1,7 +1,7 @@
 import { Batch } from './batch.ts'
 import type { Cursor } from './client-frames.ts'
 import { readLimits } from './feed.ts'
-import type { PrivateEntry, Subscription } from './ports.ts'
+import type { PrivateEntry, Stored, Subscription } from './ports.ts'
 import { Reader, type Recipient } from './reader.ts'
 
 /**
@@ -42,6 +42,17 @@ export class Delivery {
 
   get isCaughtUp(): boolean {
     return !this.#isPrivateNew && this.#state === 'resting'
+  }
+
+  /** A message at hand: it goes at once if it is the next, and is read like all others if not. */
+  sent(message: Stored): void {
+    const { carrier } = this.#recipient
+    const isNext = message.offset === this.#at + 1 && !this.#isPrivateNew
+    // Bytes are the sender's own, who may write to them before they have left.
+    if (!isNext || typeof message.data !== 'string' || carrier.medium === 'answer' || !this.isReady()) return
+    const batch = new Batch(carrier.medium, (frame) => this.#recipient.write(frame))
+    this.#writePrivate(batch, message)
+    batch.flush()
   }
 
   /** There may be something new in stream 0, or another list of subscriptions. */

@@ -19,6 +19,10 @@ export function deskOf(
       const record = knownOf(id)?.known
       return record?.epoch === epoch ? record : null
     },
+    sent(id, epoch, message) {
+      const live = knownOf(id)
+      if (live?.known?.epoch === epoch) live.sent(message)
+    },
     amend,
     async end(id, epoch, code, reason) {
       if (!(await amend(id, epoch, (record) => record))) return false

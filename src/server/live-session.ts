@@ -3,7 +3,7 @@ import type { Attachment, Home } from './attachment.ts'
 import type { Cursor } from './client-frames.ts'
 import { closeOf, type Entrance } from './entrance.ts'
 import { attachedUntil, type NodeContext, renewEveryMs } from './node-context.ts'
-import type { Ending, SessionRecord } from './ports.ts'
+import type { Ending, SessionRecord, Stored } from './ports.ts'
 import { amended, confirmed, type Incoming, type Source } from './record.ts'
 import { type Amendment, type Outcome, type Owner, RecordKeeper } from './record-keeper.ts'
 import { type Session, SessionHandle } from './session.ts'
@@ -29,6 +29,8 @@ export class LiveSession implements Home, Worked, Owner {
   #ackedAt = 0
   #renewedAt = 0
   #trimmedThrough = 0
+  /** Something has been sent of which the store has not told yet. */
+  #hasSent = false
   #stopWatching: (() => void) | null = null
 
   constructor(id: string, node: NodeContext) {
@@ -126,6 +128,13 @@ export class LiveSession implements Home, Worked, Owner {
   finish(ending: Ending): void {
     this.workOn().wantedEnd ??= ending
     this.settle()
+  }
+
+  /** A message was sent from here: the first of a task goes at once, and what follows it together. */
+  sent(message: Stored): void {
+    if (this.#hasSent) return
+    this.#hasSent = true
+    for (const attachment of this.attachments) attachment.sent(message)
   }
 
   acknowledged(cursor: Cursor, written: number): void {
@@ -244,7 +253,10 @@ export class LiveSession implements Home, Worked, Owner {
 
   #changed(version: number | null): void {
     if (version !== null) this.#keeper.refresh(version)
-    else for (const attachment of this.attachments) attachment.privateChanged()
+    else {
+      this.#hasSent = false
+      for (const attachment of this.attachments) attachment.privateChanged()
+    }
   }
 }
 

@@ -45,7 +45,7 @@ export class MemorySessions implements SessionStore {
     return this.#sessions.get(id)?.current ?? null
   }
 
-  async write(id: string, record: SessionRecord, ifVersion: number, expiresAt: number): Promise<number | null> {
+  write(id: string, record: SessionRecord, ifVersion: number, expiresAt: number): number | null {
     const known = this.#sessions.get(id)
     if ((known?.current.version ?? 0) !== ifVersion) return null
     const version = this.#version + 1
@@ -81,7 +81,7 @@ export class MemorySessions implements SessionStore {
     return true
   }
 
-  async append(id: string, epoch: string, entry: PrivateAppend): Promise<number | null> {
+  append(id: string, epoch: string, entry: PrivateAppend): number | null {
     const session = this.#sessions.get(id)
     if (!session || session.current.record.epoch !== epoch || session.current.record.ended) return null
     session.stream ??= new MemoryStream<Item>()

@@ -100,6 +100,9 @@ export interface Versioned {
   readonly version: number
 }
 
+/** Given at once where it is at hand, so that nobody has to wait for the turn of a promise. */
+export type Answer<Result> = Result | Promise<Result>
+
 /** Sessions: small records with compare-and-set and an expiry, their private streams, and a way to hear of changes on other nodes. */
 export interface SessionStore {
   read(id: string): Promise<Versioned | null>
@@ -107,13 +110,13 @@ export interface SessionStore {
    * Writes the record if its version is still `ifVersion` (0: if there is none), to be forgotten at `expiresAt` (wall-clock
    * milliseconds) unless renewed. Resolves with the new version, or with `null` where somebody else was first.
    */
-  write(id: string, record: SessionRecord, ifVersion: number, expiresAt: number): Promise<number | null>
+  write(id: string, record: SessionRecord, ifVersion: number, expiresAt: number): Answer<number | null>
   /** Puts the expiry off without changing the record or its version; never brings it forward: another node may know of more. */
   renew(id: string, expiresAt: number): Promise<void>
   /** Forgets the record and the private stream, if the version is still this one; resolves with whether it was. */
   remove(id: string, ifVersion: number): Promise<boolean>
   /** Appends to the private stream of a session; resolves with the offset, or with `null` where it has ended, or that life of it is gone. */
-  append(id: string, epoch: string, entry: PrivateAppend): Promise<number | null>
+  append(id: string, epoch: string, entry: PrivateAppend): Answer<number | null>
   readAfter(id: string, after: number, limits: ReadLimits): Promise<Reading<PrivateEntry> | null>
   trim(id: string, through: number): Promise<void>
   /** How many sessions there are that have not ended, in all or of one principal. */

@@ -3,6 +3,7 @@ import { type Entrance, entered, freshRecord, isForgotten, passed } from './entr
 import { attachedUntil, type NodeContext } from './node-context.ts'
 import type { SessionRecord, Versioned } from './ports.ts'
 import { advance, type Claimant } from './record.ts'
+import { isThenable } from './thenable.ts'
 import type { Work } from './work.ts'
 
 /** A session never confirmed is forgotten after so long (rule 8). */
@@ -173,7 +174,8 @@ export class RecordKeeper {
     const mustTouch = !this.#owner.hasAttachments && entrances.some((entrance) => entrance.isSign)
     if (record !== before || mustTouch) {
       const now = node.host.now()
-      const version = await node.sessions.write(this.#id, record, ifVersion, this.#expiry(record, now))
+      const answer = node.sessions.write(this.#id, record, ifVersion, this.#expiry(record, now))
+      const version = isThenable(answer) ? await answer : answer
       if (node.isDown) return
       if (version === null) return this.#again()
       this.writtenAt = now

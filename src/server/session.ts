@@ -1,8 +1,9 @@
 import { codes } from '../protocols/wire.ts'
 import type { Limits } from './limits.ts'
-import type { SessionRecord, SessionStore, TopicLog } from './ports.ts'
+import type { SessionRecord, SessionStore, Stored, TopicLog } from './ports.ts'
 import { amended } from './record.ts'
 import { kindOf, payloadOf } from './texts.ts'
+import { isThenable } from './thenable.ts'
 
 /** Whoever a session belongs to, as `authenticate` returned it; plain JSON. */
 export interface Principal {
@@ -52,6 +53,8 @@ export interface Desk {
   readonly topics: TopicLog
   readonly limits: Limits
   report(error: unknown): void
+  /** A message is in the session's own stream. */
+  sent(id: string, epoch: string, message: Stored): void
   /** The record as this node knows it, if it does. */
   known(id: string, epoch: string): SessionRecord | null
   /** Changes the record; resolves with it as it has become, or with `null` where the session is over. */
@@ -98,8 +101,12 @@ export class SessionHandle implements Session {
   send(data: Sendable): Promise<boolean> {
     const payload = payloadOf(data, 'session.send', this.#desk.limits.maxMessageBytes)
     return this.#promise(async () => {
+      const { sessions } = this.#desk
       if (this.#desk.known(this.id, this.#epoch)?.ended) return false
-      return (await this.#desk.sessions.append(this.id, this.#epoch, { data: payload })) !== null
+      const answer = sessions.append(this.id, this.#epoch, { data: payload })
+      const offset = isThenable(answer) ? await answer : answer
+      if (offset !== null) this.#desk.sent(this.id, this.#epoch, { offset, data: payload })
+      return offset !== null
     })
   }
 

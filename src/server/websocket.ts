@@ -6,6 +6,7 @@ import type { WebSocket, WebSocketServer } from 'ws'
 import { type CloseFrame, codes, subprotocol } from '../protocols/wire.ts'
 import { problemOf, type Verdict } from './answers.ts'
 import type { Attachment } from './attachment.ts'
+import { Places } from './batch.ts'
 import type { Carrier } from './carrier.ts'
 import { readHello } from './client-frames.ts'
 import { type Address, type Doorman, isPrincipal } from './doorman.ts'
@@ -158,6 +159,7 @@ class WebSocketCarrier implements Carrier {
   /** Told once, and not kept by those who stay. */
   #verdict: Verdict | null
   #isWaiting = false
+  readonly #places = new Places()
 
   constructor(webSocket: WebSocket, socket: Duplex, verdict: Verdict) {
     this.#webSocket = webSocket
@@ -167,7 +169,7 @@ class WebSocketCarrier implements Carrier {
 
   write(frame: string | Uint8Array): void {
     this.#judged('accepted')
-    if (this.#webSocket.readyState === 1) this.#webSocket.send(frame)
+    if (this.#webSocket.readyState === 1) for (const each of this.#places.framesFor(frame)) this.#webSocket.send(each)
   }
 
   beat(): void {

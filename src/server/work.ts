@@ -2,6 +2,7 @@ import type { NodeContext } from './node-context.ts'
 import type { Ending, SessionRecord } from './ports.ts'
 import type { Duty, Incoming, Step, Tenure } from './record.ts'
 import type { Session } from './session.ts'
+import { isThenable } from './thenable.ts'
 
 /** What a message costs beside its bytes while it waits. */
 const overheadBytes = 64
@@ -210,8 +211,4 @@ function bufferOf(data: Uint8Array): ArrayBuffer {
   const buffer = new ArrayBuffer(data.byteLength)
   new Uint8Array(buffer).set(data)
   return buffer
-}
-
-function isThenable(value: unknown): value is PromiseLike<unknown> {
-  return typeof value === 'object' && value !== null && 'then' in value
 }

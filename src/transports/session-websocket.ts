@@ -14,7 +14,7 @@ export function sessionWebsocket(session: Session): Transport {
       let roundTripMs: number | undefined
       let taken = 0
       let isOpen = false
-      /** Where the bytes belong that come next. */
+      /** Where the bytes belong that come next; '' where they bring their place. */
       let place = ''
       const frames = {
         opened(frame: { readonly taken: number }) {
@@ -43,10 +43,8 @@ export function sessionWebsocket(session: Session): Transport {
           const isText = typeof data === 'string'
           if (!isOpen && !(isText && data.startsWith('o'))) throw mismatch('its first frame is not `open`')
           readFrame(() => {
-            if (!isText) {
-              session.readBytes(data, frames, place)
-              place = ''
-            } else if (data.startsWith('B')) place = data.slice(1)
+            if (!isText) place = session.readBytes(data, frames, place)
+            else if (data.startsWith('B')) place = data.slice(1)
             else session.readText(data, frames)
           })
         },

@@ -1,4 +1,5 @@
 import type { CloseFrame } from '../../src/protocols/wire.ts'
+import { Places } from '../../src/server/batch.ts'
 import type { Carrier, Medium } from '../../src/server/carrier.ts'
 import type { Clock } from './clock.ts'
 import type { Connection, Network } from './network.ts'
@@ -20,6 +21,7 @@ export class SocketCarrier implements Carrier {
   readonly #clock: Clock
   readonly #mostBytes: number
   readonly #overhear: Overhear
+  readonly #places = new Places()
 
   constructor(connection: Connection, { clock }: Network, mostBytes: number, overhear: Overhear) {
     this.wroteAt = clock.now
@@ -35,6 +37,10 @@ export class SocketCarrier implements Carrier {
   }
 
   write(frame: string | Uint8Array): void {
+    for (const each of this.#places.framesFor(frame)) this.#write(each)
+  }
+
+  #write(frame: string | Uint8Array): void {
     const copy = typeof frame === 'string' ? frame : new Uint8Array(frame)
     this.wroteAt = this.#connection.toldAt = this.#clock.now
     this.#connection.down.push(4 + copy.length, () => {

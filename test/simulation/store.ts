@@ -1,5 +1,5 @@
 import { type MemoryStore, memoryStore } from '../../src/server/memory-store.ts'
-import type { PrivateAppend, SessionRecord, SessionStore, TopicLog } from '../../src/server/ports.ts'
+import type { Answer, PrivateAppend, SessionRecord, SessionStore, TopicLog } from '../../src/server/ports.ts'
 import { Being, type Clock } from './clock.ts'
 import type { DownLedger } from './down-ledger.ts'
 import type { Setting } from './operations.ts'
@@ -66,16 +66,21 @@ export class SharedStore {
     this.watches.set(being, watches)
     let appliedAt = 0
     let answeredAt = 0
-    const call = <Result>(run: () => Promise<Result>): Promise<Result> => {
+    const call: Call = <Result>(run: () => Answer<Result>): Promise<Result> => {
       const trouble = this.trouble && this.#random.chance(this.trouble.share) ? this.trouble.fails : null
-      if (this.#mostMs === 0 && !trouble) return run()
+      // At once, where the store is quick.
+      if (this.#mostMs === 0 && !trouble) return run() as Promise<Result>
       // What one node asks for is done in the order in which it asks.
       const { now } = this.#clock
       appliedAt = Math.max(appliedAt, now + this.#random.next() * this.#mostMs)
       const applied = new Promise<Result>((resolve, reject) => {
         this.#clock.after(this.#being, appliedAt - now, () => {
           if (trouble === 'before') reject(new Error('the store did not answer'))
-          else run().then(trouble === 'after' ? () => reject(new Error('the store did not answer')) : resolve, reject)
+          else
+            Promise.resolve(run()).then(
+              trouble === 'after' ? () => reject(new Error('the store did not answer')) : resolve,
+              reject,
+            )
         })
       })
       return new Promise((resolve, reject) => {
@@ -145,8 +150,8 @@ export class SharedStore {
     return {
       read: (id) => call(() => sessions.read(id)),
       write: (id, record, ifVersion, expiresAt) =>
-        call(async () => {
-          const version = await sessions.write(id, record, ifVersion, expiresAt)
+        call(() => {
+          const version = sessions.write(id, record, ifVersion, expiresAt) as number | null
           if (version !== null) this.#wrote(id, record, expiresAt)
           return version
         }),
@@ -166,8 +171,8 @@ export class SharedStore {
           return isRemoved
         }),
       append: (id, epoch, entry) =>
-        call(async () => {
-          const offset = await sessions.append(id, epoch, entry)
+        call(() => {
+          const offset = sessions.append(id, epoch, entry) as number | null
           if (offset !== null) this.#appended(epoch, offset, entry)
           return offset
         }),
@@ -241,5 +246,8 @@ export const epochMs = 1_800_000_000_000
 
 const unconfirmedMs = 15_000
 
-type Call = <Result>(run: () => Promise<Result>) => Promise<Result>
+interface Call {
+  <Result>(run: () => Promise<Result>): Promise<Result>
+  <Result>(run: () => Answer<Result>): Answer<Result>
+}
 type Watch = <News>(begin: (listener: (news: News) => void) => () => void, listener: (news: News) => void) => () => void

@@ -42,7 +42,7 @@ export function reading(onMessage: (message: SessionMessage) => void = () => {})
     read(...frames) {
       for (const frame of frames) {
         if (typeof frame === 'string') session.readText(frame, listener)
-        else session.readBytes(frame, listener)
+        else session.readBytes(frame, listener, '')
       }
     },
   }

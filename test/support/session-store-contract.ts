@@ -299,7 +299,7 @@ export function sessionStoreContract(engine: string, open: () => Promise<OpenSes
   })
 
   describe(`${engine} as a SessionStore: watching`, () => {
-    it.each<[string, (version: number) => Promise<unknown>]>([
+    it.each<[string, (version: number) => unknown]>([
       ['a write', (version) => one.write(id, recordOf({ taken: 1 }), version, later)],
       ['an append', () => one.append(id, 'e1', { data: 'x' })],
       ['a removal', (version) => one.remove(id, version)],

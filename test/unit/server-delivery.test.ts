@@ -1,4 +1,5 @@
 import { describe, expect, it, vi } from 'vitest'
+import { Places } from '../../src/server/batch.ts'
 import type { Session } from '../../src/server/session.ts'
 import { promised } from '../support/manual-host.ts'
 import { newsOf, ServerBench } from '../support/server-bench.ts'
@@ -32,6 +33,53 @@ describe('[SP17] batches', () => {
     expect(carrier.frames.slice(1)).toEqual(['M[[0,3,"five"],[1,2,"two","three"],[2,1,"four"]]'])
   })
 
+  it('answers a message in the task in which it came, where the store has its answers at hand', async () => {
+    const bench = new ServerBench({ isDirect: true, handlers: { onMessage: (session, { data }) => session.send(data) } })
+    const { carrier, attachment } = await bench.confirmed()
+    carrier.frames.length = 0
+    attachment.receive('m1:there and back')
+    expect(carrier.frames).toEqual(['m0.1:there and back'])
+    await bench.pass(100)
+    expect(carrier.frames).toEqual(['m0.1:there and back', 'a1'])
+  })
+
+  it('sends the first of a task at once and what follows it in one frame', async () => {
+    const bench = new ServerBench({ isDirect: true })
+    const { carrier } = await bench.confirmed()
+    const session = await bench.session()
+    carrier.frames.length = 0
+    for (const text of ['one', 'two', 'three']) session.send(text)
+    expect(carrier.frames).toEqual(['m0.1:one'])
+    await promised()
+    expect(carrier.frames).toEqual(['m0.1:one', 'M[[0,2,"two","three"]]'])
+    session.send('four')
+    expect(carrier.frames.slice(2)).toEqual(['m0.4:four'])
+  })
+
+  it('sends nothing at once before what is older, to a carrier that takes nothing, or what its sender may still write to', async () => {
+    const bench = new ServerBench({ isDirect: true })
+    const { carrier } = await bench.confirmed()
+    const session = await bench.session()
+    carrier.frames.length = 0
+    carrier.takes = false
+    session.send('one')
+    await promised()
+    carrier.takes = true
+    session.send('two')
+    const bytes = Uint8Array.of(7)
+    session.send(bytes)
+    bytes[0] = 8
+    expect(carrier.frames).toEqual([])
+    bench.drain(carrier)
+    await promised()
+    expect(newsOf(carrier.frames)).toEqual(['0.1:one', '0.2:two', '0.3:[7]'])
+    session.send(bytes)
+    bytes[0] = 9
+    expect(carrier.frames).toHaveLength(2)
+    await promised()
+    expect(newsOf(carrier.frames)).toEqual(['0.1:one', '0.2:two', '0.3:[7]', '0.4:[8]'])
+  })
+
   it('sends no frame of more than 64 KiB but for one message', async () => {
     const bench = new ServerBench({ handlers: subscribing('a') })
     const { carrier } = await bench.confirmed()
@@ -58,6 +106,17 @@ describe('[SP17] batches', () => {
     expect(carrier.frames).toHaveLength(3)
     expect(carrier.frames[0]).toHaveLength('1.1\n'.length + 8191)
     expect(carrier.frames.slice(1)).toEqual(['B1.2', large])
+  })
+
+  it('tells the place of bytes that come alone only where the client would not know it', () => {
+    const places = new Places()
+    const [large, small] = [new Uint8Array(8192), new Uint8Array(9)]
+    const write = (...frames: readonly (string | Uint8Array)[]) => frames.flatMap((each) => places.framesFor(each))
+    expect(write(small, 'm1.1:x')).toEqual([small, 'm1.1:x'])
+    expect(write('B1.2', large, 'B1.3', 'h{}', large)).toEqual(['B1.2', large, 'h{}', large])
+    // A text of the same stream in between, another stream, and bytes that have their place with them.
+    expect(write('m1.4:x', 'B1.5', large, 'B2.6', large)).toEqual(['m1.4:x', 'B1.5', large, 'B2.6', large])
+    expect(write(small, small, 'B2.7', large)).toEqual(['B', small, small, 'B2.7', large])
   })
 
   it('sends bytes as they are over a WebSocket, as base64 otherwise, in order', async () => {

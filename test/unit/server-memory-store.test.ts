@@ -107,7 +107,7 @@ describe('the bounds of a memoryStore', () => {
     await expect(store.topics.append('a', new Uint8Array(937))).rejects.toThrow(RangeError)
     expect(await stateOf(store, 'a')).toBe('lost 0, holds 1-2')
     await store.sessions.write('s', recordOf(), 0, Infinity)
-    await expect(store.sessions.append('s', 'e1', { data: 'x'.repeat(937) })).rejects.toThrow(RangeError)
+    await expect(async () => store.sessions.append('s', 'e1', { data: 'x'.repeat(937) })).rejects.toThrow(RangeError)
     await expect(storeOf({ maxBytes: 2000 }).topics.append('a', 'x'.repeat(937))).rejects.toThrow(RangeError)
   })
 

@@ -166,12 +166,12 @@ describe('acks', () => {
     expect(link.news()).toEqual([])
   })
 
-  it('[SP1] and at once from 64 KiB on', async () => {
+  it('[SP1] and at once from 1 MiB on', async () => {
     const { link, read } = socketed()
-    read(`m0.1:${'x'.repeat(40_000)}`, `m0.2:${'x'.repeat(40_000)}`)
+    read(`m0.1:${'x'.repeat(600_000)}`, `m0.2:${'x'.repeat(600_000)}`)
     await promised()
     expect(link.news()).toEqual(['a0.2~e1'])
-    read(`m0.3:${'x'.repeat(65_535)}`)
+    read(`m0.3:${'x'.repeat(1_048_575)}`)
     await promised()
     expect(link.news()).toEqual([])
   })

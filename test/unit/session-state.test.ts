@@ -97,14 +97,14 @@ describe('what is taken', () => {
     expect([heard, session.cursor]).toEqual([[], '0.0~e1'])
   })
 
-  it('[SP1] the server is owed an ack from the first message on, and again from 64 KiB', () => {
+  it('[SP1] the server is owed an ack from the first message on, and again from 1 MiB', () => {
     const { session, told, read } = opened()
     read('m0.1:a', 'm0.2:b')
     expect([told, session.owedBytes]).toEqual([['owing'], 2])
-    read(`m0.3:${'x'.repeat(65_533)}`)
+    read(`m0.3:${'x'.repeat(1_048_573)}`)
     expect(told).toEqual(['owing'])
     read(binaryFrame('0.4', 1))
-    expect([told, session.owedBytes]).toEqual([['owing', 'owing'], 65_536])
+    expect([told, session.owedBytes]).toEqual([['owing', 'owing'], 1_048_576])
     session.owedBytes = 0
     read('m0.5:c')
     expect(told).toHaveLength(3)

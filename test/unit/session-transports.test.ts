@@ -116,11 +116,15 @@ describe('a WebSocket', () => {
   it('bytes whose place was told in a frame before are taken as they are', () => {
     const { network, news } = dialSession(sessionWebsocket)
     network.socket.open()
-    network.socket.say('B0.1', 'h{"comingBytes":9}', new Uint8Array([48, 46, 50, 10]).buffer, binaryFrame('0.2', 7))
+    network.socket.say('B0.1', 'h{"comingBytes":9}', new Uint8Array([48, 46, 50, 10]).buffer, 'B', binaryFrame('0.2', 7))
     expect(news().slice(1)).toEqual([
       ['0.1', [48, 46, 50, 10]],
       ['0.2', [7]],
     ])
+    network.socket.say('B1.7', new ArrayBuffer(1), new ArrayBuffer(2), 'm0.3:x', new ArrayBuffer(3), 'B', binaryFrame('0.4', 7))
+    expect(news()).toEqual(['0.3: x', ['0.4', [7]]])
+    network.socket.say('B0.5', binaryFrame('', 7), binaryFrame('', 8), 'B0.9', binaryFrame('', 9), binaryFrame('', 10))
+    expect(news().map((each) => (each as [string])[0])).toEqual(['0.5', '0.6', '0.9', '0.10'])
     network.socket.say('B0', new ArrayBuffer(2))
     expect(news().at(-1)).toEqual(mismatch('a frame could not be read'))
   })
