@@ -90,8 +90,8 @@ export function deliveredBy({ controller, done }: Posting, until: number, host: 
     }
     done.then(settle)
     // Not left to the request: in Node one that is aborted may never end (`feed`).
-    const aborted: Delivery = { outcome: 'unconfirmed', report: { kind: 'broken', detail: 'AbortError' } }
-    controller.signal.addEventListener('abort', () => settle(aborted), { once: true })
+    const aborted: Delivery = { outcome: 'unconfirmed', report: { kind: 'timeout' } }
+    controller.signal.addEventListener('abort', () => settle(aborted))
   })
 }
 

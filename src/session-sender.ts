@@ -14,8 +14,10 @@ const ackAfterMs = 1000
 const answerMs = 3000
 const frameBytes = 2 ** 16
 const postBytes = 2 ** 18
-/** What a request with `keepalive` may carry (Fetch, "HTTP-network-or-cache fetch"), less room for the hello and for base64. */
-const keepaliveBytes = 2 ** 15
+/** What a request with `keepalive` may carry (Fetch, "HTTP-network-or-cache fetch"), less room for the hello. */
+const keepaliveBytes = 2 ** 16 - 2 ** 13
+/** What is sent in the last one, which base64 and JSON make longer. */
+const farewellBytes = 2 ** 15
 
 export interface SessionSenderPort<Out> extends SenderPort<Out> {
   readonly session: Session
@@ -206,13 +208,10 @@ export class SessionSender<Out> implements Outgoing<Out> {
     if (posting) await deliveredBy(posting, until, host)
     // A hello would name the new session, where there is one by now.
     if (link?.isPosting && session.id === id) {
-      const lines = sent.nextBytes <= keepaliveBytes ? linesOf(sent.next(keepaliveBytes)) : []
+      const lines = sent.nextBytes <= farewellBytes ? linesOf(sent.next(farewellBytes)) : []
+      const body = [...lines, `x${JSON.stringify({ code: code ?? 1000, reason })}`].join('\n')
       const controller = new AbortController()
-      const done = link.write(
-        [...lines, `x${JSON.stringify({ code: code ?? 1000, reason })}`].join('\n'),
-        controller.signal,
-        true,
-      )
+      const done = link.write(body, controller.signal, bytesOf(body) <= keepaliveBytes)
       if (done) await deliveredBy({ controller, done }, until, host)
     }
     this.#isLeaving = false

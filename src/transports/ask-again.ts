@@ -68,7 +68,7 @@ export function askAgain({ host, signal }: Call, exchange: Exchange): { hurry(ma
     extend()
     signal.addEventListener('abort', abort, { once: true })
     request = controller
-    const aborted = new Promise<never>((_, reject) => controller.signal.addEventListener('abort', reject, { once: true }))
+    const aborted = new Promise<never>((_, reject) => controller.signal.addEventListener('abort', reject))
     try {
       // Not left to the exchange: in Node one that is aborted may never end (`feed`).
       return await Promise.race([exchange.exchange(controller.signal, extend), aborted])

@@ -71,7 +71,7 @@ export async function feed(
   const decoder = new TextDecoder()
   const reader = body.getReader()
   // Where the abort was heard, the stream has failed, and there is nothing left to cancel.
-  signal.addEventListener('abort', () => reader.cancel().catch(() => {}), { once: true })
+  signal.addEventListener('abort', () => reader.cancel().catch(() => {}))
   for (;;) {
     const { done, value } = await reader.read()
     if (done || signal.aborted) return

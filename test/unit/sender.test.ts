@@ -127,7 +127,7 @@ describe('a link that posts', () => {
     expect(link.posts[0]?.signal.aborted).toBe(false)
     await pass(1)
     expect(link.posts[0]?.signal.aborted).toBe(true)
-    expect(lost).toEqual([{ unconfirmed: ['a'], why: 'broken' }])
+    expect(lost).toEqual([{ unconfirmed: ['a'], why: 'timeout' }])
     expect(link.written).toEqual(['a', 'b'])
   })
 

@@ -628,6 +628,16 @@ describe('finish()', () => {
     expect([left, clock.pending]).toEqual([{ unsent: [], unconfirmed: ['a', 'b'] }, 0])
   })
 
+  it('[SP8] what JSON makes too long for a request that may outlive the page goes by one that may not', async () => {
+    const { bodies, send, sender, link } = await posted()
+    send('\0'.repeat(30_000))
+    const finished = sender.finish(() => {}, undefined, '')
+    expect(bodies()[0]?.length).toBeGreaterThan(180_000)
+    expect(link.posts.at(-1)?.isLast).toBe(false)
+    link.posts.at(-1)?.settle({ outcome: 'sent' })
+    await finished
+  })
+
   it('[SP8] what is too much for a request that outlives the page is not in it, but the end is', async () => {
     const { bodies, send, sender, link } = await posted()
     send('x'.repeat(100_000), 'b')
