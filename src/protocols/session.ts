@@ -37,6 +37,8 @@ export interface FrameListener {
   received(message: SessionMessage): void
   pinged(): void
   closed(code: number, reason: string, retryAfterMs?: number): void
+  /** It belongs to a life of the session that is over: throws what ends it. */
+  outdated(): never
 }
 
 interface Stream {
@@ -75,6 +77,8 @@ export class Session {
   /** Bytes taken since the server was last told the cursor. */
   owedBytes = 0
   port: SessionPort | null = null
+  /** What was written up to here was for an earlier life of the session, which may have handled it. */
+  #before = 0
   #comingBytes = 0
   #patience = 1
   /** Whether anything was taken or acknowledged since the last attachment opened. */
@@ -98,7 +102,8 @@ export class Session {
 
   hello(k: number, more: Partial<Hello>): Hello {
     const { id, sent, cursor } = this
-    return { v: 1, session: id, k, n: sent.first, last: sent.last, ...(cursor && { cursor }), ...more }
+    const before = this.#before >= sent.first && { before: this.#before }
+    return { v: 1, session: id, k, n: sent.first, last: sent.last, ...before, ...(cursor && { cursor }), ...more }
   }
 
   /** How much longer than usual silence is nothing unusual: what is under way may take its time on a slow link (rule 7). */
@@ -221,8 +226,11 @@ export class Session {
     const { epoch, taken, ack, heartbeatMs, maxMessageBytes, retryWindowMs } = frame
     const isWhole = [taken, ack, heartbeatMs - 1, maxMessageBytes, retryWindowMs].every((n) => Number.isFinite(n) && n >= 0)
     if (!isWhole) throw new TypeError('open')
+    // An older dial that something held back tells of a life of the session that is over.
+    if (this.opened && frame.k < this.opened.k && epoch !== this.opened.epoch) listener.outdated()
     this.isResumed = this.#streams.get(0)?.epoch === epoch
     if (!this.isResumed) {
+      this.#before = this.sent.last
       this.#streams.clear()
       this.#begin(0, epoch, '', 0)
     }

@@ -11,6 +11,8 @@ export interface Hello {
   readonly n: number
   /** The highest number ever written: what lies between may have been handled before. */
   readonly last?: number
+  /** The highest number written in an earlier life of the session, while not all of that is acknowledged. */
+  readonly before?: number
   /** The client's decision that this attachment carries it; of two, the higher is the later. */
   readonly turn?: number
   readonly cursor?: string

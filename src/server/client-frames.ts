@@ -32,17 +32,19 @@ export function readHello(text: string): Greeting | null {
   if (text.length > maxHelloBytes || Buffer.byteLength(text) > maxHelloBytes) return null
   const hello = readJson(text)
   if (!isObject(hello) || hello['v'] !== 1) return null
-  const { session, k, n, turn, wait, send, last, auth } = hello
+  const { session, k, n, turn, wait, send, last, before, auth } = hello
   if (typeof session !== 'string' || !/^[\w-]{22}$/.test(session)) return null
   if (!isPositive(k) || !isPositive(n)) return null
   if (turn !== undefined && !isPositive(turn)) return null
   if (wait !== undefined && !isNumber(wait)) return null
   if (send !== undefined && send !== true) return null
   if (last !== undefined && !isNumber(last)) return null
+  if (before !== undefined && !isNumber(before)) return null
   const cursor = readCursor(hello['cursor'] === undefined ? '' : hello['cursor'])
   if (!cursor) return null
   return {
     ...{ v: 1, session, k, n, cursor, auth, last: Math.max(n - 1, last ?? 0) },
+    ...(before === undefined ? {} : { before }),
     ...(turn === undefined ? {} : { turn }),
     ...(wait === undefined ? {} : { wait }),
     ...(send === undefined ? {} : { send }),

@@ -43,14 +43,15 @@ export function freshRecord({ greeting, principal }: Entrance, epoch: string, le
 /** What an attachment's hello says to the record. */
 export function entered(record: SessionRecord, { greeting, principal }: Entrance): SessionRecord {
   if (record.principalId !== principal.id || record.ended) return record
-  const { n, last, turn, k, cursor } = greeting
+  const { n, last, before = 0, turn, k, cursor } = greeting
   // The client knows of acknowledgments that the store has lost: nobody will send those messages again.
   // A lease under which nothing is taken is for `onSession`: the session was made for a dial that knew less than this one.
   const isBehind = record.taken < n - 1 && (!record.lease || record.taken === record.done)
   const caughtUp = isBehind ? amended(record, { taken: n - 1, done: n - 1 }) : record
-  // A session made anew by an older hello of its client cannot know how far the client was heard in the life before (rule 4).
+  // A session made anew by an older hello of its client cannot know how far the client was heard in the life before: a later
+  // hello tells, whether it knows of the new life or not (rule 4).
   const isOfBefore = (cursor.get(0)?.epoch ?? record.epoch) !== record.epoch
-  const redeliveredThrough = isOfBefore ? Math.max(record.redeliveredThrough, last) : record.redeliveredThrough
+  const redeliveredThrough = Math.max(record.redeliveredThrough, isOfBefore ? last : before)
   const told = amended(caughtUp, { redeliveredThrough })
   return turn === undefined ? told : confirmed(told, turn, k)
 }

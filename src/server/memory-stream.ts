@@ -11,10 +11,16 @@ export class MemoryStream<Item> {
   #items: (Item | undefined)[] = []
   #sizes: number[] = []
   #head = 0
-  #tail = 0
+  #tail: number
   #bytes = 0
-  /** How many of its messages the queue of its holdings has let pass; kept there. */
-  passed = 0
+  /** The offset up to which the queue of its holdings has let its messages pass; kept there. */
+  passed: number
+
+  /** Its first offset follows this one. */
+  constructor(after = 0) {
+    this.#tail = after
+    this.passed = after
+  }
 
   get length(): number {
     return this.#items.length - this.#head

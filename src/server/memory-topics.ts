@@ -38,6 +38,11 @@ export class MemoryTopics implements TopicLog {
   /** The ends of a list in the order of use. Taking a key out of a Map and putting it back is slow in a large Map. */
   #oldest: Topic | null = null
   #newest: Topic | null = null
+  /**
+   * The highest offset that a forgotten topic had. New ones go on above it: what an attachment that is slow still brings of a topic's
+   * former life must not pass for something new of this one.
+   */
+  #highest = 0
 
   constructor(holdings: Holdings, maxTopics: number, host: MemoryHost) {
     this.#holdings = holdings
@@ -83,12 +88,19 @@ export class MemoryTopics implements TopicLog {
     if (name.length > maxTopicLength)
       throw new RangeError(`The name of a topic has ${name.length} characters; it may have ${maxTopicLength}.`)
     if (this.#oldest && this.#topics.size >= this.#maxTopics) this.#forget(this.#oldest)
-    const topic = { name, epoch: this.#host.randomId(), stream: new MemoryStream<Payload>(), older: null, newer: null }
+    const topic = {
+      name,
+      epoch: this.#host.randomId(),
+      stream: new MemoryStream<Payload>(this.#highest),
+      older: null,
+      newer: null,
+    }
     this.#topics.set(name, topic)
     return this.#link(topic)
   }
 
   #forget(topic: Topic): void {
+    this.#highest = Math.max(this.#highest, topic.stream.tail)
     this.#holdings.trim(topic.stream, topic.stream.tail)
     this.#topics.delete(topic.name)
     this.#unlink(topic)

@@ -10,7 +10,10 @@ export interface Stored {
 
 /** What follows a position in a stream. */
 export interface Reading<Entry = Stored> {
-  /** Names the stream's present life: a log that lost its tail takes a new one, so that no offset ever means two things. */
+  /**
+   * Names the stream's present life: a log that lost its tail takes a new one, so that no offset ever means two things. Where a log can,
+   * offsets go on above those of the life before.
+   */
   readonly epoch: string
   readonly messages: readonly Entry[]
   /** The highest offset that the log held once and holds no more; above the position asked for it means a gap. */

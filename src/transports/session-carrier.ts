@@ -1,5 +1,5 @@
 import type { Report } from '../diagnosis/evidence.ts'
-import type { CloseFrame } from '../protocols/wire.ts'
+import { type CloseFrame, codes } from '../protocols/wire.ts'
 import { Failure } from './failure.ts'
 import type { Call } from './transport.ts'
 
@@ -18,6 +18,11 @@ export function mismatch(detail: string): Failure {
 
 export function closed({ code, reason = '', retryAfterMs = 0 }: CloseFrame): Report {
   return { kind: 'closed', code, reason, wasClean: true, ...(retryAfterMs > 0 && { retryAfterMs: Number(retryAfterMs) }) }
+}
+
+/** What held an answer back has told the server nothing: to it this is an attachment that has gone silent. */
+export function outdated(): never {
+  throw new Failure(closed({ code: codes.silent }))
 }
 
 /** A name for this attempt, by which the server can be asked afterwards what it saw of it. */

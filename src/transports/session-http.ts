@@ -4,7 +4,7 @@ import type { Hello } from '../protocols/wire.ts'
 import { askAgain, longPollPauseMs, pollPauseMs } from './ask-again.ts'
 import { Failure, reportOf } from './failure.ts'
 import { answered, contentTypeOf, request } from './http.ts'
-import { closed, mismatch, readFrame, withAttempt } from './session-carrier.ts'
+import { closed, mismatch, outdated, readFrame, withAttempt } from './session-carrier.ts'
 import { feed, isEventStream, maxEventLength } from './sse.ts'
 import type { Call, Delivery, Link, Listener, Transport } from './transport.ts'
 
@@ -107,6 +107,7 @@ function attach(session: Session, call: Call, listener: Listener, tellsCursor: b
     closed(code: number, reason: string, retryAfterMs = 0) {
       throw new Failure(closed({ code, reason, retryAfterMs }))
     },
+    outdated,
   }
   const ask = (more: Partial<Hello>, lines: string, init: RequestInit) => {
     const hello = session.hello(k, { ...more, ...(turn && { turn }), ...(auth !== undefined && { auth }) })

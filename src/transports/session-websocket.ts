@@ -1,7 +1,7 @@
 import type { Session } from '../protocols/session.ts'
 import { base64url } from '../protocols/session-frames.ts'
 import { type CloseFrame, subprotocol } from '../protocols/wire.ts'
-import { closed, mismatch, readFrame, withAttempt } from './session-carrier.ts'
+import { closed, mismatch, outdated, readFrame, withAttempt } from './session-carrier.ts'
 import type { Transport } from './transport.ts'
 import { dialSocket } from './websocket.ts'
 
@@ -25,6 +25,7 @@ export function sessionWebsocket(session: Session): Transport {
         received: listener.received,
         pinged: () => void link.write('q', call.signal),
         closed() {},
+        outdated,
       }
       const link = dialSocket(call, listener, {
         address() {

@@ -22,7 +22,7 @@ export interface Surroundings {
   readonly network: Network
   trace(line: () => string): void
   greeted(session: string, k: number): void
-  opened(epoch: string, toldAt: number): void
+  opened(k: number, epoch: string, toldAt: number): void
   nextTag(): string
 }
 
@@ -172,9 +172,9 @@ export class NodeLife {
     trace(() => `  #${id} brings ${frame.length > 100 ? `${frame.slice(0, 100)}…` : frame}`)
     if (frame[0] === 'a') ledgers.up.acked(Number(frame.slice(1)))
     if (frame[0] !== 'o') return
-    const { epoch, ack } = JSON.parse(frame.slice(1))
+    const { k, epoch, ack } = JSON.parse(frame.slice(1))
     ledgers.up.acked(ack)
-    opened(epoch, toldAt)
+    opened(k, epoch, toldAt)
   }
 
   #reported(error: unknown): void {

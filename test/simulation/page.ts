@@ -28,6 +28,8 @@ export class Page {
   isPutAway = false
   /** The session's epoch as the last `open` frame that reached the client said it, and as the application was told of it. */
   openedEpoch = ''
+  /** The dial whose `open` was heard last. */
+  #openedK = 0
   announcedEpoch = ''
   flushes = 0
   final: { readonly code: number } | null = null
@@ -102,8 +104,10 @@ export class Page {
     if (!this.isOnline) this.signal('online')
   }
 
-  /** An `open` frame reached the client. */
-  opened(epoch: string): void {
+  /** An `open` frame reached the client. One of an older dial that tells of another life was held back, and is not heard (rule 4). */
+  opened(k: number, epoch: string): void {
+    if (k < this.#openedK && epoch !== this.openedEpoch) return
+    this.#openedK = k
     this.openedEpoch = epoch
   }
 

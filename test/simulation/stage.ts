@@ -82,9 +82,9 @@ export class Stage {
         this.#lastK = k
         this.sessionId = session
       },
-      opened: (epoch, toldAt) => {
+      opened: (k, epoch, toldAt) => {
         store.touchedAt = Math.max(store.touchedAt, toldAt)
-        this.page.opened(epoch)
+        this.page.opened(k, epoch)
       },
       nextTag: () => this.nextTag('e'),
     })

@@ -206,16 +206,18 @@ export class SharedStore {
   }
 
   /** There is another session under the same id. */
-  #replaced({ turn }: SessionRecord): void {
+  #replaced({ turn, ended }: SessionRecord): void {
     const { now } = this.#clock
     // One that was never confirmed is forgotten sooner (rule 8).
     const windowMs = turn > 0 ? this.#resumeWindowMs - 2000 : unconfirmedMs - 3000
     const awayMs = now - this.touchedAt
     this.#up.excuse('session-lost', now)
     this.#court.must(
-      this.isForgotten || this.#isOverdue || this.hadTrouble || awayMs >= windowMs,
+      // One that has ended is remembered for its window from there, whoever asks for it meanwhile.
+      this.isForgotten || ended?.by === 'server' || this.#isOverdue || this.hadTrouble || awayMs >= windowMs,
       'session-lost-early',
-      () => `a session is lost whose client was away for ${Math.round(awayMs)} ms`,
+      () =>
+        `a session is lost whose client was away for ${Math.round(awayMs)} ms (turn ${turn}, ended by ${ended?.by ?? 'nobody'})`,
     )
     this.isForgotten = false
   }

@@ -1,6 +1,7 @@
 import type { Limits } from '../../src/connection/outbox.ts'
 import { type FrameListener, Session, type SessionMessage } from '../../src/protocols/session.ts'
 import { SessionSender } from '../../src/session-sender.ts'
+import { outdated } from '../../src/transports/session-carrier.ts'
 import type { Link, Writable } from '../../src/transports/transport.ts'
 import { FakePostLink, FakeSocketLink } from './fake-link.ts'
 import { openFrame } from './hand-network.ts'
@@ -30,6 +31,7 @@ export function reading(onMessage: (message: SessionMessage) => void = () => {})
     },
     pinged: () => void heard.push('pinged'),
     closed: (code, reason, retryAfterMs) => void heard.push(['closed', code, reason, retryAfterMs]),
+    outdated,
   }
   session.port = {
     onAcked: (n) => void told.push(`acked ${n}`),
@@ -132,7 +134,7 @@ export function sessionBench(options: SessionBenchOptions = {}): SessionBench {
       sender.detach()
     },
   })
-  const listener: FrameListener = { opened() {}, received() {}, pinged() {}, closed() {} }
+  const listener: FrameListener = { opened() {}, received() {}, pinged() {}, closed() {}, outdated }
   const bench: SessionBench = {
     ...page,
     ...{ session, sender, lost, broken, doubts: 0, carried: 0 },

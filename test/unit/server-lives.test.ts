@@ -321,7 +321,10 @@ describe('[SP4] a lost session', () => {
     expect(carrier.news.at(-1)).toBe('0.1:first of its life')
   })
 
-  it('that was made anew by an older hello learns from a later one how far its client was heard before', async () => {
+  it.each([
+    ['does not know of it yet', { last: 8, cursor: '0.12~old' }],
+    ['knows of it', { last: 9, before: 8 }],
+  ])('that was made anew by an older hello learns how far its client was heard before from one that %s', async (_, later) => {
     const seen: string[] = []
     const bench = new ServerBench({
       nodes: 2,
@@ -330,7 +333,7 @@ describe('[SP4] a lost session', () => {
       },
     })
     await bench.attach({ n: 8, last: 7, cursor: '0.12~old' })
-    expect(await bench.post(['M[8,"a","b"]'], { n: 8, last: 8, cursor: '0.12~old' }, { node: 1 })).toMatchObject({ taken: 9 })
+    expect(await bench.post(['M[8,"a","b"]'], { n: 8, ...later }, { node: 1 })).toMatchObject({ taken: 9 })
     await promised()
     expect(seen).toEqual(['8 again', '9'])
   })

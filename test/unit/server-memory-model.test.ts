@@ -40,6 +40,7 @@ class NaiveStore {
   #topics: [name: string, topic: Stream][] = []
   readonly #sessions = new Map(sessionIds.map((id): [string, Stream] => [id, { half: 'sessions', epoch: 'own', tail: 0 }]))
   readonly #newId = counting()
+  #highest = 0
   now = 0
 
   forgetAged(): void {
@@ -48,12 +49,14 @@ class NaiveStore {
 
   topic(name: string): Stream {
     const known = this.#topics.find(([each]) => each === name)?.[1]
-    const topic: Stream = known ?? { half: 'topics', epoch: this.#newId(), tail: 0 }
-    this.#topics = [...this.#topics.filter(([each]) => each !== name), [name, topic]]
-    if (this.#topics.length > limits.maxTopics) {
-      const forgotten = this.#topics.shift()?.[1]
+    const others = this.#topics.filter(([each]) => each !== name)
+    if (!known && others.length === limits.maxTopics) {
+      const forgotten = others.shift()?.[1]
       this.#kept = this.#kept.filter(({ stream }) => stream !== forgotten)
+      this.#highest = Math.max(this.#highest, forgotten?.tail ?? 0)
     }
+    const topic: Stream = known ?? { half: 'topics', epoch: this.#newId(), tail: this.#highest }
+    this.#topics = [...others, [name, topic]]
     return topic
   }
 

@@ -1,4 +1,5 @@
 import { describe, expect, it } from 'vitest'
+import { outdated } from '../../src/transports/session-carrier.ts'
 import { binaryFrame, openFrame } from '../support/hand-network.ts'
 import { reading } from '../support/session-bench.ts'
 
@@ -44,11 +45,22 @@ describe('what is taken', () => {
       received: ({ data }: { readonly data: unknown }) => void other.push(data),
       pinged() {},
       closed() {},
+      outdated,
     }
     read('m0.1:a')
     for (const frame of [openFrame({ k: 2, resumed: true }), 'm0.1:a', 'm0.2:b']) session.readText(frame, second)
     read('m0.2:b', 'm0.3:c')
     expect([heard, other]).toEqual([['0.1 : a', '0.3 : c'], ['b']])
+  })
+
+  it('[SP4] what an older dial tells of a life that is over is not heard', () => {
+    const { session, heard, read } = opened()
+    read(openFrame({ k: 3, epoch: 'e2' }))
+    expect(() => read(openFrame({ k: 2, resumed: true }))).toThrow('closed')
+    expect([session.cursor, heard.length]).toEqual(['0.0~e2', 1])
+    // A later one that tells of another life, and an older one that tells of the same, are.
+    read(openFrame({ k: 4, epoch: 'e3' }), openFrame({ k: 3, epoch: 'e3', resumed: true }))
+    expect([session.cursor, heard.length]).toEqual(['0.0~e3', 3])
   })
 
   it('[SP1] the cursor moves after the message was handed over', () => {
@@ -221,12 +233,23 @@ describe('the hello', () => {
   it('says what the session is, from where it goes on, and no more than it knows', () => {
     const { session, read } = reading()
     expect(session.hello(1, {})).toEqual({ v: 1, session: session.id, k: 1, n: 1, last: 0 })
-    session.sent = { first: 7, last: 9, bytesUnderWay: 0 }
     read(openFrame(), 'm0.2:a')
+    session.sent = { first: 7, last: 9, bytesUnderWay: 0 }
     expect(session.hello(2, { wait: 0, turn: 3, auth: { token: 't' } })).toEqual({
       ...{ v: 1, session: session.id, k: 2, n: 7, last: 9, cursor: '0.2~e1' },
       ...{ wait: 0, turn: 3, auth: { token: 't' } },
     })
+  })
+
+  it('[SP4] says how much was written in a life of the session that is over, as long as that is not all acknowledged', () => {
+    const { session, read } = opened()
+    session.sent = { first: 3, last: 5, bytesUnderWay: 0 }
+    expect(session.hello(2, {})).not.toHaveProperty('before')
+    read(openFrame({ epoch: 'e2' }))
+    session.sent = { first: 5, last: 9, bytesUnderWay: 0 }
+    expect(session.hello(2, {})).toMatchObject({ last: 9, before: 5, cursor: '0.0~e2' })
+    session.sent = { first: 6, last: 9, bytesUnderWay: 0 }
+    expect(session.hello(2, {})).not.toHaveProperty('before')
   })
 })
 

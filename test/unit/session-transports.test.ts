@@ -283,7 +283,6 @@ describe.each(viaHttp)('%s', (type, make) => {
   it('[SP2] sends with `send` in the hello, and the answer says what is taken and acknowledged', async () => {
     const { session, network, link } = dialSession(make)
     const told: unknown[] = []
-    session.sent = { first: 5, last: 9, bytesUnderWay: 0 }
     session.port = {
       onAcked: (n) => void told.push(`acked ${n}`),
       onBack: (n) => void told.push(`back ${n}`),
@@ -292,6 +291,7 @@ describe.each(viaHttp)('%s', (type, make) => {
     }
     network.receiving.open().say('m0.7:a')
     await promised()
+    session.sent = { first: 5, last: 9, bytesUnderWay: 0 }
     link.choose?.(4)
     const delivery = link.write('M[5,"a"]\nw6', new AbortController().signal)
     const { hello, lines, init } = network.sending
