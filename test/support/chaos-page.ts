@@ -1,6 +1,6 @@
-import type { Page } from 'playwright-core'
 import type { RealtimeOptions } from '../../src/index.ts'
 import { type ClientSide, type Lanes, type Progress, startClientSide } from './chaos-run.ts'
+import type { EnginePage } from './engines.ts'
 import { fastClock } from './fast-clock.ts'
 import type { PageGlobals } from './page-client.ts'
 import { makeTraffic, type TallyReport } from './traffic.ts'
@@ -15,7 +15,7 @@ export interface PageStory {
   readonly moves: readonly string[]
   /** How many messages each transport brought. */
   readonly brought: Readonly<Record<string, number>>
-  /** Gaps, undelivered messages and ends: what must not happen. */
+  /** Gaps, undelivered messages, ends, and errors that nobody caught: what must not happen. */
   readonly wrongs: readonly string[]
   readonly isSent: boolean
 }
@@ -27,7 +27,7 @@ interface ChaosGlobals extends PageGlobals {
 
 /** Makes a client in the page that sends its lane and checks what arrives. The options must be plain data. */
 export async function startChaosInPage(
-  page: Page,
+  page: EnginePage,
   url: string,
   lanes: Lanes,
   { speed, ...options }: RealtimeOptions & { readonly speed: number },
@@ -48,6 +48,8 @@ export async function startChaosInPage(
       const moves: string[] = []
       const brought: Record<string, number> = {}
       const wrongs: string[] = []
+      addEventListener('error', ({ message }) => wrongs.push(message))
+      addEventListener('unhandledrejection', ({ reason }) => wrongs.push(`rejected: ${reason}`))
       const host = speed === 1 ? {} : { host: scope.fastClock(speed) }
       const client = new scope.Steadfast.RealtimeClient(url, { ...(options as RealtimeOptions), ...host })
       client.addEventListener('open', (event) => {
@@ -83,6 +85,6 @@ export async function startChaosInPage(
   )
 }
 
-export function storyOf(page: Page): Promise<PageStory> {
+export function storyOf(page: EnginePage): Promise<PageStory> {
   return page.evaluate(() => (globalThis as unknown as ChaosGlobals).story())
 }

@@ -4,6 +4,7 @@ import type { Page } from 'playwright-core'
 import { vi } from 'vitest'
 import type * as Package from '../../src/index.ts'
 import type { ClientState, RealtimeOptions } from '../../src/index.ts'
+import type { EnginePage } from './engines.ts'
 
 /** The built file that a script tag loads. */
 export const SCRIPT = resolve(import.meta.dirname, '../../dist/steadfast.min.js')
@@ -96,6 +97,6 @@ export function send(page: Page, ...messages: readonly string[]): Promise<void> 
   }, messages)
 }
 
-export function closeInPage(page: Page): Promise<unknown> {
+export function closeInPage(page: Pick<EnginePage, 'evaluate'>): Promise<unknown> {
   return page.evaluate(() => (globalThis as unknown as PageGlobals).client.close())
 }
