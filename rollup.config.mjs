@@ -8,7 +8,11 @@ import { stripTypes } from './scripts/strip-types.mjs'
 
 const root = dirname(fileURLToPath(import.meta.url))
 /** What runs in a page. */
-const pageEntries = { index: `${root}/src/index.ts`, protocols: `${root}/src/protocols/index.ts` }
+const pageEntries = {
+  index: `${root}/src/index.ts`,
+  protocols: `${root}/src/protocols/index.ts`,
+  remedies: `${root}/src/remedies.ts`,
+}
 const external = ['eventsource-parser']
 const server = `${root}/src/server/index.ts`
 const serverExternal = [/^node:/, 'ws']

@@ -11,7 +11,7 @@ import type { Received } from './protocols/protocol.ts'
 import { base64url } from './protocols/session-frames.ts'
 import { codes } from './protocols/wire.ts'
 import type { Outgoing } from './sender.ts'
-import type { Settings } from './settings.ts'
+import type { Settings, Way } from './settings.ts'
 import { reportOf } from './transports/failure.ts'
 
 export interface AttemptsPort {
@@ -21,11 +21,16 @@ export interface AttemptsPort {
   readonly log: AttemptLog
   readonly judge: Judge
   readonly prepare: RealtimeOptions['prepare']
-  apply(input: Input): void
   onMessage(message: Received, transport: string): void
-  onUnreadable(error: unknown): void
+}
+
+/** Whose attempts they are. */
+export interface AttemptsOwner {
+  apply(input: Input): void
+  /** A message could not be read. */
+  unreadable(error: unknown): void
   /** The server lost the session while the connection went on. */
-  onForgotten(id: number): void
+  forgotten(id: number): void
 }
 
 /** The attempts that live, what they say, and the cursor that they share. One of them, the active one, carries the connection. */
@@ -34,6 +39,7 @@ export class Attempts {
   wantsHeard = false
   heardAt = 0
   readonly #port: AttemptsPort
+  readonly #owner: AttemptsOwner
   readonly #dialler: Dialler
   readonly #living = new Map<number, Attempt>()
   #active: Attempt | null = null
@@ -43,27 +49,41 @@ export class Attempts {
   #hasCarriedIn = false
   #hasCarriedOut = false
 
-  constructor(port: AttemptsPort) {
+  constructor(port: AttemptsPort, owner: AttemptsOwner) {
     this.#port = port
-    this.#dialler = new Dialler(port.host, port.settings, port.prepare, port.onUnreadable)
+    this.#owner = owner
+    this.#dialler = new Dialler(port.host, port.settings, port.prepare, owner)
   }
 
   get hasCursor(): boolean {
     return !!this.#port.settings.session || this.#cursor !== ''
   }
 
-  /** The transport that carries the connection now; `''` when there is none. */
-  get transport(): string {
-    return this.#active?.way.transport.type ?? ''
+  /** What carries the connection now. */
+  get way(): Way | null {
+    return this.#active?.way ?? null
   }
 
   dial(id: number, rung: number, about: Omit<PrepareAttempt, 'signal' | 'transport'>): void {
-    const { host, settings, log, apply } = this.#port
+    const { host, settings, log } = this.#port
+    const owner = this.#owner
     this.#leave?.()
     const way = at(settings.ways, rung)
     const since = host.now()
     const controller = new AbortController()
-    const attempt: Attempt = { id, way, controller, since, preparation: {}, link: null, openedAt: null, delivered: null }
+    const name = base64url(host.randomBytes(16))
+    const attempt: Attempt = {
+      id,
+      name,
+      way,
+      controller,
+      since,
+      preparation: {},
+      link: null,
+      hasHeard: false,
+      openedAt: null,
+      delivered: null,
+    }
     this.#living.set(id, attempt)
     log.dialled(id, way.transport.type, way.url, since)
     this.#dialler
@@ -71,7 +91,7 @@ export class Attempts {
         attempt,
         about,
         () => this.#cursor || null,
-        () => apply({ type: 'prepared', id }),
+        () => owner.apply({ type: 'prepared', id }),
         {
           opened: (roundTripMs) => this.#opened(attempt, roundTripMs),
           heard: () => this.#heard(attempt),
@@ -160,6 +180,11 @@ export class Attempts {
     settled.then(() => this.#leave?.())
   }
 
+  /** A living attempt, as the investigator is told of it. */
+  about(id: number): Pick<Attempt, 'id' | 'way' | 'name' | 'hasHeard'> | undefined {
+    return this.#living.get(id)
+  }
+
   /** A request of the active attempt failed, and the attempt with it. */
   broke(report: Report): void {
     if (this.#active) this.#failed(this.#active, report)
@@ -169,7 +194,7 @@ export class Attempts {
   carried(): void {
     if (this.#hasCarriedOut || !this.#active) return
     this.#hasCarriedOut = true
-    this.#port.apply({ type: 'carried', id: this.#active.id, isIncoming: false })
+    this.#owner.apply({ type: 'carried', id: this.#active.id, isIncoming: false })
   }
 
   opening(id: number, attempt: number): EventDetails['open'] {
@@ -186,48 +211,50 @@ export class Attempts {
   }
 
   #opened(attempt: Attempt, roundTripMs: number | undefined): void {
-    const { host, log, apply, sender, settings, onForgotten } = this.#port
+    const { host, log, sender, settings } = this.#port
     const { id, link } = attempt
     const hadConnection = !!this.#active
     if (attempt.openedAt === null) {
       attempt.openedAt = host.now()
       log.opened(id, attempt.openedAt)
-      apply({ type: 'opened', id, hasCursor: this.hasCursor, roundTripMs })
+      this.#owner.apply({ type: 'opened', id, hasCursor: this.hasCursor, roundTripMs })
     } else if (link && attempt === this.#active) sender.attach(link)
     // No connection was lost, so nothing else would tell that the session was (rule 4).
-    if (hadConnection && attempt === this.#active && settings.session?.isResumed === false) onForgotten(id)
+    if (hadConnection && attempt === this.#active && settings.session?.isResumed === false) this.#owner.forgotten(id)
   }
 
   #failed(attempt: Attempt, report: Report): void {
-    const { id, way, link, openedAt, since } = attempt
+    const { id, way, link, openedAt, since, hasHeard } = attempt
     if (!this.#living.has(id)) return
-    const { host, judge, apply, settings, sender } = this.#port
+    const { host, judge, settings, sender } = this.#port
     const phase = openedAt !== null ? 'open' : link ? 'connect' : 'prepare'
-    const diagnosis = judge(report, way.transport.type, phase, host.now() - (openedAt ?? since))
+    const elapsedMs = host.now() - (openedAt ?? since)
+    const diagnosis = judge.of(report, { way, phase, elapsedMs, hasHeard })
     const code = report.kind === 'closed' ? report.code : 0
     const isActive = attempt === this.#active
     if (isActive && (code === codes.tooLarge || code === 1009)) sender.tooLarge?.()
     // What a rival is refused for says nothing of the session that goes on beside it.
     const mayRenew = code === codes.protocolError && (isActive || !this.#active)
     const isRenewed = mayRenew && settings.session?.renewOnce(base64url(host.randomBytes(16)))
-    apply({ type: 'failed', id, diagnosis: isRenewed ? { ...diagnosis, verdict: 'retry' } : diagnosis })
+    this.#owner.apply({ type: 'failed', id, diagnosis: isRenewed ? { ...diagnosis, verdict: 'retry' } : diagnosis })
   }
 
   #heard(attempt: Attempt): void {
+    attempt.hasHeard = true
     // A session's attachment is of use when `open` has come, not when a handshake, a padding or half a frame has.
     if (attempt.openedAt === null) return
     const isActive = attempt === this.#active
     if (isActive) this.heardAt = this.#port.host.now()
-    if (this.wantsHeard || !isActive) this.#port.apply({ type: 'heard', id: attempt.id, hasCursor: this.hasCursor })
+    if (this.wantsHeard || !isActive) this.#owner.apply({ type: 'heard', id: attempt.id, hasCursor: this.hasCursor })
   }
 
   #received(attempt: Attempt, message: Received): void {
-    const { settings, apply, onMessage } = this.#port
+    const { settings, onMessage } = this.#port
     const { cursor } = message
     if (message.data === settings.heartbeat?.reply) return
     if (attempt !== this.#active || !this.#hasCarriedIn) {
       // It may make this attempt the active one.
-      apply({ type: 'carried', id: attempt.id, isIncoming: true })
+      this.#owner.apply({ type: 'carried', id: attempt.id, isIncoming: true })
       // A session takes what comes first, whoever brings it: it knows what it has.
       if (attempt !== this.#active && !settings.session) return
       this.#hasCarriedIn = attempt === this.#active

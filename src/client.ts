@@ -3,7 +3,7 @@ import { Emitter } from './emitter.ts'
 import type { ClientState, EventDetails, EventListener, EventType, RealtimeEvent } from './events.ts'
 import type { Unsent } from './farewell.ts'
 import { hostWith } from './host/browser.ts'
-import { judgeFor } from './judge.ts'
+import { Judge } from './judge.ts'
 import { AttemptLog, type AttemptReport } from './log.ts'
 import { MessageQueue } from './messages.ts'
 import type { RealtimeOptions } from './options.ts'
@@ -39,6 +39,7 @@ export class RealtimeClient<In = Payload, Out = Sendable> {
   ontransport: Handler<'transport', In, Out> = null
   ongap: Handler<'gap', In, Out> = null
   onstate: Handler<'state', In, Out> = null
+  ondiagnosis: Handler<'diagnosis', In, Out> = null
 
   readonly #options: RealtimeOptions<In, Out>
   readonly #connector: Connector
@@ -60,7 +61,8 @@ export class RealtimeClient<In = Payload, Out = Sendable> {
     const settings = settingsOf(url, options, host)
     const { signal } = options
     const { session } = settings
-    const judge = judgeFor(host, !!session, options.judge)
+    const isOnlyWay = settings.ways.length === 1
+    const judge = new Judge(host, { ...(session && { isSession: true }), ...(isOnlyWay && { isOnlyWay }) }, options)
     this.#options = options
     this.#isSession = !!session
     this.#emitter = new Emitter((error) => host.report(error))
@@ -70,7 +72,7 @@ export class RealtimeClient<In = Payload, Out = Sendable> {
       ttlMs: settings.outbox.ttlMs,
       writeTimeoutMs: settings.connectTimeoutMs,
       onLost: (lost, report) => {
-        const diagnosis = judge(report, this.#connector.transport, 'send', 0)
+        const diagnosis = judge.of(report, { way: this.#connector.way, phase: 'send', elapsedMs: 0 })
         this.#raise('error', { diagnosis, retry: null, ...lost })
       },
       onCarried: () => this.#connector.carried(),

@@ -3,14 +3,20 @@ import { type Announcement, announcementsBetween, type Command, commandsBetween,
 import { at, ladderOf } from './connection/ladder.ts'
 import { transition } from './connection/machine.ts'
 import { deadlineOf, type Input, initialState, type Policy, type State } from './connection/state.ts'
-import type { Report } from './diagnosis/evidence.ts'
+import type { Diagnosis } from './diagnosis/diagnose.ts'
+import type { Circumstances, Report } from './diagnosis/evidence.ts'
 import { messageOf } from './dialler.ts'
 import type { ClientState, EventDetails } from './events.ts'
+import { Investigator } from './investigator.ts'
 import { recall, remember } from './memory.ts'
 import { base64url } from './protocols/session-frames.ts'
+import type { Way } from './settings.ts'
 
-export interface ConnectorPort extends Omit<AttemptsPort, 'apply' | 'onUnreadable' | 'onForgotten'> {
-  raise<Type extends 'open' | 'error' | 'close' | 'transport' | 'state'>(type: Type, details: EventDetails[Type]): void
+export interface ConnectorPort extends AttemptsPort {
+  raise<Type extends 'open' | 'error' | 'close' | 'transport' | 'state' | 'diagnosis'>(
+    type: Type,
+    details: EventDetails[Type],
+  ): void
 }
 
 /** The shell around the machine: it runs the commands, owns the one timer, and says what happened. */
@@ -20,6 +26,7 @@ export class Connector {
   readonly #names: readonly string[]
   readonly #attempts: Attempts
   #state: State
+  #investigator: Investigator | null = null
   /** What came while something was being applied (a listener that calls `close()`) is applied after it, in order. */
   readonly #inputs: Input[] = []
   #timerAt = Infinity
@@ -31,12 +38,7 @@ export class Connector {
     const { ways, protocol, heartbeat, session } = settings
     this.#port = port
     this.#names = ways.map(({ transport }) => transport.type)
-    this.#attempts = new Attempts({
-      ...port,
-      apply: (input) => this.#apply(input),
-      onUnreadable: (error) => this.unreadable(error),
-      onForgotten: (id) => port.raise('open', this.#attempts.opening(id, this.#state.failures)),
-    })
+    this.#attempts = new Attempts(port, this)
     this.#policy = {
       connectTimeoutMs: settings.connectTimeoutMs,
       provingMs: settings.provingMs,
@@ -52,7 +54,10 @@ export class Connector {
       slackMs: () => session?.slackMs() ?? 0,
       prepares: !!prepare,
       random: () => host.random(),
-      diagnose: (report, rung, phase, elapsedMs) => judge(report, at(this.#names, rung), phase, elapsedMs),
+      diagnose: (report, { id, rung }, phase, elapsedMs) => {
+        const hasHeard = this.#attempts.about(id)?.hasHeard
+        return judge.of(report, { way: at(ways, rung), phase, elapsedMs, ...(hasHeard !== undefined && { hasHeard }) })
+      },
     }
     this.#state = initialState(ladderOf(ways.length, null), true, false, null, 0)
   }
@@ -61,8 +66,9 @@ export class Connector {
     return publicState(this.#state, this.#names)
   }
 
-  get transport(): string {
-    return this.#attempts.transport
+  /** What carries the connection now. */
+  get way(): Way | null {
+    return this.#attempts.way
   }
 
   /** The last known round trip, in milliseconds; 0 when there is none. */
@@ -95,14 +101,18 @@ export class Connector {
       sender.begin?.()
       this.#state = { ...state, isOnline: host.isOnline(), hiddenSince: host.isHidden() ? host.now() : null }
     }
-    this.#stopListening ??= host.listen((signal) => this.#apply({ type: 'page', signal }))
-    this.#apply({ type: 'connect' })
+    this.#stopListening ??= host.listen((signal) => {
+      if (signal.type === 'online') this.#investigator?.forget()
+      if (signal.type === 'violation') this.#investigate().forbade(signal.blockedUrl, signal.directive)
+      else this.apply({ type: 'page', signal })
+    })
+    this.apply({ type: 'connect' })
   }
 
   /** Ends the connection, in order where it is open; see `Attempts.close`. */
   close(code: number | undefined, reason: string, settled?: Promise<void>): void {
     this.#attempts.close(code, reason, settled)
-    this.#apply({ type: 'close', code: code ?? 1000, reason })
+    this.apply({ type: 'close', code: code ?? 1000, reason })
   }
 
   /** A message was handed to the network. */
@@ -112,12 +122,12 @@ export class Connector {
 
   /** Hangs up until it is told to go on. */
   hold(isHeld: boolean): void {
-    this.#apply({ type: 'hold', isHeld })
+    this.apply({ type: 'hold', isHeld })
   }
 
   /** What was sent should have been acknowledged by now. */
   doubt(): void {
-    this.#apply({ type: 'doubt' })
+    this.apply({ type: 'doubt' })
   }
 
   /** A request of the connection failed, and the connection with it. */
@@ -128,7 +138,13 @@ export class Connector {
   /** A message that the codec or the protocol cannot read is lost, the connection is not. */
   unreadable(error: unknown): void {
     const { judge, raise } = this.#port
-    raise('error', { diagnosis: judge({ kind: 'unreadable', detail: messageOf(error) }, this.transport, 'open', 0), retry: null })
+    const diagnosis = judge.of({ kind: 'unreadable', detail: messageOf(error) }, { way: this.way, phase: 'open', elapsedMs: 0 })
+    raise('error', { diagnosis, retry: null })
+  }
+
+  /** The server lost the session while the connection went on. */
+  forgotten(id: number): void {
+    this.#port.raise('open', this.#attempts.opening(id, this.#state.failures))
   }
 
   /** Holds the one timer to what is due next. */
@@ -144,11 +160,12 @@ export class Connector {
     this.#cancelTimer = host.after(Math.max(0, due - host.now()), () => {
       this.#timerAt = Infinity
       sender.pump()
-      this.#apply({ type: 'deadline', heardAt: this.#attempts.heardAt, hasCursor: this.#attempts.hasCursor })
+      this.apply({ type: 'deadline', heardAt: this.#attempts.heardAt, hasCursor: this.#attempts.hasCursor })
     })
   }
 
-  #apply(input: Input): void {
+  /** Something happened. */
+  apply(input: Input): void {
     this.#inputs.push(input)
     if (this.#inputs.length > 1) return
     for (let next: Input | undefined = input; next; next = this.#inputs[0]) {
@@ -163,7 +180,7 @@ export class Connector {
   }
 
   #step(input: Input): void {
-    const { host, settings, log, raise } = this.#port
+    const { host, settings, log, raise, judge } = this.#port
     const before = this.#state
     const now = host.now()
     const after = transition(before, input, now, this.#policy)
@@ -171,9 +188,12 @@ export class Connector {
     this.#state = after
     this.#attempts.wantsHeard = after.status === 'open' && (after.link.asked !== null || !after.link.isProven)
     if (after.ladder.preferred !== before.ladder.preferred) remember(after.ladder, after.roundTripMs, settings, host)
+    judge.roundTripMs = after.roundTripMs
     for (const { id, diagnosis } of after.news) {
       log.failed(id, diagnosis, now)
       if (diagnosis.evidence.kind === 'silent') settings.session?.fellSilent()
+      const attempt = this.#attempts.about(id)
+      if (attempt) this.#investigate().failed({ id, way: attempt.way, attempt: attempt.name, diagnosis })
     }
     const unconfirmed = commandsBetween(before, after).flatMap((command) => this.#run(command))
     const announcements = announcementsBetween(before, after, this.#names, now)
@@ -182,6 +202,8 @@ export class Connector {
       this.#stop()
       settings.session?.end()
     }
+    if (after.status === 'open' && (before.status !== 'open' || before.link.id !== after.link.id))
+      this.#opened(at(this.#names, after.link.rung))
     for (const announcement of announcements) {
       if (announcement.type === 'open') raise('open', this.#attempts.opening(announcement.id, after.failures))
       else raise(announcement.type, announcement.details as never)
@@ -219,11 +241,34 @@ export class Connector {
       announcements[index] = { type: 'error', details: { ...error.details, unconfirmed } }
       return
     }
-    const diagnosis = this.#port.judge({ kind: 'hidden' }, '', 'open', 0)
+    const diagnosis = this.#port.judge.of({ kind: 'hidden' }, { way: null, phase: 'open', elapsedMs: 0 })
     announcements.unshift({ type: 'error', details: { diagnosis, retry: null, unconfirmed } })
   }
 
+  #investigate(): Investigator {
+    const { host, settings, judge } = this.#port
+    this.#investigator ??= new Investigator(host, settings, ({ id, diagnosis }, news) => this.#refine(id, diagnosis, news))
+    judge.investigator = this.#investigator
+    return this.#investigator
+  }
+
+  #opened(type: string): void {
+    const { settings, judge } = this.#port
+    judge.opened(type)
+    this.#investigator?.opened(type, settings.session?.opened?.lastEnd)
+  }
+
+  /** A follow-up question told more of a failure. */
+  #refine(id: number, before: Diagnosis, news: Partial<Circumstances>): void {
+    const { judge, log, raise } = this.#port
+    const diagnosis = judge.again(before, news)
+    log.refined(id, diagnosis)
+    raise('diagnosis', { diagnosis })
+    this.apply({ type: 'refined', diagnosis })
+  }
+
   #stop(): void {
+    this.#investigator?.end()
     this.#stopListening?.()
     this.#stopListening = null
   }

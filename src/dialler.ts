@@ -1,7 +1,6 @@
 import type { Host } from './host/host.ts'
 import type { Preparation, PrepareAttempt, RealtimeOptions } from './options.ts'
 import type { Protocol } from './protocols/protocol.ts'
-import { base64url } from './protocols/session-frames.ts'
 import { type Settings, urlOf, type Way } from './settings.ts'
 import { Failure } from './transports/failure.ts'
 import type { Call, Link, Listener } from './transports/transport.ts'
@@ -12,14 +11,23 @@ const heldPerOrigin = 4
 /** One dial with all that belongs to it. Aborting the controller ends everything of it. */
 export interface Attempt {
   readonly id: number
+  /** A random name for it, for servers that keep a ledger of attempts. */
+  readonly name: string
   readonly way: Way
   readonly controller: AbortController
   readonly since: number
   preparation: Preparation
   link: Link | null
+  /** Whether anything came, if only a part of something. */
+  hasHeard: boolean
   openedAt: number | null
   /** Cursors of messages that came over another attempt while this one was on its way: it will bring them once more. */
   delivered: Set<string> | null
+}
+
+/** Who is told of messages that cannot be read. */
+interface Reader {
+  unreadable(error: unknown): void
 }
 
 /** Asks for slots and for `prepare()`, so that a transport is only given what is ready to be dialled. */
@@ -32,10 +40,10 @@ export class Dialler {
   /** One call of `prepare()` at a time: two at once would spend a refresh token twice. */
   #turn: Promise<unknown> = Promise.resolve()
 
-  constructor(host: Host, settings: Settings, prepare: RealtimeOptions['prepare'], onUnreadable: (error: unknown) => void) {
+  constructor(host: Host, settings: Settings, prepare: RealtimeOptions['prepare'], reader: Reader) {
     this.#host = host
     this.#settings = settings
-    this.#protocol = settings.isOwnProtocol ? guarded(settings.protocol, onUnreadable) : settings.protocol
+    this.#protocol = settings.isOwnProtocol ? guarded(settings.protocol, reader) : settings.protocol
     this.#prepare = prepare
     this.#yields = settings.ways.some(({ transport }) => transport.isAsking && !transport.isHeld)
   }
@@ -83,7 +91,7 @@ export class Dialler {
     }
   }
 
-  #call({ id, way, preparation, controller }: Attempt, cursor: () => string | null): Call {
+  #call({ id, name, way, preparation, controller }: Attempt, cursor: () => string | null): Call {
     const { url, query, headers = {}, subprotocols = way.subprotocols, greeting, auth } = preparation
     const isSession = !!this.#settings.session
     if (isSession && (greeting !== undefined || Object.keys(headers).length))
@@ -116,7 +124,7 @@ export class Dialler {
         headers,
         subprotocols,
         id,
-        attempt: base64url(this.#host.randomBytes(16)),
+        attempt: name,
         auth,
         credentials: this.#settings.credentials,
         protocol: this.#protocol,
@@ -131,14 +139,14 @@ export class Dialler {
 }
 
 /** A protocol of the application's own may throw on what it reads: that must cost the message, not the connection. */
-function guarded(protocol: Protocol, onUnreadable: (error: unknown) => void): Protocol {
+function guarded(protocol: Protocol, reader: Reader): Protocol {
   const guard =
     <Given, Read>(read: (given: Given) => Read, nothing: Read) =>
     (given: Given): Read => {
       try {
         return read(given)
       } catch (error) {
-        onUnreadable(error)
+        reader.unreadable(error)
         return nothing
       }
     }

@@ -22,7 +22,7 @@ export class Emitter<Type extends string, Event> {
   add(type: Type, listener: AnyListener<Event>, once: boolean): void {
     const registrations = this.#registrations.get(type) ?? []
     if (registrations.some((each) => each.listener === listener)) return
-    this.#registrations.set(type, [...registrations, { listener, once }])
+    this.#registrations.set(type, registrations.concat({ listener, once }))
   }
 
   remove(type: Type, listener: AnyListener<Event>): void {

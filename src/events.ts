@@ -80,6 +80,8 @@ export interface EventDetails<In = Payload, Out = unknown> {
     /** The first offset behind it. */
     readonly resumesAt: number
   }
+  /** A follow-up question told more about a failure than could be seen at first. */
+  diagnosis: { readonly diagnosis: Diagnosis }
   /** Any change of state. */
   state: { readonly state: ClientState; readonly previous: ClientState }
 }

@@ -1,11 +1,12 @@
 export { RealtimeClient, type Sendable } from './client.ts'
 export { json } from './codec.ts'
 export type { RetryContext, RetryPolicy } from './connection/backoff.ts'
-export type { Diagnosis, Verdict } from './diagnosis/diagnose.ts'
-export type { Evidence, Finding, Report } from './diagnosis/evidence.ts'
+export type { Hint, OwnCause, Verdict } from './diagnosis/causes.ts'
+export type { Diagnosis, OwnCauses } from './diagnosis/diagnose.ts'
+export type { Circumstances, Evidence, Finding, FollowUp, Ledger, Outcome, Report } from './diagnosis/evidence.ts'
 export type { ClientState, EventDetails, EventListener, EventType, RealtimeEvent, Retry } from './events.ts'
 export type { Unsent } from './farewell.ts'
-export type { Host, PageSignal, WebSocketLike } from './host/host.ts'
+export type { Engine, Host, PageSignal, Violation, WebSocketLike } from './host/host.ts'
 export type { AttemptReport } from './log.ts'
 export type {
   Codec,

@@ -1,29 +1,79 @@
-import { type Diagnosis, diagnose, type Verdict } from './diagnosis/diagnose.ts'
-import type { Evidence, Report } from './diagnosis/evidence.ts'
+import { type Diagnosis, diagnose } from './diagnosis/diagnose.ts'
+import type { Circumstances, Evidence, Report } from './diagnosis/evidence.ts'
 import type { Host } from './host/host.ts'
+import type { Investigator } from './investigator.ts'
+import type { RealtimeOptions } from './options.ts'
+import type { Way } from './settings.ts'
 
-/** Makes a diagnosis of what a transport reports, and gives the application the last word on the verdict. */
-export type Judge = (report: Report, transport: string, phase: Evidence['phase'], elapsedMs: number) => Diagnosis
+/** Where and when something went wrong. */
+export interface Occasion {
+  /** What was dialled; `null` where no attempt is concerned. */
+  readonly way: Way | null
+  readonly phase: Circumstances['phase']
+  readonly elapsedMs: number
+  readonly hasHeard?: boolean
+}
 
-export function judgeFor(
-  host: Host,
-  isSession: boolean,
-  overrule: ((diagnosis: Diagnosis) => Verdict | undefined) | undefined,
-): Judge {
-  return (report, transport, phase, elapsedMs) => {
-    const diagnosis = diagnose({
+const none: readonly string[] = []
+
+/** Makes diagnoses, and gives the application the last word on the verdict. */
+export class Judge {
+  /** The last known round trip, in milliseconds. */
+  roundTripMs: number | null = null
+  /** Made when something fails for the first time: an idle client in a page has no use for it. */
+  investigator: Pick<Investigator, 'about'> | null = null
+  readonly #host: Host
+  readonly #always: Partial<Circumstances>
+  readonly #options: Pick<RealtimeOptions, 'judge' | 'causes'>
+  /** The transports that have been open. */
+  #opened: readonly string[] = none
+
+  /** @param always what is known of every failure */
+  constructor(host: Host, always: Partial<Circumstances>, options: Pick<RealtimeOptions, 'judge' | 'causes'>) {
+    this.#host = host
+    this.#always = always
+    this.#options = options
+  }
+
+  /** This transport works here, or did. */
+  opened(type: string): void {
+    if (!this.#opened.includes(type)) this.#opened = this.#opened.concat(type)
+  }
+
+  /** Of what a transport reports. */
+  of(report: Report, { way, ...occasion }: Occasion): Diagnosis {
+    const host = this.#host
+    const { roundTripMs } = this
+    const engine = host.engine()
+    const transport = way?.transport.type ?? ''
+    return this.#judged({
       ...report,
+      ...occasion,
       transport,
-      phase,
-      elapsedMs,
       isOnline: host.isOnline(),
-      ...(isSession && { isSession }),
+      ...(host.isHidden() && { isHidden: true }),
+      ...(engine !== 'other' && { engine }),
+      ...(host.pageOrigin?.startsWith('https:') && { isSecurePage: true }),
+      ...this.#always,
+      ...(roundTripMs && { roundTripMs }),
+      ...(this.#opened.includes(transport) && { hasOpened: true }),
+      ...(way && { url: way.url.origin + way.url.pathname, ...this.investigator?.about(way) }),
     })
-    let verdict: Verdict | undefined
+  }
+
+  /** Once more, with what is known by now. */
+  again({ evidence }: Diagnosis, news: Partial<Circumstances>): Diagnosis {
+    return this.#judged({ ...evidence, ...news })
+  }
+
+  #judged(evidence: Evidence): Diagnosis {
+    const { causes, judge: overrule } = this.#options
+    const diagnosis = diagnose(evidence, causes)
+    let verdict: Diagnosis['verdict'] | undefined
     try {
       verdict = overrule?.(diagnosis)
     } catch (error) {
-      host.report(error)
+      this.#host.report(error)
     }
     if (verdict === undefined || verdict === diagnosis.verdict) return diagnosis
     const { hint, ...rest } = diagnosis

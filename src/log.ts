@@ -1,8 +1,9 @@
 import type { Diagnosis } from './diagnosis/diagnose.ts'
+import { type SafeEvidence, safeEvidence, safeUrl } from './diagnosis/safe-evidence.ts'
 
 const kept = 100
 
-/** One attempt as a report tells it: nothing in it is secret. */
+/** One attempt as a report tells it: nothing in it is secret. docs/DIAGNOSES.md explains how to read it. */
 export interface AttemptReport {
   readonly id: number
   readonly transport: string
@@ -13,6 +14,9 @@ export interface AttemptReport {
   readonly endedAt?: number
   readonly cause?: string
   readonly certainty?: Diagnosis['certainty']
+  readonly candidates?: readonly string[]
+  readonly verdict?: Diagnosis['verdict']
+  readonly evidence?: SafeEvidence
 }
 
 /** The last attempts, for a person who has to find out what went wrong. */
@@ -23,19 +27,31 @@ export class AttemptLog {
     return this.#attempts
   }
 
-  dialled(id: number, transport: string, { origin, pathname }: URL, dialledAt: number): void {
-    this.#attempts = [...this.#attempts, { id, transport, url: origin + pathname, dialledAt }].slice(-kept)
+  dialled(id: number, transport: string, url: URL, dialledAt: number): void {
+    this.#attempts = [...this.#attempts, { id, transport, url: safeUrl(url), dialledAt }].slice(-kept)
   }
 
   opened(id: number, openedAt: number): void {
     this.#amend(id, { openedAt })
   }
 
-  failed(id: number, { cause, certainty }: Diagnosis, endedAt: number): void {
-    this.#amend(id, { endedAt, cause, certainty })
+  failed(id: number, diagnosis: Diagnosis, endedAt: number): void {
+    this.#amend(id, { endedAt, ...told(diagnosis) })
+  }
+
+  /** More is known of why it ended. */
+  refined(id: number, diagnosis: Diagnosis): void {
+    this.#attempts = this.#attempts.map((attempt) => {
+      const { candidates: _, ...rest } = attempt
+      return attempt.id === id ? { ...rest, ...told(diagnosis) } : attempt
+    })
   }
 
   #amend(id: number, more: Partial<AttemptReport>): void {
     this.#attempts = this.#attempts.map((attempt) => (attempt.id === id ? { ...attempt, ...more } : attempt))
   }
+}
+
+function told({ cause, certainty, candidates, verdict, evidence }: Diagnosis): Partial<AttemptReport> {
+  return { cause, certainty, ...(candidates && { candidates }), verdict, evidence: safeEvidence(evidence) }
 }

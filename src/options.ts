@@ -1,5 +1,6 @@
 import type { RetryContext } from './connection/backoff.ts'
-import type { Diagnosis, Verdict } from './diagnosis/diagnose.ts'
+import type { Verdict } from './diagnosis/causes.ts'
+import type { Diagnosis, OwnCauses } from './diagnosis/diagnose.ts'
 import type { Host } from './host/host.ts'
 import type { Payload, Protocol } from './protocols/protocol.ts'
 import type { Transport } from './transports/transport.ts'
@@ -127,6 +128,13 @@ export interface RealtimeOptions<In = Payload, Out = string | ArrayBuffer | Arra
   readonly retry?: RetrySchedule | ((context: RetryContext) => number | null) | false
   /** Overrules what the client makes of a failure, in both directions; `undefined` leaves it. */
   readonly judge?: (diagnosis: Diagnosis) => Verdict | undefined
+  /**
+   * Causes of your own, by close code or HTTP status: `{ 4402: { message: 'The plan has ended.', verdict: 'stop' } }`; or what is to
+   * stand in the place of ours, by the cause's name: `remedies` of `steadfast/remedies` goes here.
+   */
+  readonly causes?: OwnCauses
+  /** Whether a failed connection is followed up by a few HTTP requests to the same URL and to the page's own origin. @defaultValue true */
+  readonly probe?: boolean
   readonly heartbeat?: Heartbeat
   readonly outbox?: OutboxLimits
   /** Connect without being told to. @defaultValue true in a page or a worker, false in server-side rendering */

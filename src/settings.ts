@@ -44,6 +44,7 @@ export interface Settings {
   readonly provingMs: number
   readonly credentials: RequestCredentials
   readonly autoConnect: boolean
+  readonly probe: boolean
 }
 
 /** What each option must be, as `typeof` says it; `any` is looked at closely below. */
@@ -55,6 +56,8 @@ const kinds: Readonly<Record<keyof RealtimeOptions, string>> = {
   credentials: 'string',
   retry: 'any',
   judge: 'function',
+  causes: 'object',
+  probe: 'boolean',
   heartbeat: 'object',
   outbox: 'object',
   autoConnect: 'boolean',
@@ -82,6 +85,10 @@ export function settingsOf<In, Out>(url: unknown, options: RealtimeOptions<In, O
   if (signal && typeof signal.addEventListener !== 'function') fail('signal', signal, 'an AbortSignal')
   if (codec && (typeof codec.encode !== 'function' || typeof codec.decode !== 'function'))
     fail('codec', codec, 'a Codec with `encode` and `decode`')
+  for (const [cause, own] of Object.entries(options.causes ?? {})) {
+    if (typeof own !== 'object' || !own) fail(`causes.${cause}`, own, 'an object with message, remedy or verdict')
+    if (own.verdict !== undefined) oneOf(`causes.${cause}.verdict`, own.verdict, ['retry', 'fallback', 'stop'])
+  }
   const base = urlOf('url', url, host.baseUrl)
   const times = numbers('', options, { connectTimeoutMs: 10_000, provingMs: 5000, raceAfterMs: 0 }, Object.keys(kinds))
   if (!Array.isArray(transports) || !transports.length) fail('transports', transports, 'a list of at least one transport')
@@ -107,6 +114,7 @@ export function settingsOf<In, Out>(url: unknown, options: RealtimeOptions<In, O
     raceAfterMs: raceAfterMs ?? null,
     credentials: oneOf('credentials', credentials, ['omit', 'same-origin', 'include']),
     autoConnect: options.autoConnect ?? host.isLive,
+    probe: options.probe ?? true,
   }
 }
 

@@ -1,6 +1,6 @@
 import { carried, doubted, heard, lose, onDue, open, rivalCarried, rivalFailed, rivalHeard, rivalOpened, woken } from './open.ts'
 import { longAbsenceMs, onPage, putAway, wake } from './page.ts'
-import { begun, coreOf, dialFailed, dialNext, prepared, startRound } from './round.ts'
+import { begun, coreOf, dialFailed, dialNext, prepared, refined, startRound } from './round.ts'
 import { type Connecting, type Dial, deadlineOf, type Input, type Open, type Policy, type State } from './state.ts'
 
 /**
@@ -18,6 +18,8 @@ export function transition(before: State, input: Input, now: number, policy: Pol
         : { ...coreOf(state), status: 'closed', code: input.code, reason: input.reason, diagnosis: null }
     case 'doubt':
       return state.status === 'open' ? doubted(state, now, policy) : state
+    case 'refined':
+      return refined(state, input.diagnosis, now, policy)
     case 'hold':
       return input.isHeld ? putAway(state, { kind: 'unread' }, now, policy) : wake(state, now, policy)
     case 'page':
@@ -99,7 +101,7 @@ function onConnectingDue(before: Connecting, now: number, policy: Policy): State
   let state: State = before
   for (const dial of before.dials) {
     if (state.status !== 'connecting' || now < dial.until) continue
-    const diagnosis = policy.diagnose({ kind: 'timeout' }, dial.rung, 'connect', now - dial.since)
+    const diagnosis = policy.diagnose({ kind: 'timeout' }, dial, 'connect', now - dial.since)
     state = dialFailed(state, dial, diagnosis, now, policy)
   }
   return state.status === 'connecting' && now >= state.raceAt ? dialNext(state, now, policy) : state

@@ -81,7 +81,7 @@ export function rivalFailed(state: Open, rival: Dial, diagnosis: Diagnosis, now:
 }
 
 function rivalTimedOut(state: Open, rival: Dial, now: number, policy: Policy): State {
-  return rivalFailed(state, rival, policy.diagnose({ kind: 'timeout' }, rival.rung, 'connect', now - rival.since), now, policy)
+  return rivalFailed(state, rival, policy.diagnose({ kind: 'timeout' }, rival, 'connect', now - rival.since), now, policy)
 }
 
 /** A sign of life. */
@@ -197,7 +197,7 @@ function loseSilent(state: Open, now: number, policy: Policy): State {
 /** Drops the open connection for a reason that no transport reported. */
 export function loseTo(state: Open, finding: Finding, now: number, policy: Policy): State {
   const { link } = state
-  return lose(state, policy.diagnose(finding, link.rung, 'open', now - link.openedAt), now, policy)
+  return lose(state, policy.diagnose(finding, link, 'open', now - link.openedAt), now, policy)
 }
 
 /** The open connection is lost. */

@@ -82,8 +82,8 @@ export function putAway(state: State, why: Finding, now: number, policy: Policy)
   switch (state.status) {
     case 'connecting':
     case 'open': {
-      const rung = state.status === 'open' ? state.link.rung : (state.dials[0]?.rung ?? 0)
-      const diagnosis = policy.diagnose(why, rung, 'open', 0)
+      const attempt = state.status === 'open' ? state.link : state.dials[0]
+      const diagnosis = policy.diagnose(why, attempt ?? { id: 0, rung: 0 }, 'open', 0)
       const status = state.isOnline ? 'waiting' : 'offline'
       return { ...coreOf(state), status, waitingSince: now, retryAt: Infinity, diagnosis }
     }

@@ -73,10 +73,16 @@ export function dialFailed(state: Connecting, dial: Dial, diagnosis: Diagnosis, 
   return next.refusal ? stop(next, next.refusal, now, policy) : roundFailed(next, diagnosis, now, policy)
 }
 
+/** More is known of a failure now. Where that says stop, nothing is tried any more; what is open by now refutes it. */
+export function refined(state: State, diagnosis: Diagnosis, now: number, policy: Policy): State {
+  const isTrying = state.status === 'waiting' || state.status === 'offline' || state.status === 'connecting'
+  return isTrying && diagnosis.verdict === 'stop' ? stop(state, diagnosis, now, policy) : state
+}
+
 /** It is over, unless `prepare()` has not been asked for fresh credentials yet. */
-function stop(state: Connecting, diagnosis: Diagnosis, now: number, policy: Policy): State {
-  const isRefresh = canRefresh(state, diagnosis, policy)
-  return isRefresh ? startRound({ ...state, isRefreshed: true }, now, policy) : closedBy(state, diagnosis)
+function stop(core: Core, diagnosis: Diagnosis, now: number, policy: Policy): State {
+  const isRefresh = canRefresh(core, diagnosis, policy)
+  return isRefresh ? startRound({ ...core, isRefreshed: true }, now, policy) : closedBy(core, diagnosis)
 }
 
 /** Whether this rung is merely forbidden where another has opened: gateways do that which let pass nothing but the WebSocket. */

@@ -28,7 +28,7 @@ export interface Policy {
   readonly prepares: boolean
   readonly retry: RetryPolicy
   random(): number
-  diagnose(report: Report, rung: number, phase: 'connect' | 'open', elapsedMs: number): Diagnosis
+  diagnose(report: Report, attempt: Pick<Dial, 'id' | 'rung'>, phase: 'connect' | 'open', elapsedMs: number): Diagnosis
 }
 
 /** An attempt on its way. */
@@ -138,6 +138,8 @@ export type Input =
   | { readonly type: 'prepared'; readonly id: number }
   | { readonly type: 'opened'; readonly id: number; readonly hasCursor: boolean; readonly roundTripMs?: number | undefined }
   | { readonly type: 'failed'; readonly id: number; readonly diagnosis: Diagnosis }
+  /** More is known of a failure now; it matters where it says that no attempt has a point. */
+  | { readonly type: 'refined'; readonly diagnosis: Diagnosis }
   /** The first sign of life, of several, that matters; the others come with the next deadline. */
   | { readonly type: 'heard'; readonly id: number; readonly hasCursor: boolean }
   /** A message passed, in or out. */

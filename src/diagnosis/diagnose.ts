@@ -1,144 +1,184 @@
+import { type Cause, causeOf, type Hint, type OwnCause, type Verdict } from './causes.ts'
 import type { Evidence } from './evidence.ts'
-
-/** What to do: try again, try another transport, or stop until the application says `connect()`. */
-export type Verdict = 'retry' | 'fallback' | 'stop'
+import { certain, likely, type Opinion, possible } from './opinion.ts'
+import { unopened } from './unopened.ts'
 
 /** What happened, as far as a browser lets anyone see. */
 export interface Diagnosis {
-  /** A stable code such as `http.503`, `close.1001` or `net.timeout`. */
+  /** A stable code such as `http.503`, `close.1001` or `net.timeout`; docs/DIAGNOSES.md lists them all. */
   readonly cause: string
   /** How sure that is: browsers hide most of it. */
   readonly certainty: 'certain' | 'likely' | 'possible'
+  /** What it may be, the likeliest first, where the evidence does not tell one from the other. */
+  readonly candidates?: readonly string[]
   readonly verdict: Verdict
   /**
    * Narrows the verdict. `credentials`: stop, but ask `prepare()` for fresh ones first. `not-offered`: the server does not
-   * have this transport, so it is left out for a while.
+   * have this transport, or this page may not use it, so it is left out for a while.
    */
-  readonly hint?: 'credentials' | 'not-offered'
+  readonly hint?: Hint
   /** What happened, in a sentence. */
   readonly message: string
-  /** The first thing to do about it; absent rather than vague. */
+  /** The first thing to do about it; absent rather than vague. `steadfast/remedies` has one for most causes. */
   readonly remedy?: string
   readonly evidence: Evidence
 }
 
-type Judgement = readonly [
-  cause: string,
-  certainty: Diagnosis['certainty'],
-  verdict: Verdict,
-  message: string,
-  hint?: Diagnosis['hint'],
-]
+/** Causes of the application's own, or what it puts in the place of ours: by a cause's name, a close code or an HTTP status. */
+export type OwnCauses = Readonly<Record<string | number, OwnCause>>
 
-/** Statuses by which a server says that it does not have what was asked for. */
-const notOffered = [404, 405, 406, 426, 501]
-/** Statuses that speak of the whole server, so that another transport would hear the same. 410 is what nchan says at a reload. */
-const passing = [408, 410, 425, 429, 502, 503, 504]
-/** Close codes by which servers refuse credentials. */
-const refusing = [1008, 4401, 4403]
-/** Close codes of steadfast.v1 after which a session goes on (rule 9); any other from 4000 up ends it. */
-const sessionGoesOn = [4408, 4409, 4413, 4429, 4500, 4503]
+const noCauses: OwnCauses = {}
 
 /** Judges what a transport saw. The only place where a failure gets its meaning. */
-export function diagnose(evidence: Evidence): Diagnosis {
-  const [cause, certainty, verdict, message, hint] = judgementOf(evidence)
-  const remedy = remedies[cause]
-  return { cause, certainty, verdict, message, evidence, ...(hint && { hint }), ...(remedy && { remedy }) }
+export function diagnose(evidence: Evidence, own: OwnCauses = noCauses): Diagnosis {
+  const { cause, certainty, candidates } = opinionOf(evidence)
+  const known = causeOf(cause, !!evidence.isSession)
+  const mine = own[cause] ?? own[Number(cause.split('.')[1])]
+  const { verdict, hint } = mine?.verdict ? { verdict: mine.verdict } : judged(known, cause, evidence)
+  const remedy = mine?.remedy
+  return {
+    cause,
+    certainty,
+    ...(candidates && { candidates }),
+    verdict,
+    message: mine?.message ?? filled(known.message, cause.startsWith('close.') ? { ...evidence, ...evidence.lastEnd } : evidence),
+    evidence,
+    ...(hint && { hint }),
+    ...(remedy && { remedy }),
+  }
 }
 
-const remedies: Readonly<Record<string, string>> = {
-  'policy.blocked': "Allow the URL in the page's Content-Security-Policy (connect-src); on an https page use https or wss.",
-  'http.not_realtime': 'Check the URL: something else answers there.',
+/** Whether asking the server by plain HTTP could tell more. */
+export function isOpenQuestion({ certainty, evidence: { kind, phase, code, isBody, isHandshake } }: Loose): boolean {
+  if (certainty === 'certain') return false
+  if (kind === 'closed') return phase !== 'open' && code !== 1015
+  if (kind === 'broken') return !isBody
+  return kind === 'timeout' || kind === 'silent' || kind === 'blocked' || !!isHandshake
 }
 
-function judgementOf(evidence: Evidence): Judgement {
-  const isOpen = evidence.phase === 'open'
+/** A diagnosis whose evidence may have any member that some evidence has. */
+interface Loose {
+  readonly certainty: Diagnosis['certainty']
+  readonly evidence: Pick<Evidence, 'kind' | 'phase'> & {
+    readonly code?: number
+    readonly isBody?: boolean
+    readonly isHandshake?: boolean
+  }
+}
+
+/** The table says what a cause means; what was only inferred must not stop a client for good. */
+function judged({ verdict, hint }: Cause, cause: string, evidence: Evidence): { verdict: Verdict; hint?: Hint | undefined } {
+  const { kind, phase, isRepeated, hasOpened, isOnlyWay } = evidence
+  if (kind === 'unprepared') return { verdict: evidence.isMistake ? 'stop' : verdict }
+  if (cause.startsWith('http.') && kind !== 'answered') {
+    // Another transport will be told by the server itself.
+    const isProven = hint === 'credentials' && isRepeated && !hasOpened && isOnlyWay
+    return isProven ? { verdict, hint } : { verdict: 'fallback' }
+  }
+  return verdict === 'fallback' && phase === 'open' && kind !== 'answered' ? { verdict: 'retry' } : { verdict, hint }
+}
+
+/** The sentence with what the evidence gives. */
+function filled(message: string, evidence: Evidence): string {
+  const given: Readonly<Record<string, unknown>> = { contentType: '', ...evidence.followUp, ...evidence }
+  return message.replace(/\{(\w+)\}/g, (_, name: string) => {
+    const value = given[name]
+    if (name === 'reason') return value ? `: ${value}` : ''
+    if (name === 'violation') return value ? ` (${value})` : ''
+    return name === 'contentType' && !value ? 'of no type' : String(value)
+  })
+}
+
+function opinionOf(evidence: Evidence): Opinion {
   switch (evidence.kind) {
     case 'answered':
-      return judgementOfAnswer(evidence.status, evidence.contentType)
-    case 'closed':
+      return ofAnswer(evidence.status)
+    case 'closed': {
       // Before it opened nothing but a session's server gives a reason.
-      return isOpen || (evidence.isSession && evidence.code > 4000) ? judgementOfClose(evidence) : unreachable
-    case 'blocked':
-      return ['policy.blocked', 'likely', 'fallback', `The browser did not allow the connection: ${evidence.detail}.`]
+      const hasReason = evidence.phase === 'open' || (evidence.isSession && evidence.code > 4000)
+      return hasReason ? ofClose(evidence) : unopened(evidence)
+    }
     case 'broken':
-      return isOpen ? ['conn.dropped', 'certain', 'retry', 'The connection was cut.'] : unreachable
+      if (!evidence.isBody) return unopened(evidence)
+      return evidence.transport === 'sse' && evidence.hasHeard === false
+        ? likely('stream.decode', 'stream.decode', 'stream.truncated')
+        : likely('stream.truncated', 'stream.truncated', 'stream.decode')
     case 'ended':
-      return ['stream.ended', 'certain', 'retry', 'The server ended the stream.']
+      if (evidence.isCutOff) return likely('stream.truncated', 'stream.truncated', 'stream.ended')
+      // WebKit shows a body that was cut off as one that ended.
+      return evidence.engine === 'webkit' ? likely('stream.ended', 'stream.ended', 'stream.truncated') : certain('stream.ended')
+    case 'blocked':
     case 'timeout':
-      return ['net.timeout', 'certain', isOpen ? 'retry' : 'fallback', 'The server did not answer in time.']
+      return unopened(evidence)
     case 'silent':
-      return ['conn.stale', 'likely', 'retry', 'The connection went silent.']
-    case 'unsupported':
-      return ['client.unsupported', 'certain', 'fallback', `This browser lacks ${evidence.detail}.`, 'not-offered']
-    case 'crowded':
-      return ['client.pool_exhausted', 'certain', 'fallback', 'Other tabs hold all the connections that one origin should have.']
-    case 'unprepared':
-      return ['client.unprepared', 'certain', evidence.isMistake ? 'stop' : 'retry', evidence.detail]
-    case 'overflow':
-      return ['client.outbox_full', 'certain', 'retry', 'The outbox is full, so a message was dropped.']
-    case 'expired':
-      return ['client.expired', 'certain', 'retry', 'A message waited longer than it may.']
-    case 'too-large':
-      return ['client.too_large', 'certain', 'retry', 'A message is larger than the server takes.']
-    case 'forgotten':
-      return [
-        'session.lost',
-        'certain',
-        'retry',
-        'The server lost the session, so what it had not acknowledged is not sent again.',
-      ]
+      return ofSilence(evidence)
     case 'mismatch':
-      return [
-        'protocol-mismatch',
-        'certain',
-        'fallback',
-        `The server does not speak steadfast.v1: ${evidence.detail}.`,
-        'not-offered',
-      ]
+      if (!evidence.isHandshake) return certain('protocol-mismatch')
+      return evidence.followUp?.ledger?.verdict === 'accepted'
+        ? likely('ws.subprotocol', 'ws.subprotocol', 'ws.bad_handshake')
+        : likely('protocol-mismatch', 'protocol-mismatch', 'ws.subprotocol')
+    case 'unsupported':
+      return certain('client.unsupported')
+    case 'crowded':
+      return certain('client.pool_exhausted')
+    case 'unprepared':
+      return certain('client.unprepared')
+    case 'overflow':
+      return certain('client.outbox_full')
+    case 'expired':
+      return certain('client.expired')
+    case 'too-large':
+      return certain('client.too_large')
+    case 'forgotten':
+      return certain('session.lost')
     case 'unreadable':
-      return ['client.unreadable', 'certain', 'retry', `A message could not be read: ${evidence.detail}.`]
-    case 'hidden':
-      return ['page.hidden', 'certain', 'retry', 'The page was put away, so the client hung up.']
+      return certain('client.unreadable')
     case 'unread':
-      return [
-        'client.unread',
-        'certain',
-        'retry',
-        'Too many messages were left unread, so the client hung up until they are read.',
-      ]
+      return certain('client.unread')
+    case 'hidden':
+      return certain('page.hidden')
     case 'restored':
-      return ['conn.restored', 'certain', 'retry', 'The page came back with a connection that cannot be believed.']
+      return certain('conn.restored')
     default:
       return evidence satisfies never
   }
 }
 
-const unreachable: Judgement = ['net.unreachable', 'possible', 'fallback', 'No connection came about; browsers do not say why.']
-
-function judgementOfAnswer(status: number, contentType: string): Judgement {
-  const cause = `http.${status}`
-  const message = `The server answered ${status}.`
-  if (status === 204) return [cause, 'certain', 'stop', 'The server says that nothing more will come (204).']
-  if (status === 401 || status === 403)
-    return [cause, 'certain', 'stop', `The server refused the credentials (${status}).`, 'credentials']
-  if (status < 300)
-    return [
-      'http.not_realtime',
-      'certain',
-      'fallback',
-      `The answer is ${contentType || 'of no type'}, not messages.`,
-      'not-offered',
-    ]
-  if (notOffered.includes(status)) return [cause, 'certain', 'fallback', message, 'not-offered']
-  return [cause, 'certain', passing.includes(status) ? 'retry' : 'fallback', message]
+function ofAnswer(status: number): Opinion {
+  return certain(status !== 204 && status < 300 ? 'http.not_realtime' : `http.${status}`)
 }
 
-function judgementOfClose({ code, reason, isSession }: Extract<Evidence, { kind: 'closed' }>): Judgement {
-  if (code === 1006) return ['conn.dropped', 'likely', 'retry', 'The connection was cut.']
-  const message = `The server closed the connection (${code}${reason && `: ${reason}`}).`
-  // In a session no credentials help against 4403 (rule 9).
-  if (refusing.includes(code) && !(isSession && code === 4403))
-    return [`close.${code}`, 'certain', 'stop', message, 'credentials']
-  return [`close.${code}`, 'certain', isSession && code > 4000 && !sessionGoesOn.includes(code) ? 'stop' : 'retry', message]
+/** A WebSocket that was open, or a session's attachment. */
+function ofClose({ code, wasClean, hasErred, engine, lastEnd }: Extract<Evidence, { kind: 'closed' }>): Opinion {
+  if (code !== 1006) {
+    if (!isLegal(code)) return certain('conn.protocol_error')
+    // A server that puts 1005 on the wire, or half a code, looks like one that gave none.
+    return code === 1005 ? likely('close.1005', 'close.1005', 'conn.protocol_error') : certain(`close.${code}`)
+  }
+  if (wasClean) return certain('conn.protocol_error')
+  // What the browser told the server and not the page (rule 16).
+  if (lastEnd?.by === 'client' && [1002, 1007, 1009].includes(lastEnd.code)) return certain('conn.protocol_error')
+  if (lastEnd?.by === 'server' && lastEnd.code > 1000)
+    return likely(`close.${lastEnd.code}`, `close.${lastEnd.code}`, 'conn.dropped')
+  if (engine === 'chromium')
+    return hasErred ? certain('conn.protocol_error') : likely('conn.dropped', 'conn.dropped', 'conn.protocol_error')
+  if (!hasErred) return likely('conn.dropped', 'conn.dropped', 'conn.protocol_error')
+  if (engine === 'firefox') return likely('conn.lost', 'conn.dropped', 'conn.protocol_error')
+  // WebKit does not pass on 1012 to 1014.
+  const cause = lastEnd ? 'conn.dropped' : 'conn.lost'
+  return likely(cause, 'conn.dropped', 'conn.protocol_error', 'close.1012', 'close.1013', 'close.1014')
+}
+
+/** RFC 6455 §7.4 and the registry of close codes. 1005 stands for a Close frame without a code. */
+function isLegal(code: number): boolean {
+  return (code >= 1000 && code <= 1014 && code !== 1004 && code !== 1006) || (code >= 3000 && code <= 4999)
+}
+
+function ofSilence({ transport, hasHeard, followUp }: Evidence): Opinion {
+  if (transport === 'sse' && hasHeard === false) return likely('sse.buffered', 'sse.buffered', 'conn.stale', 'conn.lost_host')
+  if (!followUp) return possible('conn.silent', 'conn.stale', 'conn.lost_host')
+  const { readable, opaque, page } = followUp
+  if (readable === 'answered' || opaque === 'answered') return likely('conn.stale', 'conn.stale')
+  if (page === 'failed') return likely('net.offline', 'net.offline', 'conn.lost_host')
+  return likely('conn.lost_host', 'conn.lost_host', 'net.offline')
 }

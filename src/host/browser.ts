@@ -1,4 +1,4 @@
-import type { Host, PageSignal } from './host.ts'
+import type { Engine, Host, PageSignal, Violation } from './host.ts'
 import { steady } from './steady.ts'
 
 /**
@@ -44,6 +44,10 @@ export const browserHost: Host = {
   },
   claim: (slots) => claim(globalThis.navigator?.locks, slots),
   listen,
+  engine,
+  get pageOrigin() {
+    return globalThis.location?.origin
+  },
 }
 
 /** The platform, with what the application replaces of it. */
@@ -82,20 +86,33 @@ async function claim(locks: LockManager | undefined, slots: readonly string[]): 
 }
 
 const windowTypes = ['online', 'offline', 'pagehide', 'pageshow']
-const documentTypes = ['visibilitychange', 'freeze', 'resume']
+const documentTypes = ['visibilitychange', 'freeze', 'resume', 'securitypolicyviolation']
 
-function listen(listener: (signal: PageSignal) => void): () => void {
+function listen(listener: (signal: PageSignal | Violation) => void): () => void {
   const { document } = globalThis
-  const run = ({ type, persisted }: Partial<PageTransitionEvent>) => {
-    const seen = document?.visibilityState === 'hidden' ? 'hidden' : 'visible'
-    listener({ type: type === 'visibilitychange' ? seen : type, persisted } as PageSignal)
-  }
+  // A worker has no document, and is told itself of what its policy forbids.
+  const target: Pick<Document, 'addEventListener' | 'removeEventListener'> | undefined = document ?? globalThis
+  const run = (event: Event) => listener(signalOf(event))
   for (const type of windowTypes) globalThis.addEventListener?.(type, run)
-  for (const type of documentTypes) document?.addEventListener(type, run)
+  for (const type of documentTypes) target.addEventListener?.(type, run)
   return () => {
     for (const type of windowTypes) globalThis.removeEventListener?.(type, run)
-    for (const type of documentTypes) document?.removeEventListener(type, run)
+    for (const type of documentTypes) target.removeEventListener?.(type, run)
   }
+}
+
+function signalOf(event: Partial<PageTransitionEvent & SecurityPolicyViolationEvent>): PageSignal | Violation {
+  const { type, persisted, blockedURI = '', effectiveDirective = '' } = event
+  if (type === 'securitypolicyviolation') return { type: 'violation', blockedUrl: blockedURI, directive: effectiveDirective }
+  const seen = globalThis.document?.visibilityState === 'hidden' ? 'hidden' : 'visible'
+  return { type: type === 'visibilitychange' ? seen : type, persisted } as PageSignal
+}
+
+function engine(): Engine {
+  const agent = globalThis.navigator?.userAgent ?? ''
+  if (/Firefox\//.test(agent)) return 'firefox'
+  if (/Chrom(e|ium)\//.test(agent)) return 'chromium'
+  return /AppleWebKit\//.test(agent) ? 'webkit' : 'other'
 }
 
 /** Storage may be missing, forbidden or full: none of that is worth an error. */

@@ -3,6 +3,17 @@ export type PageSignal =
   | { readonly type: 'online' | 'offline' | 'visible' | 'hidden' | 'pagehide' | 'freeze' | 'resume' }
   | { readonly type: 'pageshow'; readonly persisted: boolean }
 
+/** The page's Content-Security-Policy forbade a request. */
+export interface Violation {
+  readonly type: 'violation'
+  /** What was to be connected to; often the origin alone. */
+  readonly blockedUrl: string
+  readonly directive: string
+}
+
+/** Whose browser it is; `other` also where there is none. */
+export type Engine = 'chromium' | 'firefox' | 'webkit' | 'other'
+
 /** The part of the browser's `WebSocket` that the client uses. */
 export interface WebSocketLike {
   binaryType: BinaryType
@@ -52,6 +63,10 @@ export interface Host {
    * back, or with `null` when all are taken.
    */
   claim(slots: readonly string[]): Promise<(() => void) | null>
-  /** Listens to the page's signals; returns the way to stop. */
-  listen(listener: (signal: PageSignal) => void): () => void
+  /** Listens to the page's signals and to what its policy forbids; returns the way to stop. */
+  listen(listener: (signal: PageSignal | Violation) => void): () => void
+  /** Whose browser it is, since what an event means differs between them. */
+  engine(): Engine
+  /** Where the page came from (`https://host`); `undefined` where there is no page. */
+  readonly pageOrigin: string | undefined
 }

@@ -1,6 +1,6 @@
 import type { Answer } from '../protocols/protocol.ts'
 import { askAgain, longPollPauseMs, type Manner, pollPauseMs } from './ask-again.ts'
-import { Failure, reportOf } from './failure.ts'
+import { brokenBody, Failure, reportOf } from './failure.ts'
 import { answered, contentTypeOf, get, postingLink } from './http.ts'
 import type { Call, Link, Listener, Transport } from './transport.ts'
 
@@ -67,8 +67,9 @@ function ask(call: Call, listener: Listener, { type, timeoutMs, pauseMs }: Manne
     const { status, headers } = response
     const contentType = contentTypeOf(headers)
     if (!answers.includes(status) || (status === 200 && /^text\/(html|event-stream)/i.test(contentType)))
-      throw new Failure(answered(response, call))
-    return { status, headers, body: binaryTypes.test(contentType) ? await response.arrayBuffer() : await response.text() }
+      throw new Failure(await answered(response, call))
+    const body: Promise<Answer['body']> = binaryTypes.test(contentType) ? response.arrayBuffer() : response.text()
+    return { status, headers, body: await body.catch(brokenBody) }
   }
 
   /** Hands over what an answer brought; tells whether it was anything new. */

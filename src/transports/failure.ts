@@ -11,7 +11,14 @@ export class Failure extends Error {
 
 /** What a throw means: its finding, or what the given kind makes of an accident. */
 export function reportOf(error: unknown, kind: 'broken' | 'blocked'): Report {
-  return error instanceof Failure ? error.report : { kind, detail: nameOf(error) }
+  if (error instanceof Failure) return error.report
+  const detail = nameOf(error)
+  return kind === 'blocked' ? { kind, detail, how: 'thrown' } : { kind, detail }
+}
+
+/** An answer that breaks off, after its head has come. */
+export function brokenBody(error: unknown): never {
+  throw new Failure({ kind: 'broken', detail: nameOf(error), isBody: true })
 }
 
 /** The kind of an error: messages of browsers differ, and may carry an address. */

@@ -1,7 +1,11 @@
 import type { Report } from '../diagnosis/evidence.ts'
+import type { Host } from '../host/host.ts'
 import { addressOf } from './address.ts'
 import { Failure, reportOf } from './failure.ts'
 import type { Call, Delivery, Link, Writable } from './transport.ts'
+
+const startWithinMs = 500
+const startLength = 80
 
 /** Asks for what is new. */
 export async function get(call: Call, type: string, accept: string, signal: AbortSignal): Promise<Response> {
@@ -13,9 +17,10 @@ export async function get(call: Call, type: string, accept: string, signal: Abor
 async function post(call: Call, body: Writable, signal: AbortSignal, keepalive = false): Promise<Delivery> {
   try {
     const response = await request(call, call.sendUrl, { method: 'POST', headers: call.headers, body, keepalive, signal })
+    if (!response.ok) return { outcome: 'refused', report: await answered(response, call) }
     // Read to its end, so that the browser can use the connection again.
     await response.arrayBuffer().catch(() => {})
-    return response.ok ? { outcome: 'sent' } : { outcome: 'refused', report: answered(response, call) }
+    return { outcome: 'sent' }
   } catch (error) {
     const report = reportOf(error, 'broken')
     return { outcome: report.kind === 'unsupported' ? 'refused' : 'unconfirmed', report }
@@ -33,9 +38,27 @@ export function request({ host, credentials }: Call, url: URL, init: RequestInit
 }
 
 /** An answer that is not what was asked for. */
-export function answered({ status, headers }: Response, { host }: Call): Report {
+export async function answered(response: Response, { host }: Call): Promise<Report> {
+  const { status, headers } = response
   const retryAfterMs = retryAfter(headers.get('retry-after'), host.now())
-  return { kind: 'answered', status, contentType: contentTypeOf(headers), ...(retryAfterMs && { retryAfterMs }) }
+  const start = await startOf(response, host)
+  return {
+    ...{ kind: 'answered', status, contentType: contentTypeOf(headers) },
+    ...(start && { start }),
+    ...(retryAfterMs && { retryAfterMs }),
+  }
+}
+
+/** The first characters of an answer that was not asked for, if they come soon. */
+async function startOf({ body, bodyUsed }: Response, host: Host): Promise<string> {
+  const reader = bodyUsed ? undefined : body?.getReader()
+  if (!reader) return ''
+  const stop = () => reader.cancel().catch(() => {})
+  const cancelLimit = host.after(startWithinMs, stop)
+  const { value } = await reader.read().catch(() => ({ value: undefined }))
+  cancelLimit()
+  stop()
+  return new TextDecoder().decode(value?.subarray(0, startLength))
 }
 
 export function contentTypeOf(headers: Headers): string {

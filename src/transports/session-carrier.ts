@@ -12,11 +12,11 @@ export function readFrame(read: () => void): void {
   }
 }
 
-export function mismatch(detail: string): Failure {
-  return new Failure({ kind: 'mismatch', detail })
+export function mismatch(detail: string, isHandshake = false): Failure {
+  return new Failure({ kind: 'mismatch', detail, ...(isHandshake && { isHandshake }) })
 }
 
-export function closed({ code, reason = '', retryAfterMs = 0 }: CloseFrame): Report {
+export function closed({ code, reason = '', retryAfterMs = 0 }: CloseFrame): Extract<Report, { kind: 'closed' }> {
   return { kind: 'closed', code, reason, wasClean: true, ...(retryAfterMs > 0 && { retryAfterMs: Number(retryAfterMs) }) }
 }
 

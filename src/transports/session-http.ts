@@ -2,7 +2,7 @@ import { createParser } from 'eventsource-parser'
 import type { Session } from '../protocols/session.ts'
 import type { Hello } from '../protocols/wire.ts'
 import { askAgain, longPollPauseMs, pollPauseMs } from './ask-again.ts'
-import { Failure, reportOf } from './failure.ts'
+import { brokenBody, Failure, reportOf } from './failure.ts'
 import { answered, contentTypeOf, request } from './http.ts'
 import { closed, mismatch, outdated, readFrame, withAttempt } from './session-carrier.ts'
 import { feed, isEventStream, maxEventLength } from './sse.ts'
@@ -169,10 +169,14 @@ function attach(session: Session, call: Call, listener: Listener, tellsCursor: b
 
 /** An answer of this protocol, or the failure that it is. */
 async function markedJson(response: Response, call: Call): Promise<{ readonly taken: number; readonly ack: number }> {
-  const isJson = contentTypeOf(response.headers).includes('json')
+  const contentType = contentTypeOf(response.headers)
   // An answer that breaks off on its way is no answer, and says nothing about what the server speaks.
-  const answer = isJson ? parsed(await response.text()) : null
-  if (answer?.steadfast !== 'v1') throw response.ok ? mismatch('the answer is not marked') : new Failure(answered(response, call))
+  const answer = contentType.includes('json') ? parsed(await response.text().catch(brokenBody)) : null
+  if (answer?.steadfast !== 'v1') {
+    // A page is for people, and any other status says more by itself.
+    const isForUs = response.status === 200 && !contentType.startsWith('text/html')
+    throw isForUs ? mismatch('the answer is not marked') : new Failure(await answered(response, call))
+  }
   if (!response.ok) throw new Failure(closed(answer))
   return answer
 }

@@ -38,7 +38,7 @@ export function sessionWebsocket(session: Session): Transport {
         },
         opened(ms, socket) {
           roundTripMs = ms
-          if (socket.protocol !== subprotocol) throw mismatch('the handshake does not name it')
+          if (socket.protocol !== subprotocol) throw mismatch('the handshake does not name it', true)
         },
         took(data) {
           const isText = typeof data === 'string'

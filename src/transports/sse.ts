@@ -1,5 +1,5 @@
 import { createParser } from 'eventsource-parser'
-import { Failure, reportOf } from './failure.ts'
+import { brokenBody, Failure, reportOf } from './failure.ts'
 import { answered, contentTypeOf, get, postingLink } from './http.ts'
 import type { Call, Link, Listener, Transport } from './transport.ts'
 
@@ -25,7 +25,7 @@ export function sse(): Transport {
 
   async function read(call: Call, listener: Listener): Promise<never> {
     const response = await get(call, 'sse', 'text/event-stream', call.signal)
-    if (!isEventStream(response)) throw new Failure(answered(response, call))
+    if (!isEventStream(response)) throw new Failure(await answered(response, call))
     if (!response.body) throw new Failure({ kind: 'unsupported', detail: 'streaming fetch' })
     listener.opened()
     let unspokenId: string | undefined
@@ -57,8 +57,13 @@ export function isEventStream({ status, headers }: Response): boolean {
   return status === 200 && contentTypeOf(headers).startsWith('text/event-stream')
 }
 
+/** How a stream ends that was not cut off: with an empty line behind its last event, or with a comment. */
+const end = /(^|[\r\n])(:[^\r\n]*)?(\r\n|\r|\n)$/
+const tailLength = 256
+
 /**
- * Gives the text of a body as it comes, until its end or until nobody wants it any more.
+ * Gives the text of a body as it comes, until its end or until nobody wants it any more. Throws where it breaks off, also where a
+ * browser makes an end in order of that.
  *
  * Node's `fetch` does not hear of an abort once its Response has been collected as garbage: the reader has to be told itself, or the
  * request would go on for ever.
@@ -69,12 +74,17 @@ export async function feed(
   take: (text: string) => void,
 ): Promise<void> {
   const decoder = new TextDecoder()
+  let tail = ''
   const reader = body.getReader()
   // Where the abort was heard, the stream has failed, and there is nothing left to cancel.
   signal.addEventListener('abort', () => reader.cancel().catch(() => {}))
   for (;;) {
-    const { done, value } = await reader.read()
-    if (done || signal.aborted) return
-    take(decoder.decode(value, { stream: true }))
+    const { done, value } = await reader.read().catch(brokenBody)
+    if (signal.aborted) return
+    if (done && tail && !end.test(tail)) throw new Failure({ kind: 'ended', isCutOff: true })
+    if (done) return
+    const text = decoder.decode(value, { stream: true })
+    tail = (tail + text).slice(-tailLength)
+    take(text)
   }
 }

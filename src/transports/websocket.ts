@@ -30,7 +30,7 @@ export interface Conversation {
   address(): { readonly address: URL; readonly subprotocols: readonly string[] }
   opened(roundTripMs: number, socket: WebSocketLike): void
   took(data: Payload): void
-  closed(code: number, reason: string, wasClean: boolean): Report
+  closed(code: number, reason: string, wasClean: boolean): Extract<Report, { kind: 'closed' }>
 }
 
 /** Dials, and holds a conversation until either side hangs up. */
@@ -39,6 +39,7 @@ export function dialSocket(call: Call, listener: Listener, { address, opened, to
   const since = host.now()
   let cancelTimer = () => {}
   let socket: WebSocketLike | undefined
+  let hasErred = false
   try {
     socket = make(call, address())
   } catch (error) {
@@ -55,8 +56,11 @@ export function dialSocket(call: Call, listener: Listener, { address, opened, to
       listener.heard()
       orFail(() => took(data))
     }
-    socket.onerror = () => failSoon({ kind: 'blocked', detail: 'an error and no close' }, closeAfterErrorMs)
-    socket.onclose = ({ code, reason, wasClean }) => fail(closed(code, reason, wasClean))
+    socket.onerror = () => {
+      hasErred = true
+      failSoon({ kind: 'blocked', detail: 'an error and no close', how: 'mute' }, closeAfterErrorMs)
+    }
+    socket.onclose = ({ code, reason, wasClean }) => fail({ ...closed(code, reason, wasClean), hasErred })
   } else if (!host.WebSocket) failSoon({ kind: 'unsupported', detail: 'WebSocket' })
   return {
     write(data) {

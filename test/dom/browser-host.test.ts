@@ -1,9 +1,9 @@
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest'
 import { browserHost } from '../../src/host/browser.ts'
-import type { PageSignal } from '../../src/host/host.ts'
+import type { PageSignal, Violation } from '../../src/host/host.ts'
 
 const windowTypes = ['online', 'offline', 'pagehide', 'pageshow']
-const documentTypes = ['visibilitychange', 'freeze', 'resume']
+const documentTypes = ['visibilitychange', 'freeze', 'resume', 'securitypolicyviolation']
 
 function define(target: object, name: string, value: unknown): void {
   Object.defineProperty(target, name, { configurable: true, value })
@@ -34,7 +34,7 @@ describe("the page's signals", () => {
   })
 
   it('are told as they are', () => {
-    const signals: PageSignal[] = []
+    const signals: (PageSignal | Violation)[] = []
     const stop = browserHost.listen((signal) => signals.push(signal))
     for (const type of ['online', 'offline', 'pagehide']) globalThis.dispatchEvent(new Event(type))
     globalThis.dispatchEvent(Object.assign(new Event('pageshow'), { persisted: true }))

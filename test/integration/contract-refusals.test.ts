@@ -77,7 +77,7 @@ describe.each(transports.map((settings) => [settings.type, settings] as const))(
 
   it('gives up when the retries are used up', async () => {
     server.answer(type, { status: 500 })
-    await using watched = watch({ retry: { minDelayMs: 5, maxDelayMs: 5, maxAttempts: 2 } })
+    await using watched = watch({ probe: false, retry: { minDelayMs: 5, maxDelayMs: 5, maxAttempts: 2 } })
     expect(await watched.nth('close')).toMatchObject({ final: true, code: isSocket ? 1006 : 4500 })
     expect(server.requests).toHaveLength(3)
   })

@@ -143,7 +143,8 @@ describe.each(transports.map((settings) => [settings.type, settings] as const))(
     await watched.nth('message')
     const restarted = server.restart({ downMs: 50 })
     const close = await watched.nth('close')
-    expect(close).toMatchObject({ code: 1006, wasClean: false, final: false, diagnosis: { cause: 'conn.dropped' } })
+    const cause = { websocket: 'conn.dropped', sse: 'stream.truncated' }[String(type)] ?? 'net.unreachable'
+    expect(close).toMatchObject({ code: 1006, wasClean: false, final: false, diagnosis: { cause } })
     expect(close.retry).toMatchObject({ attempt: 1, delayMs: expect.any(Number), at: expect.any(Number) })
     expect(close.retry?.delayMs).toBeLessThanOrEqual(300)
     expect(watched.of('error')[0]).toMatchObject({ retry: close.retry, diagnosis: close.diagnosis })

@@ -168,7 +168,7 @@ describe('a box that dislikes WebSockets', () => {
     await proxy.set({ type: 'swallow-frames', only: 'websocket' })
     await using watched = watch({ heartbeat: { message: 'beat', reply: 'beat', intervalMs: 300, timeoutMs: 200 } })
     await vi.waitFor(() => expect(watched.opened()).toContain('sse'), 6000)
-    expect(watched.causes()).toContain('conn.stale')
+    expect(watched.causes()).toContain('conn.silent')
     expect(proxy.dials('websocket').length).toBeLessThanOrEqual(3)
     await hears(watched)
     await sleep(700) // longer than silence is tolerated: comments are a sign of life
@@ -188,9 +188,10 @@ describe('a connection without a path', () => {
     expect([watched.data, watched.opened()]).toEqual([[], ['websocket']]) // answers to heartbeats are nobody's business
     await proxy.set({ type: 'half-open' })
     const cutAt = performance.now()
-    expect(await watched.nth('close')).toMatchObject({ code: 1006, diagnosis: { cause: 'conn.stale' } })
+    expect(await watched.nth('close')).toMatchObject({ code: 1006, diagnosis: { cause: 'conn.silent' } })
     await watched.nth('open', 2)
     expect(performance.now() - cutAt).toBeLessThan(2000)
+    expect(await watched.nth('diagnosis')).toMatchObject({ diagnosis: { cause: 'conn.stale' } })
     await hears(watched)
   })
 

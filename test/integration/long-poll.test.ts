@@ -73,7 +73,7 @@ describe('an answer', () => {
       } else if (n === 3) response.end('two')
     })
     await test.watched.nth('message', 2)
-    expect([test.watched.data, test.watched.causes()]).toEqual([['one', 'two'], ['conn.dropped']])
+    expect([test.watched.data, test.watched.causes()]).toEqual([['one', 'two'], ['stream.truncated']])
   })
 })
 

@@ -65,7 +65,7 @@ it('comes back to a server that was down for 3 s, on WebSocket, within the next 
 
 it('keeps a Retry-After that any rung hears, on all rungs', async () => {
   server.answer(everything, { status: 503, retryAfter: 2 })
-  await using watched = watch({ retry: { minDelayMs: 10, maxDelayMs: 10 } })
+  await using watched = watch({ probe: false, retry: { minDelayMs: 10, maxDelayMs: 10 } })
   await vi.waitFor(() => expect(watched.client.state.status).toBe('waiting'))
   const heardAt = performance.now()
   server.answer(everything, null)
@@ -76,7 +76,7 @@ it('keeps a Retry-After that any rung hears, on all rungs', async () => {
 
 it('stops at an endpoint that is none, having asked each rung three times at most', async () => {
   server.answer(everything, { status: 404 })
-  await using watched = watch({ retry: { minDelayMs: 10, maxDelayMs: 10 } })
+  await using watched = watch({ probe: false, retry: { minDelayMs: 10, maxDelayMs: 10 } })
   expect(await watched.nth('close')).toMatchObject({ final: true, code: expect.any(Number), retry: null })
   await sleep(200)
   for (const transport of ['websocket', 'sse', 'long-poll', 'poll']) {
@@ -94,7 +94,7 @@ it('stops at a web server that answers everything with a page', async () => {
 
 it('stops when everything is 401, having asked for fresh credentials once', async () => {
   server.answer(everything, { status: 401 })
-  await using plain = watch()
+  await using plain = watch({ probe: false })
   expect(await plain.nth('close')).toMatchObject({ code: 4401, final: true, diagnosis: { cause: 'http.401' } })
   expect(server.requests.map(({ transport }) => transport)).toEqual(['websocket', 'sse'])
 

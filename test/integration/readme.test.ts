@@ -3,6 +3,7 @@ import { Window } from 'happy-dom'
 import { afterAll, afterEach, beforeAll, describe, expect, it, vi } from 'vitest'
 import { type ClientState, json, RealtimeClient, type RealtimeEvent, type RealtimeOptions } from '../../src/index.ts'
 import * as protocols from '../../src/protocols/index.ts'
+import * as remedies from '../../src/remedies.ts'
 import { startBetterSse } from '../support/better-sse-server.ts'
 import { startNchan } from '../support/nchan.ts'
 import { readme, type Snippet, snippetsOf } from '../support/readme.ts'
@@ -44,7 +45,7 @@ function packageAt(origin: string, more: RealtimeOptions<never, never> = {}) {
       clients.push(this as unknown as RealtimeClient<never, never>)
     }
   }
-  return { steadfast: { RealtimeClient: Client, json }, 'steadfast/protocols': protocols }
+  return { steadfast: { RealtimeClient: Client, json }, 'steadfast/protocols': protocols, 'steadfast/remedies': remedies }
 }
 
 /** Runs a snippet that makes a client; returns it, with the messages that it gets. */
@@ -343,6 +344,17 @@ const tests: Readonly<Record<string, () => void | Promise<void>>> = {
       ['websocket', true],
       ['sse', true],
     ])
+  },
+
+  async remedies() {
+    server.refuseUpgrades(true)
+    const warned: unknown[][] = []
+    const { client } = await clientOf('remedies', server.origin, { console: { warn: (...told: unknown[]) => warned.push(told) } })
+    await until(() => warned.length > 0)
+    const [message, remedy] = warned[0] ?? []
+    expect(message).toMatch(/WebSocket failed where HTTP passes/)
+    expect(remedy).toMatch(/Upgrade/)
+    await until(() => isOpen({ client }))
   },
 
   async 'status-line'() {

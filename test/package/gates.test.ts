@@ -17,7 +17,7 @@ test('every way to resolve the types finds them ("are the types wrong?" reports 
 test('the package carries what it promises and nothing of the workshop', () => {
   const [packed] = JSON.parse(run('npm', ['pack', '--dry-run', '--json', '--ignore-scripts']))
   const files: string[] = packed.files.map(({ path }: { path: string }) => path)
-  const built = ['index', 'protocols', 'server'].flatMap((entry) =>
+  const built = ['index', 'protocols', 'remedies', 'server'].flatMap((entry) =>
     ['js', 'js.map', 'cjs', 'cjs.map', 'd.ts', 'd.cts'].map((ending) => `dist/${entry}.${ending}`),
   )
   const script = ['dist/steadfast.min.js', 'dist/steadfast.min.js.map', 'dist/integrity.json']
@@ -34,7 +34,7 @@ test('eventsource-parser is the only package at run time, beside ws for servers 
 })
 
 test('nothing of the server is in what runs in a page', () => {
-  for (const file of ['index.js', 'index.cjs', 'protocols.js', 'protocols.cjs', 'steadfast.min.js'])
+  for (const file of ['index.js', 'index.cjs', 'protocols.js', 'protocols.cjs', 'remedies.js', 'remedies.cjs', 'steadfast.min.js'])
     expect(read(`dist/${file}`)).not.toMatch(/RealtimeServer|node:/)
 })
 

@@ -5,8 +5,8 @@ import { Worker } from 'node:worker_threads'
 import { describe, expect, test } from 'vitest'
 import { dist, read, run } from './package.ts'
 
-const files = ['index.js', 'index.cjs', 'protocols.js', 'protocols.cjs']
-const entries = ['index', 'protocols', 'server']
+const files = ['index.js', 'index.cjs', 'protocols.js', 'protocols.cjs', 'remedies.js', 'remedies.cjs']
+const entries = ['index', 'protocols', 'remedies', 'server']
 
 test('what each entry exports is what this snapshot says', async () => {
   for (const entry of entries) expect(Object.keys(await import(`${dist}/${entry}.js`)).sort()).toMatchSnapshot(entry)
@@ -85,7 +85,7 @@ describe('importing touches no global', () => {
     expect(await exit).toEqual([0])
   })
 
-  test.each(['index.cjs', 'protocols.cjs', 'steadfast.min.js'])(
+  test.each(['index.cjs', 'protocols.cjs', 'remedies.cjs', 'steadfast.min.js'])(
     '%s where every name of a browser throws, as in server-side rendering',
     (file) => {
       const touched: string[] = []

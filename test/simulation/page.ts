@@ -55,6 +55,7 @@ export class Page {
     this.#ledgers = ledgers
     this.#trace = trace
     this.client = new RealtimeClient(`${origin}/websocket`, {
+      probe: false,
       protocol: 'session',
       transports: transports.slice(setting.firstTransport, setting.lastTransport + 1),
       autoConnect: false,
@@ -180,6 +181,8 @@ export class Page {
       report: (error) => this.#ledgers.court.must(false, 'client-reports', () => String((error as Error)?.stack ?? error)),
       fetch: fetchOf(network),
       WebSocket: webSocketOf(network),
+      engine: () => 'other',
+      pageOrigin: undefined,
       baseUrl: undefined,
       isLive: false,
       isOnline: () => this.isOnline,

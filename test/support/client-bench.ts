@@ -4,13 +4,16 @@ import type { EventType, RealtimeEvent } from '../../src/events.ts'
 import type { RealtimeOptions } from '../../src/options.ts'
 import { type Behaviour, FakeTransport } from './fake-transport.ts'
 import { type ManualHostOptions, type ManualPage, manualPage } from './manual-host.ts'
+import { Questions } from './questions.ts'
 
-export const eventTypes: readonly EventType[] = ['open', 'message', 'error', 'close', 'transport', 'state']
+export const eventTypes: readonly EventType[] = ['open', 'message', 'error', 'close', 'transport', 'diagnosis', 'state']
 
 type Servers = Readonly<Record<string, Behaviour>>
 
 export interface Bench extends ManualPage {
   readonly client: RealtimeClient
+  /** What is asked about failures, where the options turn that on. */
+  readonly questions: Questions
   /** All events, as `<instant> <what>`. */
   readonly timeline: string[]
   /** What has been added to the timeline since the last call. */
@@ -23,11 +26,13 @@ export interface Bench extends ManualPage {
 /** A client on a page of plain values, with a server for each transport on its list. */
 export function benchOf(servers: Servers, options: RealtimeOptions = {}, hostOptions: ManualHostOptions = {}): Bench {
   const page = manualPage(hostOptions)
+  const questions = new Questions()
   const transports = Object.entries(servers).map(([type, behaviour]) => new FakeTransport(type, behaviour))
   const client = new RealtimeClient('https://api.example/realtime?token=secret', {
+    probe: false,
     transports,
     ...options,
-    host: { ...page.host, ...options.host },
+    host: { ...page.host, fetch: questions.fetch, ...options.host },
   })
   const timeline: string[] = []
   for (const type of eventTypes) {
@@ -37,6 +42,7 @@ export function benchOf(servers: Servers, options: RealtimeOptions = {}, hostOpt
   return {
     ...page,
     client,
+    questions,
     timeline,
     news() {
       const from = told
@@ -53,6 +59,7 @@ export function benchOf(servers: Servers, options: RealtimeOptions = {}, hostOpt
       expect(page.listening(), 'listeners to the page').toBe(0)
       const dials = transports.flatMap((transport) => transport.dials)
       expect(dials.filter((dial) => !dial.isHungUp).length, 'dials that live').toBe(0)
+      expect(questions.open.length, 'questions on their way').toBe(0)
       expect(page.reported, 'errors').toEqual([])
     },
   }
@@ -76,6 +83,8 @@ function wordsOf(event: RealtimeEvent): string {
       return `gap ${event.topic} ${event.after} ${event.resumesAt}`
     case 'transport':
       return `transport ${event.from} to ${event.to}`
+    case 'diagnosis':
+      return `diagnosis ${event.diagnosis.cause}`
     case 'state': {
       const { state } = event
       const more =

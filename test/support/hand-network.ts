@@ -186,7 +186,7 @@ export class HandRequest {
 export interface HandNetwork {
   readonly sockets: readonly HandSocket[]
   readonly requests: readonly HandRequest[]
-  readonly host: Required<Pick<Host, 'WebSocket' | 'fetch'>>
+  readonly host: { readonly [Name in 'WebSocket' | 'fetch']: NonNullable<Host[Name]> }
   /** The last of each. */
   readonly socket: HandSocket
   /** The last request that receives. */

@@ -9,7 +9,8 @@ import {
 import { ladderOf } from '../../src/connection/ladder.ts'
 import { transition } from '../../src/connection/machine.ts'
 import { deadlineOf, type Input, initialState, type Policy, type Rung, type State } from '../../src/connection/state.ts'
-import { type Diagnosis, diagnose, type Verdict } from '../../src/diagnosis/diagnose.ts'
+import type { Verdict } from '../../src/diagnosis/causes.ts'
+import { type Diagnosis, diagnose } from '../../src/diagnosis/diagnose.ts'
 import type { Evidence, Finding } from '../../src/diagnosis/evidence.ts'
 import type { PageSignal } from '../../src/host/host.ts'
 
@@ -81,7 +82,7 @@ export class Driver {
       prepares: false,
       slackMs: () => 0,
       retry: backoff({ minDelayMs: 1000, maxDelayMs: 30_000, factor: 2, maxAttempts: Infinity }, () => random),
-      diagnose: (report, rung, phase, elapsedMs) =>
+      diagnose: (report, { rung }, phase, elapsedMs) =>
         diagnose({ ...report, transport: this.names[rung] ?? '', phase, elapsedMs, isOnline: true }),
       ...options,
       heartbeat: () => options.heartbeat ?? null,

@@ -1,5 +1,5 @@
 import { onTestFailed } from 'vitest'
-import type { Host, PageSignal } from '../../src/host/host.ts'
+import type { Host, PageSignal, Violation } from '../../src/host/host.ts'
 
 /** Time that passes only when it is told to. Timers run in order, each at its own instant. */
 export class ManualClock {
@@ -80,6 +80,8 @@ export interface ManualPage {
   /** How many listen to the page's signals. */
   readonly listening: () => number
   signal(signal: PageSignal | Exclude<PageSignal['type'], 'pageshow'>): void
+  /** The page's policy forbids something. */
+  forbid(blockedUrl: string, directive?: string): void
   /** Lets time pass and, between any two timers, everything that is promised come true. */
   pass(ms: number): Promise<void>
 }
@@ -87,7 +89,7 @@ export interface ManualPage {
 export function manualPage(options: ManualHostOptions = {}): ManualPage {
   const { random = 0.5, now = 0, isLive = true, roundTripMs, storage = new Map<string, string>() } = options
   const clock = new ManualClock(now)
-  const listeners = new Set<(signal: PageSignal) => void>()
+  const listeners = new Set<(signal: PageSignal | Violation) => void>()
   const reported: unknown[] = []
   const next = random === 'seeded' ? seededRandom(options.seed) : () => random
   let isOnline = options.isOnline ?? true
@@ -100,6 +102,8 @@ export function manualPage(options: ManualHostOptions = {}): ManualPage {
     report: (error) => void reported.push(error),
     fetch: undefined,
     WebSocket: undefined,
+    engine: () => 'other',
+    pageOrigin: undefined,
     baseUrl: 'https://app.example/',
     isLive,
     isOnline: () => isOnline,
@@ -124,6 +128,9 @@ export function manualPage(options: ManualHostOptions = {}): ManualPage {
       if (whole.type === 'online' || whole.type === 'offline') isOnline = whole.type === 'online'
       if (whole.type === 'visible' || whole.type === 'hidden') isHidden = whole.type === 'hidden'
       for (const listener of [...listeners]) listener(whole)
+    },
+    forbid(blockedUrl, directive = 'connect-src') {
+      for (const listener of [...listeners]) listener({ type: 'violation', blockedUrl, directive })
     },
     async pass(ms) {
       const until = clock.now() + ms

@@ -20,7 +20,7 @@ const reports: readonly Report[] = [
   { kind: 'answered', status: 204, contentType: '' },
   { kind: 'broken', detail: 'TypeError' },
   { kind: 'ended' },
-  { kind: 'blocked', detail: 'SecurityError' },
+  { kind: 'blocked', detail: 'SecurityError', how: 'thrown' },
   { kind: 'unsupported', detail: 'WebSocket' },
   { kind: 'crowded' },
   { kind: 'unprepared', detail: 'no', isMistake: false },
@@ -58,7 +58,7 @@ export class RandomConnection {
       prepares: this.#chance(0.3),
       retry: backoff({ minDelayMs: 1000, maxDelayMs: 30_000, factor: 2, maxAttempts: this.#chance(0.1) ? 5 : Infinity }, random),
       random,
-      diagnose: (report, rung, phase, elapsedMs) => this.#diagnose(report, names[rung] ?? '', phase, elapsedMs),
+      diagnose: (report, { rung }, phase, elapsedMs) => this.#diagnose(report, names[rung] ?? '', phase, elapsedMs),
     }
     this.state = initialState(ladderOf(rungs.length, null), true, false, null, this.now)
   }
@@ -80,6 +80,7 @@ export class RandomConnection {
     this.#checkCommands(before, after, input)
     this.#checkAnnouncements(before, after)
     this.#checkState(after)
+    if (input.type === 'refined') this.#checkRefined(before, after, input.diagnosis)
     if (input.type === 'deadline') this.#checkProgress(input)
     if ('id' in input && !this.#live.has(input.id) && !attemptsOf(before).some(({ id }) => id === input.id)) {
       must(after === before || before.news.length > 0, 'a stale attempt changed the state')
@@ -119,6 +120,18 @@ export class RandomConnection {
       if (announcement.type === 'transport') must(this.#isOpen, 'moved while not open')
     }
     must(this.#isOpen === (after.status === 'open'), 'open and close do not tell the truth')
+  }
+
+  /** What is learned of a failure ends what is tried, or nothing at all. */
+  #checkRefined(before: State, after: State, { verdict, hint }: Diagnosis): void {
+    const isTrying = before.status === 'waiting' || before.status === 'offline' || before.status === 'connecting'
+    if (!isTrying || verdict !== 'stop') {
+      must(isSame(before, after), 'what is not tried was touched')
+      return
+    }
+    const mayAsk = hint === 'credentials' && this.#policy.prepares && !before.isRefreshed
+    must(after.status === (mayAsk ? 'connecting' : 'closed'), 'a stop did not stop')
+    must(after.isRefreshed === (mayAsk || before.isRefreshed), 'fresh credentials were asked for twice')
   }
 
   #checkState(state: State): void {
@@ -163,6 +176,8 @@ export class RandomConnection {
     if (dice < 0.002) return { type: 'close', code: 1000, reason: '' }
     if (dice < 0.004) return { type: 'connect' }
     if (dice < 0.01) return { type: 'doubt' }
+    // What is found out later comes at any time, and says anything.
+    if (dice < 0.02) return { type: 'refined', diagnosis: this.#failure(this.#index(this.#policy.rungs.length)) }
     if (dice < 0.05) return this.#signal()
     const attempt = attempts[this.#index(attempts.length)]
     if (!attempt || dice < 0.45) return this.#deadline()
@@ -213,6 +228,11 @@ export class RandomConnection {
   #chance(probability: number): boolean {
     return this.#random() < probability
   }
+}
+
+/** But for its news, which are those of one transition alone. */
+function isSame(before: State, after: State): boolean {
+  return JSON.stringify({ ...before, news: [] }) === JSON.stringify({ ...after, news: [] })
 }
 
 function must(condition: boolean, broken: string): void {

@@ -43,6 +43,7 @@ export function typeErrorsOf(snippets: readonly Snippet[], ambient: string): str
   const paths = {
     steadfast: [`${root}src/index.ts`],
     'steadfast/protocols': [`${root}src/protocols/index.ts`],
+    'steadfast/remedies': [`${root}src/remedies.ts`],
     'steadfast/server': [`${root}src/server/index.ts`],
   }
   const host = ts.createCompilerHost(options)

@@ -5,9 +5,12 @@ import type { RealtimeOptions } from '../../src/options.ts'
 import { eventTypes } from './client-bench.ts'
 import { type HandNetwork, handNetwork } from './hand-network.ts'
 import { type ManualHostOptions, type ManualPage, manualPage } from './manual-host.ts'
+import { Questions } from './questions.ts'
 
 export interface SessionClientBench extends ManualPage {
   readonly client: RealtimeClient
+  /** What is asked about failures, where the options turn that on. */
+  readonly questions: Questions
   readonly network: HandNetwork
   readonly events: readonly RealtimeEvent[]
   of<Type extends RealtimeEvent['type']>(type: Type): Extract<RealtimeEvent, { readonly type: Type }>[]
@@ -21,16 +24,23 @@ export interface SessionClientBench extends ManualPage {
 export function sessionClient(options: RealtimeOptions = {}, hostOptions: ManualHostOptions = {}): SessionClientBench {
   const page = manualPage({ random: 'seeded', ...hostOptions })
   const network = handNetwork()
+  const questions = new Questions()
   const client = new RealtimeClient('https://api.example/realtime', {
+    probe: false,
     ...{ protocol: 'session', transports: ['websocket'], ...options },
-    host: { ...page.host, ...network.host },
+    host: {
+      ...{ ...page.host, ...network.host },
+      // What a session requests has a body.
+      fetch: (url, init) => (init.body === undefined ? questions : network.host).fetch(url, init),
+      ...options.host,
+    },
   })
   const events: RealtimeEvent[] = []
   for (const type of [...eventTypes, 'gap'] as const) client.addEventListener(type, (event) => void events.push(event))
   let told = 0
   return {
     ...page,
-    ...{ client, network, events },
+    ...{ client, questions, network, events },
     of<Type extends RealtimeEvent['type']>(type: Type) {
       return events.filter((event): event is Extract<RealtimeEvent, { readonly type: Type }> => event.type === type)
     },
@@ -45,6 +55,7 @@ export function sessionClient(options: RealtimeOptions = {}, hostOptions: Manual
       expect(network.sockets.filter(({ isClosed }) => !isClosed).length, 'sockets that live').toBe(0)
       const open = network.requests.filter((request) => !request.isAborted && !request.isOver)
       expect(open.length, 'requests that live').toBe(0)
+      expect(questions.open.length, 'questions on their way').toBe(0)
       expect(page.reported, 'errors').toEqual([])
     },
   }
@@ -64,6 +75,8 @@ function wordsOf(event: RealtimeEvent): string | null {
       return `gap in ${event.topic}: ${event.after} to ${event.resumesAt}`
     case 'transport':
       return `from ${event.from} to ${event.to}`
+    case 'diagnosis':
+      return `diagnosis ${event.diagnosis.cause}`
     case 'state':
       return null
     default:

@@ -34,7 +34,7 @@ export function watchClient(url: string, options: RealtimeOptions = {}): Watched
   const client = new RealtimeClient(url, { ...options, host })
   const events: Recorded[] = []
   const data: Payload[] = []
-  for (const type of ['open', 'message', 'error', 'close', 'transport', 'gap', 'state'] as const) {
+  for (const type of ['open', 'message', 'error', 'close', 'transport', 'gap', 'diagnosis', 'state'] as const) {
     client.addEventListener(type, (event) => {
       const { target, ...rest } = event
       events.push(rest as unknown as Recorded)

@@ -160,7 +160,7 @@ describe('a loss', () => {
     expect(link.written).toEqual(['ping', 'ping'])
     news()
     await pass(500)
-    expect(news().slice(0, 1)).toEqual(['2610 error conn.stale, again at 3110'])
+    expect(news().slice(0, 1)).toEqual(['2610 error conn.silent, again at 3110'])
   })
 
   it("a heartbeat's reply is no message", async () => {

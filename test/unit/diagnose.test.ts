@@ -1,114 +1,182 @@
 import { describe, expect, it } from 'vitest'
-import { type Diagnosis, diagnose, type Verdict } from '../../src/diagnosis/diagnose.ts'
+import { diagnose } from '../../src/diagnosis/diagnose.ts'
 import { endingOf } from '../../src/diagnosis/ending.ts'
-import type { Evidence, Finding } from '../../src/diagnosis/evidence.ts'
-import { judgeFor } from '../../src/judge.ts'
-import { manualPage } from '../support/manual-host.ts'
+import { answered, broken, closed, cut, evidenceOf, type Given, itJudges, type Row, timeout } from '../support/evidence.ts'
 
-const closed = (code: number, reason = '', wasClean = true): Finding => ({ kind: 'closed', code, reason, wasClean })
-const answered = (status: number, contentType = ''): Finding => ({ kind: 'answered', status, contentType })
-const broken: Finding = { kind: 'broken', detail: 'TypeError' }
+const open = { phase: 'open' } as const
+const session = { isSession: true } as const
+const dropped = ['conn.dropped', 'conn.protocol_error']
 
-function judged(finding: Finding, phase: Evidence['phase'] = 'open'): Diagnosis {
-  return diagnose({ ...finding, transport: 'sse', phase, elapsedMs: 5, isOnline: true })
-}
-
-type Row = [Finding, Evidence['phase'], string, Diagnosis['certainty'], Verdict, Diagnosis['hint']?]
-
-const rows: Row[] = [
-  [closed(1006, '', false), 'connect', 'net.unreachable', 'possible', 'fallback'],
-  [closed(1002), 'connect', 'net.unreachable', 'possible', 'fallback'],
-  [closed(1006, '', false), 'open', 'conn.dropped', 'likely', 'retry'],
-  ...[1000, 1001, 1005, 1011, 1012, 1013, 3000, 4000].map(
-    (code): Row => [closed(code), 'open', `close.${code}`, 'certain', 'retry'],
-  ),
-  ...[1008, 4401, 4403].map((code): Row => [closed(code), 'open', `close.${code}`, 'certain', 'stop', 'credentials']),
-  [broken, 'connect', 'net.unreachable', 'possible', 'fallback'],
-  [broken, 'open', 'conn.dropped', 'certain', 'retry'],
-  [{ kind: 'blocked', detail: 'SecurityError' }, 'connect', 'policy.blocked', 'likely', 'fallback'],
-  [{ kind: 'ended' }, 'open', 'stream.ended', 'certain', 'retry'],
-  [{ kind: 'timeout' }, 'connect', 'net.timeout', 'certain', 'fallback'],
-  [{ kind: 'timeout' }, 'open', 'net.timeout', 'certain', 'retry'],
-  [{ kind: 'silent' }, 'open', 'conn.stale', 'likely', 'retry'],
-  [{ kind: 'unsupported', detail: 'fetch' }, 'connect', 'client.unsupported', 'certain', 'fallback', 'not-offered'],
-  [{ kind: 'crowded' }, 'prepare', 'client.pool_exhausted', 'certain', 'fallback'],
-  [{ kind: 'unprepared', detail: 'x', isMistake: false }, 'prepare', 'client.unprepared', 'certain', 'retry'],
-  [{ kind: 'unprepared', detail: 'x', isMistake: true }, 'prepare', 'client.unprepared', 'certain', 'stop'],
-  [{ kind: 'overflow' }, 'send', 'client.outbox_full', 'certain', 'retry'],
-  [{ kind: 'expired' }, 'send', 'client.expired', 'certain', 'retry'],
-  [{ kind: 'unreadable', detail: 'x' }, 'open', 'client.unreadable', 'certain', 'retry'],
-  [{ kind: 'hidden' }, 'open', 'page.hidden', 'certain', 'retry'],
-  [{ kind: 'restored' }, 'open', 'conn.restored', 'certain', 'retry'],
-  [answered(204), 'connect', 'http.204', 'certain', 'stop'],
-  [answered(200, 'text/html'), 'connect', 'http.not_realtime', 'certain', 'fallback', 'not-offered'],
-  [answered(201), 'connect', 'http.not_realtime', 'certain', 'fallback', 'not-offered'],
-  ...[401, 403].map((status): Row => [answered(status), 'connect', `http.${status}`, 'certain', 'stop', 'credentials']),
-  ...[404, 405, 406, 426, 501].map((s): Row => [answered(s), 'connect', `http.${s}`, 'certain', 'fallback', 'not-offered']),
-  ...[408, 410, 425, 429, 502, 503, 504].map((s): Row => [answered(s), 'connect', `http.${s}`, 'certain', 'retry']),
-  ...[400, 402, 409, 500, 505, 520].map((s): Row => [answered(s), 'connect', `http.${s}`, 'certain', 'fallback']),
+const answers: readonly Row[] = [
+  [answered(204), 'http.204', 'certain', 'stop'],
+  [answered(200, 'text/html'), 'http.not_realtime', 'certain', 'fallback', undefined, 'not-offered'],
+  [answered(201), 'http.not_realtime', 'certain', 'fallback', undefined, 'not-offered'],
+  ...[401, 403].map((s): Row => [answered(s), `http.${s}`, 'certain', 'stop', undefined, 'credentials']),
+  ...[404, 405, 406, 426, 501].map((s): Row => [answered(s), `http.${s}`, 'certain', 'fallback', undefined, 'not-offered']),
+  ...[408, 410, 425, 429, 502, 503, 504].map((s): Row => [answered(s), `http.${s}`, 'certain', 'retry']),
+  ...[302, 400, 402, 409, 500, 505, 520].map((s): Row => [answered(s), `http.${s}`, 'certain', 'fallback']),
+  // What a server said while the connection was open means the same.
+  [{ ...answered(404), ...open }, 'http.404', 'certain', 'fallback', undefined, 'not-offered'],
 ]
 
-describe('the table of judgement', () => {
-  it.each<Row>(rows)('%j in phase %s is %s, %s: %s, hint %s', (finding, phase, cause, certainty, verdict, hint) => {
-    const diagnosis = judged(finding, phase)
-    expect(diagnosis).toMatchObject({ cause, certainty, verdict })
-    expect(diagnosis.hint).toBe(hint)
-    expect(diagnosis.message).toMatch(/./)
-    expect(diagnosis.evidence).toEqual({ ...finding, transport: 'sse', phase, elapsedMs: 5, isOnline: true })
-  })
+const closes: readonly Row[] = [
+  ...[1000, 1001, 1011, 1012, 1013, 1014, 3000, 4000, 4402].map(
+    (code): Row => [{ ...closed(code), ...open }, `close.${code}`, 'certain', 'retry'],
+  ),
+  ...[1008, 4401, 4403].map(
+    (code): Row => [{ ...closed(code), ...open }, `close.${code}`, 'certain', 'stop', undefined, 'credentials'],
+  ),
+  // In a session the codes mean what its rule 9 says, also before it is open.
+  ...[open, {}].flatMap((more): Row[] => [
+    ...[4408, 4409, 4413, 4429, 4500, 4503].map(
+      (code): Row => [{ ...closed(code), ...more, ...session }, `close.${code}`, 'certain', 'retry'],
+    ),
+    ...[4001, 4400, 4403, 4410].map(
+      (code): Row => [{ ...closed(code), ...more, ...session }, `close.${code}`, 'certain', 'stop'],
+    ),
+    [{ ...closed(4401), ...more, ...session }, 'close.4401', 'certain', 'stop', undefined, 'credentials'],
+  ]),
+  [{ ...closed(4000), ...open, ...session }, 'close.4000', 'certain', 'retry'],
+  [{ ...closed(1005), ...open }, 'close.1005', 'likely', 'retry', ['close.1005', 'conn.protocol_error']],
+  ...[0, 999, 1004, 1015, 1016, 2999, 5000].map(
+    (code): Row => [{ ...closed(code), ...open }, 'conn.protocol_error', 'certain', 'retry'],
+  ),
+  [{ ...closed(1006, { wasClean: true }), ...open }, 'conn.protocol_error', 'certain', 'retry'],
+]
 
-  it.each([
-    [closed(4000, 'maintenance'), 'The server closed the connection (4000: maintenance).'],
-    [closed(1001), 'The server closed the connection (1001).'],
+/** What 1006 means differs from browser to browser. */
+const cuts: readonly Row[] = (
+  [
+    [{}, 'conn.dropped', 'likely', dropped],
+    [{ hasErred: false, engine: 'chromium' }, 'conn.dropped', 'likely', dropped],
+    [{ hasErred: true, engine: 'chromium' }, 'conn.protocol_error', 'certain'],
+    [{ hasErred: false, engine: 'firefox' }, 'conn.dropped', 'likely', dropped],
+    [{ hasErred: true, engine: 'firefox' }, 'conn.lost', 'likely', dropped],
+    [{ hasErred: false, engine: 'webkit' }, 'conn.dropped', 'likely', dropped],
+    [{ hasErred: true, engine: 'webkit' }, 'conn.lost', 'likely', [...dropped, 'close.1012', 'close.1013', 'close.1014']],
+    [
+      { hasErred: true, lastEnd: lastEnd('network') },
+      'conn.dropped',
+      'likely',
+      [...dropped, 'close.1012', 'close.1013', 'close.1014'],
+    ],
+    // A session's server tells at its return what it saw, which no browser tells the page.
+    ...[1002, 1007, 1009].map((code) => [{ lastEnd: lastEnd('client', code) }, 'conn.protocol_error', 'certain'] as const),
+    [{ lastEnd: lastEnd('client', 1001) }, 'conn.dropped', 'likely', dropped],
+    [{ lastEnd: lastEnd('server', 4503) }, 'close.4503', 'likely', ['close.4503', 'conn.dropped']],
+    [
+      { hasErred: true, engine: 'firefox', lastEnd: lastEnd('server', 1012) },
+      'close.1012',
+      'likely',
+      ['close.1012', 'conn.dropped'],
+    ],
+    [{ lastEnd: lastEnd('server', 1000) }, 'conn.dropped', 'likely', dropped],
+    [{ lastEnd: lastEnd('network') }, 'conn.dropped', 'likely', dropped],
+  ] as const
+).map(([more, cause, certainty, candidates]): Row => [{ ...cut, ...open, ...more }, cause, certainty, 'retry', candidates])
+
+const streams: readonly Row[] = [
+  [{ kind: 'ended', ...open }, 'stream.ended', 'certain', 'retry'],
+  [{ kind: 'ended', engine: 'chromium', ...open }, 'stream.ended', 'certain', 'retry'],
+  [{ kind: 'ended', engine: 'webkit', ...open }, 'stream.ended', 'likely', 'retry', ['stream.ended', 'stream.truncated']],
+  ...(['chromium', 'webkit'] as const).map(
+    (engine): Row => [
+      { kind: 'ended', isCutOff: true, engine, ...open },
+      ...(['stream.truncated', 'likely', 'retry', ['stream.truncated', 'stream.ended']] as const),
+    ],
+  ),
+  [{ ...broken, isBody: true, ...open }, 'stream.truncated', 'likely', 'retry', ['stream.truncated', 'stream.decode']],
+  [
+    { ...broken, isBody: true, hasHeard: true, transport: 'sse', ...open },
+    'stream.truncated',
+    'likely',
+    'retry',
+    ['stream.truncated', 'stream.decode'],
+  ],
+  [
+    { ...broken, isBody: true, hasHeard: false, transport: 'poll', ...open },
+    'stream.truncated',
+    'likely',
+    'retry',
+    ['stream.truncated', 'stream.decode'],
+  ],
+  [
+    { ...broken, isBody: true, hasHeard: false, transport: 'sse', ...open },
+    'stream.decode',
+    'likely',
+    'retry',
+    ['stream.decode', 'stream.truncated'],
+  ],
+]
+
+const others: readonly Row[] = [
+  [{ kind: 'mismatch', detail: 'x' }, 'protocol-mismatch', 'certain', 'fallback', undefined, 'not-offered'],
+  [
+    { kind: 'mismatch', detail: 'x', isHandshake: true },
+    ...(['protocol-mismatch', 'likely', 'fallback', ['protocol-mismatch', 'ws.subprotocol'], 'not-offered'] as const),
+  ],
+  [{ kind: 'unsupported', detail: 'fetch' }, 'client.unsupported', 'certain', 'fallback', undefined, 'not-offered'],
+  [{ kind: 'crowded', phase: 'prepare' }, 'client.pool_exhausted', 'certain', 'fallback'],
+  [{ kind: 'unprepared', detail: 'x', isMistake: false, phase: 'prepare' }, 'client.unprepared', 'certain', 'retry'],
+  [{ kind: 'unprepared', detail: 'x', isMistake: true, phase: 'prepare' }, 'client.unprepared', 'certain', 'stop'],
+  [{ kind: 'overflow', phase: 'send' }, 'client.outbox_full', 'certain', 'retry'],
+  [{ kind: 'expired', phase: 'send' }, 'client.expired', 'certain', 'retry'],
+  [{ kind: 'too-large', phase: 'send' }, 'client.too_large', 'certain', 'retry'],
+  [{ kind: 'forgotten', ...open }, 'session.lost', 'certain', 'retry'],
+  [{ kind: 'unreadable', detail: 'x', ...open }, 'client.unreadable', 'certain', 'retry'],
+  [{ kind: 'unread', ...open }, 'client.unread', 'certain', 'retry'],
+  [{ kind: 'hidden', ...open }, 'page.hidden', 'certain', 'retry'],
+  [{ kind: 'restored', ...open }, 'conn.restored', 'certain', 'retry'],
+]
+
+describe.each([
+  ['an answer that is not what was asked for', answers],
+  ['a close', closes],
+  ['a WebSocket without a Close frame', cuts],
+  ['an event stream', streams],
+  ['anything else', others],
+] as const)('%s', (_, rows) => {
+  itJudges(rows)
+})
+
+describe('the message', () => {
+  it.each<[Given, string]>([
+    [{ ...closed(4000, { reason: 'maintenance' }), ...open }, 'The server closed the connection (4000: maintenance).'],
+    [{ ...closed(1001), ...open }, 'The server closed the connection (1001).'],
+    [{ ...cut, ...open, lastEnd: lastEnd('server', 4503, 'restart') }, 'The server closed the connection (4503: restart).'],
     [answered(503), 'The server answered 503.'],
+    [answered(401), 'The server refused the credentials (401).'],
     [answered(200, 'text/html; charset=utf-8'), 'The answer is text/html; charset=utf-8, not messages.'],
     [answered(200), 'The answer is of no type, not messages.'],
     [{ kind: 'unsupported', detail: 'WebSocket' }, 'This browser lacks WebSocket.'],
-  ] as const)('%j says: %s', (finding, message) => {
-    expect(judged(finding).message).toBe(message)
+    [{ kind: 'unprepared', detail: 'prepare() threw: {status}', isMistake: false }, 'prepare() threw: {status}'],
+    [{ kind: 'unreadable', detail: 'no JSON', ...open }, 'A message could not be read: no JSON.'],
+    [
+      { kind: 'mismatch', detail: 'the answer is not marked' },
+      'The server does not speak steadfast.v1: the answer is not marked.',
+    ],
+  ])('of %j: %s', (given, message) => {
+    expect(diagnose(evidenceOf(given)).message).toBe(message)
   })
 })
 
 describe('how a connection ended, as RFC 6455 would say it', () => {
-  it.each([
-    [closed(4001, 'why', true), 4001, 'why', true],
-    [closed(1006, '', false), 1006, '', false],
+  it.each<[Given, number, string, boolean]>([
+    [closed(4001, { reason: 'why' }), 4001, 'why', true],
+    [cut, 1006, '', false],
     [answered(503), 4503, '', true],
     [{ kind: 'ended' }, 1005, '', true],
     [{ kind: 'hidden' }, 1001, '', true],
+    [{ kind: 'unread' }, 1001, '', true],
     [broken, 1006, '', false],
     [{ kind: 'silent' }, 1006, '', false],
     [{ kind: 'restored' }, 1006, '', false],
-    [{ kind: 'timeout' }, 1006, '', false],
-  ] as const)('%j: %i %j, clean %s', (finding, code, reason, wasClean) => {
-    expect(endingOf(judged(finding))).toEqual({ code, reason, wasClean })
+    [timeout, 1006, '', false],
+  ])('%j: %i %j, clean %s', (given, code, reason, wasClean) => {
+    expect(endingOf(diagnose(evidenceOf({ ...given, ...open })))).toEqual({ code, reason, wasClean })
   })
 })
 
-describe('judge()', () => {
-  const { host, reported } = manualPage()
-  const judge = (overrule?: (diagnosis: Diagnosis) => Verdict | undefined) =>
-    judgeFor(host, false, overrule)(answered(401), 'sse', 'connect', 7)
-
-  it('gives a diagnosis its circumstances', () => {
-    expect(judge().evidence).toMatchObject({ transport: 'sse', phase: 'connect', elapsedMs: 7, isOnline: true })
-  })
-
-  it('leaves the verdict where it says nothing', () => {
-    expect(judge(() => undefined)).toEqual(judge())
-  })
-
-  it('overrules it, and the hint with it', () => {
-    expect(judge(() => 'retry')).toMatchObject({ verdict: 'retry', cause: 'http.401' })
-    expect(judge(() => 'retry')).not.toHaveProperty('hint')
-  })
-
-  it('that throws is reported and overrules nothing', () => {
-    const error = new Error('mistake')
-    const diagnosis = judge(() => {
-      throw error
-    })
-    expect(diagnosis).toEqual(judge())
-    expect(reported).toEqual([error])
-  })
-})
+function lastEnd(by: 'client' | 'server' | 'network', code = 1006, reason = '') {
+  return { by, code, reason }
+}

@@ -1,4 +1,4 @@
-import { expect, it } from 'vitest'
+import { describe, expect, it } from 'vitest'
 import { AttemptLog } from '../../src/log.ts'
 import { diagnosisOf, findings } from '../support/machine-driver.ts'
 
@@ -18,12 +18,40 @@ it('an attempt is told from its dial to its end, without anything secret', () =>
       dialledAt: 10,
       openedAt: 20,
       endedAt: 30,
-      cause: 'conn.dropped',
-      certainty: 'certain',
+      cause: 'net.unreachable',
+      certainty: 'possible',
+      verdict: 'retry',
+      evidence: { kind: 'broken', phase: 'open', elapsedMs: 0, isOnline: true },
     },
     { id: 2, transport: 'poll', url: 'https://api.example:8443/realtime', dialledAt: 11 },
   ])
   expect(JSON.stringify(log.attempts)).not.toMatch(/secret|password|user/)
+})
+
+it('what is known of its end later takes the place of what was, and its instants stay', () => {
+  const log = new AttemptLog()
+  log.dialled(1, 'websocket', url, 10)
+  log.failed(1, diagnosisOf(findings.closed(1005), 'open'), 30)
+  expect(log.attempts[0]?.candidates).toEqual(['close.1005', 'conn.protocol_error'])
+  log.refined(1, diagnosisOf(findings.closed(1001), 'open'))
+  expect(log.attempts[0]).toMatchObject({ cause: 'close.1001', certainty: 'certain', dialledAt: 10, endedAt: 30 })
+  expect(log.attempts[0]).not.toHaveProperty('candidates')
+})
+
+describe('the URL', () => {
+  it.each([
+    ['/realtime/v2/room-list', '/realtime/v2/room-list'],
+    ['/', '/'],
+    ['/realtime/', '/realtime/'],
+    ['/rooms/8f14e45fceea167a5a36dedd4bea2543/live', '/rooms/…/live'],
+    ['/u/anna%40example.org', '/u/…'],
+    ['/a/a/aVeryLongNameThatCouldBeATokenAsWell', '/a/a/…'],
+    ['/123456', '/…'],
+  ])('%s is told as %s', (path, told) => {
+    const log = new AttemptLog()
+    log.dialled(1, 'sse', new URL(path, url), 0)
+    expect(log.attempts[0]?.url).toBe(`https://api.example:8443${told}`)
+  })
 })
 
 it('what is told of an unknown attempt is ignored, and the last hundred are kept', () => {

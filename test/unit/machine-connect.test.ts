@@ -133,7 +133,7 @@ describe('taking over', () => {
     const driver = raced().failed('sse', findings.cut)
     expect(driver.lines()).toEqual([
       '600 hang-up sse',
-      '600 error conn.dropped',
+      '600 error net.unreachable',
       '600 close 1006, again in 0',
       '600 state connecting',
     ])

@@ -77,7 +77,7 @@ describe('while it is open', () => {
     const driver = running().pass(60_000).signal(signal)
     expect(driver.lines()).toEqual(['60000 ping websocket'])
     expect(driver.pass(2999).status).toBe('open')
-    expect(driver.pass(1).lines().slice(0, 2)).toEqual(['63000 hang-up websocket', '63000 error conn.stale, again in 125'])
+    expect(driver.pass(1).lines().slice(0, 2)).toEqual(['63000 hang-up websocket', '63000 error conn.silent, again in 125'])
   })
 
   it('a change of the network is nothing to one that cannot ask', () => {
@@ -104,7 +104,7 @@ describe('while it is open', () => {
     const driver = wake(running({ names: ['websocket'] }))
     const woken = driver.now
     expect(driver.pass(2999).status).toBe('open')
-    expect(driver.pass(1).lines()).toContain(`${woken + 3000} error conn.stale, again in 125`)
+    expect(driver.pass(1).lines()).toContain(`${woken + 3000} error conn.silent, again in 125`)
     const spoken = wake(running({ names: ['websocket'] }))
       .pass(1000)
       .heard()

@@ -37,7 +37,7 @@ describe('silence', () => {
     driver.lines()
     expect(driver.pass(1).lines()).toEqual([
       '35000 hang-up websocket',
-      '35000 error conn.stale, again in 500',
+      '35000 error conn.silent, again in 500',
       '35000 close 1006, again in 500',
       '35000 state waiting',
     ])
@@ -119,7 +119,7 @@ describe('a replacement beside the silent one, where there is a cursor', () => {
     const driver = withCursor(resuming).pass(35_000)
     const { state } = driver
     if (state.status !== 'open') throw new Error(state.status)
-    driver.apply({ type: 'failed', id: state.link.id, diagnosis: driver.policy.diagnose(findings.cut, 0, 'open', 0) })
+    driver.apply({ type: 'failed', id: state.link.id, diagnosis: driver.policy.diagnose(findings.cut, state.link, 'open', 0) })
     expect(driver.status).toBe('waiting')
     expect(driver.live).toEqual([])
   })

@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest'
-import { Driver, findings } from '../support/machine-driver.ts'
+import { Driver, diagnosisOf, findings } from '../support/machine-driver.ts'
 
 const { refused, answered, closed, unsupported } = findings
 const unauthorized = answered(401)
@@ -46,6 +46,22 @@ describe('refused credentials', () => {
 
     driver.connect().opened('websocket').failed('websocket', closed(4401)).pass(500).opened('websocket').pass(5000)
     expect(driver.failed('websocket', closed(4401)).status).toBe('waiting')
+  })
+
+  it.each([
+    ['waits', (driver: Driver) => driver.failed('websocket', refused)],
+    ['waits for a network', (driver: Driver) => driver.failed('websocket', refused).signal('offline')],
+    ['connects', (driver: Driver) => driver],
+  ])('learned of later, while it %s, they have prepare() asked once more, at once; then it is over', (_, lead) => {
+    const driver = lead(new Driver({ names: ['websocket'], prepares: true }).connect().prepared('websocket'))
+    const before = driver.live
+    driver.lines()
+    driver.apply({ type: 'refined', diagnosis: diagnosisOf(unauthorized, 'connect') })
+    const anew = ['0 dial websocket', '0 state connecting']
+    expect(driver.lines()).toEqual(before.length ? ['0 hang-up websocket', anew[0]] : anew)
+    expect([driver.status, driver.state.isRefreshed]).toEqual(['connecting', true])
+    driver.apply({ type: 'refined', diagnosis: diagnosisOf(unauthorized, 'connect') })
+    expect([driver.status, driver.live]).toEqual(['closed', []])
   })
 
   it.each([1008, 4401, 4403])('a close with %i refuses them too', (code) => {

@@ -40,10 +40,16 @@ const inputs = {
   pagehide: page('pagehide'),
   shown: { type: 'page', signal: { type: 'pageshow', persisted: false } },
   restored: { type: 'page', signal: { type: 'pageshow', persisted: true } },
+  'refined to stop': { type: 'refined', diagnosis: diagnosisOf(findings.answered(204), 'connect') },
+  'refined to refused': { type: 'refined', diagnosis: diagnosisOf(findings.answered(401), 'connect') },
+  'refined to retry': { type: 'refined', diagnosis: diagnosisOf(findings.answered(503), 'connect') },
+  'refined to fallback': { type: 'refined', diagnosis: diagnosisOf(findings.answered(404), 'connect') },
 } as const satisfies Record<string, Input>
 
 const both = ['hang-up websocket', 'hang-up sse']
 const closedNow = ['close 1000, final', 'state closed']
+const stopped = ['close 4204, final', 'state closed']
+const denied = ['close 4401, final', 'state closed']
 const anew = [...both, 'dial websocket', 'state connecting']
 const dialled = ['dial websocket', 'state connecting']
 
@@ -55,6 +61,8 @@ const table: Record<Place, Partial<Record<keyof typeof inputs, readonly string[]
     resume: anew,
     restored: anew,
     pagehide: [...both, 'state waiting'],
+    'refined to stop': [...both, ...stopped],
+    'refined to refused': [...both, ...denied],
   },
   contested: {
     close: ['hang-up sse', 'hang-up websocket', ...closedNow],
@@ -75,12 +83,16 @@ const table: Record<Place, Partial<Record<keyof typeof inputs, readonly string[]
     close: closedNow,
     offline: ['state offline'],
     pagehide: ['state waiting'],
+    'refined to stop': stopped,
+    'refined to refused': denied,
   },
   offline: {
     connect: dialled,
     close: closedNow,
     online: ['state waiting'],
     pagehide: ['state offline'],
+    'refined to stop': stopped,
+    'refined to refused': denied,
   },
   'put away': {
     connect: dialled,
@@ -91,6 +103,8 @@ const table: Record<Place, Partial<Record<keyof typeof inputs, readonly string[]
     resume: ['state waiting'],
     shown: ['state waiting'],
     restored: ['state waiting'],
+    'refined to stop': stopped,
+    'refined to refused': denied,
   },
   closed: { connect: dialled },
 }

@@ -1,4 +1,5 @@
 import { describe, expect, it } from 'vitest'
+import type { Diagnosis } from '../../src/diagnosis/diagnose.ts'
 import type { Preparation, RealtimeOptions } from '../../src/options.ts'
 import { type HandRequest, openFrame } from '../support/hand-network.ts'
 import { outcomeOf } from '../support/sender-bench.ts'
@@ -330,37 +331,42 @@ describe('coming back', () => {
 })
 
 describe('another server', () => {
-  it.each<[string, (bench: SessionClientBench) => void]>([
-    ['does not name the protocol', ({ network }) => network.socket.accept('')],
+  it.each<[string, Diagnosis['certainty'], (bench: SessionClientBench) => void]>([
+    // What makes the handshake of another server look so may have been a proxy.
+    ['does not name the protocol', 'likely', ({ network }) => network.socket.accept('')],
     [
       'begins with something else',
+      'certain',
       ({ network }) => {
         network.socket.accept()
         network.socket.say('welcome')
       },
     ],
-  ])('that %s is diagnosed', async (_, play) => {
+  ])('that %s is diagnosed: %s', async (_, certainty, play) => {
     const bench = sessionClient()
     await bench.pass(0)
     play(bench)
     await bench.pass(0)
     const [error] = bench.of('error')
-    expect(error?.diagnosis).toMatchObject({ cause: 'protocol-mismatch', certainty: 'certain', verdict: 'fallback' })
+    expect(error?.diagnosis).toMatchObject({ cause: 'protocol-mismatch', certainty, verdict: 'fallback' })
     expect(error?.diagnosis.message).toContain('steadfast.v1')
     expect(bench.of('open')).toEqual([])
   })
 
-  it('that speaks it on no way at all is given up after three rounds', async () => {
+  it.each([
+    ['application/json', '{}', 'protocol-mismatch'],
+    ['text/html', '<p>', 'http.not_realtime'],
+  ])('that speaks it on no way at all, but answers %s %s, is given up after three rounds', async (contentType, body, cause) => {
     const bench = sessionClient({ transports: ['websocket', 'long-poll'] })
     for (let rounds = 0; rounds < 60 && bench.client.state.status !== 'closed'; rounds += 1) {
       await bench.pass(1000)
       const { sockets, requests } = bench.network
       if (sockets.at(-1)?.isClosed === false) bench.network.socket.accept('other')
       await bench.pass(0)
-      if (requests.at(-1)?.isOver === false) bench.network.receiving.answer(200, 'text/html', '<p>')
+      if (requests.at(-1)?.isOver === false) bench.network.receiving.answer(200, contentType, body)
       await bench.pass(0)
     }
-    expect(bench.client.state).toMatchObject({ status: 'closed', diagnosis: { cause: 'protocol-mismatch' } })
+    expect(bench.client.state).toMatchObject({ status: 'closed', diagnosis: { cause } })
   })
 
   it('[SP5] a handshake that passes and then swallows frames is not open: the next way is tried, and nothing is lost', async () => {
@@ -392,6 +398,7 @@ describe('moving', () => {
     expect(socket.hello).toMatchObject({ k: 3, n: 1, last: 1, cursor: '0.2~e1' })
     expect(socket.hello.turn).toBeUndefined()
     stream.say('m0.3:three')
+    await bench.pass(0)
     bench.client.send('b')
     await bench.pass(0)
     const unanswered = network.sending
@@ -542,7 +549,7 @@ describe('silence', () => {
     const bench = await asking('sse')
     bench.client.send('0123456789')
     await bench.pass(3001)
-    expect(bench.news()).toEqual(['error conn.stale', 'close 1006'])
+    expect(bench.news()).toEqual(['error conn.silent', 'close 1006'])
     await bench.pass(6000)
     bench.network.receiving.open({ resumed: true })
     await bench.pass(0)

@@ -62,7 +62,7 @@ describe('a WebSocket', () => {
   it.each(['', 'other.v2'])('that names the protocol %j does not speak this one', (protocol) => {
     const { network, said, clock } = dialSession(sessionWebsocket)
     network.socket.accept(protocol)
-    expect(said).toEqual([mismatch('the handshake does not name it')])
+    expect(said).toEqual([{ ...mismatch('the handshake does not name it'), isHandshake: true }])
     expect([network.socket.isClosed, clock.pending]).toEqual([true, 0])
   })
 
@@ -103,14 +103,14 @@ describe('a WebSocket', () => {
   ])('[SP9] closed with %i %j tells what its reason says', (code, reason, more) => {
     const { network, said, clock } = dialSession(sessionWebsocket)
     network.socket.end(code, reason, code !== 1006)
-    expect(said).toEqual([{ kind: 'closed', code, wasClean: true, ...more }])
+    expect(said).toEqual([{ kind: 'closed', code, wasClean: true, hasErred: false, ...more }])
     expect(clock.pending).toBe(0)
   })
 
   it('a close whose reason is JSON of no object is a reason', () => {
     const { network, said } = dialSession(sessionWebsocket)
     network.socket.end(4001, 'null')
-    expect(said).toEqual([{ kind: 'closed', code: 4001, reason: 'null', wasClean: true }])
+    expect(said).toEqual([{ kind: 'closed', code: 4001, reason: 'null', wasClean: true, hasErred: false }])
   })
 
   it('bytes whose place was told in a frame before are taken as they are', () => {
@@ -190,15 +190,25 @@ describe.each(viaHttp)('%s', (type, make) => {
   })
 
   it.each([
-    ['text/html', '<p>Hello'],
+    ['text/plain', 'Hello'],
     ['application/json', '{"hello":1}'],
     ['application/json', 'no JSON'],
     ['application/json', 'null'],
-  ])('a page of %s (%s) is of another protocol', async (contentType, body) => {
+  ])('an answer of %s (%s) is of another protocol', async (contentType, body) => {
     const { network, news } = dialSession(make)
     network.receiving.answer(200, contentType, body)
     await promised()
     expect(news()).toEqual([mismatch('the answer is not marked')])
+  })
+
+  it('a page is what its type says, and how it begins is told: a proxy may have made it', async () => {
+    const { network, news, clock } = dialSession(make)
+    const body = `<p>${'Hello '.repeat(20)}`
+    network.receiving.answer(200, 'text/html; charset=utf-8', body)
+    await promised()
+    const start = body.slice(0, 80)
+    expect(news()).toEqual([{ kind: 'answered', status: 200, contentType: 'text/html; charset=utf-8', start }])
+    expect(clock.pending).toBe(0)
   })
 
   it('a marked answer that is no event stream is of another protocol', async () => {
@@ -242,7 +252,7 @@ describe.each(viaHttp)('%s', (type, make) => {
     await promised()
     network.receiving.break()
     await promised()
-    expect(news()).toEqual(['opened', { kind: 'broken', detail: 'TypeError' }])
+    expect(news()).toEqual(['opened', { kind: 'broken', detail: 'TypeError', isBody: true }])
   })
 
   it('hung up nothing is left, and nothing is said', async () => {
@@ -310,7 +320,16 @@ describe.each(viaHttp)('%s', (type, make) => {
       { kind: 'closed', code: 4413, reason: 'too large', wasClean: true },
     ],
     ['an answer of somebody else', ({ network }) => network.sending.answer(502, '', ''), { kind: 'answered', status: 502 }],
-    ['a page', ({ network }) => network.sending.answer(200, 'text/html', ''), mismatch('the answer is not marked')],
+    [
+      'an answer without a mark',
+      ({ network }) => network.sending.answer(200, 'text/plain', ''),
+      mismatch('the answer is not marked'),
+    ],
+    [
+      'a page',
+      ({ network }) => network.sending.answer(200, 'text/html', '<p>Hello'),
+      { kind: 'answered', status: 200, contentType: 'text/html', start: '<p>Hello' },
+    ],
     ['a broken connection', ({ network }) => network.sending.break(), { kind: 'broken', detail: 'TypeError' }],
     [
       'an answer without numbers',

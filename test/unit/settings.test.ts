@@ -28,6 +28,7 @@ describe('without options', () => {
       provingMs: 5000,
       credentials: 'same-origin',
       autoConnect: true,
+      probe: true,
       session: null,
       isOwnProtocol: false,
       resend: true,

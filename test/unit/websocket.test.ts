@@ -125,7 +125,7 @@ describe('against a server', () => {
     vi.advanceTimersByTime(100)
     expect(said.filter((each) => typeof each === 'object' && !Array.isArray(each))).toEqual([
       // It says of every close by its server that it was not clean.
-      { kind: 'closed', code: 4001, reason: 'go', wasClean: false },
+      { kind: 'closed', code: 4001, reason: 'go', wasClean: false, hasErred: false },
     ])
   })
 
@@ -196,7 +196,7 @@ describe('failures', () => {
     socket.onerror?.({} as Event)
     socket.onclose?.({ code: 1006, reason: '', wasClean: false } as CloseEvent)
     vi.runAllTimers()
-    expect(said).toEqual([{ kind: 'closed', code: 1006, reason: '', wasClean: false }])
+    expect(said).toEqual([{ kind: 'closed', code: 1006, reason: '', wasClean: false, hasErred: true }])
   })
 
   it('an error that no close follows is one after 50 ms', () => {
@@ -205,7 +205,7 @@ describe('failures', () => {
     vi.advanceTimersByTime(49)
     expect(said).toEqual([])
     vi.advanceTimersByTime(1)
-    expect(said).toEqual([{ kind: 'blocked', detail: 'an error and no close' }])
+    expect(said).toEqual([{ kind: 'blocked', detail: 'an error and no close', how: 'mute' }])
   })
 
   it.each([
@@ -220,7 +220,7 @@ describe('failures', () => {
     const { said, link } = dial(Throwing as unknown as Constructor)
     expect(said).toEqual([])
     vi.runAllTimers()
-    expect(said).toEqual([{ kind: 'blocked', detail }])
+    expect(said).toEqual([{ kind: 'blocked', detail, how: 'thrown' }])
     link.write('x', new AbortController().signal)
     link.close(1000, '')
     expect(link.bufferedBytes()).toBe(0)

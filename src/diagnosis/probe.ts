@@ -1,0 +1,93 @@
+import type { Host } from '../host/host.ts'
+import type { FollowUp, Ledger, Outcome } from './evidence.ts'
+
+/** Nothing waits for the answers, so they may take their time; what hangs longer is a finding. */
+const limitMs = 5000
+
+/** What is to be asked about. */
+export interface Subject {
+  /** Where the attempt was to lead, http or https. */
+  readonly url: URL
+  /** In a session: the attempt's name, under which its server keeps a ledger (docs/PROTOCOL.md, rule 15). */
+  readonly attempt?: string
+  readonly credentials: RequestCredentials
+}
+
+/**
+ * Asks by plain HTTP what a failed connection may not say: whether the page may read what the same URL answers, whether anything
+ * answers there at all, whether it redirects, and whether the page's own origin can be reached. All at once, nobody else's hosts,
+ * never again by itself. Throws nothing.
+ */
+export async function followUp({ url, attempt, credentials }: Subject, host: Host, signal: AbortSignal): Promise<FollowUp> {
+  const controller = new AbortController()
+  const stop = () => controller.abort()
+  const cancelLimit = host.after(limitMs, stop)
+  signal.addEventListener('abort', stop, { once: true })
+  const since = host.now()
+  const { pageOrigin } = host
+  const elsewhere = pageOrigin?.startsWith('http') && pageOrigin !== url.origin && pageOrigin
+  const address = new URL(url)
+  // No cookie goes along: so the answer may be read wherever the page came from.
+  if (attempt) address.searchParams.set('diagnose', attempt)
+  try {
+    const [answer, opaque, redirect, page] = await Promise.all([
+      ask(address, attempt ? { credentials: 'omit' } : { credentials }).then(async (asked) => ({
+        ...asked,
+        elapsedMs: Math.round(host.now() - since),
+        ...(asked.response && (await contentOf(asked.response, !!attempt, controller.signal))),
+      })),
+      ask(url, { mode: 'no-cors' }),
+      ask(url, { redirect: 'manual', credentials }),
+      elsewhere ? ask(new URL(elsewhere), {}) : { outcome: 'none' as const },
+    ])
+    const { outcome, response: _, ...content } = answer
+    return {
+      readable: outcome,
+      ...content,
+      opaque: opaque.outcome,
+      isRedirect: redirect.response?.type === 'opaqueredirect',
+      page: page.outcome,
+    }
+  } finally {
+    cancelLimit()
+    signal.removeEventListener('abort', stop)
+    // What is still on its way is wanted no more: the head has told it all.
+    stop()
+  }
+
+  async function ask(to: URL, init: RequestInit): Promise<{ readonly outcome: Outcome; readonly response?: Response }> {
+    try {
+      const asking = host.fetch?.(to.href, { cache: 'no-store', ...init, signal: controller.signal })
+      const response = await Promise.race([asking, aborted(controller.signal)])
+      return response ? { outcome: 'answered', response } : { outcome: 'failed' }
+    } catch {
+      return { outcome: controller.signal.aborted ? 'silent' : 'failed' }
+    }
+  }
+}
+
+async function contentOf(
+  response: Response,
+  hasLedger: boolean,
+  signal: AbortSignal,
+): Promise<Pick<FollowUp, 'status' | 'contentType' | 'ledger'>> {
+  const { status, headers } = response
+  const contentType = headers.get('content-type') ?? ''
+  if (!hasLedger) {
+    // Node's `fetch` may not hear of an abort (see `feed`), and an event stream would go on for ever.
+    response.body?.cancel().catch(() => {})
+    return { status, contentType }
+  }
+  try {
+    const { steadfast, ...ledger } = await Promise.race([response.json(), aborted(signal)])
+    const isLedger = steadfast === 'v1' && status === 200 && typeof ledger.sawRequest === 'boolean'
+    return { status, contentType, ...(isLedger && { ledger: ledger as Ledger }) }
+  } catch {
+    return { status, contentType }
+  }
+}
+
+/** Not left to `fetch`: in Node one that is aborted may never end. */
+function aborted(signal: AbortSignal): Promise<never> {
+  return new Promise((_, reject) => signal.addEventListener('abort', reject, { once: true }))
+}

@@ -1,0 +1,126 @@
+import type { Evidence, FollowUp, Ledger } from './evidence.ts'
+import { certain, likely, type Opinion, possible } from './opinion.ts'
+
+/** Ports that no browser connects to (WHATWG Fetch, "Port blocking"). */
+const blockedPorts = [
+  [1, 7, 9, 11, 13, 15, 17, 19, 20, 21, 22, 23, 25, 37, 42, 43, 53, 69, 77, 79, 87, 95, 101, 102, 103, 104, 109, 110, 111, 113],
+  [115, 117, 119, 123, 135, 137, 139, 143, 161, 179, 389, 427, 465, 512, 513, 514, 515, 526, 530, 531, 532, 540, 548, 554, 556],
+  [563, 587, 601, 636, 989, 990, 993, 995, 1719, 1720, 1723, 2049, 3659, 4045, 4190, 5060, 5061, 6000, 6566, 6665, 6666, 6667],
+  [6668, 6669, 6679, 6697, 10080],
+].flat()
+const loopback = /^(localhost|127\.\d+\.\d+\.\d+|\[::1\])$/
+
+/** Below so many milliseconds a round trip is lost in the noise of the browser. */
+const leastRoundTripMs = 20
+
+const behindTheName = ['net.dns', 'net.refused', 'net.reset'] as const
+const behindTls = ['tls.certificate', 'tls.handshake'] as const
+const behindAnything = ['policy.client_blocked', 'path.proxy_refused', 'path.intermediary', 'path.captive'] as const
+
+/**
+ * What kept a connection from coming about. A browser tells next to nothing, so it is inferred from where it was to lead, and from
+ * what plain requests to the same URL found.
+ */
+export function unopened(evidence: Evidence): Opinion {
+  return forbidden(evidence) ?? (evidence.followUp ? followedUp(evidence, evidence.followUp) : atFirst(evidence))
+}
+
+/** What the browser never let out. */
+function forbidden(evidence: Evidence): Opinion | undefined {
+  if (evidence.violation) return certain('policy.csp')
+  if (!evidence.url) return undefined
+  const { protocol, port, hostname } = new URL(evidence.url)
+  if (blockedPorts.includes(Number(port))) return certain('policy.blocked_port')
+  const isMixed = evidence.isSecurePage && protocol === 'http:' && !loopback.test(hostname)
+  if (!isMixed) return undefined
+  return evidence.kind === 'blocked' ? certain('policy.mixed_content') : likely('policy.mixed_content')
+}
+
+function atFirst(evidence: Evidence): Opinion {
+  if (evidence.kind === 'blocked') return ofBlocked(evidence)
+  // Firefox says 1015 of whatever goes wrong with TLS, and of nothing else.
+  if (evidence.kind === 'closed' && evidence.code === 1015) return likely('tls.certificate', ...behindTls)
+  if (evidence.kind !== 'timeout') return possible('net.unreachable')
+  return evidence.transport === 'websocket' ? likely('net.timeout', 'net.timeout', 'ws.upgrade_hang') : likely('net.timeout')
+}
+
+function ofBlocked({ detail, how, engine }: Extract<Evidence, { kind: 'blocked' }>): Opinion {
+  if (/CONTENT_BLOCKED/.test(detail) || (how === 'mute' && engine === 'chromium')) return likely('policy.csp')
+  if (how === 'mute') return likely('policy.client_blocked')
+  return possible('policy.blocked', 'policy.csp', 'policy.mixed_content', 'policy.client_blocked')
+}
+
+function followedUp(evidence: Evidence, followUp: FollowUp): Opinion {
+  const { kind, elapsedMs, isSession, isOnline } = evidence
+  const { readable, opaque, isRedirect, page } = followUp
+  if (kind === 'blocked' || (kind === 'closed' && evidence.code === 1015)) return atFirst(evidence)
+  if (isRedirect) return likely('http.redirect')
+  if (readable === 'answered') return ofHttpThatWorks(evidence, followUp)
+  if (opaque === 'answered')
+    return isSession
+      ? likely('path.intermediary', 'path.intermediary', 'path.captive')
+      : likely('path.intercepted', 'http.cors', 'path.intermediary', 'path.captive')
+  if (readable === 'silent' && opaque === 'silent') {
+    if (kind !== 'timeout' && elapsedMs < 3000) return likely('path.proxy_auth', 'path.proxy_auth', ...behindTls, 'net.timeout')
+    return evidence.transport === 'websocket'
+      ? likely('net.timeout')
+      : likely('net.timeout', 'net.timeout', 'sse.buffered', 'client.pool_exhausted')
+  }
+  if (page === 'failed') return isOnline ? likely('net.offline', 'net.offline', ...behindTheName) : certain('net.offline')
+  // Also where a time limit ended the attempt: browsers put off a WebSocket to where others have failed.
+  return unreachable(evidence, followUp)
+}
+
+/** Nothing at that address speaks to this page. How long it took to find out tells how far it came (in round trips). */
+function unreachable({ url = '', roundTripMs = 0 }: Evidence, { elapsedMs }: FollowUp): Opinion {
+  const isTls = url.startsWith('https:')
+  const tls = isTls ? behindTls : []
+  const trips = roundTripMs < leastRoundTripMs ? Infinity : elapsedMs / roundTripMs
+  if (trips < 0.6) return likely('net.unreachable', 'net.dns', ...behindAnything)
+  if (trips < 1.65) return likely('net.refused', 'net.refused', 'net.reset', 'net.dns', ...behindAnything)
+  if (trips < 3) return likely('net.unreachable', ...tls, 'net.reset', ...behindAnything)
+  return possible('net.unreachable', 'net.refused', 'net.dns', ...tls, 'net.reset', ...behindAnything)
+}
+
+/** The server answers plain requests of this page. */
+function ofHttpThatWorks(evidence: Evidence, { status = 0, contentType = '', ledger }: FollowUp): Opinion {
+  if (ledger) return evidence.transport === 'websocket' ? ofSocketIn(ledger, evidence) : ofRequestIn(ledger, evidence)
+  // Servers that speak WebSocket say 426 to a plain request.
+  if (status >= 300 && (evidence.isSession || status !== 426)) return likely(`http.${status}`, `http.${status}`, 'ws.failed')
+  if (evidence.isSession || contentType.startsWith('text/html')) return likely('http.not_realtime')
+  const { transport, kind, isRepeated } = evidence
+  if (transport !== 'websocket') {
+    if (kind === 'timeout') return likely('sse.buffered', 'sse.buffered', 'net.timeout')
+    return possible('net.unreachable', ...behindTheName, 'path.intermediary')
+  }
+  if (kind === 'timeout') return swallowed()
+  const suspects = ['ws.upgrade_stripped', 'ws.bad_handshake', 'ws.subprotocol', 'policy.client_blocked']
+  const others = status === 426 ? ['http.426'] : ['net.refused']
+  return (isRepeated ? likely : possible)('ws.failed', 'ws.upgrade_blocked', ...suspects, ...others)
+}
+
+function swallowed(): Opinion {
+  return likely('ws.upgrade_hang', 'ws.upgrade_hang', 'ws.upgrade_blocked')
+}
+
+/** What the ledger says of a WebSocket that did not open. */
+function ofSocketIn({ sawUpgrade, sawRequest, verdict, scope }: Ledger, { kind, isRepeated }: Evidence): Opinion {
+  if (kind === 'timeout') return swallowed()
+  if (sawUpgrade && verdict === 'accepted') return likely('ws.bad_handshake', 'ws.bad_handshake', 'ws.subprotocol')
+  if (sawUpgrade) return possible('ws.failed', 'ws.upgrade_blocked', 'ws.bad_handshake')
+  if (sawRequest) return certain('ws.upgrade_stripped')
+  // A server that restarts looks the same once: nothing is said to be blocked that has not failed before and after HTTP passed.
+  if (!isRepeated) return possible('ws.failed', 'ws.upgrade_blocked', 'policy.client_blocked', 'net.refused')
+  return (scope === 'all' ? likely : possible)('ws.upgrade_blocked', 'ws.upgrade_blocked', 'policy.client_blocked')
+}
+
+/** What it says of a request of another transport. */
+function ofRequestIn({ sawRequest, verdict }: Ledger, { kind }: Evidence): Opinion {
+  const isAnswered = sawRequest && verdict === 'accepted'
+  if (kind === 'timeout') {
+    if (isAnswered) return likely('sse.buffered', 'sse.buffered', 'net.timeout', 'stream.decode')
+    return sawRequest ? likely('net.timeout') : likely('client.pool_exhausted', 'client.pool_exhausted', 'net.timeout')
+  }
+  if (isAnswered) return likely('http.cors', 'http.cors', 'path.intermediary', 'net.reset')
+  return possible('net.unreachable', ...behindTheName, 'path.intermediary', 'http.cors')
+}

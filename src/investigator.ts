@@ -1,0 +1,146 @@
+import { type Diagnosis, isOpenQuestion } from './diagnosis/diagnose.ts'
+import type { Circumstances, FollowUp } from './diagnosis/evidence.ts'
+import { followUp } from './diagnosis/probe.ts'
+import type { Host } from './host/host.ts'
+import type { Settings, Way } from './settings.ts'
+
+/** No two rounds of questions lie closer together. */
+const leastPauseMs = 30_000
+
+/** What the investigator is told of a failed attempt. */
+export interface Case {
+  readonly id: number
+  readonly way: Way
+  /** The attempt's name in the ledger of a session's server. */
+  readonly attempt: string
+  readonly diagnosis: Diagnosis
+}
+
+/** The failures of one transport since it was last open, or since the network has changed. */
+interface Streak {
+  readonly type: string
+  readonly latest: Case
+  readonly isAsked: boolean
+  /** Whether answers came since it began: a failure from now on is a repeated one. */
+  readonly isAnswered: boolean
+}
+
+const none: readonly never[] = []
+
+/**
+ * Finds out more about failures than their transports could see, beside the connection and never in its way: no retry waits for
+ * it. A streak of failures, until the transport opens or the network changes, is asked about once.
+ */
+export class Investigator {
+  readonly #host: Host
+  readonly #settings: Settings
+  readonly #onNews: (which: Case, news: Partial<Circumstances>) => void
+  /** What the page's policy forbade: it may allow https and not wss, or the other way round. */
+  #forbidden: readonly { readonly target: string; readonly directive: string }[] = none
+  #streaks: readonly Streak[] = none
+  #answers: { readonly url: string; readonly found: FollowUp } | null = null
+  /** What has opened since they were asked for: of its next failure they say nothing. */
+  #openedSince: readonly string[] = none
+  #lastRoundAt = -Infinity
+  /** A session's connection that was lost, until its server says what it saw of that. */
+  #lost: Case | null = null
+  #controller: AbortController | null = null
+
+  /** @param onNews is told of a case about which more is known now */
+  constructor(host: Host, settings: Settings, onNews: (which: Case, news: Partial<Circumstances>) => void) {
+    this.#host = host
+    this.#settings = settings
+    this.#onNews = onNews
+  }
+
+  /** What the page's policy forbids. */
+  forbade(blockedUrl: string, directive: string): void {
+    const target = targetOf(blockedUrl)
+    if (target && !this.#directive(target)) this.#forbidden = [...this.#forbidden, { target, directive }]
+  }
+
+  /** Ends everything, and forgets it. */
+  end(): void {
+    this.#forbidden = none
+    this.#lost = null
+    this.forget()
+  }
+
+  /** The network has changed: what was found was found in another. */
+  forget(): void {
+    this.#controller?.abort()
+    this.#controller = null
+    this.#answers = null
+    this.#streaks = none
+  }
+
+  /** What is known beside what a transport saw of its failure. */
+  about({ transport: { type }, url }: Way): Partial<Circumstances> {
+    const violation = this.#directive(`${type === 'websocket' ? 'ws' : 'http'} ${url.host}`)
+    const answers = this.#answers
+    const found = answers?.url === url.href && !this.#openedSince.includes(type) && answers.found
+    const isRepeated = this.#streaks.some((streak) => streak.type === type && streak.isAnswered)
+    return {
+      ...(violation && { violation }),
+      ...(found && { followUp: found, ...(isRepeated && { isRepeated }) }),
+    }
+  }
+
+  /** An attempt failed; where that leaves something to ask, it is asked. */
+  failed(which: Case): void {
+    const { way, diagnosis } = which
+    if (diagnosis.evidence.phase === 'open' && this.#settings.session) this.#lost = which
+    if (!this.#settings.probe || !isOpenQuestion(diagnosis)) return
+    const { type } = way.transport
+    const before = this.#streaks.find((streak) => streak.type === type) ?? { type, isAsked: false, isAnswered: false }
+    const mayAsk = !before.isAsked && !this.#controller && this.#host.now() >= this.#lastRoundAt + leastPauseMs
+    const streak = { ...before, latest: which, isAsked: before.isAsked || mayAsk }
+    this.#streaks = [...this.#streaks.filter((each) => each.type !== type), streak]
+    if (mayAsk) this.#ask(which)
+  }
+
+  /** A transport is open: its streak is over. `lastEnd`: what a session's server saw of the connection before. */
+  opened(type: string, lastEnd: Circumstances['lastEnd']): void {
+    this.#streaks = this.#streaks.filter((streak) => streak.type !== type)
+    this.#openedSince = [...this.#openedSince.filter((each) => each !== type), type]
+    const lost = this.#lost
+    this.#lost = null
+    if (lost && lastEnd) this.#onNews(lost, { lastEnd })
+  }
+
+  #directive(target: string): string | undefined {
+    return this.#forbidden.find((each) => each.target === target)?.directive
+  }
+
+  #ask(which: Case): void {
+    const { way, attempt } = which
+    const controller = new AbortController()
+    this.#controller = controller
+    this.#openedSince = none
+    this.#lastRoundAt = this.#host.now()
+    const { credentials, session } = this.#settings
+    followUp({ url: way.url, credentials, ...(session && { attempt }) }, this.#host, controller.signal).then((found) => {
+      if (controller.signal.aborted) return
+      this.#controller = null
+      // Questions that the page's policy forbids are answered by nobody.
+      const isForbidden = this.#directive(`http ${way.url.host}`) !== undefined
+      this.#answers = isForbidden ? null : { url: way.url.href, found }
+      const concerned = this.#streaks.filter(({ latest }) => latest.way.url.href === way.url.href)
+      // What failed before the answers is no repetition.
+      const cases = [which, ...concerned.flatMap(({ latest }) => (latest.id === which.id ? [] : [latest]))]
+      const news = cases.map((each) => [each, { ...this.about(each.way), ...(!isForbidden && { followUp: found }) }] as const)
+      this.#streaks = this.#streaks.map((streak) => (concerned.includes(streak) ? { ...streak, isAnswered: true } : streak))
+      for (const [each, about] of news) this.#onNews(each, about)
+    })
+  }
+}
+
+function targetOf(blockedUrl: string): string | undefined {
+  try {
+    const { protocol, host } = new URL(blockedUrl)
+    return `${protocol.startsWith('ws') ? 'ws' : 'http'} ${host}`
+  } catch {
+    // Some violations name a keyword (`inline`) in place of a URL.
+    return undefined
+  }
+}

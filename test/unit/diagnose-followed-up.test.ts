@@ -1,0 +1,187 @@
+import { describe, expect, it } from 'vitest'
+import { diagnose } from '../../src/diagnosis/diagnose.ts'
+import {
+  answered,
+  asked,
+  broken,
+  cut,
+  evidenceOf,
+  type Given,
+  heard,
+  itJudges,
+  type Row,
+  recorded,
+  timeout,
+} from '../support/evidence.ts'
+
+const sse = { transport: 'sse' } as const
+const poll = { transport: 'long-poll' } as const
+const session = { isSession: true } as const
+const repeated = { isRepeated: true } as const
+
+const behindName = ['net.dns', 'net.refused', 'net.reset']
+const intercepted = ['http.cors', 'path.intermediary', 'path.captive']
+const noLedger = ['ws.upgrade_blocked', 'ws.upgrade_stripped', 'ws.bad_handshake', 'ws.subprotocol', 'policy.client_blocked']
+
+const answers: readonly Row[] = [
+  [{ ...cut, followUp: heard(200, { isRedirect: true }) }, 'http.redirect', 'likely', 'fallback'],
+  [{ ...broken, ...sse, followUp: asked({ isRedirect: true }) }, 'http.redirect', 'likely', 'fallback'],
+  // Without a ledger what a plain request is answered is the best that is known.
+  ...[400, 401, 403, 404, 500, 503].map(
+    (status): Row => [
+      { ...cut, followUp: heard(status) },
+      `http.${status}`,
+      'likely',
+      'fallback',
+      [`http.${status}`, 'ws.failed'],
+    ],
+  ),
+  ...[{}, session].map(
+    (more): Row => [
+      { ...cut, ...more, followUp: heard(200, { contentType: 'text/html' }) },
+      'http.not_realtime',
+      'likely',
+      'fallback',
+    ],
+  ),
+  [{ ...cut, ...session, followUp: heard(200) }, 'http.not_realtime', 'likely', 'fallback'],
+  [{ ...cut, ...session, followUp: heard(426) }, 'http.426', 'likely', 'fallback', ['http.426', 'ws.failed']],
+  [{ ...broken, ...sse, ...session, followUp: heard(200) }, 'http.not_realtime', 'likely', 'fallback'],
+  // Only requests whose answer the page must not read come through.
+  ...[cut, timeout, { ...broken, ...sse }].flatMap((given): Row[] => [
+    [{ ...given, followUp: asked({ opaque: 'answered' }) }, 'path.intercepted', 'likely', 'fallback', intercepted],
+    [
+      { ...given, ...session, followUp: asked({ opaque: 'answered', readable: 'silent' }) },
+      ...(['path.intermediary', 'likely', 'fallback', ['path.intermediary', 'path.captive']] as const),
+    ],
+  ]),
+]
+
+/** HTTP passes; what is it then about the other? */
+const whereHttpPasses: readonly Row[] = [
+  ...[sse, poll].flatMap((more): Row[] => [
+    [{ ...timeout, ...more, followUp: heard(200) }, 'sse.buffered', 'likely', 'fallback', ['sse.buffered', 'net.timeout']],
+    [
+      { ...broken, ...more, followUp: heard(200) },
+      ...(['net.unreachable', 'possible', 'fallback', [...behindName, 'path.intermediary']] as const),
+    ],
+  ]),
+  ...[heard(200), recorded(), recorded({ sawUpgrade: true, verdict: 'accepted' })].map(
+    (followUp): Row => [
+      { ...timeout, ...(followUp.ledger && session), followUp },
+      ...(['ws.upgrade_hang', 'likely', 'fallback', ['ws.upgrade_hang', 'ws.upgrade_blocked']] as const),
+    ],
+  ),
+  [{ ...cut, followUp: heard(200) }, 'ws.failed', 'possible', 'fallback', [...noLedger, 'net.refused']],
+  [{ ...cut, ...repeated, followUp: heard(200) }, 'ws.failed', 'likely', 'fallback', [...noLedger, 'net.refused']],
+  [{ ...cut, followUp: heard(426) }, 'ws.failed', 'possible', 'fallback', [...noLedger, 'http.426']],
+  [{ ...cut, ...repeated, followUp: heard(426) }, 'ws.failed', 'likely', 'fallback', [...noLedger, 'http.426']],
+  [
+    { ...cut, ...repeated, hasOpened: true, followUp: heard(200) },
+    'ws.failed',
+    'likely',
+    'fallback',
+    [...noLedger, 'net.refused'],
+  ],
+]
+
+/** What the server saw of a request. */
+const requests: readonly Row[] = [sse, poll].flatMap((transport): Row[] => {
+  const seen = (verdict: 'accepted' | number | null) => ({
+    ...transport,
+    ...session,
+    followUp: recorded({ sawRequest: true, verdict }),
+  })
+  const unseen = { ...transport, ...session, followUp: recorded() }
+  const unreachable = [...behindName, 'path.intermediary', 'http.cors']
+  return [
+    [{ ...timeout, ...seen('accepted') }, 'sse.buffered', 'likely', 'fallback', ['sse.buffered', 'net.timeout', 'stream.decode']],
+    [{ ...timeout, ...seen(null) }, 'net.timeout', 'likely', 'fallback'],
+    [{ ...timeout, ...unseen }, 'client.pool_exhausted', 'likely', 'fallback', ['client.pool_exhausted', 'net.timeout']],
+    [{ ...broken, ...seen('accepted') }, 'http.cors', 'likely', 'fallback', ['http.cors', 'path.intermediary', 'net.reset']],
+    [{ ...broken, ...seen(503) }, 'net.unreachable', 'possible', 'fallback', unreachable],
+    [{ ...broken, ...unseen }, 'net.unreachable', 'possible', 'fallback', unreachable],
+  ]
+})
+
+const ledgers: readonly Row[] = (
+  [
+    [
+      { sawRequest: true, sawUpgrade: true, verdict: 'accepted' },
+      'ws.bad_handshake',
+      'likely',
+      ['ws.bad_handshake', 'ws.subprotocol'],
+    ],
+    [{ sawRequest: true, sawUpgrade: true, verdict: null }, 'ws.failed', 'possible', ['ws.upgrade_blocked', 'ws.bad_handshake']],
+    [{ sawRequest: true, sawUpgrade: true, verdict: 503 }, 'ws.failed', 'possible', ['ws.upgrade_blocked', 'ws.bad_handshake']],
+    [{ sawRequest: true }, 'ws.upgrade_stripped', 'certain'],
+    [{ sawRequest: true, verdict: 'accepted' }, 'ws.upgrade_stripped', 'certain'],
+    [{}, 'ws.failed', 'possible', ['ws.upgrade_blocked', 'policy.client_blocked', 'net.refused']],
+    [{ scope: 'node' }, 'ws.failed', 'possible', ['ws.upgrade_blocked', 'policy.client_blocked', 'net.refused']],
+    [{ ...repeated }, 'ws.upgrade_blocked', 'likely', ['ws.upgrade_blocked', 'policy.client_blocked']],
+    [{ ...repeated, scope: 'node' }, 'ws.upgrade_blocked', 'possible', ['ws.upgrade_blocked', 'policy.client_blocked']],
+  ] as const
+).map(
+  ([{ isRepeated = false, ...ledger }, cause, certainty, candidates]: LedgerRow): Row => [
+    { ...cut, ...session, ...(isRepeated && { isRepeated }), followUp: recorded(ledger) },
+    ...([cause, certainty, 'fallback', candidates] as const),
+  ],
+)
+
+const open = { kind: 'silent', phase: 'open', hasHeard: true } as const
+const buffered = ['sse.buffered', 'conn.stale', 'conn.lost_host']
+const wentSilent: readonly Row[] = [
+  [open, 'conn.silent', 'possible', 'retry', ['conn.stale', 'conn.lost_host']],
+  [{ ...open, ...sse }, 'conn.silent', 'possible', 'retry', ['conn.stale', 'conn.lost_host']],
+  [{ ...open, hasHeard: false }, 'conn.silent', 'possible', 'retry', ['conn.stale', 'conn.lost_host']],
+  [{ ...open, ...sse, hasHeard: false }, 'sse.buffered', 'likely', 'retry', buffered],
+  [{ ...open, ...sse, hasHeard: false, followUp: heard(200) }, 'sse.buffered', 'likely', 'retry', buffered],
+  [{ ...open, followUp: heard(500) }, 'conn.stale', 'likely', 'retry'],
+  [{ ...open, followUp: asked({ opaque: 'answered' }) }, 'conn.stale', 'likely', 'retry'],
+  [{ ...open, followUp: asked({ page: 'failed' }) }, 'net.offline', 'likely', 'retry', ['net.offline', 'conn.lost_host']],
+  [{ ...open, followUp: asked() }, 'conn.lost_host', 'likely', 'retry', ['conn.lost_host', 'net.offline']],
+  [{ ...open, followUp: asked({ page: 'none' }) }, 'conn.lost_host', 'likely', 'retry', ['conn.lost_host', 'net.offline']],
+]
+
+const handshakes: readonly Row[] = [
+  [
+    {
+      kind: 'mismatch',
+      detail: 'x',
+      isHandshake: true,
+      ...session,
+      followUp: recorded({ sawUpgrade: true, verdict: 'accepted' }),
+    },
+    ...(['ws.subprotocol', 'likely', 'fallback', ['ws.subprotocol', 'ws.bad_handshake']] as const),
+  ],
+  [
+    { kind: 'mismatch', detail: 'x', isHandshake: true, ...session, followUp: heard(200) },
+    ...(['protocol-mismatch', 'likely', 'fallback', ['protocol-mismatch', 'ws.subprotocol'], 'not-offered'] as const),
+  ],
+]
+
+describe.each([
+  ['an answer', answers],
+  ['where HTTP passes', whereHttpPasses],
+  ['what the server saw of a WebSocket', ledgers],
+  ['what it saw of a request', requests],
+  ['an open connection that went silent', wentSilent],
+  ['a handshake that names another protocol', handshakes],
+] as const)('%s', (_, rows) => {
+  itJudges(rows)
+})
+
+it('what the questions found is told in the message', () => {
+  const told = (given: Given) => diagnose(evidenceOf(given)).message
+  expect(told({ ...cut, followUp: heard(503) })).toBe('The server answered 503.')
+  expect(told({ ...cut, followUp: heard(200, { contentType: 'text/html' }) })).toBe('The answer is text/html, not messages.')
+  expect(told({ ...cut, violation: 'connect-src' })).toContain('(connect-src)')
+  expect(told(answered(503))).toBe('The server answered 503.')
+})
+
+type LedgerRow = readonly [
+  Parameters<typeof recorded>[0] & { readonly isRepeated?: boolean },
+  string,
+  'certain' | 'likely' | 'possible',
+  (readonly string[])?,
+]

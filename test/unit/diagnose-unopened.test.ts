@@ -1,0 +1,138 @@
+import { describe } from 'vitest'
+import { asked, broken, closed, cut, type Given, heard, itJudges, type Row, timeout } from '../support/evidence.ts'
+
+const sse = { transport: 'sse' } as const
+const poll = { transport: 'long-poll' } as const
+const session = { isSession: true } as const
+const firefoxTls = { ...closed(1015, { wasClean: false }), engine: 'firefox' } as const
+const mute = { kind: 'blocked', detail: 'an error and no close', how: 'mute' } as const
+const thrown = { kind: 'blocked', detail: 'SecurityError', how: 'thrown' } as const
+const secure = { url: 'http://api.example/realtime', isSecurePage: true } as const
+
+const tls = ['tls.certificate', 'tls.handshake']
+const behindName = ['net.dns', 'net.refused', 'net.reset']
+const blockedBy = ['policy.csp', 'policy.mixed_content', 'policy.client_blocked']
+
+const atFirst: readonly Row[] = [
+  [cut, 'net.unreachable', 'possible', 'fallback'],
+  [{ ...cut, ...session }, 'net.unreachable', 'possible', 'fallback'],
+  // Before it opened nothing but a session's server says why.
+  [closed(4401), 'net.unreachable', 'possible', 'fallback'],
+  [{ ...closed(4000), ...session }, 'net.unreachable', 'possible', 'fallback'],
+  [{ ...broken, ...sse }, 'net.unreachable', 'possible', 'fallback'],
+  // While it is open there is nothing to fall back from.
+  [{ ...broken, ...sse, phase: 'open' }, 'net.unreachable', 'possible', 'retry'],
+  [firefoxTls, 'tls.certificate', 'likely', 'fallback', tls],
+  [timeout, 'net.timeout', 'likely', 'fallback', ['net.timeout', 'ws.upgrade_hang']],
+  [{ ...timeout, ...sse }, 'net.timeout', 'likely', 'fallback'],
+  [{ ...timeout, ...sse, phase: 'open' }, 'net.timeout', 'likely', 'retry'],
+  [thrown, 'policy.blocked', 'possible', 'fallback', blockedBy],
+  [mute, 'policy.client_blocked', 'likely', 'fallback'],
+  [{ ...mute, engine: 'firefox' }, 'policy.client_blocked', 'likely', 'fallback'],
+  [{ ...mute, engine: 'chromium' }, 'policy.csp', 'likely', 'fallback', undefined, 'not-offered'],
+  [{ ...thrown, detail: 'NS_ERROR_CONTENT_BLOCKED' }, 'policy.csp', 'likely', 'fallback', undefined, 'not-offered'],
+]
+
+/** What the browser never let out: nothing that was found elsewhere changes it. */
+const forbidden: readonly Row[] = [{}, { followUp: heard(200) }, { followUp: asked({ isRedirect: true }) }].flatMap(
+  (more): Row[] => [
+    [{ ...cut, violation: 'connect-src', ...more }, 'policy.csp', 'certain', 'fallback', undefined, 'not-offered'],
+    [{ ...thrown, violation: 'connect-src', ...more }, 'policy.csp', 'certain', 'fallback', undefined, 'not-offered'],
+    ...['http://api.example:6667/', 'https://api.example:22/', 'http://api.example:10080/'].map(
+      (address): Row => [
+        { ...cut, url: address, ...more },
+        'policy.blocked_port',
+        'certain',
+        'fallback',
+        undefined,
+        'not-offered',
+      ],
+    ),
+    [{ ...thrown, ...secure, ...more }, 'policy.mixed_content', 'certain', 'fallback', undefined, 'not-offered'],
+    [{ ...cut, ...secure, ...more }, 'policy.mixed_content', 'likely', 'fallback', undefined, 'not-offered'],
+    [{ ...broken, ...sse, ...secure, ...more }, 'policy.mixed_content', 'likely', 'fallback', undefined, 'not-offered'],
+  ],
+)
+
+const allowed: readonly Row[] = [
+  ...['http://localhost/', 'http://127.0.0.1:8080/', 'http://127.8.9.10/', 'http://[::1]/', 'https://api.example/'].map(
+    (address): Row => [{ ...cut, url: address, isSecurePage: true }, 'net.unreachable', 'possible', 'fallback'],
+  ),
+  [{ ...cut, url: secure.url }, 'net.unreachable', 'possible', 'fallback'],
+  [{ ...cut, url: 'http://api.example:8080/' }, 'net.unreachable', 'possible', 'fallback'],
+]
+
+/** Whatever was asked: the browser itself has said more. */
+const unchanged: readonly Row[] = [heard(200), asked({ isRedirect: true }), asked({ page: 'failed' })].flatMap(
+  (followUp): Row[] => [
+    [{ ...thrown, followUp }, 'policy.blocked', 'possible', 'fallback', blockedBy],
+    [{ ...mute, engine: 'chromium', followUp }, 'policy.csp', 'likely', 'fallback', undefined, 'not-offered'],
+    [{ ...firefoxTls, followUp }, 'tls.certificate', 'likely', 'fallback', tls],
+  ],
+)
+
+/** How many round trips it took to fail tells how far it came, also where the attempt itself was given up. */
+const trips: readonly Row[] = [cut, timeout, { ...broken, ...sse }].flatMap((given) =>
+  [{ address: 'https://api.example/', more: tls } as const, { address: 'http://api.example/', more: [] }].flatMap(
+    ({ address, more }): Row[] => {
+      const after = (elapsedMs: number, roundTripMs?: number): Given => ({
+        ...given,
+        url: address,
+        ...(roundTripMs && { roundTripMs }),
+        followUp: asked({ elapsedMs, page: 'none' }),
+      })
+      const last = ['policy.client_blocked', 'path.proxy_refused', 'path.intermediary', 'path.captive']
+      const anything = ['net.refused', 'net.dns', ...more, 'net.reset', ...last]
+      return [
+        [after(59, 100), 'net.unreachable', 'likely', 'fallback', ['net.dns', ...last]],
+        [after(60, 100), 'net.refused', 'likely', 'fallback', ['net.refused', 'net.reset', 'net.dns', ...last]],
+        [after(164, 100), 'net.refused', 'likely', 'fallback', ['net.refused', 'net.reset', 'net.dns', ...last]],
+        [after(165, 100), 'net.unreachable', 'likely', 'fallback', [...more, 'net.reset', ...last]],
+        [after(299, 100), 'net.unreachable', 'likely', 'fallback', [...more, 'net.reset', ...last]],
+        [after(300, 100), 'net.unreachable', 'possible', 'fallback', anything],
+        // So short a round trip is lost in the noise.
+        [after(1, 19), 'net.unreachable', 'possible', 'fallback', anything],
+        [after(20, 20), 'net.refused', 'likely', 'fallback', ['net.refused', 'net.reset', 'net.dns', ...last]],
+        [after(1), 'net.unreachable', 'possible', 'fallback', anything],
+      ]
+    },
+  ),
+)
+
+const silences: readonly Row[] = [
+  [
+    { ...cut, elapsedMs: 2999, followUp: asked({ readable: 'silent', opaque: 'silent' }) },
+    ...(['path.proxy_auth', 'likely', 'fallback', ['path.proxy_auth', ...tls, 'net.timeout']] as const),
+  ],
+  [
+    { ...broken, ...sse, followUp: asked({ readable: 'silent', opaque: 'silent' }) },
+    ...(['path.proxy_auth', 'likely', 'fallback', ['path.proxy_auth', ...tls, 'net.timeout']] as const),
+  ],
+  ...[{ ...cut, elapsedMs: 3000 }, timeout, { ...timeout, elapsedMs: 5 }].map(
+    (given): Row => [
+      { ...given, followUp: asked({ readable: 'silent', opaque: 'silent' }) },
+      ...(['net.timeout', 'likely', 'fallback'] as const),
+    ],
+  ),
+  ...[sse, poll].map(
+    (more): Row => [
+      { ...timeout, ...more, followUp: asked({ readable: 'silent', opaque: 'silent' }) },
+      ...(['net.timeout', 'likely', 'fallback', ['net.timeout', 'sse.buffered', 'client.pool_exhausted']] as const),
+    ],
+  ),
+  // Not even the page's own origin can be reached.
+  [{ ...cut, followUp: asked({ page: 'failed' }) }, 'net.offline', 'likely', 'fallback', ['net.offline', ...behindName]],
+  [{ ...timeout, followUp: asked({ page: 'failed' }) }, 'net.offline', 'likely', 'fallback', ['net.offline', ...behindName]],
+  [{ ...cut, isOnline: false, followUp: asked({ page: 'failed' }) }, 'net.offline', 'certain', 'fallback'],
+]
+
+describe.each([
+  ['before anything was asked', atFirst],
+  ['what the browser forbids', forbidden],
+  ['what it does not forbid', allowed],
+  ['what it says is not overruled', unchanged],
+  ['how long it took to fail', trips],
+  ['no answer', silences],
+] as const)('%s', (_, rows) => {
+  itJudges(rows)
+})

@@ -1,0 +1,115 @@
+import { describe, expect, it } from 'vitest'
+import { blocked, failedAndAnswered, failedOnce, type Investigated, investigated } from '../support/diagnosed.ts'
+import { opens, opensThenDrops, refuses, sequence } from '../support/fake-transport.ts'
+
+const minute = 60_000
+
+describe('what begins anew', () => {
+  const heartbeat = { message: 'ping', intervalMs: 5000, timeoutMs: 1000 }
+
+  it('is a streak, when its transport has been open: what fails then is not repeated, and asked about', async () => {
+    const bench = await failedAndAnswered({ websocket: sequence(blocked, opens(), blocked) }, { heartbeat })
+    expect(bench.told()).toEqual(['net.unreachable', '(ws.failed)'])
+    await bench.pass(40_000)
+    bench.client.close()
+    const later = bench.errors.slice(1)
+    expect(later[0]).toMatchObject({ evidence: { kind: 'silent', hasOpened: true } })
+    expect(later[0]?.evidence).not.toHaveProperty('isRepeated')
+    expect(bench.questions.rounds).toBe(2)
+  })
+
+  it('is what is known: a failure is not judged by what was found before the connection that it ends', async () => {
+    const bench = await failedAndAnswered(
+      { websocket: sequence(blocked, opens(), blocked) },
+      { heartbeat: { ...heartbeat, intervalMs: minute } },
+    )
+    await bench.pass(5 * minute)
+    const silent = bench.errors.find(({ evidence }) => evidence.kind === 'silent')
+    expect(silent?.evidence).not.toHaveProperty('followUp')
+    expect(silent?.cause).toBe('conn.silent')
+  })
+
+  it('is not the question of what ended the connection before: it is answered when the next one is open', async () => {
+    const bench = investigated({ websocket: sequence(opens(), opens()) }, { heartbeat })
+    await bench.pass(7000)
+    expect([bench.client.state.status, bench.told(), bench.questions.rounds]).toEqual(['open', ['conn.silent'], 1])
+    bench.questions.answerAll()
+    await bench.pass(0)
+    expect(bench.told()).toEqual(['(conn.stale)'])
+  })
+
+  it('is not the streak of a transport when another one opens', async () => {
+    const bench = await failedAndAnswered({ websocket: blocked, sse: opensThenDrops(1006, minute) })
+    await bench.pass(2 * minute)
+    const repeated = bench.errors.filter(({ evidence }) => evidence.transport === 'websocket').slice(1)
+    expect(repeated.length).toBeGreaterThan(0)
+    expect(repeated.every(({ evidence }) => evidence.isRepeated)).toBe(true)
+  })
+
+  it('is everything when the network has changed: questions on their way are given up, and what is known forgotten', async () => {
+    const bench = await failedOnce()
+    const { all } = bench.questions
+    bench.signal('online')
+    await bench.pass(0)
+    expect([all.every(({ isAborted }) => isAborted), bench.refined]).toEqual([true, []])
+    await bench.pass(40_000)
+    expect(bench.questions.rounds).toBe(2)
+    bench.questions.answerAll()
+    await bench.pass(minute)
+    expect(bench.errors.at(-1)?.evidence).toMatchObject({ isRepeated: true })
+    bench.signal('online')
+    await bench.pass(2000)
+    expect(bench.errors.at(-1)?.evidence).not.toHaveProperty('isRepeated')
+    expect(bench.errors.at(-1)?.evidence).not.toHaveProperty('followUp')
+  })
+
+  it('is not the pause of 30 s, however often the network changes', async () => {
+    const bench = await failedOnce(undefined, { retry: { minDelayMs: 500, factor: 1 } })
+    for (let second = 0; second < 29; second += 1) {
+      bench.signal('online')
+      await bench.pass(1000)
+    }
+    expect([bench.questions.rounds, bench.errors.length > 20]).toEqual([1, true])
+  })
+})
+
+describe('the end', () => {
+  it.each([
+    ['on their way', (_: Investigated) => {}],
+    ['that are answered at that moment', ({ questions }: Investigated) => questions.answerAll()],
+  ])('with questions %s leaves nothing', async (_, answer) => {
+    const bench = await failedOnce()
+    answer(bench)
+    void bench.client.close()
+    expect(bench.questions.all.every(({ isAborted }) => isAborted)).toBe(true)
+    await bench.pass(0)
+    bench.expectNothingLeft()
+    await bench.pass(minute)
+    expect([bench.refined, bench.questions.rounds]).toEqual([[], 1])
+    bench.expectNothingLeft()
+  })
+
+  it('by a verdict leaves nothing either', async () => {
+    const bench = await failedOnce({ websocket: sequence(blocked, refuses(401)) })
+    await bench.pass(1000)
+    expect(bench.client.state.status).toBe('closed')
+    bench.expectNothingLeft()
+  })
+
+  it('asks nothing where the last failure is the end', async () => {
+    const bench = await failedOnce(undefined, { retry: false })
+    expect(bench.client.state.status).toBe('closed')
+    bench.expectNothingLeft()
+  })
+
+  it('is forgotten by connect(), but for the pause of 30 s', async () => {
+    const bench = await failedAndAnswered()
+    await bench.client.close()
+    bench.client.connect()
+    await bench.pass(15)
+    expect(bench.errors.at(-1)?.evidence).not.toHaveProperty('followUp')
+    expect(bench.questions.rounds).toBe(1)
+    await bench.pass(45_000)
+    expect(bench.questions.rounds).toBe(2)
+  })
+})

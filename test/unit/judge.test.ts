@@ -1,0 +1,119 @@
+import { describe, expect, it } from 'vitest'
+import type { Verdict } from '../../src/diagnosis/causes.ts'
+import type { Diagnosis } from '../../src/diagnosis/diagnose.ts'
+import type { Engine } from '../../src/host/host.ts'
+import { Judge } from '../../src/judge.ts'
+import type { RealtimeOptions } from '../../src/options.ts'
+import { type Settings, settingsOf } from '../../src/settings.ts'
+import { answered, cut, heard } from '../support/evidence.ts'
+import { type ManualHostOptions, manualPage } from '../support/manual-host.ts'
+
+interface Setting extends ManualHostOptions {
+  readonly engine?: Engine
+  readonly pageOrigin?: string
+  readonly isSession?: boolean
+}
+
+function judgeOf(options: Pick<RealtimeOptions, 'judge' | 'causes'> = {}, setting: Setting = {}) {
+  const { engine = 'other', pageOrigin, isSession = false } = setting
+  const page = manualPage(setting)
+  const host = { ...page.host, engine: () => engine, pageOrigin }
+  const judge = new Judge(host, isSession ? { isSession } : {}, options)
+  const { ways }: Settings = settingsOf('https://user:word@api.example/realtime?token=secret', {}, host)
+  const [way = null] = ways
+  return {
+    ...{ judge, page },
+    of: (report: Parameters<Judge['of']>[0] = cut) => judge.of(report, { way, phase: 'connect', elapsedMs: 7 }),
+  }
+}
+
+const bare = { transport: 'websocket', phase: 'connect', elapsedMs: 7, isOnline: true, url: 'https://api.example/realtime' }
+
+describe('the circumstances', () => {
+  it('are told as far as they are known, the URL without what is secret', () => {
+    expect(judgeOf().of().evidence).toEqual({ ...cut, ...bare })
+  })
+
+  it('are those of the page', () => {
+    const setting = {
+      engine: 'webkit',
+      pageOrigin: 'https://app.example',
+      isSession: true,
+      isHidden: true,
+      isOnline: false,
+    } as const
+    expect(judgeOf({}, setting).of().evidence).toEqual({
+      ...{ ...cut, ...bare, engine: 'webkit', isSecurePage: true, isSession: true, isHidden: true, isOnline: false },
+    })
+    expect(judgeOf({}, { pageOrigin: 'http://app.example' }).of().evidence).not.toHaveProperty('isSecurePage')
+  })
+
+  it('are those of the client: the round trip, whether this transport has been open, and what was found out', () => {
+    const { judge, of } = judgeOf()
+    judge.roundTripMs = 40
+    judge.opened('sse')
+    expect(of().evidence).toEqual({ ...cut, ...bare, roundTripMs: 40 })
+    judge.opened('websocket')
+    judge.investigator = { about: ({ transport }) => ({ violation: transport.type }) }
+    expect(of().evidence).toEqual({ ...cut, ...bare, roundTripMs: 40, hasOpened: true, violation: 'websocket' })
+  })
+
+  it('where no attempt is concerned there is no transport and no URL', () => {
+    const { judge } = judgeOf()
+    const { evidence } = judge.of({ kind: 'hidden' }, { way: null, phase: 'open', elapsedMs: 0 })
+    expect(evidence).toEqual({ kind: 'hidden', phase: 'open', transport: '', elapsedMs: 0, isOnline: true })
+  })
+
+  it('with what is known later it is judged once more, and the rest stays', () => {
+    const { judge, of } = judgeOf({}, { engine: 'firefox' })
+    const first = of()
+    const again = judge.again(first, { followUp: heard(503), isRepeated: true })
+    expect(again).toMatchObject({ cause: 'http.503', certainty: 'likely' })
+    expect(again.evidence).toEqual({ ...first.evidence, followUp: heard(503), isRepeated: true })
+  })
+})
+
+describe('judge()', () => {
+  const refused = answered(401)
+
+  it('leaves the verdict where it says nothing, or the same', () => {
+    expect(judgeOf({ judge: () => undefined }).of(refused)).toEqual(judgeOf().of(refused))
+    expect(judgeOf({ judge: () => 'stop' }).of(refused)).toEqual(judgeOf().of(refused))
+  })
+
+  it('overrules it, and the hint with it', () => {
+    const { of } = judgeOf({ judge: () => 'retry' })
+    expect(of(refused)).toMatchObject({ verdict: 'retry', cause: 'http.401' })
+    expect(of(refused)).not.toHaveProperty('hint')
+  })
+
+  it('is told of the application’s own causes, and has the last word on them', () => {
+    const heardOf: Diagnosis[] = []
+    const { of } = judgeOf({
+      causes: { 402: { message: 'The plan has ended.', verdict: 'stop' } },
+      judge(diagnosis): Verdict {
+        heardOf.push(diagnosis)
+        return 'retry'
+      },
+    })
+    expect(of(answered(402))).toMatchObject({ message: 'The plan has ended.', verdict: 'retry' })
+    expect(heardOf).toMatchObject([{ message: 'The plan has ended.', verdict: 'stop' }])
+  })
+
+  it('is asked once more when more is known', () => {
+    const { judge, of } = judgeOf({ judge: ({ cause }) => (cause === 'http.503' ? 'stop' : undefined) })
+    const first = of()
+    expect([first.verdict, judge.again(first, { followUp: heard(503) }).verdict]).toEqual(['fallback', 'stop'])
+  })
+
+  it('that throws is reported and overrules nothing', () => {
+    const error = new Error('mistake')
+    const { page, of } = judgeOf({
+      judge() {
+        throw error
+      },
+    })
+    expect(of(refused)).toEqual(judgeOf().of(refused))
+    expect(page.reported).toEqual([error])
+  })
+})
