@@ -40,6 +40,7 @@ export default defineConfig({
       project('package', 'package', 2, alone),
       project('browser', 'browser', 3, alone),
       project('chaos', 'chaos', 4, alone),
+      project('faults', 'faults', 5, alone),
     ],
   },
 })

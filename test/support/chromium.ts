@@ -48,17 +48,19 @@ export interface LaunchOptions {
   /** Which browser. Default: `findChromium()`. */
   readonly found?: FoundChromium
   readonly args?: readonly string[]
+  /** What its environment has besides ours. */
+  readonly env?: Readonly<Record<string, string>>
 }
 
 /** Starts a headless browser. Throws, loudly, where none can run. */
-export async function launchChromium({ found, args = [] }: LaunchOptions = {}): Promise<Browser> {
+export async function launchChromium({ found, args = [], env: more }: LaunchOptions = {}): Promise<Browser> {
   const { executablePath, env } = found ?? (await findChromium())
   try {
     return await chromium.launch({
       executablePath,
       headless: true,
       args: [...ARGUMENTS, ...args],
-      env: { ...process.env, ...env },
+      env: { ...process.env, ...env, ...more },
     })
   } catch (cause) {
     throw new Error(`MISSING: ${executablePath} is there but does not start; another one can be named by CHROME_PATH`, { cause })

@@ -1,14 +1,27 @@
 import puppeteer from 'puppeteer-core'
-import type { Engine } from './engines.ts'
+import type { Engine, EnginePage } from './engines.ts'
+
+/** A page that can be cut off from the network. */
+export type FirefoxPage = EnginePage & { setOffline(isOffline: boolean): Promise<void> }
+
+export interface FirefoxOptions {
+  /** The folder of its profile. Default: one of its own, which is gone with it. */
+  readonly userDataDir?: string
+  readonly prefs?: Readonly<Record<string, unknown>>
+}
 
 /** Firefox, driven by WebDriver BiDi: it needs no driver of its own. */
-export async function launchFirefox(): Promise<Engine> {
+export async function launchFirefox({
+  userDataDir,
+  prefs,
+}: FirefoxOptions = {}): Promise<Engine & { open(url: string): Promise<FirefoxPage> }> {
   const browser = await puppeteer.launch({
     browser: 'firefox',
     executablePath: '/usr/bin/firefox-esr',
     headless: true,
+    ...(userDataDir !== undefined && { userDataDir }),
     // No lookups by HTTPS, and `offline` is told to pages as it is to people's.
-    extraPrefsFirefox: { 'network.trr.mode': 5, 'network.manage-offline-status': true },
+    extraPrefsFirefox: { 'network.trr.mode': 5, 'network.manage-offline-status': true, ...prefs },
   })
   return {
     async open(url) {
@@ -17,6 +30,7 @@ export async function launchFirefox(): Promise<Engine> {
       await page.goto(url)
       return {
         evaluate: (run, argument) => page.evaluate(run as never, argument as never),
+        setOffline: (isOffline) => page.setOfflineMode(isOffline),
         [Symbol.asyncDispose]: () => context.close(),
       }
     },

@@ -10,27 +10,36 @@ const patienceMs = 20_000
 const drawing = { GDK_BACKEND: 'x11', NO_AT_BRIDGE: '1', WEBKIT_DISABLE_DMABUF_RENDERER: '1', LIBGL_ALWAYS_SOFTWARE: '1' }
 const miniBrowser = '/usr/lib/x86_64-linux-gnu/webkit2gtk-4.1/MiniBrowser'
 
+export interface WebKitOptions {
+  /** Whether every certificate is believed. */
+  readonly acceptInsecureCerts?: boolean
+}
+
 /**
  * WebKitGTK's MiniBrowser, driven by WebDriver (W3C) on a display of its own. What a page sees is Safari's; what the network does below
  * it is not, since it is another library's.
  */
-export async function launchWebKit(): Promise<Engine> {
+export async function launchWebKit(options: WebKitOptions = {}): Promise<Engine> {
   const { display, server } = await startDisplay()
   return {
-    open: (url) => openPage(display, url),
+    open: (url) => openPage(display, url, options),
     [Symbol.asyncDispose]: () => ended(server),
   }
 }
 
 /** A driver has one browser, and that one page. */
-async function openPage(display: string, url: string): Promise<EnginePage> {
+async function openPage(display: string, url: string, { acceptInsecureCerts = false }: WebKitOptions): Promise<EnginePage> {
   const port = await freePort()
   const env = { ...process.env, ...drawing, DISPLAY: display }
   const driver = spawn('WebKitWebDriver', ['-p', String(port)], { env, stdio: 'ignore' })
   const root = `http://127.0.0.1:${port}`
   await answering(`${root}/status`)
   const browserOptions = { binary: miniBrowser, args: ['--automation'] }
-  const alwaysMatch = { browserName: 'MiniBrowser', 'webkitgtk:browserOptions': browserOptions }
+  const alwaysMatch = {
+    browserName: 'MiniBrowser',
+    acceptInsecureCerts,
+    'webkitgtk:browserOptions': browserOptions,
+  }
   const { sessionId } = await command<{ sessionId: string }>(`${root}/session`, { capabilities: { alwaysMatch } })
   const session = `${root}/session/${sessionId}`
   await command(`${session}/timeouts`, { script: 600_000 })

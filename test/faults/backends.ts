@@ -1,0 +1,79 @@
+import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http'
+import { WebSocketServer } from 'ws'
+import { RealtimeServer } from '../../src/server/index.ts'
+import type { Backend, FaultTransport, Mode } from './fault.ts'
+import { listen } from './front.ts'
+
+export type StartedBackend = Backend & AsyncDisposable
+
+/** No attachment of a session is silent for longer. */
+const heartbeatMs = 2000
+const eventEveryMs = 500
+const pollHeldMs = 300
+const news = 'there is news'
+
+const plainPaths: Readonly<Record<FaultTransport, string>> = { websocket: '/socket', sse: '/events', 'long-poll': '/news' }
+
+/** The servers behind all fronts, one for each mode. */
+export function startBackend(mode: Mode, origins: readonly string[]): Promise<StartedBackend> {
+  return mode === 'plain' ? startPlain() : startSession(origins)
+}
+
+/** An ordinary server, which knows nothing of us but says what CORS wants to hear. */
+async function startPlain(): Promise<StartedBackend> {
+  const http = createServer((request, response) => {
+    allow(request, response)
+    const path = request.url?.split('?')[0]
+    if (request.method === 'OPTIONS') response.writeHead(204).end()
+    else if (path === plainPaths.sse) streamEvents(response)
+    else if (path === plainPaths['long-poll']) setTimeout(() => tellNews(response), pollHeldMs)
+    else if (path === plainPaths.websocket) response.writeHead(426, { 'Content-Type': 'text/plain' }).end('Upgrade Required')
+    else response.writeHead(404).end()
+  })
+  const sockets = new WebSocketServer({ server: http })
+  sockets.on('connection', (socket) => {
+    socket.on('error', () => {})
+    socket.on('message', (data) => socket.send(String(data) === 'ping' ? 'pong' : data))
+  })
+  return started(http, (transport) => plainPaths[transport])
+}
+
+/** What the page of any origin may know. */
+function allow({ headers }: IncomingMessage, response: ServerResponse): void {
+  response.setHeader('Access-Control-Allow-Origin', headers.origin ?? '*')
+  response.setHeader('Access-Control-Allow-Credentials', 'true')
+  response.setHeader('Access-Control-Allow-Methods', 'GET, POST')
+  response.setHeader('Access-Control-Allow-Headers', 'Authorization, Content-Type')
+  response.setHeader('Timing-Allow-Origin', '*')
+}
+
+function streamEvents(response: ServerResponse): void {
+  response.writeHead(200, { 'Content-Type': 'text/event-stream', 'Cache-Control': 'no-store' })
+  response.write(':ok\n\n')
+  const timer = setInterval(() => response.write('data: tick\n\n'), eventEveryMs)
+  response.on('close', () => clearInterval(timer))
+}
+
+function tellNews(response: ServerResponse): void {
+  if (response.destroyed) return
+  response.writeHead(200, { 'Content-Type': 'text/plain', 'Cache-Control': 'no-store', 'Content-Length': news.length }).end(news)
+}
+
+async function startSession(origins: readonly string[]): Promise<StartedBackend> {
+  const http = createServer()
+  const realtime = new RealtimeServer({ origins, heartbeatMs, onError: () => {} })
+  realtime.attach(http)
+  const backend = await started(http, () => '/realtime')
+  return {
+    ...backend,
+    async [Symbol.asyncDispose]() {
+      await realtime.close({ drainMs: 0 })
+      await backend[Symbol.asyncDispose]()
+    },
+  }
+}
+
+async function started(http: Server, pathOf: Backend['pathOf']): Promise<StartedBackend> {
+  const listening = await listen(http, '127.0.0.1')
+  return { port: listening.port, pathOf, [Symbol.asyncDispose]: () => listening[Symbol.asyncDispose]() }
+}

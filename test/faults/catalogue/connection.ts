@@ -1,0 +1,88 @@
+import { createServer } from 'node:net'
+import type { Fault, FaultTransport, Served, Site } from '../fault.ts'
+import { type Listening, listen, servedAt, startFront, strikeAll } from '../front.ts'
+import type { Rule } from '../passage.ts'
+import { type ProxyManner, proxiedDomain } from '../proxy.ts'
+import { startSilentListener } from '../silent-listener.ts'
+
+/** No name may be so long: no resolver of any system asks a server for it. */
+const impossibleName = `${'nothing-'.repeat(8)}.invalid`
+
+const common = { group: 'connection', transport: 'websocket' } as const
+
+/** What a proxy makes of a CONNECT, by the beginning of the name that is asked for, and what that is. */
+const proxyManners: Readonly<Record<ProxyManner, string>> = {
+  '403': 'path.proxy_refused',
+  '502': 'path.proxy_refused',
+  rst: 'path.proxy_refused',
+  '407': 'path.proxy_auth',
+  hang: 'net.timeout',
+}
+
+const noProxyInWebKit = "WebKitGTK's driver does not come up with a proxy"
+const promptInFirefox = 'its prompt for a login makes the clocks of the page stand still, and nobody answers it'
+
+/** What goes wrong before a request could be made. */
+export const connectionFaults: readonly Fault[] = [
+  { ...common, name: 'tcp_refused', expected: 'net.refused', start: (site) => refused(site, 'websocket') },
+  { ...common, name: 'dns_nxdomain', expected: 'net.dns', start: unresolvable },
+  { ...common, name: 'syn_drop', expected: 'net.timeout', start: async (site) => at(site, await startSilentListener(site.ip)) },
+  { ...common, name: 'accept_blackhole', expected: 'net.timeout', start: accepting((client) => client.pause()) },
+  { ...common, name: 'http_hang_all', expected: 'net.timeout', start: (site) => answeringNever(site, 'websocket') },
+  { ...common, name: 'accept_rst', expected: 'net.reset', start: accepting((client) => client.resetAndDestroy()) },
+  { ...common, name: 'accept_fin', expected: 'net.reset', start: accepting((client) => client.end()) },
+  {
+    ...common,
+    name: 'request_rst',
+    expected: 'net.reset',
+    start: (site) => strikeAll(site, 'websocket', (passage) => passage.reset()),
+  },
+  ...Object.entries(proxyManners).map(([manner, expected]) => ({
+    ...common,
+    ...{ name: `proxy_${manner}`, expected },
+    notIn: { webkit: noProxyInWebKit, ...(manner === '407' && { firefox: promptInFirefox }) },
+    start: (site: Site) => beyondProxy(site, manner),
+  })),
+  { ...common, name: 'sse_refused', transport: 'sse', expected: 'net.refused', start: (site) => refused(site, 'sse') },
+  { ...common, name: 'sse_hang_all', transport: 'sse', expected: 'net.timeout', start: (site) => answeringNever(site, 'sse') },
+]
+
+function at(site: Site, listening: Listening): Served {
+  return servedAt(site, 'websocket', listening)
+}
+
+/** The port was free a moment ago, and nobody else uses this address. */
+async function refused(site: Site, transport: FaultTransport): Promise<Served> {
+  const listening = await listen(createServer(), site.ip)
+  await listening[Symbol.asyncDispose]()
+  return servedAt(site, transport, listening)
+}
+
+async function unresolvable({ backend }: Site): Promise<Served> {
+  return {
+    url: `http://${impossibleName}:${backend.port}${backend.pathOf('websocket')}`,
+    async [Symbol.asyncDispose]() {},
+  }
+}
+
+/** Only the browser's proxy knows the name. */
+async function beyondProxy({ mode, backend }: Site, manner: string): Promise<Served> {
+  return {
+    url: `https://${manner}.${mode}.${proxiedDomain}${backend.pathOf('websocket')}`,
+    async [Symbol.asyncDispose]() {},
+  }
+}
+
+/** The kernel has accepted, and this is what becomes of it. */
+function accepting(take: (...parameters: Parameters<NonNullable<Rule['accept']>>) => void): Fault['start'] {
+  const accept: Rule['accept'] = (client) => {
+    take(client)
+    return true
+  }
+  return async (site) => at(site, await startFront(site, { accept, catches: () => true, strike() {} }))
+}
+
+/** Every request is read, and none answered. */
+function answeringNever(site: Site, transport: FaultTransport): Promise<Served> {
+  return strikeAll(site, transport, (passage) => passage.sever())
+}

@@ -1,0 +1,103 @@
+import { chunk, lastChunk } from '../answers.ts'
+import type { Fault } from '../fault.ts'
+import { strikeAttaching } from '../front.ts'
+import { openForMs, type Passage } from '../passage.ts'
+import { withField } from '../request.ts'
+
+const common = { group: 'sse', transport: 'sse' } as const
+const halfAnEvent = 'data: the beginning of an ev'
+const corsField = 'Access-Control-Allow-Origin'
+
+/** What becomes of an event stream on its way back. */
+export const sseFaults: readonly Fault[] = [
+  {
+    ...{ ...common, name: 'sse_buffered', expected: 'sse.buffered' },
+    // Nothing but its headers comes, so silence has to be noticed.
+    inPlain: { options: { heartbeat: { intervalMs: 1000, timeoutMs: 1000 } } },
+    start: (site) =>
+      strikeAttaching(site, 'sse', (passage) =>
+        passage.passUnframed(
+          (head) => passage.toClient(chunked(head)),
+          () => {},
+        ),
+      ),
+  },
+  {
+    // A server with a ledger says that it has answered.
+    ...{ ...common, name: 'sse_buffered_hdrs', expected: { plain: 'net.timeout', session: 'sse.buffered' } },
+    start: (site) => strikeAttaching(site, 'sse', (passage) => passage.passAnswer(nothing, nothing)),
+  },
+  ended('sse_trunc_chunked', 'stream.truncated', chunked, chunk, (passage) => {
+    passage.toClient(chunk(halfAnEvent))
+    passage.finish()
+  }),
+  ended('sse_trunc_rst', 'stream.truncated', chunked, chunk, (passage) => {
+    passage.toClient(chunk(halfAnEvent))
+    passage.later(50, () => passage.reset())
+  }),
+  ended('sse_trunc_fin', 'stream.truncated', unframed, same, (passage) => {
+    passage.toClient(halfAnEvent)
+    passage.finish()
+  }),
+  ended('sse_clean_end', 'stream.ended', chunked, chunk, (passage) => {
+    passage.toClient(lastChunk)
+    passage.finish()
+  }),
+  {
+    ...ended(
+      'sse_gzip_bad',
+      'stream.decode',
+      (head) => withField(chunked(head), 'Content-Encoding', 'gzip'),
+      chunk,
+      () => {},
+    ),
+    isAfterOpen: false,
+    tolerated: ['webkit'],
+  },
+  changed('sse_wrong_ct', { plain: 'http.not_realtime', session: 'protocol-mismatch' }, (head) => withField(head, 'Content-Type', 'text/plain')),
+  changed('sse_nocors', 'http.cors', (head) => withField(head, corsField, null)),
+]
+
+function chunked(head: string): string {
+  return withField(withField(head, 'Connection', null), 'Transfer-Encoding', 'chunked')
+}
+
+function unframed(head: string): string {
+  return withField(head, 'Connection', 'close')
+}
+
+function same(bytes: Buffer): Buffer {
+  return bytes
+}
+
+function nothing(): void {}
+
+/** The stream begins as it should, and comes to this end. */
+function ended(
+  name: string,
+  expected: string,
+  headOf: (head: string) => string,
+  framed: (bytes: Buffer) => Buffer,
+  end: (passage: Passage) => void,
+): Fault {
+  return {
+    ...{ ...common, name, expected, isAfterOpen: true },
+    start: (site) =>
+      strikeAttaching(site, 'sse', (passage) =>
+        passage.passUnframed(
+          (head) => {
+            passage.toClient(headOf(head))
+            passage.later(openForMs, () => end(passage))
+          },
+          (bytes) => passage.toClient(framed(bytes)),
+        ),
+      ),
+  }
+}
+
+function changed(name: string, expected: Fault['expected'], change: (head: string) => string): Fault {
+  return {
+    ...{ ...common, name, expected },
+    start: (site) => strikeAttaching(site, 'sse', (passage) => passage.passChanged(change)),
+  }
+}

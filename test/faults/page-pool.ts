@@ -1,0 +1,75 @@
+import type { LabBrowser } from './browsers.ts'
+import type { LabPage, PageKind } from './fault.ts'
+
+interface Shared {
+  readonly kind: PageKind
+  readonly page: Promise<LabPage>
+  /** Clients that are in it now, and that ever were. */
+  clients: number
+  clientsInAll: number
+}
+
+/** Pages that several clients share, so that not each has to pay for one; worn out, they are replaced. */
+export class PagePool implements AsyncDisposable {
+  readonly #browser: LabBrowser
+  readonly #urlOf: (kind: PageKind) => string
+  readonly #pages = new Set<Shared>()
+
+  constructor(browser: LabBrowser, urlOf: (kind: PageKind) => string) {
+    this.#browser = browser
+    this.#urlOf = urlOf
+  }
+
+  /** How many clients there may be at once. */
+  get places(): number {
+    return this.#browser.pages * this.#browser.clientsPerPage
+  }
+
+  canHave(kind: PageKind): boolean {
+    return kind !== 'secure' || this.#browser.canBeSecure
+  }
+
+  /** Runs in a page of that kind, with nobody else in it where that is asked for. */
+  async use<Result>(kind: PageKind, isAlone: boolean, run: (page: LabPage) => Promise<Result>): Promise<Result> {
+    const { clientsPerPage, clientsInAll } = this.#browser
+    const isFree = (shared: Shared) =>
+      shared.kind === kind && shared.clients < clientsPerPage && shared.clientsInAll < clientsInAll
+    const shared = (!isAlone && [...this.#pages].find(isFree)) || this.#add(kind, isAlone)
+    shared.clients += 1
+    shared.clientsInAll += isAlone ? clientsInAll : 1
+    try {
+      return await run(await shared.page)
+    } finally {
+      shared.clients -= 1
+      if (shared.clients === 0 && shared.clientsInAll >= clientsInAll) await this.#close(shared)
+    }
+  }
+
+  #add(kind: PageKind, isAlone: boolean): Shared {
+    const page = this.#open(kind)
+    const shared = { kind, page, clients: 0, clientsInAll: isAlone ? this.#browser.clientsInAll : 0 }
+    this.#pages.add(shared)
+    return shared
+  }
+
+  /** A driver may stumble over a page that closes meanwhile. */
+  async #open(kind: PageKind, tries = 3): Promise<LabPage> {
+    try {
+      return await this.#browser.open(this.#urlOf(kind), { isSecure: kind === 'secure' })
+    } catch (error) {
+      if (tries === 1) throw error
+      return this.#open(kind, tries - 1)
+    }
+  }
+
+  async #close(shared: Shared): Promise<void> {
+    this.#pages.delete(shared)
+    // One that never came up has been told already.
+    const page = await shared.page.catch(() => null)
+    await page?.[Symbol.asyncDispose]()
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    await Promise.all([...this.#pages].map((shared) => this.#close(shared)))
+  }
+}

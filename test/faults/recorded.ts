@@ -1,0 +1,30 @@
+import { readFileSync } from 'node:fs'
+import { join } from 'node:path'
+import { diagnose } from '../../src/diagnosis/diagnose.ts'
+import type { Evidence } from '../../src/diagnosis/evidence.ts'
+import type { EngineName } from '../support/engines.ts'
+import type { Mode } from './fault.ts'
+import { type Judged, type Score, scoresOf } from './score.ts'
+
+/** What a browser saw of a fault, as `npm run test:faults -- --record` has written it. */
+interface Recording {
+  readonly fault: string
+  readonly mode: Mode
+  readonly expected: string
+  readonly evidence: Evidence
+}
+
+const engines: readonly EngineName[] = ['chromium', 'firefox', 'webkit']
+
+/** What is made of each recorded fault today, without a browser. */
+export function rejudged(): readonly Judged[] {
+  return engines.flatMap((engine) => {
+    const path = join(import.meta.dirname, 'fixtures', `${engine}.json`)
+    const recordings: readonly Recording[] = JSON.parse(readFileSync(path, 'utf8'))
+    return recordings.map(({ fault, mode, expected, evidence }) => ({ fault, mode, engine, expected, told: diagnose(evidence) }))
+  })
+}
+
+export function recordedCounts(): readonly Score[] {
+  return scoresOf(rejudged())
+}

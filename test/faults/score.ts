@@ -1,0 +1,77 @@
+import { familyOf } from '../../src/diagnosis/causes.ts'
+import type { Diagnosis } from '../../src/diagnosis/diagnose.ts'
+import type { EngineName } from '../support/engines.ts'
+import type { Mode } from './fault.ts'
+
+/** What was told of a fault; `null`: nothing. */
+export interface Judged {
+  readonly fault: string
+  readonly mode: Mode
+  readonly engine: EngineName
+  /** The true cause. */
+  readonly expected: string
+  readonly told: Pick<Diagnosis, 'cause' | 'certainty' | 'candidates'> | null
+}
+
+/** How near a client came to the truth. */
+export interface Mark {
+  /** It told the cause itself. */
+  readonly isExact: boolean
+  /** The cause is at least among its candidates. */
+  readonly isRight: boolean
+  /** It told the cause, its family, or a cause of the same family. */
+  readonly isParent: boolean
+  /** Neither the cause nor its family, and the cause is not among the candidates. */
+  readonly isWrong: boolean
+  /** It was certain of something else. */
+  readonly isCertainWrong: boolean
+}
+
+export interface Score {
+  readonly engine: EngineName
+  readonly mode: Mode
+  readonly faults: number
+  /** Shares of the faults, from 0 to 1. */
+  readonly parent: number
+  readonly exact: number
+  readonly right: number
+  readonly wrong: number
+  /** How many. */
+  readonly certainWrong: number
+}
+
+export function markOf({ told, expected }: Pick<Judged, 'told' | 'expected'>): Mark {
+  if (!told) return { isExact: false, isRight: false, isParent: false, isWrong: true, isCertainWrong: false }
+  const isExact = told.cause === expected
+  const isFamily = told.cause === familyOf(expected)
+  const isRight = isExact || !!told.candidates?.includes(expected)
+  return {
+    ...{ isExact, isRight },
+    isParent: isExact || isFamily || familyOf(told.cause) === familyOf(expected),
+    isWrong: !isRight && !isFamily,
+    isCertainWrong: told.certainty === 'certain' && !isExact && !isFamily,
+  }
+}
+
+/** The shares of each engine and mode, in the order in which they come. */
+export function scoresOf(results: readonly Judged[]): readonly Score[] {
+  const groups = new Map<string, Judged[]>()
+  for (const result of results) {
+    const name = `${result.engine} ${result.mode}`
+    groups.set(name, [...(groups.get(name) ?? []), result])
+  }
+  return [...groups.values()].flatMap((group) => {
+    const [first] = group
+    if (!first) return []
+    const marks = group.map(markOf)
+    const share = (has: (mark: Mark) => boolean) => marks.filter(has).length / marks.length
+    return {
+      ...{ engine: first.engine, mode: first.mode, faults: group.length },
+      parent: share(({ isParent }) => isParent),
+      exact: share(({ isExact }) => isExact),
+      right: share(({ isRight }) => isRight),
+      wrong: share(({ isWrong }) => isWrong),
+      certainWrong: marks.filter(({ isCertainWrong }) => isCertainWrong).length,
+    }
+  })
+}
