@@ -226,6 +226,7 @@ export class Connector {
         this.#attempts.nudge()
         break
       case 'hang-up':
+        this.#port.log.ended(id, this.#port.host.now())
         return this.#attempts.hangUp(id)
       default:
         command satisfies never

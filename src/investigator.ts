@@ -38,7 +38,7 @@ export class Investigator {
   /** What the page's policy forbade: it may allow https and not wss, or the other way round. */
   #forbidden: readonly { readonly target: string; readonly directive: string }[] = none
   #streaks: readonly Streak[] = none
-  #answers: { readonly url: string; readonly found: FollowUp } | null = null
+  #answers: { readonly of: Way; readonly found: FollowUp } | null = null
   /** What has opened since they were asked for: of its next failure they say nothing. */
   #openedSince: readonly string[] = none
   #lastRoundAt = -Infinity
@@ -75,10 +75,13 @@ export class Investigator {
   }
 
   /** What is known beside what a transport saw of its failure. */
-  about({ transport: { type }, url }: Way): Partial<Circumstances> {
+  about(way: Way): Partial<Circumstances> {
+    const {
+      transport: { type },
+      url,
+    } = way
     const violation = this.#directive(`${type === 'websocket' ? 'ws' : 'http'} ${url.host}`)
-    const answers = this.#answers
-    const found = answers?.url === url.href && !this.#openedSince.includes(type) && answers.found
+    const found = !this.#openedSince.includes(type) && this.#found(way)
     const isRepeated = this.#streaks.some((streak) => streak.type === type && streak.isAnswered)
     return {
       ...(violation && { violation }),
@@ -108,6 +111,12 @@ export class Investigator {
     if (lost && lastEnd) this.#onNews(lost, { lastEnd })
   }
 
+  /** The answers, where they are to a question about that way. What a server saw of an attempt says nothing of another transport's. */
+  #found({ url, transport }: Way): FollowUp | undefined {
+    const { of, found } = this.#answers ?? {}
+    return of?.url.href === url.href && (of.transport === transport || !found?.ledger) ? found : undefined
+  }
+
   #directive(target: string): string | undefined {
     return this.#forbidden.find((each) => each.target === target)?.directive
   }
@@ -124,10 +133,10 @@ export class Investigator {
       this.#controller = null
       // Questions that the page's policy forbids are answered by nobody.
       const isForbidden = this.#directive(`http ${way.url.host}`) !== undefined
-      this.#answers = isForbidden ? null : { url: way.url.href, found }
-      const concerned = this.#streaks.filter(({ latest }) => latest.way.url.href === way.url.href)
-      // What failed before the answers is no repetition.
+      this.#answers = isForbidden ? null : { of: way, found }
+      const concerned = this.#streaks.filter(({ latest }) => this.#found(latest.way))
       const cases = [which, ...concerned.flatMap(({ latest }) => (latest.id === which.id ? [] : [latest]))]
+      // What failed before the answers is no repetition.
       const news = cases.map((each) => [each, { ...this.about(each.way), ...(!isForbidden && { followUp: found }) }] as const)
       this.#streaks = this.#streaks.map((streak) => (concerned.includes(streak) ? { ...streak, isAnswered: true } : streak))
       for (const [each, about] of news) this.#onNews(each, about)

@@ -39,6 +39,11 @@ export class AttemptLog {
     this.#amend(id, { endedAt, ...told(diagnosis) })
   }
 
+  /** It was given up, or another took its place. */
+  ended(id: number, endedAt: number): void {
+    if (this.#attempts.some((attempt) => attempt.id === id && attempt.endedAt === undefined)) this.#amend(id, { endedAt })
+  }
+
   /** More is known of why it ended. */
   refined(id: number, diagnosis: Diagnosis): void {
     this.#attempts = this.#attempts.map((attempt) => {

@@ -86,9 +86,13 @@ export function recovered(ladder: Ladder, rung: number): Ladder {
   return change(ladder, [rung], (record) => ({ ...record, restUntil: 0, absentUntil: 0 }))
 }
 
-/** The rung opened. */
+/** The rung opened. Where it had just been refused, what was said of the others may have been said in the server's place: by a portal. */
 export function opened(ladder: Ladder, rung: number): Ladder {
-  return change(ladder, [rung], (record) => ({ ...record, hasOpened: true, absentUntil: 0, refusals: 0 }))
+  const { absentUntil, refusals } = at(ladder.rungs, rung)
+  const wasDenied = absentUntil > 0 || refusals > 0
+  const denied = wasDenied ? ladder.rungs.flatMap(({ absentUntil }, other) => (absentUntil < Infinity ? [other] : [])) : []
+  const credited = change(ladder, denied, (record) => ({ ...record, absentUntil: 0 }))
+  return change(credited, [rung], (record) => ({ ...record, hasOpened: true, absentUntil: 0, refusals: 0 }))
 }
 
 /** The rung has proven itself, and by that demotes better ones that keep opening and breaking. */

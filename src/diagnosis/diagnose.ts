@@ -92,7 +92,7 @@ function filled(message: string, evidence: Evidence): string {
 function opinionOf(evidence: Evidence): Opinion {
   switch (evidence.kind) {
     case 'answered':
-      return ofAnswer(evidence.status)
+      return ofAnswer(evidence)
     case 'closed': {
       // Before it opened nothing but a session's server gives a reason.
       const hasReason = evidence.phase === 'open' || (evidence.isSession && evidence.code > 4000)
@@ -144,7 +144,10 @@ function opinionOf(evidence: Evidence): Opinion {
   }
 }
 
-function ofAnswer(status: number): Opinion {
+function ofAnswer({ status, contentType, hasOpened }: Extract<Evidence, { kind: 'answered' }>): Opinion {
+  // Where it worked before, a page for people is that of a network which wants a login.
+  if (status === 200 && hasOpened && contentType.startsWith('text/html'))
+    return likely('path.captive', 'path.captive', 'path.intermediary', 'http.not_realtime')
   return certain(status !== 204 && status < 300 ? 'http.not_realtime' : `http.${status}`)
 }
 

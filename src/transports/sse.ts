@@ -1,6 +1,7 @@
 import { createParser } from 'eventsource-parser'
 import { brokenBody, Failure, reportOf } from './failure.ts'
 import { answered, contentTypeOf, get, postingLink } from './http.ts'
+import { StreamEnd } from './stream-end.ts'
 import type { Call, Link, Listener, Transport } from './transport.ts'
 
 /** No event of a sane server is longer; beyond, the stream counts as broken. */
@@ -57,10 +58,6 @@ export function isEventStream({ status, headers }: Response): boolean {
   return status === 200 && contentTypeOf(headers).startsWith('text/event-stream')
 }
 
-/** How a stream ends that was not cut off: with an empty line behind its last event, or with a comment. */
-const end = /(^|[\r\n])(:[^\r\n]*)?(\r\n|\r|\n)$/
-const tailLength = 256
-
 /**
  * Gives the text of a body as it comes, until its end or until nobody wants it any more. Throws where it breaks off, also where a
  * browser makes an end in order of that.
@@ -74,17 +71,17 @@ export async function feed(
   take: (text: string) => void,
 ): Promise<void> {
   const decoder = new TextDecoder()
-  let tail = ''
+  const end = new StreamEnd()
   const reader = body.getReader()
   // Where the abort was heard, the stream has failed, and there is nothing left to cancel.
   signal.addEventListener('abort', () => reader.cancel().catch(() => {}))
   for (;;) {
     const { done, value } = await reader.read().catch(brokenBody)
     if (signal.aborted) return
-    if (done && tail && !end.test(tail)) throw new Failure({ kind: 'ended', isCutOff: true })
+    if (done && end.isCutOff) throw new Failure({ kind: 'ended', isCutOff: true })
     if (done) return
     const text = decoder.decode(value, { stream: true })
-    tail = (tail + text).slice(-tailLength)
+    end.take(text)
     take(text)
   }
 }

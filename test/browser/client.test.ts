@@ -105,10 +105,12 @@ describe('a Content-Security-Policy', () => {
     const csp = "default-src 'none'; script-src 'self'; connect-src 'self'"
     await using opened = await openPage(browser, { script: SCRIPT, csp })
     await startInPage(opened.page, server.url, { retry: { minDelayMs: 20, maxDelayMs: 20 } })
-    await until(opened.page, ({ causes }) => expect(causes.length).toBeGreaterThanOrEqual(8))
-    const { causes, state } = await logOf(opened.page)
-    expect([causes[0], ...new Set(causes.slice(1, 4))]).toEqual(['policy.blocked', 'net.unreachable'])
-    expect(state.status).not.toBe('open')
+    // Of a request that is forbidden the page may be told a moment after it has failed.
+    await until(opened.page, ({ causes }) =>
+      expect([causes[0], causes.length > 5, causes.at(-1)]).toEqual(['policy.csp', true, 'policy.csp']),
+    )
+    // No transport may be used, so there is no point in going on.
+    await until(opened.page, ({ state }) => expect(state.status).toBe('closed'))
     expect([server.requests, opened.errors]).toEqual([[], []])
     await closeInPage(opened.page)
   })

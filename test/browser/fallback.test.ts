@@ -107,7 +107,7 @@ it('replaces a WebSocket without a path, found by its heartbeat', async () => {
   await until(test.page, ({ opened }) => expect(opened).toHaveLength(1))
   await sleep(600)
   await test.proxy.set({ type: 'half-open' })
-  await until(test.page, ({ opened, causes }) => expect([opened.length, causes]).toEqual([2, ['conn.stale']]), 4000)
+  await until(test.page, ({ opened, causes }) => expect([opened.length, causes]).toEqual([2, ['conn.silent']]), 4000)
   test.server.publish('hello')
   await until(test.page, ({ data }) => expect(data).toEqual(['hello']))
 })

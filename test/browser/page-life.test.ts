@@ -77,7 +77,7 @@ describe('a socket that says OPEN and is dead', () => {
     await test.proxy.set({ type: 'half-open' })
     await test.page.evaluate(() => document.dispatchEvent(new Event('resume')))
     const log = await until(test.page, ({ opened }) => expect(opened).toHaveLength(2), 5000)
-    expect(log.causes).toEqual(['conn.stale'])
+    expect(log.causes).toEqual(['conn.silent'])
     test.server.publish('hello')
     await until(test.page, ({ data }) => expect(data).toEqual(['hello']))
   })

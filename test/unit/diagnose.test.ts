@@ -11,6 +11,14 @@ const answers: readonly Row[] = [
   [answered(204), 'http.204', 'certain', 'stop'],
   [answered(200, 'text/html'), 'http.not_realtime', 'certain', 'fallback', undefined, 'not-offered'],
   [answered(201), 'http.not_realtime', 'certain', 'fallback', undefined, 'not-offered'],
+  // Where it worked before, the network wants a login.
+  [
+    { ...answered(200, 'text/html'), hasOpened: true },
+    'path.captive',
+    'likely',
+    'fallback',
+    ['path.captive', 'path.intermediary', 'http.not_realtime'],
+  ],
   ...[401, 403].map((s): Row => [answered(s), `http.${s}`, 'certain', 'stop', undefined, 'credentials']),
   ...[404, 405, 406, 426, 501].map((s): Row => [answered(s), `http.${s}`, 'certain', 'fallback', undefined, 'not-offered']),
   ...[408, 410, 425, 429, 502, 503, 504].map((s): Row => [answered(s), `http.${s}`, 'certain', 'retry']),

@@ -56,6 +56,28 @@ describe("what a session's server is asked", () => {
     expect(told()).toEqual(['protocol-mismatch', '(ws.subprotocol)'])
   })
 
+  it('what it saw of an attempt is no evidence about those of another transport', async () => {
+    const bench = await failedOnce({ transports: ['websocket', 'sse'], retry: { minDelayMs: 1000, factor: 1 } })
+    const { network, questions, pass, errors, refined } = bench
+    questions.failAll()
+    // Until there is a round about the other transport.
+    for (let second = 0; second < 60 && questions.rounds < 2; second += 1) {
+      if (!network.receiving.isAborted) network.receiving.break()
+      await pass(1000)
+      network.socket.end(1006, '', false)
+      await pass(0)
+    }
+    const asked = questions.of('readable').url.searchParams.get('diagnose')
+    expect(network.requests.map(({ url }) => url.searchParams.get('attempt'))).toContain(asked)
+    questions.of('readable').json(ledger)
+    questions.answerAll()
+    await pass(2000)
+    network.socket.end(1006, '', false)
+    await pass(0)
+    const ofSockets = [...errors, ...refined].filter(({ evidence }) => evidence.transport === 'websocket')
+    expect(ofSockets.map(({ cause }) => cause)).not.toContain('ws.upgrade_stripped')
+  })
+
   it('an answer about one URL is no evidence about another', async () => {
     const transports = ['websocket', { type: 'sse', url: 'https://other.example/realtime' }] as const
     const { network, questions, pass, errors, refined } = await failedOnce({ transports })

@@ -28,6 +28,21 @@ const refusals = (ladder: Ladder, rung: number, how: Refusal, times: number): La
   times ? refusals(refused(ladder, rung, how, 0), rung, how, times - 1) : ladder
 const restUntil = (ladder: Ladder, rung: number) => at(ladder.rungs, rung).restUntil
 
+describe('what was said not to be offered', () => {
+  const absent = [1, 2, 3].reduce((ladder, rung) => refused(ladder, rung, 'absent', 0), fresh)
+
+  it('is believed no more when a rung opens that had just been refused itself: a portal may have said it', () => {
+    expect(plan(opened(refused(absent, 0, 'mute', 0), 0), 0, false)).toEqual([0, 1, 2, 3])
+    expect(plan(opened(refused(absent, 0, 'absent', 0), 0), 0, false)).toEqual([0, 1, 2, 3])
+  })
+
+  it('is believed while nothing speaks against it, and a missing feature of the browser for ever', () => {
+    expect(plan(opened(absent, 0), 0, false)).toEqual([0])
+    const unsupported = refused(refused(absent, 0, 'mute', 0), 2, 'unsupported', 0)
+    expect(plan(opened(unsupported, 0), 0, false)).toEqual([0, 1, 3])
+  })
+})
+
 describe('the plan of a round', () => {
   it.each<[string, Ladder, number, boolean, number[]]>([
     ['everything in order when nothing is known', fresh, 0, false, [0, 1, 2, 3]],

@@ -61,3 +61,17 @@ it('what is told of an unknown attempt is ignored, and the last hundred are kept
   expect(log.attempts).toHaveLength(100)
   expect(log.attempts.map(({ id }) => id).slice(0, 2)).toEqual([51, 52])
 })
+
+it('an attempt that was given up, or gave way to another, ends without a cause; one that failed keeps its own end', () => {
+  const log = new AttemptLog()
+  log.dialled(1, 'sse', url, 10)
+  log.dialled(2, 'sse', url, 11)
+  log.failed(1, diagnosisOf(findings.cut, 'open'), 30)
+  log.ended(1, 40)
+  log.ended(2, 41)
+  log.ended(3, 42)
+  expect(log.attempts.map(({ endedAt, cause }) => [endedAt, cause !== undefined])).toEqual([
+    [30, true],
+    [41, false],
+  ])
+})

@@ -1,0 +1,83 @@
+import { describe, expect, it } from 'vitest'
+import { answered } from '../../src/transports/http.ts'
+import type { Call } from '../../src/transports/transport.ts'
+import { manualPage, promised } from '../support/manual-host.ts'
+
+/** What is told of an answer that was not asked for. */
+function told(response: Response, now = 0) {
+  const page = manualPage({ now })
+  const report = answered(response, { host: page.host } as Call)
+  return { ...page, report }
+}
+
+/** A body that begins, and has no end. */
+function endless(start: string) {
+  const state = { isCancelled: false }
+  const body = new ReadableStream<Uint8Array>({
+    start: (controller) => (start ? controller.enqueue(new TextEncoder().encode(start)) : undefined),
+    cancel() {
+      state.isCancelled = true
+    },
+  })
+  return { body, state }
+}
+
+describe('how the answer begins', () => {
+  it('is told, as far as 80 bytes go', async () => {
+    const { report, clock } = told(
+      new Response('<h1>Login</h1>'.repeat(10), { status: 403, headers: { 'Content-Type': 'text/html' } }),
+    )
+    const start = '<h1>Login</h1>'.repeat(10).slice(0, 80)
+    expect(await report).toEqual({ kind: 'answered', status: 403, contentType: 'text/html', start })
+    expect(clock.pending).toBe(0)
+  })
+
+  it('is not told where there is nothing, or it was read already', async () => {
+    const nothing = { kind: 'answered', status: 200, contentType: '' }
+    expect(await told(new Response(null)).report).toEqual(nothing)
+    const read = new Response('read')
+    await read.text()
+    expect(await told(read).report).toEqual({ ...nothing, contentType: 'text/plain;charset=UTF-8' })
+  })
+
+  it('is told without its end, which nobody waits for', async () => {
+    const { body, state } = endless('event: x')
+    const { report, clock } = told(new Response(body, { status: 201 }))
+    expect(await report).toEqual({ kind: 'answered', status: 201, contentType: '', start: 'event: x' })
+    await promised()
+    expect([state.isCancelled, clock.pending]).toEqual([true, 0])
+  })
+
+  it('is waited for 500 ms, no more', async () => {
+    const { body, state } = endless('')
+    const { report, pass, clock } = told(new Response(body, { status: 503 }))
+    let isOver = false
+    report.then(() => {
+      isOver = true
+    })
+    await pass(499)
+    expect(isOver).toBe(false)
+    await pass(1)
+    expect([isOver, state.isCancelled, clock.pending]).toEqual([true, true, 0])
+    expect(await report).toEqual({ kind: 'answered', status: 503, contentType: '' })
+  })
+
+  it('that breaks is not told', async () => {
+    const body = new ReadableStream({ start: (controller) => controller.error(new TypeError('network error')) })
+    const { report, clock } = told(new Response(body, { status: 502 }))
+    expect([await report, clock.pending]).toEqual([{ kind: 'answered', status: 502, contentType: '' }, 0])
+  })
+})
+
+describe('Retry-After', () => {
+  it.each([
+    ['7', 7000],
+    ['0', undefined],
+    ['Thu, 01 Jan 1970 00:01:00 GMT', 50_000],
+    ['Thu, 01 Jan 1970 00:00:01 GMT', undefined],
+    ['soon', undefined],
+  ])('%s is %s ms', async (value, retryAfterMs) => {
+    const report = await told(new Response(null, { status: 503, headers: { 'Retry-After': value } }), 10_000).report
+    expect(report.retryAfterMs).toBe(retryAfterMs)
+  })
+})
