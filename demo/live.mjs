@@ -18,12 +18,16 @@ const maxPostBytes = 4096
 
 export function createLive(feed, harm) {
   const sockets = new WebSocketServer({ noServer: true, maxPayload: maxPostBytes })
+  const visitors = new WeakMap()
+  /** Visitors whose next question is answered that it is over. */
+  const over = new Set()
 
   function upgrade(request, socket, head, query) {
     const visitor = query.get('visitor') ?? ''
-    if (!harm.admits(visitor, socket)) return
+    if (!harm.admits(visitor, request, socket, (...stripped) => answer(...stripped, query))) return
     sockets.handleUpgrade(request, socket, head, (webSocket) => {
-      harm.watch(visitor, 'websocket', socket, webSocket)
+      harm.watchSocket(visitor, socket)
+      visitors.set(webSocket, visitor)
       webSocket.on('error', () => {})
       webSocket.on('message', (data) => say(feed, String(data)))
       const stop = feed.follow(feed.cursorFrom(query.get('last_event_id')), ({ text }) => {
@@ -38,12 +42,13 @@ export function createLive(feed, harm) {
   function answer(request, response, query) {
     const transport = transportOf(request, query)
     const visitor = query.get('visitor') ?? ''
-    if (harm.stops(visitor, transport, request.socket)) return
-    harm.watch(visitor, transport, request.socket, response)
+    if (harm.stops(visitor, transport, request, response)) return
+    harm.watchAnswer(visitor, transport, request, response)
     response.setHeader('Cache-Control', 'no-store')
     const cursor = feed.cursorFrom(request.headers['last-event-id'] ?? query.get('last_event_id'))
     if (request.method === 'POST') receive(request, response)
     else if (request.method !== 'GET') response.writeHead(405, { Allow: 'GET, POST' }).end()
+    else if (over.delete(visitor)) response.writeHead(402).end()
     else if (transport === 'sse') stream(response, cursor)
     else if (transport === 'poll' || feed.last > cursor) answerWith(response, cursor)
     else hold(response, cursor)
@@ -91,12 +96,21 @@ export function createLive(feed, harm) {
     response.writeHead(say(feed, body) ? 202 : 400).end()
   }
 
-  return { upgrade, answer }
+  /** Ends a visitor's connection for good: by a close code where there are such, by a status for whoever asks. */
+  function end(visitor, code, reason) {
+    const open = [...sockets.clients].filter((each) => visitors.get(each) === visitor && each.readyState === each.OPEN)
+    for (const webSocket of open) webSocket.close(code, reason)
+    if (open.length > 0) return
+    over.add(visitor)
+    harm.strike(visitor)
+  }
+
+  return { upgrade, answer, end }
 }
 
-/** What a request asks for. A chat message counts as a poll: it is answered at once. */
+/** What a request asks for. What is answered at once counts as a poll: a chat message, and a question without a cursor. */
 function transportOf({ method, headers }, query) {
   if (method !== 'GET') return 'poll'
   if (headers.accept?.includes('text/event-stream')) return 'sse'
-  return query.get('mode') === 'poll' ? 'poll' : 'long-poll'
+  return query.get('mode') === 'poll' || !query.has('last_event_id') ? 'poll' : 'long-poll'
 }

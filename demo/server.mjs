@@ -14,15 +14,20 @@ import { createSessions } from './session.mjs'
 const host = process.env.HOST || '127.0.0.1'
 const wantedPort = Number(process.env.PORT ?? 8080)
 const downMs = 3000
+/** A close code of the demo's own (4000 to 4999 are for applications); its page tells the client what it means. */
+const endCode = 4402
 
-const bundle = new URL('../dist/steadfast.min.js', import.meta.url)
+const dist = new URL('../dist/', import.meta.url)
 const pages = new URL('public/', import.meta.url)
 // Known beforehand, so that no path from outside ever becomes the name of a file.
 const files = new Map([
   ...readdirSync(pages).map((name) => [name === 'index.html' ? '/' : `/${name}`, new URL(name, pages)]),
   ['/plain', new URL('index.html', pages)],
-  ['/steadfast.min.js', bundle],
-  ['/steadfast.min.js.map', new URL('../dist/steadfast.min.js.map', import.meta.url)],
+  // What there is to do about a failure is not in the script, and is loaded when it is wanted.
+  ...['steadfast.min.js', 'remedies.js'].flatMap((name) => [
+    [`/${name}`, new URL(name, dist)],
+    [`/${name}.map`, new URL(`${name}.map`, dist)],
+  ]),
 ])
 const contentTypes = { html: 'text/html', css: 'text/css', js: 'text/javascript', svg: 'image/svg+xml', map: 'application/json' }
 
@@ -104,13 +109,14 @@ function locate({ url }) {
   return { path, query: new URLSearchParams(query) }
 }
 
-/** `POST /harm?visitor=…&fault=…&on=true|false`, `&fault=heal`, `&fault=restart`; `GET` tells what is set. */
+/** `POST /harm?visitor=…&fault=…&on=true|false`, `&fault=heal`, `&fault=end&mode=…`, `&fault=restart`; `GET` tells what is set. */
 function control(request, response, query) {
   const visitor = query.get('visitor') ?? ''
   const fault = query.get('fault') ?? ''
   if (!/^[\w-]{1,64}$/.test(visitor)) return response.writeHead(400).end()
   if (request.method === 'POST') {
     if (fault === 'heal') harm.heal(visitor)
+    else if (fault === 'end') (query.get('mode') === 'plain' ? live : sessions).end(visitor, endCode, 'the trial is over')
     else if (Object.hasOwn(faults, fault)) harm.set(visitor, fault, query.get('on') === 'true')
     else if (fault !== 'restart') return response.writeHead(400).end()
   }
@@ -163,6 +169,7 @@ process.once('SIGINT', stop)
 process.once('SIGTERM', stop)
 const port = await openAnywhereNear(wantedPort)
 feed.start()
-if (!existsSync(bundle)) process.stderr.write('dist/steadfast.min.js is missing: run `npm run build` first.\n')
+if (!existsSync(files.get('/steadfast.min.js')))
+  process.stderr.write('dist/steadfast.min.js is missing: run `npm run build` first.\n')
 const shown = host === '0.0.0.0' || host === '::' ? 'localhost' : host.includes(':') ? `[${host}]` : host
 process.stdout.write(`The demo is at http://${shown}:${port}/\n`)

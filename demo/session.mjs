@@ -9,16 +9,28 @@ import { say } from './chat.mjs'
 import { counted, tallyOf, uncounted } from './public/counter.js'
 
 const topic = 'watch'
-/** Every transport of the page has a URL of its own, so that harm can be done to it alone. */
+/** The page says over which transport it asks, so that harm can be done to it alone. */
 const transports = ['websocket', 'sse', 'long-poll', 'poll']
+/** Shorter than by default, since somebody is watching. */
+const heartbeatMs = 4000
 
 export function createSessions(feed, harm, { RealtimeServer, memoryStore }) {
   const store = memoryStore()
+  /** The session of each visitor, by its id: what is known of it is in the store. */
+  const ids = new Map()
   let realtime = open()
   feed.listen(({ text }) => realtime.publish(topic, text))
 
   function open() {
-    return new RealtimeServer({ ...store, onSession: (session) => session.subscribe(topic), onMessage: receive })
+    return new RealtimeServer({
+      ...{ ...store, heartbeatMs, onMessage: receive },
+      authenticate: ({ url }) => ({ id: new URLSearchParams(url.split('?')[1]).get('visitor') || 'nobody' }),
+      onSession(session) {
+        ids.set(session.principal.id, session.id)
+        session.subscribe(topic)
+      },
+      onEnd: ({ principal, id }) => ids.get(principal.id) === id && ids.delete(principal.id),
+    })
   }
 
   async function receive(session, { data, redelivered }) {
@@ -30,27 +42,32 @@ export function createSessions(feed, harm, { RealtimeServer, memoryStore }) {
     const now = counted(before, number)
     await session.update(now)
     say(feed, data)
-    await session.send(JSON.stringify({ kind: 'echo', id: now.count, up: tallyOf(now) }))
+    await session.send(JSON.stringify({ kind: 'echo', id: now.count, up: tallyOf(now), last: now.last }))
   }
 
   function upgrade(request, socket, head, query) {
     const visitor = query.get('visitor') ?? ''
-    if (!harm.admits(visitor, socket)) return
-    harm.watch(visitor, 'websocket', socket, socket)
+    if (!harm.admits(visitor, request, socket, (...stripped) => answer(...stripped, query))) return
+    harm.watchSocket(visitor, socket)
     realtime.handleUpgrade(request, socket, head)
   }
 
   function answer(request, response, query) {
     const visitor = query.get('visitor') ?? ''
     const transport = transports.find((name) => name === query.get('via')) ?? 'poll'
-    if (harm.stops(visitor, transport, request.socket)) return
-    harm.watch(visitor, transport, request.socket, response)
+    if (harm.stops(visitor, transport, request, response, query.has('diagnose'))) return
+    harm.watchAnswer(visitor, transport, request, response)
     realtime.handleRequest(request, response)
   }
 
+  /** Ends a visitor's session for good, whatever carries it. */
+  async function end(visitor, code, reason) {
+    const session = await realtime.session(ids.get(visitor) ?? '')
+    session?.close(code, reason)
+  }
+
   return {
-    upgrade,
-    answer,
+    ...{ upgrade, answer, end },
     /** Says goodbye to all, and waits for what is being handled. */
     close: () => realtime.close({ drainMs: 500 }),
     reopen() {

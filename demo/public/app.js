@@ -3,11 +3,13 @@ import { ChatView } from './chat.js'
 import { element, show } from './dom.js'
 import { FeedView } from './feed.js'
 import { HarmView } from './harm.js'
+import { log } from './log.js'
 import { plainMode } from './plain.js'
+import { offerReport } from './report.js'
 import { Attempts, dialMs, nameOf } from './rungs.js'
 import { sessionMode } from './session.js'
 import { Timeline } from './timeline.js'
-import { log, offerReport, showDiagnosis } from './words.js'
+import { WordsView } from './words.js'
 
 if (!globalThis.Steadfast) {
   show('eyebrow', 'The client is not built')
@@ -24,29 +26,42 @@ const isPlain = location.pathname === '/plain'
 for (const each of document.querySelectorAll('[data-mode]')) each.hidden = each.dataset.mode !== (isPlain ? 'plain' : 'session')
 element(isPlain ? 'to-plain' : 'to-session').setAttribute('aria-current', 'page')
 
+/** What the server of this demo means by a code and a status of its own. */
+const trialIsOver = {
+  message: 'Your trial of this lighthouse is over.',
+  remedy: 'Connect again: there is no till, and there will be none.',
+  verdict: 'stop',
+}
+
 const attempts = new Attempts()
 const { client, send, tally } = (isPlain ? plainMode : sessionMode)(visitor, {
   connectTimeoutMs: dialMs,
-  // Nothing is overruled: the judge is only asked because it hears of failed attempts to climb as well, which raise no event.
-  judge(diagnosis) {
-    const { state } = client
-    if (state.status === 'open' && state.transport !== diagnosis.evidence.transport) attempts.onError({ diagnosis })
-  },
+  causes: { 4402: trialIsOver, 402: trialIsOver },
 })
 
 const timeline = new Timeline(element('timeline'), attempts)
 const feed = new FeedView()
 const chat = new ChatView(client, send)
-new HarmView(visitor, (text) => timeline.mark(text))
+new HarmView({ visitor, isPlain, onDone: (text) => timeline.mark(text) })
+const words = new WordsView()
 
 /** How the open connection came about. */
 let opened = {}
+let heardAt = Date.now()
 
-client.on('state', (event) => {
-  attempts.onState(event)
-  const { state } = event
+/** Learns from the client what has become of its attempts. */
+function look() {
+  attempts.sync(client.report(), client.state)
+  words.show(client.state, attempts, Date.now() - heardAt)
+}
+
+client.on('state', ({ state, previous }) => {
+  const isSame = state.status === 'open' && previous.status === 'open' && state.transport === previous.transport
+  if (isSame && state.since !== previous.since) opened = { wasSilent: true }
+  if (state.status !== 'open' || previous.status !== 'open') heardAt = Date.now()
+  look()
   timeline.retryAt = state.retry?.at ?? null
-  showState(state, opened)
+  showState(state, opened, attempts)
   showRungs(attempts)
 })
 client.on('open', (event) => {
@@ -54,39 +69,48 @@ client.on('open', (event) => {
   show('announcement', `Connected over ${nameOf(event.transport)}.`)
 })
 client.on('transport', (event) => {
-  attempts.onMove(event)
   opened = { movedFrom: event.from }
   show('announcement', `Moved to ${nameOf(event.to)}.`)
 })
 client.on('message', (event) => {
   const message = JSON.parse(event.data)
+  heardAt = Date.now()
   tally.receive(message)
   feed.receive(message)
   pulse()
   if (message.kind === 'chat') chat.receive(message, event.transport)
 })
 client.on('error', (event) => {
-  attempts.onError(event)
   chat.onError(event)
-  showDiagnosis(event.diagnosis)
+  learn(event)
 })
+// It refines what an error said.
+client.on('diagnosis', learn)
 client.on('close', ({ diagnosis, final }) => {
   show('announcement', `Connection lost. ${diagnosis?.message ?? ''}${final ? '' : ' It is tried again.'}`)
 })
+
+function learn({ diagnosis }) {
+  attempts.sync(client.report(), client.state)
+  attempts.diagnosed(diagnosis)
+  look()
+}
 
 attempts.addEventListener('change', ({ detail }) => {
   showRungs(attempts)
   log(detail)
 })
 
+for (const id of ['connect-again', 'connect-here']) element(id).addEventListener('click', () => client.connect())
+
 showRungs(attempts)
 offerReport(client)
 feed.compareClocks().catch(() => {})
 setInterval(() => {
-  attempts.onReport(client.report(), client.state)
+  look()
   feed.draw()
   tally.draw()
-  showClock(client.state, opened)
+  showClock(client.state, opened, attempts)
 }, 250)
 
 // As on a first visit: nobody has done this visitor harm, and the client remembers nothing of what worked.

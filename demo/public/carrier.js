@@ -5,8 +5,8 @@ import { nameOf, transports } from './rungs.js'
 /** The transport that was named last. */
 let shownCarrier = ''
 
-/** Shows a new state. `opened` tells how the open one came about. */
-export function showState(state, opened) {
+/** Shows a new state. `opened` tells how the open one came about, `attempts` what is known of it by now if it is none. */
+export function showState(state, opened, attempts) {
   const { status } = state
   document.querySelector('.night').dataset.status = status
   if (status === 'open') {
@@ -17,11 +17,12 @@ export function showState(state, opened) {
     showCarrier(nameOf(state.transports.at(-1)))
   }
   document.title = status === 'open' ? `● ${nameOf(state.transport)} – steadfast` : '○ steadfast'
-  showClock(state, opened)
+  element('connect-again').hidden = status !== 'closed'
+  showClock(state, opened, attempts)
 }
 
 /** What changes with time alone. */
-export function showClock(state, opened) {
+export function showClock(state, opened, attempts) {
   switch (state.status) {
     case 'open': {
       const doubt = state.proven ? '' : ', not proven yet'
@@ -35,17 +36,18 @@ export function showClock(state, opened) {
     case 'offline':
       show('eyebrow', state.status === 'offline' ? 'Offline, says the browser. Next try in' : 'Nothing carries it. Next try in')
       showCarrier(state.retry ? `${(Math.max(0, state.retry.at - Date.now()) / 1000).toFixed(1)} s` : '–', true)
-      show('detail', state.diagnosis.message)
+      show('detail', attempts.refined(state.diagnosis).message)
       break
     case 'closed':
       show('eyebrow', `Closed (${state.code})`)
       showCarrier('The end', true)
-      show('detail', state.diagnosis?.message ?? state.reason)
+      show('detail', state.diagnosis ? attempts.refined(state.diagnosis).message : state.reason)
       break
   }
 }
 
-function howOpened({ movedFrom, attempt, elapsedMs, resumed }) {
+function howOpened({ movedFrom, wasSilent, attempt, elapsedMs, resumed }) {
+  if (wasSilent) return 'in place of one that had gone silent'
   if (movedFrom) return `moved here from ${nameOf(movedFrom)} without a break`
   return `opened${attempt > 0 ? ` by retry ${attempt}` : ''} in ${seconds(elapsedMs)}${resumed ? ', resumed without loss' : ''}`
 }

@@ -97,9 +97,10 @@ export class FeedView {
     drawSparkline(element('rate-spark'), counts.map(Math.sqrt), { color: color('lamp') })
 
     const medians = seconds.map((second) => median(this.#ages.filter((entry) => entry.second === second).map(({ age }) => age)))
-    const recent = median(this.#ages.filter(({ second }) => second >= now - 3).map(({ age }) => age))
+    const latest = this.#ages.filter(({ second }) => second >= now - 3).map(({ age }) => age)
+    const recent = median(latest)
     const isLong = recent >= 1000
-    show('age', recent === 0 ? '–' : isLong ? (recent / 1000).toFixed(1) : recent.toFixed(recent < 10 ? 1 : 0))
+    show('age', latest.length === 0 ? '–' : isLong ? (recent / 1000).toFixed(1) : recent.toFixed(recent < 10 ? 1 : 0))
     show('age-unit', isLong ? 's' : 'ms')
     drawSparkline(element('age-spark'), medians.map(Math.sqrt), { color: color('sky') })
 

@@ -1,50 +1,91 @@
 import { element, make } from './dom.js'
 
-const harms = [
-  { fault: 'refuse-websocket', what: 'Block WebSocket', how: 'The upgrade is refused', mark: 'WebSocket blocked' },
-  { fault: 'swallow-websocket', what: 'Swallow handshake', how: 'It is never answered', mark: 'handshake swallowed' },
-  { fault: 'kill-websocket', what: 'Kill after open', how: 'Reset after 150 ms', mark: 'killed after open' },
-  { fault: 'block-sse', what: 'Block SSE', how: 'Streams are reset', mark: 'SSE blocked' },
-  { fault: 'block-long-poll', what: 'Block long-poll', how: 'Held requests are reset', mark: 'long-poll blocked' },
-  { fault: 'cut', what: 'Cut everything', how: 'Until you undo it', mark: 'everything cut' },
+/** A fault, what it is called, how it is done, and what the timeline says of it. What happens `once` is not set. */
+const groups = [
+  {
+    name: 'WebSocket',
+    harms: [
+      { fault: 'refuse-websocket', what: 'Block WebSocket', how: 'The upgrade is refused', mark: 'WebSocket blocked' },
+      { fault: 'strip-upgrade', what: 'Strip the upgrade', how: 'A plain GET arrives', mark: 'upgrade stripped' },
+      { fault: 'swallow-websocket', what: 'Swallow handshake', how: 'It is never answered', mark: 'handshake swallowed' },
+      { fault: 'damage-handshake', what: 'Damage handshake', how: 'A wrong key comes back', mark: 'handshake damaged' },
+      { fault: 'kill-websocket', what: 'Kill after open', how: 'Reset after 150 ms', mark: 'killed after open' },
+      { fault: 'damage-frame', what: 'Damage a frame', how: 'Reserved bits are set', mark: 'frame damaged' },
+    ],
+  },
+  {
+    name: 'SSE and long-poll',
+    note: 'felt while they are in use',
+    harms: [
+      { fault: 'block-sse', what: 'Block SSE', how: 'Streams are reset', mark: 'SSE blocked' },
+      { fault: 'hold-sse', what: 'Hold back SSE', how: 'Headers, then nothing', mark: 'SSE held back' },
+      { fault: 'tear-sse', what: 'Tear an event', how: 'Cut in the middle of it', mark: 'event torn' },
+      { fault: 'block-long-poll', what: 'Block long-poll', how: 'Held requests are reset', mark: 'long-poll blocked' },
+    ],
+  },
+  {
+    name: 'Everything',
+    harms: [
+      { fault: 'cut', what: 'Cut everything', how: 'Until you undo it', mark: 'everything cut' },
+      { fault: 'silence', what: 'Go silent', how: 'What is open stalls', mark: 'gone silent', once: true },
+      { fault: 'answer-503', what: 'Answer 503', how: 'A proxy does, for all', mark: '503 for all' },
+      { fault: 'portal', what: 'Captive portal', how: 'A login page, for all', mark: 'captive portal' },
+    ],
+  },
+  {
+    name: 'The server',
+    harms: [
+      { fault: 'end', what: 'End the trial', how: 'It closes with 4402', mark: 'closed with 4402', once: true },
+      { fault: 'restart', what: 'Restart the server', how: 'All are dropped for 3 s', mark: 'server restarted', once: true },
+    ],
+  },
 ]
 const tries = 16
 const pauseMs = 500
 
 /** The buttons that do harm. The server tells what is set; a button shows that and never what was only wished for. */
 export class HarmView {
-  #visitor
+  #asking
   #onDone
   #buttons = new Map()
   #heal = element('heal')
-  #restart
 
   /** `onDone(text)` is told what was done. */
-  constructor(visitor, onDone) {
-    this.#visitor = visitor
+  constructor({ visitor, isPlain, onDone }) {
+    this.#asking = { visitor, mode: isPlain ? 'plain' : 'session' }
     this.#onDone = onDone
-    const list = element('harm')
-    for (const { fault, what, how, mark } of harms) {
-      const button = makeButton(what, how)
-      button.dataset.fault = fault
-      button.setAttribute('aria-pressed', 'false')
-      button.addEventListener('click', () => {
-        const isOn = button.getAttribute('aria-pressed') !== 'true'
-        this.#order(button, { fault, on: isOn }, isOn ? mark : 'undone')
-      })
-      this.#buttons.set(fault, button)
-      list.append(button)
-    }
-    this.#restart = makeButton('Restart the server', 'Everybody is dropped; back in 3 s')
-    this.#restart.dataset.fault = 'restart'
-    this.#restart.querySelector('.switch').textContent = 'Once'
-    this.#restart.addEventListener('click', () => this.#order(this.#restart, { fault: 'restart' }, 'server restarted'))
-    list.append(this.#restart)
+    element('harm').append(...groups.map((group) => this.#group(group)))
     this.#heal.addEventListener('click', () => this.#order(this.#heal, { fault: 'heal' }, 'healed'))
     this.#ask('GET', {}).then(
       (answer) => this.#show(answer.faults),
       () => {},
     )
+  }
+
+  #group({ name, note, harms }) {
+    const group = make('fieldset', '')
+    group.dataset.size = harms.length
+    const legend = make('legend', '', name)
+    if (note) legend.append(make('small', '', ` ${note}`))
+    group.append(legend, ...harms.map((harm) => this.#button(harm)))
+    return group
+  }
+
+  #button({ fault, what, how, mark, once }) {
+    const button = make('button', '')
+    button.type = 'button'
+    button.dataset.fault = fault
+    button.append(make('span', 'switch', once ? 'Once' : ''), make('span', 'what', what), make('span', 'how', how))
+    button.classList.toggle('once', !!once)
+    if (!once) {
+      button.setAttribute('aria-pressed', 'false')
+      this.#buttons.set(fault, button)
+    }
+    button.addEventListener('click', () => {
+      const isOn = button.getAttribute('aria-pressed') !== 'true'
+      this.#order(button, { fault, on: isOn }, isOn ? mark : 'undone')
+    })
+    return button
   }
 
   async #order(button, query, mark) {
@@ -64,7 +105,7 @@ export class HarmView {
   async #ask(method, query) {
     for (let i = 1; ; i++) {
       try {
-        const answer = await fetch(`/harm?${new URLSearchParams({ visitor: this.#visitor, ...query })}`, {
+        const answer = await fetch(`/harm?${new URLSearchParams({ ...this.#asking, ...query })}`, {
           method,
           cache: 'no-store',
         })
@@ -85,11 +126,4 @@ export class HarmView {
     }
     this.#heal.disabled = faults.length === 0
   }
-}
-
-function makeButton(what, how) {
-  const button = make('button', '')
-  button.type = 'button'
-  button.append(make('span', 'switch'), make('span', 'what', what), make('span', 'how', how))
-  return button
 }

@@ -9,6 +9,8 @@ export function plainMode(visitor, options) {
   const client = new RealtimeClient(url, {
     ...options,
     transports: ['websocket', 'sse', 'long-poll', { type: 'poll', url: `${url}&mode=poll`, intervalMs: 2000 }],
+    // The feed says something eight times in a second. Later than `provingMs`, which finds out sooner what never says anything.
+    heartbeat: { intervalMs: 4000, timeoutMs: 3000 },
     // This server's one habit. Knowing it, the client may move a running connection to a better transport, and loses nothing
     // when it reconnects.
     protocol: {

@@ -1,6 +1,6 @@
 /**
- * What the page knows of each transport, learned from the client alone: every attempt with its fate, and from those the state of
- * each rung of the ladder.
+ * What the page knows of each transport, learned from the client alone: every attempt of its report with its fate, and from
+ * those the state of each rung of the ladder.
  */
 
 export const transports = [
@@ -12,20 +12,22 @@ export const transports = [
 
 export const nameOf = (type) => transports.find((transport) => transport.type === type)?.name ?? type
 
-const rankOf = (type) => transports.findIndex((transport) => transport.type === type)
+export const rankOf = (type) => transports.findIndex((transport) => transport.type === type)
 
 const maxAttempts = 300
 /** How long a better transport may still take over from one that opened before it. */
 const takeoverMs = 2000
+const slackMs = 500
 /** How long an attempt may take: less than by default, since somebody is watching. */
 export const dialMs = 4000
 
 /**
- * An attempt runs until it has an `endedAt`; `outcome` is 'trying', 'open', 'failed', 'lost' or 'left'. One with an `until` runs
- * beside another that is open, and nobody says so when it is given up.
+ * An attempt runs until it has an `endedAt`; `outcome` is 'trying', 'open', 'failed', 'lost' or 'left'. `openedAt` is when it
+ * began to carry the connection. `diagnosis` is what is known of its end now, `first` what was known before more was found out.
  */
 export class Attempts extends EventTarget {
   all = []
+  #byId = new Map()
 
   /** The running attempt on this transport. */
   running(transport) {
@@ -37,50 +39,55 @@ export class Attempts extends EventTarget {
     return this.all.findLast((attempt) => attempt.transport === transport)
   }
 
-  onState({ state }) {
-    const now = Date.now()
-    if (state.status === 'connecting') {
-      for (const transport of state.transports) if (!this.running(transport)) this.#begin(transport, now)
-      this.#endAll((attempt) => !state.transports.includes(attempt.transport))
-    } else if (state.status === 'open') {
-      const attempt = this.running(state.transport) ?? this.#begin(state.transport, now)
-      if (attempt.outcome === 'trying') this.#update(attempt, { outcome: 'open', openedAt: now })
-      if (state.proven && !attempt.provenAt) this.#update(attempt, { provenAt: now })
-      for (const { type } of transports.slice(0, rankOf(state.transport))) {
-        const better = this.running(type)
-        if (better) better.until ??= now + takeoverMs
-      }
-      this.#endAll((other) => other.transport !== state.transport && !other.until)
-    } else {
-      this.#endAll(() => true)
+  /** The newest attempt on this transport that came to an end of its own, and was not merely given up. */
+  lastEnded(transport) {
+    const isOwnEnd = ({ diagnosis, openedAt, endedAt }) => endedAt !== null && (diagnosis || openedAt !== null)
+    return this.all.findLast((attempt) => attempt.transport === transport && isOwnEnd(attempt))
+  }
+
+  /** What carries the connection, if anything does. */
+  get carrying() {
+    return this.all.findLast(({ outcome }) => outcome === 'open')
+  }
+
+  /** When the outage began that is not over yet: when what carried it last ended. */
+  get outageSince() {
+    return Math.max(0, ...this.all.flatMap(({ openedAt, endedAt }) => (openedAt === null ? [] : [endedAt ?? Infinity])))
+  }
+
+  /** Takes over what the client reports. What it has given up it does not report: the state tells. */
+  sync({ attempts }, state) {
+    for (const told of attempts) this.#take(told)
+    if (state.status === 'open') this.#settle(state)
+    else {
+      const isDialled = ({ transport, id }) =>
+        state.status === 'connecting' && state.transports.includes(transport) && this.running(transport).id === id
+      this.#leave((attempt) => !isDialled(attempt))
     }
   }
 
-  onError({ diagnosis }) {
+  /** Notes a diagnosis from an event, behind a `sync`. What was said before of the same attempt was said at first. */
+  diagnosed(diagnosis) {
     const { transport, phase, elapsedMs } = diagnosis.evidence
-    if (phase === 'send') return
-    // It may have begun and ended between two looks at the report.
-    const attempt = this.running(transport) ?? this.#begin(transport, Date.now() - elapsedMs)
-    this.#update(attempt, { outcome: phase === 'open' ? 'lost' : 'failed', endedAt: Date.now() })
+    const attempt = this.all.findLast(
+      ({ evidence, cause }) =>
+        cause === diagnosis.cause &&
+        evidence.transport === transport &&
+        evidence.phase === phase &&
+        evidence.elapsedMs === elapsedMs,
+    )
+    if (!attempt) return
+    // Later failures of the same kind know from the beginning what had to be found out for the first of them.
+    const before = this.all.findLast(
+      ({ transport, id, diagnosis }) => transport === attempt.transport && id < attempt.id && diagnosis,
+    )
+    const known = before?.cause === attempt.cause ? before.first : undefined
+    this.#update(attempt, { diagnosis, first: attempt.first ?? attempt.diagnosis ?? known })
   }
 
-  onMove({ from, to }) {
-    const left = this.running(from)
-    if (left) this.#update(left, { outcome: 'left', endedAt: Date.now(), movedTo: to })
-    const attempt = this.running(to) ?? this.#begin(to, Date.now())
-    this.#update(attempt, { outcome: 'open', openedAt: Date.now(), movedFrom: from })
-  }
-
-  /** Finds in the client's report what no event tells: the attempts beside an open connection, to climb to a better transport. */
-  onReport({ attempts }, state) {
-    const now = Date.now()
-    for (const { transport, dialledAt, openedAt, endedAt } of attempts) {
-      const isOver = openedAt !== undefined || endedAt !== undefined || dialledAt < now - dialMs
-      const isKnown = this.all.some((attempt) => attempt.transport === transport && attempt.startedAt > dialledAt - 100)
-      if (state.status !== 'open' || transport === state.transport || isOver || isKnown) continue
-      this.#begin(transport, dialledAt).until = dialledAt + dialMs
-    }
-    this.#endAll(({ until }) => until < now)
+  /** What is known by now where a diagnosis was made. */
+  refined(diagnosis) {
+    return this.all.find(({ first }) => first === diagnosis)?.diagnosis ?? diagnosis
   }
 
   /** How a rung stands: its state in one word, and in a few. */
@@ -91,19 +98,51 @@ export class Attempts extends EventTarget {
     if (!last) return ['untried', 'not tried']
     if (last.outcome === 'left') return ['resting', 'resting']
     // Something else works, so this one is left in peace until it is tried again.
-    const isResting = this.all.some((attempt) => attempt.endedAt === null && attempt.outcome === 'open')
-    return isResting ? ['resting', `${last.outcome}, resting`] : ['failed', last.outcome]
+    return this.carrying ? ['resting', `${last.outcome}, resting`] : ['failed', last.outcome]
   }
 
-  #begin(transport, startedAt) {
-    const attempt = { transport, startedAt, openedAt: null, provenAt: null, endedAt: null, outcome: 'trying' }
+  #take({ id, transport, dialledAt, openedAt, endedAt, cause, certainty, evidence }) {
+    const attempt = this.#byId.get(id) ?? this.#begin(id, transport, dialledAt)
+    attempt.isOpen = openedAt !== undefined && endedAt === undefined
+    const isNews = cause !== attempt.cause || certainty !== attempt.certainty
+    if (cause === undefined || !isNews) return
+    const outcome = attempt.openedAt === null ? 'failed' : 'lost'
+    this.#update(attempt, { outcome, endedAt, cause, certainty, evidence: { transport, ...evidence } })
+  }
+
+  /** One attempt carries the connection; of those beside it some may still take its place. */
+  #settle({ transport, since, proven }) {
+    const carrying = this.all.findLast((attempt) => attempt.transport === transport && attempt.isOpen)
+    if (!carrying) return
+    const before = this.carrying
+    if (before !== carrying) {
+      const isMove = before && before.transport !== transport
+      if (before) {
+        const left = isMove ? { movedTo: transport } : { wasSilent: true }
+        this.#update(before, { outcome: 'left', endedAt: Date.now(), ...left })
+      }
+      this.#update(carrying, { outcome: 'open', openedAt: since, endedAt: null, ...(isMove && { movedFrom: before.transport }) })
+    }
+    if (proven && !carrying.provenAt) this.#update(carrying, { provenAt: Date.now() })
+    this.#leave((attempt) => {
+      if (attempt === carrying) return false
+      const isLater = attempt.startedAt > since
+      if (!isLater && rankOf(attempt.transport) >= rankOf(transport)) return true
+      // The client itself reports those that fail until then.
+      return Date.now() > Math.min(attempt.startedAt + dialMs, isLater ? Infinity : since + takeoverMs) + slackMs
+    })
+  }
+
+  #begin(id, transport, startedAt) {
+    const attempt = { id, transport, startedAt, openedAt: null, provenAt: null, endedAt: null, outcome: 'trying' }
     this.all.push(attempt)
-    if (this.all.length > maxAttempts) this.all.shift()
+    this.#byId.set(id, attempt)
+    if (this.all.length > maxAttempts) this.#byId.delete(this.all.shift().id)
     this.#tell(attempt)
     return attempt
   }
 
-  #endAll(isOver) {
+  #leave(isOver) {
     for (const attempt of this.all) {
       if (attempt.endedAt === null && isOver(attempt)) this.#update(attempt, { outcome: 'left', endedAt: Date.now() })
     }

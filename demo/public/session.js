@@ -6,12 +6,12 @@ const sendEveryMs = 250
 /** A session: the server's half is `steadfast/server`. */
 export function sessionMode(visitor, options) {
   const { RealtimeClient } = globalThis.Steadfast
-  // One URL would do. With one for each transport the server can do harm to one and leave the others in peace.
-  const over = (type, more) => ({ type, url: `/realtime?visitor=${visitor}&via=${type}`, ...more })
-  const client = new RealtimeClient('/realtime', {
+  const client = new RealtimeClient(`/realtime?visitor=${visitor}`, {
     ...options,
     protocol: 'session',
-    transports: [over('websocket'), over('sse'), over('long-poll'), over('poll', { intervalMs: 2000 })],
+    transports: ['websocket', 'sse', 'long-poll', { type: 'poll', intervalMs: 2000 }],
+    // A server need not know. This one is told so that it can do harm to one transport and leave the others in peace.
+    prepare: ({ transport }) => ({ query: { via: transport } }),
   })
   const tally = new SessionTally(client)
   return { client, send: (fields) => tally.send(fields), tally }
@@ -23,7 +23,11 @@ class SessionTally {
   #feed = uncounted
   #echoes = uncounted
   #up = tallyOf(uncounted)
+  /** What the server had counted in sessions that are over. */
+  #earlier = tallyOf(uncounted)
   #sent = 0
+  /** The highest number that the server has had. */
+  #arrived = 0
   #opened = 0
   #resumed = 0
   #moved = 0
@@ -33,9 +37,14 @@ class SessionTally {
     this.#client = client
     client.on('open', ({ resumed }) => {
       this.#opened += 1
-      if (resumed) this.#resumed += 1
+      if (resumed) {
+        this.#resumed += 1
+        return
+      }
       // The server knows the session no more, and has said so: its numbers begin anew.
-      else this.#beginAnew()
+      this.#beginAnew()
+      this.#earlier = sumOf(this.#earlier, this.#up)
+      this.#up = tallyOf(uncounted)
     })
     client.on('transport', () => {
       this.#moved += 1
@@ -53,17 +62,18 @@ class SessionTally {
     this.#sent += 1
   }
 
-  receive({ kind, id, up }) {
+  receive({ kind, id, up, last }) {
     if (kind === 'echo') {
       this.#echoes = counted(this.#echoes, id)
       this.#up = up
+      this.#arrived = last
     } else this.#feed = counted(this.#feed, id)
   }
 
   draw() {
     this.#drawRow('down', tallyOf(this.#feed, this.#echoes))
-    this.#drawRow('up', this.#up)
-    const waiting = this.#sent - this.#up.count
+    this.#drawRow('up', sumOf(this.#earlier, this.#up))
+    const waiting = this.#sent - this.#arrived
     const begun = this.#opened - this.#resumed - 1
     const told = [
       `${waiting.toLocaleString('en')} on the way up`,
@@ -87,6 +97,8 @@ class SessionTally {
     this.#echoes = anew(this.#echoes)
   }
 }
+
+const sumOf = (one, other) => Object.fromEntries(Object.entries(one).map(([name, number]) => [name, number + other[name]]))
 
 /** What happened, if it did. */
 const said = (what, number) => (number > 0 ? [number === 1 ? `${what} once` : `${what} ${number} times`] : [])

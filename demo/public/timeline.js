@@ -1,5 +1,9 @@
 import { seconds, still } from './dom.js'
+import { causeLabels } from './labels.js'
 import { transports } from './rungs.js'
+
+/** Above the lanes: what was done to the connection. */
+const head = 18
 
 /**
  * The last minute as a chart: one lane per transport, and through them the thread of light that is the connection. Time runs
@@ -51,14 +55,15 @@ export class Timeline {
     const context = this.#context
     context.setTransform(ratio, 0, 0, ratio, 0, 0)
     context.clearRect(0, 0, width, height)
+    context.translate(0, head)
     context.font = `12px ${getComputedStyle(document.body).fontFamily}`
 
     const [past, future] = width < 480 ? [24_000, 5000] : [60_000, 9000]
     const view = {
       now,
       width,
-      bottom: height - 26,
-      lane: (height - 26) / transports.length,
+      bottom: height - head - 26,
+      lane: (height - head - 26) / transports.length,
       from: now - past,
       x: (at) => ((at - now + past) / (past + future)) * width,
     }
@@ -66,6 +71,7 @@ export class Timeline {
     this.#drawOutages(view)
     this.#drawThread(view)
     for (const attempt of this.#attempts.all) this.#drawAttempt(view, attempt)
+    for (const { type } of transports) this.#drawCauses(view, type)
     this.#drawMarks(view)
     this.#drawRetry(view)
   }
@@ -163,7 +169,17 @@ export class Timeline {
     }
   }
 
-  #drawMarks({ from, x, bottom }) {
+  /** Why the attempts of a lane failed: beneath the crosses, or above them; in the last lane the other way, for what is told below. */
+  #drawCauses({ lane, ...view }, type) {
+    const y = middleOf(type, lane)
+    const rows = [lane / 2 - 5, 13 - lane / 2]
+    if (type === transports.at(-1).type) rows.reverse()
+    const ended = this.#attempts.all.filter(({ transport, endedAt }) => transport === type && endedAt > view.from)
+    for (const { text, right, row } of causeLabels(ended, view, (words) => this.#context.measureText(words).width))
+      this.#text(text, right, y + rows[row], 'coral', 'right')
+  }
+
+  #drawMarks({ from, x, bottom, width }) {
     const context = this.#context
     let free = Number.POSITIVE_INFINITY
     // Newest first: where two labels would meet, the newer one is told.
@@ -172,12 +188,13 @@ export class Timeline {
       context.strokeStyle = 'rgb(255 130 114 / .7)'
       context.lineWidth = 1
       context.setLineDash([1, 3])
-      this.#line(x(at), 0, x(at), bottom)
+      this.#line(x(at), -4, x(at), bottom)
       context.setLineDash([])
-      const width = context.measureText(text).width
-      if (x(at) + 4 + width > free) continue
-      this.#text(text, x(at) + 4, 13, 'coral', 'left')
-      free = x(at) - 6
+      const needed = context.measureText(text).width
+      const left = Math.max(0, Math.min(x(at) - 3, width - needed, free - needed))
+      if (left + needed < x(at) || left + needed > free || x(at) < 0) continue
+      this.#text(text, left, -7, 'coral', 'left')
+      free = left - 10
     }
   }
 

@@ -1,69 +1,78 @@
-import { element, make, seconds } from './dom.js'
+import { element, make, show } from './dom.js'
+import { explain } from './explain.js'
+import { certainties } from './plain-words.js'
 import { nameOf } from './rungs.js'
 
-/** What happened, as the client puts it. */
-export function showDiagnosis({ message, remedy, cause, certainty, evidence }) {
-  const facts = make('p', 'facts')
-  facts.append(
-    ...[nameOf(evidence.transport), cause, certainty, `after ${seconds(evidence.elapsedMs)}`].map((text) =>
-      make('span', '', text),
-    ),
-  )
-  element('diagnosis').replaceChildren(make('p', 'message', message), ...(remedy ? [make('p', 'remedy', remedy)] : []), facts)
-}
+/** The panel that says in words how the connection stands. It is made anew when there is something else to say. */
+export class WordsView {
+  #panel = element('diagnosis')
+  #again = element('connect-here')
+  #shown = ''
+  #remedies = null
+  /** Whether a visitor has opened or closed what is said of a cause. */
+  #opened = new Map()
 
-const maxLines = 60
-const logged = new Map()
-
-/** Tells an attempt in a line of its own, and what became of it in the same line. */
-export function log(attempt) {
-  const line = logged.get(attempt) ?? make('li', '')
-  if (!logged.has(attempt)) {
-    logged.set(attempt, line)
-    element('log').prepend(line)
-    const time = new Date(attempt.startedAt).toLocaleTimeString('en-GB')
-    line.append(make('time', '', time), nameOf(attempt.transport), make('span', ''))
-    if (logged.size > maxLines) {
-      const [oldest] = logged.keys()
-      logged.get(oldest).remove()
-      logged.delete(oldest)
-    }
+  show(state, attempts, quietMs) {
+    const { next, ...said } = explain(state, attempts, quietMs)
+    if (said.troubles.length > 0) this.#load()
+    show('next', next)
+    this.#again.hidden = !said.isOver
+    const key = JSON.stringify([said, !!this.#remedies])
+    if (key === this.#shown) return
+    this.#shown = key
+    const { lead, troubles, mood } = said
+    const parts = troubles.map((trouble, index) => this.#part(trouble, index === 0 && mood !== 'well'))
+    this.#panel.dataset.mood = mood
+    if (mood === 'well' && parts.length > 0) parts.unshift(make('h3', '', 'What went wrong a moment ago'))
+    this.#panel.replaceChildren(make('p', 'lead', lead), ...parts)
   }
-  const words = line.lastElementChild
-  words.textContent = outcomeOf(attempt)
-  words.className = attempt.outcome === 'failed' || attempt.outcome === 'lost' ? 'bad' : ''
-}
 
-function outcomeOf({ outcome, startedAt, openedAt, endedAt, movedTo, movedFrom }) {
-  const lived = seconds((endedAt ?? Date.now()) - (openedAt ?? startedAt))
-  switch (outcome) {
-    case 'trying':
-      return 'trying …'
-    case 'open':
-      return movedFrom ? `took over from ${nameOf(movedFrom)}` : `opened after ${seconds(openedAt - startedAt)}`
-    case 'failed':
-      return `failed after ${lived}`
-    case 'lost':
-      return `lost after ${lived}`
-    default:
-      return `${movedTo ? 'moved on' : openedAt === null ? 'given up' : 'ended'} after ${lived}`
+  #part({ transports, message, cause, certainty, remedy, ...more }, isOpen) {
+    const part = make('article', 'trouble')
+    const told = make('p', 'message', ` ${message}`)
+    told.prepend(make('strong', '', `${transports.map(nameOf).join(', ')}:`))
+    part.append(told)
+    if (!cause) return part
+    const facts = make('p', 'facts')
+    const sure = Object.assign(make('span', '', certainty), { title: certainties[certainty] })
+    facts.append(make('code', '', cause), sure)
+    const todo = remedy ?? this.#remedies?.[cause]?.remedy
+    const known = [...knownOf(more), ...(todo ? [make('p', 'remedy', `What to do: ${todo}`)] : [])]
+    part.append(facts, ...(known.length > 0 ? [this.#details(cause, isOpen, known)] : []))
+    return part
+  }
+
+  /** Of several troubles the first is told whole; the others, and what is over, where they are asked about. */
+  #details(cause, isOpen, parts) {
+    const details = make('details', '')
+    details.open = this.#opened.get(cause) ?? isOpen
+    details.append(make('summary', '', 'How that is known, and what to do'), ...parts)
+    details.querySelector('summary').addEventListener('click', () => this.#opened.set(cause, !details.open))
+    return details
+  }
+
+  /** What to do about a failure is loaded once something has failed. */
+  #load() {
+    if (this.#remedies) return
+    this.#remedies = {}
+    import('/remedies.js').then(
+      ({ remedies }) => {
+        this.#remedies = remedies
+        this.#shown = ''
+      },
+      // Another time: the server may be restarting.
+      () => setTimeout(() => (this.#remedies = null), 5000),
+    )
   }
 }
 
-/** Lets the client's own report be read and copied. */
-export function offerReport(client) {
-  element('show-report').addEventListener('click', () => {
-    element('report-text').textContent = JSON.stringify(client.report(), null, 2)
-    element('report').showModal()
-  })
-  element('copy-report').addEventListener('click', async ({ target }) => {
-    try {
-      await navigator.clipboard.writeText(element('report-text').textContent)
-      target.textContent = 'Copied'
-    } catch {
-      // Without a secure context there is no clipboard, but there is a selection.
-      getSelection().selectAllChildren(element('report-text'))
-      target.textContent = 'Selected'
-    }
-  })
+/** How it is known: what was thought at first, what it may be as well, and what asking has brought. */
+function knownOf({ first, others, othersLead, finding }) {
+  const parts = first ? [make('p', 'first', `Now known; at first: ${first}`)] : []
+  if (others.length > 2) {
+    const list = make('ul', 'others')
+    list.append(...others.map((other) => make('li', '', other)))
+    parts.push(make('p', '', `${othersLead} …`), list)
+  } else if (others.length > 0) parts.push(make('p', 'others', `${othersLead} ${others.join(', or ')}.`))
+  return finding ? [...parts, make('p', 'finding', finding)] : parts
 }

@@ -243,6 +243,120 @@ it('ends what is running when harm is set, and resets a WebSocket soon after it 
   swallowed.terminate()
 })
 
+/** How a WebSocket of visitor a comes to nothing. */
+async function refusalOf(origin: string, path = '/live') {
+  const socket = new WebSocket(`${origin.replace('http', 'ws')}${path}?visitor=a`)
+  const [error] = await once(socket, 'error', { signal: AbortSignal.timeout(5000) })
+  return String(error)
+}
+
+it('does to a WebSocket what proxies do', async () => {
+  await using demo = await startDemo()
+  const set = (fault: string, on = true) => harm(demo.origin, `visitor=a&fault=${fault}&on=${on}`)
+  await set('strip-upgrade')
+  expect(await refusalOf(demo.origin)).toMatch(/Unexpected server response: 20[04]$/)
+  expect(await refusalOf(demo.origin, '/realtime')).toContain('Unexpected server response: 400')
+  await set('strip-upgrade', false)
+  await set('damage-handshake')
+  expect(await refusalOf(demo.origin)).toContain('Invalid Sec-WebSocket-Accept header')
+  expect(await readSocket(demo.origin, 'visitor=b', 1)).toHaveLength(1)
+  await set('damage-handshake', false)
+  await set('damage-frame')
+  expect(await refusalOf(demo.origin)).toContain('RSV')
+})
+
+it('tells what it saw of an attempt while the transport is struck, and not while everything is', async () => {
+  await using demo = await startDemo()
+  await harm(demo.origin, 'visitor=a&fault=strip-upgrade&on=true')
+  await harm(demo.origin, 'visitor=a&fault=block-sse&on=true')
+  const socket = new WebSocket(`${demo.origin.replace('http', 'ws')}/realtime?visitor=a&attempt=x1`)
+  await once(socket, 'error')
+  const question = `${demo.origin}/realtime?visitor=a&via=sse&diagnose=x1`
+  expect(await (await fetch(question)).json()).toMatchObject({ steadfast: 'v1', sawRequest: true, sawUpgrade: false })
+
+  await harm(demo.origin, 'visitor=a&fault=answer-503&on=true')
+  const busy = await fetch(question)
+  expect([busy.status, busy.headers.get('retry-after'), busy.headers.get('via')]).toEqual([503, '5', '1.1 a-proxy'])
+  expect(await refusalOf(demo.origin)).toContain('Unexpected server response: 503')
+  await harm(demo.origin, 'visitor=a&fault=answer-503&on=false')
+  await harm(demo.origin, 'visitor=a&fault=portal&on=true')
+  const portal = await fetch(`${demo.origin}/live?visitor=a`)
+  expect([portal.status, portal.headers.get('content-type')]).toEqual([200, 'text/html; charset=utf-8'])
+  expect(await portal.text()).toContain('Log in')
+  expect((await fetch(`${demo.origin}/clock`)).headers.get('content-type')).toBe('application/json')
+  await harm(demo.origin, 'visitor=a&fault=cut&on=true')
+  await expect(fetch(question)).rejects.toThrow('fetch failed')
+})
+
+it('holds event streams back, and cuts them in the middle of an event', async () => {
+  await using demo = await startDemo()
+  const stream = async () => {
+    const response = await fetch(`${demo.origin}/live?visitor=a`, { headers: { Accept: 'text/event-stream' } })
+    const reader = response.body?.getReader()
+    let text = ''
+    const end = (async () => {
+      for (;;) {
+        const { done, value } = (await reader?.read()) ?? { done: true }
+        if (done) return 'ended'
+        text += Buffer.from(value ?? []).toString()
+      }
+    })().catch(() => 'broke')
+    return { end, text: () => text, cancel: () => reader?.cancel() }
+  }
+  await harm(demo.origin, 'visitor=a&fault=hold-sse&on=true')
+  const held = await stream()
+  await sleep(1000)
+  expect(held.text()).toBe('')
+  await held.cancel()
+  await harm(demo.origin, 'visitor=a&fault=hold-sse&on=false')
+
+  await harm(demo.origin, 'visitor=a&fault=tear-sse&on=true')
+  const torn = await stream()
+  expect(await torn.end).toBe('broke')
+  expect(torn.text()).toMatch(/\n\nid: \d+\n?[^\n]*$/)
+  await harm(demo.origin, 'visitor=a&fault=tear-sse&on=false')
+  const running = await stream()
+  await harm(demo.origin, 'visitor=a&fault=tear-sse&on=true')
+  expect(await running.end).toBe('broke')
+})
+
+it('lets what is open say nothing any more, and what is opened then speak', async () => {
+  await using demo = await startDemo()
+  const url = `${demo.origin.replace('http', 'ws')}/live?visitor=a`
+  const socket = new WebSocket(url)
+  await once(socket, 'message', { signal: AbortSignal.timeout(5000) })
+  const heard: unknown[] = []
+  await harm(demo.origin, 'visitor=a&fault=silence&on=true')
+  await sleep(100)
+  socket.on('message', (data) => heard.push(data))
+  socket.send(JSON.stringify({ text: 'into the void', name: '', tag: '' }))
+  expect(await readSocket(demo.origin, 'visitor=a', 30)).toHaveLength(30)
+  expect([socket.readyState, heard]).toEqual([WebSocket.OPEN, []])
+  const { messages } = await ask(demo.origin, 'mode=poll&last_event_id=0')
+  expect(messages.some(({ text }) => text === 'into the void')).toBe(false)
+  socket.terminate()
+})
+
+it('ends a connection for good with a code of its own, or a status where there are no codes', async () => {
+  await using demo = await startDemo()
+  const socket = new WebSocket(`${demo.origin.replace('http', 'ws')}/live?visitor=a`)
+  await once(socket, 'open')
+  const closed = once(socket, 'close', { signal: AbortSignal.timeout(5000) })
+  await harm(demo.origin, 'visitor=a&fault=end&mode=plain')
+  expect((await closed).map(String)).toEqual(['4402', 'the trial is over'])
+  await harm(demo.origin, 'visitor=a&fault=end&mode=plain')
+  expect((await ask(demo.origin, 'visitor=a&mode=poll')).response.status).toBe(402)
+  expect((await ask(demo.origin, 'visitor=a&mode=poll')).response.ok).toBe(true)
+
+  for (const type of ['websocket', 'sse', 'long-poll', 'poll'] as const) {
+    await using session = sessionOf(demo.origin, type, type)
+    await session.nth('open')
+    await harm(demo.origin, `visitor=${type}&fault=end&mode=session`)
+    const { code, reason, final } = await session.nth('close')
+    expect([code, reason, final]).toEqual([4402, 'the trial is over', true])
+  }
+})
+
 it('refuses what it is not asked for by its own page', async () => {
   await using demo = await startDemo()
   const status = async (path: string, init: RequestInit = {}) => (await fetch(demo.origin + path, init)).status

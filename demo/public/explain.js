@@ -1,0 +1,147 @@
+/** Says how the connection stands: what carries it, why nothing better does, and what comes next. */
+import { findingOf, listOf, suspicionOf } from './plain-words.js'
+import { nameOf, rankOf, transports } from './rungs.js'
+
+/** The feed says something several times in a second, and even a poll asks every two. */
+const quiet = 3500
+/** So long what is over is still told: as long as the timeline shows it. */
+const rememberedMs = 60_000
+
+/**
+ * `lead` says how it stands, `troubles` what is known of each thing that is wrong, `next` what the client does about it.
+ * `mood`: 'well' where nothing is wrong, so that a trouble is one that is over; 'lower' where something better would be possible;
+ * 'down'. `quietMs`: for how long nothing has come.
+ */
+export function explain(state, attempts, quietMs) {
+  if (state.status !== 'open') return { mood: 'down', ...explainOutage(state, attempts) }
+  return { mood: 'lower', ...(quietMs > quiet ? explainQuiet(state, quietMs) : explainOpen(state, attempts)) }
+}
+
+function explainOutage(state, attempts) {
+  switch (state.status) {
+    case 'connecting':
+      return {
+        lead: attempts.all.some(({ openedAt }) => openedAt !== null)
+          ? 'Nothing carries the connection at this moment.'
+          : 'The first connection is being made.',
+        troubles: troublesOf(ofThisOutage(attempts)),
+        next: `Tried now: ${listOf(state.transports.map(nameOf))}.`,
+      }
+    case 'waiting':
+    case 'offline':
+      return { lead: 'Nothing carries the connection.', troubles: troublesOf(ofThisOutage(attempts)), next: nextTry(state) }
+    case 'closed': {
+      const failed = ofThisOutage(attempts)
+      const last = failed.findLast(({ diagnosis }) => diagnosis.verdict === 'stop')
+      return {
+        lead: state.diagnosis ? 'The client has stopped, and does not try again by itself.' : 'This page has closed it.',
+        troubles: troublesOf(last ? [last] : failed),
+        next: 'It goes on when you say so.',
+        isOver: true,
+      }
+    }
+    default:
+      return { lead: 'Not connected yet.', troubles: [], next: '' }
+  }
+}
+
+function explainQuiet({ transport }, quietMs) {
+  return {
+    lead: `${nameOf(transport)} carries the connection, but nothing comes.`,
+    troubles: [],
+    next: `Nothing for ${Math.floor(quietMs / 1000)} s. Before it gives it up, the client asks whether anybody is there.`,
+  }
+}
+
+function explainOpen({ transport }, attempts) {
+  const name = nameOf(transport)
+  const better = transports.slice(0, rankOf(transport)).map(({ type }) => type)
+  const recent = attempts.all.filter(({ endedAt }) => endedAt > Date.now() - rememberedMs)
+  const last = recent.findLast((attempt) => attempt.diagnosis || attempt.wasSilent)
+  const silence = last?.wasSilent ? [silenceOf(last)] : []
+  if (better.length === 0) {
+    return {
+      lead: `All is well. ${name}, the best of the four, carries the connection.`,
+      troubles: last?.diagnosis ? troublesOf([last]) : silence,
+      next: '',
+      mood: 'well',
+    }
+  }
+  const failed = better.map((type) => attempts.lastEnded(type)).filter((attempt) => attempt?.diagnosis || isHeldBack(attempt))
+  const words = listOf(failed.map((attempt) => nameOf(attempt.transport)))
+  const trying = better.filter((type) => attempts.running(type))
+  const others = better.length > 1 ? 'Better ones are' : `${nameOf(better[0])} is`
+  const why = better.some((type) => attempts.last(type))
+    ? `It was there sooner than ${listOf(better.map(nameOf), 'or')}.`
+    : 'It worked here last time, so it came first.'
+  return {
+    lead:
+      failed.length > 0
+        ? `${name} carries the connection, because ${words} ${failed.length > 1 ? 'do' : 'does'} not work here now.`
+        : `${name} carries the connection. ${why}`,
+    troubles: [
+      ...troublesOf(failed.filter(({ diagnosis }) => diagnosis)),
+      ...failed.filter(isHeldBack).map(heldBackOf),
+      ...silence,
+    ],
+    next:
+      trying.length > 0
+        ? `Being tried again beside it: ${listOf(trying.map(nameOf))}.`
+        : `${others} tried again beside it, without a break: after half a minute, then less and less often.`,
+  }
+}
+
+/** What failed since something carried the connection: the last word on each transport. */
+function ofThisOutage(attempts) {
+  const failed = attempts.all.filter(({ diagnosis, endedAt }) => diagnosis && endedAt >= attempts.outageSince)
+  return failed.filter((attempt) => !failed.some((other) => other.transport === attempt.transport && other.id > attempt.id))
+}
+
+/** What several transports suffer from is one trouble, and as sure as where it is seen best. */
+function troublesOf(failed) {
+  const causes = [...new Set(failed.map(({ diagnosis }) => diagnosis.cause))]
+  return causes.map((cause) => {
+    const same = failed.filter(({ diagnosis }) => diagnosis.cause === cause)
+    const { diagnosis, first } = same.find((each) => each.diagnosis.certainty === 'certain') ?? same[0]
+    const transports = same.map(({ transport }) => transport).sort((a, b) => rankOf(a) - rankOf(b))
+    return { transports, ...troubleOf(diagnosis, first) }
+  })
+}
+
+function troubleOf({ message, cause, certainty, candidates = [], remedy, evidence }, first) {
+  const others = candidates.filter((each) => each !== cause).map(suspicionOf)
+  return {
+    ...{ message, cause, certainty, remedy, others },
+    first: first && first.message !== message ? first.message : '',
+    othersLead: candidates.includes(cause) ? 'Or else' : 'It may be that',
+    finding: findingOf(evidence),
+  }
+}
+
+/** It was left for something worse, which brought what it did not. */
+function isHeldBack(attempt) {
+  return rankOf(attempt?.movedTo) > rankOf(attempt?.transport)
+}
+
+function heldBackOf({ transport, movedTo }) {
+  return {
+    transports: [transport],
+    message: `It opened, and nothing came. ${nameOf(movedTo)} was tried beside it, and brought what was held back.`,
+  }
+}
+
+function silenceOf({ transport }) {
+  return {
+    transports: [transport],
+    message: 'The connection had gone silent. A second one was made beside it and took its place, so nothing broke.',
+  }
+}
+
+function nextTry({ status, retry, diagnosis }) {
+  if (!retry) return 'It waits until this page is looked at again.'
+  const asked = diagnosis.evidence.retryAfterMs
+  const when = `Next try in ${Math.max(0, (retry.at - Date.now()) / 1000).toFixed(0)} s`
+  const why = asked ? `, since the server asked for ${Math.ceil(asked / 1000)} s of peace` : ''
+  const what = retry.attempt > 1 ? 'all transports, the best one first' : 'at first what worked last'
+  return `${when}${why}: ${what}.${status === 'offline' ? ' Sooner, if this device is online again.' : ''}`
+}
