@@ -34,7 +34,15 @@ test('eventsource-parser is the only package at run time, beside ws for servers 
 })
 
 test('nothing of the server is in what runs in a page', () => {
-  for (const file of ['index.js', 'index.cjs', 'protocols.js', 'protocols.cjs', 'remedies.js', 'remedies.cjs', 'steadfast.min.js'])
+  for (const file of [
+    'index.js',
+    'index.cjs',
+    'protocols.js',
+    'protocols.cjs',
+    'remedies.js',
+    'remedies.cjs',
+    'steadfast.min.js',
+  ])
     expect(read(`dist/${file}`)).not.toMatch(/RealtimeServer|node:/)
 })
 

@@ -52,7 +52,15 @@ test('the fields for the two CDNs point at the script-tag file', () => {
 })
 
 test('every source map names sources of the package, with their text', () => {
-  for (const name of ['index.js', 'index.cjs', 'protocols.js', 'protocols.cjs', 'remedies.js', 'remedies.cjs', 'steadfast.min.js']) {
+  for (const name of [
+    'index.js',
+    'index.cjs',
+    'protocols.js',
+    'protocols.cjs',
+    'remedies.js',
+    'remedies.cjs',
+    'steadfast.min.js',
+  ]) {
     expect(read(`dist/${name}`)).toMatch(new RegExp(`//# sourceMappingURL=${name.replaceAll('.', '\\.')}\\.map\\s*$`))
     const { sources, sourcesContent } = JSON.parse(read(`dist/${name}.map`)) as {
       sources: string[]

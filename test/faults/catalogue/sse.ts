@@ -54,7 +54,9 @@ export const sseFaults: readonly Fault[] = [
     isAfterOpen: false,
     tolerated: ['webkit'],
   },
-  changed('sse_wrong_ct', { plain: 'http.not_realtime', session: 'protocol-mismatch' }, (head) => withField(head, 'Content-Type', 'text/plain')),
+  changed('sse_wrong_ct', { plain: 'http.not_realtime', session: 'protocol-mismatch' }, (head) =>
+    withField(head, 'Content-Type', 'text/plain'),
+  ),
   changed('sse_nocors', 'http.cors', (head) => withField(head, corsField, null)),
 ]
 
