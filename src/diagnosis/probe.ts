@@ -36,7 +36,8 @@ export async function followUp({ url, attempt, credentials }: Subject, host: Hos
         elapsedMs: Math.round(host.now() - since),
         ...(asked.response && (await contentOf(asked.response, !!attempt, controller.signal))),
       })),
-      ask(url, { mode: 'no-cors' }),
+      // Without a body, so that a server that holds its answers does not hold this one.
+      ask(url, { mode: 'no-cors', method: 'HEAD' }),
       ask(url, { redirect: 'manual', credentials }),
       elsewhere ? ask(new URL(elsewhere), {}) : { outcome: 'none' as const },
     ])

@@ -56,6 +56,7 @@ function followedUp(evidence: Evidence, followUp: FollowUp): Opinion {
   if (kind === 'blocked' || (kind === 'closed' && evidence.code === 1015)) return atFirst(evidence)
   if (isRedirect) return likely('http.redirect')
   if (readable === 'answered') return ofHttpThatWorks(evidence, followUp)
+  if (readable === 'silent' && opaque === 'answered') return ofHeldRequest(evidence)
   if (opaque === 'answered')
     return isSession
       ? likely('path.intermediary', 'path.intermediary', 'path.captive')
@@ -97,6 +98,19 @@ function ofHttpThatWorks(evidence: Evidence, { status = 0, contentType = '', led
   const suspects = ['ws.upgrade_stripped', 'ws.bad_handshake', 'ws.subprotocol', 'policy.client_blocked']
   const others = status === 426 ? ['http.426'] : ['net.refused']
   return (isRepeated ? likely : possible)('ws.failed', 'ws.upgrade_blocked', ...suspects, ...others)
+}
+
+/** Only a request without a body was answered: that is how a server looks that holds a long-poll, or a way that holds back bodies. */
+function ofHeldRequest({ transport, kind, isRepeated }: Evidence): Opinion {
+  if (transport !== 'websocket') return likely('net.timeout', 'net.timeout', 'sse.buffered', 'client.pool_exhausted')
+  if (kind === 'timeout') return swallowed()
+  return (isRepeated ? likely : possible)(
+    'ws.failed',
+    'ws.upgrade_blocked',
+    'ws.upgrade_stripped',
+    'ws.bad_handshake',
+    'net.refused',
+  )
 }
 
 function swallowed(): Opinion {

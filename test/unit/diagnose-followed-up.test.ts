@@ -51,10 +51,24 @@ const answers: readonly Row[] = [
   ...[cut, timeout, { ...broken, ...sse }].flatMap((given): Row[] => [
     [{ ...given, followUp: asked({ opaque: 'answered' }) }, 'path.intercepted', 'likely', 'fallback', intercepted],
     [
-      { ...given, ...session, followUp: asked({ opaque: 'answered', readable: 'silent' }) },
+      { ...given, ...session, followUp: asked({ opaque: 'answered', readable: 'failed' }) },
       ...(['path.intermediary', 'likely', 'fallback', ['path.intermediary', 'path.captive']] as const),
     ],
   ]),
+]
+
+const heldAnswer = asked({ opaque: 'answered', readable: 'silent' })
+const wsSuspects = ['ws.upgrade_blocked', 'ws.upgrade_stripped', 'ws.bad_handshake', 'net.refused']
+
+/** Only a request without a body is answered: a long-poll server holds the other. */
+const held: readonly Row[] = [
+  [{ ...cut, followUp: heldAnswer }, 'ws.failed', 'possible', 'fallback', wsSuspects],
+  [{ ...cut, ...repeated, followUp: heldAnswer }, 'ws.failed', 'likely', 'fallback', wsSuspects],
+  [{ ...timeout, followUp: heldAnswer }, 'ws.upgrade_hang', 'likely', 'fallback', ['ws.upgrade_hang', 'ws.upgrade_blocked']],
+  [
+    { ...timeout, ...poll, followUp: heldAnswer },
+    ...(['net.timeout', 'likely', 'fallback', ['net.timeout', 'sse.buffered', 'client.pool_exhausted']] as const),
+  ],
 ]
 
 /** HTTP passes; what is it then about the other? */
@@ -165,6 +179,7 @@ describe.each([
   ['where HTTP passes', whereHttpPasses],
   ['what the server saw of a WebSocket', ledgers],
   ['what it saw of a request', requests],
+  ['a server that holds what it is asked', held],
   ['an open connection that went silent', wentSilent],
   ['a handshake that names another protocol', handshakes],
 ] as const)('%s', (_, rows) => {

@@ -10,12 +10,13 @@ describe('what begins anew', () => {
   it('is a streak, when its transport has been open: what fails then is not repeated, and asked about', async () => {
     const bench = await failedAndAnswered({ websocket: sequence(blocked, opens(), blocked) }, { heartbeat })
     expect(bench.told()).toEqual(['net.unreachable', '(ws.failed)'])
-    await bench.pass(40_000)
-    bench.client.close()
+    bench.questions.reply = (question) => question.answer()
+    await bench.pass(120_000)
     const later = bench.errors.slice(1)
     expect(later[0]).toMatchObject({ evidence: { kind: 'silent', hasOpened: true } })
     expect(later[0]?.evidence).not.toHaveProperty('isRepeated')
     expect(bench.questions.rounds).toBe(2)
+    expect(later.at(-1)?.evidence).toMatchObject({ isRepeated: true, followUp: { status: 200 } })
   })
 
   it('is what is known: a failure is not judged by what was found before the connection that it ends', async () => {
