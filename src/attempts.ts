@@ -76,6 +76,7 @@ export class Attempts {
       id,
       name,
       way,
+      url: way.url,
       controller,
       since,
       preparation: {},
@@ -181,7 +182,7 @@ export class Attempts {
   }
 
   /** A living attempt, as the investigator is told of it. */
-  about(id: number): Pick<Attempt, 'id' | 'way' | 'name' | 'hasHeard'> | undefined {
+  about(id: number): Pick<Attempt, 'id' | 'way' | 'url' | 'name' | 'hasHeard'> | undefined {
     return this.#living.get(id)
   }
 
@@ -224,12 +225,12 @@ export class Attempts {
   }
 
   #failed(attempt: Attempt, report: Report): void {
-    const { id, way, link, openedAt, since, hasHeard } = attempt
+    const { id, way, url, link, openedAt, since, hasHeard } = attempt
     if (!this.#living.has(id)) return
     const { host, judge, settings, sender } = this.#port
     const phase = openedAt !== null ? 'open' : link ? 'connect' : 'prepare'
     const elapsedMs = host.now() - (openedAt ?? since)
-    const diagnosis = judge.of(report, { way, phase, elapsedMs, hasHeard })
+    const diagnosis = judge.of(report, { way, url, phase, elapsedMs, hasHeard })
     const code = report.kind === 'closed' ? report.code : 0
     const isActive = attempt === this.#active
     if (isActive && (code === codes.tooLarge || code === 1009)) sender.tooLarge?.()

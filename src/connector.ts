@@ -55,8 +55,9 @@ export class Connector {
       prepares: !!prepare,
       random: () => host.random(),
       diagnose: (report, { id, rung }, phase, elapsedMs) => {
-        const hasHeard = this.#attempts.about(id)?.hasHeard
-        return judge.of(report, { way: at(ways, rung), phase, elapsedMs, ...(hasHeard !== undefined && { hasHeard }) })
+        const { url, hasHeard } = this.#attempts.about(id) ?? {}
+        const seen = { ...(url && { url }), ...(hasHeard !== undefined && { hasHeard }) }
+        return judge.of(report, { way: at(ways, rung), phase, elapsedMs, ...seen })
       },
     }
     this.#state = initialState(ladderOf(ways.length, null), true, false, null, 0)
@@ -193,7 +194,9 @@ export class Connector {
       log.failed(id, diagnosis, now)
       if (diagnosis.evidence.kind === 'silent') settings.session?.fellSilent()
       const attempt = this.#attempts.about(id)
-      if (attempt) this.#investigate().failed({ id, way: attempt.way, attempt: attempt.name, diagnosis })
+      // When it is over nobody waits for an answer.
+      if (attempt && after.status !== 'closed')
+        this.#investigate().failed({ id, way: attempt.way, url: attempt.url, attempt: attempt.name, diagnosis })
     }
     const unconfirmed = commandsBetween(before, after).flatMap((command) => this.#run(command))
     const announcements = announcementsBetween(before, after, this.#names, now)

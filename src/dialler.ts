@@ -14,6 +14,8 @@ export interface Attempt {
   /** A random name for it, for servers that keep a ledger of attempts. */
   readonly name: string
   readonly way: Way
+  /** Where it leads; `prepare()` may have changed that. */
+  url: URL
   readonly controller: AbortController
   readonly since: number
   preparation: Preparation
@@ -62,6 +64,7 @@ export class Dialler {
     if (this.#prepare) attempt.preparation = (await this.#prepared({ ...about, transport: way.transport.type, signal })) ?? {}
     if (signal.aborted) return
     const call = this.#call(attempt, cursor)
+    attempt.url = call.url
     onPrepared()
     attempt.link = way.transport.dial(call, listener)
   }

@@ -11,6 +11,8 @@ const leastPauseMs = 30_000
 export interface Case {
   readonly id: number
   readonly way: Way
+  /** Where it led. */
+  readonly url: URL
   /** The attempt's name in the ledger of a session's server. */
   readonly attempt: string
   readonly diagnosis: Diagnosis
@@ -38,7 +40,7 @@ export class Investigator {
   /** What the page's policy forbade: it may allow https and not wss, or the other way round. */
   #forbidden: readonly { readonly target: string; readonly directive: string }[] = none
   #streaks: readonly Streak[] = none
-  #answers: { readonly of: Way; readonly found: FollowUp } | null = null
+  #answers: { readonly of: Case; readonly found: FollowUp } | null = null
   /** What has opened since they were asked for: of its next failure they say nothing. */
   #openedSince: readonly string[] = none
   #lastRoundAt = -Infinity
@@ -75,13 +77,9 @@ export class Investigator {
   }
 
   /** What is known beside what a transport saw of its failure. */
-  about(way: Way): Partial<Circumstances> {
-    const {
-      transport: { type },
-      url,
-    } = way
+  about(type: string, url: URL): Partial<Circumstances> {
     const violation = this.#directive(`${type === 'websocket' ? 'ws' : 'http'} ${url.host}`)
-    const found = !this.#openedSince.includes(type) && this.#found(way)
+    const found = !this.#openedSince.includes(type) && this.#found(type, url)
     const isRepeated = this.#streaks.some((streak) => streak.type === type && streak.isAnswered)
     return {
       ...(violation && { violation }),
@@ -112,9 +110,11 @@ export class Investigator {
   }
 
   /** The answers, where they are to a question about that way. What a server saw of an attempt says nothing of another transport's. */
-  #found({ url, transport }: Way): FollowUp | undefined {
+  #found(type: string, { origin, pathname }: URL): FollowUp | undefined {
     const { of, found } = this.#answers ?? {}
-    return of?.url.href === url.href && (of.transport === transport || !found?.ledger) ? found : undefined
+    // The query may hold a token that is another every time.
+    const isThere = of?.url.origin === origin && of.url.pathname === pathname
+    return isThere && (of.way.transport.type === type || !found?.ledger) ? found : undefined
   }
 
   #directive(target: string): string | undefined {
@@ -122,22 +122,27 @@ export class Investigator {
   }
 
   #ask(which: Case): void {
-    const { way, attempt } = which
+    const { way, url, attempt } = which
     const controller = new AbortController()
     this.#controller = controller
     this.#openedSince = none
     this.#lastRoundAt = this.#host.now()
     const { credentials, session } = this.#settings
-    followUp({ url: way.url, credentials, ...(session && { attempt }) }, this.#host, controller.signal).then((found) => {
+    const place = new URL(url)
+    // What a session's server is asked is no secret, so nothing that might be one goes along.
+    if (session) place.search = way.url.search
+    followUp({ url: place, credentials, ...(session && { attempt }) }, this.#host, controller.signal).then((found) => {
       if (controller.signal.aborted) return
       this.#controller = null
       // Questions that the page's policy forbids are answered by nobody.
-      const isForbidden = this.#directive(`http ${way.url.host}`) !== undefined
-      this.#answers = isForbidden ? null : { of: way, found }
-      const concerned = this.#streaks.filter(({ latest }) => this.#found(latest.way))
+      const isForbidden = this.#directive(`http ${url.host}`) !== undefined
+      this.#answers = isForbidden ? null : { of: which, found }
+      const concerned = this.#streaks.filter(({ type, latest }) => this.#found(type, latest.url))
       const cases = [which, ...concerned.flatMap(({ latest }) => (latest.id === which.id ? [] : [latest]))]
       // What failed before the answers is no repetition.
-      const news = cases.map((each) => [each, { ...this.about(each.way), ...(!isForbidden && { followUp: found }) }] as const)
+      const news = cases.map(
+        (each) => [each, { ...this.about(each.way.transport.type, each.url), ...(!isForbidden && { followUp: found }) }] as const,
+      )
       this.#streaks = this.#streaks.map((streak) => (concerned.includes(streak) ? { ...streak, isAnswered: true } : streak))
       for (const [each, about] of news) this.#onNews(each, about)
     })

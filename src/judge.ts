@@ -9,6 +9,8 @@ import type { Way } from './settings.ts'
 export interface Occasion {
   /** What was dialled; `null` where no attempt is concerned. */
   readonly way: Way | null
+  /** Where it led, if not to the way's own URL. */
+  readonly url?: URL
   readonly phase: Circumstances['phase']
   readonly elapsedMs: number
   readonly hasHeard?: boolean
@@ -41,7 +43,7 @@ export class Judge {
   }
 
   /** Of what a transport reports. */
-  of(report: Report, { way, ...occasion }: Occasion): Diagnosis {
+  of(report: Report, { way, url = way?.url, ...occasion }: Occasion): Diagnosis {
     const host = this.#host
     const { roundTripMs } = this
     const engine = host.engine()
@@ -57,7 +59,7 @@ export class Judge {
       ...this.#always,
       ...(roundTripMs && { roundTripMs }),
       ...(this.#opened.includes(transport) && { hasOpened: true }),
-      ...(way && { url: way.url.origin + way.url.pathname, ...this.investigator?.about(way) }),
+      ...(url && { url: url.origin + url.pathname, ...this.investigator?.about(transport, url) }),
     })
   }
 

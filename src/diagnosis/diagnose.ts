@@ -1,5 +1,5 @@
 import { type Cause, causeOf, type Hint, type OwnCause, type Verdict } from './causes.ts'
-import type { Evidence } from './evidence.ts'
+import type { Circumstances, Evidence } from './evidence.ts'
 import { certain, likely, type Opinion, possible } from './opinion.ts'
 import { unopened } from './unopened.ts'
 
@@ -41,7 +41,12 @@ export function diagnose(evidence: Evidence, own: OwnCauses = noCauses): Diagnos
     certainty,
     ...(candidates && { candidates }),
     verdict,
-    message: mine?.message ?? filled(known.message, cause.startsWith('close.') ? { ...evidence, ...evidence.lastEnd } : evidence),
+    message:
+      mine?.message ??
+      filled(
+        known.message,
+        cause.startsWith('close.') ? { reason: '', ...evidence, ...evidence.lastEnd, code: cause.slice(6) } : evidence,
+      ),
     evidence,
     ...(hint && { hint }),
     ...(remedy && { remedy }),
@@ -70,6 +75,9 @@ interface Loose {
 function judged({ verdict, hint }: Cause, cause: string, evidence: Evidence): { verdict: Verdict; hint?: Hint | undefined } {
   const { kind, phase, isRepeated, hasOpened, isOnlyWay } = evidence
   if (kind === 'unprepared') return { verdict: evidence.isMistake ? 'stop' : verdict }
+  // What only the server's memory says has not been said to this attempt.
+  const wasTold = evidence.kind === 'closed' && cause === `close.${evidence.code}`
+  if (cause.startsWith('close.') && !wasTold) return { verdict: phase === 'open' ? 'retry' : 'fallback' }
   if (cause.startsWith('http.') && kind !== 'answered') {
     // Another transport will be told by the server itself.
     const isProven = hint === 'credentials' && isRepeated && !hasOpened && isOnlyWay
@@ -79,8 +87,9 @@ function judged({ verdict, hint }: Cause, cause: string, evidence: Evidence): { 
 }
 
 /** The sentence with what the evidence gives. */
-function filled(message: string, evidence: Evidence): string {
-  const given: Readonly<Record<string, unknown>> = { contentType: '', ...evidence.followUp, ...evidence }
+function filled(message: string, evidence: object): string {
+  const { followUp }: Partial<Circumstances> = evidence
+  const given: Readonly<Record<string, unknown>> = { contentType: '', ...followUp, ...evidence }
   return message.replace(/\{(\w+)\}/g, (_, name: string) => {
     const value = given[name]
     if (name === 'reason') return value ? `: ${value}` : ''
@@ -94,8 +103,8 @@ function opinionOf(evidence: Evidence): Opinion {
     case 'answered':
       return ofAnswer(evidence)
     case 'closed': {
-      // Before it opened nothing but a session's server gives a reason.
-      const hasReason = evidence.phase === 'open' || (evidence.isSession && evidence.code > 4000)
+      // A handshake that fails is 1006, or in Firefox 1015; a session's server says what it has to say behind it.
+      const hasReason = evidence.phase === 'open' || (evidence.isSession && evidence.code !== 1006 && evidence.code !== 1015)
       return hasReason ? ofClose(evidence) : unopened(evidence)
     }
     case 'broken':

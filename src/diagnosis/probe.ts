@@ -26,19 +26,22 @@ export async function followUp({ url, attempt, credentials }: Subject, host: Hos
   const since = host.now()
   const { pageOrigin } = host
   const elsewhere = pageOrigin?.startsWith('http') && pageOrigin !== url.origin && pageOrigin
-  const address = new URL(url)
+  const place = new URL(url)
+  // A browser asks for no URL with a user in it.
+  place.username = place.password = ''
+  const address = new URL(place)
   // No cookie goes along: so the answer may be read wherever the page came from.
   if (attempt) address.searchParams.set('diagnose', attempt)
   try {
     const [answer, opaque, redirect, page] = await Promise.all([
-      ask(address, attempt ? { credentials: 'omit' } : { credentials }).then(async (asked) => ({
+      ask(address, { redirect: 'error', credentials: attempt ? 'omit' : credentials }).then(async (asked) => ({
         ...asked,
         elapsedMs: Math.round(host.now() - since),
         ...(asked.response && (await contentOf(asked.response, !!attempt, controller.signal))),
       })),
       // Without a body, so that a server that holds its answers does not hold this one.
-      ask(url, { mode: 'no-cors', method: 'HEAD' }),
-      ask(url, { redirect: 'manual', credentials }),
+      ask(place, { mode: 'no-cors', method: 'HEAD' }),
+      ask(place, { redirect: 'manual', credentials }),
       elsewhere ? ask(new URL(elsewhere), {}) : { outcome: 'none' as const },
     ])
     const { outcome, response: _, ...content } = answer

@@ -87,9 +87,10 @@ function unreachable({ url = '', roundTripMs = 0 }: Evidence, { elapsedMs }: Fol
 function ofHttpThatWorks(evidence: Evidence, { status = 0, contentType = '', ledger }: FollowUp): Opinion {
   if (ledger) return evidence.transport === 'websocket' ? ofSocketIn(ledger, evidence) : ofRequestIn(ledger, evidence)
   // Servers that speak WebSocket say 426 to a plain request.
-  if (status >= 300 && (evidence.isSession || status !== 426)) return likely(`http.${status}`, `http.${status}`, 'ws.failed')
-  if (evidence.isSession || contentType.startsWith('text/html')) return likely('http.not_realtime')
-  const { transport, kind, isRepeated } = evidence
+  const { transport, kind, isRepeated, isSession } = evidence
+  const other = transport === 'websocket' ? ['ws.failed'] : []
+  if (status >= 300 && (isSession || status !== 426)) return likely(`http.${status}`, `http.${status}`, ...other)
+  if (isSession || (status < 300 && contentType.startsWith('text/html'))) return likely('http.not_realtime')
   if (transport !== 'websocket') {
     if (kind === 'timeout') return likely('sse.buffered', 'sse.buffered', 'net.timeout')
     return possible('net.unreachable', ...behindTheName, 'path.intermediary')
@@ -120,6 +121,7 @@ function swallowed(): Opinion {
 /** What the ledger says of a WebSocket that did not open. */
 function ofSocketIn({ sawUpgrade, sawRequest, verdict, scope }: Ledger, { kind, isRepeated }: Evidence): Opinion {
   if (kind === 'timeout') return swallowed()
+  if (sawUpgrade && typeof verdict === 'number') return refusedWith(verdict)
   if (sawUpgrade && verdict === 'accepted') return likely('ws.bad_handshake', 'ws.bad_handshake', 'ws.subprotocol')
   if (sawUpgrade) return possible('ws.failed', 'ws.upgrade_blocked', 'ws.bad_handshake')
   if (sawRequest) return certain('ws.upgrade_stripped')
@@ -128,8 +130,14 @@ function ofSocketIn({ sawUpgrade, sawRequest, verdict, scope }: Ledger, { kind, 
   return (scope === 'all' ? likely : possible)('ws.upgrade_blocked', 'ws.upgrade_blocked', 'policy.client_blocked')
 }
 
+/** The server says that it refused the attempt, though the page was not told. */
+function refusedWith(code: number): Opinion {
+  return likely(`close.${code}`, `close.${code}`, 'path.intermediary')
+}
+
 /** What it says of a request of another transport. */
 function ofRequestIn({ sawRequest, verdict }: Ledger, { kind }: Evidence): Opinion {
+  if (typeof verdict === 'number') return refusedWith(verdict)
   const isAnswered = sawRequest && verdict === 'accepted'
   if (kind === 'timeout') {
     if (isAnswered) return likely('sse.buffered', 'sse.buffered', 'net.timeout', 'stream.decode')

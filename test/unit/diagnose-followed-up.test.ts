@@ -113,7 +113,7 @@ const requests: readonly Row[] = [sse, poll].flatMap((transport): Row[] => {
     [{ ...timeout, ...seen(null) }, 'net.timeout', 'likely', 'fallback'],
     [{ ...timeout, ...unseen }, 'client.pool_exhausted', 'likely', 'fallback', ['client.pool_exhausted', 'net.timeout']],
     [{ ...broken, ...seen('accepted') }, 'http.cors', 'likely', 'fallback', ['http.cors', 'path.intermediary', 'net.reset']],
-    [{ ...broken, ...seen(503) }, 'net.unreachable', 'possible', 'fallback', unreachable],
+    [{ ...broken, ...seen(4403) }, 'close.4403', 'likely', 'fallback', ['close.4403', 'path.intermediary']],
     [{ ...broken, ...unseen }, 'net.unreachable', 'possible', 'fallback', unreachable],
   ]
 })
@@ -127,7 +127,9 @@ const ledgers: readonly Row[] = (
       ['ws.bad_handshake', 'ws.subprotocol'],
     ],
     [{ sawRequest: true, sawUpgrade: true, verdict: null }, 'ws.failed', 'possible', ['ws.upgrade_blocked', 'ws.bad_handshake']],
-    [{ sawRequest: true, sawUpgrade: true, verdict: 503 }, 'ws.failed', 'possible', ['ws.upgrade_blocked', 'ws.bad_handshake']],
+    [{ sawRequest: true, sawUpgrade: true, verdict: 4403 }, 'close.4403', 'likely', ['close.4403', 'path.intermediary']],
+    // It says 4400 to the plain request that was made of the WebSocket.
+    [{ sawRequest: true, verdict: 4400 }, 'ws.upgrade_stripped', 'certain'],
     [{ sawRequest: true }, 'ws.upgrade_stripped', 'certain'],
     [{ sawRequest: true, verdict: 'accepted' }, 'ws.upgrade_stripped', 'certain'],
     [{}, 'ws.failed', 'possible', ['ws.upgrade_blocked', 'policy.client_blocked', 'net.refused']],

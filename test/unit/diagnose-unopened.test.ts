@@ -18,7 +18,8 @@ const atFirst: readonly Row[] = [
   [{ ...cut, ...session }, 'net.unreachable', 'possible', 'fallback'],
   // Before it opened nothing but a session's server says why.
   [closed(4401), 'net.unreachable', 'possible', 'fallback'],
-  [{ ...closed(4000), ...session }, 'net.unreachable', 'possible', 'fallback'],
+  // The handshake had passed.
+  [{ ...closed(4000), ...session }, 'close.4000', 'certain', 'retry'],
   [{ ...broken, ...sse }, 'net.unreachable', 'possible', 'fallback'],
   // While it is open there is nothing to fall back from.
   [{ ...broken, ...sse, phase: 'open' }, 'net.unreachable', 'possible', 'retry'],

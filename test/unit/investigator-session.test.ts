@@ -174,7 +174,7 @@ describe("what a session's server saw of the end", () => {
 
   it('does not stop what is open, whatever it was', async () => {
     const { client, refined } = await cameBack({ by: 'server', code: 4401, reason: '' })
-    expect(refined).toMatchObject([{ cause: 'close.4401', verdict: 'stop' }])
+    expect(refined).toMatchObject([{ cause: 'close.4401', verdict: 'retry' }])
     expect(client.state.status).toBe('open')
   })
 

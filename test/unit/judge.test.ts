@@ -54,7 +54,7 @@ describe('the circumstances', () => {
     judge.opened('sse')
     expect(of().evidence).toEqual({ ...cut, ...bare, roundTripMs: 40 })
     judge.opened('websocket')
-    judge.investigator = { about: ({ transport }) => ({ violation: transport.type }) }
+    judge.investigator = { about: (transport) => ({ violation: transport }) }
     expect(of().evidence).toEqual({ ...cut, ...bare, roundTripMs: 40, hasOpened: true, violation: 'websocket' })
   })
 

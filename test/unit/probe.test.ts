@@ -53,7 +53,7 @@ describe('the questions', () => {
     const { questions } = asking({ credentials: 'omit' })
     const asked = questions.all.map(({ init: { signal: _, ...init } }) => init)
     expect(asked).toEqual([
-      { cache: 'no-store', credentials: 'omit' },
+      { cache: 'no-store', redirect: 'error', credentials: 'omit' },
       { cache: 'no-store', mode: 'no-cors', method: 'HEAD' },
       { cache: 'no-store', redirect: 'manual', credentials: 'omit' },
       { cache: 'no-store' },
