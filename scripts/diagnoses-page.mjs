@@ -106,7 +106,7 @@ A key is a close code, an HTTP status or the name of a cause; what is left out s
 ## The follow-up questions
 
 When a connection fails and the browser does not say why, the client asks by HTTP, all at once and with five seconds for the answers:
-the same URL, once so that the page may read the answer (CORS), once (\`HEAD\`) so that it need not, once without following a redirection;
+the same URL, once so that the page may read the answer (CORS), once so that it need not, once without following a redirection;
 and the page's own origin. In a session the first of them is \`GET {url}?diagnose=<attempt>\`, by which the server tells what it saw
 of the attempt. Nothing else is ever asked, no retry waits for it, and it happens at most once in a streak of failures and in 30 s.
 \`probe: false\` turns it off. That something blocks WebSockets is not said before one has failed, HTTP has passed, and one has failed again.

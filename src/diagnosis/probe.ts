@@ -39,8 +39,7 @@ export async function followUp({ url, attempt, credentials }: Subject, host: Hos
         elapsedMs: Math.round(host.now() - since),
         ...(asked.response && (await contentOf(asked.response, !!attempt, controller.signal))),
       })),
-      // Without a body, so that a server that holds its answers does not hold this one.
-      ask(place, { mode: 'no-cors', method: 'HEAD' }),
+      ask(place, { mode: 'no-cors' }),
       ask(place, { redirect: 'manual', credentials }),
       elsewhere ? ask(new URL(elsewhere), {}) : { outcome: 'none' as const },
     ])

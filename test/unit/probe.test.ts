@@ -54,7 +54,7 @@ describe('the questions', () => {
     const asked = questions.all.map(({ init: { signal: _, ...init } }) => init)
     expect(asked).toEqual([
       { cache: 'no-store', redirect: 'error', credentials: 'omit' },
-      { cache: 'no-store', mode: 'no-cors', method: 'HEAD' },
+      { cache: 'no-store', mode: 'no-cors' },
       { cache: 'no-store', redirect: 'manual', credentials: 'omit' },
       { cache: 'no-store' },
     ])
