@@ -62,7 +62,8 @@ function followedUp(evidence: Evidence, followUp: FollowUp): Opinion {
       ? likely('path.intermediary', 'path.intermediary', 'path.captive')
       : likely('path.intercepted', 'http.cors', 'path.intermediary', 'path.captive')
   if (readable === 'silent' && opaque === 'silent') {
-    if (kind !== 'timeout' && elapsedMs < 3000) return likely('path.proxy_auth', 'path.proxy_auth', ...behindTls, 'net.timeout')
+    if (kind !== 'timeout' && elapsedMs < 3000)
+      return possible('path.proxy_auth', 'path.proxy_auth', 'ws.failed', ...behindTls, 'net.timeout')
     return evidence.transport === 'websocket'
       ? likely('net.timeout')
       : likely('net.timeout', 'net.timeout', 'sse.buffered', 'client.pool_exhausted')
@@ -101,7 +102,7 @@ function ofHttpThatWorks(evidence: Evidence, { status = 0, contentType = '', led
   return (isRepeated ? likely : possible)('ws.failed', 'ws.upgrade_blocked', ...suspects, ...others)
 }
 
-/** Only a request without a body was answered: that is how a server looks that holds a long-poll, or a way that holds back bodies. */
+/** Something answers, but not what this page may read: that is how a server looks that holds a long-poll. */
 function ofHeldRequest({ transport, kind, isRepeated }: Evidence): Opinion {
   if (transport !== 'websocket') return likely('net.timeout', 'net.timeout', 'sse.buffered', 'client.pool_exhausted')
   if (kind === 'timeout') return swallowed()

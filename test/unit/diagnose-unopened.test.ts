@@ -103,11 +103,11 @@ const trips: readonly Row[] = [cut, timeout, { ...broken, ...sse }].flatMap((giv
 const silences: readonly Row[] = [
   [
     { ...cut, elapsedMs: 2999, followUp: asked({ readable: 'silent', opaque: 'silent' }) },
-    ...(['path.proxy_auth', 'likely', 'fallback', ['path.proxy_auth', ...tls, 'net.timeout']] as const),
+    ...(['path.proxy_auth', 'possible', 'fallback', ['path.proxy_auth', 'ws.failed', ...tls, 'net.timeout']] as const),
   ],
   [
     { ...broken, ...sse, followUp: asked({ readable: 'silent', opaque: 'silent' }) },
-    ...(['path.proxy_auth', 'likely', 'fallback', ['path.proxy_auth', ...tls, 'net.timeout']] as const),
+    ...(['path.proxy_auth', 'possible', 'fallback', ['path.proxy_auth', 'ws.failed', ...tls, 'net.timeout']] as const),
   ],
   ...[{ ...cut, elapsedMs: 3000 }, timeout, { ...timeout, elapsedMs: 5 }].map(
     (given): Row => [
