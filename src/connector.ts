@@ -26,7 +26,6 @@ export class Connector {
   readonly #names: readonly string[]
   readonly #attempts: Attempts
   #state: State
-  #investigator: Investigator | null = null
   /** What came while something was being applied (a listener that calls `close()`) is applied after it, in order. */
   readonly #inputs: Input[] = []
   #timerAt = Infinity
@@ -84,7 +83,7 @@ export class Connector {
   }
 
   connect(): void {
-    const { host, settings, sender } = this.#port
+    const { host, settings, sender, judge } = this.#port
     const state = this.#state
     if (state.status === 'idle') {
       const memory = recall(settings, host)
@@ -103,7 +102,7 @@ export class Connector {
       this.#state = { ...state, isOnline: host.isOnline(), hiddenSince: host.isHidden() ? host.now() : null }
     }
     this.#stopListening ??= host.listen((signal) => {
-      if (signal.type === 'online') this.#investigator?.forget()
+      if (signal.type === 'online') judge.investigator?.forget()
       if (signal.type === 'violation') this.#investigate().forbade(signal.blockedUrl, signal.directive)
       else this.apply({ type: 'page', signal })
     })
@@ -251,15 +250,14 @@ export class Connector {
 
   #investigate(): Investigator {
     const { host, settings, judge } = this.#port
-    this.#investigator ??= new Investigator(host, settings, ({ id, diagnosis }, news) => this.#refine(id, diagnosis, news))
-    judge.investigator = this.#investigator
-    return this.#investigator
+    judge.investigator ??= new Investigator(host, settings, ({ id, diagnosis }, news) => this.#refine(id, diagnosis, news))
+    return judge.investigator
   }
 
   #opened(type: string): void {
     const { settings, judge } = this.#port
     judge.opened(type)
-    this.#investigator?.opened(type, settings.session?.opened?.lastEnd)
+    judge.investigator?.opened(type, settings.session?.opened?.lastEnd)
   }
 
   /** A follow-up question told more of a failure. */
@@ -272,7 +270,7 @@ export class Connector {
   }
 
   #stop(): void {
-    this.#investigator?.end()
+    this.#port.judge.investigator?.end()
     this.#stopListening?.()
     this.#stopListening = null
   }

@@ -23,7 +23,7 @@ export class Judge {
   /** The last known round trip, in milliseconds. */
   roundTripMs: number | null = null
   /** Made when something fails for the first time: an idle client in a page has no use for it. */
-  investigator: Pick<Investigator, 'about'> | null = null
+  investigator: Investigator | null = null
   readonly #host: Host
   readonly #always: Partial<Circumstances>
   readonly #options: Pick<RealtimeOptions, 'judge' | 'causes'>

@@ -1,6 +1,6 @@
 import { type Cause, causeOf, type Hint, type OwnCause, type Verdict } from './causes.ts'
 import type { Circumstances, Evidence } from './evidence.ts'
-import { certain, likely, type Opinion, possible } from './opinion.ts'
+import { certain, likely, likelyOneOf, type Opinion, possiblyOneOf } from './opinion.ts'
 import { unopened } from './unopened.ts'
 
 /** What happened, as far as a browser lets anyone see. */
@@ -54,20 +54,17 @@ export function diagnose(evidence: Evidence, own: OwnCauses = noCauses): Diagnos
 }
 
 /** Whether asking the server by plain HTTP could tell more. */
-export function isOpenQuestion({ certainty, evidence: { kind, phase, code, isBody, isHandshake } }: Loose): boolean {
+export function isOpenQuestion({ certainty, evidence }: Diagnosis): boolean {
   if (certainty === 'certain') return false
-  if (kind === 'closed') return phase !== 'open' && code !== 1015
-  if (kind === 'broken') return !isBody
-  return kind === 'timeout' || kind === 'silent' || kind === 'blocked' || !!isHandshake
-}
-
-/** A diagnosis whose evidence may have any member that some evidence has. */
-interface Loose {
-  readonly certainty: Diagnosis['certainty']
-  readonly evidence: Pick<Evidence, 'kind' | 'phase'> & {
-    readonly code?: number
-    readonly isBody?: boolean
-    readonly isHandshake?: boolean
+  switch (evidence.kind) {
+    case 'closed':
+      return evidence.phase !== 'open' && evidence.code !== 1015
+    case 'broken':
+      return !evidence.isBody
+    case 'mismatch':
+      return !!evidence.isHandshake
+    default:
+      return evidence.kind === 'timeout' || evidence.kind === 'silent' || evidence.kind === 'blocked'
   }
 }
 
@@ -110,12 +107,12 @@ function opinionOf(evidence: Evidence): Opinion {
     case 'broken':
       if (!evidence.isBody) return unopened(evidence)
       return evidence.transport === 'sse' && evidence.hasHeard === false
-        ? likely('stream.decode', 'stream.decode', 'stream.truncated')
-        : likely('stream.truncated', 'stream.truncated', 'stream.decode')
+        ? likely('stream.decode', 'stream.truncated')
+        : likely('stream.truncated', 'stream.decode')
     case 'ended':
-      if (evidence.isCutOff) return likely('stream.truncated', 'stream.truncated', 'stream.ended')
+      if (evidence.isCutOff) return likely('stream.truncated', 'stream.ended')
       // WebKit shows a body that was cut off as one that ended.
-      return evidence.engine === 'webkit' ? likely('stream.ended', 'stream.ended', 'stream.truncated') : certain('stream.ended')
+      return evidence.engine === 'webkit' ? likely('stream.ended', 'stream.truncated') : certain('stream.ended')
     case 'blocked':
     case 'timeout':
       return unopened(evidence)
@@ -124,8 +121,8 @@ function opinionOf(evidence: Evidence): Opinion {
     case 'mismatch':
       if (!evidence.isHandshake) return certain('protocol-mismatch')
       return evidence.followUp?.ledger?.verdict === 'accepted'
-        ? likely('ws.subprotocol', 'ws.subprotocol', 'ws.bad_handshake')
-        : likely('protocol-mismatch', 'protocol-mismatch', 'ws.subprotocol')
+        ? likely('ws.subprotocol', 'ws.bad_handshake')
+        : likely('protocol-mismatch', 'ws.subprotocol')
     case 'unsupported':
       return certain('client.unsupported')
     case 'crowded':
@@ -156,7 +153,7 @@ function opinionOf(evidence: Evidence): Opinion {
 function ofAnswer({ status, contentType, hasOpened }: Extract<Evidence, { kind: 'answered' }>): Opinion {
   // Where it worked before, a page for people is that of a network which wants a login.
   if (status === 200 && hasOpened && contentType.startsWith('text/html'))
-    return likely('path.captive', 'path.captive', 'path.intermediary', 'http.not_realtime')
+    return likely('path.captive', 'path.intermediary', 'http.not_realtime')
   return certain(status !== 204 && status < 300 ? 'http.not_realtime' : `http.${status}`)
 }
 
@@ -165,20 +162,18 @@ function ofClose({ code, wasClean, hasErred, engine, lastEnd }: Extract<Evidence
   if (code !== 1006) {
     if (!isLegal(code)) return certain('conn.protocol_error')
     // A server that puts 1005 on the wire, or half a code, looks like one that gave none.
-    return code === 1005 ? likely('close.1005', 'close.1005', 'conn.protocol_error') : certain(`close.${code}`)
+    return code === 1005 ? likely('close.1005', 'conn.protocol_error') : certain(`close.${code}`)
   }
   if (wasClean) return certain('conn.protocol_error')
   // What the browser told the server and not the page (rule 16).
   if (lastEnd?.by === 'client' && [1002, 1007, 1009].includes(lastEnd.code)) return certain('conn.protocol_error')
-  if (lastEnd?.by === 'server' && lastEnd.code > 1000)
-    return likely(`close.${lastEnd.code}`, `close.${lastEnd.code}`, 'conn.dropped')
-  if (engine === 'chromium')
-    return hasErred ? certain('conn.protocol_error') : likely('conn.dropped', 'conn.dropped', 'conn.protocol_error')
-  if (!hasErred) return likely('conn.dropped', 'conn.dropped', 'conn.protocol_error')
-  if (engine === 'firefox') return likely('conn.lost', 'conn.dropped', 'conn.protocol_error')
+  if (lastEnd?.by === 'server' && lastEnd.code > 1000) return likely(`close.${lastEnd.code}`, 'conn.dropped')
+  if (engine === 'chromium') return hasErred ? certain('conn.protocol_error') : likely('conn.dropped', 'conn.protocol_error')
+  if (!hasErred) return likely('conn.dropped', 'conn.protocol_error')
+  if (engine === 'firefox') return likelyOneOf('conn.lost', 'conn.dropped', 'conn.protocol_error')
   // WebKit does not pass on 1012 to 1014.
   const cause = lastEnd ? 'conn.dropped' : 'conn.lost'
-  return likely(cause, 'conn.dropped', 'conn.protocol_error', 'close.1012', 'close.1013', 'close.1014')
+  return likelyOneOf(cause, 'conn.dropped', 'conn.protocol_error', 'close.1012', 'close.1013', 'close.1014')
 }
 
 /** RFC 6455 §7.4 and the registry of close codes. 1005 stands for a Close frame without a code. */
@@ -187,10 +182,10 @@ function isLegal(code: number): boolean {
 }
 
 function ofSilence({ transport, hasHeard, followUp }: Evidence): Opinion {
-  if (transport === 'sse' && hasHeard === false) return likely('sse.buffered', 'sse.buffered', 'conn.stale', 'conn.lost_host')
-  if (!followUp) return possible('conn.silent', 'conn.stale', 'conn.lost_host')
+  if (transport === 'sse' && hasHeard === false) return likely('sse.buffered', 'conn.stale', 'conn.lost_host')
+  if (!followUp) return possiblyOneOf('conn.silent', 'conn.stale', 'conn.lost_host')
   const { readable, opaque, page } = followUp
-  if (readable === 'answered' || opaque === 'answered') return likely('conn.stale', 'conn.stale')
-  if (page === 'failed') return likely('net.offline', 'net.offline', 'conn.lost_host')
-  return likely('conn.lost_host', 'conn.lost_host', 'net.offline')
+  if (readable === 'answered' || opaque === 'answered') return likely('conn.stale')
+  if (page === 'failed') return likely('net.offline', 'conn.lost_host')
+  return likely('conn.lost_host', 'net.offline')
 }

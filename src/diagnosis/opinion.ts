@@ -10,10 +10,22 @@ export function certain(cause: string): Opinion {
   return { cause, certainty: 'certain' }
 }
 
-export function likely(cause: string, ...candidates: readonly string[]): Opinion {
-  return { cause, certainty: 'likely', ...(candidates.length > 1 && { candidates }) }
+/** @param others less likely causes, the likeliest first */
+export function likely(cause: string, ...others: readonly string[]): Opinion {
+  return { cause, certainty: 'likely', ...(others.length > 0 && { candidates: [cause, ...others] }) }
 }
 
-export function possible(cause: string, ...candidates: readonly string[]): Opinion {
-  return { cause, certainty: 'possible', ...(candidates.length > 1 && { candidates }) }
+/** @param others less likely causes, the likeliest first */
+export function possible(cause: string, ...others: readonly string[]): Opinion {
+  return { ...likely(cause, ...others), certainty: 'possible' }
+}
+
+/** A family of causes that the evidence does not tell apart. */
+export function likelyOneOf(family: string, ...candidates: readonly string[]): Opinion {
+  return { cause: family, certainty: 'likely', candidates }
+}
+
+/** A family of causes that the evidence does not tell apart. */
+export function possiblyOneOf(family: string, ...candidates: readonly string[]): Opinion {
+  return { ...likelyOneOf(family, ...candidates), certainty: 'possible' }
 }

@@ -1,5 +1,5 @@
 import type { Evidence, FollowUp, Ledger } from './evidence.ts'
-import { certain, likely, type Opinion, possible } from './opinion.ts'
+import { certain, likely, likelyOneOf, type Opinion, possible, possiblyOneOf } from './opinion.ts'
 
 /** Ports that no browser connects to (WHATWG Fetch, "Port blocking"). */
 const blockedPorts = [
@@ -39,15 +39,15 @@ function forbidden(evidence: Evidence): Opinion | undefined {
 function atFirst(evidence: Evidence): Opinion {
   if (evidence.kind === 'blocked') return ofBlocked(evidence)
   // Firefox says 1015 of whatever goes wrong with TLS, and of nothing else.
-  if (evidence.kind === 'closed' && evidence.code === 1015) return likely('tls.certificate', ...behindTls)
+  if (evidence.kind === 'closed' && evidence.code === 1015) return likely(...behindTls)
   if (evidence.kind !== 'timeout') return possible('net.unreachable')
-  return evidence.transport === 'websocket' ? likely('net.timeout', 'net.timeout', 'ws.upgrade_hang') : likely('net.timeout')
+  return evidence.transport === 'websocket' ? likely('net.timeout', 'ws.upgrade_hang') : likely('net.timeout')
 }
 
 function ofBlocked({ detail, how, engine }: Extract<Evidence, { kind: 'blocked' }>): Opinion {
   if (/CONTENT_BLOCKED/.test(detail) || (how === 'mute' && engine === 'chromium')) return likely('policy.csp')
   if (how === 'mute') return likely('policy.client_blocked')
-  return possible('policy.blocked', 'policy.csp', 'policy.mixed_content', 'policy.client_blocked')
+  return possiblyOneOf('policy.blocked', 'policy.csp', 'policy.mixed_content', 'policy.client_blocked')
 }
 
 function followedUp(evidence: Evidence, followUp: FollowUp): Opinion {
@@ -59,16 +59,13 @@ function followedUp(evidence: Evidence, followUp: FollowUp): Opinion {
   if (readable === 'silent' && opaque === 'answered') return ofHeldRequest(evidence)
   if (opaque === 'answered')
     return isSession
-      ? likely('path.intermediary', 'path.intermediary', 'path.captive')
-      : likely('path.intercepted', 'http.cors', 'path.intermediary', 'path.captive')
+      ? likely('path.intermediary', 'path.captive')
+      : likelyOneOf('path.intercepted', 'http.cors', 'path.intermediary', 'path.captive')
   if (readable === 'silent' && opaque === 'silent') {
-    if (kind !== 'timeout' && elapsedMs < 3000)
-      return possible('path.proxy_auth', 'path.proxy_auth', 'ws.failed', ...behindTls, 'net.timeout')
-    return evidence.transport === 'websocket'
-      ? likely('net.timeout')
-      : likely('net.timeout', 'net.timeout', 'sse.buffered', 'client.pool_exhausted')
+    if (kind !== 'timeout' && elapsedMs < 3000) return possible('path.proxy_auth', 'ws.failed', ...behindTls, 'net.timeout')
+    return evidence.transport === 'websocket' ? likely('net.timeout') : unansweredRequest
   }
-  if (page === 'failed') return isOnline ? likely('net.offline', 'net.offline', ...behindTheName) : certain('net.offline')
+  if (page === 'failed') return isOnline ? likely('net.offline', ...behindTheName) : certain('net.offline')
   // Also where a time limit ended the attempt: browsers put off a WebSocket to where others have failed.
   return unreachable(evidence, followUp)
 }
@@ -78,62 +75,60 @@ function unreachable({ url = '', roundTripMs = 0 }: Evidence, { elapsedMs }: Fol
   const isTls = url.startsWith('https:')
   const tls = isTls ? behindTls : []
   const trips = roundTripMs < leastRoundTripMs ? Infinity : elapsedMs / roundTripMs
-  if (trips < 0.6) return likely('net.unreachable', 'net.dns', ...behindAnything)
-  if (trips < 1.65) return likely('net.refused', 'net.refused', 'net.reset', 'net.dns', ...behindAnything)
-  if (trips < 3) return likely('net.unreachable', ...tls, 'net.reset', ...behindAnything)
-  return possible('net.unreachable', 'net.refused', 'net.dns', ...tls, 'net.reset', ...behindAnything)
+  if (trips < 0.6) return likelyOneOf('net.unreachable', 'net.dns', ...behindAnything)
+  if (trips < 1.65) return likely('net.refused', 'net.reset', 'net.dns', ...behindAnything)
+  if (trips < 3) return likelyOneOf('net.unreachable', ...tls, 'net.reset', ...behindAnything)
+  return possiblyOneOf('net.unreachable', 'net.refused', 'net.dns', ...tls, 'net.reset', ...behindAnything)
 }
 
 /** The server answers plain requests of this page. */
 function ofHttpThatWorks(evidence: Evidence, { status = 0, contentType = '', ledger }: FollowUp): Opinion {
-  if (ledger) return evidence.transport === 'websocket' ? ofSocketIn(ledger, evidence) : ofRequestIn(ledger, evidence)
+  const { transport, kind, isSession } = evidence
+  const isSocket = transport === 'websocket'
+  if (ledger) return isSocket ? ofSocketIn(ledger, evidence) : ofRequestIn(ledger, evidence)
   // Servers that speak WebSocket say 426 to a plain request.
-  const { transport, kind, isRepeated, isSession } = evidence
-  const other = transport === 'websocket' ? ['ws.failed'] : []
-  if (status >= 300 && (isSession || status !== 426)) return likely(`http.${status}`, `http.${status}`, ...other)
+  const isOfSockets = !isSession && status === 426
+  if (status >= 300 && !isOfSockets) return likely(`http.${status}`, ...(isSocket ? ['ws.failed'] : []))
   if (isSession || (status < 300 && contentType.startsWith('text/html'))) return likely('http.not_realtime')
-  if (transport !== 'websocket') {
-    if (kind === 'timeout') return likely('sse.buffered', 'sse.buffered', 'net.timeout')
-    return possible('net.unreachable', ...behindTheName, 'path.intermediary')
-  }
-  if (kind === 'timeout') return swallowed()
-  const suspects = ['ws.upgrade_stripped', 'ws.bad_handshake', 'ws.subprotocol', 'policy.client_blocked']
-  const others = status === 426 ? ['http.426'] : ['net.refused']
-  return (isRepeated ? likely : possible)('ws.failed', 'ws.upgrade_blocked', ...suspects, ...others)
+  if (isSocket)
+    return ofSocketAlone(evidence, 'ws.subprotocol', 'policy.client_blocked', isOfSockets ? 'http.426' : 'net.refused')
+  if (kind === 'timeout') return likely('sse.buffered', 'net.timeout')
+  return possiblyOneOf('net.unreachable', ...behindTheName, 'path.intermediary')
 }
 
 /** Something answers, but not what this page may read: that is how a server looks that holds a long-poll. */
-function ofHeldRequest({ transport, kind, isRepeated }: Evidence): Opinion {
-  if (transport !== 'websocket') return likely('net.timeout', 'net.timeout', 'sse.buffered', 'client.pool_exhausted')
+function ofHeldRequest(evidence: Evidence): Opinion {
+  return evidence.transport === 'websocket' ? ofSocketAlone(evidence, 'net.refused') : unansweredRequest
+}
+
+const unansweredRequest = likely('net.timeout', 'sse.buffered', 'client.pool_exhausted')
+
+/** A WebSocket that did not open where plain HTTP gets through. */
+function ofSocketAlone({ kind, isRepeated }: Evidence, ...others: readonly string[]): Opinion {
   if (kind === 'timeout') return swallowed()
-  return (isRepeated ? likely : possible)(
-    'ws.failed',
-    'ws.upgrade_blocked',
-    'ws.upgrade_stripped',
-    'ws.bad_handshake',
-    'net.refused',
-  )
+  const oneOf = isRepeated ? likelyOneOf : possiblyOneOf
+  return oneOf('ws.failed', 'ws.upgrade_blocked', 'ws.upgrade_stripped', 'ws.bad_handshake', ...others)
 }
 
 function swallowed(): Opinion {
-  return likely('ws.upgrade_hang', 'ws.upgrade_hang', 'ws.upgrade_blocked')
+  return likely('ws.upgrade_hang', 'ws.upgrade_blocked')
 }
 
 /** What the ledger says of a WebSocket that did not open. */
 function ofSocketIn({ sawUpgrade, sawRequest, verdict, scope }: Ledger, { kind, isRepeated }: Evidence): Opinion {
   if (kind === 'timeout') return swallowed()
   if (sawUpgrade && typeof verdict === 'number') return refusedWith(verdict)
-  if (sawUpgrade && verdict === 'accepted') return likely('ws.bad_handshake', 'ws.bad_handshake', 'ws.subprotocol')
-  if (sawUpgrade) return possible('ws.failed', 'ws.upgrade_blocked', 'ws.bad_handshake')
+  if (sawUpgrade && verdict === 'accepted') return likely('ws.bad_handshake', 'ws.subprotocol')
+  if (sawUpgrade) return possiblyOneOf('ws.failed', 'ws.upgrade_blocked', 'ws.bad_handshake')
   if (sawRequest) return certain('ws.upgrade_stripped')
   // A server that restarts looks the same once: nothing is said to be blocked that has not failed before and after HTTP passed.
-  if (!isRepeated) return possible('ws.failed', 'ws.upgrade_blocked', 'policy.client_blocked', 'net.refused')
-  return (scope === 'all' ? likely : possible)('ws.upgrade_blocked', 'ws.upgrade_blocked', 'policy.client_blocked')
+  if (!isRepeated) return possiblyOneOf('ws.failed', 'ws.upgrade_blocked', 'policy.client_blocked', 'net.refused')
+  return (scope === 'all' ? likely : possible)('ws.upgrade_blocked', 'policy.client_blocked')
 }
 
 /** The server says that it refused the attempt, though the page was not told. */
 function refusedWith(code: number): Opinion {
-  return likely(`close.${code}`, `close.${code}`, 'path.intermediary')
+  return likely(`close.${code}`, 'path.intermediary')
 }
 
 /** What it says of a request of another transport. */
@@ -141,9 +136,9 @@ function ofRequestIn({ sawRequest, verdict }: Ledger, { kind }: Evidence): Opini
   if (typeof verdict === 'number') return refusedWith(verdict)
   const isAnswered = sawRequest && verdict === 'accepted'
   if (kind === 'timeout') {
-    if (isAnswered) return likely('sse.buffered', 'sse.buffered', 'net.timeout', 'stream.decode')
-    return sawRequest ? likely('net.timeout') : likely('client.pool_exhausted', 'client.pool_exhausted', 'net.timeout')
+    if (isAnswered) return likely('sse.buffered', 'net.timeout', 'stream.decode')
+    return sawRequest ? likely('net.timeout') : likely('client.pool_exhausted', 'net.timeout')
   }
-  if (isAnswered) return likely('http.cors', 'http.cors', 'path.intermediary', 'net.reset')
-  return possible('net.unreachable', ...behindTheName, 'path.intermediary', 'http.cors')
+  if (isAnswered) return likely('http.cors', 'path.intermediary', 'net.reset')
+  return possiblyOneOf('net.unreachable', ...behindTheName, 'path.intermediary', 'http.cors')
 }

@@ -2,6 +2,7 @@ import { describe, expect, it } from 'vitest'
 import type { Verdict } from '../../src/diagnosis/causes.ts'
 import type { Diagnosis } from '../../src/diagnosis/diagnose.ts'
 import type { Engine } from '../../src/host/host.ts'
+import { Investigator } from '../../src/investigator.ts'
 import { Judge } from '../../src/judge.ts'
 import type { RealtimeOptions } from '../../src/options.ts'
 import { type Settings, settingsOf } from '../../src/settings.ts'
@@ -19,10 +20,10 @@ function judgeOf(options: Pick<RealtimeOptions, 'judge' | 'causes'> = {}, settin
   const page = manualPage(setting)
   const host = { ...page.host, engine: () => engine, pageOrigin }
   const judge = new Judge(host, isSession ? { isSession } : {}, options)
-  const { ways }: Settings = settingsOf('https://user:word@api.example/realtime?token=secret', {}, host)
-  const [way = null] = ways
+  const settings: Settings = settingsOf('https://user:word@api.example/realtime?token=secret', {}, host)
+  const [way = null] = settings.ways
   return {
-    ...{ judge, page },
+    ...{ judge, page, investigator: new Investigator(host, settings, () => {}) },
     of: (report: Parameters<Judge['of']>[0] = cut) => judge.of(report, { way, phase: 'connect', elapsedMs: 7 }),
   }
 }
@@ -49,13 +50,14 @@ describe('the circumstances', () => {
   })
 
   it('are those of the client: the round trip, whether this transport has been open, and what was found out', () => {
-    const { judge, of } = judgeOf()
+    const { judge, of, investigator } = judgeOf()
     judge.roundTripMs = 40
     judge.opened('sse')
     expect(of().evidence).toEqual({ ...cut, ...bare, roundTripMs: 40 })
     judge.opened('websocket')
-    judge.investigator = { about: (transport) => ({ violation: transport }) }
-    expect(of().evidence).toEqual({ ...cut, ...bare, roundTripMs: 40, hasOpened: true, violation: 'websocket' })
+    judge.investigator = investigator
+    investigator.forbade('wss://api.example', 'connect-src')
+    expect(of().evidence).toEqual({ ...cut, ...bare, roundTripMs: 40, hasOpened: true, violation: 'connect-src' })
   })
 
   it('where no attempt is concerned there is no transport and no URL', () => {
