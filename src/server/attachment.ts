@@ -165,6 +165,10 @@ export class Attachment implements Speaker, Recipient {
     this.#delivery?.sent(message)
   }
 
+  appended(tail: number): void {
+    this.#delivery?.appended(tail)
+  }
+
   privateChanged(): void {
     this.#delivery?.privateChanged()
   }

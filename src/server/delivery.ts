@@ -55,6 +55,11 @@ export class Delivery {
     batch.flush()
   }
 
+  /** Stream 0 ends there now. */
+  appended(tail: number): void {
+    if (tail > this.#at) this.privateChanged()
+  }
+
   /** There may be something new in stream 0, or another list of subscriptions. */
   privateChanged(): void {
     this.#isPrivateNew = true

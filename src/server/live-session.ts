@@ -3,7 +3,7 @@ import type { Attachment, Home } from './attachment.ts'
 import type { Cursor } from './client-frames.ts'
 import { closeOf, type Entrance } from './entrance.ts'
 import { attachedUntil, type NodeContext, renewEveryMs } from './node-context.ts'
-import type { Ending, SessionRecord, Stored } from './ports.ts'
+import type { Ending, SessionNews, SessionRecord, Stored } from './ports.ts'
 import { amended, confirmed, type Incoming, type Source } from './record.ts'
 import { type Amendment, type Outcome, type Owner, RecordKeeper } from './record-keeper.ts'
 import { type Session, SessionHandle } from './session.ts'
@@ -40,7 +40,7 @@ export class LiveSession implements Home, Worked, Owner {
   }
 
   start(): void {
-    this.#stopWatching = this.node.sessions.watch(this.id, (version) => this.#changed(version))
+    this.#stopWatching = this.node.sessions.watch(this.id, (news) => this.#changed(news))
   }
 
   /** The record as this node last knew it; there is one as long as there are attachments or handlers. */
@@ -96,6 +96,10 @@ export class LiveSession implements Home, Worked, Owner {
 
   settle(): void {
     this.#keeper.settle()
+  }
+
+  settleSoon(): void {
+    this.node.settlements.add(this)
   }
 
   refresh(): void {
@@ -203,7 +207,7 @@ export class LiveSession implements Home, Worked, Owner {
       this.node.sessions.renew(this.id, attachedUntil(now, settings)).catch((error) => this.node.host.report(error))
     }
     // A watch that was lost on the way costs no more than this.
-    this.#changed(null)
+    for (const attachment of this.attachments) attachment.privateChanged()
     this.refresh()
   }
 
@@ -213,7 +217,7 @@ export class LiveSession implements Home, Worked, Owner {
     if (done <= this.#toldDone || !this.hasAttachments) return
     const now = this.node.host.now()
     if (now - this.#ackedAt < ackEveryMs) {
-      this.node.later(this)
+      this.node.acks.add(this)
       return
     }
     this.#ackedAt = now
@@ -251,11 +255,11 @@ export class LiveSession implements Home, Worked, Owner {
     }
   }
 
-  #changed(version: number | null): void {
-    if (version !== null) this.#keeper.refresh(version)
+  #changed(news: SessionNews): void {
+    if ('version' in news) this.#keeper.refresh(news.version)
     else {
       this.#hasSent = false
-      for (const attachment of this.attachments) attachment.privateChanged()
+      for (const attachment of this.attachments) attachment.appended(news.tail)
     }
   }
 }

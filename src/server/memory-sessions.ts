@@ -10,6 +10,7 @@ import type {
   PrivateEntry,
   Reading,
   ReadLimits,
+  SessionNews,
   SessionRecord,
   SessionStore,
   Subscription,
@@ -30,7 +31,7 @@ export class MemorySessions implements SessionStore {
   readonly #holdings: Holdings
   readonly #sessions = new Map<string, Session>()
   readonly #expiry = new Expiry<Session>()
-  readonly #watchers = new Watchers<number | null>()
+  readonly #watchers = new Watchers<SessionNews>((news, before) => 'tail' in news && 'tail' in before)
   /** How many of each principal have not ended. */
   readonly #counts = new Map<string, number>()
   #count = 0
@@ -61,7 +62,7 @@ export class MemorySessions implements SessionStore {
       this.#sessions.set(id, session)
       this.#expiry.add(session)
     }
-    this.#watchers.changed(id, version)
+    this.#watchers.changed(id, { version })
     return version
   }
 
@@ -77,7 +78,7 @@ export class MemorySessions implements SessionStore {
     this.#expiry.remove(session)
     this.#tally(session.current.record, undefined)
     this.#dropStream(session)
-    this.#watchers.changed(id, 0)
+    this.#watchers.changed(id, { version: 0 })
     return true
   }
 
@@ -86,7 +87,7 @@ export class MemorySessions implements SessionStore {
     if (!session || session.current.record.epoch !== epoch || session.current.record.ended) return null
     session.stream ??= new MemoryStream<Item>()
     const offset = this.#holdings.push(session.stream, itemOf(entry), entryBytesOf(entry), 0)
-    this.#watchers.changed(id, null)
+    this.#watchers.changed(id, { tail: offset })
     return offset
   }
 
@@ -114,7 +115,7 @@ export class MemorySessions implements SessionStore {
     return this.#expiry.due(now, limit).map(({ id }) => id)
   }
 
-  watch(id: string, listener: (version: number | null) => void): () => void {
+  watch(id: string, listener: (news: SessionNews) => void): () => void {
     return this.#watchers.watch(id, listener)
   }
 

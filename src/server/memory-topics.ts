@@ -33,7 +33,7 @@ export class MemoryTopics implements TopicLog {
   readonly #holdings: Holdings
   readonly #maxTopics: number
   readonly #host: MemoryHost
-  readonly #watchers = new Watchers<null>()
+  readonly #watchers = new Watchers<null>(() => true)
   readonly #topics = new Map<string, Topic>()
   /** The ends of a list in the order of use. Taking a key out of a Map and putting it back is slow in a large Map. */
   #oldest: Topic | null = null

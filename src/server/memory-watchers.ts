@@ -3,12 +3,18 @@ interface Watcher<News> {
   listener: ((news: News) => void) | null
 }
 
-/** Who wants to hear of changes of what. They are told right behind the task; of the same news in a row, once. */
+/** Who wants to hear of changes of what. They are told right behind the task. */
 export class Watchers<News> {
   /** Most are alone: a set for each would cost an idle session more than all the rest. */
   readonly #watchers = new Map<string, Watcher<News> | Set<Watcher<News>>>()
+  readonly #supersedes: (news: News, before: News) => boolean
   #keys: string[] = []
   #news: News[] = []
+
+  /** @param supersedes whether news need not be told where this follows */
+  constructor(supersedes: (news: News, before: News) => boolean) {
+    this.#supersedes = supersedes
+  }
 
   /** Returns the way to stop; after it the listener is not called any more. */
   watch(key: string, listener: (news: News) => void): () => void {
@@ -27,7 +33,10 @@ export class Watchers<News> {
   changed(key: string, news: News): void {
     if (!this.#watchers.has(key)) return
     const last = this.#keys.length - 1
-    if (this.#keys[last] === key && this.#news[last] === news) return
+    if (this.#keys[last] === key && this.#supersedes(news, this.#news[last] as News)) {
+      this.#news[last] = news
+      return
+    }
     // Node's `queueMicrotask` costs ten times as much, for the async hooks.
     if (last < 0) Promise.resolve().then(() => this.#tell())
     this.#keys.push(key)

@@ -103,6 +103,9 @@ export interface Versioned {
   readonly version: number
 }
 
+/** What has changed about a session: the record (its version, 0 when it was removed), or its private stream (the offset of its last entry). */
+export type SessionNews = { readonly version: number } | { readonly tail: number }
+
 /** Given at once where it is at hand, so that nobody has to wait for the turn of a promise. */
 export type Answer<Result> = Result | Promise<Result>
 
@@ -127,8 +130,8 @@ export interface SessionStore {
   /** Ids of sessions whose expiry has passed, so that one node can end them; a store may forget them only after they were given out. */
   expired(now: number, limit: number): Promise<readonly string[]>
   /**
-   * Calls back, soon and at least once, after a session changed, by whomever: with the version of the record where that is what
-   * changed (0 when it was removed), with `null` where something was appended. Returns the way to stop.
+   * Calls back, soon and at least once, after a session changed, by whomever; of several entries that were appended it may tell
+   * the last alone. Returns the way to stop.
    */
-  watch(id: string, listener: (version: number | null) => void): () => void
+  watch(id: string, listener: (news: SessionNews) => void): () => void
 }

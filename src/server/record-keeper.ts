@@ -88,6 +88,8 @@ export class RecordKeeper {
 
   /** Reads the record again, unless it is of a version that is known here, and acts on it if it has changed. */
   refresh(version: number = unknown): void {
+    // Most often we hear of what we have written ourselves.
+    if (version === this.#current?.version && !this.isStale) return
     // One of two may be our own, and the other be told too early.
     this.#told = this.isStale && this.#told !== version ? unknown : version
     this.#start()
@@ -148,7 +150,7 @@ export class RecordKeeper {
       if (node.isDown) return
       this.#see(read, 'read')
     }
-    // Most often it is our own writing of which we hear.
+    // It was told of again, or told of while it was written.
     if (!isDue && !this.#isDue && before !== undefined && before === this.#current?.version) return
     const current = this.#current
     if (!current) return this.#nobody()

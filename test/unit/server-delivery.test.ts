@@ -56,6 +56,21 @@ describe('[SP17] batches', () => {
     expect(carrier.frames.slice(2)).toEqual(['m0.4:four'])
   })
 
+  it('does not read again what it has sent at once', async () => {
+    const bench = new ServerBench({ isDirect: true })
+    const { carrier } = await bench.confirmed()
+    const session = await bench.session()
+    const reading = vi.spyOn(bench.store.sessions, 'readAfter')
+    await session.send('one')
+    await bench.pass(1)
+    expect(carrier.news).toEqual(['0.1:one'])
+    expect(reading).not.toHaveBeenCalled()
+    await Promise.all([session.send('two'), session.send('three')])
+    await bench.pass(1)
+    expect(carrier.news).toEqual(['0.1:one', '0.2:two', '0.3:three'])
+    expect(reading).toHaveBeenCalled()
+  })
+
   it('sends nothing at once before what is older, to a carrier that takes nothing, or what its sender may still write to', async () => {
     const bench = new ServerBench({ isDirect: true })
     const { carrier } = await bench.confirmed()
