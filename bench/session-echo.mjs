@@ -13,26 +13,40 @@ const mostTimes = 1.15
 const rounds = 15
 const rawClient = 'websocket'
 const ourClient = 'steadfast'
+const peerClient = 'socket.io'
 const plan = { warmUp: 300, count: 1_000, bytes: 100 }
 
 /**
  * In the page: microseconds for each there and back.
  * @param {string} origin
- * @param {boolean} isRaw
+ * @param {string} kind
  * @param {typeof plan} plan
  */
-async function echo(origin, isRaw, { warmUp, count, bytes }) {
+async function echo(origin, kind, { warmUp, count, bytes }) {
   if (!crossOriginIsolated) throw new Error('The clock of this page is too coarse.')
-  const client = isRaw
-    ? new WebSocket(`${origin.replace('http', 'ws')}/echo`)
-    : new window.Steadfast.RealtimeClient(`${origin}/session`, { protocol: 'session', transports: ['websocket'] })
-  const socket = /** @type {WebSocket} */ (client)
-  await new Promise((resolve) => socket.addEventListener('open', resolve))
-  const text = 'x'.repeat(bytes)
   let heard = () => {}
-  socket.addEventListener('message', ({ data }) => {
+  /** @param {string} data */
+  const take = (data) => {
     if (data.length === bytes) heard()
-  })
+  }
+  /** @type {{ send: (text: string) => void, close: () => void }} */
+  let connection
+  if (kind === 'socket.io') {
+    const socket = window.io(origin, { transports: ['websocket'] })
+    await new Promise((resolve) => socket.on('connect', resolve))
+    socket.on('message', take)
+    connection = { send: (text) => void socket.emit('message', text), close: () => void socket.disconnect() }
+  } else {
+    const client =
+      kind === 'websocket'
+        ? new WebSocket(`${origin.replace('http', 'ws')}/echo`)
+        : new window.Steadfast.RealtimeClient(`${origin}/session`, { protocol: 'session', transports: ['websocket'] })
+    const socket = /** @type {WebSocket} */ (client)
+    await new Promise((resolve) => socket.addEventListener('open', resolve))
+    socket.addEventListener('message', ({ data }) => take(data))
+    connection = socket
+  }
+  const text = 'x'.repeat(bytes)
   /** @type {number[]} */
   const times = []
   for (let index = -warmUp; index < count; index += 1) {
@@ -40,13 +54,13 @@ async function echo(origin, isRaw, { warmUp, count, bytes }) {
     const back = new Promise((resolve) => {
       heard = () => resolve(performance.now())
     })
-    socket.send(text)
+    connection.send(text)
     const time = (await back) - startedAt
     if (index >= 0) times.push(time * 1_000)
     // The next one begins in a task of its own, as messages of people do.
     await new Promise((resolve) => setTimeout(resolve))
   }
-  socket.close()
+  connection.close()
   return times
 }
 
@@ -54,30 +68,45 @@ async function echo(origin, isRaw, { warmUp, count, bytes }) {
 export async function run() {
   const chromium = await launchChromium()
   const pages = await startFeed()
-  const rawServer = await startProcess('raw-server.mjs')
-  const server = await startProcess('session-server.mjs', [pages.origin])
-  /** @param {boolean} isRaw */
-  const inPage = async (isRaw) => {
+  const servers = {
+    [rawClient]: await startProcess('raw-server.mjs'),
+    [ourClient]: await startProcess('session-server.mjs', [pages.origin]),
+    [peerClient]: await startProcess('socket-io-server.mjs'),
+  }
+  /** @param {keyof typeof servers} kind */
+  const inPage = async (kind) => {
     const page = await chromium.newPage()
-    await page.goto(`${pages.origin}/page?client=${ourClient}&isolated`)
-    const times = await page.evaluate(echo, (isRaw ? rawServer : server).origin, isRaw, plan)
+    await page.goto(`${pages.origin}/page?client=${kind}&isolated`)
+    const times = await page.evaluate(echo, servers[kind].origin, kind, plan)
     await page.close()
     return times
   }
-  try {
-    const { raw, ours } = await measureDistributions(
+  /** @param {keyof typeof servers} kind */
+  const besideRaw = (kind) =>
+    measureDistributions(
       rounds,
-      () => inPage(true),
-      () => inPage(false),
+      () => inPage(rawClient),
+      () => inPage(kind),
     )
-    const rows = [0.5, 0.99].flatMap((share) =>
-      [rawClient, ourClient].map((client) => {
-        const runs = client === rawClient ? raw : ours
-        return rowOf(`${client}, p${share * 100}`, summarize(runs.map((times) => quantile(times, share))))
-      }),
-    )
+  try {
+    const { raw, ours } = await besideRaw(ourClient)
+    const peer = await besideRaw(peerClient)
+    /** @param {number[][]} runs @param {number[][]} beside @param {number} share */
+    const timesOf = (runs, beside, share) =>
+      median(runs.map((run, index) => quantile(run, share) / quantile(beside[index] ?? [], share)))
+    const rows = [0.5, 0.99].flatMap((share) => {
+      const peerTimes = format(timesOf(peer.ours, peer.raw, share), 3)
+      return [
+        rowOf(`${rawClient}, p${share * 100}`, summarize(raw.map((times) => quantile(times, share)))),
+        rowOf(`${ourClient}, p${share * 100}`, summarize(ours.map((times) => quantile(times, share)))),
+        rowOf(
+          `${peerClient}, p${share * 100} (${peerTimes} × raw beside it)`,
+          summarize(peer.ours.map((times) => quantile(times, share))),
+        ),
+      ]
+    })
     const checks = [0.5, 0.99].map((share) => {
-      const times = median(ours.map((run, index) => quantile(run, share) / quantile(raw[index] ?? [], share)))
+      const times = timesOf(ours, raw, share)
       return {
         reach: `p${share * 100} ≤ ${mostTimes} × raw WebSocket`,
         value: `${format(times, 3)} ×`,
@@ -92,8 +121,7 @@ export async function run() {
       checks,
     }
   } finally {
-    server.stop()
-    rawServer.stop()
+    for (const server of Object.values(servers)) server.stop()
     await pages.close()
     await chromium.close()
   }

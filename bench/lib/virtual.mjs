@@ -226,6 +226,8 @@ export function virtualHost(clock, server, seed) {
     },
     fetch: server.request,
     WebSocket: VirtualWebSocket,
+    engine: () => 'other',
+    pageOrigin: undefined,
     baseUrl: undefined,
     isLive: true,
     isOnline: () => true,
