@@ -1,7 +1,7 @@
 import { mkdtemp, rm } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
-import { launchChromium } from '../support/chromium.ts'
+import { launchChromium, openInChromium } from '../support/chromium.ts'
 import type { Engine, EngineName, EnginePage } from '../support/engines.ts'
 import { launchFirefox } from '../support/firefox.ts'
 import { launchWebKit } from '../support/webkit.ts'
@@ -45,16 +45,7 @@ async function chromium({ certificates, proxyPort }: Surroundings): Promise<LabB
   return {
     // It makes a page wait whose WebSockets have often failed, for longer each time.
     ...{ pages: 5, clientsPerPage: 2, clientsInAll: 2, canBeSecure: true },
-    async open(url, { isSecure }) {
-      const context = await browser.newContext({ ignoreHTTPSErrors: isSecure })
-      const page = await context.newPage()
-      await page.goto(url)
-      return {
-        evaluate: (run, argument) => page.evaluate(run as never, argument as never),
-        setOffline: (isOffline) => context.setOffline(isOffline),
-        [Symbol.asyncDispose]: () => context.close(),
-      }
-    },
+    open: (url, { isSecure }) => openInChromium(browser, url, { ignoreHTTPSErrors: isSecure }),
     async [Symbol.asyncDispose]() {
       await browser.close()
       await remove(home)

@@ -2,11 +2,10 @@
 //   npm run test:faults                                        everything in every engine
 //   npm run test:faults -- --engines chromium,firefox,webkit --modes plain,session --only h_403,close_1012
 //   npm run test:faults -- --record                            writes fixtures/<engine>.json too
-import { mkdirSync, mkdtempSync, rmSync } from 'node:fs'
 import { dirname, join } from 'node:path'
-import { fileURLToPath, pathToFileURL } from 'node:url'
+import { fileURLToPath } from 'node:url'
 import { parseArgs } from 'node:util'
-import { build } from 'esbuild'
+import { loadTypeScript } from '../../scripts/load-typescript.mjs'
 
 const folder = dirname(fileURLToPath(import.meta.url))
 const root = dirname(dirname(folder))
@@ -26,32 +25,12 @@ const { values } = parseArgs({
 if (values.record && values.only) throw new Error('--record writes the fixtures of all faults, so --only cannot go with it.')
 
 const list = (text) => text.split(',').filter(Boolean)
-// Packages are found from there.
-const cache = join(root, 'node_modules/.cache')
-mkdirSync(cache, { recursive: true })
-const temporary = mkdtempSync(join(cache, 'faults-'))
-try {
-  const outfile = join(temporary, 'main.mjs')
-  await build({
-    entryPoints: [join(folder, 'main.ts')],
-    outfile,
-    bundle: true,
-    format: 'esm',
-    platform: 'node',
-    target: 'node20',
-    packages: 'external',
-    logLevel: 'warning',
-    absWorkingDir: root,
-  })
-  const { main } = await import(pathToFileURL(outfile).href)
-  await main({
-    engines: list(values.engines),
-    modes: list(values.modes),
-    only: list(values.only),
-    script: join(root, 'dist/steadfast.min.js'),
-    ...(values.record && { fixtures: join(folder, 'fixtures') }),
-    ...(values.json && { json: values.json }),
-  })
-} finally {
-  rmSync(temporary, { recursive: true })
-}
+const { main } = await loadTypeScript('test/faults/main.ts')
+await main({
+  engines: list(values.engines),
+  modes: list(values.modes),
+  only: list(values.only),
+  script: join(root, 'dist/steadfast.min.js'),
+  ...(values.record && { fixtures: join(folder, 'fixtures') }),
+  ...(values.json && { json: values.json }),
+})

@@ -85,6 +85,19 @@ describe.each([
   })
 })
 
+it('leaves nothing on that Playwright switches off', async () => {
+  const browser = await launchChromium()
+  try {
+    const session = await browser.newBrowserCDPSession()
+    const { commandLine } = await session.send('SystemInfo.getInfo')
+    const lists = [...commandLine.matchAll(/--disable-features=(\S+)/g)].map(([, names = '']) => names.split(','))
+    expect(lists.length).toBeGreaterThan(1)
+    expect(lists.at(-1)).toEqual(expect.arrayContaining(lists.flat()))
+  } finally {
+    await browser.close()
+  }
+})
+
 it('loads the page from nchan itself', async () => {
   await using nchan = await startNchan({ script })
   await nchan.publish('a', 'prime')

@@ -1,7 +1,7 @@
 import { publint } from 'publint'
 import { formatMessage } from 'publint/utils'
 import { expect, test } from 'vitest'
-import { read, root, run } from './package.ts'
+import { entries, pageFiles, read, root, run, scriptTag } from './package.ts'
 
 test('publint reports nothing about the packed files', async () => {
   const { messages, pkg } = await publint({ pkgDir: root, strict: true, pack: 'npm' })
@@ -10,17 +10,17 @@ test('publint reports nothing about the packed files', async () => {
 
 test('every way to resolve the types finds them ("are the types wrong?" reports nothing)', () => {
   // The script-tag file is for script tags: it has no types.
-  const report = run('attw', ['--pack', '.', '--exclude-entrypoints', './steadfast.min.js', '--format', 'json'])
+  const report = run('attw', ['--pack', '.', '--exclude-entrypoints', `./${scriptTag}`, '--format', 'json'])
   expect(JSON.parse(report).problems ?? {}).toEqual({})
 })
 
 test('the package carries what it promises and nothing of the workshop', () => {
   const [packed] = JSON.parse(run('npm', ['pack', '--dry-run', '--json', '--ignore-scripts']))
   const files: string[] = packed.files.map(({ path }: { path: string }) => path)
-  const built = ['index', 'protocols', 'remedies', 'server'].flatMap((entry) =>
+  const built = entries.flatMap((entry) =>
     ['js', 'js.map', 'cjs', 'cjs.map', 'd.ts', 'd.cts'].map((ending) => `dist/${entry}.${ending}`),
   )
-  const script = ['dist/steadfast.min.js', 'dist/steadfast.min.js.map', 'dist/integrity.json']
+  const script = [`dist/${scriptTag}`, `dist/${scriptTag}.map`, 'dist/integrity.json']
   const papers = ['package.json', 'README.md', 'CHANGELOG.md', 'LICENSE', 'THIRD-PARTY-NOTICES.txt']
   expect(files.filter((path) => !path.startsWith('src/')).sort()).toEqual([...built, ...script, ...papers].sort())
   expect(files).toContain('src/index.ts')
@@ -34,16 +34,7 @@ test('eventsource-parser is the only package at run time, beside ws for servers 
 })
 
 test('nothing of the server is in what runs in a page', () => {
-  for (const file of [
-    'index.js',
-    'index.cjs',
-    'protocols.js',
-    'protocols.cjs',
-    'remedies.js',
-    'remedies.cjs',
-    'steadfast.min.js',
-  ])
-    expect(read(`dist/${file}`)).not.toMatch(/RealtimeServer|node:/)
+  for (const file of pageFiles) expect(read(`dist/${file}`)).not.toMatch(/RealtimeServer|node:/)
 })
 
 test('the lockfile names no host to download from', () => {

@@ -3,10 +3,7 @@ import { createRequire } from 'node:module'
 import vm from 'node:vm'
 import { Worker } from 'node:worker_threads'
 import { describe, expect, test } from 'vitest'
-import { dist, read, run } from './package.ts'
-
-const files = ['index.js', 'index.cjs', 'protocols.js', 'protocols.cjs', 'remedies.js', 'remedies.cjs']
-const entries = ['index', 'protocols', 'remedies', 'server']
+import { dist, entries, pageFiles, pageModules, read, run } from './package.ts'
 
 test('what each entry exports is what this snapshot says', async () => {
   for (const entry of entries) expect(Object.keys(await import(`${dist}/${entry}.js`)).sort()).toMatchSnapshot(entry)
@@ -49,7 +46,7 @@ const surroundings = [
 ]
 
 describe('importing touches no global', () => {
-  test.each(files)('%s in Node', (file) => {
+  test.each(pageModules)('%s in Node', (file) => {
     // The traps are set for the time of the import only, so that Node's own start and end are not what is tested.
     const script = `
       const names = ${JSON.stringify([...new Set(surroundings)])}
@@ -69,7 +66,7 @@ describe('importing touches no global', () => {
     expect(answer.outcome).toBeGreaterThan(0)
   })
 
-  test.each(files)('%s in a worker', async (file) => {
+  test.each(pageModules)('%s in a worker', async (file) => {
     const source = `
       const before = Object.getOwnPropertyNames(globalThis).length
       const { parentPort } = require('node:worker_threads')
@@ -85,7 +82,8 @@ describe('importing touches no global', () => {
     expect(await exit).toEqual([0])
   })
 
-  test.each(['index.cjs', 'protocols.cjs', 'remedies.cjs', 'steadfast.min.js'])(
+  // A module's text is not a script's.
+  test.each(pageFiles.filter((file) => /\.(cjs|min\.js)$/.test(file)))(
     '%s where every name of a browser throws, as in server-side rendering',
     (file) => {
       const touched: string[] = []

@@ -5,6 +5,14 @@ import { fileURLToPath } from 'node:url'
 export const root = fileURLToPath(new URL('../..', import.meta.url))
 export const dist = `${root}dist`
 
+/** What runs in pages; the server half does not. */
+const pageEntries = ['index', 'protocols', 'remedies']
+export const entries = [...pageEntries, 'server']
+export const scriptTag = 'steadfast.min.js'
+/** The page's entries in both forms. */
+export const pageModules = pageEntries.flatMap((entry) => [`${entry}.js`, `${entry}.cjs`])
+export const pageFiles = [...pageModules, scriptTag]
+
 export function read(path: string): string {
   return readFileSync(`${root}${path}`, 'utf8')
 }

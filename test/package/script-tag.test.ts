@@ -2,9 +2,9 @@ import { createHash } from 'node:crypto'
 import vm from 'node:vm'
 import { parse } from 'acorn'
 import { expect, test } from 'vitest'
-import { dist, read } from './package.ts'
+import { dist, pageFiles, read, scriptTag } from './package.ts'
 
-const file = 'dist/steadfast.min.js'
+const file = `dist/${scriptTag}`
 
 test('the script-tag file is ES2019', () => {
   expect(() => parse(read(file), { ecmaVersion: 2019, sourceType: 'script' })).not.toThrow()
@@ -31,12 +31,12 @@ test('integrity.json carries the version and the hash of the script-tag file', (
   const hash = createHash('sha384').update(read(file)).digest('base64')
   expect(JSON.parse(read('dist/integrity.json'))).toEqual({
     version: JSON.parse(read('package.json')).version,
-    'steadfast.min.js': `sha384-${hash}`,
+    [scriptTag]: `sha384-${hash}`,
   })
 })
 
 test("README's script tag loads that version with that hash", () => {
-  const { version, 'steadfast.min.js': hash } = JSON.parse(read('dist/integrity.json'))
+  const { version, [scriptTag]: hash } = JSON.parse(read('dist/integrity.json'))
   const tags = read('README.md').match(/<script[^>]*steadfast\.min\.js[^>]*>/g) ?? []
   expect(tags.length).toBeGreaterThan(0)
   for (const tag of tags) {
@@ -52,15 +52,7 @@ test('the fields for the two CDNs point at the script-tag file', () => {
 })
 
 test('every source map names sources of the package, with their text', () => {
-  for (const name of [
-    'index.js',
-    'index.cjs',
-    'protocols.js',
-    'protocols.cjs',
-    'remedies.js',
-    'remedies.cjs',
-    'steadfast.min.js',
-  ]) {
+  for (const name of pageFiles) {
     expect(read(`dist/${name}`)).toMatch(new RegExp(`//# sourceMappingURL=${name.replaceAll('.', '\\.')}\\.map\\s*$`))
     const { sources, sourcesContent } = JSON.parse(read(`dist/${name}.map`)) as {
       sources: string[]

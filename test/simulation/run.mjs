@@ -3,17 +3,14 @@
 //   npm run simulate -- --tell S               all that happens under one seed
 //   npm run simulate -- --mutations            breaks rules on purpose, one at a time, and tells which seed notices
 //   npm run simulate -- --mutate NAME          the seeds with one of those rules broken
-import { mkdtempSync, rmSync } from 'node:fs'
 import { readFile } from 'node:fs/promises'
-import { tmpdir } from 'node:os'
-import { dirname, join, relative } from 'node:path'
-import { fileURLToPath, pathToFileURL } from 'node:url'
+import { dirname, relative } from 'node:path'
+import { fileURLToPath } from 'node:url'
 import { parseArgs } from 'node:util'
-import { build } from 'esbuild'
+import { loadTypeScript } from '../../scripts/load-typescript.mjs'
 import { mutations } from './mutations.mjs'
 
-const folder = dirname(fileURLToPath(import.meta.url))
-const root = dirname(dirname(folder))
+const root = dirname(dirname(dirname(fileURLToPath(import.meta.url))))
 
 const { values } = parseArgs({
   options: {
@@ -31,19 +28,14 @@ const { values } = parseArgs({
 
 const first = Number(values.first)
 const seeds = Number(values.seeds)
-const temporary = mkdtempSync(join(tmpdir(), 'steadfast-simulation-'))
-try {
-  process.exitCode = await run()
-} finally {
-  rmSync(temporary, { recursive: true })
-}
+process.exitCode = await run()
 
 async function run() {
   if (values.mutations) return runMutations()
   const mutation = mutations.find(({ name }) => name === values.mutate)
   if (values.mutate && !mutation)
     throw new Error(`There is no mutation ${values.mutate}; there are ${mutations.map(({ name }) => name).join(', ')}.`)
-  const { simulateSeeds, tell } = await bundled('plain', mutation)
+  const { simulateSeeds, tell } = await bundled(mutation)
   if (values.tell) return (await tell(Number(values.tell))) ? 0 : 1
   console.log(`seeds ${first} to ${first + seeds - 1}`)
   return (await simulateSeeds(first, seeds, Number(values.failures))) > 0 ? 1 : 0
@@ -63,13 +55,12 @@ async function runMutations() {
 
 /** What catches a mutation; '' where nothing does. One that no longer fits the sources is no mutation. */
 async function caught(mutation) {
-  const { firstFailure } = await bundled(mutation.name, mutation)
+  const { firstFailure } = await bundled(mutation)
   const failure = await firstFailure(first, seeds)
   return failure ? `caught by seed ${failure.seed}: ${failure.text.slice(0, 140)}` : ''
 }
 
-async function bundled(name, mutation) {
-  const outfile = join(temporary, `${name}.mjs`)
+async function bundled(mutation) {
   let isApplied = !mutation
   const mutate = {
     name: 'mutate',
@@ -84,18 +75,7 @@ async function bundled(name, mutation) {
       })
     },
   }
-  await build({
-    entryPoints: [join(folder, 'main.ts')],
-    outfile,
-    bundle: true,
-    format: 'esm',
-    platform: 'node',
-    target: 'node20',
-    logLevel: 'warning',
-    sourcemap: 'inline',
-    plugins: [mutate],
-    absWorkingDir: root,
-  })
+  const simulation = await loadTypeScript('test/simulation/main.ts', { plugins: [mutate] })
   if (!isApplied) throw new Error(`${mutation.name}: ${mutation.file} is not part of the simulation.`)
-  return import(pathToFileURL(outfile).href)
+  return simulation
 }

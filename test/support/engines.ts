@@ -1,5 +1,5 @@
 import { existsSync } from 'node:fs'
-import { launchChromium } from './chromium.ts'
+import { launchChromium, openInChromium } from './chromium.ts'
 import { launchFirefox } from './firefox.ts'
 import { launchWebKit } from './webkit.ts'
 
@@ -18,6 +18,11 @@ export interface EnginePage extends AsyncDisposable {
   ): Promise<Result>
 }
 
+/** A page that can be cut off from the network. */
+export interface PageWithSwitch extends EnginePage {
+  setOffline(isOffline: boolean): Promise<void>
+}
+
 export type EngineName = keyof typeof engines
 
 const engines = {
@@ -26,15 +31,7 @@ const engines = {
     async launch(): Promise<Engine> {
       const browser = await launchChromium()
       return {
-        async open(url) {
-          const context = await browser.newContext()
-          const page = await context.newPage()
-          await page.goto(url)
-          return {
-            evaluate: (run, argument) => page.evaluate(run as never, argument as never),
-            [Symbol.asyncDispose]: () => context.close(),
-          }
-        },
+        open: (url) => openInChromium(browser, url),
         [Symbol.asyncDispose]: () => browser.close(),
       }
     },

@@ -1,8 +1,5 @@
 import puppeteer from 'puppeteer-core'
-import type { Engine, EnginePage } from './engines.ts'
-
-/** A page that can be cut off from the network. */
-export type FirefoxPage = EnginePage & { setOffline(isOffline: boolean): Promise<void> }
+import type { Engine, PageWithSwitch } from './engines.ts'
 
 export interface FirefoxOptions {
   /** The folder of its profile. Default: one of its own, which is gone with it. */
@@ -14,7 +11,7 @@ export interface FirefoxOptions {
 export async function launchFirefox({
   userDataDir,
   prefs,
-}: FirefoxOptions = {}): Promise<Engine & { open(url: string): Promise<FirefoxPage> }> {
+}: FirefoxOptions = {}): Promise<Engine & { open(url: string): Promise<PageWithSwitch> }> {
   const browser = await puppeteer.launch({
     browser: 'firefox',
     executablePath: '/usr/bin/firefox-esr',
