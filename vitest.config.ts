@@ -27,6 +27,14 @@ const alone = {
   ...{ testTimeout: 60_000, hookTimeout: 60_000, retry: 1 },
 }
 
+// These wait for what happens and not until a time, and use a fifth of a core: two of them at once do not hinder each other.
+const unhurried = ['better-sse', 'contract', 'contract-refusals', 'session-contract', 'session-nodes', 'sse'].map(
+  (name) => `test/integration/${name}.test.ts`,
+)
+
+// A page of the demo draws without end and takes a fifth of a core.
+const threeAtOnce = { ...alone, maxConcurrency: 3 }
+
 export default defineConfig({
   test: {
     // A test that was left focused hides all others.
@@ -36,11 +44,12 @@ export default defineConfig({
     projects: [
       project('unit', 'unit', 0),
       project('dom', 'dom', 0, { environment: 'happy-dom' }),
-      project('node', 'integration', 1, alone),
-      project('package', 'package', 2, alone),
-      project('browser', 'browser', 3, alone),
-      project('chaos', 'chaos', 4, alone),
-      project('faults', 'faults', 5, alone),
+      project('unhurried', 'integration', 1, { ...alone, include: unhurried, fileParallelism: true, maxWorkers: 2 }),
+      project('node', 'integration', 2, { ...alone, exclude: unhurried }),
+      project('package', 'package', 3, alone),
+      project('browser', 'browser', 4, threeAtOnce),
+      project('chaos', 'chaos', 5, alone),
+      project('faults', 'faults', 6, alone),
     ],
   },
 })

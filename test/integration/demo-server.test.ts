@@ -1,37 +1,21 @@
-import { type ChildProcess, spawn } from 'node:child_process'
 import { once } from 'node:events'
 import { connect, createServer } from 'node:net'
-import { resolve } from 'node:path'
-import { createInterface } from 'node:readline'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { expect, it, vi } from 'vitest'
 import { WebSocket } from 'ws'
 import { anew, counted, tallyOf, uncounted } from '../../demo/public/counter.js'
+import { startDemo } from '../support/demo.ts'
 import { type WatchedClient, watchClient } from '../support/watched-client.ts'
 
-/** The demo's server by itself: what each transport gives in plain mode and in a session, and that harm is done to whom it is meant for. */
+/**
+ * The demo's server by itself: what each transport gives in plain mode and in a session, and that harm is done to whom it is
+ * meant for. Where it is restarted nobody else may start one, who might be given its port.
+ */
 
 interface Message {
   readonly id: number
   readonly kind: string
   readonly text?: string
-}
-
-async function startDemo(port = 0) {
-  const program = spawn(process.execPath, [resolve(import.meta.dirname, '../../demo/server.mjs')], {
-    env: { ...process.env, PORT: String(port), HOST: '' },
-    stdio: ['ignore', 'pipe', 'ignore'],
-  })
-  const [line] = await once(createInterface(program.stdout), 'line', { signal: AbortSignal.timeout(10_000) })
-  const origin = /^The demo is at (http:\/\/127\.0\.0\.1:\d+)\/$/.exec(String(line))?.[1]
-  if (!origin) throw new Error(`the demo said: ${line}`)
-  return { origin, program, [Symbol.asyncDispose]: () => end(program) }
-}
-
-async function end(program: ChildProcess) {
-  if (program.exitCode !== null) return
-  program.kill('SIGKILL')
-  await once(program, 'exit')
 }
 
 async function ask(origin: string, query: string, headers: Record<string, string> = {}) {
@@ -77,7 +61,7 @@ function idsFrom(first: number, count: number): number[] {
   return Array.from({ length: count }, (_, i) => first + i)
 }
 
-it('gives one feed with one cursor over all four transports', async () => {
+it.concurrent('gives one feed with one cursor over all four transports', async () => {
   await using demo = await startDemo()
   await sleep(1500)
   const [first] = await readStream(demo.origin, '2', 1)
@@ -98,14 +82,14 @@ it('gives one feed with one cursor over all four transports', async () => {
   expect(await readStream(demo.origin, String(next + 3), 3)).toEqual(idsFrom(next + 4, 3).map(String))
 })
 
-it('begins anew for a cursor that it does not know', async () => {
+it.concurrent('begins anew for a cursor that it does not know', async () => {
   await using demo = await startDemo()
   await sleep(500)
   const { messages, cursor } = await ask(demo.origin, 'mode=poll&last_event_id=999999')
   expect(cursor).toBe(`"${messages.at(-1)?.id}"`)
 })
 
-it('takes chat messages by POST and by frame, and refuses nonsense', async () => {
+it.concurrent('takes chat messages by POST and by frame, and refuses nonsense', async () => {
   await using demo = await startDemo()
   const post = async (body: string) => (await fetch(`${demo.origin}/live`, { method: 'POST', body })).status
   const started = Date.now()
@@ -195,7 +179,7 @@ it('numbers both ways in a session, over each transport and over a restart', asy
   }
 })
 
-it('does harm to the transport of a session that it is meant for, and loses nothing by it', async () => {
+it.concurrent('does harm to the transport of a session that it is meant for, and loses nothing by it', async () => {
   await using demo = await startDemo()
   await using socket = sessionOf(demo.origin, 'a', 'websocket')
   await using stream = sessionOf(demo.origin, 'a', 'sse')
@@ -211,7 +195,7 @@ it('does harm to the transport of a session that it is meant for, and loses noth
   expect(stream.of('open').map(({ resumed }) => resumed)).toEqual([false, true])
 })
 
-it('counts what is lost, what comes twice and what comes late', () => {
+it.concurrent('counts what is lost, what comes twice and what comes late', () => {
   const countOf = (...numbers: number[]) => tallyOf(numbers.reduce(counted, uncounted))
   expect(countOf(7, 8, 9)).toEqual({ count: 3, lost: 0, repeated: 0, astray: 0 })
   expect(countOf(1, 2, 5)).toEqual({ count: 3, lost: 2, repeated: 0, astray: 0 })
@@ -221,7 +205,7 @@ it('counts what is lost, what comes twice and what comes late', () => {
   expect(tallyOf(again, again)).toEqual({ count: 4, lost: 0, repeated: 0, astray: 0 })
 })
 
-it('ends what is running when harm is set, and resets a WebSocket soon after it opened', async () => {
+it.concurrent('ends what is running when harm is set, and resets a WebSocket soon after it opened', async () => {
   await using demo = await startDemo()
   const dial = () => new WebSocket(`${demo.origin.replace('http', 'ws')}/live?visitor=a`).on('error', () => {})
   const socket = dial()
@@ -250,7 +234,7 @@ async function refusalOf(origin: string, path = '/live') {
   return String(error)
 }
 
-it('does to a WebSocket what proxies do', async () => {
+it.concurrent('does to a WebSocket what proxies do', async () => {
   await using demo = await startDemo()
   const set = (fault: string, on = true) => harm(demo.origin, `visitor=a&fault=${fault}&on=${on}`)
   await set('strip-upgrade')
@@ -265,7 +249,7 @@ it('does to a WebSocket what proxies do', async () => {
   expect(await refusalOf(demo.origin)).toContain('RSV')
 })
 
-it('tells what it saw of an attempt while the transport is struck, and not while everything is', async () => {
+it.concurrent('tells what it saw of an attempt while the transport is struck, and not while everything is', async () => {
   await using demo = await startDemo()
   await harm(demo.origin, 'visitor=a&fault=strip-upgrade&on=true')
   await harm(demo.origin, 'visitor=a&fault=block-sse&on=true')
@@ -288,7 +272,7 @@ it('tells what it saw of an attempt while the transport is struck, and not while
   await expect(fetch(question)).rejects.toThrow('fetch failed')
 })
 
-it('holds event streams back, and cuts them in the middle of an event', async () => {
+it.concurrent('holds event streams back, and cuts them in the middle of an event', async () => {
   await using demo = await startDemo()
   const stream = async () => {
     const response = await fetch(`${demo.origin}/live?visitor=a`, { headers: { Accept: 'text/event-stream' } })
@@ -320,7 +304,7 @@ it('holds event streams back, and cuts them in the middle of an event', async ()
   expect(await running.end).toBe('broke')
 })
 
-it('lets what is open say nothing any more, and what is opened then speak', async () => {
+it.concurrent('lets what is open say nothing any more, and what is opened then speak', async () => {
   await using demo = await startDemo()
   const url = `${demo.origin.replace('http', 'ws')}/live?visitor=a`
   const socket = new WebSocket(url)
@@ -337,7 +321,7 @@ it('lets what is open say nothing any more, and what is opened then speak', asyn
   socket.terminate()
 })
 
-it('ends a connection for good with a code of its own, or a status where there are no codes', async () => {
+it.concurrent('ends a connection for good with a code of its own, or a status where there are no codes', async () => {
   await using demo = await startDemo()
   const socket = new WebSocket(`${demo.origin.replace('http', 'ws')}/live?visitor=a`)
   await once(socket, 'open')
@@ -357,7 +341,7 @@ it('ends a connection for good with a code of its own, or a status where there a
   }
 })
 
-it('refuses what it is not asked for by its own page', async () => {
+it.concurrent('refuses what it is not asked for by its own page', async () => {
   await using demo = await startDemo()
   const status = async (path: string, init: RequestInit = {}) => (await fetch(demo.origin + path, init)).status
   expect(await status('/harm?visitor=a&fault=earthquake', { method: 'POST' })).toBe(400)

@@ -22,7 +22,8 @@ async function startPolling(script: Script, options: RealtimeOptions = {}) {
 const monday = 'Mon, 05 Jan 2026 00:00:00 GMT'
 const mondaySeconds = Date.parse(monday) / 1000
 
-describe('an answer', () => {
+// They wait for seconds, each with a server of its own that has next to nothing to do.
+describe.concurrent('an answer', () => {
   it('of 200 is a message, of NDJSON one for each line, of a binary type bytes; empty ones are nothing', async () => {
     await using test = await startPolling((_, response, n) => {
       const answer: [number, Record<string, string>, (string | Buffer)?] | undefined = [
@@ -77,7 +78,7 @@ describe('an answer', () => {
   })
 })
 
-describe('the pace', () => {
+describe.concurrent('the pace', () => {
   it.each([
     ['nothing, at once', (response) => response.writeHead(204).end()],
     ['the same under the same cursor, at once', (response) => response.writeHead(200, { ETag: 'x' }).end('same')],
@@ -124,7 +125,7 @@ describe('the pace', () => {
   })
 })
 
-describe('the cursor', () => {
+describe.concurrent('the cursor', () => {
   it('is Last-Modified and ETag together, percent-encoded in the query, without any header of its own', async () => {
     await using test = await startPolling((_, response, n) => {
       if (n <= 2) response.writeHead(200, { 'Last-Modified': monday, ETag: `${n},[1]&` }).end(`m${n}`)

@@ -10,6 +10,8 @@ export interface ConsoleLine {
 export interface OpenPageOptions extends PageOptions {
   /** An origin that serves the page itself, so that its realtime URL is of the same origin. Default: a server for this page alone. */
   readonly origin?: string | undefined
+  /** Which page of that origin. */
+  readonly path?: string
 }
 
 export interface OpenedPage extends AsyncDisposable {
@@ -25,7 +27,7 @@ export interface OpenedPage extends AsyncDisposable {
 }
 
 /** Opens a blank page, in a context of its own, that has loaded the script by a script tag. */
-export async function openPage(browser: Browser, { origin, script, csp }: OpenPageOptions = {}): Promise<OpenedPage> {
+export async function openPage(browser: Browser, { origin, path = '/', script, csp }: OpenPageOptions = {}): Promise<OpenedPage> {
   const host = origin === undefined ? await startPageServer({ script, csp }) : undefined
   const context = await browser.newContext()
   const page = await context.newPage()
@@ -53,6 +55,6 @@ export async function openPage(browser: Browser, { origin, script, csp }: OpenPa
     },
     [Symbol.asyncDispose]: () => opened.close(),
   }
-  await page.goto(`${opened.origin}/`, { waitUntil: 'load' })
+  await page.goto(`${opened.origin}${path}`, { waitUntil: 'load' })
   return opened
 }

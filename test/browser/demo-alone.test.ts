@@ -1,0 +1,90 @@
+import { setTimeout as sleep } from 'node:timers/promises'
+import type { Browser } from 'playwright-core'
+import { afterAll, beforeAll, expect, it, vi } from 'vitest'
+import { launchChromium } from '../support/chromium.ts'
+import { type Demo, startDemo } from '../support/demo.ts'
+import { photograph, visitDemo, waitForText } from '../support/demo-visitor.ts'
+
+/** What befalls all visitors of the demo, and how it looks: each of these alone. */
+
+let browser: Browser
+let demo: Demo
+
+beforeAll(async () => {
+  demo = await startDemo()
+  browser = await launchChromium()
+}, 180_000)
+
+afterAll(async () => {
+  await browser?.close()
+  await demo?.[Symbol.asyncDispose]()
+})
+
+it('comes back from a restart of the server with nothing missed, and the harm that was set is still set', async () => {
+  await using visitor = await visitDemo(browser, demo.origin)
+  await using plain = await visitDemo(browser, demo.origin, '/plain')
+  await visitor.press('Block WebSocket')
+  await visitor.carriedBy('SSE')
+  await visitor.press('Restart the server')
+  await waitForText(visitor.page, '#eyebrow', /^Nothing carries it|^Retry/)
+  await visitor.carriedBy('SSE', 20_000)
+  await waitForText(visitor.page, '#lines', /I was restarted/)
+  await waitForText(plain.page, '#lines', /I was restarted/)
+  await plain.carriedBy('WebSocket')
+  await plain.lostNothing()
+  await waitForText(visitor.page, '#told', /resumed (?!0)(?!.*begun anew)/)
+  expect(await visitor.page.getByRole('button', { name: 'Block WebSocket' }).getAttribute('aria-pressed')).toBe('true')
+  await visitor.lostNothing()
+})
+
+it('loses nothing while all the buttons are pressed, one after the other and some together', async () => {
+  await using visitor = await visitDemo(browser, demo.origin)
+  const { page } = visitor
+  const harms = [
+    ...['Block WebSocket', 'Swallow handshake', 'Kill after open', 'Damage a frame', 'Strip the upgrade', 'Damage handshake'],
+    ...['Block SSE', 'Block long-poll', 'Hold back SSE', 'Tear an event', 'Cut everything', 'Go silent', 'Answer 503'],
+    'Captive portal',
+  ]
+  for (const [index, name] of harms.entries()) {
+    await visitor.press(name)
+    await visitor.say(`During ${name}`)
+    await sleep(1200)
+    if (index % 2) await visitor.press('Heal all')
+  }
+  await visitor.press('Restart the server')
+  await sleep(500)
+  await vi.waitFor(
+    () =>
+      page
+        .getByRole('button', { name: 'Heal all' })
+        .isDisabled()
+        .then((is) => expect(is).toBe(true)),
+    10_000,
+  )
+  await vi.waitFor(async () => expect(await page.locator('.line.mine[data-fate="back"]').count()).toBe(harms.length), 15_000)
+  await visitor.lostNothing()
+  await photograph(page, 'all-harm', { width: 1280, height: 900, colorScheme: 'light' })
+})
+
+it('stays within every width and looks as it looks', async () => {
+  await using visitor = await visitDemo(browser, demo.origin)
+  const { page } = visitor
+  await visitor.say('Ahoy, is anybody on watch?')
+  await visitor.press('Block WebSocket')
+  await visitor.carriedBy('SSE')
+  await visitor.press('Cut everything')
+  await waitForText(page, '#eyebrow', /^Nothing carries it/)
+  await visitor.say('Said while everything was cut')
+  await visitor.press('Cut everything')
+  await visitor.fate(/^there and back in/)
+
+  await photograph(page, 'desktop-light', { width: 1280, height: 900, colorScheme: 'light' })
+  await photograph(page, 'desktop-dark', { width: 1280, height: 900, colorScheme: 'dark' })
+  await photograph(page, 'tablet-light', { width: 820, height: 1180, colorScheme: 'light' })
+  await photograph(page, 'phone-light', { width: 390, height: 844, colorScheme: 'light' })
+  await photograph(page, 'phone-dark', { width: 360, height: 740, colorScheme: 'dark' })
+  await page.emulateMedia({ reducedMotion: 'reduce' })
+  // What moves already may come to its end, and nothing new begins.
+  await sleep(500)
+  expect(await page.evaluate(() => document.getAnimations().length)).toBe(0)
+})
