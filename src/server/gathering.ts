@@ -24,8 +24,9 @@ export class Gathering<Item> {
     })
   }
 
+  /** Nothing is done any more, whoever still asks for it. */
   stop(): void {
     this.#cancel?.()
-    this.#items.clear()
+    this.#cancel = () => {}
   }
 }

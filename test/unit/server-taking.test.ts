@@ -129,6 +129,17 @@ describe('[SP2] taking', () => {
     expect((await stored()).version).toBe(version + 3)
   })
 
+  it('leaves no timer to a node that was halted while a handler ran', async () => {
+    const { handlers, release } = gate()
+    const bench = new ServerBench({ handlers })
+    const { attachment } = await bench.confirmed()
+    attachment.receive('m1:one')
+    await promised()
+    bench.at(0).halt()
+    await release()
+    expect(bench.clock.nextAt).toBe(Infinity)
+  })
+
   it('takes nothing on another node until this one has done with what it took', async () => {
     const { seen, handlers, release } = gate()
     const bench = new ServerBench({ nodes: 2, handlers })
