@@ -98,10 +98,6 @@ export class LiveSession implements Home, Worked, Owner {
     this.#keeper.settle()
   }
 
-  settleSoon(): void {
-    this.node.settlements.add(this)
-  }
-
   refresh(): void {
     this.#keeper.refresh()
   }
@@ -217,7 +213,7 @@ export class LiveSession implements Home, Worked, Owner {
     if (done <= this.#toldDone || !this.hasAttachments) return
     const now = this.node.host.now()
     if (now - this.#ackedAt < ackEveryMs) {
-      this.node.acks.add(this)
+      this.node.later(this)
       return
     }
     this.#ackedAt = now

@@ -1,6 +1,5 @@
 import type { CloseFrame } from '../protocols/wire.ts'
 import type { Feeds } from './feed.ts'
-import type { Gathering } from './gathering.ts'
 import type { Handlers } from './handlers.ts'
 import type { ServerHost } from './host.ts'
 import type { Limits } from './limits.ts'
@@ -41,10 +40,8 @@ export interface NodeContext {
   /** How long somebody who comes too fast should stay away, in milliseconds. */
   pauseMs(): number
   retryWindowMs(): number
-  /** Sessions that have something to acknowledge, not so soon after they did so last. */
-  readonly acks: Gathering<{ tellAck(): void }>
-  /** Sessions whose handlers have done something. */
-  readonly settlements: Gathering<{ settle(): void }>
+  /** Calls `tellAck` of a session, a little later. */
+  later(session: { tellAck(): void }): void
 }
 
 /** The times by which a node goes, from those that are set. */

@@ -5,7 +5,6 @@ import type { Carrier } from './carrier.ts'
 import type { Greeting } from './client-frames.ts'
 import { deskOf } from './desk.ts'
 import { Feeds } from './feed.ts'
-import { Gathering } from './gathering.ts'
 import type { Handlers } from './handlers.ts'
 import type { ServerHost } from './host.ts'
 import { ackEveryMs, LiveSession } from './live-session.ts'
@@ -20,8 +19,6 @@ const leastWindowMs = 50
 const sweepEveryMs = 1000
 const sweepAtOnce = 100
 const lookAgainMs = 20
-/** What has been handled is written out of the way of the answer, and together with what comes meanwhile. */
-const settleAfterMs = 1
 
 export interface NodeParts {
   readonly host: ServerHost
@@ -44,14 +41,14 @@ export class ServerNode implements NodeContext {
   readonly sessions: SessionStore
   readonly feeds: Feeds
   readonly desk: Desk
-  readonly acks: NodeContext['acks']
-  readonly settlements: NodeContext['settlements']
   readonly #live = new Map<string, LiveSession>()
   readonly #bucket: Bucket
+  readonly #unacked = new Set<{ tellAck(): void }>()
   #state: 'up' | 'closing' | 'down' = 'up'
   readonly #madeAt: number
   #sweptAt: number
   #cancelTick: () => void
+  #cancelAcks: (() => void) | null = null
 
   constructor({ host, settings, handlers, topics, sessions }: NodeParts) {
     const { attachmentsPerSecond } = settings.limits
@@ -62,8 +59,6 @@ export class ServerNode implements NodeContext {
     this.topics = topics
     this.sessions = sessions
     this.feeds = new Feeds(topics, host)
-    this.acks = new Gathering(host, ackEveryMs, (live) => live.tellAck())
-    this.settlements = new Gathering(host, settleAfterMs, (live) => live.settle())
     this.desk = deskOf(
       this,
       (id) => this.#live.get(id),
@@ -150,13 +145,13 @@ export class ServerNode implements NodeContext {
     if (this.isDown) return
     this.#state = 'down'
     this.#cancelTick()
-    this.acks.stop()
-    this.settlements.stop()
+    this.#cancelAcks?.()
     for (const live of this.#live.values()) {
       live.stop()
       for (const attachment of live.attachments.splice(0)) attachment.abandon()
     }
     this.#live.clear()
+    this.#unacked.clear()
     this.feeds.stop()
   }
 
@@ -181,6 +176,16 @@ export class ServerNode implements NodeContext {
 
   pauseMs(): number {
     return Math.round(1000 + this.host.random() * Math.max(1000, this.retryWindowMs()))
+  }
+
+  later(session: { tellAck(): void }): void {
+    this.#unacked.add(session)
+    this.#cancelAcks ??= this.host.after(ackEveryMs, () => {
+      const sessions = [...this.#unacked]
+      this.#unacked.clear()
+      this.#cancelAcks = null
+      for (const each of sessions) each.tellAck()
+    })
   }
 
   #open(live: LiveSession, attachment: Attachment, greeting: Greeting, record: SessionRecord, isResumed: boolean): void {

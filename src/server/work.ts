@@ -14,7 +14,6 @@ export interface Worked {
   readonly handle: Session
   readonly ending: Ending
   settle(): void
-  settleSoon(): void
 }
 
 interface OpenTenure extends Tenure {
@@ -166,7 +165,6 @@ export class Work {
   async #runOn(): Promise<void> {
     const { node } = this.#live
     const { handlers, host } = node
-    let hasHandled = false
     for (let tenure = this.#tenure; tenure && !node.isDown; tenure = this.#tenure) {
       let waiting: unknown
       const next = this.#todo[this.#next]
@@ -181,7 +179,6 @@ export class Work {
       }
       // Another node may have gone on meanwhile: then what was done here is of no account.
       if (tenure !== this.#tenure) continue
-      hasHandled = next !== undefined && tenure.duty !== 'begin'
       if (tenure.duty === 'begin') tenure.duty = 'none'
       else if (next) this.#finished(tenure, next)
       else tenure.duty = 'ended'
@@ -189,8 +186,7 @@ export class Work {
       if (waiting !== undefined && this.#todo[this.#next]) this.#live.settle()
     }
     this.#isRunning = false
-    if (hasHandled) this.#live.settleSoon()
-    else this.#live.settle()
+    this.#live.settle()
   }
 
   #handle({ message: { n, data }, redelivered }: Taken): unknown {

@@ -108,27 +108,6 @@ describe('[SP2] taking', () => {
     expect(acks(carrier.news).at(-1)).toBe('a2')
   })
 
-  it('writes what is done together with what comes next, or a moment later', async () => {
-    const { handlers } = notes()
-    const bench = new ServerBench({ handlers })
-    const { attachment } = await bench.confirmed()
-    const stored = async () => {
-      await promised()
-      const read = await bench.store.sessions.read(sessionId)
-      return { version: read?.version ?? 0, taken: read?.record.taken, done: read?.record.done, lease: read?.record.lease?.node }
-    }
-    const { version } = await stored()
-    const lease = bench.at(0).id
-    attachment.receive('m1:one')
-    expect(await stored()).toEqual({ version: version + 1, taken: 1, done: 0, lease })
-    attachment.receive('m2:two')
-    expect(await stored()).toEqual({ version: version + 2, taken: 2, done: 1, lease })
-    await bench.pass(1)
-    expect(await stored()).toEqual({ version: version + 3, taken: 2, done: 2, lease: undefined })
-    await bench.pass(100)
-    expect((await stored()).version).toBe(version + 3)
-  })
-
   it('leaves no timer to a node that was halted while a handler ran', async () => {
     const { handlers, release } = gate()
     const bench = new ServerBench({ handlers })
@@ -152,7 +131,7 @@ describe('[SP2] taking', () => {
     await bench.pass(60_000)
     expect(seen).toEqual(['0:1'])
     await release()
-    await bench.pass(1)
+    await bench.pass(0)
     expect(seen).toEqual(['0:1', '1:2'])
     await release()
     await bench.pass(100)
@@ -315,10 +294,8 @@ describe('[SP2] sending by POST', () => {
     const bench = new ServerBench({ nodes: 2, handlers })
     await bench.confirmed()
     expect(await bench.post(['M[1,"a","b"]', 'b3:AQI='])).toMatchObject({ taken: 3 })
-    const elsewhere = bench.post(['M[3,"c","d"]', 'w5'], { n: 4 }, { node: 1 })
-    await bench.pass(1)
-    expect(await elsewhere).toMatchObject({ taken: 5 })
-    await bench.pass(1)
+    expect(await bench.post(['M[3,"c","d"]', 'w5'], { n: 4 }, { node: 1 })).toMatchObject({ taken: 5 })
+    await promised()
     expect(await bench.post([], { n: 6 }, { node: 1 })).toEqual({ taken: 5, ack: 5 })
     expect(seen).toEqual(['0:1:a', '0:2:b', '0:3:[1,2]', '1:4:d'])
   })
