@@ -27,6 +27,8 @@ export interface AttemptsPort {
 /** Whose attempts they are. */
 export interface AttemptsOwner {
   apply(input: Input): void
+  /** What was to be looked after soon may wait: the timer is put off, so that an idle page is not woken by it. */
+  rearm(): void
   /** A message could not be read. */
   unreadable(error: unknown): void
   /** The server lost the session while the connection went on. */
@@ -95,7 +97,7 @@ export class Attempts {
         () => owner.apply({ type: 'prepared', id }),
         {
           opened: (roundTripMs) => this.#opened(attempt, roundTripMs),
-          heard: () => this.#heard(attempt),
+          heard: (isBeat) => this.#heard(attempt, isBeat),
           received: (message) => this.#received(attempt, message),
           moved: (cursor) => {
             if (attempt === this.#active) this.#cursor = cursor
@@ -240,13 +242,14 @@ export class Attempts {
     this.#owner.apply({ type: 'failed', id, diagnosis: isRenewed ? { ...diagnosis, verdict: 'retry' } : diagnosis })
   }
 
-  #heard(attempt: Attempt): void {
+  #heard(attempt: Attempt, isBeat = false): void {
     attempt.hasHeard = true
     // A session's attachment is of use when `open` has come, not when a handshake, a padding or half a frame has.
     if (attempt.openedAt === null) return
     const isActive = attempt === this.#active
     if (isActive) this.heardAt = this.#port.host.now()
-    if (this.wantsHeard || !isActive) this.#owner.apply({ type: 'heard', id: attempt.id, hasCursor: this.hasCursor })
+    if (this.wantsHeard || !isActive || isBeat) this.#owner.apply({ type: 'heard', id: attempt.id, hasCursor: this.hasCursor })
+    if (isBeat) this.#owner.rearm()
   }
 
   #received(attempt: Attempt, message: Received): void {

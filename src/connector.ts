@@ -164,6 +164,12 @@ export class Connector {
     })
   }
 
+  rearm(): void {
+    this.#cancelTimer?.()
+    this.#timerAt = Infinity
+    this.arm()
+  }
+
   /** Something happened. */
   apply(input: Input): void {
     this.#inputs.push(input)

@@ -247,7 +247,7 @@ export class SessionSender<Out> implements Outgoing<Out> {
     const { session } = this.#port
     session.owedBytes = 0
     this.#isToConfirm = false
-    this.#ackAt = link.isPosting && session.opened ? now + 2 * session.opened.heartbeatMs : Infinity
+    this.#ackAt = link.isPosting && session.opened ? now + 2.5 * session.opened.heartbeatMs : Infinity
   }
 
   #give(link: Link, frame: string | ArrayBuffer): void {

@@ -174,9 +174,8 @@ function retryOf(retry: RealtimeOptions['retry'], host: Host, session: Session |
   const defaults = { minDelayMs: 1000, maxDelayMs: 30_000, factor: 2, maxAttempts: Infinity }
   const times = numbers('retry.', given, defaults, [])
   // The server knows how many would come back at once; a schedule of the application's own is nevertheless its own.
-  const leastMs = Math.min(times.minDelayMs, times.maxDelayMs)
-  const firstDelayMs = () => (given?.minDelayMs === undefined && session?.retryWindowMs) || leastMs
-  const schedule = backoff(times, () => host.random(), firstDelayMs)
+  const spreadMs = () => (given?.minDelayMs === undefined && session ? session.spreadMs : null)
+  const schedule = backoff(times, () => host.random(), spreadMs)
   if (typeof retry !== 'function') return schedule
   return (context) => {
     try {

@@ -23,23 +23,28 @@ export interface Backoff {
 const patienceMs = 60_000
 const impatientMaxDelayMs = 5000
 
+/** However many clients a server has, a first retry waits no longer: most often it is this one client that lost its connection. */
+const mostFirstMs = 1800
+
 /**
  * Exponential backoff with jitter from the first wait on. All of the first window is used, because a server that dropped a
  * thousand clients at once should get them back as a stream; of later windows only the upper half, so that the rate keeps
- * falling. In the first minute of an outage people still watch the page, so the window stays small.
+ * falling. In the first minute of an outage people still watch the page, so the window stays small, unless the server wants its
+ * clients to come back over a longer time (`spreadMs`): then it grows to that, since each failed retry makes it more likely that all
+ * of them were lost.
  */
 export function backoff(
   { minDelayMs, maxDelayMs, factor, maxAttempts }: Backoff,
   random: () => number,
-  firstDelayMs = () => Math.min(minDelayMs, maxDelayMs),
+  spreadMs: () => number | null = () => null,
 ): RetryPolicy {
   return ({ attempt, outageMs }) => {
     if (attempt > maxAttempts) return null
-    const firstMs = firstDelayMs()
+    const spread = spreadMs()
+    const firstMs = Math.min(spread === null ? minDelayMs : Math.min(spread, mostFirstMs), maxDelayMs)
     if (attempt === 1) return random() * firstMs
-    const cap = outageMs < patienceMs ? Math.min(impatientMaxDelayMs, maxDelayMs) : maxDelayMs
-    // Who is asked to come back as a stream must not become a wave with the second try.
+    const patientMs = outageMs < patienceMs ? Math.max(impatientMaxDelayMs, spread ?? 0) : Infinity
     const window = Math.max(minDelayMs, firstMs) * factor ** (attempt - 1)
-    return Math.min(window, firstMs > minDelayMs ? Math.max(cap, firstMs) : cap) * (0.5 + random() / 2)
+    return Math.min(window, patientMs, maxDelayMs) * (0.5 + random() / 2)
   }
 }

@@ -17,7 +17,7 @@ export function open(state: Connecting, dial: Dial, now: number, policy: Policy)
     .map((each) => ({ ...each, until: Math.min(each.until, now + takeoverMs) }))
   const failed = betterThan(dial.rung).filter((rung) => !rivals.some((rival) => rival.rung === rung))
   const ladder = opened(rest(state.ladder, failed, now), dial.rung)
-  return settled({ ...coreOf(state), ladder, status: 'open', link: linkOf(dial, now, policy), rivals, lookAt: now }, now)
+  return settled({ ...coreOf(state), ladder, status: 'open', link: linkOf(dial, now, policy), rivals, lookAt: now }, now, policy)
 }
 
 function linkOf({ id, rung }: Dial, now: number, { provingMs }: Policy): OpenLink {
@@ -68,7 +68,7 @@ function takeOver(state: Open, rival: Dial, now: number, hasCursor: boolean, pol
   const next = isSafe
     ? carriedBy(rival, state, now, policy)
     : { ...state, ladder: recovered(state.ladder, rival.rung), rivals: without(state.rivals, rival) }
-  return settled(next, now)
+  return settled(next, now, policy)
 }
 
 export function rivalFailed(state: Open, rival: Dial, diagnosis: Diagnosis, now: number, policy: Policy): State {
@@ -77,7 +77,7 @@ export function rivalFailed(state: Open, rival: Dial, diagnosis: Diagnosis, now:
   if (rival.rung === state.link.rung) return loseSilent(next, now, policy)
   const isWorse = rival.rung > state.link.rung
   const ladder = refused(state.ladder, rival.rung, refusalOf(diagnosis), now)
-  return settled({ ...next, ladder: isWorse ? ladder : rest(ladder, [rival.rung], now) }, now)
+  return settled({ ...next, ladder: isWorse ? ladder : rest(ladder, [rival.rung], now) }, now, policy)
 }
 
 function rivalTimedOut(state: Open, rival: Dial, now: number, policy: Policy): State {
@@ -91,19 +91,19 @@ export function heard(state: Open, now: number, policy: Policy): Open {
   const rivals = state.rivals.filter(({ rung }) => rung < link.rung)
   const next = { ...state, rivals, link: { ...link, heardAt: now, hasHeard: true, asked: null } }
   const isEnough = now - link.openedAt >= policy.provingMs || at(policy.rungs, link.rung).isAsking
-  return isEnough ? prove(next, now) : next
+  return isEnough ? prove(next, now, policy) : next
 }
 
 /** A message passed. One that came in proves the connection at once. */
 export function carried(state: Open, isIncoming: boolean, now: number, policy: Policy): Open {
   const next = state.link.hasCarried ? state : { ...state, link: { ...state.link, hasCarried: true } }
-  return isIncoming ? prove(heard(next, now, policy), now) : next
+  return isIncoming ? prove(heard(next, now, policy), now, policy) : next
 }
 
-function prove(state: Open, now: number): Open {
+function prove(state: Open, now: number, policy: Policy): Open {
   if (state.link.isProven) return state
   const ladder = proven(state.ladder, state.link.rung, now)
-  return settled({ ...state, ladder, link: { ...state.link, isProven: true } }, now)
+  return settled({ ...state, ladder, link: { ...state.link, isProven: true } }, now, policy)
 }
 
 /** Asks for a sign of life because the page woke up: a socket that says OPEN is not believed. */
@@ -147,7 +147,7 @@ export function onDue(before: Open, heardAt: number, hasCursor: boolean, now: nu
 
 function livedLong(state: Open, now: number, policy: Policy): Open {
   const { link } = state
-  if (!at(policy.rungs, link.rung).isProvenByHearing || link.hasHeard) return prove(state, now)
+  if (!at(policy.rungs, link.rung).isProvenByHearing || link.hasHeard) return prove(state, now, policy)
   const silent = { ...state, link: { ...link, provenAt: Infinity } }
   const worse = plan(state.ladder, now, false).find((rung) => rung > link.rung && at(policy.rungs, rung).isAsking)
   if (worse === undefined || link.hasCarried || at(policy.rungs, link.rung).isAsking) return silent
@@ -172,16 +172,22 @@ function lookAround(state: Open, hasCursor: boolean, now: number, policy: Policy
     const record = at(ladder.rungs, rung)
     return canMove(link.rung, rung, policy) && now >= record.absentUntil && isHealthy(record, now)
   })
-  const looked = settled(state, now)
+  const looked = settled(state, now, policy)
   return better !== undefined && hasCursor && link.isProven && !rivals.length ? addRival(looked, better, now, policy) : looked
 }
 
-/** When to look around next: soon, or when a better rung has rested. */
-function settled(state: Open, now: number): Open {
-  const rests = betterThan(state.link.rung)
-    .map((rung) => at(state.ladder.rungs, rung).restUntil)
-    .filter((until) => until > now)
-  return { ...state, lookAt: Math.min(now + lookMs, ...rests) }
+/**
+ * When to look around next: when a better rung may be tried again; soon where one may be tried but not yet, or where no heartbeat
+ * would tell that the machine has slept.
+ */
+function settled(state: Open, now: number, policy: Policy): Open {
+  const { link, ladder } = state
+  const times = betterThan(link.rung).map((rung) => {
+    const { restUntil, absentUntil } = at(ladder.rungs, rung)
+    const freeAt = Math.max(restUntil, absentUntil)
+    return freeAt > now ? freeAt : now + lookMs
+  })
+  return { ...state, lookAt: Math.min(policy.heartbeat() ? Infinity : now + lookMs, ...times) }
 }
 
 function addRival(state: Open, rung: number, now: number, policy: Policy, until?: number): Open {

@@ -66,8 +66,6 @@ export class Session {
   opened: OpenFrame | null = null
   /** Whether that frame went on where the one before had ended. */
   isResumed = false
-  /** Over how long the return of this server's clients should be spread, in milliseconds; `null` until it has said so. */
-  retryWindowMs: number | null = null
   /** What was written: the lowest number that is not acknowledged, and the bytes from there on. */
   sent: { readonly first: number; readonly last: number; readonly bytesUnderWay: number } = {
     first: 1,
@@ -94,6 +92,12 @@ export class Session {
   /** How long the server is silent at most, and how long an answer may take; `null` until it has said so. */
   get heartbeat(): { readonly intervalMs: number; readonly timeoutMs: number } | null {
     return this.opened && { intervalMs: this.opened.heartbeatMs, timeoutMs: silenceMs }
+  }
+
+  /** Over how long the return of this server's clients should be spread, in milliseconds; `null` until it has said so. */
+  get spreadMs(): number | null {
+    const { opened } = this
+    return opened && Math.min(opened.retryWindowMs, opened.resumeWindowMs / 2)
   }
 
   get cursor(): string {
@@ -190,8 +194,7 @@ export class Session {
         this.#missed(JSON.parse(rest))
         break
       case 'h': {
-        const { retryWindowMs, comingBytes } = JSON.parse(rest)
-        if (retryWindowMs >= 0) this.retryWindowMs = Number(retryWindowMs)
+        const { comingBytes } = JSON.parse(rest)
         if (comingBytes >= 0) this.#comingBytes = Number(comingBytes)
         break
       }
@@ -223,8 +226,10 @@ export class Session {
   }
 
   #open(frame: OpenFrame, listener: FrameListener): void {
-    const { epoch, taken, ack, heartbeatMs, maxMessageBytes, retryWindowMs } = frame
-    const isWhole = [taken, ack, heartbeatMs - 1, maxMessageBytes, retryWindowMs].every((n) => Number.isFinite(n) && n >= 0)
+    const { epoch, taken, ack, heartbeatMs, maxMessageBytes, resumeWindowMs, retryWindowMs } = frame
+    const isWhole = [taken, ack, heartbeatMs - 1, maxMessageBytes, resumeWindowMs, retryWindowMs].every(
+      (n) => Number.isFinite(n) && n >= 0,
+    )
     if (!isWhole) throw new TypeError('open')
     // An older dial that something held back tells of a life of the session that is over.
     if (this.opened && frame.k < this.opened.k && epoch !== this.opened.epoch) listener.outdated()
@@ -235,7 +240,6 @@ export class Session {
       this.#begin(0, epoch, '', 0)
     }
     this.opened = frame
-    this.retryWindowMs = retryWindowMs
     this.#acked(ack)
     this.#hasProgressed = false
     listener.opened(frame)

@@ -15,6 +15,10 @@ export interface Home extends Listening {
   readonly record: SessionRecord
   refresh(): void
   retryLater(): void
+  /** Something was written. */
+  delivered(): void
+  /** The node's next tick is not to pass this session over. */
+  tickSoon(): void
   /** An answer is complete; its client asks again. */
   answered(attachment: Attachment): void
   detached(attachment: Attachment, ending: Ending): void
@@ -36,8 +40,6 @@ export class Attachment implements Speaker, Recipient {
   readonly k: number
   /** The turn by which it was confirmed; 0 while it is tentative. */
   turn = 0
-  /** What the client was last told of the retry window. */
-  toldWindowMs = 0
   #phase: 'attaching' | 'open' | 'parting' | 'over' = 'attaching'
   #delivery: Delivery | null = null
   readonly #pulse: Pulse
@@ -103,7 +105,7 @@ export class Attachment implements Speaker, Recipient {
 
   /** The carrier takes more again. */
   drained(): void {
-    this.#pulse.drained(this.live.node.elapsedMs())
+    this.#pulse.drained()
     if (this.isOpen) this.#delivery?.wake()
   }
 
@@ -121,7 +123,6 @@ export class Attachment implements Speaker, Recipient {
     if (this.isOver) return
     this.#phase = 'open'
     if (record.k === this.k) this.turn = record.turn
-    this.toldWindowMs = frame.retryWindowMs
     this.#delivery = new Delivery(this, cursor, record.epoch)
     this.write(`o${JSON.stringify(frame)}`)
     this.#hasNews = false
@@ -188,6 +189,7 @@ export class Attachment implements Speaker, Recipient {
     this.#phase = 'parting'
     this.#close = close
     this.#since = this.live.node.elapsedMs()
+    this.live.tickSoon()
     this.#delivery?.privateChanged()
   }
 
@@ -203,12 +205,12 @@ export class Attachment implements Speaker, Recipient {
     this.#stop()
   }
 
-  /** Tells how long the return of all should be spread, where that has changed by half. */
-  hint(windowMs: number): void {
-    const told = this.toldWindowMs
-    if (!this.isOpen || this.carrier.medium === 'answer' || (windowMs < told * 1.5 && windowMs > told / 2)) return
-    this.toldWindowMs = windowMs
-    this.write(`h${JSON.stringify({ retryWindowMs: windowMs })}`)
+  /** When `tick` has something to do at the earliest, by the node's own time. */
+  dueAt(): number {
+    if (this.#phase === 'parting') return this.#since + partingMs
+    if (this.#phase !== 'open' || this.carrier.medium === 'answer') return Infinity
+    const dueAt = this.#pulse.dueAt(this.carrier, this.live.node.settings)
+    return this.turn === 0 ? Math.min(dueAt, this.#since + confirmWithinMs) : dueAt
   }
 
   /** Time has passed. */
@@ -234,6 +236,11 @@ export class Attachment implements Speaker, Recipient {
   // What the delivery says.
 
   settled(): void {
+    this.live.delivered()
+    if (!this.carrier.isDraining() && this.carrier.medium !== 'answer') {
+      this.#pulse.stuck(this.live.node.elapsedMs())
+      this.live.tickSoon()
+    }
     if (this.#phase === 'parting' && this.#close && this.#delivery?.isCaughtUp) {
       this.end(this.#close)
       return

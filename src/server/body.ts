@@ -15,7 +15,7 @@ export function readBody(request: IncomingMessage, maxBytes: number, timeoutMs: 
   return new Promise((resolve) => {
     const chunks: Buffer[] = []
     let length = 0
-    const startedAt = host.now()
+    const startedAt = host.elapsedMs()
     let cancelLimit = host.after(timeoutMs, checkLimit)
     request.on('data', take)
     request.on('end', end)
@@ -30,7 +30,7 @@ export function readBody(request: IncomingMessage, maxBytes: number, timeoutMs: 
     }
 
     function checkLimit() {
-      const leftMs = timeoutMs + length / leastBytesPerMs - (host.now() - startedAt)
+      const leftMs = timeoutMs + length / leastBytesPerMs - (host.elapsedMs() - startedAt)
       if (leftMs <= 0) settle({ type: 'slow', lines: wholeLines() })
       else cancelLimit = host.after(leftMs, checkLimit)
     }

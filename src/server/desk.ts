@@ -21,7 +21,7 @@ export function deskOf(
     },
     sent(id, epoch, message) {
       const live = knownOf(id)
-      if (live?.known?.epoch === epoch) live.sent(message)
+      return live?.known?.epoch === epoch ? live.sent(message) : null
     },
     amend,
     async end(id, epoch, code, reason) {

@@ -41,7 +41,7 @@ export class Doorman {
     const { host, addressOf } = this.settings
     if (isTooLong) return { code: codes.tooLarge, reason: 'the URL is too long' }
     if (origin.type === 'refused') return { code: codes.forbidden, reason: 'the origin is not on the list' }
-    if (this.#addresses.take(addressOf(request), host.now())) return null
+    if (this.#addresses.take(addressOf(request), host.elapsedMs())) return null
     return { code: codes.tooMany, reason: 'too many from this address', retryAfterMs: this.node.pauseMs() }
   }
 

@@ -3,8 +3,10 @@
  * without a line of difference; `node-host.ts` is the real one.
  */
 export interface ServerHost {
-  /** Wall-clock milliseconds, the same for all nodes as well as clocks can be: leases and expiries are told by them. */
+  /** Wall-clock milliseconds, which may jump: for what people and other machines read, never for an interval. */
   now(): number
+  /** Milliseconds since some fixed moment, by a clock that nobody sets. Every interval of a node is measured by it. */
+  elapsedMs(): number
   /** Runs something once, later; returns the way to cancel it. */
   after(delayMs: number, run: () => void): () => void
   /** A number in [0, 1), as `Math.random()`. */

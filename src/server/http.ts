@@ -22,7 +22,7 @@ export class HttpDoor {
 
   constructor(doorman: Doorman) {
     this.#doorman = doorman
-    this.#diagnoses = new Bucket(diagnosesPerSecond, 2 * diagnosesPerSecond, doorman.settings.host.now())
+    this.#diagnoses = new Bucket(diagnosesPerSecond, 2 * diagnosesPerSecond, doorman.settings.host.elapsedMs())
   }
 
   /** Answers a request, and never throws; `body` is what something in front has read already. */
@@ -89,6 +89,11 @@ export class HttpDoor {
       refuse({ code: codes.protocolError, reason: 'no hello of steadfast.v1' })
       return
     }
+    const untimely = doorman.node.admit(greeting)
+    if (untimely) {
+      refuse(untimely)
+      return
+    }
     const principal = await doorman.principalOf(request, greeting.auth)
     if (!isPrincipal(principal)) {
       refuse(principal)
@@ -135,7 +140,7 @@ export class HttpDoor {
 
   #diagnose(response: ServerResponse, attempt: string): void {
     const { settings, ledger, node } = this.#doorman
-    if (!this.#diagnoses.take(settings.host.now())) {
+    if (!this.#diagnoses.take(settings.host.elapsedMs())) {
       sendProblem(response, { code: codes.tooMany, reason: 'too many questions', retryAfterMs: node.pauseMs() }, anybody)
       return
     }

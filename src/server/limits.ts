@@ -21,8 +21,8 @@ export interface Limits {
   /** Attachments that one session may have on one node. @defaultValue 8 */
   readonly attachmentsPerSession: number
   /**
-   * Attachments that this node takes per second, as many at once. Clients are told over what time they should spread
-   * (rule 18), so set it to what the machine can take. @defaultValue 500
+   * Attachments that this node takes per second, twice as many at once. Beyond it a client is told, before `authenticate` is asked,
+   * when its turn is (rule 18), so set it to what the machine can take. @defaultValue 500
    */
   readonly attachmentsPerSecond: number
   /** Attachments per second from one address (`addressOf`), five times as many at once. @defaultValue 20 */

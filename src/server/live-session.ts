@@ -1,5 +1,6 @@
 import { codes } from '../protocols/wire.ts'
 import type { Attachment, Home } from './attachment.ts'
+import { Backlog } from './backlog.ts'
 import type { Cursor } from './client-frames.ts'
 import { closeOf, type Entrance } from './entrance.ts'
 import { attachedUntil, type NodeContext, renewEveryMs } from './node-context.ts'
@@ -7,6 +8,7 @@ import type { Ending, SessionNews, SessionRecord, Stored } from './ports.ts'
 import { amended, confirmed, type Incoming, type Source } from './record.ts'
 import { type Amendment, type Outcome, type Owner, RecordKeeper } from './record-keeper.ts'
 import { type Session, SessionHandle } from './session.ts'
+import { bytesOf } from './texts.ts'
 import { Work, type Worked } from './work.ts'
 
 /** Acknowledgments that come as fast as messages would cost as much as they do. */
@@ -26,11 +28,14 @@ export class LiveSession implements Home, Worked, Owner {
   /** Frames that came faster than they may; each tick lets some pass. */
   #frames = 0
   #toldDone = 0
-  #ackedAt = 0
+  #ackedAt = -ackEveryMs
   #renewedAt = 0
+  /** When a tick has something to do, by the node's own time. */
+  #dueAt = 0
   #trimmedThrough = 0
   /** Something has been sent of which the store has not told yet. */
   #hasSent = false
+  #backlog: Backlog | null = null
   #stopWatching: (() => void) | null = null
 
   constructor(id: string, node: NodeContext) {
@@ -78,6 +83,7 @@ export class LiveSession implements Home, Worked, Owner {
 
   stop(): void {
     this.#stopWatching?.()
+    this.#backlog?.written(Infinity)
   }
 
   workOn(): Work {
@@ -104,6 +110,7 @@ export class LiveSession implements Home, Worked, Owner {
 
   retryLater(): void {
     this.#keeper.doubt()
+    this.tickSoon()
   }
 
   enqueue(message: Incoming): void {
@@ -131,10 +138,27 @@ export class LiveSession implements Home, Worked, Owner {
   }
 
   /** A message was sent from here: the first of a task goes at once, and what follows it together. */
-  sent(message: Stored): void {
-    if (this.#hasSent) return
-    this.#hasSent = true
-    for (const attachment of this.attachments) attachment.sent(message)
+  sent(message: Stored): Promise<void> | null {
+    if (!this.#hasSent) {
+      this.#hasSent = true
+      for (const attachment of this.attachments) attachment.sent(message)
+    }
+    if (this.#writtenThrough() >= message.offset) return null
+    this.#backlog ??= new Backlog()
+    this.#backlog.add(message.offset, bytesOf(message.data))
+    return this.#backlog.room()
+  }
+
+  /** An attachment has written what it could. */
+  delivered(): void {
+    this.#backlog?.written(this.#writtenThrough())
+  }
+
+  /** The offset in stream 0 up to which some attachment has written everything; without any, nobody is waited for. */
+  #writtenThrough(): number {
+    let through = -1
+    for (const { writtenThrough } of this.attachments) through = Math.max(through, writtenThrough)
+    return through < 0 ? Infinity : through
   }
 
   acknowledged(cursor: Cursor, written: number): void {
@@ -152,11 +176,13 @@ export class LiveSession implements Home, Worked, Owner {
     }
     if (!this.hasAttachments) this.#toldDone = this.record.done
     this.attachments.push(attachment)
+    this.tickSoon()
   }
 
   answered(attachment: Attachment): void {
     const index = this.attachments.indexOf(attachment)
     if (index >= 0) this.attachments.splice(index, 1)
+    this.delivered()
   }
 
   /** An attachment has ended. Only the application's own close ends the session with it (rule 8). */
@@ -179,8 +205,14 @@ export class LiveSession implements Home, Worked, Owner {
     for (const attachment of [...this.attachments]) if (attachment.k === k) attachment.hangUp(ending)
   }
 
-  hint(windowMs: number): void {
-    for (const attachment of this.attachments) attachment.hint(windowMs)
+  tickSoon(): void {
+    this.#dueAt = 0
+  }
+
+  /** Whether a tick would find nothing to do, by the node's own time: so it is for most sessions most of the time. */
+  isAtRest(now: number): boolean {
+    const { isBusy, hasAttachments } = this
+    return now < this.#dueAt && hasAttachments && !isBusy && this.#frames === 0 && !this.#keeper.isStale && !this.known?.lease
   }
 
   /** The client has shown that it lives, by a request of its own or on another node. Over a socket only the socket counts. */
@@ -188,10 +220,12 @@ export class LiveSession implements Home, Worked, Owner {
     for (const each of this.attachments) if (each.carrier.medium === 'stream') each.heardElsewhere()
   }
 
-  /** Time has passed. */
+  /** Time has passed; `now` is of the store's clock. */
   tick(now: number): void {
     for (const attachment of [...this.attachments]) attachment.tick()
     const { settings } = this.node
+    this.#dueAt = this.node.elapsedMs() + renewEveryMs(settings)
+    for (const attachment of this.attachments) this.#dueAt = Math.min(this.#dueAt, attachment.dueAt())
     const { leaseMs, tickMs, limits } = settings
     this.#frames = Math.max(0, this.#frames - (limits.framesPerSecond * tickMs) / 1000)
     const lease = this.known?.lease
@@ -211,7 +245,7 @@ export class LiveSession implements Home, Worked, Owner {
   tellAck(): void {
     const done = this.known?.done ?? 0
     if (done <= this.#toldDone || !this.hasAttachments) return
-    const now = this.node.host.now()
+    const now = this.node.elapsedMs()
     if (now - this.#ackedAt < ackEveryMs) {
       this.node.later(this)
       return
@@ -241,6 +275,7 @@ export class LiveSession implements Home, Worked, Owner {
     this.#handle = null
     const close = { code: codes.restarting, reason: 'session lost', retryAfterMs: this.node.pauseMs() }
     for (const attachment of this.attachments.splice(0)) attachment.end(close)
+    this.delivered()
   }
 
   /** Rule 5: ends every other attachment that was confirmed before. */

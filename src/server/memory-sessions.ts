@@ -3,6 +3,7 @@ import type { Holdings } from './memory-holdings.ts'
 import { bytesOf, copied } from './memory-payload.ts'
 import { keptRecord } from './memory-record.ts'
 import { MemoryStream } from './memory-stream.ts'
+import type { MemoryHost } from './memory-topics.ts'
 import { Watchers } from './memory-watchers.ts'
 import type {
   Payload,
@@ -29,6 +30,7 @@ interface Session extends Expiring {
 /** Sessions in memory. One is forgotten when it is removed, never before: who asks for the expired ones ends them. */
 export class MemorySessions implements SessionStore {
   readonly #holdings: Holdings
+  readonly #host: Pick<MemoryHost, 'now'>
   readonly #sessions = new Map<string, Session>()
   readonly #expiry = new Expiry<Session>()
   readonly #watchers = new Watchers<SessionNews>((news, before) => 'tail' in news && 'tail' in before)
@@ -38,8 +40,13 @@ export class MemorySessions implements SessionStore {
   /** Versions are never used again, so that a session made anew under an id is not taken for the one before. */
   #version = 0
 
-  constructor(holdings: Holdings) {
+  constructor(holdings: Holdings, host: Pick<MemoryHost, 'now'>) {
     this.#holdings = holdings
+    this.#host = host
+  }
+
+  now(): number {
+    return this.#host.now()
   }
 
   async read(id: string): Promise<Versioned | null> {

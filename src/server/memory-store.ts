@@ -22,8 +22,8 @@ export interface MemoryLimits {
    */
   readonly maxBytesPerStream?: number
   /**
-   * Messages in one stream.
-   * @defaultValue 10_000
+   * Messages in one stream; `Infinity` for as many as the bytes allow.
+   * @defaultValue Infinity
    */
   readonly maxMessagesPerStream?: number
   /**
@@ -48,7 +48,7 @@ export interface MemoryStore {
 const defaults: Required<MemoryLimits> = {
   maxBytes: 134_217_728,
   maxBytesPerStream: 8_388_608,
-  maxMessagesPerStream: 10_000,
+  maxMessagesPerStream: Infinity,
   maxTopics: 100_000,
   maxAgeMs: 600_000,
 }
@@ -72,7 +72,7 @@ export function memoryStore(limits: MemoryLimits = {}, host: MemoryHost = storeH
   const perStream = { maxBytesPerStream: Math.min(maxBytesPerStream, Math.floor(maxBytes / 2)), maxMessagesPerStream }
   return {
     topics: new MemoryTopics(new Holdings({ ...perStream, maxAgeMs }, budget), maxTopics, host),
-    sessions: new MemorySessions(new Holdings({ ...perStream, maxAgeMs: Infinity }, budget)),
+    sessions: new MemorySessions(new Holdings({ ...perStream, maxAgeMs: Infinity }, budget), host),
   }
 }
 
@@ -81,9 +81,9 @@ function settled(limits: MemoryLimits): Required<MemoryLimits> {
   for (const [name, value] of given) if (!Object.hasOwn(defaults, name)) fail(name, value, `left out; there are ${names}`)
   const limit = (name: keyof MemoryLimits): number => {
     const value = given.get(name) ?? defaults[name]
-    if (name === 'maxAgeMs' && value === Infinity) return value
+    if (value === Infinity && unbounded.includes(name)) return value
     if (typeof value === 'number' && Number.isSafeInteger(value) && value >= leasts[name]) return value
-    return fail(name, value, `an integer from ${leasts[name]} up${name === 'maxAgeMs' ? ', or Infinity' : ''}`)
+    return fail(name, value, `an integer from ${leasts[name]} up${unbounded.includes(name) ? ', or Infinity' : ''}`)
   }
   return {
     maxBytes: limit('maxBytes'),
@@ -93,6 +93,9 @@ function settled(limits: MemoryLimits): Required<MemoryLimits> {
     maxAgeMs: limit('maxAgeMs'),
   }
 }
+
+/** Other bounds hold where these do not. */
+const unbounded: readonly string[] = ['maxAgeMs', 'maxMessagesPerStream']
 
 const names = Object.keys(defaults).join(', ')
 

@@ -6,7 +6,7 @@ import type { Payload, Reading, ReadLimits, Stored, TopicLog } from './ports.ts'
 
 /** The store's clock and randomness, handed in so that it runs under a virtual clock as it does on a server. */
 export interface MemoryHost {
-  /** Wall-clock milliseconds. */
+  /** Milliseconds of a clock that is never set back. */
   now(): number
   /** Letters, digits, `-` and `_` that were never given before. */
   randomId(): string

@@ -49,6 +49,11 @@ export function tickOf(heartbeatMs: number, leaseMs: number, resumeWindowMs: num
   return Math.max(1, Math.min(1000, heartbeatMs / 8, leaseMs / 4, resumeWindowMs / 4))
 }
 
+/** Nobody is asked to stay away for longer, in milliseconds: a session must not expire while its client waits (rule 18). */
+export function mostWaitMs({ resumeWindowMs }: NodeSettings): number {
+  return Math.min(30_000, resumeWindowMs / 2)
+}
+
 /** How often a node says of a session that somebody is still attached to it here. */
 export function renewEveryMs({ resumeWindowMs }: NodeSettings): number {
   return resumeWindowMs / 3

@@ -1,14 +1,22 @@
 import { randomBytes } from 'node:crypto'
+import { performance } from 'node:perf_hooks'
 import { emitWarning } from 'node:process'
 import type { ServerHost } from './host.ts'
 
-/** What a store needs of the process. Six bytes: a cursor names an epoch for every stream, and all of it must fit in a hello. */
-export const storeHost = { now: () => Date.now(), randomId: () => randomBytes(6).toString('base64url') }
+/**
+ * What a store needs of the process. Its clock begins with the time on the wall and is never set. Six bytes: a cursor names an
+ * epoch for every stream, and all of it must fit in a hello.
+ */
+export const storeHost = {
+  now: () => performance.timeOrigin + performance.now(),
+  randomId: () => randomBytes(6).toString('base64url'),
+}
 
 /** The process. Its timers keep nothing alive: what is alive has a socket. */
 export function nodeHost(onError: ((error: unknown) => void) | undefined): ServerHost {
   return {
     now: () => Date.now(),
+    elapsedMs: () => performance.now(),
     after(delayMs, run) {
       const timer = setTimeout(run, delayMs)
       timer.unref()

@@ -1,6 +1,6 @@
 import { type CloseFrame, codes } from '../protocols/wire.ts'
+import { Admission } from './admission.ts'
 import { Attachment } from './attachment.ts'
-import { Bucket } from './bucket.ts'
 import type { Carrier } from './carrier.ts'
 import type { Greeting } from './client-frames.ts'
 import { deskOf } from './desk.ts'
@@ -8,7 +8,7 @@ import { Feeds } from './feed.ts'
 import type { Handlers } from './handlers.ts'
 import type { ServerHost } from './host.ts'
 import { ackEveryMs, LiveSession } from './live-session.ts'
-import { attachedUntil, type NodeContext, type NodeSettings } from './node-context.ts'
+import { attachedUntil, mostWaitMs, type NodeContext, type NodeSettings } from './node-context.ts'
 import type { SessionRecord, SessionStore, TopicLog } from './ports.ts'
 import { Posting, type Receipt, readLines } from './posting.ts'
 import { checkTopic, type Desk, type Principal, type Sendable, type Session, SessionHandle } from './session.ts'
@@ -42,16 +42,16 @@ export class ServerNode implements NodeContext {
   readonly feeds: Feeds
   readonly desk: Desk
   readonly #live = new Map<string, LiveSession>()
-  readonly #bucket: Bucket
+  readonly #admission: Admission
   readonly #unacked = new Set<{ tellAck(): void }>()
   #state: 'up' | 'closing' | 'down' = 'up'
   readonly #madeAt: number
-  #sweptAt: number
+  #sweptAt = 0
   #cancelTick: () => void
   #cancelAcks: (() => void) | null = null
 
   constructor({ host, settings, handlers, topics, sessions }: NodeParts) {
-    const { attachmentsPerSecond } = settings.limits
+    const { attachmentsPerSecond, maxSessions } = settings.limits
     this.id = host.randomId()
     this.host = host
     this.settings = settings
@@ -64,9 +64,9 @@ export class ServerNode implements NodeContext {
       (id) => this.#live.get(id),
       (id) => this.#liveOf(id),
     )
-    this.#bucket = new Bucket(attachmentsPerSecond, Math.max(1, attachmentsPerSecond), host.now())
-    this.#madeAt = host.now()
-    this.#sweptAt = host.now()
+    const places = { perSecond: attachmentsPerSecond, mostWaitMs: mostWaitMs(settings), mostPlaces: maxSessions }
+    this.#admission = new Admission(places, () => host.random())
+    this.#madeAt = host.elapsedMs()
     this.#cancelTick = host.after(settings.tickMs, () => this.#tick())
   }
 
@@ -77,6 +77,17 @@ export class ServerNode implements NodeContext {
   /** Sessions that are here now: attached, or worked at. */
   get sessionsHere(): number {
     return this.#live.size
+  }
+
+  /**
+   * Rule 18: why a client has to come later, before anything else is asked of the server; `null` if it may come in now. To be asked
+   * once for each request that wants to attach. One that only sends, or that polls on for an attachment that was confirmed, is free.
+   */
+  admit({ session, send, wait, turn }: Greeting): CloseFrame | null {
+    if (this.#state !== 'up') return { code: codes.restarting, reason: 'restarting', ...this.#pause() }
+    if (send || (wait !== undefined && turn !== undefined)) return null
+    const waitMs = this.#admission.admit(session, this.elapsedMs())
+    return waitMs ? { code: codes.tooMany, reason: 'too many at once', retryAfterMs: Math.ceil(waitMs) } : null
   }
 
   /** Lets a client in, or ends the carrier with the reason why not. What came with the hello may be handed over at once. */
@@ -123,15 +134,15 @@ export class ServerNode implements NodeContext {
   async close(drainMs: number): Promise<void> {
     if (this.#state !== 'up') return
     this.#state = 'closing'
-    const spreadMs = Math.max(this.retryWindowMs(), drainMs)
+    const spreadMs = Math.max(this.retryWindowMs(), Math.min(drainMs, mostWaitMs(this.settings)))
     for (const { attachments } of this.#live.values()) {
       for (const attachment of [...attachments]) {
         const retryAfterMs = Math.round(this.host.random() * spreadMs)
         attachment.end({ code: codes.restarting, reason: 'restarting', retryAfterMs })
       }
     }
-    const until = this.host.now() + drainMs
-    while (!this.isDown && this.host.now() < until && [...this.#live.values()].some(({ isBusy }) => isBusy)) {
+    const until = this.elapsedMs() + drainMs
+    while (!this.isDown && this.elapsedMs() < until && [...this.#live.values()].some(({ isBusy }) => isBusy)) {
       await new Promise<void>((resolve) => this.host.after(lookAgainMs, resolve))
     }
     this.halt()
@@ -158,7 +169,7 @@ export class ServerNode implements NodeContext {
   // What sessions ask of their node.
 
   elapsedMs(): number {
-    return Math.round(this.host.now() - this.#madeAt)
+    return Math.round(this.host.elapsedMs() - this.#madeAt)
   }
 
   async roomFor(principal: Principal): Promise<CloseFrame | null> {
@@ -171,7 +182,8 @@ export class ServerNode implements NodeContext {
 
   retryWindowMs(): number {
     const { attachmentsPerSecond } = this.settings.limits
-    return Math.max(leastWindowMs, Math.round((this.#live.size / attachmentsPerSecond) * 1000))
+    const windowMs = Math.round((this.#live.size / attachmentsPerSecond) * 1000)
+    return Math.min(mostWaitMs(this.settings), Math.max(leastWindowMs, windowMs))
   }
 
   pauseMs(): number {
@@ -230,7 +242,7 @@ export class ServerNode implements NodeContext {
   #refusal({ session }: Greeting): CloseFrame | null {
     const attachments = this.#live.get(session)?.attachments.length ?? 0
     if (this.#state !== 'up') return { code: codes.restarting, reason: 'restarting', ...this.#pause() }
-    const isTooMuch = attachments >= this.settings.limits.attachmentsPerSession || !this.#bucket.take(this.host.now())
+    const isTooMuch = attachments >= this.settings.limits.attachmentsPerSession
     return isTooMuch ? { code: codes.tooMany, reason: 'too many attachments', ...this.#pause() } : null
   }
 
@@ -250,11 +262,11 @@ export class ServerNode implements NodeContext {
 
   #tick(): void {
     this.#cancelTick = this.host.after(this.settings.tickMs, () => this.#tick())
-    const now = this.host.now()
-    const windowMs = this.retryWindowMs()
+    const now = this.elapsedMs()
+    const storeNow = this.sessions.now()
     for (const live of this.#live.values()) {
-      live.tick(now)
-      live.hint(windowMs)
+      if (live.isAtRest(now)) continue
+      live.tick(storeNow)
       if (live.hasAttachments || live.isBusy) continue
       live.stop()
       this.#live.delete(live.id)
@@ -262,7 +274,7 @@ export class ServerNode implements NodeContext {
     this.feeds.readAll()
     if (now - this.#sweptAt < Math.min(sweepEveryMs, this.settings.resumeWindowMs / 4)) return
     this.#sweptAt = now
-    this.#sweep(now).catch((error) => this.host.report(error))
+    this.#sweep(storeNow).catch((error) => this.host.report(error))
   }
 
   /** Ends sessions to which nobody came back in time (rule 8). Several nodes may be at it; the record decides. */

@@ -26,7 +26,7 @@ export interface RealtimeServerOptions extends Handlers {
   readonly topics?: TopicLog
   /** Where sessions are. To be given together with `topics`. @defaultValue those of the same `memoryStore()` */
   readonly sessions?: SessionStore
-  /** No attachment is silent for longer, in milliseconds. @defaultValue 15,000 */
+  /** No attachment is silent for longer, in milliseconds; set it below the shortest timeout of the proxies. @defaultValue 25,000 */
   readonly heartbeatMs?: number
   /** How long a session outlives its last attachment, in milliseconds. @defaultValue 120,000 */
   readonly resumeWindowMs?: number

@@ -111,10 +111,15 @@ export type Answer<Result> = Result | Promise<Result>
 
 /** Sessions: small records with compare-and-set and an expiry, their private streams, and a way to hear of changes on other nodes. */
 export interface SessionStore {
+  /**
+   * The store's clock in milliseconds, as well as this node knows it: leases and expiries are times of it, so that neither the clock
+   * of a node nor a jump of it matters. It is never set back.
+   */
+  now(): number
   read(id: string): Promise<Versioned | null>
   /**
-   * Writes the record if its version is still `ifVersion` (0: if there is none), to be forgotten at `expiresAt` (wall-clock
-   * milliseconds) unless renewed. Resolves with the new version, or with `null` where somebody else was first.
+   * Writes the record if its version is still `ifVersion` (0: if there is none), to be forgotten at `expiresAt` (of the store's
+   * clock) unless renewed. Resolves with the new version, or with `null` where somebody else was first.
    */
   write(id: string, record: SessionRecord, ifVersion: number, expiresAt: number): Answer<number | null>
   /** Puts the expiry off without changing the record or its version; never brings it forward: another node may know of more. */

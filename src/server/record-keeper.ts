@@ -175,7 +175,7 @@ export class RecordKeeper {
     }
     const mustTouch = !this.#owner.hasAttachments && entrances.some((entrance) => entrance.isSign)
     if (record !== before || mustTouch) {
-      const now = node.host.now()
+      const now = node.sessions.now()
       const answer = node.sessions.write(this.#id, record, ifVersion, this.#expiry(record, now))
       const version = isThenable(answer) ? await answer : answer
       if (node.isDown) return
@@ -194,15 +194,15 @@ export class RecordKeeper {
   /** Who polls is never here when time passes, and writes nothing: to come is all that keeps such a session. */
   #renew(record: SessionRecord): void {
     const { sessions, host } = this.#node
-    sessions.renew(this.#id, this.#expiry(record, host.now())).catch((error) => host.report(error))
+    sessions.renew(this.#id, this.#expiry(record, sessions.now())).catch((error) => host.report(error))
   }
 
   #claimant(): Claimant {
-    const { id, host, settings, handlers } = this.#node
+    const { id, sessions, settings, handlers } = this.#node
     const { work } = this.#owner
     return {
       node: id,
-      now: host.now(),
+      now: sessions.now(),
       leaseMs: settings.leaseMs,
       tenure: work?.tenure ?? null,
       pending: work?.claim() ?? [],
@@ -226,7 +226,7 @@ export class RecordKeeper {
     const refusal = entrance.canFound ? await node.roomFor(entrance.principal) : { code: codes.restarting, reason: 'unknown' }
     if (node.isDown) return
     if (!refusal) {
-      const now = node.host.now()
+      const now = node.sessions.now()
       const lease = node.handlers.onSession ? { node: node.id, until: now + node.settings.leaseMs } : null
       const record = freshRecord(entrance, node.host.randomId(), lease)
       const version = await node.sessions.write(this.#id, record, ifVersion, this.#expiry(record, now))

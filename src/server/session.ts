@@ -34,7 +34,10 @@ export interface Session {
   update(change: unknown): Promise<boolean>
   /** Reads `data` anew from the store. */
   reload(): Promise<boolean>
-  /** Sends to this session alone, in the order of the calls. */
+  /**
+   * Sends to this session alone, in the order of the calls. While its client is attached here and more than 1 MiB waits to be written to
+   * it, the promise resolves when there is room again: who awaits it never sends faster than the client reads.
+   */
   send(data: Sendable): Promise<boolean>
   /** From now on it is sent what is published to this topic. */
   subscribe(topic: string): Promise<boolean>
@@ -53,8 +56,8 @@ export interface Desk {
   readonly topics: TopicLog
   readonly limits: Limits
   report(error: unknown): void
-  /** A message is in the session's own stream. */
-  sent(id: string, epoch: string, message: Stored): void
+  /** A message is in the session's own stream; what is returned is to be waited for before the next is sent. */
+  sent(id: string, epoch: string, message: Stored): Promise<void> | null
   /** The record as this node knows it, if it does. */
   known(id: string, epoch: string): SessionRecord | null
   /** Changes the record; resolves with it as it has become, or with `null` where the session is over. */
@@ -105,8 +108,10 @@ export class SessionHandle implements Session {
       if (this.#desk.known(this.id, this.#epoch)?.ended) return false
       const answer = sessions.append(this.id, this.#epoch, { data: payload })
       const offset = isThenable(answer) ? await answer : answer
-      if (offset !== null) this.#desk.sent(this.id, this.#epoch, { offset, data: payload })
-      return offset !== null
+      if (offset === null) return false
+      const room = this.#desk.sent(this.id, this.#epoch, { offset, data: payload })
+      if (room) await room
+      return true
     })
   }
 

@@ -42,7 +42,7 @@ const kinds: Readonly<Record<keyof RealtimeServerOptions, string>> = {
 }
 
 const topicMethods = ['append', 'readAfter', 'tail', 'trim', 'watch']
-const sessionMethods = ['read', 'write', 'renew', 'remove', 'append', 'readAfter', 'trim', 'count', 'expired', 'watch']
+const sessionMethods = ['now', 'read', 'write', 'renew', 'remove', 'append', 'readAfter', 'trim', 'count', 'expired', 'watch']
 
 /** @throws TypeError that names the option, what it was, and what it may be. */
 export function settingsOf(options: RealtimeServerOptions): Settings {
@@ -63,7 +63,7 @@ export function settingsOf(options: RealtimeServerOptions): Settings {
   if (topics) checkMethods('topics', topics, topicMethods)
   if (sessions) checkMethods('sessions', sessions, sessionMethods)
   const own = topics && sessions ? null : memoryStore()
-  const heartbeatMs = numberOf('heartbeatMs', options.heartbeatMs, 15_000)
+  const heartbeatMs = numberOf('heartbeatMs', options.heartbeatMs, 25_000)
   const resumeWindowMs = numberOf('resumeWindowMs', options.resumeWindowMs, 120_000)
   const leaseMs = numberOf('leaseMs', options.leaseMs, 10_000)
   return {

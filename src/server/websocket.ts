@@ -92,6 +92,11 @@ export class WebSocketDoor {
       refuse({ code: codes.protocolError, reason: 'no hello of steadfast.v1' })
       return
     }
+    const untimely = node.admit(greeting)
+    if (untimely) {
+      refuse(untimely)
+      return
+    }
     webSocket.pause()
     const principal = await this.#doorman.principalOf(request, greeting.auth)
     webSocket.resume()

@@ -151,6 +151,7 @@ function attach(session: Session, call: Call, listener: Listener, tellsCursor: b
     let isNews = false
     const parser = createParser({
       maxBufferSize: maxEventLength,
+      onComment: () => listener.heard(true),
       onEvent({ data }) {
         if (!isOpen && !data.startsWith('o')) throw mismatch('its first frame is not `open`')
         isNews ||= !data.startsWith('o')

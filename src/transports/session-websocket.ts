@@ -23,7 +23,10 @@ export function sessionWebsocket(session: Session): Transport {
           listener.opened(roundTripMs)
         },
         received: listener.received,
-        pinged: () => void link.write('q', call.signal),
+        pinged() {
+          link.write('q', call.signal)
+          listener.heard(true)
+        },
         closed() {},
         outdated,
       }

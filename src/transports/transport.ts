@@ -35,8 +35,8 @@ export interface Listener {
    * again where one of a session's later answers tells that the server has lost the session.
    */
   opened(roundTripMs?: number): void
-  /** Something came from the server, if only a comment: a sign of life. */
-  heard(): void
+  /** Something came from the server: a sign of life. `isBeat`: nothing else, as it comes from time to time where nothing is said. */
+  heard(isBeat?: boolean): void
   /** A message came. */
   received(message: Received): void
   /** The server moved the cursor without a message. */

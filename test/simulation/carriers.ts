@@ -6,9 +6,17 @@ import type { Connection, Network } from './network.ts'
 import { type RequestEnd, requests } from './page-fetch.ts'
 import { sockets } from './page-socket.ts'
 import type { Pipe } from './pipe.ts'
+import type { Court } from './violation.ts'
 
 /** What a node says, as the simulation overhears it when it reaches the page. */
 export type Overhear = (frame: string, connection: Connection) => void
+
+interface SocketSurroundings {
+  readonly mostBytes: number
+  readonly heartbeatMs: number
+  readonly court: Court
+  readonly overhear: Overhear
+}
 
 /** A WebSocket at a node. */
 export class SocketCarrier implements Carrier {
@@ -21,10 +29,16 @@ export class SocketCarrier implements Carrier {
   readonly #clock: Clock
   readonly #mostBytes: number
   readonly #overhear: Overhear
+  readonly #heartbeatMs: number
+  readonly #court: Court
   readonly #places = new Places()
+  /** When the server asked for a sign of life that has not come yet. */
+  #askedAt: number | null = null
 
-  constructor(connection: Connection, { clock }: Network, mostBytes: number, overhear: Overhear) {
+  constructor(connection: Connection, { clock }: Network, { mostBytes, heartbeatMs, court, overhear }: SocketSurroundings) {
     this.wroteAt = clock.now
+    this.#heartbeatMs = heartbeatMs
+    this.#court = court
     this.#clock = clock
     this.#connection = connection
     this.#mostBytes = mostBytes
@@ -50,7 +64,18 @@ export class SocketCarrier implements Carrier {
   }
 
   beat(): void {
+    this.#askedAt ??= this.#clock.now
     this.write('p')
+  }
+
+  /** Something of the client came. */
+  heard(): void {
+    this.#askedAt = null
+  }
+
+  /** For how long a question has stayed without an answer. */
+  get unansweredMs(): number {
+    return this.#askedAt === null ? 0 : this.#clock.now - this.#askedAt
   }
 
   isDraining(): boolean {
@@ -58,6 +83,12 @@ export class SocketCarrier implements Carrier {
   }
 
   end({ code, reason = '', retryAfterMs = 0 }: CloseFrame = { code: 1000 }): void {
+    // The time that is given to slow links comes on top of it.
+    this.#court.must(
+      reason !== 'nothing heard' || this.unansweredMs >= this.#heartbeatMs,
+      'judged-unasked',
+      () => `#${this.#connection.id} is called silent, ${this.unansweredMs} ms after a question without an answer`,
+    )
     const text = retryAfterMs > 0 ? JSON.stringify({ reason, retryAfterMs }) : reason
     const connection = this.#connection
     connection.down.push(10, () => sockets.get(connection)?.closed(code, text))

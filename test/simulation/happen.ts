@@ -70,6 +70,14 @@ export function happen(stage: Stage, operation: Operation): void {
     case 'clock':
       page.skewMs += operation.byMs
       return
+    case 'node-clock': {
+      const life = lives[operation.node]
+      if (life) life.skewMs += operation.byMs
+      return
+    }
+    case 'grow':
+      lives[operation.node]?.grow(operation.sessions, operation.everyMs)
+      return
     case 'crash':
       stage.die(operation.node, operation.notice)
       stage.later(operation.forMs, () => stage.begin(operation.node))

@@ -13,7 +13,7 @@ type VirtualCarrier = SocketCarrier | AnswerCarrier
 /** What one reading of the logs may add to a socket that was not full: 64 KiB, one long message, and what JSON makes of them. */
 const aboveHighWater = 400_000
 const principal = { id: 'somebody' }
-const refusal = { code: codes.protocolError, reason: 'malformed hello' }
+const malformed = { code: codes.protocolError, reason: 'malformed hello' }
 
 /** Takes what comes over the network to a node, as `node:http` and `ws` do for a real one. */
 export class NodeDoor implements Door {
@@ -24,6 +24,7 @@ export class NodeDoor implements Door {
   readonly #socketBytes: number
   readonly #greeted: (greeting: Greeting) => void
   readonly #overhear: Overhear
+  readonly #court: Court
 
   constructor(
     being: Being,
@@ -32,6 +33,7 @@ export class NodeDoor implements Door {
     socketBytes: number,
     greeted: (greeting: Greeting) => void,
     overhear: Overhear,
+    court: Court,
   ) {
     this.being = being
     this.#node = node
@@ -39,21 +41,36 @@ export class NodeDoor implements Door {
     this.#socketBytes = socketBytes
     this.#greeted = greeted
     this.#overhear = overhear
+    this.#court = court
   }
 
   upgrade(connection: Connection, _url: URL, protocols: readonly string[]): void {
     const encoded = protocols.find((each) => each.startsWith('s.'))?.slice(2) ?? ''
     const greeting = readHello(Buffer.from(encoded, 'base64url').toString())
-    const carrier = new SocketCarrier(connection, this.#network, this.#socketBytes, this.#overhear)
+    const carrier = new SocketCarrier(connection, this.#network, {
+      mostBytes: this.#socketBytes,
+      heartbeatMs: this.#node.settings.heartbeatMs,
+      court: this.#court,
+      overhear: this.#overhear,
+    })
     carrier.accept(subprotocol)
     if (!greeting) {
-      carrier.end(refusal)
+      carrier.end(malformed)
       return
     }
     this.#greeted(greeting)
+    const refusal = this.#node.admit(greeting)
+    if (refusal) {
+      carrier.end(refusal)
+      return
+    }
     const attachment = this.#attach(connection, carrier, greeting)
     listeners.set(connection, {
-      received: (data) => (typeof data === 'string' ? attachment?.receive(data) : attachment?.receiveBinary(data)),
+      received: (data) => {
+        carrier.heard()
+        if (typeof data === 'string') attachment?.receive(data)
+        else attachment?.receiveBinary(data)
+      },
       closed: (code, reason) => {
         // The Close frame is sent back, as RFC 6455 wants it.
         connection.down.push(10, () => connection.page.broke())
@@ -114,13 +131,18 @@ export class NodeDoor implements Door {
     const medium = !greeting || greeting.send || greeting.wait !== undefined ? 'answer' : 'stream'
     const carrier = new AnswerCarrier(medium, connection, this.#network, this.#socketBytes, this.#overhear)
     if (!greeting) {
-      carrier.end(refusal)
+      carrier.end(malformed)
       return
     }
     this.#greeted(greeting)
     const bytes = lines.reduce((sum, line) => sum + Buffer.byteLength(line) + 1, 0)
     if (bytes > this.#node.settings.limits.maxBatchBytes) {
       carrier.end({ code: codes.tooLarge, reason: 'the body is too large' })
+      return
+    }
+    const refusal = this.#node.admit(greeting)
+    if (refusal) {
+      carrier.end(refusal)
       return
     }
     if (!greeting.send) {

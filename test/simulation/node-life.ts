@@ -5,6 +5,7 @@ import { ServerNode } from '../../src/server/node.ts'
 import { tickOf } from '../../src/server/node-context.ts'
 import type { Session } from '../../src/server/session.ts'
 import { Being, type Clock } from './clock.ts'
+import { IdleClients } from './idle-clients.ts'
 import type { Connection, Network } from './network.ts'
 import { NodeDoor } from './node-door.ts'
 import type { Setting } from './operations.ts'
@@ -36,6 +37,9 @@ export class NodeLife {
   readonly timers: Timers
   readonly node: ServerNode
   readonly door: NodeDoor
+  /** How wrong its clock on the wall is. */
+  skewMs: number
+  readonly #idle: IdleClients
   readonly #around: Surroundings
   readonly #random: Random
 
@@ -47,9 +51,14 @@ export class NodeLife {
     this.#around = around
     this.#random = new Random(seed, 5)
     const random = new Random(seed, 6)
+    const startedAt = random.integer(0, 1_000_000)
+    this.skewMs = random.integer(-600_000, 600_000)
+    this.#idle = new IdleClients(clock, this.being, around.ledgers.court)
     let lastId = 0
     const host: ServerHost = {
-      now: () => epochMs + clock.now,
+      // Clocks on the wall are wrong, and are set while the node runs.
+      now: () => epochMs + clock.now + this.skewMs,
+      elapsedMs: () => clock.now + startedAt,
       after: this.timers.after,
       random: random.next,
       randomId: () => {
@@ -85,6 +94,7 @@ export class NodeLife {
       setting.socketBytes,
       ({ session, k }) => around.greeted(session, k),
       (frame, connection) => this.#overheard(frame, connection),
+      around.ledgers.court,
     )
   }
 
@@ -113,6 +123,16 @@ export class NodeLife {
     return sessionsHere + attachments > 0 ? `${sessionsHere} sessions with ${attachments} attachments` : ''
   }
 
+  /** Other clients come, and stay idle. */
+  grow(sessions: number, everyMs: number): void {
+    this.#idle.join(this.node, sessions, everyMs)
+  }
+
+  /** They leave again. */
+  shrink(): void {
+    this.#idle.leave()
+  }
+
   push(id: string, message: Made): void {
     this.#with(id, (session) => session.send(outOf(message)))
   }
@@ -138,6 +158,7 @@ export class NodeLife {
   }
 
   async #began(session: Session): Promise<void> {
+    if (IdleClients.is(session.id)) return
     this.#around.trace(() => `  ${this.name} onSession`)
     if (this.#random.chance(0.7)) await session.subscribe('news')
   }

@@ -34,6 +34,10 @@ export type Operation = { readonly at: number } & (
   | { readonly type: 'sleep'; readonly forMs: number; readonly wakesWith: readonly Signal[] }
   | { readonly type: 'signal'; readonly signal: Signal }
   | { readonly type: 'clock'; readonly byMs: number }
+  /** A node's clock on the wall is set. */
+  | { readonly type: 'node-clock'; readonly node: number; readonly byMs: number }
+  /** So many other clients come to a node, one every `everyMs`, and stay there idle. */
+  | { readonly type: 'grow'; readonly node: number; readonly sessions: number; readonly everyMs: number }
   | { readonly type: 'crash'; readonly node: number; readonly forMs: number; readonly notice: 'page' | 'nobody' }
   | { readonly type: 'leave'; readonly node: number; readonly forMs: number; readonly drainMs: number }
   | { readonly type: 'route'; readonly node: number | null; readonly gateway: 'none' | 502 | 503 }

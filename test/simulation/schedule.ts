@@ -70,6 +70,24 @@ const draws: readonly (readonly [weight: number, draw: Draw])[] = [
   [3, (random, at) => [{ at, type: 'signal', signal: random.pick(signals) }]],
   [1, (random, at) => [{ at, type: 'clock', byMs: random.pick([-60_000, -5000, 5000, 45_000]) }]],
   [
+    1,
+    (random, at) => [
+      { at, type: 'node-clock', node: random.integer(0, 1), byMs: random.pick([-3_600_000, -60_000, 45_000, 600_000]) },
+    ],
+  ],
+  [
+    0.7,
+    (random, at) => [
+      {
+        at,
+        type: 'grow',
+        node: random.integer(0, 1),
+        sessions: random.magnitude(5, 300),
+        everyMs: random.pick([0, 20, 200]),
+      },
+    ],
+  ],
+  [
     6,
     (random, at) => [
       {

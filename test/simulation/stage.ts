@@ -145,6 +145,7 @@ export class Stage {
 
   close(): Promise<{ readonly unsent: readonly unknown[]; readonly unconfirmed: readonly unknown[] }> {
     this.#isClosing = true
+    for (const life of this.lives) life?.shrink()
     this.log(() => 'close()')
     return this.page.client.close()
   }

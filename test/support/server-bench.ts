@@ -220,6 +220,7 @@ export class ServerBench {
     return new ServerNode({
       host: {
         now: () => this.clock.now(),
+        elapsedMs: () => this.clock.now(),
         after: (delayMs, run) => this.clock.after(delayMs, run),
         random: () => 0.5,
         randomId: () => this.#randomId(),
@@ -273,7 +274,8 @@ function intercepted<Port extends object>(port: Port, answer: (method: string, r
   return new Proxy(port, {
     get(target, name) {
       const method: unknown = Reflect.get(target, name)
-      if (typeof method !== 'function' || name === 'watch') return typeof method === 'function' ? method.bind(target) : method
+      if (typeof method !== 'function' || name === 'watch' || name === 'now')
+        return typeof method === 'function' ? method.bind(target) : method
       return (...parameters: unknown[]) => answer(String(name), () => Reflect.apply(method, target, parameters))
     },
   })
@@ -285,6 +287,7 @@ export function mortal<Port extends object>(port: Port, isDead: () => boolean): 
     get(target, name) {
       const method: unknown = Reflect.get(target, name)
       if (typeof method !== 'function') return method
+      if (name === 'now') return method.bind(target)
       return (...parameters: unknown[]) => {
         if (isDead()) return new Promise(() => {})
         const result: unknown = Reflect.apply(method, target, parameters)

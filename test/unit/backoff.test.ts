@@ -51,19 +51,25 @@ describe('the waits between attempts', () => {
   })
 
   it.each([
-    // what the server asks for, attempt, shortest, longest
-    [50, 1, 0, 50],
-    [50, 2, 1000, 2000],
-    [2000, 1, 0, 2000],
-    [2000, 2, 2000, 4000],
-    [2000, 3, 2500, 5000],
-    [8000, 2, 4000, 8000],
+    // what the server asks for, attempt, shortest, longest, schedule
+    [50, 1, 0, 50, {}],
+    [50, 2, 1000, 2000, {}],
+    [1500, 1, 0, 1500, {}],
+    [2000, 2, 1800, 3600, {}],
+    [2000, 3, 2500, 5000, {}],
+    [20_000, 1, 0, 1800, {}],
+    [20_000, 2, 1800, 3600, {}],
+    [20_000, 4, 7200, 14_400, {}],
+    [20_000, 5, 10_000, 20_000, {}],
+    [200_000, 9, 15_000, 30_000, {}],
+    [200_000, 1, 0, 800, { maxDelayMs: 800 }],
+    [20_000, 9, 2500, 5000, { maxDelayMs: 5000 }],
   ])(
     '[SP18] where clients shall come back within %i ms, retry %i waits from %i up to %i ms',
-    (windowMs, attempt, shortest, longest) => {
+    (windowMs, attempt, shortest, longest, schedule) => {
       const wait = (random: number) =>
         backoff(
-          defaults,
+          { ...defaults, ...schedule },
           () => random,
           () => windowMs,
         )({ attempt, outageMs: 0, diagnosis })

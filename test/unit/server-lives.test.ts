@@ -1,9 +1,9 @@
-import { describe, expect, it } from 'vitest'
+import { describe, expect, it, vi } from 'vitest'
 import type { Message } from '../../src/server/handlers.ts'
 import type { Ending } from '../../src/server/ports.ts'
 import type { Session } from '../../src/server/session.ts'
 import { promised } from '../support/manual-host.ts'
-import { ServerBench, sessionId } from '../support/server-bench.ts'
+import { greetingOf, ServerBench, sessionId } from '../support/server-bench.ts'
 
 /** Notes the ends of sessions. */
 function ends() {
@@ -103,6 +103,37 @@ describe('[SP6] silence', () => {
     }
     expect(carrier.beats).toBeGreaterThanOrEqual(4)
     expect(carrier.closed).toBeNull()
+  })
+
+  it('asks a client of which nothing was heard, whatever is written to it, and judges by its answer alone', async () => {
+    const bench = new ServerBench()
+    const { carrier, attachment } = await bench.confirmed()
+    const session = await bench.session()
+    let answered = 0
+    for (let seconds = 0; seconds < 300; seconds += 5) {
+      await session.send('news that nobody has to answer')
+      await bench.pass(5000)
+      if (carrier.beats > answered) attachment.receive('q')
+      answered = carrier.beats
+    }
+    expect(carrier.closed).toBeNull()
+    expect(carrier.beats).toBeGreaterThanOrEqual(300 / 20)
+    for (let seconds = 0; seconds < 33 && !carrier.closed; seconds += 3) {
+      await session.send('more of it')
+      await bench.pass(3000)
+    }
+    expect(carrier.closed).toMatchObject({ code: 4408, reason: 'nothing heard' })
+  })
+
+  it('has nothing to do for an idle client between two questions', async () => {
+    const bench = new ServerBench()
+    const { attachment } = await bench.confirmed()
+    const tick = vi.spyOn(attachment, 'tick')
+    for (let times = 0; times < 20; times += 1) {
+      await bench.pass(15_000)
+      attachment.receive('q')
+    }
+    expect(tick.mock.calls.length).toBeLessThanOrEqual(3 * 20)
   })
 
   it.each([
@@ -393,14 +424,39 @@ describe('[SP16] autopsy', () => {
 })
 
 describe('[SP18] the retry window', () => {
-  it('is told in `open`, and again when it has changed by half', async () => {
-    const bench = new ServerBench({ limits: { attachmentsPerSecond: 10, attachmentsPerSession: 100 } })
+  const others = (count: number) => Array.from({ length: count }, (_, n) => `another-session-${n}`.padEnd(22, '-'))
+
+  it('is told in `open`, and a growing server says nothing more of it', async () => {
+    const bench = new ServerBench({ limits: { attachmentsPerSecond: 10 } })
     const { carrier, attachment } = await bench.confirmed()
     expect(carrier.open.retryWindowMs).toBe(100)
-    for (let n = 0; n < 4; n += 1) await bench.confirmed({ session: `another-session-of-you-${n}`.slice(-22) })
-    await bench.pass(1100)
+    for (const session of others(4)) await bench.confirmed({ session })
+    await bench.pass(3000)
     attachment.receive('q')
-    expect(carrier.news).toContain('h{"retryWindowMs":500}')
+    expect(carrier.news).toEqual([])
+    expect((await bench.confirmed({ session: 'one-more-session------' })).carrier.open.retryWindowMs).toBe(600)
+  })
+
+  it('is never longer than half of the resume window, nor than 30 s', async () => {
+    for (const [resumeWindowMs, mostMs] of [
+      [20_000, 10_000],
+      [120_000, 30_000],
+    ] as const) {
+      const bench = new ServerBench({ limits: { attachmentsPerSecond: 1 }, settings: { resumeWindowMs } })
+      let last = 0
+      for (const session of others(60)) last = (await bench.confirmed({ session })).carrier.open.retryWindowMs
+      expect(last).toBe(mostMs)
+    }
+  })
+
+  it('lets two seconds’ worth in at once, and gives each other client a place of its own that it can count on', () => {
+    const bench = new ServerBench({ limits: { attachmentsPerSecond: 100 } })
+    const node = bench.at(0)
+    const waits = others(400).map((session) => node.admit(greetingOf({ session }))?.retryAfterMs ?? 0)
+    expect(waits.filter((wait) => wait === 0)).toHaveLength(200)
+    const told = waits.filter((wait) => wait > 0)
+    expect(new Set(told).size).toBe(200)
+    expect(Math.max(...told)).toBeLessThanOrEqual(2010)
   })
 
   it('is at least 50 ms', async () => {

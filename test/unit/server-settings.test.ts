@@ -8,7 +8,7 @@ describe('options', () => {
     const { path, origins, node, scope } = settingsOf({})
     expect([path, origins, scope]).toEqual(['/realtime', [], 'all'])
     expect(node).toMatchObject({
-      heartbeatMs: 15_000,
+      heartbeatMs: 25_000,
       resumeWindowMs: 120_000,
       leaseMs: 10_000,
       tickMs: 1000,

@@ -189,12 +189,12 @@ describe('coming back', () => {
     const delays: number[] = []
     for (const random of [0, 0.25, 0.999]) {
       const bench = await connected({}, { random })
-      bench.network.socket.say('m0.1:a', 'h{"retryWindowMs":2000}')
+      bench.network.socket.say('m0.1:a')
       await bench.pass(6000)
       bench.network.socket.end(1006)
       delays.push(bench.of('close')[0]?.retry?.delayMs ?? -1)
     }
-    expect(delays).toEqual([0, 500, 1998])
+    expect(delays).toEqual([0, 200, 799])
   })
 
   it('[SP18] a schedule of the application goes before it, and later retries are as in plain mode', async () => {
@@ -745,5 +745,77 @@ describe('close()', () => {
     await bench.pass(600_000)
     bench.expectNothingLeft()
     expect(bench.client.state.status).toBe('closed')
+  })
+})
+
+describe('an idle page', () => {
+  /** How often a page is woken in ten minutes: by timers, and by what comes and goes. */
+  async function wakeUps(bench: SessionClientBench, traffic: () => number, beat: () => void, answer = () => {}): Promise<number> {
+    let timers = 0
+    const after = bench.clock.after.bind(bench.clock)
+    bench.clock.after = (delayMs, run) =>
+      after(delayMs, () => {
+        timers += 1
+        run()
+      })
+    const before = traffic()
+    let beats = 0
+    for (let halfSeconds = 1; halfSeconds <= 1200; halfSeconds += 1) {
+      await bench.pass(500)
+      answer()
+      if (halfSeconds % 47 > 0) continue
+      beat()
+      beats += 1
+    }
+    expect(bench.of('close')).toEqual([])
+    return beats + timers + traffic() - before
+  }
+
+  it('[SP6] is woken at most six times a minute over a WebSocket', async () => {
+    const bench = await connected()
+    bench.network.socket.say(openFrame({ heartbeatMs: 25_000 }))
+    await bench.pass(10_000)
+    const { socket } = bench.network
+    const count = await wakeUps(
+      bench,
+      () => socket.texts.length,
+      () => socket.say('p'),
+    )
+    expect(count).toBeLessThanOrEqual(60)
+    expect(socket.texts.filter((text) => text === 'q').length).toBeGreaterThan(24)
+  })
+
+  it('[SP6] is woken at most six times a minute over an event stream', async () => {
+    const bench = sessionClient({ transports: ['sse'] })
+    await bench.pass(0)
+    const stream = bench.network.receiving.open({ heartbeatMs: 25_000 })
+    await bench.pass(0)
+    bench.network.sending.take(0)
+    await bench.pass(10_000)
+    // What is posted is answered, which is one time more.
+    const answered = () => 2 * bench.network.requests.length
+    const count = await wakeUps(
+      bench,
+      answered,
+      () => stream.raw(':\n\n'),
+      () => {
+        if (!bench.network.sending.isOver) bench.network.sending.take(0, 0)
+      },
+    )
+    expect(count).toBeLessThanOrEqual(60)
+  })
+
+  it('[SP6] and finds out soon that nothing comes any more', async () => {
+    const bench = await connected()
+    bench.network.socket.say(openFrame({ heartbeatMs: 25_000 }))
+    for (let times = 0; times < 4; times += 1) {
+      await bench.pass(23_500)
+      bench.network.socket.say('p')
+    }
+    await bench.pass(26_000)
+    expect(bench.network.socket.texts.at(-1)).toBe('p')
+    expect(bench.network.sockets).toHaveLength(1)
+    await bench.pass(5000)
+    expect(bench.network.sockets).toHaveLength(2)
   })
 })

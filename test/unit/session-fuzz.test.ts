@@ -38,7 +38,7 @@ const soundFrame = fc.oneof(
   fc.tuple(fc.nat(3), anyCount).map(([stream, offset]) => `B${stream}.${offset}`),
   anyCount.map((n) => `a${n}`),
   anyCount.map((n) => `r${n}`),
-  fc.record({ retryWindowMs: anyCount, comingBytes: anyCount }).map((value) => `h${JSON.stringify(value)}`),
+  fc.record({ comingBytes: anyCount }).map((value) => `h${JSON.stringify(value)}`),
   fc.record({ epoch: anyEpoch, taken: anyCount, ack: anyCount }).map((more) => openFrame(more)),
   fc.constantFrom('p', 'q', openFrame(), openFrame({ epoch: 'e2' })),
 )
@@ -106,7 +106,7 @@ const kinds = ['mismatch', 'closed', 'ended', 'broken', 'answered', 'silent']
 function expectSane({ session, said }: SessionDial): void {
   expect(session.cursor).toMatch(cursorShape)
   expect(session.slackMs()).toBeGreaterThanOrEqual(0)
-  expect(session.retryWindowMs ?? 0).toBeGreaterThanOrEqual(0)
+  expect(session.spreadMs ?? 0).toBeGreaterThanOrEqual(0)
   const reports = said.filter((each): each is Report => typeof each === 'object' && !Array.isArray(each))
   expect(reports.length).toBeLessThanOrEqual(1)
   for (const { kind, retryAfterMs } of reports) {

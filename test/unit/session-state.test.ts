@@ -190,16 +190,16 @@ describe('a gap', () => {
 describe('open', () => {
   it('the first is no resumption, one of the same epoch is, whatever was said before it', () => {
     const { session, heard, read } = reading()
-    expect([session.isResumed, session.opened, session.heartbeat, session.retryWindowMs]).toEqual([false, null, null, null])
+    expect([session.isResumed, session.opened, session.heartbeat, session.spreadMs]).toEqual([false, null, null, null])
     read(openFrame({ k: 4 }))
-    expect([session.isResumed, session.heartbeat, session.retryWindowMs]).toEqual([
+    expect([session.isResumed, session.heartbeat, session.spreadMs]).toEqual([
       false,
       { intervalMs: 15_000, timeoutMs: 5000 },
       800,
     ])
     read('m0.3:a', openFrame({ k: 5, resumed: true, heartbeatMs: 20_000, retryWindowMs: 50 }))
     expect(heard).toEqual(['opened 4', '0.3 : a', 'opened 5'])
-    expect([session.isResumed, session.heartbeat?.intervalMs, session.retryWindowMs, session.cursor]).toEqual([
+    expect([session.isResumed, session.heartbeat?.intervalMs, session.spreadMs, session.cursor]).toEqual([
       true,
       20_000,
       50,
@@ -269,12 +269,12 @@ describe('what the server says of what it was sent', () => {
 })
 
 describe('the other frames', () => {
-  it('[SP18] a hint changes over how long a return is spread, and nothing it does not name', () => {
-    const { session, read } = opened()
-    read('h{"retryWindowMs":1200}')
-    expect(session.retryWindowMs).toBe(1200)
-    read('h{}')
-    expect(session.retryWindowMs).toBe(1200)
+  it('[SP18] `open` says over how long a return is spread; half of the resume window is the most', () => {
+    const { session, read } = reading()
+    read(openFrame({ retryWindowMs: 1200 }))
+    expect(session.spreadMs).toBe(1200)
+    read(openFrame({ retryWindowMs: 200_000, resumeWindowMs: 40_000 }))
+    expect(session.spreadMs).toBe(20_000)
   })
 
   it('a ping and a close are told to their attachment', () => {
@@ -303,7 +303,7 @@ describe('the other frames', () => {
   ])('%j is malformed: it throws and changes nothing', (frame) => {
     const { session, heard, told, read } = opened()
     expect(() => read(frame)).toThrow()
-    expect([heard, told, session.cursor, session.retryWindowMs]).toEqual([[], [], '0.0~e1', 800])
+    expect([heard, told, session.cursor, session.spreadMs]).toEqual([[], [], '0.0~e1', 800])
   })
 
   it.each([

@@ -1,0 +1,75 @@
+import { describe, expect, it } from 'vitest'
+import { promised } from '../support/manual-host.ts'
+import { ServerBench } from '../support/server-bench.ts'
+
+/** A session whose carrier is full; `sends` sends and tells whether the promise has resolved. */
+async function full() {
+  const bench = new ServerBench()
+  const { carrier, attachment } = await bench.confirmed()
+  const session = await bench.session()
+  carrier.takes = false
+  const settled: boolean[] = []
+  const sends = (bytes: number) => {
+    const index = settled.push(false) - 1
+    session.send('x'.repeat(bytes)).then((isSent) => {
+      settled[index] = isSent
+    })
+  }
+  return { bench, carrier, attachment, session, sends, settled }
+}
+
+describe('[SP11] back-pressure of session.send()', () => {
+  it('resolves at once up to 1 MiB that is not written yet, and beyond it when there is room again', async () => {
+    const { bench, carrier, sends, settled } = await full()
+    for (let count = 0; count < 10; count += 1) sends(100_000)
+    await promised()
+    expect(settled).toEqual(settled.map(() => true))
+    for (let count = 0; count < 3; count += 1) sends(100_000)
+    await promised()
+    expect(settled.slice(10)).toEqual([false, false, false])
+    carrier.takes = true
+    bench.drain(carrier)
+    await bench.pass(10)
+    expect(settled.every(Boolean)).toBe(true)
+    expect(carrier.news.join('').match(/x/g)).toHaveLength(1_300_000)
+  })
+
+  it.each(['its attachment ends', 'the session ends', 'the node stops'])('waits no longer when %s', async (how) => {
+    const { bench, attachment, session, sends, settled } = await full()
+    for (let count = 0; count < 13; count += 1) sends(100_000)
+    await promised()
+    expect(settled.at(-1)).toBe(false)
+    if (how === 'its attachment ends') attachment.ended({ by: 'network', code: 1006, reason: '' })
+    else if (how === 'the session ends') {
+      void session.close()
+      await bench.pass(6000)
+    } else bench.at(0).halt()
+    await promised()
+    expect(settled.every(Boolean)).toBe(true)
+  })
+
+  it('waits for nobody where no client is attached', async () => {
+    const { bench, attachment, sends, settled } = await full()
+    attachment.ended({ by: 'network', code: 1006, reason: '' })
+    await bench.pass(10)
+    for (let count = 0; count < 30; count += 1) sends(100_000)
+    await promised()
+    expect(settled.every(Boolean)).toBe(true)
+  })
+
+  it('keeps all of a burst for a reader that drains: bounds are of bytes', async () => {
+    for (const how of ['send', 'publish']) {
+      const bench = new ServerBench()
+      const { carrier } = await bench.confirmed()
+      const session = await bench.session()
+      await session.subscribe('news')
+      await bench.pass(10)
+      for (let n = 0; n < 20_000; n += 1)
+        void (how === 'send' ? session.send(`${n}`.padStart(100)) : bench.at(0).publish('news', `${n}`.padStart(100)))
+      await bench.pass(1000)
+      const brought = carrier.news.filter((each) => /^\d+\.\d+: /.test(each)).map((each) => Number(each.split(':')[1]))
+      expect(carrier.news.filter((each) => each.startsWith('g'))).toEqual([])
+      expect(brought).toEqual(Array.from({ length: 20_000 }, (_, n) => n))
+    }
+  })
+})
