@@ -1,0 +1,67 @@
+// The process that is attacked. It takes orders from its parent, `AttackedServer`, which bundles this file and forks it.
+import type { AddressInfo, Socket } from 'node:net'
+import { Meters } from './meters.ts'
+import { type ScenarioName, type ScenarioOptions, type Staged, scenarios } from './scenarios.ts'
+
+/** What the parent may ask; every order is answered once. */
+export type Order =
+  | { readonly type: 'start'; readonly scenario: ScenarioName; readonly options: ScenarioOptions }
+  | { readonly type: 'account'; readonly isSettled: boolean }
+  | { readonly type: 'reset' }
+  | { readonly type: 'publish'; readonly topic: string; readonly text: string; readonly count: number }
+  | { readonly type: 'send'; readonly session: string; readonly text: string; readonly count: number }
+  | { readonly type: 'close'; readonly drainMs: number }
+
+const meters = new Meters()
+let staged: Staged | null = null
+
+process.on('message', ({ id, order }: { readonly id: number; readonly order: Order }) => {
+  obey(order).then(
+    (result) => process.send?.({ id, result }),
+    (error) => process.send?.({ id, error: String(error?.stack ?? error) }),
+  )
+})
+
+async function obey(order: Order): Promise<unknown> {
+  switch (order.type) {
+    case 'start':
+      return start(order.scenario, order.options)
+    case 'account':
+      return meters.account(order.isSettled)
+    case 'reset':
+      return meters.reset()
+    case 'publish': {
+      // All at once, as an application does that does not wait.
+      const { count, topic, text } = order
+      return (await Promise.all(Array.from({ length: count }, () => at().realtime.publish(topic, text)))).length
+    }
+    case 'send': {
+      const session = await at().realtime.session(order.session)
+      if (!session) throw new Error('There is no such session.')
+      await Promise.all(Array.from({ length: order.count }, () => session.send(order.text)))
+      return order.count
+    }
+    case 'close':
+      return at().realtime.close({ drainMs: order.drainMs })
+    default:
+      return order satisfies never
+  }
+}
+
+function at(): Staged {
+  if (!staged) throw new Error('It has not been started.')
+  return staged
+}
+
+async function start(name: ScenarioName, options: ScenarioOptions): Promise<number> {
+  staged = scenarios[name](options, meters)
+  const { http } = staged
+  http.on('connection', (socket: Socket) => {
+    meters.sockets += 1
+    socket.on('close', () => {
+      meters.sockets -= 1
+    })
+  })
+  await new Promise<void>((resolve) => http.listen(0, '127.0.0.1', resolve))
+  return (http.address() as AddressInfo).port
+}
