@@ -1,6 +1,8 @@
+import { writeFile } from 'node:fs/promises'
 import { createServer, type IncomingMessage, type RequestListener, type Server, type ServerResponse } from 'node:http'
 import { createServer as createHttp2Server, type Http2Server } from 'node:http2'
 import { createRequire } from 'node:module'
+import { Server as NetServer } from 'node:net'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { WebSocketServer } from 'ws'
 import type { Message } from '../../src/server/handlers.ts'
@@ -20,20 +22,23 @@ export interface ScenarioOptions
   readonly topic?: string
   /** Asks for `auth`: a text is the principal's id, and everything else is nobody. @defaultValue false */
   readonly isAuthenticating?: boolean
+  /** A module that makes a server of its own, for `script`. */
+  readonly code?: string
   /** Options that this type does not know yet. */
   readonly more?: Readonly<Record<string, unknown>>
 }
 
 /** What listens; it is started and closed by `server.ts`. */
 export interface Staged {
-  readonly http: Server | Http2Server
-  readonly realtime: RealtimeServer
+  readonly http: Server | Http2Server | NetServer
+  /** `null` where the server is none of ours. */
+  readonly realtime: RealtimeServer | null
 }
 
-type Scenario = (options: ScenarioOptions, meters: Meters) => Staged
+export type Scenario = (options: ScenarioOptions, meters: Meters) => Staged | Promise<Staged>
 
 function served(options: ScenarioOptions, meters: Meters): RealtimeServer {
-  const { handleMs = 0, beginMs = 0, topic, isAuthenticating = false, more = {}, ...own } = options
+  const { handleMs = 0, beginMs = 0, topic, isAuthenticating = false, more = {}, code: _, ...own } = options
   return new RealtimeServer({
     onError: (error) => meters.report(error),
     async onSession(session: Session) {
@@ -50,7 +55,7 @@ function served(options: ScenarioOptions, meters: Meters): RealtimeServer {
       meters.over += 1
     },
     ...(isAuthenticating && {
-      authenticate: (_: unknown, auth: unknown) => (typeof auth === 'string' && auth !== '' ? { id: auth } : null),
+      authenticate: async (_: unknown, auth: unknown) => (typeof auth === 'string' && auth !== '' ? { id: auth } : null),
     }),
     ...own,
     ...more,
@@ -133,6 +138,27 @@ export const scenarios = {
     // What it is handed is a request and an answer by their behaviour, though not by their type.
     const http = createHttp2Server((request, response) => Reflect.apply(realtime.handleRequest, realtime, [request, response]))
     return { http, realtime }
+  },
+  /** Two listeners hand the same upgrade over. */
+  'handed over twice': (options, meters) => {
+    const staged = attached(createServer(), options, meters)
+    staged.http.on('upgrade', (request, socket, head) => staged.realtime?.handleUpgrade(request, socket, head))
+    return staged
+  },
+  /** A server that a module makes, and listens with. */
+  script: async ({ code = '' }) => {
+    let http: NetServer | null = null
+    const { listen } = NetServer.prototype
+    NetServer.prototype.listen = function (this: NetServer): NetServer {
+      http = this
+      NetServer.prototype.listen = listen
+      return Reflect.apply(listen, this, [0, '127.0.0.1'])
+    }
+    const file = new URL('./script.mjs', import.meta.url)
+    await writeFile(file, code)
+    await import(file.href)
+    if (!http) throw new Error('The module listens with no server.')
+    return { http, realtime: null }
   },
 } satisfies Record<string, Scenario>
 

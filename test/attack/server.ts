@@ -1,7 +1,9 @@
 // The process that is attacked. It takes orders from its parent, `AttackedServer`, which bundles this file and forks it.
+import { once } from 'node:events'
 import type { AddressInfo, Socket } from 'node:net'
+import type { RealtimeServer } from '../../src/server/index.ts'
 import { Meters } from './meters.ts'
-import { type ScenarioName, type ScenarioOptions, type Staged, scenarios } from './scenarios.ts'
+import { type Scenario, type ScenarioName, type ScenarioOptions, type Staged, scenarios } from './scenarios.ts'
 
 /** What the parent may ask; every order is answered once. */
 export type Order =
@@ -33,28 +35,29 @@ async function obey(order: Order): Promise<unknown> {
     case 'publish': {
       // All at once, as an application does that does not wait.
       const { count, topic, text } = order
-      return (await Promise.all(Array.from({ length: count }, () => at().realtime.publish(topic, text)))).length
+      return (await Promise.all(Array.from({ length: count }, () => realtime().publish(topic, text)))).length
     }
     case 'send': {
-      const session = await at().realtime.session(order.session)
+      const session = await realtime().session(order.session)
       if (!session) throw new Error('There is no such session.')
       await Promise.all(Array.from({ length: order.count }, () => session.send(order.text)))
       return order.count
     }
     case 'close':
-      return at().realtime.close({ drainMs: order.drainMs })
+      return realtime().close({ drainMs: order.drainMs })
     default:
       return order satisfies never
   }
 }
 
-function at(): Staged {
-  if (!staged) throw new Error('It has not been started.')
-  return staged
+function realtime(): RealtimeServer {
+  if (!staged?.realtime) throw new Error('There is no RealtimeServer.')
+  return staged.realtime
 }
 
 async function start(name: ScenarioName, options: ScenarioOptions): Promise<number> {
-  staged = scenarios[name](options, meters)
+  const scenario: Scenario = scenarios[name]
+  staged = await scenario(options, meters)
   const { http } = staged
   http.on('connection', (socket: Socket) => {
     meters.sockets += 1
@@ -62,6 +65,7 @@ async function start(name: ScenarioName, options: ScenarioOptions): Promise<numb
       meters.sockets -= 1
     })
   })
-  await new Promise<void>((resolve) => http.listen(0, '127.0.0.1', resolve))
+  if (!http.listening) http.listen(0, '127.0.0.1')
+  if (!http.address()) await once(http, 'listening')
   return (http.address() as AddressInfo).port
 }

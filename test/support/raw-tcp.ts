@@ -16,10 +16,12 @@ export class RawTcp implements Disposable {
   readonly #chunks: Buffer[] = []
   #end: End | null = null
   readonly #over: Promise<End>
+  readonly #closed: Promise<void>
 
   private constructor(socket: Socket) {
     this.socket = socket
     socket.on('data', (chunk) => this.#chunks.push(chunk))
+    this.#closed = new Promise((resolve) => socket.on('close', () => resolve()))
     this.#over = new Promise((resolve) => {
       const ended = (how: End) => {
         this.#end ??= how
@@ -60,10 +62,7 @@ export class RawTcp implements Disposable {
   /** Resolves when it has been handed to the system, or the connection is over. */
   async write(bytes: string | Uint8Array): Promise<void> {
     if (this.socket.destroyed || !this.socket.writable) return
-    await new Promise<void>((resolve) => {
-      this.socket.write(bytes, () => resolve())
-      this.socket.once('close', () => resolve())
-    })
+    await Promise.race([new Promise<void>((resolve) => this.socket.write(bytes, () => resolve())), this.#closed])
   }
 
   /** Reads no more, so that what the server writes has to wait there. */
