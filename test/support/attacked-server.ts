@@ -7,7 +7,7 @@ import { build } from 'esbuild'
 import type { Account } from '../attack/meters.ts'
 import type { ScenarioName, ScenarioOptions } from '../attack/scenarios.ts'
 import type { Order } from '../attack/server.ts'
-import { RawSocket, randomSession } from './raw-client.ts'
+import { RawSocket, randomSession, until } from './raw-client.ts'
 
 // A row of `test/attack` is a server in a process of its own, an input, and what must be true afterwards:
 //
@@ -184,7 +184,7 @@ export class AttackedServer implements AsyncDisposable {
     try {
       await raw.opened()
       raw.send('m1:echo')
-      await raw.has('0.1:echo')
+      await until(() => raw.messages.some((each) => each.endsWith(':echo')), 'the echo never came')
       raw.socket.close(1000)
       await raw.over()
     } finally {
