@@ -100,6 +100,7 @@ export class Attempts {
           moved: (cursor) => {
             if (attempt === this.#active) this.#cursor = cursor
           },
+          challenged: () => this.#renew(attempt),
           failed: (report) => this.#failed(attempt, report),
         },
       )
@@ -247,6 +248,16 @@ export class Attempts {
     const isActive = attempt === this.#active
     if (isActive) this.heardAt = this.#port.host.now()
     if (this.wantsHeard || !isActive) this.#owner.apply({ type: 'heard', id: attempt.id, hasCursor: this.hasCursor })
+  }
+
+  /** Where `prepare()` fails the server ends the connection, and the next attempt tells why. */
+  #renew(attempt: Attempt): void {
+    this.#dialler.renew(attempt).then(
+      (auth) => {
+        if (this.#living.has(attempt.id)) attempt.link?.authenticate?.(auth)
+      },
+      () => {},
+    )
   }
 
   #received(attempt: Attempt, message: Received): void {

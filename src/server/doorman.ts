@@ -1,5 +1,6 @@
 import type { IncomingMessage } from 'node:http'
 import { type CloseFrame, codes } from '../protocols/wire.ts'
+import type { Reauthenticate } from './attachment.ts'
 import { isForwarded, isPrivateAddress, peerOf } from './client-address.ts'
 import type { Greeting } from './client-frames.ts'
 import type { Ledger } from './ledger.ts'
@@ -74,18 +75,38 @@ export class Doorman {
     return { code: codes.tooMany, reason: 'too many from this address', retryAfterMs: this.node.pauseMs() }
   }
 
-  /** Asks the application who this is. */
-  async principalOf(request: IncomingMessage, auth: unknown): Promise<Principal | CloseFrame> {
+  /** Asks the application who this is; where it is nobody any more, what is open of that client ends. */
+  async principalOf(request: IncomingMessage, greeting: Greeting): Promise<Principal | CloseFrame> {
+    const principal = await this.#ask(request, greeting.auth)
+    if (!isPrincipal(principal) && principal.code === codes.unauthenticated) this.node.revoke(greeting)
+    return principal
+  }
+
+  /** How this client is asked for once more, if its credentials do not hold for ever. It keeps the request. */
+  reauthentication(request: IncomingMessage, { expiresAt }: Principal): Reauthenticate | null {
+    const isEver = (expiresAt ?? Infinity) === Infinity && (this.settings.node.reauthenticateMs ?? Infinity) === Infinity
+    return isEver ? null : (auth) => this.#ask(request, auth)
+  }
+
+  async #ask(request: IncomingMessage, auth: unknown): Promise<Principal | CloseFrame> {
     const { host, authenticate, node } = this.settings
     try {
       const asked = authenticate(request, auth)
       const principal =
         asked instanceof Promise ? await within(asked, node.limits.authenticateTimeoutMs, host, 'authenticate()') : asked
       if (principal === null || principal === undefined) return { code: codes.unauthenticated, reason: 'not authenticated' }
-      if (typeof principal.id === 'string' && principal.id !== '') return principal
-      throw new TypeError(
-        'RealtimeServer: authenticate() must return null or an object whose `id` is a string that is not empty.',
-      )
+      if (typeof principal.id !== 'string' || principal.id === '')
+        throw new TypeError(
+          'RealtimeServer: authenticate() must return null or an object whose `id` is a string that is not empty.',
+        )
+      if (!isExpiry(principal.expiresAt))
+        throw new TypeError(
+          'RealtimeServer: `expiresAt`, in what authenticate() returns, must be a time in milliseconds since 1970 (the `exp` of a JWT is in seconds: multiply it by 1000).',
+        )
+      if ((principal.expiresAt ?? Infinity) <= host.now())
+        return { code: codes.unauthenticated, reason: 'the credentials have expired' }
+      // The application may change its own object later, and the session's record must not change with it.
+      return this.settings.node.isAuthenticating ? JSON.parse(JSON.stringify(principal)) : principal
     } catch (error) {
       host.report(error)
       return { code: codes.internal, reason: 'internal error', retryAfterMs: this.node.pauseMs() }
@@ -104,6 +125,11 @@ export class Doorman {
       ),
     )
   }
+}
+
+/** A time in seconds would be one in January 1970. */
+function isExpiry(value: unknown): boolean {
+  return value === undefined || value === null || value === Infinity || (typeof value === 'number' && value > 1e11)
 }
 
 export function isPrincipal(value: Principal | CloseFrame): value is Principal {

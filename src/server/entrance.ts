@@ -1,3 +1,4 @@
+import { isDeepStrictEqual } from 'node:util'
 import { type CloseFrame, codes } from '../protocols/wire.ts'
 import type { Greeting } from './client-frames.ts'
 import type { Ending, SessionRecord } from './ports.ts'
@@ -20,12 +21,18 @@ export interface Entrance {
 }
 
 /** A session that has begun, or begins again after the server lost it (rule 4). */
-export function freshRecord({ greeting, principal }: Entrance, epoch: string, lease: SessionRecord['lease']): SessionRecord {
+export function freshRecord(
+  { greeting, principal }: Entrance,
+  epoch: string,
+  lease: SessionRecord['lease'],
+  authenticatedAt = 0,
+): SessionRecord {
   const { n, last, turn = 0, k } = greeting
   return {
     epoch,
     principalId: principal.id,
     principal,
+    authenticatedAt,
     data: null,
     taken: n - 1,
     done: n - 1,
@@ -40,8 +47,8 @@ export function freshRecord({ greeting, principal }: Entrance, epoch: string, le
   }
 }
 
-/** What an attachment's hello says to the record. */
-export function entered(record: SessionRecord, { greeting, principal }: Entrance): SessionRecord {
+/** What an attachment's hello says to the record; `authenticatedAt` is what `authenticate` says to it. */
+export function entered(record: SessionRecord, { greeting, principal }: Entrance, authenticatedAt = 0): SessionRecord {
   if (record.principalId !== principal.id || record.ended) return record
   const { n, last, before = 0, turn, k, cursor } = greeting
   // The client knows of acknowledgments that the store has lost: nobody will send those messages again.
@@ -52,8 +59,15 @@ export function entered(record: SessionRecord, { greeting, principal }: Entrance
   // hello tells, whether it knows of the new life or not (rule 4).
   const isOfBefore = (cursor.get(0)?.epoch ?? record.epoch) !== record.epoch
   const redeliveredThrough = Math.max(record.redeliveredThrough, isOfBefore ? last : before)
-  const told = amended(caughtUp, { redeliveredThrough })
+  const told = amended(authenticated(caughtUp, principal, authenticatedAt), { redeliveredThrough })
   return turn === undefined ? told : confirmed(told, turn, k)
+}
+
+/** The principal as `authenticate` returned it last: its role may have changed. */
+export function authenticated(record: SessionRecord, principal: Principal, authenticatedAt: number): SessionRecord {
+  const isSame = record.principal === principal || isDeepStrictEqual(record.principal, principal)
+  if (isSame && record.authenticatedAt === authenticatedAt) return record
+  return amended(record, { principal: isSame ? record.principal : principal, authenticatedAt })
 }
 
 /** Whether a session ended because nobody came back: then whoever comes finds none (rule 4). */

@@ -96,7 +96,7 @@ export class HttpDoor {
       refuse(busy)
       return
     }
-    const principal = await doorman.principalOf(request, greeting.auth)
+    const principal = await doorman.principalOf(request, greeting)
     if (!isPrincipal(principal)) {
       refuse(principal)
       return

@@ -47,8 +47,8 @@ export interface NodeContext {
 }
 
 /** The times by which a node goes, from those that are set. */
-export function tickOf(heartbeatMs: number, leaseMs: number, resumeWindowMs: number): number {
-  return Math.max(1, Math.min(1000, heartbeatMs / 8, leaseMs / 4, resumeWindowMs / 4))
+export function tickOf(heartbeatMs: number, leaseMs: number, resumeWindowMs: number, reauthenticateMs = Infinity): number {
+  return Math.max(1, Math.min(1000, heartbeatMs / 8, leaseMs / 4, resumeWindowMs / 4, reauthenticateMs / 4))
 }
 
 /** How often a node says of a session that somebody is still attached to it here. */

@@ -1,5 +1,5 @@
 import { type CloseFrame, codes } from '../protocols/wire.ts'
-import { Attachment } from './attachment.ts'
+import { Attachment, type Reauthenticate } from './attachment.ts'
 import { Bucket } from './bucket.ts'
 import type { Carrier } from './carrier.ts'
 import type { Greeting } from './client-frames.ts'
@@ -89,11 +89,11 @@ export class ServerNode implements NodeContext {
   }
 
   /** Lets a client in, or ends the carrier with the reason why not. What came with the hello may be handed over at once. */
-  attach(greeting: Greeting, principal: Principal, carrier: Carrier): Attachment {
+  attach(greeting: Greeting, principal: Principal, carrier: Carrier, reauthenticate: Reauthenticate | null = null): Attachment {
     const refusal = this.#refusal(greeting, carrier)
     // Somebody who is refused leaves no trace.
     const live = refusal ? new LiveSession(greeting.session, this) : this.#liveOf(greeting.session)
-    const attachment = new Attachment(live, carrier, greeting)
+    const attachment = new Attachment(live, carrier, greeting, reauthenticate)
     if (refusal) attachment.end(refusal)
     else {
       this.#recent.add(greeting, this.host.now())
@@ -105,6 +105,14 @@ export class ServerNode implements NodeContext {
       })
     }
     return attachment
+  }
+
+  /** A client was refused that is, or was not long ago, attached here: then what is open of it ends. */
+  revoke(greeting: Greeting): void {
+    const isKnown = this.#live.get(greeting.session)?.hasAttachments || this.isContinued(greeting)
+    if (!isKnown || this.#state !== 'up') return
+    this.#recent.delete(greeting)
+    this.#liveOf(greeting.session).revoke()
   }
 
   /** A request that only sends: the lines behind its hello. */

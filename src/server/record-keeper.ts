@@ -166,7 +166,7 @@ export class RecordKeeper {
     const entrances = [...(this.#entrances ?? [])]
     const amendments = [...(this.#amendments ?? [])]
     let { record } = step
-    for (const entrance of entrances) record = entered(record, entrance)
+    for (const entrance of entrances) record = entered(record, entrance, this.#authenticatedAt(record))
     const outcomes: Outcome[] = []
     for (const { change } of amendments) {
       const outcome = before.ended ? { record: null } : outcomeOf(change, record)
@@ -195,6 +195,15 @@ export class RecordKeeper {
   #renew(record: SessionRecord): void {
     const { sessions, host } = this.#node
     sessions.renew(this.#id, this.#expiry(record, host.now())).catch((error) => host.report(error))
+  }
+
+  /** Whoever enters has been authenticated just now. It is not worth a write for each request. */
+  #authenticatedAt({ authenticatedAt: before }: Pick<SessionRecord, 'authenticatedAt'>): number {
+    const { host, settings } = this.#node
+    const { reauthenticateMs = Infinity } = settings
+    if (reauthenticateMs === Infinity) return 0
+    const now = host.now()
+    return before && Math.abs(now - before) < reauthenticateMs / 2 ? before : now
   }
 
   #claimant(): Claimant {
@@ -228,7 +237,8 @@ export class RecordKeeper {
     if (!refusal) {
       const now = node.host.now()
       const lease = node.handlers.onSession ? { node: node.id, until: now + node.settings.leaseMs } : null
-      const record = freshRecord(entrance, node.host.randomId(), lease)
+      const authenticatedAt = this.#authenticatedAt({ authenticatedAt: 0 })
+      const record = freshRecord(entrance, node.host.randomId(), lease, authenticatedAt)
       const version = await node.sessions.write(this.#id, record, ifVersion, this.#expiry(record, now))
       if (node.isDown) return
       if (version === null) return this.#again()

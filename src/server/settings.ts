@@ -83,7 +83,7 @@ export function settingsOf(options: RealtimeServerOptions): Settings {
     node: {
       ...{ heartbeatMs, resumeWindowMs, leaseMs, reauthenticateMs },
       limits: limitsOf(options.limits),
-      tickMs: tickOf(heartbeatMs, leaseMs, resumeWindowMs),
+      tickMs: tickOf(heartbeatMs, leaseMs, resumeWindowMs, reauthenticateMs),
       isAuthenticating: options.authenticate !== undefined,
     },
     topics: topics ?? own?.topics ?? memoryStore().topics,

@@ -99,7 +99,7 @@ export class WebSocketDoor {
       return
     }
     webSocket.pause()
-    const principal = await this.#doorman.principalOf(request, greeting.auth)
+    const principal = await this.#doorman.principalOf(request, greeting)
     webSocket.resume()
     if (!isPrincipal(principal)) {
       refuse(principal)
@@ -107,7 +107,7 @@ export class WebSocketDoor {
     }
     if (webSocket.readyState !== 1) return
     const carrier = new WebSocketCarrier(webSocket, socket, (said) => ledger.answered(attempt, said))
-    carrier.attachment = node.attach(greeting, principal, carrier)
+    carrier.attachment = node.attach(greeting, principal, carrier, this.#doorman.reauthentication(request, principal))
     Reflect.set(webSocket, carrierOf, carrier)
     webSocket.on('message', received)
     webSocket.on('close', closed)

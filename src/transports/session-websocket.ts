@@ -24,6 +24,7 @@ export function sessionWebsocket(session: Session): Transport {
         },
         received: listener.received,
         pinged: () => void link.write('q', call.signal),
+        challenged: listener.challenged,
         closed() {},
         outdated,
       }
@@ -55,6 +56,7 @@ export function sessionWebsocket(session: Session): Transport {
         ...link,
         taken: () => taken,
         choose: (turn) => void link.write(`t${turn}`, call.signal),
+        authenticate: (auth) => void link.write(`c${JSON.stringify({ auth })}`, call.signal),
       }
     },
   }
