@@ -1,7 +1,7 @@
 import { type CloseFrame, codes, type OpenFrame } from '../protocols/wire.ts'
 import type { Carrier } from './carrier.ts'
 import type { Cursor, Greeting } from './client-frames.ts'
-import { authenticatedUntil, CredentialCheck, isNear } from './credential-check.ts'
+import { authenticatedUntil, CredentialCheck, isNearExpiry } from './credential-check.ts'
 import { Delivery } from './delivery.ts'
 import type { Feeds } from './feed.ts'
 import { hear, type Listening, type Speaker } from './hearing.ts'
@@ -306,14 +306,12 @@ export class Attachment implements Speaker, Recipient {
     else if (due === 'end') this.end({ code: codes.unauthenticated, reason: 'the credentials have expired' })
   }
 
-  /** Who polls is asked in time, and not held for longer than its credentials hold. */
+  /** Who polls is asked in time, and no answer is held for longer than the credentials hold. */
   #askWithAnswer(record: SessionRecord): void {
     const { node } = this.live
     const now = node.host.now()
-    const until = authenticatedUntil(record)
-    if (!isNear(until, now)) return
-    this.write('c{}')
-    this.#waitUntil = Math.min(this.#waitUntil, node.elapsedMs() + until - now)
+    this.#waitUntil = Math.min(this.#waitUntil, node.elapsedMs() + authenticatedUntil(record) - now)
+    if (isNearExpiry(record, now)) this.write('c{}')
   }
 
   #hear(said: string | Uint8Array): void {

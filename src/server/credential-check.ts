@@ -3,6 +3,7 @@ import type { Principal } from './session.ts'
 
 /** A client is asked so long before its credentials expire, or for a quarter of their life where that is shorter. */
 const mostLeadMs = 10_000
+const mostPollLeadMs = 60_000
 /** No client has less time to answer, however late it was asked. */
 const leastAnswerMs = 1000
 
@@ -17,9 +18,10 @@ export function expiryOf({ expiresAt }: Principal): number {
   return typeof expiresAt === 'number' ? expiresAt : Infinity
 }
 
-/** Whether a client that polls is asked with this answer, since it may come only once more before then. */
-export function isNear(untilAt: number, now: number): boolean {
-  return untilAt - now < 2 * mostLeadMs
+/** Whether a client that polls is asked with this answer, since there may be few more before its credentials expire. */
+export function isNearExpiry({ principal, authenticatedAt }: SessionRecord, now: number): boolean {
+  const expiresAt = expiryOf(principal as Principal)
+  return expiresAt - now < Math.min(mostPollLeadMs, (expiresAt - (authenticatedAt ?? now)) / 2)
 }
 
 /** When the client of an open connection is asked for fresh credentials, and when it has had its time to answer. */

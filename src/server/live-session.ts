@@ -122,8 +122,8 @@ export class LiveSession implements Home, Worked, Owner {
 
   authenticated(principal: Principal): void {
     const { host, settings } = this.node
-    const authenticatedAt = settings.reauthenticateMs ? host.now() : 0
-    this.amend((record) => authenticated(record, principal, authenticatedAt))
+    const authentication = { now: host.now(), reauthenticateMs: settings.reauthenticateMs ?? Infinity }
+    this.amend((record) => authenticated(record, principal, authentication))
   }
 
   /** The client was refused where it had been let in before: nothing of it stays open, here or on another node. */
