@@ -46,6 +46,7 @@ export class Attempts {
   /** Ends what was left to itself. */
   #leave: (() => void) | null = null
   #cursor = ''
+  #isRenewing = false
   #hasCarriedIn = false
   #hasCarriedOut = false
 
@@ -252,12 +253,19 @@ export class Attempts {
 
   /** Where `prepare()` fails the server ends the connection, and the next attempt tells why. */
   #renew(attempt: Attempt): void {
-    this.#dialler.renew(attempt).then(
-      (auth) => {
-        if (this.#living.has(attempt.id)) attempt.link?.authenticate?.(auth)
-      },
-      () => {},
-    )
+    if (this.#isRenewing) return
+    this.#isRenewing = true
+    this.#dialler
+      .renew(attempt)
+      .then(
+        (auth) => {
+          if (this.#living.has(attempt.id)) attempt.link?.authenticate?.(auth)
+        },
+        () => {},
+      )
+      .then(() => {
+        this.#isRenewing = false
+      })
   }
 
   #received(attempt: Attempt, message: Received): void {
