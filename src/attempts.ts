@@ -48,6 +48,7 @@ export class Attempts {
   /** Ends what was left to itself. */
   #leave: (() => void) | null = null
   #cursor = ''
+  #isRenewing = false
   #hasCarriedIn = false
   #hasCarriedOut = false
 
@@ -102,6 +103,7 @@ export class Attempts {
           moved: (cursor) => {
             if (attempt === this.#active) this.#cursor = cursor
           },
+          challenged: () => this.#renew(attempt),
           failed: (report) => this.#failed(attempt, report),
         },
       )
@@ -250,6 +252,23 @@ export class Attempts {
     if (isActive) this.heardAt = this.#port.host.now()
     if (this.wantsHeard || !isActive || isBeat) this.#owner.apply({ type: 'heard', id: attempt.id, hasCursor: this.hasCursor })
     if (isBeat) this.#owner.rearm()
+  }
+
+  /** Where `prepare()` fails the server ends the connection, and the next attempt tells why. */
+  #renew(attempt: Attempt): void {
+    if (this.#isRenewing) return
+    this.#isRenewing = true
+    this.#dialler
+      .renew(attempt)
+      .then(
+        (auth) => {
+          if (this.#living.has(attempt.id)) attempt.link?.authenticate?.(auth)
+        },
+        () => {},
+      )
+      .then(() => {
+        this.#isRenewing = false
+      })
   }
 
   #received(attempt: Attempt, message: Received): void {

@@ -69,6 +69,12 @@ export class Dialler {
     attempt.link = way.transport.dial(call, listener)
   }
 
+  /** Asks `prepare()` for fresh credentials for a connection that is open. */
+  async renew({ way, controller: { signal } }: Attempt): Promise<unknown> {
+    if (!this.#prepare) return undefined
+    return (await this.#prepared({ attempt: 0, isRefresh: true, transport: way.transport.type, signal }))?.auth
+  }
+
   async #claim({ url }: Way, signal: AbortSignal): Promise<void> {
     const slots = Array.from({ length: heldPerOrigin }, (_, index) => `steadfast:${url.origin}:${index}`)
     const release = await this.#host.claim(slots)

@@ -43,7 +43,10 @@ export interface PrepareAttempt {
   readonly attempt: number
   /** The transport's `type`. */
   readonly transport: string
-  /** The server has refused the credentials that were given last: fetch fresh ones. Asked once; then the client stops. */
+  /**
+   * Fetch fresh credentials: the server has refused those that were given last (asked once; then the client stops), or those of
+   * the open connection of a session are about to expire.
+   */
   readonly isRefresh: boolean
   /** Aborted when the attempt is given up. */
   readonly signal: AbortSignal

@@ -61,7 +61,8 @@ export const remedies: Readonly<Record<string, OwnCause>> = about({
   'close.1009': 'Send smaller messages, or raise the limit of the server.',
   'close.4400': 'Bring client and server to the same version.',
   'close.4401': 'Let prepare() return fresh credentials.',
-  'close.4403': "Look at the server's list of allowed origins, and at what this user may do.",
+  'close.4403':
+    'If the reason names an origin, add it to `origins`; if it is the address of the server itself, let the proxy in front pass on Host (nginx: $http_host), or set `publicOrigins`. Otherwise see what this user may do.',
   'close.4429': 'Connect less often, or raise the limits of the server.',
 } satisfies Partial<Record<NamedCause | `http.${number}` | `close.${number}`, string>>)
 

@@ -36,6 +36,8 @@ export interface FrameListener {
   opened(frame: OpenFrame): void
   received(message: SessionMessage): void
   pinged(): void
+  /** The server asks for fresh credentials. */
+  readonly challenged?: (() => void) | undefined
   closed(code: number, reason: string, retryAfterMs?: number): void
   /** It belongs to a life of the session that is over: throws what ends it. */
   outdated(): never
@@ -200,6 +202,9 @@ export class Session {
       }
       case 'p':
         listener.pinged()
+        break
+      case 'c':
+        listener.challenged?.()
         break
       case 'x': {
         const { code, reason = '', retryAfterMs } = JSON.parse(rest)

@@ -1,6 +1,7 @@
 import { type CloseFrame, codes, type OpenFrame } from '../protocols/wire.ts'
 import type { Carrier } from './carrier.ts'
 import type { Cursor, Greeting } from './client-frames.ts'
+import { authenticatedUntil, CredentialCheck, isNearExpiry, mostLeadMs } from './credential-check.ts'
 import { Delivery } from './delivery.ts'
 import type { Feeds } from './feed.ts'
 import { hear, type Listening, type Speaker } from './hearing.ts'
@@ -8,6 +9,10 @@ import type { Ending, SessionRecord, SessionStore, Stored, TopicLog } from './po
 import { Pulse } from './pulse.ts'
 import type { Recipient } from './reader.ts'
 import type { Incoming } from './record.ts'
+import type { Principal } from './session.ts'
+
+/** Asks the application once more who the client is, with the credentials that it gave now. Never rejects. */
+export type Reauthenticate = (auth: unknown) => Promise<Principal | CloseFrame>
 
 /** The session on this node, as an attachment of it sees it. */
 export interface Home extends Listening {
@@ -22,6 +27,8 @@ export interface Home extends Listening {
   /** An answer is complete; its client asks again. */
   answered(attachment: Attachment): void
   detached(attachment: Attachment, ending: Ending): void
+  /** The client has been authenticated anew. */
+  authenticated(principal: Principal): void
 }
 
 /** How long a client may leave open whether it stays with an attachment (rule 5). */
@@ -52,13 +59,17 @@ export class Attachment implements Speaker, Recipient {
   #cancelWait: (() => void) | null = null
   #close: CloseFrame | null = null
   #early: (string | Uint8Array)[] | null = null
+  readonly #reauthenticate: Reauthenticate | null
+  /** Made when there is a time at which its credentials end. */
+  #check: CredentialCheck | null = null
 
-  constructor(live: Home, carrier: Carrier, { k, wait }: Greeting) {
+  constructor(live: Home, carrier: Carrier, { k, wait }: Greeting, reauthenticate: Reauthenticate | null = null) {
     const now = live.node.elapsedMs()
     this.live = live
     this.carrier = carrier
     this.k = k
     this.#since = now
+    this.#reauthenticate = reauthenticate
     this.#pulse = new Pulse(now)
     if (wait) this.#waitUntil = now + Math.min(wait, live.node.settings.heartbeatMs)
   }
@@ -125,6 +136,7 @@ export class Attachment implements Speaker, Recipient {
     if (record.k === this.k) this.turn = record.turn
     this.#delivery = new Delivery(this, cursor, record.epoch)
     this.write(`o${JSON.stringify(frame)}`)
+    if (this.carrier.medium === 'answer') this.#askWithAnswer(record)
     this.#hasNews = false
     const { node } = this.live
     const waitMs = this.#waitUntil - node.elapsedMs()
@@ -209,7 +221,9 @@ export class Attachment implements Speaker, Recipient {
   dueAt(): number {
     if (this.#phase === 'parting') return this.#since + partingMs
     if (this.#phase !== 'open' || this.carrier.medium === 'answer') return Infinity
-    const dueAt = this.#pulse.dueAt(this.carrier, this.live.node.settings)
+    const { node } = this.live
+    const leftMs = authenticatedUntil(this.record, node.settings.reauthenticateMs) - node.host.now()
+    const dueAt = Math.min(this.#pulse.dueAt(this.carrier, node.settings), node.elapsedMs() + leftMs - mostLeadMs)
     return this.turn === 0 ? Math.min(dueAt, this.#since + confirmWithinMs) : dueAt
   }
 
@@ -226,6 +240,23 @@ export class Attachment implements Speaker, Recipient {
     const isLate = this.turn === 0 && now - this.#since > confirmWithinMs
     const wrong = this.#pulse.tick(this.carrier, now, node.settings) ?? (isLate ? 'not confirmed' : null)
     if (wrong) this.end({ code: codes.silent, reason: wrong })
+    else this.#checkCredentials()
+  }
+
+  /** The client gives fresh credentials, over a carrier that has no requests of its own (otherwise they are in the next hello). */
+  authenticate(auth: unknown): void {
+    const check = this.#check
+    if (!this.#reauthenticate || !check?.isAwaiting) return
+    check.answered()
+    this.#reauthenticate(auth).then(
+      (principal) => {
+        if (this.isOver) return
+        if (!('id' in principal)) this.end(principal)
+        else if (principal.id !== this.record.principalId) this.end({ code: codes.unauthenticated, reason: 'another principal' })
+        else this.live.authenticated(principal)
+      },
+      (error) => this.live.node.host.report(error),
+    )
   }
 
   /** The client has shown elsewhere that it lives. */
@@ -272,6 +303,24 @@ export class Attachment implements Speaker, Recipient {
 
   inOrder(): void {
     this.#isAwaiting = false
+  }
+
+  #checkCredentials(): void {
+    const { host, settings } = this.live.node
+    const until = authenticatedUntil(this.record, settings.reauthenticateMs)
+    if (until === Infinity) return
+    this.#check ??= new CredentialCheck()
+    const due = this.#check.tick(until, host.now())
+    if (due === 'ask') this.write('c{}')
+    else if (due === 'end') this.end({ code: codes.unauthenticated, reason: 'the credentials have expired' })
+  }
+
+  /** Who polls is asked in time, and no answer is held for longer than the credentials hold. */
+  #askWithAnswer(record: SessionRecord): void {
+    const { node } = this.live
+    const now = node.host.now()
+    this.#waitUntil = Math.min(this.#waitUntil, node.elapsedMs() + authenticatedUntil(record) - now)
+    if (isNearExpiry(record, now)) this.write('c{}')
   }
 
   #hear(said: string | Uint8Array): void {

@@ -25,6 +25,7 @@ export type ClientFrame =
   | { readonly type: 'turn'; readonly turn: number }
   | { readonly type: 'ack'; readonly cursor: Cursor }
   | { readonly type: 'close'; readonly close: CloseFrame }
+  | { readonly type: 'credentials'; readonly auth: unknown }
   | { readonly type: 'ping' | 'pong' | 'unknown' }
 
 /** Reads a hello; `null` for anything that is none. Members that are unknown are ignored. */
@@ -97,6 +98,10 @@ export function readFrame(text: string): ClientFrame | null {
     }
     case 'x':
       return readClose(text.slice(1))
+    case 'c': {
+      const credentials = readJson(text.slice(1))
+      return isObject(credentials) ? { type: 'credentials', auth: credentials['auth'] } : null
+    }
     case 'p':
       return { type: 'ping' }
     case 'q':

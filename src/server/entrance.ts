@@ -1,5 +1,7 @@
+import { isDeepStrictEqual } from 'node:util'
 import { type CloseFrame, codes } from '../protocols/wire.ts'
 import type { Greeting } from './client-frames.ts'
+import { expiryOf } from './credential-check.ts'
 import type { Ending, SessionRecord } from './ports.ts'
 import { amended, confirmed } from './record.ts'
 import type { Principal } from './session.ts'
@@ -20,12 +22,18 @@ export interface Entrance {
 }
 
 /** A session that has begun, or begins again after the server lost it (rule 4). */
-export function freshRecord({ greeting, principal }: Entrance, epoch: string, lease: SessionRecord['lease']): SessionRecord {
+export function freshRecord(
+  { greeting, principal }: Entrance,
+  epoch: string,
+  lease: SessionRecord['lease'],
+  authentication: Authentication = unlimited,
+): SessionRecord {
   const { n, last, turn = 0, k } = greeting
   return {
     epoch,
     principalId: principal.id,
     principal,
+    authenticatedAt: authenticatedAt(principal, authentication),
     data: null,
     taken: n - 1,
     done: n - 1,
@@ -40,8 +48,20 @@ export function freshRecord({ greeting, principal }: Entrance, epoch: string, le
   }
 }
 
-/** What an attachment's hello says to the record. */
-export function entered(record: SessionRecord, { greeting, principal }: Entrance): SessionRecord {
+/** When somebody was authenticated, and how long that is believed, in milliseconds. */
+export interface Authentication {
+  readonly now: number
+  readonly reauthenticateMs: number
+}
+
+const unlimited: Authentication = { now: 0, reauthenticateMs: Infinity }
+
+/** What an attachment's hello, and what `authenticate` made of it, say to the record. */
+export function entered(
+  record: SessionRecord,
+  { greeting, principal }: Entrance,
+  authentication: Authentication = unlimited,
+): SessionRecord {
   if (record.principalId !== principal.id || record.ended) return record
   const { n, last, before = 0, turn, k, cursor } = greeting
   // The client knows of acknowledgments that the store has lost: nobody will send those messages again.
@@ -52,8 +72,26 @@ export function entered(record: SessionRecord, { greeting, principal }: Entrance
   // hello tells, whether it knows of the new life or not (rule 4).
   const isOfBefore = (cursor.get(0)?.epoch ?? record.epoch) !== record.epoch
   const redeliveredThrough = Math.max(record.redeliveredThrough, isOfBefore ? last : before)
-  const told = amended(caughtUp, { redeliveredThrough })
+  const told = amended(authenticated(caughtUp, principal, authentication), { redeliveredThrough })
   return turn === undefined ? told : confirmed(told, turn, k)
+}
+
+/** The principal as `authenticate` returned it last: its role may have changed. That it was asked is not worth a write each time. */
+export function authenticated(record: SessionRecord, principal: Principal, authentication: Authentication): SessionRecord {
+  const isSame = record.principal === principal || isDeepStrictEqual(record.principal, principal)
+  const { now, reauthenticateMs } = authentication
+  const { authenticatedAt: before } = record
+  const isRecent = isSame && before !== null && !(Math.abs(now - before) >= reauthenticateMs / 2)
+  if (isRecent) return record
+  return amended(record, {
+    principal: isSame ? record.principal : principal,
+    authenticatedAt: authenticatedAt(principal, authentication),
+  })
+}
+
+/** The time is told only where something depends on it. */
+export function authenticatedAt(principal: Principal, { now, reauthenticateMs }: Authentication): number {
+  return Math.min(expiryOf(principal), reauthenticateMs) === Infinity ? 0 : now
 }
 
 /** Whether a session ended because nobody came back: then whoever comes finds none (rule 4). */

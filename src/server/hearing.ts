@@ -27,6 +27,8 @@ export interface Speaker extends Source {
   tell(frame: string): void
   hangUp(ending: Ending): void
   end(close: CloseFrame): void
+  /** The client gives the credentials that it was asked for. */
+  authenticate(auth: unknown): void
 }
 
 /** Takes what came over an attachment. Whatever is wrong with it ends that attachment alone. */
@@ -69,6 +71,9 @@ function heed(speaker: Speaker, frame: ClientFrame): void {
       return
     case 'ping':
       speaker.tell('q')
+      return
+    case 'credentials':
+      speaker.authenticate(frame.auth)
       return
     case 'pong':
     case 'unknown':

@@ -25,7 +25,10 @@ export interface Limits {
    * when its turn is (rule 18), so set it to what the machine can take. @defaultValue 500
    */
   readonly attachmentsPerSecond: number
-  /** Attachments per second from one address (`addressOf`), five times as many at once. @defaultValue 20 */
+  /**
+   * New attachments per second from one address (`trustProxy`, `addressOf`), IPv6 by /64, five times as many at once. Polls and
+   * POSTs that go on with one do not count. @defaultValue 20
+   */
   readonly attachmentsPerSecondPerAddress: number
   /**
    * How long a request's body may take, in milliseconds, beside one second for each 5 kB of it. @defaultValue 10,000

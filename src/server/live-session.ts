@@ -2,12 +2,12 @@ import { codes } from '../protocols/wire.ts'
 import type { Attachment, Home } from './attachment.ts'
 import { Backlog } from './backlog.ts'
 import type { Cursor } from './client-frames.ts'
-import { closeOf, type Entrance } from './entrance.ts'
+import { authenticated, closeOf, type Entrance } from './entrance.ts'
 import { attachedUntil, type NodeContext, renewEveryMs } from './node-context.ts'
 import type { Ending, SessionNews, SessionRecord, Stored } from './ports.ts'
 import { amended, confirmed, type Incoming, type Source } from './record.ts'
 import { type Amendment, type Outcome, type Owner, RecordKeeper } from './record-keeper.ts'
-import { type Session, SessionHandle } from './session.ts'
+import { type Principal, type Session, SessionHandle } from './session.ts'
 import { bytesOf } from './texts.ts'
 import { Work, type Worked } from './work.ts'
 
@@ -125,6 +125,17 @@ export class LiveSession implements Home, Worked, Owner {
   mayReceive(): boolean {
     this.#frames += 1
     return this.#frames <= 4 * this.node.settings.limits.framesPerSecond
+  }
+
+  authenticated(principal: Principal): void {
+    const { host, settings } = this.node
+    const authentication = { now: host.now(), reauthenticateMs: settings.reauthenticateMs ?? Infinity }
+    this.amend((record) => authenticated(record, principal, authentication))
+  }
+
+  /** The client was refused where it had been let in before: nothing of it stays open, here or on another node. */
+  revoke(): void {
+    this.amend((record) => amended(record, { authenticatedAt: null }))
   }
 
   confirm(turn: number, k: number): void {
@@ -265,6 +276,9 @@ export class LiveSession implements Home, Worked, Owner {
     if (how === 'read') this.heard()
     if (record.taken < before.taken) for (const each of [...this.attachments]) each.back(record.taken)
     if (record.turn > before.turn) this.#moved(record)
+    if (record.authenticatedAt === null && before.authenticatedAt !== null) {
+      for (const each of [...this.attachments]) each.end({ code: codes.unauthenticated, reason: 'not authenticated' })
+    }
     if (record.subscriptions !== before.subscriptions) for (const each of this.attachments) each.privateChanged()
     if (record.done > this.#toldDone) this.tellAck()
     if (record.ended && !before.ended) for (const each of [...this.attachments]) each.part(closeOf(record.ended, 'live'))

@@ -15,6 +15,8 @@ export interface NodeSettings {
   readonly resumeWindowMs: number
   /** After so long without a sign, a node that runs a handler is taken for dead (rule 2). */
   readonly leaseMs: number
+  /** How long credentials that were checked are believed; a principal's own `expiresAt` may end that earlier. */
+  readonly reauthenticateMs?: number
   /** How often a node looks after what nobody tells it of. */
   readonly tickMs: number
   /** Whether principals are told apart. */
@@ -45,8 +47,8 @@ export interface NodeContext {
 }
 
 /** The times by which a node goes, from those that are set. */
-export function tickOf(heartbeatMs: number, leaseMs: number, resumeWindowMs: number): number {
-  return Math.max(1, Math.min(1000, heartbeatMs / 8, leaseMs / 4, resumeWindowMs / 4))
+export function tickOf(heartbeatMs: number, leaseMs: number, resumeWindowMs: number, reauthenticateMs = Infinity): number {
+  return Math.max(1, Math.min(1000, heartbeatMs / 8, leaseMs / 4, resumeWindowMs / 4, reauthenticateMs / 4))
 }
 
 /** Nobody is asked to stay away for longer, in milliseconds: a session must not expire while its client waits (rule 18). */

@@ -1,6 +1,6 @@
 import { type CloseFrame, codes } from '../protocols/wire.ts'
 import { Admission } from './admission.ts'
-import { Attachment } from './attachment.ts'
+import { Attachment, type Reauthenticate } from './attachment.ts'
 import type { Carrier } from './carrier.ts'
 import type { Greeting } from './client-frames.ts'
 import { deskOf } from './desk.ts'
@@ -11,6 +11,7 @@ import { ackEveryMs, LiveSession } from './live-session.ts'
 import { attachedUntil, mostWaitMs, type NodeContext, type NodeSettings } from './node-context.ts'
 import type { SessionRecord, SessionStore, TopicLog } from './ports.ts'
 import { Posting, type Receipt, readLines } from './posting.ts'
+import { RecentAttachments } from './recent-attachments.ts'
 import { checkTopic, type Desk, type Principal, type Sendable, type Session, SessionHandle } from './session.ts'
 import { payloadOf } from './texts.ts'
 
@@ -43,6 +44,7 @@ export class ServerNode implements NodeContext {
   readonly desk: Desk
   readonly #live = new Map<string, LiveSession>()
   readonly #admission: Admission
+  readonly #recent: RecentAttachments
   readonly #unacked = new Set<{ tellAck(): void }>()
   #state: 'up' | 'closing' | 'down' = 'up'
   readonly #madeAt: number
@@ -66,6 +68,7 @@ export class ServerNode implements NodeContext {
     )
     const places = { perSecond: attachmentsPerSecond, mostWaitMs: mostWaitMs(settings), mostPlaces: maxSessions }
     this.#admission = new Admission(places, () => host.random())
+    this.#recent = new RecentAttachments(host.elapsedMs())
     this.#madeAt = host.elapsedMs()
     this.#cancelTick = host.after(settings.tickMs, () => this.#tick())
   }
@@ -81,23 +84,30 @@ export class ServerNode implements NodeContext {
 
   /**
    * Rule 18: why a client has to come later, before anything else is asked of the server; `null` if it may come in now. To be asked
-   * once for each request that wants to attach. One that only sends, or that polls on for an attachment that was confirmed, is free.
+   * once for each request that wants to attach. One that only sends, or goes on with an attachment that was let in here, is free.
    */
-  admit({ session, send, wait, turn }: Greeting): CloseFrame | null {
+  admit(greeting: Greeting): CloseFrame | null {
     if (this.#state !== 'up') return { code: codes.restarting, reason: 'restarting', ...this.#pause() }
-    if (send || (wait !== undefined && turn !== undefined)) return null
-    const waitMs = this.#admission.admit(session, this.elapsedMs())
+    if (greeting.send || this.isContinued(greeting)) return null
+    const waitMs = this.#admission.admit(greeting.session, this.elapsedMs())
     return waitMs ? { code: codes.tooMany, reason: 'too many at once', retryAfterMs: Math.ceil(waitMs) } : null
   }
 
+  /** Whether a request goes on with an attachment that was let in here: the next poll, a POST beside a stream. It is no new attachment. */
+  isContinued(greeting: Greeting): boolean {
+    const mayContinue = greeting.send || greeting.wait !== undefined
+    return mayContinue && this.#recent.has(greeting, this.host.elapsedMs())
+  }
+
   /** Lets a client in, or ends the carrier with the reason why not. What came with the hello may be handed over at once. */
-  attach(greeting: Greeting, principal: Principal, carrier: Carrier): Attachment {
-    const refusal = this.#refusal(greeting)
+  attach(greeting: Greeting, principal: Principal, carrier: Carrier, reauthenticate: Reauthenticate | null = null): Attachment {
+    const refusal = this.#refusal(greeting, carrier)
     // Somebody who is refused leaves no trace.
     const live = refusal ? new LiveSession(greeting.session, this) : this.#liveOf(greeting.session)
-    const attachment = new Attachment(live, carrier, greeting)
+    const attachment = new Attachment(live, carrier, greeting, reauthenticate)
     if (refusal) attachment.end(refusal)
     else {
+      this.#recent.add(greeting, this.host.elapsedMs())
       live.enter({
         ...{ greeting, principal, canFound: true, isSign: false },
         refused: (why) => attachment.end(why),
@@ -108,11 +118,20 @@ export class ServerNode implements NodeContext {
     return attachment
   }
 
+  /** A client was refused that is, or was not long ago, attached here: then what is open of it ends. */
+  revoke(greeting: Greeting): void {
+    const isKnown = this.#live.get(greeting.session)?.hasAttachments || this.isContinued(greeting)
+    if (!isKnown || this.#state !== 'up') return
+    this.#recent.delete(greeting)
+    this.#liveOf(greeting.session).revoke()
+  }
+
   /** A request that only sends: the lines behind its hello. */
   post(greeting: Greeting, principal: Principal, lines: readonly string[]): Promise<Receipt> {
     if (this.#state !== 'up') return Promise.resolve({ code: codes.restarting, reason: 'restarting', ...this.#pause() })
     const frames = readLines(lines)
     if (!frames) return Promise.resolve({ code: codes.protocolError, reason: 'malformed line' })
+    this.#recent.add(greeting, this.host.elapsedMs())
     return new Promise((resolve) => {
       new Posting(this.#liveOf(greeting.session), greeting, principal, frames, resolve).start()
     })
@@ -239,10 +258,12 @@ export class ServerNode implements NodeContext {
     )
   }
 
-  #refusal({ session }: Greeting): CloseFrame | null {
-    const attachments = this.#live.get(session)?.attachments.length ?? 0
+  #refusal(greeting: Greeting, { medium }: Carrier): CloseFrame | null {
+    const live = this.#live.get(greeting.session)
+    const attachments = live?.attachments.length ?? 0
     if (this.#state !== 'up') return { code: codes.restarting, reason: 'restarting', ...this.#pause() }
-    const isTooMuch = attachments >= this.settings.limits.attachmentsPerSession
+    const isTooFast = medium === 'answer' && this.isContinued(greeting) && live?.mayReceive() === false
+    const isTooMuch = attachments >= this.settings.limits.attachmentsPerSession || isTooFast
     return isTooMuch ? { code: codes.tooMany, reason: 'too many attachments', ...this.#pause() } : null
   }
 

@@ -60,8 +60,13 @@ export interface SessionRecord {
   readonly epoch: string
   /** The id of the principal that made it. */
   readonly principalId: string
-  /** What `authenticate` returned, as JSON; its own copy belongs to the application, and may be changed. */
+  /** What `authenticate` returned last, as JSON; its own copy belongs to the application, and may be changed. */
   readonly principal: unknown
+  /**
+   * When the client was authenticated last, in wall-clock milliseconds, told only where that is checked again (otherwise 0);
+   * `null` after it was refused: then nothing of it stays open.
+   */
+  readonly authenticatedAt: number | null
   /** The application's own state of it, as JSON; likewise. */
   readonly data: unknown
   /** The highest n accepted, and the highest whose handler has settled. */

@@ -1,5 +1,5 @@
 import { codes } from '../protocols/wire.ts'
-import { type Entrance, entered, freshRecord, isForgotten, passed } from './entrance.ts'
+import { type Authentication, type Entrance, entered, freshRecord, isForgotten, passed } from './entrance.ts'
 import { attachedUntil, type NodeContext } from './node-context.ts'
 import type { SessionRecord, Versioned } from './ports.ts'
 import { advance, type Claimant } from './record.ts'
@@ -166,7 +166,7 @@ export class RecordKeeper {
     const entrances = [...(this.#entrances ?? [])]
     const amendments = [...(this.#amendments ?? [])]
     let { record } = step
-    for (const entrance of entrances) record = entered(record, entrance)
+    for (const entrance of entrances) record = entered(record, entrance, this.#authentication())
     const outcomes: Outcome[] = []
     for (const { change } of amendments) {
       const outcome = before.ended ? { record: null } : outcomeOf(change, record)
@@ -195,6 +195,12 @@ export class RecordKeeper {
   #renew(record: SessionRecord): void {
     const { sessions, host } = this.#node
     sessions.renew(this.#id, this.#expiry(record, sessions.now())).catch((error) => host.report(error))
+  }
+
+  /** Whoever enters has been authenticated just now. */
+  #authentication(): Authentication {
+    const { host, settings } = this.#node
+    return { now: host.now(), reauthenticateMs: settings.reauthenticateMs ?? Infinity }
   }
 
   #claimant(): Claimant {
@@ -228,7 +234,7 @@ export class RecordKeeper {
     if (!refusal) {
       const now = node.sessions.now()
       const lease = node.handlers.onSession ? { node: node.id, until: now + node.settings.leaseMs } : null
-      const record = freshRecord(entrance, node.host.randomId(), lease)
+      const record = freshRecord(entrance, node.host.randomId(), lease, this.#authentication())
       const version = await node.sessions.write(this.#id, record, ifVersion, this.#expiry(record, now))
       if (node.isDown) return
       if (version === null) return this.#again()

@@ -126,6 +126,7 @@ export function copyOf(record: SessionRecord): { -readonly [Field in keyof Requi
     epoch: record.epoch,
     principalId: record.principalId,
     principal: record.principal,
+    authenticatedAt: record.authenticatedAt ?? (record.authenticatedAt === null ? null : 0),
     data: record.data,
     taken: record.taken,
     done: record.done,
@@ -153,7 +154,8 @@ function isSame(before: SessionRecord, after: SessionRecord): boolean {
     before.lastStream === after.lastStream &&
     before.lastEnd === after.lastEnd &&
     before.data === after.data &&
-    before.principal === after.principal
+    before.principal === after.principal &&
+    before.authenticatedAt === after.authenticatedAt
   )
 }
 

@@ -9,6 +9,11 @@ import { isThenable } from './thenable.ts'
 export interface Principal {
   /** What principals are compared by. */
   readonly id: string
+  /**
+   * Until when the credentials hold, in milliseconds since 1970. The client of an open connection is asked for fresh ones before
+   * then, and ended with 4401 where it has none. @defaultValue for ever
+   */
+  readonly expiresAt?: number | null
   readonly [member: string]: unknown
 }
 
@@ -23,7 +28,7 @@ export type Sendable = string | ArrayBuffer | ArrayBufferView
 export interface Session {
   /** Made by the client, unguessable. Who knows it and is the same principal may take the session over: keep it out of logs. */
   readonly id: string
-  /** Whoever made the session. */
+  /** Whoever made the session, as `authenticate` returned it last: its role may change while the session goes on. */
   readonly principal: Principal
   /** The application's own state of it, as this node last saw it; `null` at first. It cannot be written to: `update()` does that. */
   readonly data: unknown
@@ -79,7 +84,7 @@ export class SessionHandle implements Session {
   }
 
   get principal(): Principal {
-    return this.#snapshot.principal as Principal
+    return (this.#desk.known(this.id, this.#epoch) ?? this.#snapshot).principal as Principal
   }
 
   get data(): unknown {

@@ -11,6 +11,7 @@ import type { Carrier } from './carrier.ts'
 import { readHello } from './client-frames.ts'
 import { type Address, type Doorman, isPrincipal } from './doorman.ts'
 import { Ledger } from './ledger.ts'
+import { isThenable } from './thenable.ts'
 
 /** How long a Close frame may take to come back. */
 const closeTimeoutMs = 5000
@@ -81,7 +82,12 @@ export class WebSocketDoor {
       ledger.answered(attempt, frame.code)
       close(webSocket, frame)
     }
-    const refusal = this.#doorman.refusal(request, address, this.#doorman.judgeOrigin(request))
+    const judged = this.#doorman.judgeOrigin(request)
+    // What comes meanwhile has no listener yet.
+    if (isThenable(judged)) webSocket.pause()
+    const origin = isThenable(judged) ? await judged : judged
+    webSocket.resume()
+    const refusal = this.#doorman.refusal(request, address, origin) ?? this.#doorman.addressRefusal(request, null)
     if (refusal) {
       refuse(refusal)
       return
@@ -98,7 +104,7 @@ export class WebSocketDoor {
       return
     }
     webSocket.pause()
-    const principal = await this.#doorman.principalOf(request, greeting.auth)
+    const principal = await this.#doorman.principalOf(request, greeting)
     webSocket.resume()
     if (!isPrincipal(principal)) {
       refuse(principal)
@@ -106,7 +112,7 @@ export class WebSocketDoor {
     }
     if (webSocket.readyState !== 1) return
     const carrier = new WebSocketCarrier(webSocket, socket, (said) => ledger.answered(attempt, said))
-    carrier.attachment = node.attach(greeting, principal, carrier)
+    carrier.attachment = node.attach(greeting, principal, carrier, this.#doorman.reauthentication(request, principal))
     Reflect.set(webSocket, carrierOf, carrier)
     webSocket.on('message', received)
     webSocket.on('close', closed)

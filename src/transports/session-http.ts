@@ -1,5 +1,5 @@
 import { createParser } from 'eventsource-parser'
-import type { Session } from '../protocols/session.ts'
+import { ackBytes, type Session } from '../protocols/session.ts'
 import type { Hello } from '../protocols/wire.ts'
 import { askAgain, longPollPauseMs, pollPauseMs } from './ask-again.ts'
 import { brokenBody, Failure, reportOf } from './failure.ts'
@@ -90,7 +90,8 @@ function ask(session: Session, call: Call, listener: Listener, { waitMs, timeout
 
 /** One attachment: its link, and one request with its answer. */
 function attach(session: Session, call: Call, listener: Listener, tellsCursor: boolean) {
-  const { id: k, auth } = call
+  const { id: k } = call
+  let { auth } = call
   let turn: number | undefined
   let taken = 0
   let isOpen = false
@@ -104,6 +105,7 @@ function attach(session: Session, call: Call, listener: Listener, tellsCursor: b
     },
     received: listener.received,
     pinged() {},
+    challenged: listener.challenged,
     closed(code: number, reason: string, retryAfterMs = 0) {
       throw new Failure(closed({ code, reason, retryAfterMs }))
     },
@@ -124,6 +126,12 @@ function attach(session: Session, call: Call, listener: Listener, tellsCursor: b
     taken: () => taken,
     choose(chosen) {
       turn = chosen
+    },
+    authenticate(fresh) {
+      auth = fresh
+      // The next hello names it: who asks again and again is about to, and beside a stream there has to be one.
+      session.owedBytes += ackBytes
+      session.port?.onOwing()
     },
     async write(lines, signal, keepalive = false): Promise<Delivery> {
       try {

@@ -27,6 +27,7 @@ export function sessionWebsocket(session: Session): Transport {
           link.write('q', call.signal)
           listener.heard(true)
         },
+        challenged: listener.challenged,
         closed() {},
         outdated,
       }
@@ -58,6 +59,7 @@ export function sessionWebsocket(session: Session): Transport {
         ...link,
         taken: () => taken,
         choose: (turn) => void link.write(`t${turn}`, call.signal),
+        authenticate: (auth) => void link.write(`c${JSON.stringify({ auth })}`, call.signal),
       }
     },
   }

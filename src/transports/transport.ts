@@ -41,6 +41,8 @@ export interface Listener {
   received(message: Received): void
   /** The server moved the cursor without a message. */
   moved(cursor: string): void
+  /** In a session: the server asks for fresh credentials, which are to be handed to `Link.authenticate`. */
+  readonly challenged?: (() => void) | undefined
   /** The attempt failed, or the open connection was lost. Called at most once. */
   failed(report: Report): void
 }
@@ -63,6 +65,8 @@ export interface Link {
   readonly tellsCursor?: boolean
   /** In a session: the client has chosen this attachment to carry it; of two, that with the higher turn is the later. */
   choose?(turn: number): void
+  /** In a session: tells the server fresh credentials, as soon as it can. */
+  authenticate?(auth: unknown): void
   /** Bytes written that have not left the page yet. */
   bufferedBytes(): number
   /** Asks the server for news at once, where asking is how this transport works (long-poll, poll). */

@@ -30,6 +30,7 @@ export function reading(onMessage: (message: SessionMessage) => void = () => {})
       onMessage(message)
     },
     pinged: () => void heard.push('pinged'),
+    challenged: () => void heard.push('challenged'),
     closed: (code, reason, retryAfterMs) => void heard.push(['closed', code, reason, retryAfterMs]),
     outdated,
   }

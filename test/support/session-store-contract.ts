@@ -12,6 +12,7 @@ export function recordOf(more: Partial<SessionRecord> = {}): SessionRecord {
   return {
     epoch: 'e1',
     principalId: 'ann',
+    authenticatedAt: 0,
     principal: { id: 'ann', roles: ['reader'] },
     data: null,
     taken: 0,

@@ -99,6 +99,51 @@ describe('opening', () => {
     for (const text of seen) for (const secret of [session, 'the-token', 'the-payload']) expect(text).not.toContain(secret)
   })
 
+  it('[SP13] fresh credentials are asked of prepare(), and told on the open connection', async () => {
+    const asked: boolean[] = []
+    let release = () => {}
+    const bench = sessionClient({
+      prepare({ isRefresh }) {
+        asked.push(isRefresh)
+        return new Promise((resolve) => {
+          release = () => resolve({ auth: `token ${asked.length}` })
+        })
+      },
+    })
+    await bench.pass(0)
+    release()
+    await bench.pass(0)
+    bench.network.socket.open()
+    await bench.pass(10)
+    for (let n = 0; n < 3; n += 1) bench.network.socket.say('c{}')
+    await bench.pass(10)
+    release()
+    await bench.pass(10)
+    expect(asked).toEqual([false, true])
+    expect(bench.network.socket.sent.filter((frame) => String(frame).startsWith('c'))).toEqual(['c{"auth":"token 2"}'])
+    expect([bench.of('error'), bench.of('close'), bench.network.sockets.length]).toEqual([[], [], 1])
+  })
+
+  it('[SP13] a prepare() that has none leaves it to the server to end the connection', async () => {
+    let calls = 0
+    const bench = sessionClient({
+      prepare() {
+        calls += 1
+        if (calls === 2) throw new Error('no network')
+        return { auth: calls }
+      },
+    })
+    await bench.pass(0)
+    bench.network.socket.open()
+    await bench.pass(10)
+    bench.network.socket.say('c{}')
+    await bench.pass(10)
+    expect([bench.client.state.status, bench.of('error')]).toEqual(['open', []])
+    bench.network.socket.say('c{}')
+    await bench.pass(10)
+    expect(bench.network.socket.sent.at(-1)).toBe('c{"auth":3}')
+  })
+
   it('[SP15] each attempt has a random name of its own in the URL', async () => {
     const bench = await connected()
     bench.network.socket.end(1006)

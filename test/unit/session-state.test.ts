@@ -277,10 +277,10 @@ describe('the other frames', () => {
     expect(session.spreadMs).toBe(20_000)
   })
 
-  it('a ping and a close are told to their attachment', () => {
+  it('a ping, a question for credentials and a close are told to their attachment', () => {
     const { heard, read } = opened()
-    read('p', 'x{"code":4401}', 'x{"code":4503,"reason":"soon","retryAfterMs":70}')
-    expect(heard).toEqual(['pinged', ['closed', 4401, '', undefined], ['closed', 4503, 'soon', 70]])
+    read('p', 'c{}', 'x{"code":4401}', 'x{"code":4503,"reason":"soon","retryAfterMs":70}')
+    expect(heard).toEqual(['pinged', 'challenged', ['closed', 4401, '', undefined], ['closed', 4503, 'soon', 70]])
   })
 
   it.each(['', 'z', 'q', 'Zebra', 't3', 'w9', '1', '\0', 'é'])('%j is unknown, and ignored', (frame) => {
