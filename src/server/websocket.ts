@@ -83,6 +83,8 @@ export class WebSocketDoor {
     webSocket.on('error', ignore)
     const refuse = (frame: CloseFrame) => {
       ledger.answered(attempt, frame.code)
+      // Its Close frame has to be heard.
+      webSocket.resume()
       close(webSocket, frame)
     }
     const refusal = this.#doorman.refusal(request, address, this.#doorman.judgeOrigin(request))
