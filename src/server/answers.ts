@@ -45,16 +45,19 @@ const streamHeaders: OutgoingHttpHeaders = {
 /** A refusal as RFC 9457 has it. The application's own codes mean that the session is over. */
 export function problemOf({ code, reason = '', retryAfterMs }: CloseFrame): {
   readonly status: number
-  readonly headers: OutgoingHttpHeaders
+  readonly title: string
+  readonly headers: Readonly<Record<string, string | number>>
   readonly body: string
 } {
   const status = statuses[code] ?? 410
+  const title = titles[status] ?? ''
   const body = JSON.stringify({
-    ...{ type: 'about:blank', title: titles[status], status, steadfast: 'v1', code, reason },
+    ...{ type: 'about:blank', title, status, steadfast: 'v1', code, reason },
     ...(retryAfterMs === undefined ? {} : { retryAfterMs }),
   })
   return {
     status,
+    title,
     headers: {
       'Content-Type': 'application/problem+json',
       'Cache-Control': 'no-store',

@@ -4,13 +4,14 @@ import { Socket } from 'node:net'
 import type { Duplex } from 'node:stream'
 import type { WebSocket, WebSocketServer } from 'ws'
 import { type CloseFrame, codes, subprotocol } from '../protocols/wire.ts'
-import { problemOf, type Verdict } from './answers.ts'
+import type { Verdict } from './answers.ts'
 import type { Attachment } from './attachment.ts'
 import { Places } from './batch.ts'
 import type { Carrier } from './carrier.ts'
 import { readHello } from './client-frames.ts'
 import { type Address, type Doorman, isPrincipal } from './doorman.ts'
 import { Ledger } from './ledger.ts'
+import { answerAndDestroy, refuseAndDestroy } from './raw-answer.ts'
 
 /** How long a Close frame may take to come back. */
 const closeTimeoutMs = 5000
@@ -44,7 +45,8 @@ export class WebSocketDoor {
     if (!offered.includes(subprotocol)) {
       const close = { code: codes.protocolError, reason: `the subprotocol ${subprotocol} is not offered` }
       ledger.answered(attempt, close.code)
-      refuseRaw(socket, close)
+      // A page cannot read it; whoever looks at the network can.
+      refuseAndDestroy(socket, close, settings.host.after)
       return
     }
     this.#load().then(
@@ -60,7 +62,7 @@ export class WebSocketDoor {
       },
       (error) => {
         settings.host.report(error)
-        socket.end('HTTP/1.1 501 Not Implemented\r\nConnection: close\r\nContent-Length: 0\r\n\r\n')
+        answerAndDestroy(socket, { status: 501, title: 'Not Implemented' }, settings.host.after)
       },
     )
   }
@@ -206,11 +208,4 @@ class WebSocketCarrier implements Carrier {
 function close(webSocket: WebSocket, { code, reason = '', retryAfterMs }: CloseFrame): void {
   const said = retryAfterMs === undefined ? reason : JSON.stringify({ reason, retryAfterMs })
   webSocket.close(code, Buffer.byteLength(said) > mostReasonBytes ? '' : said)
-}
-
-/** A refusal before there is a WebSocket; a page cannot read it, whoever looks at the network can. */
-function refuseRaw(socket: Duplex, frame: CloseFrame): void {
-  const { status, headers, body } = problemOf(frame)
-  const lines = Object.entries(headers).map(([name, value]) => `${name}: ${value}\r\n`)
-  socket.end(`HTTP/1.1 ${status} Bad Request\r\nConnection: close\r\n${lines.join('')}\r\n${body}`)
 }
