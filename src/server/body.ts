@@ -1,6 +1,7 @@
 import { Buffer } from 'node:buffer'
 import type { IncomingMessage } from 'node:http'
 import type { ServerHost } from './host.ts'
+import { linesOf } from './lines.ts'
 
 /** What came of a body. Of one that broke off, the lines that are whole. */
 export type Body =
@@ -36,7 +37,7 @@ export function readBody(request: IncomingMessage, maxBytes: number, timeoutMs: 
     }
 
     function end() {
-      settle({ type: 'whole', lines: linesOf(Buffer.concat(chunks).toString()) })
+      settle({ type: 'whole', lines: linesOf(Buffer.concat(chunks).toString()) ?? [] })
     }
 
     function broken() {
@@ -44,7 +45,7 @@ export function readBody(request: IncomingMessage, maxBytes: number, timeoutMs: 
     }
 
     function wholeLines(): readonly string[] {
-      return linesOf(Buffer.concat(chunks).toString()).slice(0, -1)
+      return linesOf(Buffer.concat(chunks).toString(), false) ?? []
     }
 
     function settle(body: Body) {
@@ -58,8 +59,4 @@ export function readBody(request: IncomingMessage, maxBytes: number, timeoutMs: 
       resolve(body)
     }
   })
-}
-
-export function linesOf(text: string): readonly string[] {
-  return text.split('\n')
 }

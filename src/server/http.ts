@@ -1,11 +1,12 @@
 import type { IncomingMessage, OutgoingHttpHeaders, ServerResponse } from 'node:http'
 import { type CloseFrame, codes } from '../protocols/wire.ts'
 import { type AnswerCarrier, StreamCarrier, sendJson, sendProblem, type Verdict, WholeCarrier } from './answers.ts'
-import { type Body, linesOf, readBody } from './body.ts'
+import { type Body, readBody } from './body.ts'
 import { Bucket } from './bucket.ts'
 import { type Greeting, readHello } from './client-frames.ts'
 import { type Address, type Doorman, isPrincipal } from './doorman.ts'
 import { Ledger } from './ledger.ts'
+import { linesOf } from './lines.ts'
 import type { Principal } from './session.ts'
 import type { OriginVerdict } from './trust.ts'
 
@@ -78,7 +79,7 @@ export class HttpDoor {
     const body: Body =
       given === undefined
         ? await readBody(request, maxBatchBytes, bodyTimeoutMs, host)
-        : { type: 'whole', lines: linesOf(typeof given === 'string' ? given : new TextDecoder().decode(given)) }
+        : { type: 'whole', lines: linesOf(typeof given === 'string' ? given : new TextDecoder().decode(given)) ?? [] }
     if (body.type === 'too-large') {
       refuse({ code: codes.tooLarge, reason: 'the batch is too large' })
       return
