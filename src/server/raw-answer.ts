@@ -1,8 +1,8 @@
 import { Buffer } from 'node:buffer'
 import type { Duplex } from 'node:stream'
 import type { CloseFrame } from '../protocols/wire.ts'
-import { problemOf } from './answers.ts'
 import type { ServerHost } from './host.ts'
+import { problemOf } from './problem.ts'
 
 /** How long an answer may take to leave, and its client to hang up. */
 const lingerMs = 2000

@@ -1,4 +1,4 @@
-import type { IncomingMessage } from 'node:http'
+import type { IncomingHttpHeaders, IncomingMessage } from 'node:http'
 import { Bucket } from './bucket.ts'
 
 /** What the `Origin` of a request means (rule 13). */
@@ -20,8 +20,15 @@ export function judgeOrigin(request: IncomingMessage, origins: readonly string[]
   return origins.includes(origin) || isOwn(origin, request) ? { type: 'allowed', origin } : { type: 'refused' }
 }
 
+/** Where the request was sent to; HTTP/2 has a name of its own for it, and `host` is not there. */
+export function hostOf(headers: IncomingHttpHeaders): string | undefined {
+  const authority = headers[':authority']
+  return typeof authority === 'string' ? authority : headers.host
+}
+
 /** Whether a page comes from where it asks. In front of a server that speaks plain HTTP there may be a proxy that speaks TLS. */
-function isOwn(origin: string, { headers: { host }, socket }: IncomingMessage): boolean {
+function isOwn(origin: string, { headers, socket }: IncomingMessage): boolean {
+  const host = hostOf(headers)
   if (host === undefined) return false
   const isEncrypted = 'encrypted' in socket && socket.encrypted === true
   return origin === `https://${host}` || (!isEncrypted && origin === `http://${host}`)

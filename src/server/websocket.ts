@@ -41,7 +41,9 @@ export class WebSocketDoor {
     const attempt = Ledger.attemptOf(address.query, 'attempt')
     // What the hello says is nobody's business.
     const named = offered.filter((name) => name !== '' && !name.startsWith('s.')).map((name) => name.slice(0, 64))
-    ledger.note(attempt, { sawRequest: true, sawUpgrade: true, offeredProtocols: named.slice(0, 16) })
+    const client = this.#doorman.clientOf(request)
+    ledger.note(attempt, { sawRequest: true, sawUpgrade: true, offeredProtocols: named.slice(0, 16) }, client)
+    if (offered.some((name) => name.startsWith('s.'))) ledger.broughtHello(attempt)
     if (!offered.includes(subprotocol)) {
       const close = { code: codes.protocolError, reason: `the subprotocol ${subprotocol} is not offered` }
       ledger.answered(attempt, close.code)
@@ -77,7 +79,7 @@ export class WebSocketDoor {
       attempt,
     }: { readonly address: Address; readonly offered: readonly string[]; readonly attempt: string | null },
   ): Promise<void> {
-    const { node, ledger } = this.#doorman
+    const { node, ledger, carriers } = this.#doorman
     webSocket.on('error', ignore)
     const refuse = (frame: CloseFrame) => {
       ledger.answered(attempt, frame.code)
@@ -102,6 +104,12 @@ export class WebSocketDoor {
       return
     }
     if (webSocket.readyState !== 1) return
+    const leave = carriers.enter(greeting.session)
+    if (!leave) {
+      refuse({ code: codes.tooMany, reason: 'too many attachments', retryAfterMs: node.pauseMs() })
+      return
+    }
+    webSocket.on('close', leave)
     const carrier = new WebSocketCarrier(webSocket, socket, (said) => ledger.answered(attempt, said))
     carrier.attachment = node.attach(greeting, principal, carrier)
     Reflect.set(webSocket, carrierOf, carrier)
