@@ -12,6 +12,7 @@ import { HeldSockets } from './held-sockets.ts'
 import type { ServerHost } from './host.ts'
 import { Ledger } from './ledger.ts'
 import type { Principal } from './session.ts'
+import { isThenable } from './thenable.ts'
 import { AddressLimit, type OriginVerdict } from './trust.ts'
 import { Turns } from './turns.ts'
 
@@ -75,7 +76,8 @@ export class HttpDoor {
     const doorman = this.#doorman
     const { host } = doorman.settings
     const address = doorman.addressOf(request)
-    const origin = doorman.judgeOrigin(request)
+    const judged = doorman.judgeOrigin(request)
+    const origin = isThenable(judged) ? await judged : judged
     if (request.method === 'OPTIONS') {
       preflight(response, origin, host)
       return
@@ -118,6 +120,11 @@ export class HttpDoor {
       return
     }
     doorman.ledger.broughtHello(attempt)
+    const busy = doorman.addressRefusal(request, greeting)
+    if (busy) {
+      refuse(busy)
+      return
+    }
     const principal = await doorman.principalOf(request, greeting.auth)
     if (!isPrincipal(principal)) {
       refuse(principal)

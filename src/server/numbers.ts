@@ -1,20 +1,16 @@
 /** What no timer of Node's can wait for: it would fire at once. */
 const maxTimeMs = 2 ** 31 - 1
 
-/** Why an option that is a time may not be `Infinity`. */
-export interface TimeRule {
-  readonly never?: string
-}
-
 /**
- * Checks an option that is a time, in milliseconds. `Infinity` means never, unless there is a reason why it may not.
+ * Checks an option that is a time, in milliseconds. `Infinity` means never.
+ * @param whyNot why it may not be `Infinity`, if it may not
  * @returns what it may be, or `null` where it is that
  */
-export function faultOfTime(value: number, { never }: TimeRule = {}): string | null {
-  if ((value >= 1 && value <= maxTimeMs) || (value === Infinity && never === undefined)) return null
+export function faultOfTime(value: number, whyNot?: string): string | null {
+  if ((value >= 1 && value <= maxTimeMs) || (value === Infinity && whyNot === undefined)) return null
   const allowed = `a number of milliseconds from 1 to ${maxTimeMs.toLocaleString('en')}`
-  if (never === undefined) return `${allowed}, or Infinity for never`
-  return value === Infinity ? `${allowed}: ${never}` : allowed
+  if (whyNot === undefined) return `${allowed}, or Infinity for never`
+  return value === Infinity ? `${allowed}: ${whyNot}` : allowed
 }
 
 /** Why a count may not be `Infinity`, and the largest that it may be. */
