@@ -165,6 +165,18 @@ export class AttackedServer implements AsyncDisposable {
     }
   }
 
+  /** Waits until it computes next to nothing any more. */
+  async rests(limitMs = 60_000): Promise<void> {
+    const deadline = performance.now() + limitMs
+    for (let before = -Infinity; performance.now() < deadline; ) {
+      const { cpuMs } = await this.account({ isSettled: false, limitMs })
+      if (cpuMs - before < 10) return
+      before = cpuMs
+      await sleep(30)
+    }
+    throw new Error(`The process is still busy after ${limitMs} ms.`)
+  }
+
   /** A client that comes now gets an echo. */
   async stillServes(auth?: string): Promise<void> {
     this.lives()

@@ -14,13 +14,17 @@ export interface HttpAnswer {
 export class RawTcp implements Disposable {
   readonly socket: Socket
   readonly #chunks: Buffer[] = []
+  #length = 0
   #end: End | null = null
   readonly #over: Promise<End>
   readonly #closed: Promise<void>
 
   private constructor(socket: Socket) {
     this.socket = socket
-    socket.on('data', (chunk) => this.#chunks.push(chunk))
+    socket.on('data', (chunk) => {
+      this.#chunks.push(chunk)
+      this.#length += chunk.length
+    })
     this.#closed = new Promise((resolve) => socket.on('close', () => resolve()))
     this.#over = new Promise((resolve) => {
       const ended = (how: End) => {
@@ -95,9 +99,19 @@ export class RawTcp implements Disposable {
 
   /** Waits until there are so many answers, or the connection is over; returns what there is. */
   async answered(count: number, limitMs = 10_000): Promise<readonly HttpAnswer[]> {
-    const deadline = performance.now() + limitMs
-    while (this.answers.length < count && !this.#end && performance.now() < deadline) await limited(5).promise
+    await this.saw(() => this.answers.length >= count, limitMs)
     return this.answers
+  }
+
+  /** Waits until what has been received is as wanted, or the connection is over; tells whether it is. */
+  async saw(isSo: (received: Buffer) => boolean, limitMs = 10_000): Promise<boolean> {
+    const deadline = performance.now() + limitMs
+    for (let length = -1; !this.#end && performance.now() < deadline; await limited(5).promise) {
+      if (length === this.#length) continue
+      length = this.#length
+      if (isSo(this.received)) return true
+    }
+    return isSo(this.received)
   }
 
   [Symbol.dispose](): void {
