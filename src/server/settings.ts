@@ -1,12 +1,14 @@
+import { clientAddress, type TrustedProxy, trustedProxyOf } from './client-address.ts'
 import type { ServerHost } from './host.ts'
 import { defaultLimits, type Limits } from './limits.ts'
 import { memoryStore } from './memory-store.ts'
 import { type NodeSettings, tickOf } from './node-context.ts'
 import { nodeHost } from './node-host.ts'
+import { type CountRule, faultOfCount, faultOfTime } from './numbers.ts'
 import type { RealtimeServerOptions } from './options.ts'
+import { type OriginRule, readOriginRule } from './origin.ts'
 import type { SessionStore, TopicLog } from './ports.ts'
 import { kindOf } from './texts.ts'
-import { directAddress } from './trust.ts'
 
 /** The options, checked and complete. */
 export interface Settings {
@@ -17,7 +19,11 @@ export interface Settings {
   readonly sessions: SessionStore
   /** Whether this server is all there is, so that what it did not see did not happen. */
   readonly scope: 'node' | 'all'
-  readonly origins: readonly string[]
+  readonly origins: readonly OriginRule[]
+  readonly publicOrigins: readonly string[]
+  readonly isTrustedProxy: TrustedProxy
+  /** Whether the application has said nothing of proxies, so that forwarding headers that come are worth a warning. */
+  readonly isProxyUnset: boolean
   readonly authenticate: NonNullable<RealtimeServerOptions['authenticate']>
   readonly addressOf: NonNullable<RealtimeServerOptions['addressOf']>
 }
@@ -26,7 +32,7 @@ export interface Settings {
 const kinds: Readonly<Record<keyof RealtimeServerOptions, string>> = {
   path: 'string',
   authenticate: 'function',
-  origins: 'object',
+  origins: 'any',
   limits: 'object',
   topics: 'object',
   sessions: 'object',
@@ -39,10 +45,30 @@ const kinds: Readonly<Record<keyof RealtimeServerOptions, string>> = {
   addressOf: 'function',
   onError: 'function',
   host: 'object',
+  publicOrigins: 'any',
+  trustProxy: 'any',
+  reauthenticateMs: 'number',
 }
+
+const anonymous = { id: 'anonymous' }
 
 const topicMethods = ['append', 'readAfter', 'tail', 'trim', 'watch']
 const sessionMethods = ['read', 'write', 'renew', 'remove', 'append', 'readAfter', 'trim', 'count', 'expired', 'watch']
+
+/** Why these cannot be without an end. */
+const endless: Readonly<Partial<Record<keyof RealtimeServerOptions, string>>> = {
+  heartbeatMs: 'clients are told it, and would never notice that a connection is dead',
+  resumeWindowMs: 'clients are told it, and a session to which nobody comes back would be kept for ever',
+  leaseMs: 'messages that a node had taken when it died would never be handled',
+}
+
+/** What one text of JavaScript can hold, which is what a body or a frame becomes. */
+const longestText = 2 ** 29 - 24
+
+const counts: Partial<Record<keyof Limits, CountRule>> = {
+  maxMessageBytes: { most: 2 ** 27, why: 'clients are told it, and a message has to fit into one text' },
+  maxBatchBytes: { most: longestText, why: 'a batch has to fit into one text' },
+}
 
 /** @throws TypeError that names the option, what it was, and what it may be. */
 export function settingsOf(options: RealtimeServerOptions): Settings {
@@ -50,26 +76,28 @@ export function settingsOf(options: RealtimeServerOptions): Settings {
   for (const [name, value] of Object.entries(options)) {
     const kind = Object.entries(kinds).find(([known]) => known === name)?.[1]
     if (!kind) fail(name, value, `left out; there are ${Object.keys(kinds).join(', ')}`)
-    if (value !== undefined && (typeof value !== kind || value === null)) fail(name, value, article(kind))
+    if (kind !== 'any' && value !== undefined && (typeof value !== kind || value === null)) fail(name, value, article(kind))
   }
-  const { path = '/realtime', origins = [], topics, sessions } = options
+  const { path = '/realtime', topics, sessions } = options
   const host = options.host ?? nodeHost(options.onError)
   if (!/^\/[^?#]*$/.test(path)) fail('path', path, "a path that begins with '/'")
-  if (!Array.isArray(origins)) fail('origins', origins, 'a list of origins')
-  for (const [index, origin] of origins.entries()) {
-    if (!isOrigin(origin)) fail(`origins[${index}]`, origin, "an origin as 'https://app.example', without a path")
-  }
   if (!topics !== !sessions) fail(topics ? 'sessions' : 'topics', undefined, 'given together with the other: they are one store')
   if (topics) checkMethods('topics', topics, topicMethods)
   if (sessions) checkMethods('sessions', sessions, sessionMethods)
   const own = topics && sessions ? null : memoryStore()
-  const heartbeatMs = numberOf('heartbeatMs', options.heartbeatMs, 15_000)
-  const resumeWindowMs = numberOf('resumeWindowMs', options.resumeWindowMs, 120_000)
-  const leaseMs = numberOf('leaseMs', options.leaseMs, 10_000)
+  const heartbeatMs = timeOf('heartbeatMs', options.heartbeatMs, 15_000)
+  const resumeWindowMs = timeOf('resumeWindowMs', options.resumeWindowMs, 120_000)
+  const leaseMs = timeOf('leaseMs', options.leaseMs, 10_000)
+  const reauthenticateMs = timeOf('reauthenticateMs', options.reauthenticateMs, Infinity)
+  const isTrustedProxy = trustOf(options.trustProxy)
   return {
-    ...{ host, path, origins },
+    ...{ host, path },
+    origins: originsOf(options.origins),
+    publicOrigins: publicOriginsOf(options.publicOrigins),
+    isTrustedProxy,
+    isProxyUnset: options.trustProxy === undefined && options.addressOf === undefined,
     node: {
-      ...{ heartbeatMs, resumeWindowMs, leaseMs },
+      ...{ heartbeatMs, resumeWindowMs, leaseMs, reauthenticateMs },
       limits: limitsOf(options.limits),
       tickMs: tickOf(heartbeatMs, leaseMs, resumeWindowMs),
       isAuthenticating: options.authenticate !== undefined,
@@ -77,8 +105,8 @@ export function settingsOf(options: RealtimeServerOptions): Settings {
     topics: topics ?? own?.topics ?? memoryStore().topics,
     sessions: sessions ?? own?.sessions ?? memoryStore().sessions,
     scope: own ? 'all' : 'node',
-    authenticate: options.authenticate ?? (() => ({ id: 'anonymous' })),
-    addressOf: options.addressOf ?? directAddress,
+    authenticate: options.authenticate ?? (() => anonymous),
+    addressOf: options.addressOf ?? ((request) => clientAddress(request, isTrustedProxy)),
   }
 }
 
@@ -90,22 +118,55 @@ function limitsOf(given: Partial<Limits> = {}): Limits {
   }
   const limits = { ...defaultLimits }
   for (const name of Object.keys(defaultLimits) as (keyof Limits)[]) {
-    limits[name] = numberOf(`limits.${name}`, values.get(name), defaultLimits[name])
+    const value = values.get(name) === undefined ? defaultLimits[name] : values.get(name)
+    if (typeof value !== 'number') fail(`limits.${name}`, value, 'a number')
+    const fault = name.endsWith('Ms') ? faultOfTime(value) : faultOfCount(value, counts[name])
+    if (fault !== null) fail(`limits.${name}`, value, fault)
+    limits[name] = value
   }
-  return given.maxBatchBytes === undefined ? { ...limits, maxBatchBytes: 4 * limits.maxMessageBytes } : limits
+  const { maxMessageBytes } = limits
+  const maxBatchBytes = given.maxBatchBytes ?? Math.min(4 * maxMessageBytes, longestText)
+  // A body that is allowed must not be more than a client may have under way.
+  const { bodyBytesPerClient = Math.max(limits.bodyBytesPerClient, maxBatchBytes) } = given
+  const { maxBodyBytes = Math.max(limits.maxBodyBytes, bodyBytesPerClient) } = given
+  return { ...limits, maxBatchBytes, bodyBytesPerClient, maxBodyBytes }
 }
 
 /** Names do not collide with those of an object's own members: they come from a list of ours. */
-function numberOf(name: string, value: unknown, fallback: number): number {
-  if (value === undefined) return fallback
-  return typeof value === 'number' && value >= 1 ? value : fail(name, value, 'a number from 1 up')
+function timeOf(name: keyof RealtimeServerOptions, value: number | undefined, fallback: number): number {
+  const fault = faultOfTime(value ?? fallback, endless[name])
+  return fault === null ? (value ?? fallback) : fail(name, value, fault)
 }
 
-function isOrigin(value: unknown): boolean {
+function originsOf(given: unknown = []): readonly OriginRule[] {
+  if (typeof given === 'function') return [ruleOf('origins', given)]
+  if (!Array.isArray(given)) return fail('origins', given, 'a list of origins, or a function')
+  return Array.from(given, (value: unknown, index) => ruleOf(`origins[${index}]`, value))
+}
+
+function publicOriginsOf(given: unknown = []): readonly string[] {
+  if (!Array.isArray(given)) return fail('publicOrigins', given, "a list of this server's own origins")
+  return Array.from(given, (value: unknown, index) => {
+    const rule = ruleOf(`publicOrigins[${index}]`, value)
+    const isOwn = rule.type === 'exact' && /^https?:/.test(rule.origin)
+    return isOwn ? rule.origin : fail(`publicOrigins[${index}]`, value, "an origin as 'https://app.example:8443'")
+  })
+}
+
+function ruleOf(name: string, value: unknown): OriginRule {
+  const rule = readOriginRule(value)
+  if ('type' in rule) return rule
+  return fail(name, value, "an origin as 'https://app.example', without a path", rule.why)
+}
+
+function trustOf(given: unknown = false): TrustedProxy {
+  const isRead = ['boolean', 'number', 'string', 'function'].includes(typeof given) || Array.isArray(given)
+  const allowed = 'true, false, a number of proxies, addresses and subnets, or a function'
+  if (!isRead) return fail('trustProxy', given, allowed)
   try {
-    return typeof value === 'string' && /^https?:/.test(value) && new URL(value).origin === value
-  } catch {
-    return false
+    return trustedProxyOf(given as NonNullable<RealtimeServerOptions['trustProxy']>)
+  } catch (error) {
+    return fail('trustProxy', given, allowed, error instanceof Error ? error.message : '')
   }
 }
 
@@ -118,7 +179,7 @@ function article(kind: string): string {
   return kind === 'object' ? 'an object' : `a ${kind}`
 }
 
-function fail(name: string, value: unknown, allowed: string): never {
+function fail(name: string, value: unknown, allowed: string, hint = ''): never {
   const shown = typeof value === 'string' ? `'${value}'` : typeof value === 'number' ? String(value) : kindOf(value)
-  throw new TypeError(`RealtimeServer: ${name} must be ${allowed}; it was ${shown}.`)
+  throw new TypeError(`RealtimeServer: ${name} must be ${allowed}; it was ${shown}${hint && `: ${hint}`}.`)
 }

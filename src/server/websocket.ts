@@ -4,7 +4,7 @@ import { Socket } from 'node:net'
 import type { Duplex } from 'node:stream'
 import type { WebSocket, WebSocketServer } from 'ws'
 import { type CloseFrame, codes, subprotocol } from '../protocols/wire.ts'
-import { problemOf, type Verdict } from './answers.ts'
+import type { Verdict } from './answers.ts'
 import type { Attachment } from './attachment.ts'
 import { Places } from './batch.ts'
 import type { Carrier } from './carrier.ts'
@@ -12,6 +12,8 @@ import { readHello } from './client-frames.ts'
 import { type Address, type Doorman, isPrincipal } from './doorman.ts'
 import { type FirstFrame, type Frame, HelloFrames } from './hello-frame.ts'
 import { Ledger } from './ledger.ts'
+import { answerAndDestroy, refuseAndDestroy } from './raw-answer.ts'
+import { isThenable } from './thenable.ts'
 
 /** How long a Close frame may take to come back. */
 const closeTimeoutMs = 5000
@@ -44,11 +46,14 @@ export class WebSocketDoor {
     const attempt = Ledger.attemptOf(address.query, 'attempt')
     // What the hello says is nobody's business.
     const named = offered.filter((name) => name !== '' && !name.startsWith('s.')).map((name) => name.slice(0, 64))
-    ledger.note(attempt, { sawRequest: true, sawUpgrade: true, offeredProtocols: named.slice(0, 16) })
+    const client = this.#doorman.clientOf(request)
+    ledger.note(attempt, { sawRequest: true, sawUpgrade: true, offeredProtocols: named.slice(0, 16) }, client)
+    if (offered.some((name) => name.startsWith('s.'))) ledger.broughtHello(attempt)
     if (!offered.includes(subprotocol)) {
       const close = { code: codes.protocolError, reason: `the subprotocol ${subprotocol} is not offered` }
       ledger.answered(attempt, close.code)
-      refuseRaw(socket, close)
+      // A page cannot read it; whoever looks at the network can.
+      refuseAndDestroy(socket, close, settings.host.after)
       return
     }
     this.#load().then(
@@ -64,7 +69,7 @@ export class WebSocketDoor {
       },
       (error) => {
         settings.host.report(error)
-        socket.end('HTTP/1.1 501 Not Implemented\r\nConnection: close\r\nContent-Length: 0\r\n\r\n')
+        answerAndDestroy(socket, { status: 501, title: 'Not Implemented' }, settings.host.after)
       },
     )
   }
@@ -79,7 +84,7 @@ export class WebSocketDoor {
       attempt,
     }: { readonly address: Address; readonly offered: readonly string[]; readonly attempt: string | null },
   ): Promise<void> {
-    const { node, ledger } = this.#doorman
+    const { node, ledger, carriers } = this.#doorman
     webSocket.on('error', ignore)
     const refuse = (frame: CloseFrame) => {
       ledger.answered(attempt, frame.code)
@@ -87,7 +92,12 @@ export class WebSocketDoor {
       webSocket.resume()
       close(webSocket, frame)
     }
-    const refusal = this.#doorman.refusal(request, address, this.#doorman.judgeOrigin(request))
+    const judged = this.#doorman.judgeOrigin(request)
+    // What comes meanwhile has no listener yet.
+    if (isThenable(judged)) webSocket.pause()
+    const origin = isThenable(judged) ? await judged : judged
+    webSocket.resume()
+    const refusal = this.#doorman.refusal(request, address, origin) ?? this.#doorman.addressRefusal(request, null)
     if (refusal) {
       refuse(refusal)
       return
@@ -109,6 +119,12 @@ export class WebSocketDoor {
       return
     }
     if (webSocket.readyState !== 1) return
+    const leave = carriers.enter(greeting.session)
+    if (!leave) {
+      refuse({ code: codes.tooMany, reason: 'too many attachments', retryAfterMs: node.pauseMs() })
+      return
+    }
+    webSocket.on('close', leave)
     const carrier = new WebSocketCarrier(webSocket, socket, (said) => ledger.answered(attempt, said))
     carrier.attachment = node.attach(greeting, principal, carrier)
     Reflect.set(webSocket, carrierOf, carrier)
@@ -228,11 +244,4 @@ class WebSocketCarrier implements Carrier {
 function close(webSocket: WebSocket, { code, reason = '', retryAfterMs }: CloseFrame): void {
   const said = retryAfterMs === undefined ? reason : JSON.stringify({ reason, retryAfterMs })
   webSocket.close(code, Buffer.byteLength(said) > mostReasonBytes ? '' : said)
-}
-
-/** A refusal before there is a WebSocket; a page cannot read it, whoever looks at the network can. */
-function refuseRaw(socket: Duplex, frame: CloseFrame): void {
-  const { status, headers, body } = problemOf(frame)
-  const lines = Object.entries(headers).map(([name, value]) => `${name}: ${value}\r\n`)
-  socket.end(`HTTP/1.1 ${status} Bad Request\r\nConnection: close\r\n${lines.join('')}\r\n${body}`)
 }
