@@ -1,9 +1,6 @@
 import { Buffer } from 'node:buffer'
-import type { CloseFrame, Hello, Place } from '../protocols/wire.ts'
+import { type CloseFrame, type Hello, maxHelloBytes, type Place } from '../protocols/wire.ts'
 import type { Payload } from './ports.ts'
-
-/** A hello, in bytes. */
-export const maxHelloBytes = 8192
 
 /** Streams that a cursor may name. */
 const maxPlaces = 1024
@@ -78,11 +75,13 @@ export function readFrame(text: string): ClientFrame | null {
     }
     case 'M':
       return readMessages(text.slice(1))
-    case 'b': {
+    case 'b':
+    case 'T': {
       const colon = text.indexOf(':')
       const n = colon > 0 ? readNumber(text.slice(1, colon)) : null
       const bytes = n === null ? null : readBase64(text.slice(colon + 1))
-      return n === null || bytes === null ? null : { type: 'messages', first: n, payloads: [bytes] }
+      if (n === null || bytes === null) return null
+      return { type: 'messages', first: n, payloads: [text[0] === 'b' ? bytes : bytes.toString()] }
     }
     case 'w': {
       const n = readNumber(text.slice(1))
@@ -135,7 +134,7 @@ function readClose(text: string): ClientFrame | null {
   return { type: 'close', close: { code, reason } }
 }
 
-function readBase64(text: string): Uint8Array | null {
+function readBase64(text: string): Buffer | null {
   // The bits that padding leaves over are zero, so that bytes have one spelling.
   const isCanonical = text.length % 4 === 0 && /^[A-Za-z0-9+/]*([AQgw]==|[AEIMQUYcgkosw048]=)?$/.test(text)
   return isCanonical ? Buffer.from(text, 'base64') : null

@@ -4,13 +4,15 @@ import { Socket } from 'node:net'
 import type { Duplex } from 'node:stream'
 import type { WebSocket, WebSocketServer } from 'ws'
 import { type CloseFrame, codes, subprotocol } from '../protocols/wire.ts'
-import { problemOf, type Verdict } from './answers.ts'
+import type { Verdict } from './answers.ts'
 import type { Attachment } from './attachment.ts'
 import { Places } from './batch.ts'
 import type { Carrier } from './carrier.ts'
 import { readHello } from './client-frames.ts'
 import { type Address, type Doorman, isPrincipal } from './doorman.ts'
+import { type FirstFrame, type Frame, HelloFrames } from './hello-frame.ts'
 import { Ledger } from './ledger.ts'
+import { answerAndDestroy, refuseAndDestroy } from './raw-answer.ts'
 import { isThenable } from './thenable.ts'
 
 /** How long a Close frame may take to come back. */
@@ -20,10 +22,13 @@ const mostReasonBytes = 123
 /** WebSockets, by the package `ws`, which is loaded when it is needed first. */
 export class WebSocketDoor {
   readonly #doorman: Doorman
+  readonly #hellos: HelloFrames
   #server: Promise<WebSocketServer> | null = null
 
   constructor(doorman: Doorman) {
+    const { host, node } = doorman.settings
     this.#doorman = doorman
+    this.#hellos = new HelloFrames(host, node.limits.bodyTimeoutMs)
   }
 
   /** Loads `ws`, so that the first client need not wait for it. */
@@ -41,11 +46,14 @@ export class WebSocketDoor {
     const attempt = Ledger.attemptOf(address.query, 'attempt')
     // What the hello says is nobody's business.
     const named = offered.filter((name) => name !== '' && !name.startsWith('s.')).map((name) => name.slice(0, 64))
-    ledger.note(attempt, { sawRequest: true, sawUpgrade: true, offeredProtocols: named.slice(0, 16) })
+    const client = this.#doorman.clientOf(request)
+    ledger.note(attempt, { sawRequest: true, sawUpgrade: true, offeredProtocols: named.slice(0, 16) }, client)
+    if (offered.some((name) => name.startsWith('s.'))) ledger.broughtHello(attempt)
     if (!offered.includes(subprotocol)) {
       const close = { code: codes.protocolError, reason: `the subprotocol ${subprotocol} is not offered` }
       ledger.answered(attempt, close.code)
-      refuseRaw(socket, close)
+      // A page cannot read it; whoever looks at the network can.
+      refuseAndDestroy(socket, close, settings.host.after)
       return
     }
     this.#load().then(
@@ -61,7 +69,7 @@ export class WebSocketDoor {
       },
       (error) => {
         settings.host.report(error)
-        socket.end('HTTP/1.1 501 Not Implemented\r\nConnection: close\r\nContent-Length: 0\r\n\r\n')
+        answerAndDestroy(socket, { status: 501, title: 'Not Implemented' }, settings.host.after)
       },
     )
   }
@@ -76,10 +84,12 @@ export class WebSocketDoor {
       attempt,
     }: { readonly address: Address; readonly offered: readonly string[]; readonly attempt: string | null },
   ): Promise<void> {
-    const { node, ledger } = this.#doorman
+    const { node, ledger, carriers } = this.#doorman
     webSocket.on('error', ignore)
     const refuse = (frame: CloseFrame) => {
       ledger.answered(attempt, frame.code)
+      // Its Close frame has to be heard.
+      webSocket.resume()
       close(webSocket, frame)
     }
     const judged = this.#doorman.judgeOrigin(request)
@@ -92,8 +102,12 @@ export class WebSocketDoor {
       refuse(refusal)
       return
     }
-    const token = offered.find((name) => name.startsWith('s.'))
-    const greeting = token === undefined ? null : readHello(Buffer.from(token.slice(2), 'base64url').toString())
+    const said = await this.#heard(webSocket, socket, offered)
+    if (!said || 'code' in said) {
+      if (said) refuse(said)
+      return
+    }
+    const greeting = readHello(said.hello)
     if (!greeting) {
       refuse({ code: codes.protocolError, reason: 'no hello of steadfast.v1' })
       return
@@ -103,7 +117,6 @@ export class WebSocketDoor {
       refuse(untimely)
       return
     }
-    webSocket.pause()
     const principal = await this.#doorman.principalOf(request, greeting)
     webSocket.resume()
     if (!isPrincipal(principal)) {
@@ -111,11 +124,30 @@ export class WebSocketDoor {
       return
     }
     if (webSocket.readyState !== 1) return
+    const leave = carriers.enter(greeting.session)
+    if (!leave) {
+      refuse({ code: codes.tooMany, reason: 'too many attachments', retryAfterMs: node.pauseMs() })
+      return
+    }
+    webSocket.on('close', leave)
     const carrier = new WebSocketCarrier(webSocket, socket, (said) => ledger.answered(attempt, said))
     carrier.attachment = node.attach(greeting, principal, carrier, this.#doorman.reauthentication(request, principal))
     Reflect.set(webSocket, carrierOf, carrier)
     webSocket.on('message', received)
     webSocket.on('close', closed)
+    for (const frame of said.rest()) received.call(webSocket, ...frame)
+  }
+
+  /** The hello, from the handshake or, where it is too long for a header, from the first frame. */
+  async #heard(webSocket: WebSocket, socket: Duplex, offered: readonly string[]): Promise<FirstFrame | CloseFrame | null> {
+    const token = offered.find((name) => name.startsWith('s.'))
+    if (token !== undefined) {
+      // In the same task, or what comes at once would find no listener.
+      webSocket.pause()
+      return { hello: Buffer.from(token.slice(2), 'base64url').toString(), rest: () => [] }
+    }
+    if (!this.#hellos.isFull) return this.#hellos.of(webSocket, socket)
+    return { code: codes.tooMany, reason: 'too many have not said hello yet', retryAfterMs: this.#doorman.node.pauseMs() }
   }
 
   #load(): Promise<WebSocketServer> {
@@ -151,7 +183,7 @@ interface Carrying extends WebSocket {
 
 function ignore(): void {}
 
-function received(this: Carrying, data: unknown, isBinary: boolean): void {
+function received(this: Carrying, ...[data, isBinary]: Frame): void {
   const attachment = this[carrierOf]?.attachment
   if (!Buffer.isBuffer(data)) return
   if (isBinary) attachment?.receiveBinary(data)
@@ -217,11 +249,4 @@ class WebSocketCarrier implements Carrier {
 function close(webSocket: WebSocket, { code, reason = '', retryAfterMs }: CloseFrame): void {
   const said = retryAfterMs === undefined ? reason : JSON.stringify({ reason, retryAfterMs })
   webSocket.close(code, Buffer.byteLength(said) > mostReasonBytes ? '' : said)
-}
-
-/** A refusal before there is a WebSocket; a page cannot read it, whoever looks at the network can. */
-function refuseRaw(socket: Duplex, frame: CloseFrame): void {
-  const { status, headers, body } = problemOf(frame)
-  const lines = Object.entries(headers).map(([name, value]) => `${name}: ${value}\r\n`)
-  socket.end(`HTTP/1.1 ${status} Bad Request\r\nConnection: close\r\n${lines.join('')}\r\n${body}`)
 }
