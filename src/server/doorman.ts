@@ -1,10 +1,14 @@
 import type { IncomingMessage } from 'node:http'
 import { type CloseFrame, codes } from '../protocols/wire.ts'
+import { isForwarded, isPrivateAddress, peerOf } from './client-address.ts'
+import type { Greeting } from './client-frames.ts'
 import type { Ledger } from './ledger.ts'
 import type { ServerNode } from './node.ts'
+import { RefusalReporter, reasonOf } from './refusals.ts'
 import type { Principal } from './session.ts'
 import type { Settings } from './settings.ts'
-import { AddressLimit, judgeOrigin, type OriginVerdict } from './trust.ts'
+import { isThenable } from './thenable.ts'
+import { AddressLimit, judgeOrigin, type OriginVerdict, type RefusedOrigin } from './trust.ts'
 
 /** What a request's URL says that anybody need know. */
 export interface Address {
@@ -18,12 +22,16 @@ export class Doorman {
   readonly settings: Settings
   readonly ledger: Ledger
   readonly #addresses: AddressLimit
+  readonly #refusals: RefusalReporter
+  #mayWarn: boolean
 
   constructor(node: ServerNode, settings: Settings, ledger: Ledger) {
     this.node = node
     this.settings = settings
     this.ledger = ledger
     this.#addresses = new AddressLimit(settings.node.limits.attachmentsPerSecondPerAddress)
+    this.#refusals = new RefusalReporter((error) => settings.host.report(error))
+    this.#mayWarn = settings.isProxyUnset
   }
 
   addressOf({ url = '' }: IncomingMessage): Address {
@@ -32,15 +40,36 @@ export class Doorman {
     return { isTooLong, query: new URLSearchParams(isTooLong || mark < 0 ? '' : url.slice(mark + 1)) }
   }
 
-  judgeOrigin(request: IncomingMessage): OriginVerdict {
-    return judgeOrigin(request, this.settings.origins)
+  /** What its origin means. It never throws nor rejects: a function of the application's that does lets nobody in. */
+  judgeOrigin(request: IncomingMessage): OriginVerdict | Promise<OriginVerdict> {
+    const { settings } = this
+    const failed = (error: unknown): RefusedOrigin => {
+      settings.host.report(error)
+      return { type: 'refused', origin: request.headers.origin ?? null, own: settings.publicOrigins[0] ?? 'unknown' }
+    }
+    try {
+      const verdict = judgeOrigin(request, settings)
+      if (!isThenable(verdict)) return verdict
+      const { authenticateTimeoutMs } = settings.node.limits
+      return within(verdict, authenticateTimeoutMs, settings.host, 'a function in `origins`').catch(failed)
+    } catch (error) {
+      return failed(error)
+    }
   }
 
   /** Why this request is not let in, whatever it says. */
   refusal(request: IncomingMessage, { isTooLong }: Address, origin: OriginVerdict): CloseFrame | null {
-    const { host, addressOf } = this.settings
+    this.#warnOfProxy(request)
     if (isTooLong) return { code: codes.tooLarge, reason: 'the URL is too long' }
-    if (origin.type === 'refused') return { code: codes.forbidden, reason: 'the origin is not on the list' }
+    if (origin.type !== 'refused') return null
+    this.#refusals.refused(origin)
+    return { code: codes.forbidden, reason: reasonOf(origin) }
+  }
+
+  /** Why its address has to wait, if it has. What goes on with an attachment that was let in here is none of its attachments. */
+  addressRefusal(request: IncomingMessage, greeting: Greeting | null): CloseFrame | null {
+    const { host, addressOf } = this.settings
+    if (greeting && this.node.isContinued(greeting)) return null
     if (this.#addresses.take(addressOf(request), host.now())) return null
     return { code: codes.tooMany, reason: 'too many from this address', retryAfterMs: this.node.pauseMs() }
   }
@@ -50,7 +79,8 @@ export class Doorman {
     const { host, authenticate, node } = this.settings
     try {
       const asked = authenticate(request, auth)
-      const principal = asked instanceof Promise ? await within(asked, node.limits.authenticateTimeoutMs, host) : asked
+      const principal =
+        asked instanceof Promise ? await within(asked, node.limits.authenticateTimeoutMs, host, 'authenticate()') : asked
       if (principal === null || principal === undefined) return { code: codes.unauthenticated, reason: 'not authenticated' }
       if (typeof principal.id === 'string' && principal.id !== '') return principal
       throw new TypeError(
@@ -61,15 +91,28 @@ export class Doorman {
       return { code: codes.internal, reason: 'internal error', retryAfterMs: this.node.pauseMs() }
     }
   }
+
+  /** Tells once of a proxy that nobody has told the server of: all of its clients are one address, or none. */
+  #warnOfProxy(request: IncomingMessage): void {
+    if (!this.#mayWarn || !isForwarded(request)) return
+    const peer = peerOf(request)
+    if (!isPrivateAddress(peer)) return
+    this.#mayWarn = false
+    this.settings.host.report(
+      new Error(
+        `RealtimeServer: forwarding headers (X-Forwarded-For or Forwarded) come from ${peer}, but the option trustProxy is not set, so limits per address cannot tell the clients behind it apart. If a proxy of yours is there, set trustProxy: '${peer}' (or 'loopback', 'uniquelocal'); otherwise set trustProxy: false.`,
+      ),
+    )
+  }
 }
 
 export function isPrincipal(value: Principal | CloseFrame): value is Principal {
   return 'id' in value
 }
 
-function within<Value>(promise: Promise<Value>, timeoutMs: number, { after }: Settings['host']): Promise<Value> {
+function within<Value>(promise: Promise<Value>, timeoutMs: number, { after }: Settings['host'], what: string): Promise<Value> {
   return new Promise((resolve, reject) => {
-    const cancel = after(timeoutMs, () => reject(new Error(`RealtimeServer: authenticate() took more than ${timeoutMs} ms.`)))
+    const cancel = after(timeoutMs, () => reject(new Error(`RealtimeServer: ${what} took more than ${timeoutMs} ms.`)))
     promise.finally(cancel).then(resolve, reject)
   })
 }

@@ -8,6 +8,7 @@ import { type Address, type Doorman, isPrincipal } from './doorman.ts'
 import { Ledger } from './ledger.ts'
 import { linesOf } from './lines.ts'
 import type { Principal } from './session.ts'
+import { isThenable } from './thenable.ts'
 import type { OriginVerdict } from './trust.ts'
 
 const diagnosesPerSecond = 50
@@ -38,8 +39,9 @@ export class HttpDoor {
   async #handle(request: IncomingMessage, response: ServerResponse, given: string | Uint8Array | undefined): Promise<void> {
     const doorman = this.#doorman
     const address = doorman.addressOf(request)
-    const origin = doorman.judgeOrigin(request)
     response.on('error', () => {})
+    const judged = doorman.judgeOrigin(request)
+    const origin = isThenable(judged) ? await judged : judged
     if (request.method === 'OPTIONS') {
       preflight(response, origin)
       return
@@ -88,6 +90,11 @@ export class HttpDoor {
     const greeting = readHello(first)
     if (!greeting) {
       refuse({ code: codes.protocolError, reason: 'no hello of steadfast.v1' })
+      return
+    }
+    const busy = doorman.addressRefusal(request, greeting)
+    if (busy) {
+      refuse(busy)
       return
     }
     const principal = await doorman.principalOf(request, greeting.auth)

@@ -15,6 +15,8 @@ export interface NodeSettings {
   readonly resumeWindowMs: number
   /** After so long without a sign, a node that runs a handler is taken for dead (rule 2). */
   readonly leaseMs: number
+  /** How long credentials that were checked are believed; a principal's own `expiresAt` may end that earlier. */
+  readonly reauthenticateMs?: number
   /** How often a node looks after what nobody tells it of. */
   readonly tickMs: number
   /** Whether principals are told apart. */

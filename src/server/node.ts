@@ -11,6 +11,7 @@ import { ackEveryMs, LiveSession } from './live-session.ts'
 import { attachedUntil, type NodeContext, type NodeSettings } from './node-context.ts'
 import type { SessionRecord, SessionStore, TopicLog } from './ports.ts'
 import { Posting, type Receipt, readLines } from './posting.ts'
+import { RecentAttachments } from './recent-attachments.ts'
 import { checkTopic, type Desk, type Principal, type Sendable, type Session, SessionHandle } from './session.ts'
 import { payloadOf } from './texts.ts'
 
@@ -43,6 +44,7 @@ export class ServerNode implements NodeContext {
   readonly desk: Desk
   readonly #live = new Map<string, LiveSession>()
   readonly #bucket: Bucket
+  readonly #recent: RecentAttachments
   readonly #unacked = new Set<{ tellAck(): void }>()
   #state: 'up' | 'closing' | 'down' = 'up'
   readonly #madeAt: number
@@ -65,6 +67,7 @@ export class ServerNode implements NodeContext {
       (id) => this.#liveOf(id),
     )
     this.#bucket = new Bucket(attachmentsPerSecond, Math.max(1, attachmentsPerSecond), host.now())
+    this.#recent = new RecentAttachments(host.now())
     this.#madeAt = host.now()
     this.#sweptAt = host.now()
     this.#cancelTick = host.after(settings.tickMs, () => this.#tick())
@@ -79,14 +82,21 @@ export class ServerNode implements NodeContext {
     return this.#live.size
   }
 
+  /** Whether a request goes on with an attachment that was let in here: the next poll, a POST beside a stream. It is no new attachment. */
+  isContinued(greeting: Greeting): boolean {
+    const mayContinue = greeting.send || greeting.wait !== undefined
+    return mayContinue && this.#recent.has(greeting, this.host.now())
+  }
+
   /** Lets a client in, or ends the carrier with the reason why not. What came with the hello may be handed over at once. */
   attach(greeting: Greeting, principal: Principal, carrier: Carrier): Attachment {
-    const refusal = this.#refusal(greeting)
+    const refusal = this.#refusal(greeting, carrier)
     // Somebody who is refused leaves no trace.
     const live = refusal ? new LiveSession(greeting.session, this) : this.#liveOf(greeting.session)
     const attachment = new Attachment(live, carrier, greeting)
     if (refusal) attachment.end(refusal)
     else {
+      this.#recent.add(greeting, this.host.now())
       live.enter({
         ...{ greeting, principal, canFound: true, isSign: false },
         refused: (why) => attachment.end(why),
@@ -102,6 +112,7 @@ export class ServerNode implements NodeContext {
     if (this.#state !== 'up') return Promise.resolve({ code: codes.restarting, reason: 'restarting', ...this.#pause() })
     const frames = readLines(lines)
     if (!frames) return Promise.resolve({ code: codes.protocolError, reason: 'malformed line' })
+    this.#recent.add(greeting, this.host.now())
     return new Promise((resolve) => {
       new Posting(this.#liveOf(greeting.session), greeting, principal, frames, resolve).start()
     })
@@ -227,10 +238,13 @@ export class ServerNode implements NodeContext {
     )
   }
 
-  #refusal({ session }: Greeting): CloseFrame | null {
-    const attachments = this.#live.get(session)?.attachments.length ?? 0
+  #refusal(greeting: Greeting, { medium }: Carrier): CloseFrame | null {
+    const live = this.#live.get(greeting.session)
+    const attachments = live?.attachments.length ?? 0
     if (this.#state !== 'up') return { code: codes.restarting, reason: 'restarting', ...this.#pause() }
-    const isTooMuch = attachments >= this.settings.limits.attachmentsPerSession || !this.#bucket.take(this.host.now())
+    const isContinued = medium === 'answer' && this.isContinued(greeting)
+    const mayCome = isContinued ? live?.mayReceive() !== false : this.#bucket.take(this.host.now())
+    const isTooMuch = attachments >= this.settings.limits.attachmentsPerSession || !mayCome
     return isTooMuch ? { code: codes.tooMany, reason: 'too many attachments', ...this.#pause() } : null
   }
 

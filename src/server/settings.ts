@@ -1,12 +1,13 @@
+import { clientAddress, type TrustedProxy, trustedProxyOf } from './client-address.ts'
 import type { ServerHost } from './host.ts'
 import { defaultLimits, type Limits } from './limits.ts'
 import { memoryStore } from './memory-store.ts'
 import { type NodeSettings, tickOf } from './node-context.ts'
 import { nodeHost } from './node-host.ts'
 import type { RealtimeServerOptions } from './options.ts'
+import { type OriginRule, readOriginRule } from './origin.ts'
 import type { SessionStore, TopicLog } from './ports.ts'
 import { kindOf } from './texts.ts'
-import { directAddress } from './trust.ts'
 
 /** The options, checked and complete. */
 export interface Settings {
@@ -17,7 +18,11 @@ export interface Settings {
   readonly sessions: SessionStore
   /** Whether this server is all there is, so that what it did not see did not happen. */
   readonly scope: 'node' | 'all'
-  readonly origins: readonly string[]
+  readonly origins: readonly OriginRule[]
+  readonly publicOrigins: readonly string[]
+  readonly isTrustedProxy: TrustedProxy
+  /** Whether the application has said nothing of proxies, so that forwarding headers that come are worth a warning. */
+  readonly isProxyUnset: boolean
   readonly authenticate: NonNullable<RealtimeServerOptions['authenticate']>
   readonly addressOf: NonNullable<RealtimeServerOptions['addressOf']>
 }
@@ -26,7 +31,7 @@ export interface Settings {
 const kinds: Readonly<Record<keyof RealtimeServerOptions, string>> = {
   path: 'string',
   authenticate: 'function',
-  origins: 'object',
+  origins: 'any',
   limits: 'object',
   topics: 'object',
   sessions: 'object',
@@ -39,7 +44,12 @@ const kinds: Readonly<Record<keyof RealtimeServerOptions, string>> = {
   addressOf: 'function',
   onError: 'function',
   host: 'object',
+  publicOrigins: 'any',
+  trustProxy: 'any',
+  reauthenticateMs: 'number',
 }
+
+const anonymous = { id: 'anonymous' }
 
 const topicMethods = ['append', 'readAfter', 'tail', 'trim', 'watch']
 const sessionMethods = ['read', 'write', 'renew', 'remove', 'append', 'readAfter', 'trim', 'count', 'expired', 'watch']
@@ -50,15 +60,11 @@ export function settingsOf(options: RealtimeServerOptions): Settings {
   for (const [name, value] of Object.entries(options)) {
     const kind = Object.entries(kinds).find(([known]) => known === name)?.[1]
     if (!kind) fail(name, value, `left out; there are ${Object.keys(kinds).join(', ')}`)
-    if (value !== undefined && (typeof value !== kind || value === null)) fail(name, value, article(kind))
+    if (kind !== 'any' && value !== undefined && (typeof value !== kind || value === null)) fail(name, value, article(kind))
   }
-  const { path = '/realtime', origins = [], topics, sessions } = options
+  const { path = '/realtime', topics, sessions } = options
   const host = options.host ?? nodeHost(options.onError)
   if (!/^\/[^?#]*$/.test(path)) fail('path', path, "a path that begins with '/'")
-  if (!Array.isArray(origins)) fail('origins', origins, 'a list of origins')
-  for (const [index, origin] of origins.entries()) {
-    if (!isOrigin(origin)) fail(`origins[${index}]`, origin, "an origin as 'https://app.example', without a path")
-  }
   if (!topics !== !sessions) fail(topics ? 'sessions' : 'topics', undefined, 'given together with the other: they are one store')
   if (topics) checkMethods('topics', topics, topicMethods)
   if (sessions) checkMethods('sessions', sessions, sessionMethods)
@@ -66,10 +72,16 @@ export function settingsOf(options: RealtimeServerOptions): Settings {
   const heartbeatMs = numberOf('heartbeatMs', options.heartbeatMs, 15_000)
   const resumeWindowMs = numberOf('resumeWindowMs', options.resumeWindowMs, 120_000)
   const leaseMs = numberOf('leaseMs', options.leaseMs, 10_000)
+  const reauthenticateMs = numberOf('reauthenticateMs', options.reauthenticateMs, Infinity)
+  const isTrustedProxy = trustOf(options.trustProxy)
   return {
-    ...{ host, path, origins },
+    ...{ host, path },
+    origins: originsOf(options.origins),
+    publicOrigins: publicOriginsOf(options.publicOrigins),
+    isTrustedProxy,
+    isProxyUnset: options.trustProxy === undefined && options.addressOf === undefined,
     node: {
-      ...{ heartbeatMs, resumeWindowMs, leaseMs },
+      ...{ heartbeatMs, resumeWindowMs, leaseMs, reauthenticateMs },
       limits: limitsOf(options.limits),
       tickMs: tickOf(heartbeatMs, leaseMs, resumeWindowMs),
       isAuthenticating: options.authenticate !== undefined,
@@ -77,8 +89,8 @@ export function settingsOf(options: RealtimeServerOptions): Settings {
     topics: topics ?? own?.topics ?? memoryStore().topics,
     sessions: sessions ?? own?.sessions ?? memoryStore().sessions,
     scope: own ? 'all' : 'node',
-    authenticate: options.authenticate ?? (() => ({ id: 'anonymous' })),
-    addressOf: options.addressOf ?? directAddress,
+    authenticate: options.authenticate ?? (() => anonymous),
+    addressOf: options.addressOf ?? ((request) => clientAddress(request, isTrustedProxy)),
   }
 }
 
@@ -101,11 +113,35 @@ function numberOf(name: string, value: unknown, fallback: number): number {
   return typeof value === 'number' && value >= 1 ? value : fail(name, value, 'a number from 1 up')
 }
 
-function isOrigin(value: unknown): boolean {
+function originsOf(given: unknown = []): readonly OriginRule[] {
+  if (typeof given === 'function') return [ruleOf('origins', given)]
+  if (!Array.isArray(given)) return fail('origins', given, 'a list of origins, or a function')
+  return Array.from(given, (value: unknown, index) => ruleOf(`origins[${index}]`, value))
+}
+
+function publicOriginsOf(given: unknown = []): readonly string[] {
+  if (!Array.isArray(given)) return fail('publicOrigins', given, "a list of this server's own origins")
+  return Array.from(given, (value: unknown, index) => {
+    const rule = ruleOf(`publicOrigins[${index}]`, value)
+    const isOwn = rule.type === 'exact' && /^https?:/.test(rule.origin)
+    return isOwn ? rule.origin : fail(`publicOrigins[${index}]`, value, "an origin as 'https://app.example:8443'")
+  })
+}
+
+function ruleOf(name: string, value: unknown): OriginRule {
+  const rule = readOriginRule(value)
+  if ('type' in rule) return rule
+  return fail(name, value, "an origin as 'https://app.example', without a path", rule.why)
+}
+
+function trustOf(given: unknown = false): TrustedProxy {
+  const isRead = ['boolean', 'number', 'string', 'function'].includes(typeof given) || Array.isArray(given)
+  const allowed = 'true, false, a number of proxies, addresses and subnets, or a function'
+  if (!isRead) return fail('trustProxy', given, allowed)
   try {
-    return typeof value === 'string' && /^https?:/.test(value) && new URL(value).origin === value
-  } catch {
-    return false
+    return trustedProxyOf(given as NonNullable<RealtimeServerOptions['trustProxy']>)
+  } catch (error) {
+    return fail('trustProxy', given, allowed, error instanceof Error ? error.message : '')
   }
 }
 
@@ -118,7 +154,7 @@ function article(kind: string): string {
   return kind === 'object' ? 'an object' : `a ${kind}`
 }
 
-function fail(name: string, value: unknown, allowed: string): never {
+function fail(name: string, value: unknown, allowed: string, hint = ''): never {
   const shown = typeof value === 'string' ? `'${value}'` : typeof value === 'number' ? String(value) : kindOf(value)
-  throw new TypeError(`RealtimeServer: ${name} must be ${allowed}; it was ${shown}.`)
+  throw new TypeError(`RealtimeServer: ${name} must be ${allowed}; it was ${shown}${hint && `: ${hint}`}.`)
 }

@@ -12,6 +12,7 @@ import { readHello } from './client-frames.ts'
 import { type Address, type Doorman, isPrincipal } from './doorman.ts'
 import { Ledger } from './ledger.ts'
 import { answerAndDestroy, refuseAndDestroy } from './raw-answer.ts'
+import { isThenable } from './thenable.ts'
 
 /** How long a Close frame may take to come back. */
 const closeTimeoutMs = 5000
@@ -83,7 +84,12 @@ export class WebSocketDoor {
       ledger.answered(attempt, frame.code)
       close(webSocket, frame)
     }
-    const refusal = this.#doorman.refusal(request, address, this.#doorman.judgeOrigin(request))
+    const judged = this.#doorman.judgeOrigin(request)
+    // What comes meanwhile has no listener yet.
+    if (isThenable(judged)) webSocket.pause()
+    const origin = isThenable(judged) ? await judged : judged
+    webSocket.resume()
+    const refusal = this.#doorman.refusal(request, address, origin) ?? this.#doorman.addressRefusal(request, null)
     if (refusal) {
       refuse(refusal)
       return

@@ -1,12 +1,7 @@
-import type { IncomingMessage } from 'node:http'
 import { describe, expect, it } from 'vitest'
 import { Bucket } from '../../src/server/bucket.ts'
 import { Ledger } from '../../src/server/ledger.ts'
-import { AddressLimit, directAddress } from '../../src/server/trust.ts'
-
-function requestOf(headers: Readonly<Record<string, string>>, remoteAddress: string | undefined): IncomingMessage {
-  return { headers, socket: { remoteAddress } } as unknown as IncomingMessage
-}
+import { AddressLimit } from '../../src/server/trust.ts'
 
 describe('[SP15] the ledger', () => {
   it('remembers for a minute, and so many attempts', () => {
@@ -28,14 +23,6 @@ describe('[SP15] the ledger', () => {
 })
 
 describe('[SP13] addresses', () => {
-  it('are those of the socket, unless there may be a proxy', () => {
-    expect(directAddress(requestOf({}, '203.0.113.7'))).toBe('203.0.113.7')
-    for (const address of ['127.0.0.1', '::1', '::ffff:127.0.0.1', undefined])
-      expect(directAddress(requestOf({}, address))).toBeUndefined()
-    for (const header of ['forwarded', 'x-forwarded-for', 'x-real-ip', 'via'])
-      expect(directAddress(requestOf({ [header]: 'x' }, '203.0.113.7'))).toBeUndefined()
-  })
-
   it('are limited each for itself, and not remembered for ever', () => {
     const limit = new AddressLimit(1)
     const taken = (address: string | undefined, now: number, times: number) =>

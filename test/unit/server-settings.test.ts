@@ -24,7 +24,7 @@ describe('options', () => {
     [{ colour: 'red' }, 'colour must be left out; there are path, authenticate, origins, limits, topics, sessions, heartbeatMs'],
     [{ path: 'realtime' }, "path must be a path that begins with '/'; it was 'realtime'"],
     [{ path: 7 }, 'path must be a string; it was 7'],
-    [{ origins: 'https://app.example' }, "origins must be an object; it was 'https://app.example'"],
+    [{ origins: 'https://app.example' }, "origins must be a list of origins, or a function; it was 'https://app.example'"],
     [
       { origins: ['https://app.example/'] },
       "origins[0] must be an origin as 'https://app.example', without a path; it was 'https://app.example/'",

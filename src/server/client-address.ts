@@ -1,0 +1,182 @@
+import type { IncomingMessage } from 'node:http'
+import { BlockList, isIP } from 'node:net'
+
+/** Which proxies' forwarding headers are believed, as Express has it in its setting `trust proxy`. */
+export type TrustProxyOption = boolean | number | string | readonly string[] | ((address: string, index: number) => boolean)
+
+/** Whether the address is a proxy of ours; index 0 is the peer of the socket, 1 whoever spoke to that, and so on. */
+export type TrustedProxy = (address: string, index: number) => boolean
+
+/** Ranges that have names, the same as in Express. */
+const namedRanges: Readonly<Record<string, readonly string[]>> = {
+  loopback: ['127.0.0.0/8', '::1/128'],
+  linklocal: ['169.254.0.0/16', 'fe80::/10'],
+  uniquelocal: ['10.0.0.0/8', '172.16.0.0/12', '192.168.0.0/16', 'fc00::/7'],
+}
+
+const isLoopback = rangesOf(['loopback'])
+const isPrivate = rangesOf(['loopback', 'linklocal', 'uniquelocal'])
+
+const nobody: TrustedProxy = () => false
+
+/** @throws RangeError that says what is wrong, and what would be right */
+export function trustedProxyOf(option: TrustProxyOption): TrustedProxy {
+  if (typeof option === 'function') return (address, index) => option(address, index) === true
+  if (typeof option === 'boolean') return option ? () => true : nobody
+  if (typeof option === 'number') {
+    if (!Number.isInteger(option) || option < 0) throw new RangeError('a number of proxies is a whole number, not negative')
+    return (_, index) => index < option
+  }
+  const listed = typeof option === 'string' ? option.split(',') : option
+  return rangesOf(listed.map((range) => (typeof range === 'string' ? range.trim() : range)))
+}
+
+function rangesOf(ranges: readonly string[]): TrustedProxy {
+  const list = new BlockList()
+  for (const range of ranges.flatMap((name) => namedRanges[name] ?? [name])) addRange(list, range)
+  return (address) => {
+    const kind = isIP(address)
+    return kind > 0 && list.check(address, kind === 4 ? 'ipv4' : 'ipv6')
+  }
+}
+
+function addRange(list: BlockList, range: unknown): void {
+  if (typeof range !== 'string') throw new RangeError('an address is a text')
+  const slash = range.indexOf('/')
+  const given = slash < 0 ? range : range.slice(0, slash)
+  const address = plainAddress(given)
+  const kind = address === null ? 0 : isIP(address)
+  if (address === null || kind === 0)
+    throw new RangeError(
+      `'${range}' is no address, no subnet as '10.0.0.0/8', and none of ${Object.keys(namedRanges).join(', ')}`,
+    )
+  const bits = kind === 4 ? 32 : 128
+  // `::ffff:10.0.0.0/104` is `10.0.0.0/8`.
+  const shift = kind === 4 && given.includes(':') ? 96 : 0
+  const suffix = slash < 0 ? String(bits + shift) : range.slice(slash + 1)
+  const prefix = /^\d{1,3}$/.test(suffix) ? Number(suffix) - shift : kind === 4 ? prefixOf(suffix) : -1
+  if (!(prefix >= 0 && prefix <= bits)) throw new RangeError(`'${range}' is no subnet: behind the slash stands 0 to ${bits}`)
+  list.addSubnet(address, prefix, kind === 4 ? 'ipv4' : 'ipv6')
+}
+
+/** `255.255.0.0` is 16; -1 for what is no mask. */
+function prefixOf(mask: string): number {
+  if (isIP(mask) !== 4) return -1
+  const bits = mask
+    .split('.')
+    .map((part) => Number(part).toString(2).padStart(8, '0'))
+    .join('')
+  return /^1*0*$/.test(bits) ? (bits.indexOf('0') < 0 ? 32 : bits.indexOf('0')) : -1
+}
+
+/** An address without port, brackets and zone, an IPv4-mapped one as IPv4; `null` for anything that is none. */
+export function plainAddress(text: string): string | null {
+  const trimmed = text.trim()
+  const [, bracketed] = /^\[([^\]]*)\](?::\d+)?$/.exec(trimmed) ?? []
+  const [, withoutPort] = /^(\d+\.\d+\.\d+\.\d+):\d+$/.exec(trimmed) ?? []
+  const [address = ''] = (bracketed ?? withoutPort ?? trimmed).split('%')
+  const kind = isIP(address)
+  if (kind === 0) return null
+  if (kind === 4) return address
+  const groups = groupsOf(address)
+  const isMapped = groups.slice(0, 5).every((group) => group === 0) && groups[5] === 0xffff
+  if (!isMapped) return address.toLowerCase()
+  const [high = 0, low = 0] = groups.slice(6)
+  return [high >> 8, high & 255, low >> 8, low & 255].join('.')
+}
+
+/** The eight groups of an IPv6 address. */
+function groupsOf(address: string): readonly number[] {
+  const dotted = /(\d+)\.(\d+)\.(\d+)\.(\d+)$/.exec(address)
+  const [, a = 0, b = 0, c = 0, d = 0] = (dotted ?? []).map(Number)
+  const hex = (high: number, low: number) => ((high << 8) | low).toString(16)
+  const plain = dotted ? `${address.slice(0, dotted.index)}${hex(a, b)}:${hex(c, d)}` : address
+  const [before = '', after] = plain.split('::')
+  const groups = (text: string) => (text === '' ? [] : text.split(':').map((group) => Number.parseInt(group, 16)))
+  const head = groups(before)
+  const tail = after === undefined ? [] : groups(after)
+  const middle = after === undefined ? [] : Array.from({ length: 8 - head.length - tail.length }, () => 0)
+  return [...head, ...middle, ...tail]
+}
+
+/** What limits count by: an IPv4 address, or the /64 of an IPv6 address, which one customer has as one house has an IPv4 address. */
+export function limitKey(text: string): string {
+  const address = plainAddress(text)
+  if (address === null || !address.includes(':')) return address ?? text
+  return `${groupsOf(address)
+    .slice(0, 4)
+    .map((group) => group.toString(16))
+    .join(':')}::/64`
+}
+
+/** The peer of the socket; one without an address (a Unix socket) is on this machine. */
+export function peerOf({ socket }: IncomingMessage): string {
+  return plainAddress(socket.remoteAddress ?? '') ?? '127.0.0.1'
+}
+
+/** Whether a header of the request speaks of a proxy in front. */
+export function isForwarded({ headers }: IncomingMessage): boolean {
+  return headers['x-forwarded-for'] !== undefined || headers.forwarded !== undefined
+}
+
+export function isPrivateAddress(address: string): boolean {
+  return isPrivate(address, 0)
+}
+
+/**
+ * The client's address: the nearest one that is no trusted proxy, as Express finds `request.ip`. Without a trusted proxy a header
+ * of the client's own changes nothing. `undefined` for this machine: behind a proxy that is not trusted all clients have its
+ * address, and they are not one.
+ */
+export function clientAddress(request: IncomingMessage, isTrusted: TrustedProxy): string | undefined {
+  let address = peerOf(request)
+  const hops = isForwarded(request) && isTrusted(address, 0) ? [...forwardedFor(request)].reverse() : []
+  for (const [index, hop] of hops.entries()) {
+    if (!isTrusted(address, index)) break
+    const next = plainAddress(hop)
+    // What is no address says nothing of the client: it counts as the hop that let it pass.
+    if (next === null) break
+    address = next
+  }
+  return isLoopback(address, 0) ? undefined : address
+}
+
+/** The addresses of `X-Forwarded-For`, or where there is none of `Forwarded` (RFC 7239), the client's first. */
+function forwardedFor({ headers }: IncomingMessage): readonly string[] {
+  const given = headers['x-forwarded-for']
+  if (given !== undefined) return String(given).split(',')
+  return forwardedElements(headers.forwarded).map((element) => element.get('for') ?? '')
+}
+
+/** The elements of a `Forwarded` header, each by its parameters in lower case. */
+export function forwardedElements(header: string | undefined): readonly ReadonlyMap<string, string>[] {
+  return split(header ?? '', ',').map((element) => {
+    const pairs = split(element, ';').map((pair): [string, string] => {
+      const at = pair.indexOf('=')
+      return [pair.slice(0, Math.max(0, at)).trim().toLowerCase(), unquoted(pair.slice(at + 1).trim())]
+    })
+    return new Map(pairs)
+  })
+}
+
+/** Splits where the sign stands outside of quotes. */
+function split(text: string, sign: string): readonly string[] {
+  const parts: string[] = []
+  let from = 0
+  let isQuoted = false
+  for (let at = 0; at < text.length; at += 1) {
+    const char = text[at]
+    if (char === '"') isQuoted = !isQuoted
+    else if (isQuoted && char === '\\') at += 1
+    else if (!isQuoted && char === sign) {
+      parts.push(text.slice(from, at))
+      from = at + 1
+    }
+  }
+  parts.push(text.slice(from))
+  return parts
+}
+
+function unquoted(value: string): string {
+  return value.length >= 2 && value.startsWith('"') && value.endsWith('"') ? value.slice(1, -1).replace(/\\(.)/g, '$1') : value
+}

@@ -1,0 +1,128 @@
+import type { IncomingMessage } from 'node:http'
+import { describe, expect, it } from 'vitest'
+import {
+  clientAddress,
+  forwardedElements,
+  limitKey,
+  plainAddress,
+  type TrustProxyOption,
+  trustedProxyOf,
+} from '../../src/server/client-address.ts'
+import { RecentAttachments } from '../../src/server/recent-attachments.ts'
+import { AddressLimit } from '../../src/server/trust.ts'
+
+function addressOf(
+  remoteAddress: string | undefined,
+  headers: Readonly<Record<string, string>> = {},
+  trust: TrustProxyOption = false,
+) {
+  return clientAddress({ headers, socket: { remoteAddress } } as unknown as IncomingMessage, trustedProxyOf(trust))
+}
+
+const client = '203.0.113.7'
+const proxy = '10.0.0.3'
+
+describe('[SP13] the address of a client', () => {
+  it.each(['via', 'x-forwarded-for', 'forwarded', 'x-real-ip', 'x-forwarded-host'])(
+    'is not changed by its own header %s',
+    (header) => {
+      for (const value of ['1.2.3.4', 'for=1.2.3.4', '', 'x'.repeat(10_000)])
+        expect(addressOf(client, { [header]: value })).toBe(client)
+    },
+  )
+
+  it.each<[string, string | undefined, Readonly<Record<string, string>>, TrustProxyOption, string | undefined]>([
+    ['the socket', client, {}, false, client],
+    ['an IPv4-mapped socket', '::ffff:203.0.113.7', {}, false, client],
+    ['this machine', '127.0.0.1', {}, false, undefined],
+    ['this machine in IPv6', '::1', {}, false, undefined],
+    ['this machine, mapped', '::ffff:127.0.0.1', {}, false, undefined],
+    ['a Unix socket', undefined, {}, false, undefined],
+    ['an unknown proxy on this machine', '127.0.0.1', { 'x-forwarded-for': client }, false, undefined],
+    ['a trusted proxy on this machine', '127.0.0.1', { 'x-forwarded-for': client }, 'loopback', client],
+    ['behind a Unix socket', undefined, { 'x-forwarded-for': client }, 'loopback', client],
+    ['a trusted proxy', proxy, { 'x-forwarded-for': client }, proxy, client],
+    ['a trusted proxy without the header', proxy, {}, proxy, proxy],
+    ['what the client made up before it', proxy, { 'x-forwarded-for': `1.2.3.4, ${client}` }, 'uniquelocal', client],
+    ['two trusted proxies', proxy, { 'x-forwarded-for': `1.2.3.4, ${client}, 10.9.9.9` }, 'uniquelocal', client],
+    ['one hop', proxy, { 'x-forwarded-for': `1.2.3.4, ${client}` }, 1, client],
+    ['two hops', proxy, { 'x-forwarded-for': `1.2.3.4, ${client}` }, 2, '1.2.3.4'],
+    ['no hop', proxy, { 'x-forwarded-for': client }, 0, proxy],
+    ['everybody', proxy, { 'x-forwarded-for': `1.2.3.4, ${client}` }, true, '1.2.3.4'],
+    ['a peer that is not trusted', '198.51.100.9', { 'x-forwarded-for': client }, 'uniquelocal', '198.51.100.9'],
+    ['with a port', proxy, { 'x-forwarded-for': `${client}:4711` }, true, client],
+    ['IPv6 in brackets', proxy, { 'x-forwarded-for': '[2001:db8::1]:4711' }, true, '2001:db8::1'],
+    ['no address', proxy, { 'x-forwarded-for': 'unknown' }, true, proxy],
+    ['no address behind one', proxy, { 'x-forwarded-for': `<script>, ${client}` }, true, client],
+    ['RFC 7239', proxy, { forwarded: `for=1.2.3.4, For="${client}:80";proto=https` }, 1, client],
+    ['RFC 7239 in IPv6', proxy, { forwarded: 'for="[2001:DB8::1]:4711"' }, true, '2001:db8::1'],
+    ['RFC 7239, hidden', proxy, { forwarded: 'for=_hidden' }, true, proxy],
+    ['X-Forwarded-For before Forwarded', proxy, { forwarded: 'for=1.2.3.4', 'x-forwarded-for': client }, 1, client],
+    ['a function', proxy, { 'x-forwarded-for': client }, (address, index) => address === proxy && index === 0, client],
+  ])('%s', (_, remoteAddress, headers, trust, address) => {
+    expect(addressOf(remoteAddress, headers, trust)).toBe(address)
+  })
+
+  it.each([
+    ['203.0.113.7', '203.0.113.7'],
+    ['::ffff:203.0.113.7', '203.0.113.7'],
+    ['::ffff:cb00:7107', '203.0.113.7'],
+    ['0:0:0:0:0:FFFF:203.0.113.7', '203.0.113.7'],
+    ['2001:db8:1:2:3:4:5:6', '2001:db8:1:2::/64'],
+    ['2001:db8:1:2::', '2001:db8:1:2::/64'],
+    ['2001:DB8:0001:0002:ffff::1', '2001:db8:1:2::/64'],
+    ['fe80::1%eth0', 'fe80:0:0:0::/64'],
+    ['::1', '0:0:0:0::/64'],
+    ['user 7', 'user 7'],
+  ])('%s counts as %s', (address, key) => {
+    expect(limitKey(address)).toBe(key)
+  })
+
+  it.each(['', 'x', '1.2.3', '1.2.3.4.5', '999.1.1.1', '::g', '1.2.3.4:x', '[1.2.3.4', 'user 7'])('%j is none', (text) => {
+    expect(plainAddress(text)).toBeNull()
+  })
+
+  it('has one allowance for a whole /64', () => {
+    const limit = new AddressLimit(1)
+    const taken = Array.from({ length: 50 }, (_, n) => limit.take(`2001:db8:1:2:${n.toString(16)}::1`, 0)).filter(Boolean)
+    expect(taken).toHaveLength(5)
+    expect(limit.take('2001:db8:1:3::1', 0)).toBe(true)
+    expect(['::ffff:1.2.3.4', '1.2.3.4', '::ffff:102:304'].map((each) => limit.take(each, 0))).toEqual([true, true, true])
+    expect(Array.from({ length: 9 }, () => limit.take('1.2.3.4', 0)).filter(Boolean)).toHaveLength(2)
+  })
+
+  it('is found in linear time, whatever the header', () => {
+    const took = (times: number) => {
+      const values = [' ', ',', '"', '\\', 'for=', ';', ':', '::ffff:'].map((part) => part.repeat(times))
+      const since = performance.now()
+      for (const forwarded of values) forwardedElements(forwarded)
+      for (const value of values) addressOf(proxy, { 'x-forwarded-for': value }, true)
+      return performance.now() - since
+    }
+    took(1000)
+    expect(took(160_000)).toBeLessThan(Math.max(100, 100 * took(10_000)))
+  })
+})
+
+describe('recent attachments', () => {
+  const at = (n: number) => ({ session: 'a-session-of-the-tests', k: n })
+
+  it('are remembered for a minute, from their last request on', () => {
+    const recent = new RecentAttachments(0)
+    recent.add(at(1), 0)
+    expect([recent.has(at(1), 59_000), recent.has(at(2), 59_000)]).toEqual([true, false])
+    for (let now = 0; now < 600_000; now += 50_000) expect(recent.has(at(1), now)).toBe(true)
+    expect(recent.has(at(1), 1_000_000)).toBe(false)
+    recent.add(at(3), 1_000_000)
+    recent.delete(at(3))
+    expect(recent.has(at(3), 1_000_000)).toBe(false)
+  })
+
+  it('are so many at most', () => {
+    const recent = new RecentAttachments(0)
+    for (let n = 1; n <= 200_000; n += 1) recent.add(at(n), 0)
+    const kept = Array.from({ length: 200_000 }, (_, n) => recent.has(at(n + 1), 0)).filter(Boolean).length
+    expect(kept).toBeLessThanOrEqual(100_000)
+    expect(recent.has(at(200_000), 0)).toBe(true)
+  })
+})
