@@ -196,7 +196,8 @@ function refused(request: IncomingMessage, response: ServerResponse, close: Clos
     sendProblem(response, close)
     return
   }
-  sendProblem(response, close, { Connection: 'close' })
+  // In HTTP/2 a connection is more than its request.
+  sendProblem(response, close, request.httpVersionMajor > 1 ? {} : { Connection: 'close' })
   request.resume()
   const cancel = settings.host.after(lingerMs, () => request.destroy())
   response.on('close', cancel)

@@ -127,7 +127,7 @@ class Switchboard {
     if (!mounted) {
       this.#ours.delete(request.socket)
       if (this.#othersListen(type)) return null
-      response.writeHead(404).end()
+      response.writeHead(404, empty).end()
       return true
     }
     this.#ours.add(request.socket)
@@ -203,13 +203,14 @@ class Switchboard {
   }
 }
 
+const empty = { 'Content-Length': 0 }
 const notFound = { status: 404, title: 'Not Found' }
 
 function keepUpgrades(): void {}
 
 /** Answers where nobody else does. */
 function answerNobody(this: AttachableServer, _request: unknown, response: ServerResponse): void {
-  if (this.listenerCount('request') === 1) response.writeHead(404).end()
+  if (this.listenerCount('request') === 1) response.writeHead(404, empty).end()
 }
 
 /** What tells a socket that somebody has taken from one that nobody has. */
