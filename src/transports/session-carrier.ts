@@ -1,12 +1,14 @@
 import type { Report } from '../diagnosis/evidence.ts'
-import { type CloseFrame, codes } from '../protocols/wire.ts'
+import type { Session } from '../protocols/session.ts'
+import { utf8 } from '../protocols/session-frames.ts'
+import { type CloseFrame, codes, type Hello, maxHelloBytes } from '../protocols/wire.ts'
 import { Failure } from './failure.ts'
 import type { Call } from './transport.ts'
 
 /** Runs what reads a frame: what cannot be read is not of this protocol. */
-export function readFrame(read: () => void): void {
+export function readFrame<Read>(read: () => Read): Read {
   try {
-    read()
+    return read()
   } catch (error) {
     throw error instanceof Failure ? error : mismatch('a frame could not be read')
   }
@@ -17,7 +19,7 @@ export function mismatch(detail: string, isHandshake = false): Failure {
 }
 
 export function closed({ code, reason = '', retryAfterMs = 0 }: CloseFrame): Extract<Report, { kind: 'closed' }> {
-  return { kind: 'closed', code, reason, wasClean: true, ...(retryAfterMs > 0 && { retryAfterMs: Number(retryAfterMs) }) }
+  return { kind: 'closed', code, reason, wasClean: true, ...(retryAfterMs > 0 && { retryAfterMs }) }
 }
 
 /** What held an answer back has told the server nothing: to it this is an attachment that has gone silent. */
@@ -30,4 +32,18 @@ export function withAttempt({ url, attempt }: Call): URL {
   const address = new URL(url)
   address.searchParams.set('attempt', attempt)
   return address
+}
+
+/**
+ * What an attachment or a POST begins with, as text.
+ * @throws Failure when the server would not take it
+ */
+export function helloOf(session: Session, { id, auth }: Call, more: Partial<Hello> = {}): string {
+  const hello = JSON.stringify(session.hello(id, { ...more, ...(auth !== undefined && { auth }) }))
+  const { length } = utf8(hello)
+  if (length > maxHelloBytes) {
+    const detail = `prepare() returned auth that makes the hello ${length} bytes long; ${maxHelloBytes} are allowed`
+    throw new Failure({ kind: 'unprepared', detail, isMistake: true })
+  }
+  return hello
 }

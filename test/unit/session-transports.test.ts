@@ -99,6 +99,9 @@ describe('a WebSocket', () => {
     [4401, 'no token', { reason: 'no token' }],
     [4400, '', { reason: '' }],
     [4400, '{"reason":', { reason: '{"reason":' }],
+    [4400, '{"reason":{"toString":1}}', { reason: '{"reason":{"toString":1}}' }],
+    [4503, '{"reason":"late","retryAfterMs":1e300}', { reason: 'late', retryAfterMs: 86_400_000 }],
+    [4503, '{"reason":"late","retryAfterMs":"9"}', { reason: '{"reason":"late","retryAfterMs":"9"}' }],
     [1006, '', { reason: '', wasClean: false }],
   ])('[SP9] closed with %i %j tells what its reason says', (code, reason, more) => {
     const { network, said, clock } = dialSession(sessionWebsocket)
@@ -146,8 +149,12 @@ describe.each(viaHttp)('%s', (type, make) => {
     const { url, init, hello, lines } = network.receiving
     expect(url.href).toBe('https://api.example/realtime?tenant=7&attempt=random-name')
     expect(init).toMatchObject({ method: 'POST', credentials: 'include', cache: 'no-store', redirect: 'error' })
-    // A string makes it text/plain;charset=utf-8, which needs no preflight.
-    expect([typeof init.body, init.headers, lines]).toEqual(['string', undefined, []])
+    // A form needs no preflight.
+    expect([typeof init.body, init.headers, lines]).toEqual([
+      'string',
+      { 'Content-Type': 'multipart/form-data; boundary=steadfast' },
+      [],
+    ])
     const wait = type === 'sse' ? {} : { wait: 0 }
     expect(hello).toEqual({ v: 1, session: 'a-session-of-the-tests', k: 3, n: 1, last: 0, auth: 'secret', ...wait })
   })
@@ -246,13 +253,16 @@ describe.each(viaHttp)('%s', (type, make) => {
     expect(news()).toEqual(['opened', mismatch('a frame could not be read')])
   })
 
-  it('a connection that breaks is a loss', async () => {
-    const { network, news } = dialSession(make)
-    network.receiving.open()
-    await promised()
-    network.receiving.break()
-    await promised()
-    expect(news()).toEqual(['opened', { kind: 'broken', detail: 'TypeError', isBody: true }])
+  it('a connection that breaks is a loss, where it asks again and again with the fourth in a row', async () => {
+    const { network, news, link, pass } = dialSession(make)
+    const loss = { kind: 'broken', detail: 'TypeError', isBody: true }
+    for (let breaks = 0; breaks < (link.tellsCursor ? 4 : 1); breaks += 1) {
+      network.receiving.open({ resumed: breaks > 0 })
+      await promised()
+      network.receiving.break()
+      await pass(breaks < 3 && link.tellsCursor ? 2000 : 0)
+    }
+    expect(news().filter((each) => each !== 'opened')).toEqual([loss])
   })
 
   it('hung up nothing is left, and nothing is said', async () => {
@@ -323,7 +333,7 @@ describe.each(viaHttp)('%s', (type, make) => {
     [
       'an answer without a mark',
       ({ network }) => network.sending.answer(200, 'text/plain', ''),
-      mismatch('the answer is not marked'),
+      { kind: 'answered', status: 200, contentType: 'text/plain' },
     ],
     [
       'a page',
@@ -334,7 +344,24 @@ describe.each(viaHttp)('%s', (type, make) => {
     [
       'an answer without numbers',
       ({ network }) => network.sending.answer(200, 'application/json', '{"steadfast":"v1"}'),
-      { kind: 'broken', detail: 'TypeError' },
+      mismatch('a frame could not be read'),
+    ],
+    ['an ack of what was never sent', ({ network }) => network.sending.take(0, 5), mismatch('a frame could not be read')],
+    ['numbers that are texts', ({ network }) => network.sending.take('0' as never), mismatch('a frame could not be read')],
+    [
+      'a problem whose reason is no text',
+      ({ network }) => network.sending.problem(503, 4503, { reason: { toString: 1, valueOf: 1 } as never }),
+      mismatch('a frame could not be read'),
+    ],
+    [
+      'a problem that would have it wait for ever',
+      ({ network }) => network.sending.problem(503, 4503, { retryAfterMs: 1e300 }),
+      { kind: 'closed', code: 4503, reason: '', wasClean: true, retryAfterMs: 86_400_000 },
+    ],
+    [
+      'JSON without an end',
+      ({ network }) => network.sending.answer(200, 'application/json', `"${'x'.repeat(2 ** 16)}"`),
+      { kind: 'oversized' },
     ],
   ])('what is sent and answered by %s has failed', async (_, play, report) => {
     const bench = dialSession(make)
@@ -349,6 +376,27 @@ describe.each(viaHttp)('%s', (type, make) => {
     const { network, link } = dialSession(make)
     link.write('x{"code":1000}', new AbortController().signal, true)
     expect(network.sending.init.keepalive).toBe(true)
+  })
+
+  it.each([
+    [65_000, true],
+    [66_000, false],
+  ])('the last of it outlives the page if that may be: of %i bytes', (bytes, keepalive) => {
+    const { network, link } = dialSession(make)
+    link.write(`m1:${'€'.repeat(bytes / 3)}`, new AbortController().signal, true)
+    expect(network.sending.init.keepalive).toBe(keepalive)
+  })
+
+  it.each([
+    ['fits', 65_300, true],
+    ['is too long', 65_536, false],
+    ['is too long in UTF-8', 'ä'.repeat(33_000), false],
+  ])('a hello of auth that %s', async (_, auth, isSent) => {
+    const { network, news } = dialSession(make, { auth: typeof auth === 'number' ? 'x'.repeat(auth) : auth })
+    await promised()
+    expect(network.requests.length).toBe(isSent ? 1 : 0)
+    const detail = expect.stringMatching(/^prepare\(\) returned auth that makes the hello \d+ bytes long; 65536 are allowed$/)
+    expect(news()).toEqual(isSent ? [] : [{ kind: 'unprepared', isMistake: true, detail }])
   })
 })
 
