@@ -35,6 +35,10 @@ const unhurried = ['better-sse', 'contract', 'contract-refusals', 'session-contr
 // A page of the demo draws without end and takes a fifth of a core.
 const threeAtOnce = { ...alone, maxConcurrency: 3 }
 
+// Real proxies, each with a server behind it. Their timeouts are scaled down, so the tests wait beside each other, but not so
+// many that this process is late with an answer for which a proxy waits.
+const fewAtOnce = { ...alone, maxConcurrency: 12 }
+
 export default defineConfig({
   test: {
     // A test that was left focused hides all others.
@@ -46,6 +50,7 @@ export default defineConfig({
       project('dom', 'dom', 0, { environment: 'happy-dom' }),
       project('unhurried', 'integration', 1, { ...alone, include: unhurried, fileParallelism: true, maxWorkers: 2 }),
       project('node', 'integration', 2, { ...alone, exclude: unhurried }),
+      project('proxies', 'proxies', 2, fewAtOnce),
       project('package', 'package', 3, alone),
       project('browser', 'browser', 4, threeAtOnce),
       project('chaos', 'chaos', 5, alone),

@@ -18,6 +18,8 @@ export function nodeHost(onError: ((error: unknown) => void) | undefined): Serve
     now: () => Date.now(),
     elapsedMs: () => performance.now(),
     after(delayMs, run) {
+      // A timer of Node's would fire at once.
+      if (delayMs === Infinity) return () => {}
       const timer = setTimeout(run, delayMs)
       timer.unref()
       return () => clearTimeout(timer)

@@ -1,8 +1,10 @@
-import type { IncomingMessage, Server, ServerResponse } from 'node:http'
+import { EventEmitter } from 'node:events'
+import type { IncomingMessage, ServerResponse } from 'node:http'
 import type { Http2ServerRequest, Http2ServerResponse } from 'node:http2'
-import type { Server as SecureServer } from 'node:https'
 import type { Duplex } from 'node:stream'
+import { type AttachableServer, checkAttachable } from './attachable.ts'
 import { Doorman } from './doorman.ts'
+import type { ServerHost } from './host.ts'
 import { HttpDoor } from './http.ts'
 import { Ledger } from './ledger.ts'
 import { mount } from './mount.ts'
@@ -11,6 +13,7 @@ import type { RealtimeServerOptions } from './options.ts'
 import type { Sendable, Session } from './session.ts'
 import { settingsOf } from './settings.ts'
 import { WebSocketDoor } from './websocket.ts'
+import { serveWithoutUpgrade, wantsWebSocket } from './without-upgrade.ts'
 
 /**
  * The server of `RealtimeClient` in session mode: sessions that outlive their connections, over WebSocket, SSE, long-poll and
@@ -22,7 +25,8 @@ export class RealtimeServer {
   readonly #http: HttpDoor
   readonly #webSocket: WebSocketDoor
   readonly #path: string
-  #unmounts: (() => void)[] = []
+  readonly #after: ServerHost['after']
+  readonly #unmounts = new Map<AttachableServer, () => void>()
 
   /** @throws TypeError for an option that is not what it may be; the message names it */
   constructor(options: RealtimeServerOptions = {}) {
@@ -30,22 +34,35 @@ export class RealtimeServer {
     const { host, topics, sessions, path } = settings
     const { onSession, onMessage, onEnd } = options
     this.#path = path
+    this.#after = host.after
     this.#node = new ServerNode({ host, topics, sessions, settings: settings.node, handlers: { onSession, onMessage, onEnd } })
     const doorman = new Doorman(this.#node, settings, new Ledger(host))
     this.#http = new HttpDoor(doorman)
     this.#webSocket = new WebSocketDoor(doorman)
   }
 
-  /** Serves `path` of this server, and leaves all other paths to whoever listens already. Call it when those have been set up. */
-  attach(server: Server | SecureServer): void {
+  /**
+   * Serves `path` of a server and leaves all other requests and upgrades to whoever listens for them, now or later. The path is
+   * compared as RFC 3986 says: `/realtime/` and `/%72ealtime` are `/realtime`. Over HTTP/2 there are SSE, long-poll and poll;
+   * WebSockets need HTTP/1.1, which `createSecureServer({ allowHTTP1: true })` speaks as well.
+   * @param server of `node:http`, `node:https` or `node:http2`, listening or not yet; an application on it has it as `app.server`
+   *   (Fastify), `app.getHttpServer()` (Nest), or as what `app.listen()` returned (Express, Koa)
+   * @throws TypeError for everything else; the message says what to pass
+   */
+  attach(server: AttachableServer): void {
+    checkAttachable(server)
+    if (this.#unmounts.has(server)) return
     this.#webSocket.warm()
-    this.#unmounts.push(
-      mount(server, {
+    const unmount = mount(
+      server,
+      {
         path: this.#path,
         request: (request, response) => this.handleRequest(request, response),
         upgrade: (request, socket, head) => this.handleUpgrade(request, socket, head),
-      }),
+      },
+      this.#after,
     )
+    this.#unmounts.set(server, unmount)
   }
 
   /**
@@ -62,9 +79,14 @@ export class RealtimeServer {
     this.#http.handle(request as IncomingMessage, response as ServerResponse, body)
   }
 
-  /** Answers one upgrade, whatever its path. Needs the package `ws`. */
+  /**
+   * Answers one upgrade, whatever its path. Needs the package `ws`. One to another protocol than WebSocket (h2c) is only an offer:
+   * it comes once more, as a request.
+   */
   handleUpgrade(request: IncomingMessage, socket: Duplex, head: Buffer): void {
-    this.#webSocket.handle(request, socket, head)
+    const server: unknown = Reflect.get(socket, 'server')
+    if (server instanceof EventEmitter && !wantsWebSocket(request)) serveWithoutUpgrade(server, request, socket, head)
+    else this.#webSocket.handle(request, socket, head)
   }
 
   /**
@@ -91,6 +113,7 @@ export class RealtimeServer {
         'RealtimeServer: close() takes `drainMs` as a number from 0 to 2,147,483,647: clients are told when to come back.',
       )
     await this.#node.close(drainMs)
-    for (const unmount of this.#unmounts.splice(0)) unmount()
+    for (const unmount of this.#unmounts.values()) unmount()
+    this.#unmounts.clear()
   }
 }

@@ -22,8 +22,11 @@ const mostReasonBytes = 123
 /** WebSockets, by the package `ws`, which is loaded when it is needed first. */
 export class WebSocketDoor {
   readonly #doorman: Doorman
+  #server: WebSocketServer | null = null
+  #loading: Promise<WebSocketServer> | null = null
+  /** Whoever hands one over twice is told so; the first time counts. */
+  readonly #handled = new WeakSet<Duplex>()
   readonly #hellos: HelloFrames
-  #server: Promise<WebSocketServer> | null = null
 
   constructor(doorman: Doorman) {
     const { host, node } = doorman.settings
@@ -39,6 +42,11 @@ export class WebSocketDoor {
   /** Answers an upgrade, and never throws. */
   handle(request: IncomingMessage, socket: Duplex, head: Buffer): void {
     const { ledger, settings } = this.#doorman
+    if (this.#handled.has(socket)) {
+      settings.host.report(new Error('RealtimeServer: the same upgrade was handed to handleUpgrade() twice.'))
+      return
+    }
+    this.#handled.add(socket)
     // It has no listener of anybody's yet, and one without ends the process.
     socket.on('error', ignore)
     const address = this.#doorman.addressOf(request)
@@ -56,17 +64,14 @@ export class WebSocketDoor {
       refuseAndDestroy(socket, close, settings.host.after)
       return
     }
+    const upgrade = { request, socket, head, address, offered, attempt }
+    // At once, if it can be: nobody else may get at the socket in between.
+    if (this.#server) {
+      this.#shakeHands(this.#server, upgrade)
+      return
+    }
     this.#load().then(
-      (server) => {
-        if (socket.destroyed) return
-        server.handleUpgrade(request, socket, head, (webSocket) => {
-          socket.off('error', ignore)
-          this.#admit(webSocket, request, socket, { address, offered, attempt }).catch((error) => {
-            settings.host.report(error)
-            close(webSocket, { code: codes.internal, reason: 'internal error' })
-          })
-        })
-      },
+      (server) => this.#shakeHands(server, upgrade),
       (error) => {
         settings.host.report(error)
         answerAndDestroy(socket, { status: 501, title: 'Not Implemented' }, settings.host.after)
@@ -74,16 +79,28 @@ export class WebSocketDoor {
     )
   }
 
-  async #admit(
-    webSocket: WebSocket,
-    request: IncomingMessage,
-    socket: Duplex,
-    {
-      address,
-      offered,
-      attempt,
-    }: { readonly address: Address; readonly offered: readonly string[]; readonly attempt: string | null },
-  ): Promise<void> {
+  /** Never throws, though `ws` may: on a socket that somebody else has taken, and on headers of which Node kept not all. */
+  #shakeHands(server: WebSocketServer, upgrade: Upgrade): void {
+    const { request, socket, head } = upgrade
+    const { host } = this.#doorman.settings
+    if (socket.destroyed) return
+    try {
+      server.handleUpgrade(request, socket, head, (webSocket) => {
+        socket.off('error', ignore)
+        this.#admit(webSocket, upgrade).catch((error) => {
+          host.report(error)
+          close(webSocket, { code: codes.internal, reason: 'internal error' })
+        })
+      })
+    } catch (error) {
+      host.report(error)
+      // A socket that is a WebSocket of somebody else is theirs.
+      if (isTaken(socket)) return
+      refuseAndDestroy(socket, { code: codes.protocolError, reason: 'the handshake failed' }, host.after)
+    }
+  }
+
+  async #admit(webSocket: WebSocket, { request, socket, address, offered, attempt }: Upgrade): Promise<void> {
     const { node, ledger, carriers } = this.#doorman
     webSocket.on('error', ignore)
     const refuse = (frame: CloseFrame) => {
@@ -112,6 +129,7 @@ export class WebSocketDoor {
       refuse({ code: codes.protocolError, reason: 'no hello of steadfast.v1' })
       return
     }
+    ledger.broughtHello(attempt)
     const untimely = node.admit(greeting)
     if (untimely) {
       refuse(untimely)
@@ -152,9 +170,9 @@ export class WebSocketDoor {
 
   #load(): Promise<WebSocketServer> {
     const { maxBatchBytes } = this.#doorman.settings.node.limits
-    this.#server ??= import('ws').then(
-      ({ WebSocketServer }) =>
-        new WebSocketServer({
+    this.#loading ??= import('ws').then(
+      ({ WebSocketServer }) => {
+        this.#server = new WebSocketServer({
           noServer: true,
           clientTracking: false,
           perMessageDeflate: false,
@@ -162,16 +180,33 @@ export class WebSocketDoor {
           // What is a little too large is refused by us, with a code that says so.
           maxPayload: 2 * maxBatchBytes,
           ...{ closeTimeout: closeTimeoutMs },
-        }),
+        })
+        return this.#server
+      },
       (error) => {
-        this.#server = null
+        this.#loading = null
         throw new Error('RealtimeServer: WebSockets need the package `ws`, version 8. Install it: npm install ws', {
           cause: error,
         })
       },
     )
-    return this.#server
+    return this.#loading
   }
+}
+
+/** An upgrade, and what is known of it before `ws` is asked. */
+interface Upgrade {
+  readonly request: IncomingMessage
+  readonly socket: Duplex
+  readonly head: Buffer
+  readonly address: Address
+  readonly offered: readonly string[]
+  readonly attempt: string | null
+}
+
+/** `ws`, of whatever copy or version, puts its WebSocket onto the socket, under a symbol of this name. */
+function isTaken(socket: Duplex): boolean {
+  return Object.getOwnPropertySymbols(socket).some(({ description }) => description === 'websocket')
 }
 
 /** Where a WebSocket has its carrier: cheaper than a closure for each listener of each of them. */

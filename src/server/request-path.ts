@@ -1,0 +1,27 @@
+import { Buffer } from 'node:buffer'
+
+/** Stands for itself in a segment of a path (RFC 3986 §3.3), whether it is encoded or not. */
+const literal = /^[\w\-.~!$&'()*+,;=:@]$/
+
+/**
+ * The path of a request target in a form in which two can be compared; `null` where it has none (`*`, `host:443`). Never throws.
+ * The target may be in absolute form, which a server must accept (RFC 9112 §3.2.2). Percent-encoded letters are the letters, and
+ * one slash at the end does not matter, but `%2F` is no slash.
+ */
+export function pathOfTarget(target: string): string | null {
+  const rest = target.replace(/^[a-z][a-z\d+.-]*:\/\/[^/?#]*/i, '')
+  const [path = ''] = rest.split(/[?#]/, 1)
+  const whole = path === '' && rest !== target ? '/' : path
+  if (!whole.startsWith('/')) return null
+  const trimmed = whole.endsWith('/') ? whole.slice(0, -1) : whole
+  return trimmed.replace(/%([\da-f]{2})|[^\w\-.~!$&'()*+,;=:@/]/gi, (character, hex: string | undefined) => {
+    const decoded = hex === undefined ? character : String.fromCharCode(Number.parseInt(hex, 16))
+    if (literal.test(decoded)) return decoded
+    return `%${decoded.charCodeAt(0).toString(16).toUpperCase().padStart(2, '0')}`
+  })
+}
+
+/** The same of a path as an application writes it, where letters beyond ASCII stand for their bytes in UTF-8. */
+export function pathOfOption(path: string): string | null {
+  return pathOfTarget(Buffer.from(path).toString('latin1'))
+}

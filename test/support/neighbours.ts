@@ -1,0 +1,225 @@
+import { createServer, get, type IncomingMessage, type RequestListener, type Server, type ServerResponse } from 'node:http'
+import { createRequire } from 'node:module'
+import type { Duplex } from 'node:stream'
+import fastifyWebSocket from '@fastify/websocket'
+import { createAdaptorServer } from '@hono/node-server'
+import { createNodeWebSocket } from '@hono/node-ws'
+import { fastify } from 'fastify'
+import { Hono } from 'hono'
+import { createProxyMiddleware } from 'http-proxy-middleware'
+import { Server as SocketIo } from 'socket.io'
+import { WebSocket, WebSocketServer } from 'ws'
+import { RealtimeServer } from '../../src/server/index.ts'
+import { listenOnLoopback } from './loopback.ts'
+import { randomSession, rawPost } from './raw-client.ts'
+
+/** Somebody else who is on the same HTTP server. */
+export interface Neighbour {
+  /** Throws where it is not served as it would be without us. */
+  check(port: number): Promise<void>
+  end?(): unknown
+}
+
+/** Puts one onto a server. */
+export type Moving = (http: Server) => Neighbour | Promise<Neighbour>
+
+type Handler = (request: IncomingMessage, response: ServerResponse) => void
+
+// They come without types.
+const require = createRequire(import.meta.url)
+const express: () => RequestListener & {
+  get(path: string, handler: Handler): void
+  use(handler: unknown): void
+} = require('express')
+const Koa: new () => { use(middleware: (context: { body: string }) => void): void; callback(): RequestListener } = require('koa')
+const sockjs: {
+  createServer(options: object): {
+    on(type: 'connection', listener: (connection: SockJsConnection) => void): void
+    installHandlers(http: Server, options: { prefix: string }): void
+  }
+} = require('sockjs')
+
+interface SockJsConnection {
+  on(type: 'data', listener: (data: string) => void): void
+  write(data: string): void
+}
+
+const isAnswered = async (port: number, path: string, expected: string) => {
+  // Without keep-alive, so that the server can close.
+  const answered = await new Promise<string>((resolve, reject) => {
+    get({ port, path, host: '127.0.0.1', agent: false }, async (response) => {
+      let body = ''
+      for await (const chunk of response) body += chunk
+      resolve(`${response.statusCode} ${body}`)
+    }).on('error', reject)
+  })
+  if (!answered.startsWith(`200 ${expected}`)) throw new Error(`${path} was answered ${answered}`)
+}
+
+/** Sends a text, and waits for what begins with another one. */
+const isEchoed = (port: number, path: string, sent: string, expected: string) =>
+  new Promise<void>((resolve, reject) => {
+    const socket = new WebSocket(`ws://127.0.0.1:${port}${path}`)
+    socket.on('open', () => socket.send(sent))
+    socket.on('message', (data) => {
+      if (!String(data).startsWith(expected)) return
+      resolve()
+      socket.close()
+    })
+    socket.on('error', reject)
+    socket.on('close', (code) => reject(new Error(`${path} was closed with ${code}`)))
+  })
+
+function upperCase(socket: WebSocket): void {
+  socket.on('error', () => {})
+  socket.on('message', (data) => socket.send(String(data).toUpperCase()))
+}
+
+function webSocketServerAt(path?: string): Moving {
+  return (http) => {
+    const server = new WebSocketServer({ server: http, ...(path === undefined ? {} : { path }) }).on('connection', upperCase)
+    return {
+      check: (port) => isEchoed(port, path ?? '/any', 'ws', 'WS'),
+      end: () => {
+        for (const client of server.clients) client.terminate()
+        server.close()
+      },
+    }
+  }
+}
+
+export const neighbours: Readonly<Record<string, Moving>> = {
+  'ws without a path': webSocketServerAt(),
+  'ws with a path': webSocketServerAt('/chat'),
+
+  'ws without a server'(http) {
+    const server = new WebSocketServer({ noServer: true })
+    http.on('upgrade', (request: IncomingMessage, socket: Duplex, head: Buffer) => {
+      if (request.url === '/chat') server.handleUpgrade(request, socket, head, upperCase)
+      else socket.destroy()
+    })
+    return { check: (port) => isEchoed(port, '/chat', 'ws', 'WS') }
+  },
+
+  express(http) {
+    const app = express()
+    app.get('/', (_, response) => response.end('express'))
+    http.on('request', app)
+    return { check: (port) => isAnswered(port, '/', 'express') }
+  },
+
+  koa(http) {
+    const app = new Koa()
+    app.use((context) => {
+      context.body = 'koa'
+    })
+    http.on('request', app.callback())
+    return { check: (port) => isAnswered(port, '/any', 'koa') }
+  },
+
+  async '@fastify/websocket'(http) {
+    const app = fastify({
+      serverFactory(handler) {
+        http.on('request', handler)
+        return http
+      },
+    })
+    await app.register(fastifyWebSocket)
+    await app.register(async (routes) => {
+      routes.get('/', () => 'fastify')
+      routes.get('/chat', { websocket: true }, upperCase)
+    })
+    await app.ready()
+    return {
+      async check(port) {
+        await isAnswered(port, '/', 'fastify')
+        await isEchoed(port, '/chat', 'fastify', 'FASTIFY')
+      },
+    }
+  },
+
+  async '@hono/node-ws'(http) {
+    const app = new Hono()
+    const { injectWebSocket, upgradeWebSocket } = createNodeWebSocket({ app })
+    app.get('/', (context) => context.text('hono'))
+    app.get(
+      '/chat',
+      upgradeWebSocket(() => ({ onMessage: ({ data }, socket) => socket.send(String(data).toUpperCase()) })),
+    )
+    // It makes a server of its own, and listens there once: this one hands over to that.
+    const [handle] = createAdaptorServer({ fetch: app.fetch }).listeners('request')
+    if (handle) http.on('request', handle as RequestListener)
+    injectWebSocket(http)
+    return {
+      async check(port) {
+        await isAnswered(port, '/', 'hono')
+        await isEchoed(port, '/chat', 'hono', 'HONO')
+      },
+    }
+  },
+
+  'socket.io'(http) {
+    const server = new SocketIo(http)
+    return {
+      async check(port) {
+        await isAnswered(port, '/socket.io/?EIO=4&transport=polling', '0{"sid"')
+        await isEchoed(port, '/socket.io/?EIO=4&transport=websocket', '2', '0{"sid"')
+      },
+      end: () => server.disconnectSockets(true),
+    }
+  },
+
+  sockjs(http) {
+    const server = sockjs.createServer({ log: () => {} })
+    server.on('connection', (connection) => connection.on('data', (data) => connection.write(data.toUpperCase())))
+    server.installHandlers(http, { prefix: '/sockjs' })
+    return {
+      async check(port) {
+        await isAnswered(port, '/sockjs', 'Welcome to SockJS!')
+        await isEchoed(port, '/sockjs/websocket', 'sockjs', 'SOCKJS')
+      },
+    }
+  },
+
+  async 'http-proxy-middleware'(http) {
+    const behind = createServer((_, response) => response.end('behind'))
+    new WebSocketServer({ server: behind }).on('connection', upperCase)
+    const port = await listenOnLoopback(behind)
+    const proxy = createProxyMiddleware({ target: `http://127.0.0.1:${port}`, pathFilter: '/behind', ws: true })
+    const app = express()
+    app.use(proxy)
+    http.on('request', app)
+    http.on('upgrade', proxy.upgrade)
+    return {
+      async check(port) {
+        await isAnswered(port, '/behind', 'behind')
+        await isEchoed(port, '/behind', 'proxy', 'PROXY')
+      },
+      end() {
+        behind.close()
+        behind.closeAllConnections()
+      },
+    }
+  },
+
+  'another RealtimeServer'(http) {
+    const other = new RealtimeServer({ path: '/other', onMessage: (session, { data }) => session.send(data) })
+    other.attach(http)
+    return {
+      async check(port) {
+        const answer = await rawPost(`http://127.0.0.1:${port}/other`, { session: randomSession(), wait: 0 })
+        if (!(await answer.text()).includes('data: o{')) throw new Error(`/other was answered ${answer.status}`)
+        const hello = Buffer.from(JSON.stringify({ v: 1, session: randomSession(), k: 1, n: 1 })).toString('base64url')
+        await new Promise<void>((resolve, reject) => {
+          const socket = new WebSocket(`ws://127.0.0.1:${port}/other`, ['steadfast.v1', `s.${hello}`])
+          socket.on('message', () => {
+            resolve()
+            socket.close()
+          })
+          socket.on('error', reject)
+        })
+      },
+      end: () => other.close({ drainMs: 0 }),
+    }
+  },
+}

@@ -1,0 +1,78 @@
+import { expect, vi } from 'vitest'
+import type { RealtimeOptions } from '../../src/index.ts'
+import type { RealtimeServerOptions } from '../../src/server/index.ts'
+import { pageAt } from './page-like.ts'
+import { type ProxyName, type RunningProxy, startProxy } from './proxies.ts'
+import { aimed, shortened } from './proxy-settings.ts'
+import { RealtimeServers } from './realtime-servers.ts'
+import { type WayName, wayOf } from './session-rig.ts'
+import { type WatchedClient, watchClient } from './watched-client.ts'
+
+/** A server that echoes, behind a real proxy. */
+export interface Proxied extends AsyncDisposable {
+  readonly servers: RealtimeServers
+  readonly proxy: RunningProxy
+  /** A client of a page at the proxy's origin, in a session, over these transports. */
+  visit(transports: readonly WayName[], options?: RealtimeOptions): WatchedClient
+}
+
+export interface ProxiedOptions {
+  /** What a minute of the proxy's configuration lasts. @defaultValue three seconds */
+  readonly minuteMs?: number
+  readonly server?: RealtimeServerOptions
+}
+
+export async function startProxied(name: ProxyName, lines: string, options: ProxiedOptions = {}): Promise<Proxied> {
+  const { minuteMs = shortened(60_000), server = {} } = options
+  const servers = await RealtimeServers.start({
+    options: {
+      heartbeatMs: shortened(20_000),
+      onSession: (session) => session.subscribe(session.id),
+      onMessage: (session, { data }) => session.send(data === 'which session?' ? session.id : data),
+      ...server,
+    },
+  })
+  const times = name === 'varnish' ? ['pipe_timeout', 'first_byte_timeout', 'between_bytes_timeout'] : []
+  const parameters = times.flatMap((each) => ['-p', `${each}=${minuteMs / 1000}`])
+  const proxy = await startProxy(name, aimed(lines, servers.ports[0] ?? 0, minuteMs), parameters)
+  const { origin } = proxy
+  return {
+    ...{ servers, proxy },
+    visit(transports, own = {}) {
+      const chosen = transports.map((type) => (type === 'poll' ? { ...wayOf(type), intervalMs: 100 } : wayOf(type)))
+      return watchClient(`${origin}/realtime`, { protocol: 'session', transports: chosen, host: pageAt(origin), ...own })
+    },
+    async [Symbol.asyncDispose]() {
+      await proxy[Symbol.asyncDispose]()
+      await servers[Symbol.asyncDispose]()
+    },
+  }
+}
+
+/** Sends these and waits until they have come back, in order. */
+export async function echo({ client, data, events }: WatchedClient, texts: readonly string[]): Promise<void> {
+  const from = data.length
+  for (const each of texts) client.send(each)
+  const happened = () => JSON.stringify(events.slice(-8)).slice(0, 3000)
+  await vi.waitFor(() => expect(data.length, happened()).toBe(from + texts.length), { timeout: 20_000, interval: 10 })
+  expect(data.slice(from)).toEqual(texts)
+}
+
+/** The topic of this session alone. */
+async function topicOf({ client, data }: WatchedClient): Promise<string> {
+  const before = data.length
+  client.send('which session?')
+  await vi.waitFor(() => expect(data.length).toBe(before + 1), { timeout: 5000, interval: 5 })
+  return String(data.at(-1))
+}
+
+/** How long it takes to publish this often, each message after the one before it has arrived. */
+export async function publishInTurn(bench: Proxied, page: WatchedClient, count: number): Promise<number> {
+  const topic = await topicOf(page)
+  const began = performance.now()
+  for (let n = 1; n <= count; n += 1) {
+    await bench.servers.server().publish(topic, `n${n}`)
+    await vi.waitFor(() => expect(page.data.at(-1)).toBe(`n${n}`), { timeout: 5000, interval: 2 })
+  }
+  return performance.now() - began
+}
