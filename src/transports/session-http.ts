@@ -8,7 +8,7 @@ import { textOfBody } from './body.ts'
 import { Failure, reportOf } from './failure.ts'
 import { answered, contentTypeOf, request } from './http.ts'
 import { closed, helloOf, mismatch, outdated, readFrame, withAttempt } from './session-carrier.ts'
-import { feed, isEventStream, maxEventLength, onParseError } from './sse.ts'
+import { feed, isEventStream, maxEventLength, parse } from './sse.ts'
 import type { Call, Delivery, Link, Listener, Transport } from './transport.ts'
 
 /** How long a held answer may be silent beyond what the server promises. */
@@ -171,7 +171,6 @@ function attach(session: Session, call: Call, listener: Listener, tellsCursor: b
     const parser = createParser({
       maxBufferSize: maxEventLength,
       onComment: () => listener.heard(true),
-      onError: onParseError,
       onEvent({ data }) {
         if (!isOpen && !data.startsWith('o')) throw mismatch('its first frame is not `open`')
         isNews ||= !data.startsWith('o')
@@ -182,7 +181,7 @@ function attach(session: Session, call: Call, listener: Listener, tellsCursor: b
       listener.heard()
       // Any bytes are life (rule 6): a whole answer may take its time on a slow link.
       extend()
-      parser.feed(text)
+      parse(parser, text)
     })
     return isNews
   }

@@ -1,4 +1,4 @@
-import { createParser, type ParseError } from 'eventsource-parser'
+import { createParser, type EventSourceParser } from 'eventsource-parser'
 import { longestMs } from '../protocols/readers.ts'
 import { eachPiece } from './body.ts'
 import { Failure, reportOf } from './failure.ts'
@@ -34,7 +34,6 @@ export function sse(): Transport {
     let unspokenId: string | undefined
     const parser = createParser({
       maxBufferSize: maxEventLength,
-      onError: onParseError,
       onEvent({ id, event: name, data }) {
         unspokenId = undefined
         for (const message of call.protocol.readEvent({ id, name, data })) listener.received(message)
@@ -49,7 +48,7 @@ export function sse(): Transport {
     })
     await feed(response.body, call.signal, (text) => {
       listener.heard()
-      parser.feed(text)
+      parse(parser, text)
       if (unspokenId !== undefined) listener.moved(unspokenId)
       unspokenId = undefined
     })
@@ -61,9 +60,13 @@ export function isEventStream({ status, headers }: Response): boolean {
   return status === 200 && contentTypeOf(headers).startsWith('text/event-stream')
 }
 
-/** Of what a parser cannot read only what has no end is a failure: the rest is skipped (HTML, "Parsing an event stream"). */
-export function onParseError({ type }: ParseError): void {
-  if (type === 'max-buffer-size-exceeded') throw new Failure({ kind: 'oversized' })
+/** Parses what came. The parser throws when it is given more behind what is too long for it; it is told of no other error, which would cost. */
+export function parse(parser: EventSourceParser, text: string): void {
+  try {
+    parser.feed(text)
+  } catch (error) {
+    throw error instanceof Failure ? error : new Failure({ kind: 'oversized' })
+  }
 }
 
 /**

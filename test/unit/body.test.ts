@@ -1,0 +1,167 @@
+import { describe, expect, it } from 'vitest'
+import type { Report } from '../../src/diagnosis/evidence.ts'
+import { plain } from '../../src/protocols/plain.ts'
+import { Session } from '../../src/protocols/session.ts'
+import { longPoll, poll } from '../../src/transports/asking.ts'
+import { bytesOfBody, textOfBody } from '../../src/transports/body.ts'
+import { Failure } from '../../src/transports/failure.ts'
+import { sessionLongPoll, sessionPoll, sessionSse } from '../../src/transports/session-http.ts'
+import { sse } from '../../src/transports/sse.ts'
+import type { Call, Transport } from '../../src/transports/transport.ts'
+import { openFrame } from '../support/hand-network.ts'
+import { manualPage } from '../support/manual-host.ts'
+
+const mebibyte = 2 ** 20
+
+/** A body that begins with a text and goes on with the same piece for ever. */
+function endless(start: string, piece: Uint8Array<ArrayBuffer>) {
+  const state = { bytes: 0, isCancelled: false }
+  const body = new ReadableStream<Uint8Array<ArrayBuffer>>({
+    start: (controller) => controller.enqueue(new TextEncoder().encode(start)),
+    async pull(controller) {
+      // As a network does it: between two tasks, so that whoever reads may hang up.
+      await new Promise((resolve) => setImmediate(resolve))
+      state.bytes += piece.length
+      controller.enqueue(piece)
+    },
+    cancel() {
+      state.isCancelled = true
+    },
+  })
+  return { body, state }
+}
+
+const letters = (length: number) => new Uint8Array(length).fill(120)
+const noSignal = () => new AbortController().signal
+
+/** Dials where every answer is this one; what was reported in the end. */
+function failureOf(transport: Transport, response: Response): Promise<Report> {
+  const { host } = manualPage()
+  const controller = new AbortController()
+  const url = new URL('https://api.example/news')
+  return new Promise((resolve) => {
+    const call: Call = {
+      ...{ url, sendUrl: url, headers: {}, subprotocols: [], id: 1, attempt: 'a', credentials: 'omit', protocol: plain() },
+      ...{ cursor: () => null, host: { ...host, fetch: async () => response }, signal: controller.signal },
+    }
+    const ignored = () => {}
+    transport.dial(call, {
+      ...{ opened: ignored, heard: ignored, received: ignored, moved: ignored },
+      failed(report) {
+        controller.abort()
+        resolve(report)
+      },
+    })
+  })
+}
+
+describe('a body', () => {
+  it('is whole, in however many pieces it comes', async () => {
+    const text = 'zwei Wörter 🙂 '.repeat(500)
+    const bytes = new TextEncoder().encode(`\ufeff${text}`)
+    for (const size of [1, 7, 1024, bytes.length]) {
+      let from = 0
+      const body = new ReadableStream<Uint8Array<ArrayBuffer>>({
+        pull(controller) {
+          if (from >= bytes.length) controller.close()
+          else controller.enqueue(bytes.slice(from, from + size))
+          from += size
+        },
+      })
+      expect(await textOfBody(new Response(body), bytes.length, noSignal())).toBe(text)
+    }
+    expect(await textOfBody(new Response(null), 0, noSignal())).toBe('')
+  })
+
+  it('that is longer than it may be is refused at once, and nobody reads on', async () => {
+    const { body, state } = endless('', letters(1000))
+    const reading = bytesOfBody(new Response(body), 10_000, noSignal())
+    await expect(reading).rejects.toMatchObject({ report: { kind: 'oversized' } })
+    expect(state.isCancelled).toBe(true)
+    expect(state.bytes).toBeLessThan(20_000)
+  })
+
+  it('that breaks off is broken', async () => {
+    const body = new ReadableStream({ start: (controller) => controller.error(new TypeError('network error')) })
+    const reading = bytesOfBody(new Response(body), 10, noSignal())
+    await expect(reading).rejects.toMatchObject({ report: { kind: 'broken', isBody: true } })
+  })
+
+  it('of which no more is wanted is no answer, as far as it had come', async () => {
+    const { body, state } = endless('half', letters(1))
+    const controller = new AbortController()
+    const reading = bytesOfBody(new Response(body), mebibyte, controller.signal)
+    await new Promise((resolve) => setImmediate(resolve))
+    controller.abort()
+    await expect(reading).rejects.toBeInstanceOf(Failure)
+    expect(state.isCancelled).toBe(true)
+  })
+})
+
+describe('an answer without an end', () => {
+  const session = () => new Session('a-session-of-the-tests')
+  const most = 64 * mebibyte
+
+  it.each<[string, () => Transport, string, string, number]>([
+    ['poll', () => poll(5000, 10_000), 'text/plain', '', most],
+    ['poll, bytes', () => poll(5000, 10_000), 'application/octet-stream', '', most],
+    ['long-poll', () => longPoll(20_000), 'text/plain', '', most],
+    ['an event of an event stream', () => sse(), 'text/event-stream', 'data: ', most],
+    ['JSON in a session, event stream', () => sessionSse(session()), 'application/json', '"', 2 ** 16],
+    ['JSON in a session, poll', () => sessionPoll(session(), 5000, 10_000), 'application/problem+json', '"', 2 ** 16],
+    ['a first frame in a session', () => sessionSse(session()), 'text/event-stream', 'data: o{', most],
+    ['a frame in a session', () => sessionSse(session()), 'text/event-stream', `data: ${openFrame()}\n\ndata: m0.1:`, most],
+    ['a frame of a long-poll', () => sessionLongPoll(session(), 10_000), 'text/event-stream', 'data: o', most],
+  ])('is read as far as its bound, and told: %s', async (_, make, type, start, bound) => {
+    const { body, state } = endless(start, letters(mebibyte))
+    const response = new Response(body, { headers: { 'Content-Type': type } })
+    expect(await failureOf(make(), response)).toMatchObject({ kind: 'oversized' })
+    await new Promise((resolve) => setImmediate(resolve))
+    expect(state.isCancelled).toBe(true)
+    expect(state.bytes).toBeLessThan(bound + 4 * mebibyte)
+  })
+
+  it.each([
+    ['comments', ': a comment\n'],
+    ['lines that are no field', `${'garbage '.repeat(8)}\n`],
+    ['one line that is no field', 'garbage'],
+    ['one comment', ':garbage'],
+  ])('pins nothing where it is of no event: %s', async (_, text) => {
+    const piece = new TextEncoder().encode(text.repeat(mebibyte / text.length))
+    let left = 70
+    const body = new ReadableStream<Uint8Array<ArrayBuffer>>({
+      pull(controller) {
+        left -= 1
+        if (left) controller.enqueue(piece)
+        else controller.error(new TypeError('network error'))
+      },
+    })
+    const response = new Response(body, { headers: { 'Content-Type': 'text/event-stream' } })
+    // It came to its end: nothing of it had been kept, or it would have been too long.
+    expect(await failureOf(sse(), response)).toMatchObject({ kind: 'broken', isBody: true })
+  })
+
+  it('after what was posted is left unread, and the message is sent', async () => {
+    const { host } = manualPage()
+    const answer = endless('', letters(4096))
+    const url = new URL('https://api.example/news')
+    const fetch = async (_: string, { method }: RequestInit) =>
+      method === 'POST' ? new Response(answer.body) : new Promise<Response>(() => {})
+    const call: Call = {
+      ...{ url, sendUrl: url, headers: {}, subprotocols: [], id: 1, attempt: 'a', credentials: 'omit', protocol: plain() },
+      ...{ cursor: () => null, host: { ...host, fetch }, signal: noSignal() },
+    }
+    const ignored = () => {}
+    const link = sse().dial(call, { opened: ignored, heard: ignored, received: ignored, moved: ignored, failed: ignored })
+    expect(await link.write('a', noSignal())).toEqual({ outcome: 'sent' })
+    expect(answer.state.isCancelled).toBe(true)
+    expect(answer.state.bytes).toBeLessThan(2 ** 17)
+  })
+})
+
+it('an event stream that would have the client wait for ever is held to a day', async () => {
+  const response = (retry: string) => new Response(`retry: ${retry}\n\n`, { headers: { 'Content-Type': 'text/event-stream' } })
+  for (const retry of ['99999999999', '9'.repeat(400)])
+    expect(await failureOf(sse(), response(retry))).toMatchObject({ kind: 'ended', retryAfterMs: 86_400_000 })
+  expect(await failureOf(sse(), response('7'))).toMatchObject({ kind: 'ended', retryAfterMs: 7 })
+})
