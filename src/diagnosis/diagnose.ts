@@ -76,8 +76,8 @@ function judged({ verdict, hint }: Cause, cause: string, evidence: Evidence): { 
   const wasTold = evidence.kind === 'closed' && cause === `close.${evidence.code}`
   if (cause.startsWith('close.') && !wasTold) return { verdict: phase === 'open' ? 'retry' : 'fallback' }
   // A browser may tell with a request that the page is the server's own, and not with a handshake (rule 13).
-  if (cause === 'close.4403' && evidence.isSession && evidence.transport === 'websocket' && phase !== 'open' && !isOnlyWay)
-    return { verdict: 'fallback' }
+  const isOriginRefused = evidence.kind === 'closed' && evidence.code === 4403 && evidence.reason.startsWith('the origin ')
+  if (isOriginRefused && evidence.isSession && evidence.transport === 'websocket' && !isOnlyWay) return { verdict: 'fallback' }
   if (cause.startsWith('http.') && kind !== 'answered') {
     // Another transport will be told by the server itself.
     const isProven = hint === 'credentials' && isRepeated && !hasOpened && isOnlyWay
