@@ -75,6 +75,9 @@ function judged({ verdict, hint }: Cause, cause: string, evidence: Evidence): { 
   // What only the server's memory says has not been said to this attempt.
   const wasTold = evidence.kind === 'closed' && cause === `close.${evidence.code}`
   if (cause.startsWith('close.') && !wasTold) return { verdict: phase === 'open' ? 'retry' : 'fallback' }
+  // A browser may tell with a request that the page is the server's own, and not with a handshake (rule 13).
+  const isOriginRefused = evidence.kind === 'closed' && evidence.code === 4403 && evidence.reason.startsWith('the origin ')
+  if (isOriginRefused && evidence.isSession && evidence.transport === 'websocket' && !isOnlyWay) return { verdict: 'fallback' }
   if (cause.startsWith('http.') && kind !== 'answered') {
     // Another transport will be told by the server itself.
     const isProven = hint === 'credentials' && isRepeated && !hasOpened && isOnlyWay

@@ -29,6 +29,7 @@ const answers: readonly Row[] = [
   [{ ...answered(404), ...open }, 'http.404', 'certain', 'fallback', undefined, 'not-offered'],
 ]
 
+const originRefused = { reason: "the origin https://a.example is not this server's (http://b); add it to `origins`" }
 const closes: readonly Row[] = [
   ...[1000, 1001, 1011, 1012, 1013, 1014, 3000, 4000, 4402].map(
     (code): Row => [{ ...closed(code), ...open }, `close.${code}`, 'certain', 'retry'],
@@ -46,6 +47,10 @@ const closes: readonly Row[] = [
     ),
     [{ ...closed(4401), ...more, ...session }, 'close.4401', 'certain', 'stop', undefined, 'credentials'],
   ]),
+  // A browser may tell with a request that the page is the server's own, and not with a WebSocket's handshake.
+  [{ ...closed(4403, originRefused), ...session }, 'close.4403', 'certain', 'fallback'],
+  [{ ...closed(4403, originRefused), ...session, transport: 'sse' }, 'close.4403', 'certain', 'stop'],
+  [{ ...closed(4403, originRefused), ...session, isOnlyWay: true }, 'close.4403', 'certain', 'stop'],
   [{ ...closed(4000), ...open, ...session }, 'close.4000', 'certain', 'retry'],
   [{ ...closed(1005), ...open }, 'close.1005', 'likely', 'retry', ['close.1005', 'conn.protocol_error']],
   ...[0, 999, 1004, 1015, 1016, 2999, 5000].map(
