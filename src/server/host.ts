@@ -5,7 +5,7 @@
 export interface ServerHost {
   /** Wall-clock milliseconds, the same for all nodes as well as clocks can be: leases and expiries are told by them. */
   now(): number
-  /** Runs something once, later; returns the way to cancel it. */
+  /** Runs something once, later, never in this task; returns the way to cancel it. With 0 it is run as soon as what has come in meanwhile has had its turn. */
   after(delayMs: number, run: () => void): () => void
   /** A number in [0, 1), as `Math.random()`. */
   random(): number

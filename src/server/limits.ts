@@ -6,19 +6,31 @@ export interface Limits {
   readonly maxBatchBytes: number
   /** The URL of a request, in characters. @defaultValue 2,048 */
   readonly maxUrlLength: number
-  /** What one session may have sent that no handler has done with yet, in bytes, each message counted with 64 more. @defaultValue 33_554_432 (32 MiB) */
+  /** What one session may have sent that no handler has done with yet, in bytes, each message counted with 64 more. What would exceed it is refused whole, before anything of it is taken; a message alone may always wait. @defaultValue 33_554_432 (32 MiB) */
   readonly maxUnhandledBytes: number
+  /**
+   * The same over all sessions that one principal has on this node; without `authenticate` all are of one, and it does not apply.
+   * @defaultValue 67_108_864 (64 MiB)
+   */
+  readonly unhandledBytesPerPrincipal: number
+  /**
+   * The same over all sessions on this node. Nobody may have more waiting than is still free of it, so that whoever comes next finds room.
+   * @defaultValue 268_435_456 (256 MiB)
+   */
+  readonly unhandledBytesPerNode: number
   /** `session.data`, as JSON, in bytes. @defaultValue 65,536 */
   readonly maxDataBytes: number
   /** Frames (over HTTP: POSTs) of one session, per second; four times as many may come at once. @defaultValue 5,000 */
   readonly framesPerSecond: number
+  /** Messages of one session, per second; four times as many may come at once. @defaultValue 100,000 */
+  readonly messagesPerSecond: number
   /** Topics that one session may be subscribed to. @defaultValue 256 */
   readonly maxSubscriptions: number
   /** Sessions of one principal; without `authenticate` all are of one, and it does not apply. @defaultValue 1,000 */
   readonly sessionsPerPrincipal: number
   /** Sessions in all, over all nodes. @defaultValue 100,000 */
   readonly maxSessions: number
-  /** Attachments that one session may have on one node. @defaultValue 8 */
+  /** Attachments that one session may have on one node; those count too that are still being let in, or whose answer has not left yet. @defaultValue 8 */
   readonly attachmentsPerSession: number
   /**
    * Attachments that this node takes per second, as many at once. Clients are told over what time they should spread
@@ -40,8 +52,11 @@ export const defaultLimits: Limits = {
   maxBatchBytes: 4_194_304,
   maxUrlLength: 2048,
   maxUnhandledBytes: 33_554_432,
+  unhandledBytesPerPrincipal: 67_108_864,
+  unhandledBytesPerNode: 268_435_456,
   maxDataBytes: 65_536,
   framesPerSecond: 5000,
+  messagesPerSecond: 100_000,
   maxSubscriptions: 256,
   sessionsPerPrincipal: 1000,
   maxSessions: 100_000,

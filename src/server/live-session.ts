@@ -1,10 +1,10 @@
-import { codes } from '../protocols/wire.ts'
+import { type CloseFrame, codes } from '../protocols/wire.ts'
 import type { Attachment, Home } from './attachment.ts'
 import type { Cursor } from './client-frames.ts'
 import { closeOf, type Entrance } from './entrance.ts'
 import { attachedUntil, type NodeContext, renewEveryMs } from './node-context.ts'
 import type { Ending, SessionNews, SessionRecord, Stored } from './ports.ts'
-import { amended, confirmed, type Incoming, type Source } from './record.ts'
+import { amended, confirmed, type Incoming } from './record.ts'
 import { type Amendment, type Outcome, type Owner, RecordKeeper } from './record-keeper.ts'
 import { type Session, SessionHandle } from './session.ts'
 import { Work, type Worked } from './work.ts'
@@ -23,8 +23,13 @@ export class LiveSession implements Home, Worked, Owner {
   work: Work | null = null
   readonly #keeper: RecordKeeper
   #handle: SessionHandle | null = null
-  /** Frames that came faster than they may; each tick lets some pass. */
+  /** Frames and messages that came faster than they may; each tick lets some pass. */
   #frames = 0
+  #messages = 0
+  /** Attachments that are being let in. */
+  entering = 0
+  /** Attachments that are over, though not all that was written to them has left. */
+  #leaving: Set<Attachment> | null = null
   #toldDone = 0
   #ackedAt = 0
   #renewedAt = 0
@@ -67,16 +72,18 @@ export class LiveSession implements Home, Worked, Owner {
     return this.attachments.length > 0
   }
 
-  /** Whether handlers run, or are about to. */
+  /** Whether handlers run or are about to, or somebody is being let in. */
   get isBusy(): boolean {
-    return !this.#keeper.isIdle || this.work?.isIdle === false
+    return !this.#keeper.isIdle || this.work?.isIdle === false || this.entering > 0
   }
 
-  get isOverfull(): boolean {
-    return (this.work?.bytes ?? 0) > this.node.settings.limits.maxUnhandledBytes
+  /** Attachments that are let in, are being let in, or have ended while what was written has not left yet. */
+  get places(): number {
+    return this.attachments.length + this.entering + (this.#leaving?.size ?? 0)
   }
 
   stop(): void {
+    this.work?.stop()
     this.#stopWatching?.()
   }
 
@@ -110,14 +117,27 @@ export class LiveSession implements Home, Worked, Owner {
     this.workOn().add(message)
   }
 
-  /** The messages of a source that waits no longer. */
-  withdraw(source: Source): void {
-    this.work?.withdraw(source)
+  /** A source waits no longer for so many messages that it brought. */
+  withdrawn(messages: number): void {
+    this.work?.withdrawn(messages)
   }
 
   mayReceive(): boolean {
     this.#frames += 1
     return this.#frames <= 4 * this.node.settings.limits.framesPerSecond
+  }
+
+  refusalOf(messages: number, bytes: number): CloseFrame | null {
+    const inAll = this.#messages + messages
+    const reason =
+      inAll > 4 * this.node.settings.limits.messagesPerSecond
+        ? 'too many messages'
+        : this.workOn().fits(messages, bytes)
+          ? null
+          : 'too much is not handled yet'
+    if (reason !== null) return { code: codes.tooMany, reason, retryAfterMs: this.node.pauseMs() }
+    this.#messages = inAll
+    return null
   }
 
   confirm(turn: number, k: number): void {
@@ -128,6 +148,17 @@ export class LiveSession implements Home, Worked, Owner {
   finish(ending: Ending): void {
     this.workOn().wantedEnd ??= ending
     this.settle()
+  }
+
+  /** Nobody came back in time. Resolves when the record says so; `onEnd` may run still. */
+  expire(): Promise<void> {
+    this.finish({ by: 'network', code: codes.silent, reason: 'expired' })
+    return new Promise((resolve) => {
+      this.amend(
+        (record) => record,
+        () => resolve(),
+      )
+    })
   }
 
   /** A message was sent from here: the first of a task goes at once, and what follows it together. */
@@ -152,6 +183,20 @@ export class LiveSession implements Home, Worked, Owner {
     }
     if (!this.hasAttachments) this.#toldDone = this.record.done
     this.attachments.push(attachment)
+  }
+
+  /** An attachment is over, and what was written to it has not left yet: it keeps its place. */
+  leaves(attachment: Attachment): void {
+    this.#leaving ??= new Set()
+    this.#leaving.add(attachment)
+  }
+
+  left(attachment: Attachment): void {
+    this.#leaving?.delete(attachment)
+  }
+
+  get isLeaving(): boolean {
+    return (this.#leaving?.size ?? 0) > 0
   }
 
   answered(attachment: Attachment): void {
@@ -194,6 +239,7 @@ export class LiveSession implements Home, Worked, Owner {
     const { settings } = this.node
     const { leaseMs, tickMs, limits } = settings
     this.#frames = Math.max(0, this.#frames - (limits.framesPerSecond * tickMs) / 1000)
+    this.#messages = Math.max(0, this.#messages - (limits.messagesPerSecond * tickMs) / 1000)
     const lease = this.known?.lease
     const isLeaseDue = lease && (lease.node === this.node.id ? lease.until - now <= leaseMs / 2 : lease.until <= now)
     if (this.isBusy || this.#keeper.isStale || isLeaseDue) this.settle()

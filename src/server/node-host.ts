@@ -5,11 +5,15 @@ import type { ServerHost } from './host.ts'
 /** What a store needs of the process. Six bytes: a cursor names an epoch for every stream, and all of it must fit in a hello. */
 export const storeHost = { now: () => Date.now(), randomId: () => randomBytes(6).toString('base64url') }
 
-/** The process. Its timers keep nothing alive: what is alive has a socket. */
+/** The process. Its timers keep nothing alive: what is alive has a socket. What shall happen at once may: it is over soon. */
 export function nodeHost(onError: ((error: unknown) => void) | undefined): ServerHost {
   return {
     now: () => Date.now(),
     after(delayMs, run) {
+      if (delayMs <= 0) {
+        const immediate = setImmediate(run)
+        return () => clearImmediate(immediate)
+      }
       const timer = setTimeout(run, delayMs)
       timer.unref()
       return () => clearTimeout(timer)
