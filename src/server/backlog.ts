@@ -5,9 +5,13 @@ export const overheadBytes = 64
 
 type Bounds = Pick<Limits, 'unhandledBytesPerPrincipal' | 'unhandledBytesPerNode'>
 
+/** So much of what may wait on a node is kept for those of whom no more waits than the little. */
+const reserve = 1 / 4
+const little = 1 / 4096
+
 /**
- * What waits for the handlers of a node, over all its sessions. Nobody may have more waiting than is still free, so that
- * however many fill it, there is room for whoever comes next.
+ * What waits for the handlers of a node, over all its sessions. A part of it is kept for those of whom little waits, so that
+ * they find room though others fill it.
  */
 export class Backlog {
   readonly bounds: Bounds
@@ -52,10 +56,12 @@ export class Share {
   /** Whether so much more may wait. A message alone may where nothing else waits, however large it is. */
   fits(messages: number, bytes: number): boolean {
     const { bounds, bytes: inAll } = this.#backlog
+    const { unhandledBytesPerNode } = bounds
     const isAlone = messages === 1
     const own = this.#bytes + bytes
     if (own > this.#maxBytes && !(isAlone && this.#bytes === 0)) return false
-    return own <= bounds.unhandledBytesPerNode - inAll || (isAlone && inAll === 0)
+    const part = own <= little * unhandledBytesPerNode ? 1 : 1 - reserve
+    return inAll + bytes <= part * unhandledBytesPerNode || (isAlone && inAll === 0)
   }
 
   add(bytes: number): void {

@@ -14,7 +14,8 @@ export interface Limits {
    */
   readonly unhandledBytesPerPrincipal: number
   /**
-   * The same over all sessions on this node. Nobody may have more waiting than is still free of it, so that whoever comes next finds room.
+   * The same over all sessions on this node. A quarter of it is kept for those of whom little waits, so that they find room though others
+   * fill the rest.
    * @defaultValue 268_435_456 (256 MiB)
    */
   readonly unhandledBytesPerNode: number
