@@ -24,6 +24,9 @@ process.on('message', ({ id, order }: { readonly id: number; readonly order: Ord
   )
 })
 
+// Its parent is gone, and with it whoever would end it.
+process.on('disconnect', () => process.exit())
+
 async function obey(order: Order): Promise<unknown> {
   switch (order.type) {
     case 'start':

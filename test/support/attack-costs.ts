@@ -23,6 +23,7 @@ const attempts = 3
 export async function costOf(server: AttackedServer, run: () => Promise<unknown>): Promise<Cost> {
   await server.reset()
   await run()
+  await server.rests()
   const { cpuMs, standstillCpuMs } = await server.account({ isSettled: false, limitMs: 60_000 })
   return { cpuMs, standstillCpuMs }
 }
@@ -41,7 +42,8 @@ export async function grewLinearly(
     large = least(large, await costs(4 * size))
     const isLinear = large.cpuMs <= Math.max(noiseMs, mostRatio * small.cpuMs)
     if (isLinear && large.standstillCpuMs <= ceilingMs) return
-    if (attempt === attempts) {
+    const isFar = large.cpuMs > 1.5 * mostRatio * small.cpuMs || large.standstillCpuMs > 2 * ceilingMs
+    if (isFar || attempt === attempts) {
       const told = JSON.stringify({ size, small, large, ceilingMs })
       throw new Error(isLinear ? `The loop stands still for too long: ${told}` : `It grows faster than its size: ${told}`)
     }

@@ -7,7 +7,7 @@ import { build } from 'esbuild'
 import type { Account } from '../attack/meters.ts'
 import type { ScenarioName, ScenarioOptions } from '../attack/scenarios.ts'
 import type { Order } from '../attack/server.ts'
-import { RawSocket, randomSession } from './raw-client.ts'
+import { RawSocket, randomSession, until } from './raw-client.ts'
 
 // A row of `test/attack` is a server in a process of its own, an input, and what must be true afterwards:
 //
@@ -165,6 +165,18 @@ export class AttackedServer implements AsyncDisposable {
     }
   }
 
+  /** Waits until it computes next to nothing any more. */
+  async rests(limitMs = 60_000): Promise<void> {
+    const deadline = performance.now() + limitMs
+    for (let before = -Infinity; performance.now() < deadline; ) {
+      const { cpuMs } = await this.account({ isSettled: false, limitMs })
+      if (cpuMs - before < 10) return
+      before = cpuMs
+      await sleep(30)
+    }
+    throw new Error(`The process is still busy after ${limitMs} ms.`)
+  }
+
   /** A client that comes now gets an echo. */
   async stillServes(auth?: string): Promise<void> {
     this.lives()
@@ -172,7 +184,7 @@ export class AttackedServer implements AsyncDisposable {
     try {
       await raw.opened()
       raw.send('m1:echo')
-      await raw.has('0.1:echo')
+      await until(() => raw.messages.some((each) => each.endsWith(':echo')), 'the echo never came')
       raw.socket.close(1000)
       await raw.over()
     } finally {

@@ -14,13 +14,17 @@ export interface HttpAnswer {
 export class RawTcp implements Disposable {
   readonly socket: Socket
   readonly #chunks: Buffer[] = []
+  #length = 0
   #end: End | null = null
   readonly #over: Promise<End>
   readonly #closed: Promise<void>
 
   private constructor(socket: Socket) {
     this.socket = socket
-    socket.on('data', (chunk) => this.#chunks.push(chunk))
+    socket.on('data', (chunk) => {
+      this.#chunks.push(chunk)
+      this.#length += chunk.length
+    })
     this.#closed = new Promise((resolve) => socket.on('close', () => resolve()))
     this.#over = new Promise((resolve) => {
       const ended = (how: End) => {
@@ -34,9 +38,9 @@ export class RawTcp implements Disposable {
   }
 
   /** `isHalfOpen`: it is left open on this side when the server has ended it. */
-  static open(port: number, { isHalfOpen = false } = {}): Promise<RawTcp> {
+  static open(port: number, { isHalfOpen = false, localAddress = '127.0.0.1' } = {}): Promise<RawTcp> {
     return new Promise((resolve, reject) => {
-      const socket = connect({ port, host: '127.0.0.1', allowHalfOpen: isHalfOpen, noDelay: true })
+      const socket = connect({ port, host: '127.0.0.1', localAddress, allowHalfOpen: isHalfOpen, noDelay: true })
       socket.once('error', reject)
       socket.once('connect', () => {
         socket.off('error', reject)
@@ -63,6 +67,12 @@ export class RawTcp implements Disposable {
   async write(bytes: string | Uint8Array): Promise<void> {
     if (this.socket.destroyed || !this.socket.writable) return
     await Promise.race([new Promise<void>((resolve) => this.socket.write(bytes, () => resolve())), this.#closed])
+  }
+
+  /** Drops what has been received. */
+  forget(): void {
+    this.#chunks.length = 0
+    this.#length = 0
   }
 
   /** Reads no more, so that what the server writes has to wait there. */
@@ -95,9 +105,19 @@ export class RawTcp implements Disposable {
 
   /** Waits until there are so many answers, or the connection is over; returns what there is. */
   async answered(count: number, limitMs = 10_000): Promise<readonly HttpAnswer[]> {
-    const deadline = performance.now() + limitMs
-    while (this.answers.length < count && !this.#end && performance.now() < deadline) await limited(5).promise
+    await this.saw(() => this.answers.length >= count, limitMs)
     return this.answers
+  }
+
+  /** Waits until what has been received is as wanted, or the connection is over; tells whether it is. */
+  async saw(isSo: (received: Buffer) => boolean, limitMs = 10_000): Promise<boolean> {
+    const deadline = performance.now() + limitMs
+    for (let length = -1; !this.#end && performance.now() < deadline; await limited(5).promise) {
+      if (length === this.#length) continue
+      length = this.#length
+      if (isSo(this.received)) return true
+    }
+    return isSo(this.received)
   }
 
   [Symbol.dispose](): void {
@@ -180,6 +200,8 @@ export interface FrameOptions {
   readonly claimedLength?: number
 }
 
+const longFrame = 4096
+
 export const opcodes = { continuation: 0, text: 1, binary: 2, close: 8, ping: 9, pong: 10 } as const
 
 /** A WebSocket frame as a client makes it, or not quite. */
@@ -187,9 +209,10 @@ export function webSocketFrame(opcode: number, payload: string | Uint8Array = ''
   const { isFinal = true, reserved = 0, isMasked = true } = options
   const bytes = Buffer.from(payload)
   const length = options.claimedLength ?? bytes.length
-  const mask = Buffer.from([1, 2, 3, 4])
+  // What is long is masked by zeros, which leaves it as it is.
+  const mask = Buffer.from(bytes.length > longFrame ? [0, 0, 0, 0] : [1, 2, 3, 4])
   const first = (isFinal ? 0x80 : 0) | (reserved << 4) | (opcode & 0xf)
-  const masked = isMasked ? bytes.map((byte, index) => byte ^ (mask[index % 4] ?? 0)) : bytes
+  const masked = isMasked && bytes.length <= longFrame ? bytes.map((byte, index) => byte ^ (mask[index % 4] ?? 0)) : bytes
   return Buffer.concat([Buffer.from([first]), lengthBytes(length, isMasked), ...(isMasked ? [mask] : []), masked])
 }
 

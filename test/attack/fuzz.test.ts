@@ -1,0 +1,66 @@
+// Raw TCP at a server: HTTP and WebSocket framing, pipelined, cut behind every byte, and ended in every way.
+import { setTimeout as sleep } from 'node:timers/promises'
+import { expect, it } from 'vitest'
+import { AttackedServer } from '../support/attacked-server.ts'
+import { Fuzz, type FuzzCase } from '../support/fuzz-bytes.ts'
+import { RawTcp } from '../support/raw-tcp.ts'
+import { seedOf } from '../support/seeded.ts'
+
+const seed = seedOf(process.env)
+const runs = Number(process.env['FUZZ_RUNS'] ?? 10_000)
+const atOnce = 24
+/** Connections that their clients have forgotten; the oldest goes when there is one more. */
+const mostLeft = 100
+const checkEvery = 2500
+
+it(`${runs} connections leave the server as it was (SEED=${seed})`, { timeout: 120_000 + 20 * runs }, async () => {
+  await using server = await AttackedServer.start('app', {
+    ...{ topic: 'news', resumeWindowMs: 1000, heartbeatMs: 1000, leaseMs: 1000 },
+    // What is refused before it is looked at finds nothing.
+    limits: { attachmentsPerSecond: 1_000_000 },
+  })
+  await server.stillServes()
+  const before = await server.until(({ sessions }) => sessions === 0, 'no session')
+  const fuzz = new Fuzz(seed)
+  const left: RawTcp[] = []
+  for (let next = 0; next < runs; next += checkEvery) {
+    const until = Math.min(runs, next + checkEvery)
+    let index = next
+    const worker = async () => {
+      while (index < until && !server.exit) {
+        index += 1
+        await attack(server.port, fuzz.at(index - 1), left)
+        while (left.length > mostLeft) left.shift()?.reset()
+      }
+    }
+    await Promise.all([
+      ...Array.from({ length: atOnce }, worker),
+      server.order({ type: 'publish', topic: 'news', text: 'x', count: 20 }),
+    ])
+    expect(server.exit, `SEED=${seed}: connection ${next} to ${until}`).toBeNull()
+    await server.stillServes()
+  }
+  for (const raw of left) raw.reset()
+  // A session that nobody has confirmed is forgotten after 15 s.
+  const after = await server.returnsTo(before, { limitMs: 60_000, mayGrowBytes: 20_000_000 })
+  await server.stillServes()
+  expect(after.errors, `SEED=${seed}`).toEqual([])
+  expect(after.handled, 'messages that were let through').toBeGreaterThan(runs / 50)
+})
+
+async function attack(port: number, { segments, ending, isPatient }: FuzzCase, left: RawTcp[]): Promise<void> {
+  const raw = await RawTcp.open(port).catch(() => null)
+  if (!raw) return
+  for (const [index, segment] of segments.entries()) {
+    if (index > 0) await sleep(0)
+    await raw.write(segment)
+  }
+  if (isPatient) await raw.saw(({ length }) => length > 0, 20)
+  if (ending === 'half-open') left.push(raw)
+  else if (ending === 'reset') raw.reset()
+  else if (ending === 'destroy') raw.socket.destroy()
+  else {
+    raw.finish()
+    left.push(raw)
+  }
+}
