@@ -23,7 +23,7 @@ export interface Limits {
   readonly maxDataBytes: number
   /** Frames (over HTTP: POSTs) of one session, per second; four times as many may come at once. @defaultValue 5,000 */
   readonly framesPerSecond: number
-  /** Messages of one session, per second; four times as many may come at once. @defaultValue 100,000 */
+  /** Messages of one session, per second; four times as many may come at once. @defaultValue 60,000 */
   readonly messagesPerSecond: number
   /** Topics that one session may be subscribed to. @defaultValue 256 */
   readonly maxSubscriptions: number
@@ -57,7 +57,7 @@ export const defaultLimits: Limits = {
   unhandledBytesPerNode: 268_435_456,
   maxDataBytes: 65_536,
   framesPerSecond: 5000,
-  messagesPerSecond: 100_000,
+  messagesPerSecond: 60_000,
   maxSubscriptions: 256,
   sessionsPerPrincipal: 1000,
   maxSessions: 100_000,
