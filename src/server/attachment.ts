@@ -24,6 +24,9 @@ export interface Home extends Listening {
   delivered(): void
   /** The node's next tick is not to pass this session over. */
   tickSoon(): void
+  /** It is over, though not all that was written has left; `left` follows. */
+  leaves(attachment: Attachment): void
+  left(attachment: Attachment): void
   /** An answer is complete; its client asks again. */
   answered(attachment: Attachment): void
   detached(attachment: Attachment, ending: Ending): void
@@ -36,6 +39,8 @@ const confirmWithinMs = 10_000
 /** How long a last word may take to leave. */
 const partingMs = 5000
 const longFrame = 131_072
+/** After so many frames in a row it is asked whether others should have their turn. */
+const lookEvery = 16
 
 /**
  * One live carrier of a session on this node. Whoever made the carrier hands it what comes in (`receive`), says when it
@@ -58,10 +63,13 @@ export class Attachment implements Speaker, Recipient {
   #waitUntil = 0
   #cancelWait: (() => void) | null = null
   #close: CloseFrame | null = null
+  /** What came in and has not been heard yet; what comes later waits behind it. */
   #early: (string | Uint8Array)[] | null = null
   readonly #reauthenticate: Reauthenticate | null
   /** Made when there is a time at which its credentials end. */
   #check: CredentialCheck | null = null
+  #earlyLength = 0
+  readonly isWithdrawn = false
 
   constructor(live: Home, carrier: Carrier, { k, wait }: Greeting, reauthenticate: Reauthenticate | null = null) {
     const now = live.node.elapsedMs()
@@ -120,8 +128,14 @@ export class Attachment implements Speaker, Recipient {
     if (this.isOpen) this.#delivery?.wake()
   }
 
+  /** All that was written before the carrier's end has left (`Carrier.hasLeft`). */
+  left(): void {
+    this.live.left(this)
+  }
+
   /** The carrier is over, and not because it was told to `end`. */
   ended(ending: Ending): void {
+    this.left()
     if (this.isOver) return
     const wasOpen = this.isOpen
     this.#stop()
@@ -142,9 +156,7 @@ export class Attachment implements Speaker, Recipient {
     const waitMs = this.#waitUntil - node.elapsedMs()
     if (this.carrier.medium === 'answer' && waitMs > 0) this.#cancelWait = node.host.after(waitMs, () => this.#delivery?.wake())
     this.#delivery.wake()
-    const early = this.#early
-    this.#early = null
-    for (const said of early ?? []) this.#hear(said)
+    this.#hearEarly().catch((error) => node.host.report(error))
   }
 
   write(frame: string | Uint8Array): void {
@@ -191,7 +203,7 @@ export class Attachment implements Speaker, Recipient {
     if (this.isOver) return
     const wasOpen = this.isOpen
     this.#stop()
-    this.carrier.end(close)
+    this.#endCarrier(close)
     if (wasOpen) this.live.detached(this, { by: 'server', code: close.code, reason: close.reason ?? '' })
   }
 
@@ -209,7 +221,7 @@ export class Attachment implements Speaker, Recipient {
   hangUp(ending: Ending): void {
     if (this.isOver) return
     this.ended(ending)
-    this.carrier.end()
+    this.#endCarrier()
   }
 
   /** The node is gone. The carrier is left as it is. */
@@ -281,7 +293,7 @@ export class Attachment implements Speaker, Recipient {
     const isDue = this.#hasNews || this.live.node.elapsedMs() >= this.#waitUntil
     if (!isFull && (this.#phase === 'parting' || !isDue)) return
     this.#stop()
-    this.carrier.end()
+    this.#endCarrier()
     this.live.answered(this)
   }
 
@@ -324,14 +336,34 @@ export class Attachment implements Speaker, Recipient {
   }
 
   #hear(said: string | Uint8Array): void {
-    if (this.isOpen) hear(this, said)
-    if (this.#phase !== 'attaching') return
-    // What comes with the hello has to wait until the session is known.
+    if (this.isOver) return
+    if (this.isOpen && !this.#early) {
+      hear(this, said)
+      return
+    }
+    // What comes with the hello has to wait until the session is known, and what comes then until that has been heard.
     this.#early ??= []
     this.#early.push(said)
-    const length = this.#early.reduce((sum, each) => sum + each.length, 0)
-    if (length > this.live.node.settings.limits.maxBatchBytes)
+    this.#earlyLength += said.length
+    if (this.#earlyLength > this.live.node.settings.limits.maxBatchBytes)
       this.end({ code: codes.tooLarge, reason: 'too much before the session is open' })
+  }
+
+  async #hearEarly(): Promise<void> {
+    const early = this.#early
+    const { turns } = this.live.node
+    for (let index = 0; index < (early?.length ?? 0) && this.#early === early && this.isOpen; index += 1) {
+      const said = early?.[index] ?? ''
+      this.#earlyLength -= said.length
+      hear(this, said)
+      if (index % lookEvery === lookEvery - 1 && turns.isOver()) await turns.next()
+    }
+    if (this.#early === early) this.#early = null
+  }
+
+  #endCarrier(close?: CloseFrame): void {
+    this.carrier.end(close)
+    if (this.carrier.hasLeft?.() === false) this.live.leaves(this)
   }
 
   #stop(): void {

@@ -120,7 +120,8 @@ export function readBinary(frame: Uint8Array): ClientFrame | null {
 function readMessages(text: string): ClientFrame | null {
   const list = readJson(text)
   if (!Array.isArray(list)) return null
-  const [first, ...payloads]: unknown[] = list
+  const first: unknown = list[0]
+  const payloads: unknown[] = list.slice(1)
   return isPositive(first) && payloads.length > 0 && payloads.every(isText) && isNumber(first + payloads.length)
     ? { type: 'messages', first, payloads }
     : null

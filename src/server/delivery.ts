@@ -177,13 +177,19 @@ export class Delivery {
 
   #follow(subscriptions: readonly Subscription[], batch: Batch): void {
     const { feeds } = this.#recipient
+    const wanted = new Set(subscriptions.map(({ stream }) => stream))
+    // What was in a list, and is not in a later one, is in none that follows.
+    for (const { stream } of this.#followed ?? []) if (!wanted.has(stream)) this.#ended?.delete(stream)
     this.#followed = subscriptions
+    const read = new Set<number>()
     for (const reader of this.#readers ?? []) {
-      if (!subscriptions.some(({ stream }) => stream === reader.stream)) this.#leave(reader.stream)
+      if (wanted.has(reader.stream)) read.add(reader.stream)
+      else reader.stop()
     }
+    if (this.#readers && read.size < this.#readers.length) this.#readers = this.#readers.filter(({ stream }) => read.has(stream))
     for (const subscription of subscriptions) {
       const { stream, topic, epoch, from } = subscription
-      if (this.#ended?.has(stream) || this.#readers?.some((reader) => reader.stream === stream)) continue
+      if (this.#ended?.has(stream) || read.has(stream)) continue
       const place = this.#cursor?.get(stream)
       // It may have been among what was lost; a client that knows it already lets it pass.
       if (this.#announced && !this.#announced.has(stream) && !place) this.#announce(batch, subscription)

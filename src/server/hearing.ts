@@ -1,4 +1,5 @@
 import { type CloseFrame, codes } from '../protocols/wire.ts'
+import type { Carrier } from './carrier.ts'
 import { type ClientFrame, type Cursor, readBinary, readFrame } from './client-frames.ts'
 import type { NodeContext } from './node-context.ts'
 import type { Ending, Payload } from './ports.ts'
@@ -8,9 +9,10 @@ import { bytesOf } from './texts.ts'
 /** The session on this node, as whoever listens to its client sees it. */
 export interface Listening {
   readonly node: NodeContext
-  /** More waits for the handlers than may. */
-  readonly isOverfull: boolean
+  /** Whether a frame more may come, which is counted. */
   mayReceive(): boolean
+  /** Why so many messages may not be enqueued, with so many bytes in all; `null` if they may, and they are counted. */
+  refusalOf(messages: number, bytes: number): CloseFrame | null
   enqueue(message: Incoming): void
   settle(): void
   confirm(turn: number, k: number): void
@@ -21,6 +23,7 @@ export interface Listening {
 /** The attachment on which the client speaks. */
 export interface Speaker extends Source {
   readonly live: Listening
+  readonly carrier: Carrier
   readonly k: number
   readonly writtenThrough: number
   heardElsewhere(): void
@@ -57,8 +60,10 @@ function heed(speaker: Speaker, frame: ClientFrame): void {
       take(speaker, frame.first, frame.payloads)
       return
     case 'withdrawn':
-      live.enqueue({ n: frame.n, data: null, bytes: 0, source: speaker })
-      live.settle()
+      if (mayTake(speaker, 1, 0)) {
+        live.enqueue({ n: frame.n, data: null, bytes: 0, source: speaker, redelivered: false })
+        live.settle()
+      }
       return
     case 'turn':
       live.confirm(frame.turn, speaker.k)
@@ -70,7 +75,8 @@ function heed(speaker: Speaker, frame: ClientFrame): void {
       speaker.hangUp({ by: 'client', code: frame.close.code, reason: frame.close.reason ?? '' })
       return
     case 'ping':
-      speaker.tell('q')
+      // Where it takes nothing, what waits to be written is answer enough.
+      if (speaker.carrier.isDraining()) speaker.tell('q')
       return
     case 'credentials':
       speaker.authenticate(frame.auth)
@@ -85,17 +91,27 @@ function heed(speaker: Speaker, frame: ClientFrame): void {
 
 function take(speaker: Speaker, first: number, payloads: readonly Payload[]): void {
   const { live } = speaker
-  let n = first
+  const { maxMessageBytes } = live.node.settings.limits
+  let bytes = 0
+  let count = 0
   for (const data of payloads) {
-    const bytes = bytesOf(data)
-    if (bytes > live.node.settings.limits.maxMessageBytes) {
-      speaker.end({ code: codes.tooLarge, reason: 'the message is too large' })
-      break
-    }
-    live.enqueue({ n, data, bytes, source: speaker })
-    n += 1
+    const length = bytesOf(data)
+    if (length > maxMessageBytes) break
+    bytes += length
+    count += 1
   }
-  if (live.isOverfull)
-    speaker.end({ code: codes.tooMany, reason: 'too much is not handled yet', retryAfterMs: live.node.pauseMs() })
+  if (!mayTake(speaker, count, bytes)) return
+  for (let index = 0; index < count; index += 1) {
+    const data = payloads[index] ?? ''
+    live.enqueue({ n: first + index, data, bytes: count === 1 ? bytes : bytesOf(data), source: speaker, redelivered: false })
+  }
+  if (count < payloads.length) speaker.end({ code: codes.tooLarge, reason: 'the message is too large' })
   live.settle()
+}
+
+/** Whether so much more may wait for the handlers; if not, nothing of it is taken, and the attachment ends. */
+function mayTake(speaker: Speaker, messages: number, bytes: number): boolean {
+  const refusal = speaker.live.refusalOf(messages, bytes)
+  if (refusal) speaker.end(refusal)
+  return !refusal
 }

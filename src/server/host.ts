@@ -7,7 +7,7 @@ export interface ServerHost {
   now(): number
   /** Milliseconds since some fixed moment, by a clock that nobody sets. Every interval of a node is measured by it. */
   elapsedMs(): number
-  /** Runs something once, later; returns the way to cancel it. */
+  /** Runs something once, later, never in this task; returns the way to cancel it. With 0 it is run as soon as what has come in meanwhile has had its turn. */
   after(delayMs: number, run: () => void): () => void
   /** A number in [0, 1), as `Math.random()`. */
   random(): number

@@ -14,7 +14,7 @@ import { Ledger } from './ledger.ts'
 import type { Principal } from './session.ts'
 import { isThenable } from './thenable.ts'
 import { AddressLimit, type OriginVerdict } from './trust.ts'
-import { Turns } from './turns.ts'
+import { PipelinedRequests } from './pipelined-requests.ts'
 
 /** Of all whose address is not known together, and a fifth of it of each whose is. */
 const diagnosesPerSecond = 50
@@ -27,7 +27,7 @@ const name = 'steadfast.v1'
 /** SSE, long-poll, poll and sending: one handler of one kind of request. */
 export class HttpDoor {
   readonly #doorman: Doorman
-  readonly #turns: Turns
+  readonly #pipelined: PipelinedRequests
   readonly #sockets = new HeldSockets()
   readonly #unfinished = new UnfinishedHellos(maxUnfinishedBytes)
   readonly #bodies: ByteBudget
@@ -40,7 +40,7 @@ export class HttpDoor {
     const { host, node } = doorman.settings
     const { maxBodyBytes, bodyBytesPerClient, maxAnswerBytes, answerBytesPerClient } = node.limits
     this.#doorman = doorman
-    this.#turns = new Turns(host.after)
+    this.#pipelined = new PipelinedRequests(host.after)
     this.#bodies = new ByteBudget(maxBodyBytes, bodyBytesPerClient)
     this.#answers = new ByteBudget(maxAnswerBytes, answerBytesPerClient)
     this.#diagnoses = new Bucket(diagnosesPerSecond, 2 * diagnosesPerSecond, host.elapsedMs())
@@ -51,7 +51,7 @@ export class HttpDoor {
     // Whatever has no listener for its error ends the process.
     request.on('error', () => {})
     response.on('error', () => {})
-    this.#turns.take(request, response, () => {
+    this.#pipelined.take(request, response, () => {
       this.#sockets.hold(request, response)
       this.#handle(request, response, body).catch((error) => this.#failed(request, response, error))
     })

@@ -6,12 +6,25 @@ export interface Limits {
   readonly maxBatchBytes: number
   /** The URL of a request, in characters. @defaultValue 2,048 */
   readonly maxUrlLength: number
-  /** What one session may have sent that no handler has done with yet, in bytes, each message counted with 64 more. @defaultValue 33_554_432 (32 MiB) */
+  /** What one session may have sent that no handler has done with yet, in bytes, each message counted with 64 more. What would exceed it is refused whole, before anything of it is taken; a message alone may always wait. @defaultValue 33_554_432 (32 MiB) */
   readonly maxUnhandledBytes: number
+  /**
+   * The same over all sessions that one principal has on this node; without `authenticate` all are of one, and it does not apply.
+   * @defaultValue 67_108_864 (64 MiB)
+   */
+  readonly unhandledBytesPerPrincipal: number
+  /**
+   * The same over all sessions on this node. A quarter of it is kept for those of whom little waits, so that they find room though others
+   * fill the rest.
+   * @defaultValue 268_435_456 (256 MiB)
+   */
+  readonly unhandledBytesPerNode: number
   /** `session.data`, as JSON, in bytes. @defaultValue 65,536 */
   readonly maxDataBytes: number
   /** Frames (over HTTP: POSTs) of one session, per second; four times as many may come at once. @defaultValue 5,000 */
   readonly framesPerSecond: number
+  /** Messages of one session, per second; four times as many may come at once. @defaultValue 60,000 */
+  readonly messagesPerSecond: number
   /** Topics that one session may be subscribed to. @defaultValue 256 */
   readonly maxSubscriptions: number
   /** Sessions of one principal; without `authenticate` all are of one, and it does not apply. @defaultValue 1,000 */
@@ -58,8 +71,11 @@ export const defaultLimits: Limits = {
   maxBatchBytes: 4_194_304,
   maxUrlLength: 2048,
   maxUnhandledBytes: 33_554_432,
+  unhandledBytesPerPrincipal: 67_108_864,
+  unhandledBytesPerNode: 268_435_456,
   maxDataBytes: 65_536,
   framesPerSecond: 5000,
+  messagesPerSecond: 60_000,
   maxSubscriptions: 256,
   sessionsPerPrincipal: 1000,
   maxSessions: 100_000,

@@ -1,14 +1,14 @@
-import { codes } from '../protocols/wire.ts'
+import { type CloseFrame, codes } from '../protocols/wire.ts'
 import type { Attachment, Home } from './attachment.ts'
-import { Backlog } from './backlog.ts'
 import type { Cursor } from './client-frames.ts'
 import { authenticated, closeOf, type Entrance } from './entrance.ts'
 import { attachedUntil, type NodeContext, renewEveryMs } from './node-context.ts'
 import type { Ending, SessionNews, SessionRecord, Stored } from './ports.ts'
-import { amended, confirmed, type Incoming, type Source } from './record.ts'
+import { amended, confirmed, type Incoming } from './record.ts'
 import { type Amendment, type Outcome, type Owner, RecordKeeper } from './record-keeper.ts'
 import { type Principal, type Session, SessionHandle } from './session.ts'
 import { bytesOf } from './texts.ts'
+import { Unwritten } from './unwritten.ts'
 import { Work, type Worked } from './work.ts'
 
 /** Acknowledgments that come as fast as messages would cost as much as they do. */
@@ -25,8 +25,13 @@ export class LiveSession implements Home, Worked, Owner {
   work: Work | null = null
   readonly #keeper: RecordKeeper
   #handle: SessionHandle | null = null
-  /** Frames that came faster than they may; each tick lets some pass. */
+  /** Frames and messages that came faster than they may; each tick lets some pass. */
   #frames = 0
+  #messages = 0
+  /** Attachments that are being let in. */
+  entering = 0
+  /** Attachments that are over, though not all that was written to them has left. */
+  #leaving: Set<Attachment> | null = null
   #toldDone = 0
   #ackedAt = -ackEveryMs
   #renewedAt = 0
@@ -35,7 +40,7 @@ export class LiveSession implements Home, Worked, Owner {
   #trimmedThrough = 0
   /** Something has been sent of which the store has not told yet. */
   #hasSent = false
-  #backlog: Backlog | null = null
+  #unwritten: Unwritten | null = null
   #stopWatching: (() => void) | null = null
 
   constructor(id: string, node: NodeContext) {
@@ -72,18 +77,20 @@ export class LiveSession implements Home, Worked, Owner {
     return this.attachments.length > 0
   }
 
-  /** Whether handlers run, or are about to. */
+  /** Whether handlers run or are about to, or somebody is being let in. */
   get isBusy(): boolean {
-    return !this.#keeper.isIdle || this.work?.isIdle === false
+    return !this.#keeper.isIdle || this.work?.isIdle === false || this.entering > 0
   }
 
-  get isOverfull(): boolean {
-    return (this.work?.bytes ?? 0) > this.node.settings.limits.maxUnhandledBytes
+  /** Attachments that are let in, are being let in, or have ended while what was written has not left yet. */
+  get places(): number {
+    return this.attachments.length + this.entering + (this.#leaving?.size ?? 0)
   }
 
   stop(): void {
+    this.work?.stop()
     this.#stopWatching?.()
-    this.#backlog?.written(Infinity)
+    this.#unwritten?.written(Infinity)
   }
 
   workOn(): Work {
@@ -117,9 +124,9 @@ export class LiveSession implements Home, Worked, Owner {
     this.workOn().add(message)
   }
 
-  /** The messages of a source that waits no longer. */
-  withdraw(source: Source): void {
-    this.work?.withdraw(source)
+  /** A source waits no longer for so many messages that it brought. */
+  withdrawn(messages: number): void {
+    this.work?.withdrawn(messages)
   }
 
   mayReceive(): boolean {
@@ -138,6 +145,19 @@ export class LiveSession implements Home, Worked, Owner {
     this.amend((record) => amended(record, { authenticatedAt: null }))
   }
 
+  refusalOf(messages: number, bytes: number): CloseFrame | null {
+    const inAll = this.#messages + messages
+    const reason =
+      inAll > 4 * this.node.settings.limits.messagesPerSecond
+        ? 'too many messages'
+        : this.workOn().fits(messages, bytes)
+          ? null
+          : 'too much is not handled yet'
+    if (reason !== null) return { code: codes.tooMany, reason, retryAfterMs: this.node.pauseMs() }
+    this.#messages = inAll
+    return null
+  }
+
   confirm(turn: number, k: number): void {
     if (turn > this.record.turn) this.amend((record) => confirmed(record, turn, k))
   }
@@ -148,6 +168,17 @@ export class LiveSession implements Home, Worked, Owner {
     this.settle()
   }
 
+  /** Nobody came back in time. Resolves when the record says so; `onEnd` may run still. */
+  expire(): Promise<void> {
+    this.finish({ by: 'network', code: codes.silent, reason: 'expired' })
+    return new Promise((resolve) => {
+      this.amend(
+        (record) => record,
+        () => resolve(),
+      )
+    })
+  }
+
   /** A message was sent from here: the first of a task goes at once, and what follows it together. */
   sent(message: Stored): Promise<void> | null {
     if (!this.#hasSent) {
@@ -155,14 +186,14 @@ export class LiveSession implements Home, Worked, Owner {
       for (const attachment of this.attachments) attachment.sent(message)
     }
     if (this.#writtenThrough() >= message.offset) return null
-    this.#backlog ??= new Backlog()
-    this.#backlog.add(message.offset, bytesOf(message.data))
-    return this.#backlog.room()
+    this.#unwritten ??= new Unwritten()
+    this.#unwritten.add(message.offset, bytesOf(message.data))
+    return this.#unwritten.room()
   }
 
   /** An attachment has written what it could. */
   delivered(): void {
-    this.#backlog?.written(this.#writtenThrough())
+    this.#unwritten?.written(this.#writtenThrough())
   }
 
   /** The offset in stream 0 up to which some attachment has written everything; without any, nobody is waited for. */
@@ -188,6 +219,20 @@ export class LiveSession implements Home, Worked, Owner {
     if (!this.hasAttachments) this.#toldDone = this.record.done
     this.attachments.push(attachment)
     this.tickSoon()
+  }
+
+  /** An attachment is over, and what was written to it has not left yet: it keeps its place. */
+  leaves(attachment: Attachment): void {
+    this.#leaving ??= new Set()
+    this.#leaving.add(attachment)
+  }
+
+  left(attachment: Attachment): void {
+    this.#leaving?.delete(attachment)
+  }
+
+  get isLeaving(): boolean {
+    return (this.#leaving?.size ?? 0) > 0
   }
 
   answered(attachment: Attachment): void {
@@ -223,7 +268,7 @@ export class LiveSession implements Home, Worked, Owner {
   /** Whether a tick would find nothing to do, by the node's own time: so it is for most sessions most of the time. */
   isAtRest(now: number): boolean {
     const { isBusy, hasAttachments } = this
-    return now < this.#dueAt && hasAttachments && !isBusy && this.#frames === 0 && !this.#keeper.isStale && !this.known?.lease
+    return now < this.#dueAt && hasAttachments && !isBusy && this.#frames === 0 && this.#messages === 0 && !this.#keeper.isStale && !this.known?.lease
   }
 
   /** The client has shown that it lives, by a request of its own or on another node. Over a socket only the socket counts. */
@@ -239,6 +284,7 @@ export class LiveSession implements Home, Worked, Owner {
     for (const attachment of this.attachments) this.#dueAt = Math.min(this.#dueAt, attachment.dueAt())
     const { leaseMs, tickMs, limits } = settings
     this.#frames = Math.max(0, this.#frames - (limits.framesPerSecond * tickMs) / 1000)
+    this.#messages = Math.max(0, this.#messages - (limits.messagesPerSecond * tickMs) / 1000)
     const lease = this.known?.lease
     const isLeaseDue = lease && (lease.node === this.node.id ? lease.until - now <= leaseMs / 2 : lease.until <= now)
     if (this.isBusy || this.#keeper.isStale || isLeaseDue) this.settle()

@@ -7,23 +7,38 @@ export interface Bounds {
   readonly maxAgeMs: number
 }
 
+/** One half of the store. */
+export interface Half {
+  /** What it costs to keep what it has, in bytes. */
+  readonly cost: number
+  /** Forgets one message, as the half sees fit. */
+  forgetOldest(): void
+}
+
 /** What the halves of a store keep together. */
 export class Budget {
   readonly #maxBytes: number
-  readonly #halves: Holdings[] = []
+  readonly #halves: Half[] = []
 
   constructor(maxBytes: number) {
     this.#maxBytes = maxBytes
   }
 
-  join(half: Holdings): void {
+  join(half: Half): void {
     this.#halves.push(half)
   }
 
-  /** Forgets until it fits: the oldest messages of the half that holds most, so that neither can push the other out. */
+  /** Forgets until it fits: of the half that holds most, so that neither can push the other out. */
   fit(): void {
-    while (this.#halves.reduce((sum, { cost }) => sum + cost, 0) > this.#maxBytes) {
-      this.#halves.reduce((most, half) => (half.cost > most.cost ? half : most)).forgetOldest()
+    for (;;) {
+      let cost = 0
+      let most: Half | null = null
+      for (const half of this.#halves) {
+        cost += half.cost
+        if (!most || half.cost > most.cost) most = half
+      }
+      if (cost <= this.#maxBytes) return
+      most?.forgetOldest()
     }
   }
 }
@@ -34,19 +49,19 @@ type Stream = MemoryStream<unknown>
  * What many streams hold, in the order in which it came: the oldest message of all, and all that are too old, are found
  * without looking at any stream. A stream may forget by itself; its places in the queue are then passed over.
  */
-export class Holdings {
+export class Holdings implements Half {
   readonly #bounds: Bounds
-  readonly #budget: Budget
+  readonly #pushed: () => void
   #queue: Stream[] = []
   #times: number[] = []
   #head = 0
   #messages = 0
   #cost = 0
 
-  constructor(bounds: Bounds, budget: Budget) {
+  /** @param pushed is called when it holds more than before */
+  constructor(bounds: Bounds, pushed: () => void) {
     this.#bounds = bounds
-    this.#budget = budget
-    budget.join(this)
+    this.#pushed = pushed
   }
 
   /** What it costs to keep all this, in bytes. */
@@ -72,7 +87,7 @@ export class Holdings {
     this.#times.push(now)
     this.#messages += 1
     this.#cost += cost
-    this.#budget.fit()
+    this.#pushed()
     if (this.#queue.length - this.#head > 2 * this.#messages + 32) this.#compact()
     return offset
   }

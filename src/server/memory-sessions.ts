@@ -1,8 +1,7 @@
 import { type Expiring, Expiry } from './memory-expiry.ts'
-import type { Holdings } from './memory-holdings.ts'
 import { bytesOf, copied } from './memory-payload.ts'
 import { keptRecord } from './memory-record.ts'
-import { MemoryStream } from './memory-stream.ts'
+import type { PrivateStream, Shares } from './memory-shares.ts'
 import type { MemoryHost } from './memory-topics.ts'
 import { Watchers } from './memory-watchers.ts'
 import type {
@@ -20,16 +19,17 @@ import type {
 
 type Item = Payload | { readonly subscribed: Subscription } | { readonly unsubscribed: { readonly stream: number } }
 
+/** Its rank is when it expires. */
 interface Session extends Expiring {
   readonly id: string
   current: Versioned
   /** Most sessions are never sent anything of their own. */
-  stream: MemoryStream<Item> | null
+  stream: PrivateStream<Item> | null
 }
 
 /** Sessions in memory. One is forgotten when it is removed, never before: who asks for the expired ones ends them. */
 export class MemorySessions implements SessionStore {
-  readonly #holdings: Holdings
+  readonly #shares: Shares
   readonly #host: Pick<MemoryHost, 'now'>
   readonly #sessions = new Map<string, Session>()
   readonly #expiry = new Expiry<Session>()
@@ -40,8 +40,8 @@ export class MemorySessions implements SessionStore {
   /** Versions are never used again, so that a session made anew under an id is not taken for the one before. */
   #version = 0
 
-  constructor(holdings: Holdings, host: Pick<MemoryHost, 'now'>) {
-    this.#holdings = holdings
+  constructor(shares: Shares, host: Pick<MemoryHost, 'now'>) {
+    this.#shares = shares
     this.#host = host
   }
 
@@ -65,7 +65,7 @@ export class MemorySessions implements SessionStore {
       known.current = current
       this.#expiry.move(known, expiresAt)
     } else {
-      const session: Session = { id, current, stream: null, expiresAt, queuedAt: expiresAt, place: 0 }
+      const session: Session = { id, current, stream: null, rank: expiresAt, queuedRank: expiresAt, place: 0 }
       this.#sessions.set(id, session)
       this.#expiry.add(session)
     }
@@ -75,7 +75,7 @@ export class MemorySessions implements SessionStore {
 
   async renew(id: string, expiresAt: number): Promise<void> {
     const session = this.#sessions.get(id)
-    if (session && expiresAt > session.expiresAt) this.#expiry.move(session, expiresAt)
+    if (session && expiresAt > session.rank) this.#expiry.move(session, expiresAt)
   }
 
   async remove(id: string, ifVersion: number): Promise<boolean> {
@@ -92,8 +92,8 @@ export class MemorySessions implements SessionStore {
   append(id: string, epoch: string, entry: PrivateAppend): number | null {
     const session = this.#sessions.get(id)
     if (!session || session.current.record.epoch !== epoch || session.current.record.ended) return null
-    session.stream ??= new MemoryStream<Item>()
-    const offset = this.#holdings.push(session.stream, itemOf(entry), entryBytesOf(entry), 0)
+    session.stream ??= this.#shares.open<Item>(session.current.record.principalId, id)
+    const offset = this.#shares.push(session.stream, itemOf(entry), entryBytesOf(entry))
     this.#watchers.changed(id, { tail: offset })
     return offset
   }
@@ -111,7 +111,7 @@ export class MemorySessions implements SessionStore {
 
   async trim(id: string, through: number): Promise<void> {
     const stream = this.#sessions.get(id)?.stream
-    if (stream) this.#holdings.trim(stream, through)
+    if (stream) this.#shares.trim(stream, through)
   }
 
   async count(principalId?: string): Promise<number> {
@@ -127,7 +127,7 @@ export class MemorySessions implements SessionStore {
   }
 
   #dropStream(session: Session): void {
-    if (session.stream) this.#holdings.trim(session.stream, session.stream.tail)
+    if (session.stream) this.#shares.close(session.stream)
     session.stream = null
   }
 

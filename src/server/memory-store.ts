@@ -1,18 +1,21 @@
 import { Budget, Holdings } from './memory-holdings.ts'
 import { MemorySessions } from './memory-sessions.ts'
+import { Shares } from './memory-shares.ts'
 import { overheadBytes } from './memory-stream.ts'
 import { type MemoryHost, MemoryTopics } from './memory-topics.ts'
 import { storeHost } from './node-host.ts'
 import type { SessionStore, TopicLog } from './ports.ts'
 
 /**
- * How much a `memoryStore` keeps. What exceeds a bound is forgotten, the oldest first, and who had not read it is told of
+ * How much a `memoryStore` keeps. What exceeds a bound is forgotten, of each stream the oldest first, and who had not read it is told of
  * the gap. A stream is a topic, or what was sent to one session alone.
  */
 export interface MemoryLimits {
   /**
    * Bytes in all, each message counted with 64 more than its own, which is about what keeping it costs. The topics cannot
-   * push the sessions' own streams out, nor these the topics: whichever holds more gives way.
+   * push the sessions' own streams out, nor these the topics: whichever holds more gives way. Of the topics, which are the
+   * application's, the oldest message goes; of what was sent to sessions, the oldest of the principal for whom
+   * most is kept, so that no client can push out what another has still to read (without `authenticate`: of the session).
    * @defaultValue 134_217_728 (128 MiB)
    */
   readonly maxBytes?: number
@@ -70,9 +73,11 @@ export function memoryStore(limits: MemoryLimits = {}, host: MemoryHost = storeH
   const { maxBytes, maxBytesPerStream, maxMessagesPerStream, maxTopics, maxAgeMs } = settled(limits)
   const budget = new Budget(maxBytes)
   const perStream = { maxBytesPerStream: Math.min(maxBytesPerStream, Math.floor(maxBytes / 2)), maxMessagesPerStream }
+  const topics = new Holdings({ ...perStream, maxAgeMs }, () => budget.fit())
+  budget.join(topics)
   return {
-    topics: new MemoryTopics(new Holdings({ ...perStream, maxAgeMs }, budget), maxTopics, host),
-    sessions: new MemorySessions(new Holdings({ ...perStream, maxAgeMs: Infinity }, budget), host),
+    topics: new MemoryTopics(topics, maxTopics, host),
+    sessions: new MemorySessions(new Shares(perStream, budget), host),
   }
 }
 

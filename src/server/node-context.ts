@@ -1,10 +1,12 @@
 import type { CloseFrame } from '../protocols/wire.ts'
+import type { Backlog } from './backlog.ts'
 import type { Feeds } from './feed.ts'
 import type { Handlers } from './handlers.ts'
 import type { ServerHost } from './host.ts'
 import type { Limits } from './limits.ts'
 import type { SessionStore, TopicLog } from './ports.ts'
 import type { Desk, Principal } from './session.ts'
+import type { Turns } from './turns.ts'
 
 /** What a node goes by, checked and complete. */
 export interface NodeSettings {
@@ -33,6 +35,10 @@ export interface NodeContext {
   readonly sessions: SessionStore
   readonly feeds: Feeds
   readonly desk: Desk
+  /** What waits for the handlers, over all sessions. */
+  readonly backlog: Backlog
+  /** For what takes long. */
+  readonly turns: Turns
   /** It has been stopped: whatever still comes true has nobody to care for it. */
   readonly isDown: boolean
   /** Whole milliseconds since the node was made: small numbers, which cost an attachment nothing to keep. */

@@ -12,7 +12,7 @@ export const storeHost = {
   randomId: () => randomBytes(6).toString('base64url'),
 }
 
-/** The process. Its timers keep nothing alive: what is alive has a socket. */
+/** The process. Its timers keep nothing alive: what is alive has a socket. What shall happen at once may: it is over soon. */
 export function nodeHost(onError: ((error: unknown) => void) | undefined): ServerHost {
   return {
     now: () => Date.now(),
@@ -20,6 +20,10 @@ export function nodeHost(onError: ((error: unknown) => void) | undefined): Serve
     after(delayMs, run) {
       // A timer of Node's would fire at once.
       if (delayMs === Infinity) return () => {}
+      if (delayMs <= 0) {
+        const immediate = setImmediate(run)
+        return () => clearImmediate(immediate)
+      }
       const timer = setTimeout(run, delayMs)
       timer.unref()
       return () => clearTimeout(timer)

@@ -1,6 +1,7 @@
 import { type CloseFrame, codes } from '../protocols/wire.ts'
 import { Admission } from './admission.ts'
 import { Attachment, type Reauthenticate } from './attachment.ts'
+import { Backlog } from './backlog.ts'
 import type { Carrier } from './carrier.ts'
 import type { Greeting } from './client-frames.ts'
 import { deskOf } from './desk.ts'
@@ -10,10 +11,12 @@ import type { ServerHost } from './host.ts'
 import { ackEveryMs, LiveSession } from './live-session.ts'
 import { attachedUntil, mostWaitMs, type NodeContext, type NodeSettings } from './node-context.ts'
 import type { SessionRecord, SessionStore, TopicLog } from './ports.ts'
-import { Posting, type Receipt, readLines } from './posting.ts'
+import { readPosted } from './posted.ts'
+import { Posting, type Receipt } from './posting.ts'
 import { RecentAttachments } from './recent-attachments.ts'
 import { checkTopic, type Desk, type Principal, type Sendable, type Session, SessionHandle } from './session.ts'
 import { payloadOf } from './texts.ts'
+import { Turns } from './turns.ts'
 
 /** At least so long a time for all to come back in (rule 18). */
 const leastWindowMs = 50
@@ -42,6 +45,8 @@ export class ServerNode implements NodeContext {
   readonly sessions: SessionStore
   readonly feeds: Feeds
   readonly desk: Desk
+  readonly backlog: Backlog
+  readonly turns: Turns
   readonly #live = new Map<string, LiveSession>()
   readonly #admission: Admission
   readonly #recent: RecentAttachments
@@ -49,6 +54,7 @@ export class ServerNode implements NodeContext {
   #state: 'up' | 'closing' | 'down' = 'up'
   readonly #madeAt: number
   #sweptAt = 0
+  #isSweeping = false
   #cancelTick: () => void
   #cancelAcks: (() => void) | null = null
 
@@ -66,6 +72,8 @@ export class ServerNode implements NodeContext {
       (id) => this.#live.get(id),
       (id) => this.#liveOf(id),
     )
+    this.backlog = new Backlog(settings.limits, settings.isAuthenticating)
+    this.turns = new Turns(host)
     const places = { perSecond: attachmentsPerSecond, mostWaitMs: mostWaitMs(settings), mostPlaces: maxSessions }
     this.#admission = new Admission(places, () => host.random())
     this.#recent = new RecentAttachments(host.elapsedMs())
@@ -108,10 +116,17 @@ export class ServerNode implements NodeContext {
     if (refusal) attachment.end(refusal)
     else {
       this.#recent.add(greeting, this.host.elapsedMs())
+      live.entering += 1
       live.enter({
         ...{ greeting, principal, canFound: true, isSign: false },
-        refused: (why) => attachment.end(why),
-        admitted: (record, isResumed) => this.#open(live, attachment, greeting, record, isResumed),
+        refused: (why) => {
+          live.entering -= 1
+          attachment.end(why)
+        },
+        admitted: (record, isResumed) => {
+          live.entering -= 1
+          this.#open(live, attachment, greeting, record, isResumed)
+        },
         over: (record, close) => this.#openLate(live, attachment, greeting, record, close),
       })
     }
@@ -127,13 +142,13 @@ export class ServerNode implements NodeContext {
   }
 
   /** A request that only sends: the lines behind its hello. */
-  post(greeting: Greeting, principal: Principal, lines: readonly string[]): Promise<Receipt> {
-    if (this.#state !== 'up') return Promise.resolve({ code: codes.restarting, reason: 'restarting', ...this.#pause() })
-    const frames = readLines(lines)
-    if (!frames) return Promise.resolve({ code: codes.protocolError, reason: 'malformed line' })
+  async post(greeting: Greeting, principal: Principal, lines: readonly string[]): Promise<Receipt> {
+    const posted = this.#state === 'up' ? await readPosted(lines, this.settings.limits, this.turns) : null
+    if (!posted || this.#state !== 'up') return { code: codes.restarting, reason: 'restarting', ...this.#pause() }
+    if ('code' in posted) return posted
     this.#recent.add(greeting, this.host.elapsedMs())
     return new Promise((resolve) => {
-      new Posting(this.#liveOf(greeting.session), greeting, principal, frames, resolve).start()
+      new Posting(this.#liveOf(greeting.session), greeting, principal, posted, resolve).start()
     })
   }
 
@@ -182,6 +197,7 @@ export class ServerNode implements NodeContext {
     }
     this.#live.clear()
     this.#unacked.clear()
+    this.turns.stop()
     this.feeds.stop()
   }
 
@@ -245,6 +261,7 @@ export class ServerNode implements NodeContext {
     const isSame = place?.epoch === record.epoch
     this.sessions.readAfter(live.id, isSame ? place.offset : 0, { maxMessages: 1, maxBytes: 1 }).then(
       (reading) => {
+        live.entering -= 1
         const isUnread = reading?.epoch === record.epoch && reading.messages.length > 0
         if (isUnread && live.known?.epoch === record.epoch) {
           this.#open(live, attachment, greeting, record, isSame)
@@ -252,6 +269,7 @@ export class ServerNode implements NodeContext {
         } else attachment.end(close)
       },
       (error) => {
+        live.entering -= 1
         this.host.report(error)
         attachment.end(close)
       },
@@ -260,7 +278,7 @@ export class ServerNode implements NodeContext {
 
   #refusal(greeting: Greeting, { medium }: Carrier): CloseFrame | null {
     const live = this.#live.get(greeting.session)
-    const attachments = live?.attachments.length ?? 0
+    const attachments = live?.places ?? 0
     if (this.#state !== 'up') return { code: codes.restarting, reason: 'restarting', ...this.#pause() }
     const isTooFast = medium === 'answer' && this.isContinued(greeting) && live?.mayReceive() === false
     const isTooMuch = attachments >= this.settings.limits.attachmentsPerSession || isTooFast
@@ -288,30 +306,52 @@ export class ServerNode implements NodeContext {
     for (const live of this.#live.values()) {
       if (live.isAtRest(now)) continue
       live.tick(storeNow)
-      if (live.hasAttachments || live.isBusy) continue
+      if (live.hasAttachments || live.isBusy || live.isLeaving) continue
       live.stop()
       this.#live.delete(live.id)
     }
     this.feeds.readAll()
-    if (now - this.#sweptAt < Math.min(sweepEveryMs, this.settings.resumeWindowMs / 4)) return
+    if (this.#isSweeping || now - this.#sweptAt < Math.min(sweepEveryMs, this.settings.resumeWindowMs / 4)) return
     this.#sweptAt = now
-    this.#sweep(storeNow).catch((error) => this.host.report(error))
+    this.#isSweeping = true
+    this.#sweep(storeNow)
+      .catch((error) => this.host.report(error))
+      .finally(() => {
+        this.#isSweeping = false
+      })
   }
 
-  /** Ends sessions to which nobody came back in time (rule 8). Several nodes may be at it; the record decides. */
+  /**
+   * Ends all sessions to which nobody came back in time (rule 8), however many there are. Several nodes may be at it; the record
+   * decides.
+   */
   async #sweep(now: number): Promise<void> {
-    for (const id of await this.sessions.expired(now, sweepAtOnce)) {
-      const here = this.#live.get(id)
-      const read = here?.hasAttachments || here?.isBusy ? null : await this.sessions.read(id)
+    const seen = new Set<string>()
+    for (;;) {
+      const due = (await this.sessions.expired(now, sweepAtOnce)).filter((id) => !seen.has(id))
+      if (this.isDown || due.length === 0) return
+      for (const id of due) seen.add(id)
+      const swept = await Promise.allSettled(due.map((id) => this.#expire(id, now)))
       if (this.isDown) return
-      if (!read) {
-        if (here) await this.sessions.renew(id, attachedUntil(now, this.settings))
-        continue
-      }
-      const { record, version } = read
-      if (record.lease && record.lease.until > now) await this.sessions.renew(id, record.lease.until)
-      else if (record.ended && !record.lease) await this.sessions.remove(id, version)
-      else this.#liveOf(id).finish({ by: 'network', code: codes.silent, reason: 'expired' })
+      const failed = swept.find(({ status }) => status === 'rejected')
+      if (failed?.status === 'rejected') this.host.report(failed.reason)
+      if (this.turns.isOver()) await this.turns.next()
     }
+  }
+
+  async #expire(id: string, now: number): Promise<void> {
+    const here = this.#live.get(id)
+    if (here?.hasAttachments || here?.isBusy || here?.isLeaving) {
+      await this.sessions.renew(id, attachedUntil(now, this.settings))
+      return
+    }
+    const read = await this.sessions.read(id)
+    if (!read || this.isDown) return
+    const { record, version } = read
+    const { lease, ended, turn } = record
+    const hasNothingToRun = ended || (turn === 0 && !this.handlers.onEnd)
+    if (lease && lease.until > now) await this.sessions.renew(id, lease.until)
+    else if (!lease && hasNothingToRun) await this.sessions.remove(id, version)
+    else await this.#liveOf(id).expire()
   }
 }

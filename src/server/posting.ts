@@ -1,8 +1,9 @@
 import { type CloseFrame, codes } from '../protocols/wire.ts'
-import { type ClientFrame, type Greeting, readFrame } from './client-frames.ts'
+import type { Greeting } from './client-frames.ts'
 import type { Entrance } from './entrance.ts'
 import type { LiveSession } from './live-session.ts'
-import type { Ending, SessionRecord } from './ports.ts'
+import type { SessionRecord } from './ports.ts'
+import type { Posted } from './posted.ts'
 import type { Incoming, Source } from './record.ts'
 import type { Principal } from './session.ts'
 import { bytesOf } from './texts.ts'
@@ -20,29 +21,22 @@ export class Posting implements Source, Entrance {
   readonly canFound = false
   readonly isSign: boolean
   readonly #live: LiveSession
-  readonly #frames: readonly ClientFrame[]
+  readonly #posted: Posted
   readonly #answer: (receipt: Receipt) => void
   /** Messages that have not been looked at yet. */
   #open = 0
   /** The lowest number that it brings. */
   #first = Infinity
   #isMissing = false
-  #ending: Ending | null = null
   #cancelLimit: (() => void) | null = null
   #isAnswered = false
 
-  constructor(
-    live: LiveSession,
-    greeting: Greeting,
-    principal: Principal,
-    frames: readonly ClientFrame[],
-    answer: (receipt: Receipt) => void,
-  ) {
+  constructor(live: LiveSession, greeting: Greeting, principal: Principal, posted: Posted, answer: (receipt: Receipt) => void) {
     this.greeting = greeting
     this.principal = principal
-    this.isSign = frames.length === 0
+    this.isSign = posted.isEmpty
     this.#live = live
-    this.#frames = frames
+    this.#posted = posted
     this.#answer = answer
   }
 
@@ -56,32 +50,31 @@ export class Posting implements Source, Entrance {
 
   admitted(): void {
     const live = this.#live
-    const { maxMessageBytes } = live.node.settings.limits
+    const { runs, messages, bytes, turn, cursor, close } = this.#posted
     live.heard()
     live.acknowledged(this.greeting.cursor, Infinity)
-    for (const frame of this.#frames) {
-      if (frame.type === 'messages') {
-        if (frame.payloads.some((data) => bytesOf(data) > maxMessageBytes)) {
-          this.#finish({ code: codes.tooLarge, reason: 'a message is too large' })
-          return
-        }
-        for (const [index, data] of frame.payloads.entries()) this.#bring(frame.first + index, data)
-      } else if (frame.type === 'withdrawn') this.#bring(frame.n, null)
-      else if (frame.type === 'turn') live.confirm(frame.turn, this.greeting.k)
-      else if (frame.type === 'ack') live.acknowledged(frame.cursor, Infinity)
-      else if (frame.type === 'close') {
-        const { code, reason = '' } = frame.close
-        this.#ending = { by: 'client', code, reason }
-      }
-    }
-    if (this.#ending) live.ended(this.greeting.k, this.#ending)
-    if (live.isOverfull) {
-      this.#finish({ code: codes.tooMany, reason: 'too much is not handled yet', ...this.#pause() })
+    if (cursor) live.acknowledged(cursor, Infinity)
+    if (turn > 0) live.confirm(turn, this.greeting.k)
+    const refusal = messages > 0 ? live.refusalOf(messages, bytes) : null
+    if (refusal) {
+      this.#finish(refusal)
       return
     }
+    for (const { first, payloads } of runs) {
+      let n = first
+      for (const data of payloads) {
+        this.#bring(n, data)
+        n += 1
+      }
+    }
+    if (close) live.ended(this.greeting.k, { by: 'client', code: close.code, reason: close.reason ?? '' })
     live.settle()
     if (this.#open === 0) this.#finish(null)
     else this.#cancelLimit = live.node.host.after(takenWithinMs, () => this.#finish(null))
+  }
+
+  get isWithdrawn(): boolean {
+    return this.#isAnswered
   }
 
   refused(close: CloseFrame): void {
@@ -105,7 +98,7 @@ export class Posting implements Source, Entrance {
   #bring(n: number, data: string | Uint8Array | null): void {
     this.#open += 1
     this.#first = Math.min(this.#first, n)
-    this.#live.enqueue({ n, data, bytes: data === null ? 0 : bytesOf(data), source: this })
+    this.#live.enqueue({ n, data, bytes: data === null ? 0 : bytesOf(data), source: this, redelivered: false })
   }
 
   #looked(): void {
@@ -119,29 +112,17 @@ export class Posting implements Source, Entrance {
     this.#isAnswered = true
     this.#cancelLimit?.()
     const { known } = this.#live
+    // What has not been taken by now is brought again by the client.
+    if (this.#open > 0) this.#live.withdrawn(this.#open)
     if (close || !known) {
-      this.#live.withdraw(this)
       this.#answer(close ?? { code: codes.restarting, reason: 'unknown' })
       return
     }
     const { taken, done } = known
-    // What has not been taken by now is brought again by the client.
-    if (this.#open > 0) this.#live.withdraw(this)
     this.#answer({ taken, ack: done })
   }
 
   #pause(): { readonly retryAfterMs: number } {
     return { retryAfterMs: this.#live.node.pauseMs() }
   }
-}
-
-/** Reads the lines of a body; `null` if one of them is malformed. */
-export function readLines(lines: readonly string[]): readonly ClientFrame[] | null {
-  const frames: ClientFrame[] = []
-  for (const line of lines) {
-    const frame = line === '' ? null : readFrame(line)
-    if (frame) frames.push(frame)
-    else if (line !== '') return null
-  }
-  return frames
 }

@@ -2,12 +2,16 @@ import { codes } from '../protocols/wire.ts'
 import { type Authentication, type Entrance, entered, freshRecord, isForgotten, passed } from './entrance.ts'
 import { attachedUntil, type NodeContext } from './node-context.ts'
 import type { SessionRecord, Versioned } from './ports.ts'
+import { Queue } from './queue.ts'
 import { advance, type Claimant } from './record.ts'
 import { isThenable } from './thenable.ts'
 import type { Work } from './work.ts'
 
 /** A session never confirmed is forgotten after so long (rule 8). */
 const unconfirmedMs = 15_000
+
+/** So many entrances, and so many amendments, come together in one write; what is more waits for the next one. */
+const mostAtOnce = 500
 
 /** A version that no record has. */
 const unknown = -1
@@ -47,10 +51,12 @@ export class RecordKeeper {
   #state: 'resting' | 'settling' | 'unsettled' = 'resting'
   /** The version that the record is said to have by now; `unknown` where it may have any, `null` once it has been read. */
   #told: number | null = unknown
+  /** More waits than comes together in one write. */
+  #isLong = false
   /** There is something to be done even if it has not. */
   #isDue = false
-  #entrances: Entrance[] | null = null
-  #amendments: Amendment[] | null = null
+  #entrances: Queue<Entrance> | null = null
+  #amendments: Queue<Amendment> | null = null
   writtenAt = 0
 
   constructor(id: string, node: NodeContext, owner: Owner) {
@@ -74,14 +80,14 @@ export class RecordKeeper {
   }
 
   enter(entrance: Entrance): void {
-    this.#entrances ??= []
+    this.#entrances ??= new Queue()
     this.#entrances.push(entrance)
     this.#told = unknown
     this.settle()
   }
 
   amend(amendment: Amendment): void {
-    this.#amendments ??= []
+    this.#amendments ??= new Queue()
     this.#amendments.push(amendment)
     this.settle()
   }
@@ -135,6 +141,10 @@ export class RecordKeeper {
       if (this.#node.isDown) return
       if (this.#state === 'settling') break
       this.#state = 'settling'
+      if (this.#isLong && this.#node.turns.isOver()) {
+        await this.#node.turns.next()
+        if (this.#node.isDown) return
+      }
     }
     this.#state = 'resting'
   }
@@ -154,7 +164,7 @@ export class RecordKeeper {
     if (!isDue && !this.#isDue && before !== undefined && before === this.#current?.version) return
     const current = this.#current
     if (!current) return this.#nobody()
-    if (this.#entrances && isForgotten(current.record)) return this.#found(this.#entrances[0], current.version)
+    if (this.#entrances && isForgotten(current.record)) return this.#found(this.#entrances, current.version)
     return this.#goOn(current)
   }
 
@@ -163,8 +173,8 @@ export class RecordKeeper {
     const claimant = this.#claimant()
     const step = advance(before, claimant)
     // Copied: what is asked for while this is written waits for the next turn.
-    const entrances = [...(this.#entrances ?? [])]
-    const amendments = [...(this.#amendments ?? [])]
+    const entrances = this.#entrances?.peek(mostAtOnce) ?? []
+    const amendments = this.#amendments?.peek(mostAtOnce) ?? []
     let { record } = step
     for (const entrance of entrances) record = entered(record, entrance, this.#authentication())
     const outcomes: Outcome[] = []
@@ -182,6 +192,8 @@ export class RecordKeeper {
       if (version === null) return this.#again()
       this.writtenAt = now
       this.#see({ record, version }, 'written')
+      // To be forgotten is to be as if it had never been: once `onEnd` is done nobody needs it, not even the next sweep.
+      if (isForgotten(record) && !record.lease) this.#forget(version)
     } else if (entrances.length > 0 && !record.ended) this.#renew(record)
     this.#entrances = rest(this.#entrances, entrances.length)
     this.#amendments = rest(this.#amendments, amendments.length)
@@ -189,6 +201,8 @@ export class RecordKeeper {
     if (isOurs || this.#owner.work) this.#owner.workOn().apply(step, record)
     for (const entrance of entrances) passed(entrance, record, 'known')
     for (const [index, { settled }] of amendments.entries()) settled?.(outcomes[index] ?? { record })
+    this.#isLong = entrances.length === mostAtOnce || amendments.length === mostAtOnce
+    if (this.#entrances || this.#amendments) this.settle()
   }
 
   /** Who polls is never here when time passes, and writes nothing: to come is all that keeps such a session. */
@@ -201,6 +215,11 @@ export class RecordKeeper {
   #authentication(): Authentication {
     const { host, settings } = this.#node
     return { now: host.now(), reauthenticateMs: settings.reauthenticateMs ?? Infinity }
+  }
+
+  #forget(version: number): void {
+    const { sessions, host } = this.#node
+    sessions.remove(this.#id, version).catch((error) => host.report(error))
   }
 
   #claimant(): Claimant {
@@ -221,15 +240,18 @@ export class RecordKeeper {
   /** There is no such session: who may found one does, everybody else is told. */
   async #nobody(): Promise<void> {
     this.#owner.work?.drop()
-    for (const { settled } of this.#amendments ?? []) settled?.({ record: null })
+    const amendments = this.#amendments?.peek(Infinity) ?? []
     this.#amendments = null
-    if (this.#entrances) await this.#found(this.#entrances[0], 0)
+    for (const { settled } of amendments) settled?.({ record: null })
+    if (this.#entrances) await this.#found(this.#entrances, 0)
   }
 
-  async #found(entrance: Entrance | undefined, ifVersion: number): Promise<void> {
+  async #found(entrances: Queue<Entrance>, ifVersion: number): Promise<void> {
     const node = this.#node
+    const entrance = entrances.first
     if (!entrance) return
-    const refusal = entrance.canFound ? await node.roomFor(entrance.principal) : { code: codes.restarting, reason: 'unknown' }
+    if (!entrance.canFound) return this.#unknown(entrances.peek(mostAtOnce))
+    const refusal = await node.roomFor(entrance.principal)
     if (node.isDown) return
     if (!refusal) {
       const now = node.sessions.now()
@@ -249,6 +271,16 @@ export class RecordKeeper {
     if (this.#entrances) this.settle()
   }
 
+  /** They have an attachment somewhere that will learn of the loss. */
+  #unknown(first: readonly Entrance[]): void {
+    const founder = first.findIndex(({ canFound }) => canFound)
+    const entrances = founder < 0 ? first : first.slice(0, founder)
+    this.#entrances = rest(this.#entrances, entrances.length)
+    for (const entrance of entrances) entrance.refused({ code: codes.restarting, reason: 'unknown' })
+    this.#isLong = this.#entrances !== null
+    if (this.#entrances) this.settle()
+  }
+
   /** Takes notice of the record as it is now. */
   #see(next: Versioned | null, how: 'read' | 'written' | 'founded'): void {
     const before = this.#current
@@ -260,13 +292,15 @@ export class RecordKeeper {
 
   #refuseAll(error: unknown): void {
     const close = { code: codes.restarting, reason: 'store unavailable', retryAfterMs: this.#node.pauseMs() }
-    const entrances = this.#entrances ?? []
-    const amendments = this.#amendments ?? []
+    const entrances = this.#entrances?.peek(Infinity) ?? []
+    const amendments = this.#amendments?.peek(Infinity) ?? []
     this.#entrances = null
-    this.#amendments = rest(
-      amendments.filter(({ settled }) => !settled),
-      0,
-    )
+    this.#amendments = null
+    for (const amendment of amendments) {
+      if (amendment.settled) continue
+      this.#amendments ??= new Queue()
+      this.#amendments.push(amendment)
+    }
     for (const entrance of entrances) entrance.refused(close)
     for (const { settled } of amendments) settled?.({ error })
   }
@@ -289,7 +323,7 @@ function outcomeOf(change: Amendment['change'], record: SessionRecord): Outcome 
   }
 }
 
-function rest<Item>(list: Item[] | null, done: number): Item[] | null {
-  const left = list?.slice(done) ?? []
-  return left.length > 0 ? left : null
+function rest<Item>(queue: Queue<Item> | null, done: number): Queue<Item> | null {
+  queue?.drop(done)
+  return queue && queue.length > 0 ? queue : null
 }

@@ -6,10 +6,14 @@ export interface Incoming {
   readonly data: Payload | null
   readonly bytes: number
   readonly source: Source
+  /** Whether it may have been handed to a handler before; known once it is taken. */
+  redelivered: boolean
 }
 
 /** Whoever brought messages. */
 export interface Source {
+  /** It waits no longer: what it brought and nobody has taken is passed over. */
+  readonly isWithdrawn: boolean
   /** The message's number does not follow what was taken. */
   astray(message: Incoming, record: SessionRecord): void
   /** What it brings is in order again. */
@@ -46,7 +50,7 @@ export interface Step {
   readonly record: SessionRecord
   /** Whether another node is at work: nothing can be taken yet. */
   readonly outcome: 'waits' | 'goes-on'
-  readonly accepted: readonly Incoming[]
+  readonly accepted: Incoming[]
   readonly astray: readonly Incoming[]
   readonly duty: Duty
   /** The lease ran out and another node went on: what was taken here is no longer ours. */
@@ -84,6 +88,7 @@ export function advance(before: SessionRecord, claimant: Claimant): Step {
   const astray: Incoming[] = []
   if (duty !== 'begin' && !before.ended) {
     for (const message of pending) {
+      if (message.source.isWithdrawn) continue
       if (message.n === taken + 1) {
         accepted.push(message)
         taken += 1

@@ -1,74 +1,60 @@
-import type { IncomingMessage, ServerResponse } from 'node:http'
-import type { Duplex } from 'node:stream'
 import type { ServerHost } from './host.ts'
 
-/** Requests of one connection that may wait while others do so too, and while there is room. */
-const fewOfOne = 16
-const mostOfOne = 512
-const mostInAll = 4096
-
-interface Queue {
-  waiting: number
-  isPausing: boolean
-}
+/** For so long at a time a node goes on with what is long. */
+const sliceMs = 20
 
 /**
- * Requests that a client sends without waiting for the answers before (HTTP/1.1 pipelining) are handled one after the other:
- * each when its answer can be written. Until then nothing more is read of the connection.
+ * Shares the event loop between all that takes long on a node: together it goes on for a slice, then everything else that
+ * waits has its turn. What is short is done at once, and never asks.
  */
 export class Turns {
-  readonly #after: ServerHost['after']
-  readonly #queues = new WeakMap<Duplex, Queue>()
-  #inAll = 0
+  readonly #host: ServerHost
+  readonly #waiting: (() => void)[] = []
+  /** When the slice began that is running now. */
+  #startedAt = 0
+  /** Ends the slice: cancels what begins the next one. */
+  #cancelNext: (() => void) | null = null
+  #isStopped = false
 
-  constructor(after: ServerHost['after']) {
-    this.#after = after
+  constructor(host: ServerHost) {
+    this.#host = host
   }
 
-  take(request: IncomingMessage, response: ServerResponse, handle: () => void): void {
-    // Node gives an answer its socket when it is its turn. HTTP/2 has no order to keep.
-    if (response.socket !== null || request.httpVersionMajor > 1) {
-      handle()
-      return
+  /** Whether the slice is over, so that `next` is to be awaited. To be asked every few steps by what may take long. */
+  isOver(): boolean {
+    const now = this.#host.elapsedMs()
+    if (!this.#cancelNext) {
+      this.#startedAt = now
+      this.#schedule()
     }
-    const { socket } = request
-    const queue = this.#queueOf(socket)
-    if (queue.waiting >= mostOfOne || (this.#inAll >= mostInAll && queue.waiting >= fewOfOne)) {
-      socket.destroy()
-      return
-    }
-    queue.waiting += 1
-    this.#inAll += 1
-    this.#pause(socket, queue)
-    response.once('socket', () => {
-      queue.waiting -= 1
-      this.#inAll -= 1
-      if (queue.waiting === 0) socket.resume()
-      handle()
+    return now - this.#startedAt >= sliceMs
+  }
+
+  /** Resolves at the beginning of a slice; who waits longest is first. After `stop` it resolves at once. */
+  next(): Promise<void> {
+    if (this.#isStopped) return Promise.resolve()
+    return new Promise((resolve) => {
+      this.#waiting.push(resolve)
+      this.#schedule()
     })
   }
 
-  /** Node reads on behind every request that it has parsed, so this has to wait until it has. */
-  #pause(socket: Duplex, queue: Queue): void {
-    if (queue.isPausing) return
-    queue.isPausing = true
-    this.#after(0, () => {
-      queue.isPausing = false
-      if (queue.waiting > 0) socket.pause()
-    })
+  stop(): void {
+    this.#isStopped = true
+    this.#cancelNext?.()
+    for (const resume of this.#waiting.splice(0)) resume()
   }
 
-  #queueOf(socket: Duplex): Queue {
-    let queue = this.#queues.get(socket)
-    if (!queue) {
-      const made = { waiting: 0, isPausing: false }
-      queue = made
-      this.#queues.set(socket, made)
-      socket.once('close', () => {
-        this.#inAll -= made.waiting
-        made.waiting = 0
-      })
-    }
-    return queue
+  #schedule(): void {
+    if (!this.#isStopped) this.#cancelNext ??= this.#host.after(0, () => this.#begin())
+  }
+
+  #begin(): void {
+    this.#cancelNext = null
+    const resume = this.#waiting.shift()
+    if (!resume) return
+    this.#startedAt = this.#host.elapsedMs()
+    this.#schedule()
+    resume()
   }
 }

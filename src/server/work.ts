@@ -1,15 +1,14 @@
+import { overheadBytes, type Share } from './backlog.ts'
 import type { NodeContext } from './node-context.ts'
 import type { Ending, SessionRecord } from './ports.ts'
 import type { Duty, Incoming, Step, Tenure } from './record.ts'
 import type { Session } from './session.ts'
 import { isThenable } from './thenable.ts'
 
-/** What a message costs beside its bytes while it waits. */
-const overheadBytes = 64
-
 /** The session on this node, as its work sees it. */
 export interface Worked {
   readonly id: string
+  readonly record: SessionRecord
   readonly node: NodeContext
   readonly handle: Session
   readonly ending: Ending
@@ -22,10 +21,8 @@ interface OpenTenure extends Tenure {
   duty: Duty
 }
 
-interface Taken {
-  readonly message: Incoming
-  readonly redelivered: boolean
-}
+/** After so many messages in a row it is asked whether others should have their turn. */
+const lookEvery = 16
 
 /**
  * What this node does for a session: it takes messages and runs the application's handlers, one after the other. Most
@@ -35,16 +32,18 @@ export class Work {
   readonly #live: Worked
   /** Not taken yet. */
   #pending: Incoming[] = []
-  /** Those of them that are in the step which is being written. */
-  #claimed: Incoming[] = []
-  /** Who has stopped waiting since that step began. */
-  #withdrawn: Set<Incoming['source']> | null = null
+  /** So many of them, the first, are in the step which is being written. */
+  #claimed = 0
+  /** So many of them, at most, nobody waits for any longer. */
+  #withdrawn = 0
   /** How the session shall end once all of that has been taken. */
   wantedEnd: Ending | null = null
   /** Taken, and not handled yet; from `#next` on. */
-  #todo: Taken[] = []
+  #todo: Incoming[] = []
   #next = 0
   #bytes = 0
+  /** What waits of all sessions of the principal. */
+  #share: Share | null = null
   #tenure: OpenTenure | null = null
   #isRunning = false
 
@@ -56,43 +55,47 @@ export class Work {
     return this.#tenure
   }
 
-  get bytes(): number {
-    return this.#bytes
+  get isIdle(): boolean {
+    return !this.#isRunning && !this.#tenure && this.#pending.length === 0 && !this.wantedEnd
   }
 
-  get isIdle(): boolean {
-    return !this.#isRunning && !this.#tenure && this.#pending.length + this.#claimed.length === 0 && !this.wantedEnd
+  /** Whether so many messages more may wait, with so many bytes in all. A message alone may where nothing else waits. */
+  fits(messages: number, bytes: number): boolean {
+    const cost = bytes + messages * overheadBytes
+    const isWithin = this.#bytes + cost <= this.#live.node.settings.limits.maxUnhandledBytes
+    return (isWithin || (messages === 1 && this.#bytes === 0)) && this.#shared().fits(messages, cost)
   }
 
   add(message: Incoming): void {
+    const cost = message.bytes + overheadBytes
     this.#pending.push(message)
-    this.#bytes += message.bytes + overheadBytes
+    this.#bytes += cost
+    this.#shared().add(cost)
   }
 
-  /** All that is pending, for one step. Either `apply` follows or `release`. */
+  /** All that is pending, for one step that begins in this task. Either `apply` follows or `release`. */
   claim(): readonly Incoming[] {
-    this.#claimed = this.#pending
-    this.#pending = []
-    return this.#claimed
+    this.#claimed = this.#pending.length
+    return this.#pending
   }
 
   /** The step was not written, or had no use for what it had claimed. */
   release(): void {
-    const claimed = this.#claimed
-    const withdrawn = this.#withdrawn
-    this.#claimed = []
-    this.#withdrawn = null
-    if (claimed.length > 0) this.#pending = [...claimed, ...this.#pending]
-    for (const source of withdrawn ?? []) this.withdraw(source)
+    this.#claimed = 0
+    this.#sift()
   }
 
-  /** Drops what is pending of somebody who does not wait for it any longer. */
-  withdraw(source: Incoming['source']): void {
-    if (this.#claimed.length > 0) {
-      this.#withdrawn ??= new Set()
-      this.#withdrawn.add(source)
-    }
-    this.#pending = this.#pending.filter((message) => message.source !== source || this.#forget(message))
+  /** Somebody does not wait any longer for so much of what he brought (`Source.isWithdrawn`). */
+  withdrawn(messages: number): void {
+    this.#withdrawn += messages
+    if (this.#claimed === 0) this.#sift()
+  }
+
+  /** Drops what nobody waits for; not before it is half of all, or many who give up would cost as much for each. */
+  #sift(): void {
+    if (this.#withdrawn === 0 || 2 * this.#withdrawn < this.#pending.length) return
+    this.#withdrawn = 0
+    this.#pending = this.#pending.filter((message) => !message.source.isWithdrawn || this.#forget(message))
   }
 
   /** The session is made here, and is begun before anything is taken. */
@@ -103,11 +106,20 @@ export class Work {
 
   /** The session is gone. */
   drop(): void {
-    this.release()
     for (const message of this.#pending) this.#forget(message)
     this.#pending = []
+    this.#claimed = 0
+    this.#withdrawn = 0
     this.wantedEnd = null
     this.#lose()
+    // The next one under this id may be of another principal.
+    this.stop()
+  }
+
+  /** Nothing of the session is here any more. */
+  stop(): void {
+    this.#share?.leave()
+    this.#share = null
   }
 
   /** The record has been written as the step says. */
@@ -122,35 +134,52 @@ export class Work {
       this.#tenure.takenThrough = record.taken
       this.#tenure.duty = duty
     } else this.#tenure = null
-    for (const message of accepted) {
-      this.#todo.push({ message, redelivered: message.n <= record.redeliveredThrough })
-    }
+    for (const message of accepted) message.redelivered = message.n <= record.redeliveredThrough
+    if (this.#todo.length === 0) this.#todo = accepted
+    else for (const message of accepted) this.#todo.push(message)
     if (record.ended) this.wantedEnd = null
     if (duty === 'begin') this.release()
     else this.#settleClaimed(accepted, astray, record)
     if (this.#tenure) this.#run()
   }
 
+  /** What was claimed is accepted, astray, or nothing new; both lists are in the same order as it. */
   #settleClaimed(accepted: readonly Incoming[], astray: readonly Incoming[], record: SessionRecord): void {
+    const pending = this.#pending
     const claimed = this.#claimed
-    this.#claimed = []
-    this.#withdrawn = null
-    let next = 0
-    for (const message of claimed) {
-      if (message === accepted[next]) next += 1
+    this.#pending = claimed === pending.length ? [] : pending.slice(claimed)
+    this.#claimed = 0
+    if (this.#pending.length === 0) this.#withdrawn = 0
+    let nextAccepted = 0
+    let nextAstray = 0
+    for (let index = 0; index < claimed; index += 1) {
+      const message = pending[index]
+      if (!message) break
+      if (message === accepted[nextAccepted]) nextAccepted += 1
       else this.#forget(message)
-      if (astray.length > 0 && astray.includes(message)) message.source.astray(message, record)
-      else message.source.inOrder()
+      if (message === astray[nextAstray]) {
+        nextAstray += 1
+        message.source.astray(message, record)
+      } else message.source.inOrder()
     }
+    this.#sift()
+  }
+
+  #shared(): Share {
+    const { id, node, record } = this.#live
+    this.#share ??= node.backlog.of(record.principalId, id)
+    return this.#share
   }
 
   #forget(message: Incoming): false {
-    this.#bytes -= message.bytes + overheadBytes
+    const cost = message.bytes + overheadBytes
+    this.#bytes -= cost
+    this.#share?.add(-cost)
     return false
   }
 
   #lose(): void {
-    for (const { message } of this.#todo.slice(this.#next)) this.#forget(message)
+    for (const message of this.#todo.slice(this.#next)) this.#forget(message)
     this.#todo = []
     this.#next = 0
     this.#tenure = null
@@ -164,7 +193,8 @@ export class Work {
 
   async #runOn(): Promise<void> {
     const { node } = this.#live
-    const { handlers, host } = node
+    const { handlers, host, turns } = node
+    let inARow = 0
     for (let tenure = this.#tenure; tenure && !node.isDown; tenure = this.#tenure) {
       let waiting: unknown
       const next = this.#todo[this.#next]
@@ -184,19 +214,24 @@ export class Work {
       else tenure.duty = 'ended'
       // What is done is told while the next one runs; behind the last it is told below.
       if (waiting !== undefined && this.#todo[this.#next]) this.#live.settle()
+      inARow += 1
+      if (inARow % lookEvery !== 0 || !this.#todo[this.#next] || !turns.isOver()) continue
+      if (waiting === undefined) this.#live.settle()
+      await turns.next()
+      if (node.isDown) return
     }
     this.#isRunning = false
     this.#live.settle()
   }
 
-  #handle({ message: { n, data }, redelivered }: Taken): unknown {
+  #handle({ n, data, redelivered }: Incoming): unknown {
     if (data === null) return undefined
     const { handlers } = this.#live.node
     const id = { session: this.#live.id, n }
     return handlers.onMessage?.(this.#live.handle, { data: typeof data === 'string' ? data : bufferOf(data), id, redelivered })
   }
 
-  #finished(tenure: OpenTenure, { message }: Taken): void {
+  #finished(tenure: OpenTenure, message: Incoming): void {
     tenure.finished = message.n
     this.#forget(message)
     this.#next += 1

@@ -8,6 +8,7 @@ const limits = { maxBytes: 2000, maxBytesPerStream: 600, maxMessagesPerStream: 5
 const all = { maxMessages: 1000, maxBytes: 1_000_000 }
 const topicNames = ['__proto__', 'a', 'b', 'c', 'd']
 const sessionIds = ['s', 't', 'u']
+const principalOf: Readonly<Record<string, string>> = { s: 'ann', t: 'ann', u: 'bob' }
 
 interface Kept {
   readonly stream: Stream
@@ -18,6 +19,9 @@ interface Kept {
 
 interface Stream {
   readonly half: 'topics' | 'sessions'
+  /** What of a session's own stream the store has forgotten by now. */
+  readonly lostThrough?: () => number
+  readonly principal?: string
   readonly epoch: string
   tail: number
 }
@@ -38,10 +42,18 @@ function counting(): () => string {
 class NaiveStore {
   #kept: Kept[] = []
   #topics: [name: string, topic: Stream][] = []
-  readonly #sessions = new Map(sessionIds.map((id): [string, Stream] => [id, { half: 'sessions', epoch: 'own', tail: 0 }]))
+  readonly #sessions: ReadonlyMap<string, Stream>
   readonly #newId = counting()
   #highest = 0
   now = 0
+
+  constructor(lostThrough: (id: string) => number) {
+    const streamOf = (id: string): [string, Stream] => [
+      id,
+      { half: 'sessions', epoch: 'own', tail: 0, principal: principalOf[id] ?? '', lostThrough: () => lostThrough(id) },
+    ]
+    this.#sessions = new Map(sessionIds.map(streamOf))
+  }
 
   forgetAged(): void {
     this.#kept = this.#kept.filter(({ stream, at }) => stream.half === 'sessions' || this.now - at < limits.maxAgeMs)
@@ -75,7 +87,8 @@ class NaiveStore {
       const [topics, sessions] = (['topics', 'sessions'] as const).map((half) =>
         this.#kept.filter((each) => each.stream.half === half),
       ) as [Kept[], Kept[]]
-      this.#forget((sum(sessions) > sum(topics) ? sessions : topics)[0])
+      if (sum(sessions) > sum(topics)) this.#forget(this.#oldestOfLargest(sessions))
+      else this.#forget(topics[0])
     }
     return stream.tail
   }
@@ -93,6 +106,16 @@ class NaiveStore {
     const own = this.#kept.filter((each) => each.stream === stream)
     const messages = own.filter(({ offset }) => offset > after).map(({ offset, data }) => ({ offset, data }))
     return { epoch: stream.epoch, messages, lostThrough: own[0] ? own[0].offset - 1 : stream.tail }
+  }
+
+  /** Of the principal for whom most is kept; of several of whom as much is kept, the one that the store chose. */
+  #oldestOfLargest(sessions: readonly Kept[]): Kept | undefined {
+    const groups = [...new Set(sessions.map(({ stream }) => stream.principal))].map((principal) =>
+      sessions.filter(({ stream }) => stream.principal === principal),
+    )
+    const most = Math.max(...groups.map(sum))
+    const oldest = groups.filter((group) => sum(group) === most).map(([first]) => first)
+    return oldest.find((each) => each && each.offset <= (each.stream.lostThrough?.() ?? 0))
   }
 
   #forget(message: Kept | undefined): void {
@@ -119,9 +142,14 @@ test('a memoryStore forgets exactly what a naive one forgets', { timeout: 60_000
   const seed = seedOf(process.env)
   await fc.assert(
     fc.asyncProperty(fc.array(step, { maxLength: 200, size: 'max' }), async (steps) => {
-      const model = new NaiveStore()
+      const lost = new Map<string, number>()
+      const model = new NaiveStore((id) => lost.get(id) ?? 0)
       const { topics, sessions } = memoryStore(limits, { now: () => model.now, randomId: counting() })
-      for (const each of sessionIds) await sessions.write(each, recordOf({ epoch: 'own' }), 0, Infinity)
+      for (const each of sessionIds)
+        await sessions.write(each, recordOf({ epoch: 'own', principalId: principalOf[each] ?? '' }), 0, Infinity)
+      const look = async () => {
+        for (const each of sessionIds) lost.set(each, (await sessions.readAfter(each, 0, all))?.lostThrough ?? 0)
+      }
       for (const each of steps) {
         if (each.kind === 'wait') model.now += each.ms
         else if (each.kind === 'trim') {
@@ -135,9 +163,12 @@ test('a memoryStore forgets exactly what a naive one forgets', { timeout: 60_000
           expect(await topics.tail(each.name)).toEqual({ epoch, offset: tail })
         } else if (each.kind === 'append') {
           model.forgetAged()
-          expect(await topics.append(each.name, each.data)).toBe(model.append(model.topic(each.name), each.data))
+          const offset = await topics.append(each.name, each.data)
+          await look()
+          expect(offset).toBe(model.append(model.topic(each.name), each.data))
         } else if (each.kind === 'appendPrivate') {
           const offset = await sessions.append(each.id, 'own', { data: each.data })
+          await look()
           expect(offset).toBe(model.append(model.session(each.id), each.data))
         } else if (each.kind === 'read') {
           model.forgetAged()

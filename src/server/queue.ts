@@ -1,0 +1,29 @@
+/** What waits in a line. Taking from its front costs nothing, however long it is. */
+export class Queue<Item> {
+  #items: Item[] = []
+  #head = 0
+
+  get length(): number {
+    return this.#items.length - this.#head
+  }
+
+  get first(): Item | undefined {
+    return this.#items[this.#head]
+  }
+
+  push(item: Item): void {
+    this.#items.push(item)
+  }
+
+  /** So many of the first, which stay. */
+  peek(count: number): Item[] {
+    return this.#items.slice(this.#head, this.#head + count)
+  }
+
+  drop(count: number): void {
+    this.#head = Math.min(this.#head + count, this.#items.length)
+    if (this.#head * 2 < this.#items.length) return
+    this.#items = this.#items.slice(this.#head)
+    this.#head = 0
+  }
+}
