@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest'
 import type { Report } from '../../src/diagnosis/evidence.ts'
-import { readLines } from '../../src/server/posting.ts'
+import { readFrame } from '../../src/server/client-frames.ts'
 import { FakeSocketLink } from '../support/fake-link.ts'
 import { binaryFrame, openFrame } from '../support/hand-network.ts'
 import { promised } from '../support/manual-host.ts'
@@ -472,8 +472,8 @@ describe('over posts', () => {
       link.posts.at(-1)?.settle({ outcome: 'sent' })
       await promised()
     }
-    const frames = readLines(bodies().flatMap((body) => body.split('\n')))
-    expect(frames?.flatMap((frame) => (frame.type === 'messages' ? frame.payloads : [])).length).toBe(8)
+    const frames = bodies().flatMap((body) => body.split('\n').map(readFrame))
+    expect(frames.flatMap((frame) => (frame?.type === 'messages' ? frame.payloads : [])).length).toBe(8)
     expect(bodies().length).toBeLessThanOrEqual(8)
   })
 
