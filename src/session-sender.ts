@@ -253,7 +253,7 @@ export class SessionSender<Out> implements Outgoing<Out> {
   #give(link: Link, frame: string | ArrayBuffer): void {
     try {
       this.#never ??= new AbortController().signal
-      link.write(frame, this.#never)
+      link.write(frame, this.#never)?.catch((error) => this.#port.onBroken(reportOf(error, 'broken')))
     } catch (error) {
       this.#port.onBroken(reportOf(error, 'broken'))
     }
@@ -266,16 +266,18 @@ export class SessionSender<Out> implements Outgoing<Out> {
     if (!done) return
     const posting = { controller, done }
     this.#posting = posting
-    deliveredBy(posting, host.now() + this.#answerMs(), host).then((delivery) => {
-      if (this.#posting !== posting) return
-      this.#posting = null
-      if (delivery.outcome === 'sent') this.pump()
-      else if (isTooLarge(delivery.report)) {
-        this.#halve()
-        this.#sent.back(this.#sent.first - 1)
-        this.pump()
-      } else onBroken(controller.signal.aborted ? { kind: 'silent' } : delivery.report)
-    })
+    deliveredBy(posting, host.now() + this.#answerMs(), host)
+      .then((delivery) => {
+        if (this.#posting !== posting) return
+        this.#posting = null
+        if (delivery.outcome === 'sent') this.pump()
+        else if (isTooLarge(delivery.report)) {
+          this.#halve()
+          this.#sent.back(this.#sent.first - 1)
+          this.pump()
+        } else onBroken(controller.signal.aborted ? { kind: 'silent' } : delivery.report)
+      })
+      .catch((error) => host.report(error))
   }
 
   /** The server hung up a socket because of what it was given: of the frames under way any may be meant, until one is sent alone. */
@@ -320,7 +322,9 @@ export class SessionSender<Out> implements Outgoing<Out> {
   #pumpSoon(): void {
     if (this.#isToPump) return
     this.#isToPump = true
-    Promise.resolve().then(() => this.pump())
+    Promise.resolve()
+      .then(() => this.pump())
+      .catch((error) => this.#port.host.report(error))
   }
 
   #settledWithin(until: number): Promise<void> {

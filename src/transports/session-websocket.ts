@@ -23,7 +23,7 @@ export function sessionWebsocket(session: Session): Transport {
           listener.opened(roundTripMs)
         },
         received: listener.received,
-        pinged: () => void link.write('q', call.signal),
+        pinged: () => void link.write('q', call.signal)?.catch(() => {}),
         closed() {},
         outdated,
       }
@@ -54,7 +54,7 @@ export function sessionWebsocket(session: Session): Transport {
       return {
         ...link,
         taken: () => taken,
-        choose: (turn) => void link.write(`t${turn}`, call.signal),
+        choose: (turn) => void link.write(`t${turn}`, call.signal)?.catch(() => {}),
       }
     },
   }
