@@ -34,7 +34,7 @@ export function floatingPromises(program, isOurs) {
   function checkBinary(expression, file) {
     const kind = expression.operatorToken.kind
     if (kind >= ts.SyntaxKind.FirstAssignment && kind <= ts.SyntaxKind.LastAssignment) return
-    if (kind === ts.SyntaxKind.CommaToken) check(expression.left, file)
+    if (kind !== ts.SyntaxKind.AmpersandAmpersandToken) check(expression.left, file)
     check(expression.right, file)
   }
 
