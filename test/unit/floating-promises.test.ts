@@ -19,8 +19,8 @@ function floating(codes: readonly string[]): string[] {
   const options: ts.CompilerOptions = { strict: true, target: ts.ScriptTarget.ES2022, lib: ['lib.es2022.d.ts'], types: [] }
   const host = ts.createCompilerHost(options)
   const { getSourceFile } = host
-  host.getSourceFile = (name, ...rest) =>
-    name === path ? ts.createSourceFile(name, text, ...rest) : getSourceFile(name, ...rest)
+  host.getSourceFile = (name, language) =>
+    name === path ? ts.createSourceFile(name, text, language) : getSourceFile(name, language)
   const found: string[] = floatingPromises(ts.createProgram([path], options, host), (name: string) => name === path)
   const first = declarations.split('\n').length
   const numbers = found.map((each) => Number(/^\/sources\/a\.ts:(\d+): /.exec(each)?.[1]))
