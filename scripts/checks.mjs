@@ -9,6 +9,7 @@ export const checks = [
   { title: 'lint and format', command: ['biome', 'check', '--error-on-warnings', '.'] },
   { title: 'who may import whom', command: ['depcruise', 'src'] },
   { title: 'globals only in the hosts', command: ['node', 'scripts/check-globals.mjs'] },
+  { title: 'no promise floats', command: ['node', 'scripts/check-promises.mjs'] },
   { title: 'types of the sources', command: ['tsc', '--noEmit', '-p', 'tsconfig.json'] },
   { title: 'types of the server', command: ['tsc', '--noEmit', '-p', 'src/server/tsconfig.json'] },
   { title: 'types of the tests', command: ['tsc', '--noEmit', '-p', 'test/tsconfig.json'] },

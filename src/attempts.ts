@@ -139,10 +139,12 @@ export class Attempts {
     }
     const greeted = preparation.greeting === undefined ? undefined : link.write(preparation.greeting, controller.signal)
     if (greeted) {
-      greeted.then((delivery) => {
-        if (delivery.outcome !== 'sent') this.#failed(attempt, delivery.report)
-        else if (attempt === this.#active) sender.attach(link)
-      })
+      greeted
+        .then((delivery) => {
+          if (delivery.outcome !== 'sent') this.#failed(attempt, delivery.report)
+          else if (attempt === this.#active) sender.attach(link)
+        })
+        .catch((error) => this.#port.host.report(error))
     } else sender.attach(link)
   }
 
@@ -150,7 +152,7 @@ export class Attempts {
     const { session, heartbeat } = this.#port.settings
     const message = session ? 'p' : heartbeat?.message
     if (message === undefined || !this.#active?.way.transport.canPing) return
-    this.#active.link?.write(message, this.#active.controller.signal)
+    this.#active.link?.write(message, this.#active.controller.signal)?.catch(() => {})
   }
 
   nudge(): void {
@@ -182,7 +184,8 @@ export class Attempts {
       leave()
       active.controller.abort()
     }
-    settled.then(() => this.#leave?.())
+    const settle = () => this.#leave?.()
+    settled.then(settle, settle)
   }
 
   /** A living attempt, as the investigator is told of it. */

@@ -50,7 +50,7 @@ export class RealtimeClient<In = Payload, Out = Sendable> {
   /** Those of which too much is unread. */
   #full: readonly object[] = []
   readonly #isSession: boolean
-  readonly #onAbort = () => void this.close()
+  readonly #onAbort = () => void this.close().catch(() => {})
 
   /**
    * @param url where the server is: http(s) or ws(s), which mean the same here, or relative to the page
@@ -100,7 +100,9 @@ export class RealtimeClient<In = Payload, Out = Sendable> {
       onMessage: (message, transport) => this.#receive(message, transport),
     })
     if (signal?.aborted || !settings.autoConnect) return
-    Promise.resolve().then(() => this.state.status === 'idle' && !signal?.aborted && this.connect())
+    Promise.resolve()
+      .then(() => this.state.status === 'idle' && !signal?.aborted && this.connect())
+      .catch((error) => host.report(error))
   }
 
   /** What the client is doing now. */
@@ -191,7 +193,7 @@ export class RealtimeClient<In = Payload, Out = Sendable> {
 
   /** `using client = new RealtimeClient(…)` closes it at the end of the block. */
   [dispose](): void {
-    void this.close()
+    void this.close().catch(() => {})
   }
 
   /** An account of the last 100 attempts that can be pasted into a bug report: no query, token, id or payload is in it. */

@@ -88,7 +88,7 @@ export function deliveredBy({ controller, done }: Posting, until: number, host: 
       cancelLimit()
       resolve(delivery)
     }
-    done.then(settle)
+    done.then(settle, () => settle(aborted))
     // Not left to the request: in Node one that is aborted may never end (`feed`).
     const aborted: Delivery = { outcome: 'unconfirmed', report: { kind: 'timeout' } }
     controller.signal.addEventListener('abort', () => settle(aborted))

@@ -131,21 +131,24 @@ export class Investigator {
     const place = new URL(url)
     // What a session's server is asked is no secret, so nothing that might be one goes along.
     if (session) place.search = way.url.search
-    followUp({ url: place, credentials, ...(session && { attempt }) }, this.#host, controller.signal).then((found) => {
-      if (controller.signal.aborted) return
-      this.#controller = null
-      // Questions that the page's policy forbids are answered by nobody.
-      const isForbidden = this.#directive(`http ${url.host}`) !== undefined
-      this.#answers = isForbidden ? null : { of: which, found }
-      const concerned = this.#streaks.filter(({ type, latest }) => this.#found(type, latest.url))
-      const cases = [which, ...concerned.flatMap(({ latest }) => (latest.id === which.id ? [] : [latest]))]
-      // What failed before the answers is no repetition.
-      const news = cases.map(
-        (each) => [each, { ...this.about(each.way.transport.type, each.url), ...(!isForbidden && { followUp: found }) }] as const,
-      )
-      this.#streaks = this.#streaks.map((streak) => (concerned.includes(streak) ? { ...streak, isAnswered: true } : streak))
-      for (const [each, about] of news) this.#onNews(each, about)
-    })
+    followUp({ url: place, credentials, ...(session && { attempt }) }, this.#host, controller.signal)
+      .then((found) => {
+        if (controller.signal.aborted) return
+        this.#controller = null
+        // Questions that the page's policy forbids are answered by nobody.
+        const isForbidden = this.#directive(`http ${url.host}`) !== undefined
+        this.#answers = isForbidden ? null : { of: which, found }
+        const concerned = this.#streaks.filter(({ type, latest }) => this.#found(type, latest.url))
+        const cases = [which, ...concerned.flatMap(({ latest }) => (latest.id === which.id ? [] : [latest]))]
+        // What failed before the answers is no repetition.
+        const news = cases.map(
+          (each) =>
+            [each, { ...this.about(each.way.transport.type, each.url), ...(!isForbidden && { followUp: found }) }] as const,
+        )
+        this.#streaks = this.#streaks.map((streak) => (concerned.includes(streak) ? { ...streak, isAnswered: true } : streak))
+        for (const [each, about] of news) this.#onNews(each, about)
+      })
+      .catch((error) => this.#host.report(error))
   }
 }
 

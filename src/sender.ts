@@ -170,14 +170,16 @@ export class Sender<Out> implements Outgoing<Out> {
     const { host, writeTimeoutMs } = this.#port
     const posting = { entry, controller, done }
     this.#posting = posting
-    deliveredBy(posting, host.now() + writeTimeoutMs, host).then((result) => {
-      if (this.#posting !== posting) return
-      this.#posting = null
-      const values = [entry.value]
-      if (result.outcome !== 'sent')
-        this.#port.onLost(result.outcome === 'refused' ? { undelivered: values } : { unconfirmed: values }, result.report)
-      this.pump()
-    })
+    deliveredBy(posting, host.now() + writeTimeoutMs, host)
+      .then((result) => {
+        if (this.#posting !== posting) return
+        this.#posting = null
+        const values = [entry.value]
+        if (result.outcome !== 'sent')
+          this.#port.onLost(result.outcome === 'refused' ? { undelivered: values } : { unconfirmed: values }, result.report)
+        this.pump()
+      })
+      .catch((error) => host.report(error))
   }
 
   #forgetSent(): void {

@@ -264,7 +264,7 @@ export class SessionSender<Out> implements Outgoing<Out> {
   #give(link: Link, frame: string | ArrayBuffer): void {
     try {
       this.#never ??= new AbortController().signal
-      link.write(frame, this.#never)
+      link.write(frame, this.#never)?.catch((error) => this.#port.onBroken(reportOf(error, 'broken')))
     } catch (error) {
       this.#port.onBroken(reportOf(error, 'broken'))
     }
@@ -278,12 +278,14 @@ export class SessionSender<Out> implements Outgoing<Out> {
     const posting = { controller, done }
     this.#posting = posting
     this.#askAt = null
-    deliveredBy(posting, host.now() + this.#answerMs(), host).then((delivery) => {
-      if (this.#posting !== posting) return
-      this.#posting = null
-      if (delivery.outcome === 'sent') this.#passed(batch.length > 0)
-      else this.#failed(controller.signal.aborted ? { kind: 'silent' } : delivery.report, batch.length > 0)
-    })
+    deliveredBy(posting, host.now() + this.#answerMs(), host)
+      .then((delivery) => {
+        if (this.#posting !== posting) return
+        this.#posting = null
+        if (delivery.outcome === 'sent') this.#passed(batch.length > 0)
+        else this.#failed(controller.signal.aborted ? { kind: 'silent' } : delivery.report, batch.length > 0)
+      })
+      .catch((error) => host.report(error))
   }
 
   /** A request passed. Where one before it did not, its answer has told what the server has taken of that. */
@@ -364,7 +366,9 @@ export class SessionSender<Out> implements Outgoing<Out> {
   #pumpSoon(): void {
     if (this.#isToPump) return
     this.#isToPump = true
-    Promise.resolve().then(() => this.pump())
+    Promise.resolve()
+      .then(() => this.pump())
+      .catch((error) => this.#port.host.report(error))
   }
 
   #settledWithin(until: number): Promise<void> {

@@ -38,7 +38,10 @@ export class Watchers<News> {
       return
     }
     // Node's `queueMicrotask` costs ten times as much, for the async hooks.
-    if (last < 0) Promise.resolve().then(() => this.#tell())
+    if (last < 0)
+      Promise.resolve()
+        .then(() => this.#tell())
+        .catch(() => {})
     this.#keys.push(key)
     this.#news.push(news)
   }

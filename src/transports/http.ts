@@ -57,7 +57,7 @@ export async function answered(response: Response, { host }: Call): Promise<Repo
 async function startOf({ body, bodyUsed }: Response, host: Host): Promise<string> {
   const reader = bodyUsed ? undefined : body?.getReader()
   if (!reader) return ''
-  const stop = () => reader.cancel().catch(() => {})
+  const stop = () => void reader.cancel().catch(() => {})
   const cancelLimit = host.after(startWithinMs, stop)
   const { value } = await reader.read().catch(() => ({ value: undefined }))
   cancelLimit()

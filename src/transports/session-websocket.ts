@@ -32,7 +32,7 @@ export function sessionWebsocket(session: Session): Transport {
         },
         received: listener.received,
         pinged() {
-          link.write('q', call.signal)
+          link.write('q')
           listener.heard(true)
         },
         challenged: listener.challenged,
@@ -66,8 +66,8 @@ export function sessionWebsocket(session: Session): Transport {
       return {
         ...link,
         taken: () => taken,
-        choose: (turn) => void link.write(`t${turn}`, call.signal),
-        authenticate: (auth) => void link.write(`c${JSON.stringify({ auth })}`, call.signal),
+        choose: (turn) => void link.write(`t${turn}`),
+        authenticate: (auth) => void link.write(`c${JSON.stringify({ auth })}`),
       }
     },
   }

@@ -3,7 +3,7 @@ import type { WebSocketLike } from '../host/host.ts'
 import type { Payload } from '../protocols/protocol.ts'
 import { addressOf } from './address.ts'
 import { reportOf } from './failure.ts'
-import type { Call, Link, Listener, Transport } from './transport.ts'
+import type { Call, Link, Listener, Transport, Writable } from './transport.ts'
 
 /** How long an `error` may stand without its `close`: of some of their own refusals browsers report the one and never the other. */
 const closeAfterErrorMs = 50
@@ -33,8 +33,13 @@ export interface Conversation {
   closed(code: number, reason: string, wasClean: boolean): Extract<Report, { kind: 'closed' }>
 }
 
+/** A link that hands what is written to its socket at once, and learns no more of it. */
+export interface SocketLink extends Link {
+  write(data: Writable): undefined
+}
+
 /** Dials, and holds a conversation until either side hangs up. */
-export function dialSocket(call: Call, listener: Listener, { address, opened, took, closed }: Conversation): Link {
+export function dialSocket(call: Call, listener: Listener, { address, opened, took, closed }: Conversation): SocketLink {
   const { host, signal } = call
   const since = host.now()
   let cancelTimer = () => {}

@@ -33,7 +33,6 @@ export async function startReadmeServer(snippet: Snippet): Promise<ReadmeServer>
   const modules = {
     'node:events': await import('node:events'),
     'node:http': { createServer },
-    'node:stream/consumers': await import('node:stream/consumers'),
     ws: { WebSocketServer },
   }
   await runSnippet(snippet, modules, { process: { env: { PORT: '0' } } })
