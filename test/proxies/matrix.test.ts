@@ -20,12 +20,15 @@ const stripsUpgrades = ['nginx default', 'apache default', 'varnish default']
 /** A body may have 1 MB. */
 const boundsBodies = ['nginx default']
 
+/** The server of docs/DEPLOYMENT.md is told this of the proxy. */
+const recommendedServer = { trustProxy: 'loopback' }
+
 const isInstalled = (name: ProxyName) => missingProxy(name) === null || Boolean(process.env['CI'])
 const benches = new Map<string, Promise<Proxied>>()
 
 beforeAll(async () => {
   for (const name of proxyNames.filter(isInstalled)) {
-    benches.set(`${name} recommended`, startProxied(name, recommended(name)))
+    benches.set(`${name} recommended`, startProxied(name, recommended(name), { server: recommendedServer }))
     benches.set(`${name} default`, startProxied(name, defaults[name]))
   }
   await Promise.allSettled(benches.values())
@@ -109,6 +112,7 @@ describe.concurrent.each(proxyNames)('%s', (name) => {
     const seen: (string | undefined)[][] = []
     await using bench = await startProxied(name, recommended(name), {
       server: {
+        ...recommendedServer,
         authenticate({ headers }) {
           seen.push([headers.host, headers['x-forwarded-proto'] as string, headers['x-forwarded-for'] as string])
           return { id: 'somebody' }
@@ -129,6 +133,7 @@ describe.concurrent.each(proxyNames)('%s', (name) => {
     expect(seen.length).toBeGreaterThanOrEqual(3)
     expect(seen.map(([asked]) => asked)).toEqual(seen.map(() => host))
     expect(seen.map(([, scheme]) => scheme)).toEqual(seen.map(() => 'http'))
+    expect(bench.servers.errors).toEqual([])
     // The last address is the one that the proxy has seen itself.
     expect(seen.map(([, , addresses]) => addresses?.split(/,\s*/).at(-1))).toEqual(seen.map(() => '127.0.0.1'))
   })

@@ -2,7 +2,7 @@ import { expect, vi } from 'vitest'
 import type { RealtimeOptions } from '../../src/index.ts'
 import type { RealtimeServerOptions } from '../../src/server/index.ts'
 import { pageAt } from './page-like.ts'
-import { type ProxyName, type RunningProxy, startProxy } from './proxies.ts'
+import { freePort, type ProxyName, type RunningProxy, startProxy } from './proxies.ts'
 import { aimed, shortened } from './proxy-settings.ts'
 import { RealtimeServers } from './realtime-servers.ts'
 import { type WayName, wayOf } from './session-rig.ts'
@@ -17,25 +17,27 @@ export interface Proxied extends AsyncDisposable {
 }
 
 export interface ProxiedOptions {
-  /** What a minute of the proxy's configuration lasts. @defaultValue three seconds */
+  /** What a minute of the proxy's configuration lasts. @defaultValue five seconds */
   readonly minuteMs?: number
-  readonly server?: RealtimeServerOptions
+  /** What the server is told, also by the origin that pages know. */
+  readonly server?: RealtimeServerOptions | ((origin: string) => RealtimeServerOptions)
 }
 
 export async function startProxied(name: ProxyName, lines: string, options: ProxiedOptions = {}): Promise<Proxied> {
   const { minuteMs = shortened(60_000), server = {} } = options
+  const port = await freePort()
+  const origin = `http://127.0.0.1:${port}`
   const servers = await RealtimeServers.start({
     options: {
       heartbeatMs: shortened(20_000),
       onSession: (session) => session.subscribe(session.id),
       onMessage: (session, { data }) => session.send(data === 'which session?' ? session.id : data),
-      ...server,
+      ...(typeof server === 'function' ? server(origin) : server),
     },
   })
   const times = name === 'varnish' ? ['pipe_timeout', 'first_byte_timeout', 'between_bytes_timeout'] : []
   const parameters = times.flatMap((each) => ['-p', `${each}=${minuteMs / 1000}`])
-  const proxy = await startProxy(name, aimed(lines, servers.ports[0] ?? 0, minuteMs), parameters)
-  const { origin } = proxy
+  const proxy = await startProxy(name, aimed(lines, servers.ports[0] ?? 0, minuteMs), { port, parameters })
   return {
     ...{ servers, proxy },
     visit(transports, own = {}) {
