@@ -54,6 +54,7 @@ export const remedies: Readonly<Record<string, OwnCause>> = about({
   'session.lost': 'Raise resumeWindowMs, or give all nodes one store.',
   'sse.buffered': 'Turn off buffering in the proxy in front (X-Accel-Buffering: no) and compression for this URL.',
   'stream.truncated': 'See whether a proxy ends answers after a fixed time, and shorten the heartbeat below it.',
+  'stream.oversized': 'See what answers at this URL; if it is your server, let it send less at once.',
   'stream.decode': 'Turn off compression for this URL.',
   'conn.dropped': 'If it happens after the same time again and again, a proxy has an idle limit: shorten the heartbeat below it.',
   'conn.protocol_error': 'Turn off compression (permessage-deflate) and look for a box on the way that alters what it passes on.',

@@ -1,5 +1,6 @@
 import { Outbox } from './connection/outbox.ts'
 import { Unacknowledged } from './connection/unacknowledged.ts'
+import { statusCause } from './diagnosis/causes.ts'
 import type { Report } from './diagnosis/evidence.ts'
 import { deliveredBy, lastWriteMs, lookAgainMs, type Posting, type Unsent, valuesOf } from './farewell.ts'
 import { Flushes } from './flushes.ts'
@@ -7,6 +8,7 @@ import { ackBytes, type Gap, type Session } from './protocols/session.ts'
 import { framesOf, linesOf, type Numbered } from './protocols/session-frames.ts'
 import { codes } from './protocols/wire.ts'
 import { bytesOf, highWaterBytes, type Outgoing, type SenderPort } from './sender.ts'
+import { askAgainMs } from './transports/ask-again.ts'
 import { nameOf, reportOf } from './transports/failure.ts'
 import type { Link, Writable } from './transports/transport.ts'
 
@@ -43,6 +45,12 @@ export class SessionSender<Out> implements Outgoing<Out> {
   #mostBytes = Infinity
   #lastBatch = { from: 0, to: 0, bytes: 0 }
   #posting: Posting | null = null
+  /** Requests that failed in a row, and how often the last batch was among them. */
+  #failures = 0
+  #refusals = 0
+  #lastFailure: Report = { kind: 'silent' }
+  /** When the server is asked what it has taken, after a request that failed; `null` where none did. */
+  #askAt: number | null = null
   /** What a socket is given with its frames: one of its own for each would cost more than the frame. */
   #never: AbortSignal | null = null
   /** When the cursor has to be told at the latest. */
@@ -119,6 +127,8 @@ export class SessionSender<Out> implements Outgoing<Out> {
   attach(link: Link): void {
     const { session, resends } = this.#port
     this.#link = link
+    this.#failures = this.#refusals = 0
+    this.#askAt = null
     this.#sent.back(link.taken?.() ?? 0)
     if (!session.isResumed && !resends)
       this.#lose(valuesOf(this.#sent.withdraw(this.#sent.first, Infinity)), { kind: 'forgotten' })
@@ -148,7 +158,8 @@ export class SessionSender<Out> implements Outgoing<Out> {
 
   /** When `pump()` has something to do without being told. */
   dueAt(): number {
-    const waits = [this.#doubtAt, this.#posting || this.#link?.tellsCursor ? Infinity : this.#ackAt]
+    const tellAt = this.#askAt ?? (this.#link?.tellsCursor ? Infinity : this.#ackAt)
+    const waits = [this.#doubtAt, this.#posting ? Infinity : tellAt]
     const isStuck = this.#lookAgainAt < Infinity
     return Math.min(this.#lookAgainAt, ...(this.#link && !isStuck ? waits : []), this.#outbox.first?.expiresAt ?? Infinity)
   }
@@ -223,12 +234,13 @@ export class SessionSender<Out> implements Outgoing<Out> {
 
   /** Writes one batch, or the cursor where it has to be told; returns whether there may be more. */
   #writeNext(link: Link, now: number): boolean {
-    if (link.bufferedBytes() >= highWaterBytes) return false
+    const isAsking = this.#askAt !== null
+    if (link.bufferedBytes() >= highWaterBytes || now < (this.#askAt ?? now)) return false
     // A probe is alone under way, so that a refusal can mean no other (rule 10).
     if (this.#mostBytes < Infinity && !link.isPosting && this.#sent.isUnderWay) return false
     const most = this.#dropTooLarge()
-    const batch = this.#sent.next(Math.min(link.isPosting ? postBytes : frameBytes, this.#mostBytes, most))
-    const owesAck = this.#isToConfirm || (now >= this.#ackAt && !link.tellsCursor)
+    const batch = isAsking ? [] : this.#sent.next(Math.min(link.isPosting ? postBytes : frameBytes, this.#mostBytes, most))
+    const owesAck = isAsking || this.#isToConfirm || (now >= this.#ackAt && !link.tellsCursor)
     if (!batch.length && !owesAck) return false
     const [first] = batch
     if (first) {
@@ -260,36 +272,69 @@ export class SessionSender<Out> implements Outgoing<Out> {
   }
 
   #post(link: Link, batch: readonly Numbered[]): void {
-    const { host, onBroken } = this.#port
+    const { host } = this.#port
     const controller = new AbortController()
     const done = link.write(linesOf(batch).join('\n'), controller.signal)
     if (!done) return
     const posting = { controller, done }
     this.#posting = posting
+    this.#askAt = null
     deliveredBy(posting, host.now() + this.#answerMs(), host).then((delivery) => {
       if (this.#posting !== posting) return
       this.#posting = null
-      if (delivery.outcome === 'sent') this.pump()
-      else if (isTooLarge(delivery.report)) {
-        this.#halve()
-        this.#sent.back(this.#sent.first - 1)
-        this.pump()
-      } else onBroken(controller.signal.aborted ? { kind: 'silent' } : delivery.report)
+      if (delivery.outcome === 'sent') this.#passed(batch.length > 0)
+      else this.#failed(controller.signal.aborted ? { kind: 'silent' } : delivery.report, batch.length > 0)
     })
+  }
+
+  /** A request passed. Where one before it did not, its answer has told what the server has taken of that. */
+  #passed(hasBatch: boolean): void {
+    this.#failures = 0
+    const { from, to } = this.#lastBatch
+    const isRefused = wasRefused(this.#lastFailure)
+    if (hasBatch || this.#sent.through >= from) {
+      this.#refusals = 0
+      this.#mostBytes ||= Infinity
+    } else if ((isRefused && from < to) || this.#refusals >= (isRefused ? 2 : 5)) this.#halve(this.#lastFailure)
+    // Once more, and alone: what might join it may be to blame another time.
+    else this.#mostBytes = 0
+    this.pump()
+  }
+
+  /** A request failed. The next one carries nothing: where that passes, it is what this one carried that does not. */
+  #failed(report: Report, hasBatch: boolean): void {
+    const { host, session, onBroken } = this.#port
+    if (hasBatch) {
+      this.#sent.back(Math.min(this.#sent.through, this.#lastBatch.from - 1))
+      this.#refusals += 1
+      this.#lastFailure = report
+    }
+    this.#failures += 1
+    const delayMs = askAgainMs(report, this.#failures, host.random())
+    if (isTooLarge(report)) this.#halve({ kind: 'too-large' })
+    else if (delayMs === null) {
+      onBroken(report)
+      return
+    } else {
+      if (report.kind === 'silent') session.fellSilent()
+      this.#askAt = host.now() + delayMs
+    }
+    this.pump()
   }
 
   /** The server hung up a socket because of what it was given: of the frames under way any may be meant, until one is sent alone. */
   tooLarge(): void {
     if (!this.#link || this.#link.isPosting) return
-    if (this.#mostBytes < Infinity) this.#halve()
+    if (this.#mostBytes < Infinity) this.#halve({ kind: 'too-large' })
     else this.#mostBytes = frameBytes / 2
   }
 
-  /** The last batch was too large for the server: less at once, and a single message never again (rule 10). */
-  #halve(): void {
+  /** The last batch does not pass: less at once, and a single message never again (rule 10). */
+  #halve(report: Report): void {
     const { from, to, bytes } = this.#lastBatch
+    this.#refusals = 0
     this.#mostBytes = from === to ? Infinity : bytes / 2
-    if (from === to) this.#lose(valuesOf(this.#sent.withdraw(from, to)), { kind: 'too-large' })
+    if (from === to) this.#lose(valuesOf(this.#sent.withdraw(from, to)), report)
   }
 
   /** Drops what comes next if the server would not take it; returns how large that may be, so that what is behind comes next too. */
@@ -337,6 +382,11 @@ export class SessionSender<Out> implements Outgoing<Out> {
 
 function isTooLarge(report: Report): boolean {
   return report.kind === 'closed' && report.code === codes.tooLarge
+}
+
+/** Whether something on the way does not like what it saw. A gateway that answers in place of a server loses messages at random. */
+function wasRefused(report: Report): boolean {
+  return report.kind === 'answered' && statusCause(report.status).verdict !== 'retry'
 }
 
 /** A lone surrogate has no UTF-8: what stands in its place is put there now, so that all ways of writing it agree (rule 17). */

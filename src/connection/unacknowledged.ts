@@ -47,6 +47,11 @@ export class Unacknowledged<Out> {
     return this.#through >= this.#first
   }
 
+  /** The highest number that need not be written to the present link. */
+  get through(): number {
+    return this.#through
+  }
+
   /** Bytes that the present link was given and that may not have arrived. */
   get bytesUnderWay(): number {
     return this.#bytesUnderWay

@@ -76,6 +76,7 @@ export const causes = {
   'stream.broken': cause('retry', 'The answer broke off.'),
   'stream.truncated': cause('retry', 'The answer was cut off on its way.', 'stream.broken'),
   'stream.decode': cause('retry', 'What the server sends is compressed in a way that the browser cannot undo.', 'stream.broken'),
+  'stream.oversized': cause('fallback', 'What came is longer than this client reads at once.'),
   'stream.ended': cause('retry', 'The server ended the stream.'),
   'conn.lost': cause('retry', 'The connection was cut, or what came over it was damaged.'),
   'conn.dropped': cause('retry', 'The connection was cut.', 'conn.lost'),
@@ -113,9 +114,12 @@ export const closeCodes: Readonly<Record<number, Cause>> = each(
 export const goesOn = [4408, 4409, 4413, 4429, 4500, 4503]
 const otherClose = cause('retry', closedMessage)
 const sessionEnd = cause('stop', closedMessage)
+/** A session's server marks what it says, so this is not its own word about the credentials. */
+const foreignRefusal = cause('fallback', 'Something on the way answered {status} in place of the server.')
 
-export function statusCause(status: number): Cause {
-  return statuses[status] ?? otherStatus
+export function statusCause(status: number, isSession = false): Cause {
+  const known = statuses[status] ?? otherStatus
+  return isSession && known.hint === 'credentials' ? foreignRefusal : known
 }
 
 export function closeCause(code: number, isSession: boolean): Cause {
@@ -128,7 +132,7 @@ export function closeCause(code: number, isSession: boolean): Cause {
 export function causeOf(name: string, isSession: boolean): Cause {
   const [group, number] = name.split('.')
   if (group === 'close') return closeCause(Number(number), isSession)
-  return (causes as Readonly<Record<string, Cause>>)[name] ?? statusCause(Number(number))
+  return (causes as Readonly<Record<string, Cause>>)[name] ?? statusCause(Number(number), isSession)
 }
 
 /** The coarser cause of which this is one; itself where there is none. */

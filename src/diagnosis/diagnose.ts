@@ -113,6 +113,8 @@ function opinionOf(evidence: Evidence): Opinion {
       if (evidence.isCutOff) return likely('stream.truncated', 'stream.ended')
       // WebKit shows a body that was cut off as one that ended.
       return evidence.engine === 'webkit' ? likely('stream.ended', 'stream.truncated') : certain('stream.ended')
+    case 'oversized':
+      return certain('stream.oversized')
     case 'blocked':
     case 'timeout':
       return unopened(evidence)

@@ -23,6 +23,8 @@ export type Finding =
   | { readonly kind: 'blocked'; readonly detail: string; readonly how: 'thrown' | 'mute' }
   /** A request broke, or the body of its answer did. Browsers do not say why. */
   | { readonly kind: 'broken'; readonly detail: string; readonly isBody?: boolean }
+  /** What came is longer than anything that this client reads, and has been cut off by it. */
+  | { readonly kind: 'oversized' }
   /** The server ended the answer as HTTP ends answers: in order. */
   | {
       readonly kind: 'ended'

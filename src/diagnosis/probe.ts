@@ -1,8 +1,12 @@
 import type { Host } from '../host/host.ts'
+import { countOf, textOf } from '../protocols/readers.ts'
+import { textOfBody } from '../transports/body.ts'
 import type { FollowUp, Ledger, Outcome } from './evidence.ts'
 
 /** Nothing waits for the answers, so they may take their time; what hangs longer is a finding. */
 const limitMs = 5000
+/** No ledger says more. */
+const ledgerBytes = 2 ** 16
 
 /** What is to be asked about. */
 export interface Subject {
@@ -82,12 +86,20 @@ async function contentOf(
     return { status, contentType }
   }
   try {
-    const { steadfast, ...ledger } = await Promise.race([response.json(), aborted(signal)])
-    const isLedger = steadfast === 'v1' && status === 200 && typeof ledger.sawRequest === 'boolean'
-    return { status, contentType, ...(isLedger && { ledger: ledger as Ledger }) }
+    const text = await Promise.race([textOfBody(response, ledgerBytes, signal), aborted(signal)])
+    const { steadfast, ...ledger } = JSON.parse(text)
+    if (steadfast !== 'v1' || status !== 200 || typeof ledger.sawRequest !== 'boolean') return { status, contentType }
+    return { status, contentType, ledger: ledgerOf(ledger) }
   } catch {
     return { status, contentType }
   }
+}
+
+/** @throws where it is none: what answers may be anybody */
+function ledgerOf(json: Ledger): Ledger {
+  const { scope, sawRequest, sawUpgrade, verdict, offeredProtocols } = json
+  if (verdict !== null && verdict !== 'accepted') countOf(verdict)
+  return { scope, sawRequest, sawUpgrade, verdict, offeredProtocols: offeredProtocols.map(textOf) }
 }
 
 /** Not left to `fetch`: in Node one that is aborted may never end. */

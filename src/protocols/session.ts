@@ -1,5 +1,6 @@
+import { closeOf, countIn, countOf, msOf, must, textOf } from './readers.ts'
 import { bytesOfBase64 } from './session-frames.ts'
-import { cursorText, type Hello, type OpenFrame, type Run } from './wire.ts'
+import { cursorText, type Hello, type OpenFrame } from './wire.ts'
 
 /** What a session tells whoever sends for it. */
 export interface SessionPort {
@@ -150,9 +151,9 @@ export class Session {
         this.#takeAt(...cut(rest, ':'), listener)
         break
       case 'M':
-        for (const [stream, first, ...texts] of JSON.parse(rest) as Run[]) {
+        for (const [stream, first, ...texts] of JSON.parse(rest) as unknown[][]) {
           for (let index = 0; index < texts.length; index += 1)
-            this.#take(stream, countOf(first) + index, String(texts[index]), listener)
+            this.#take(countOf(stream), countOf(countOf(first) + index), textOf(texts[index]), listener)
         }
         break
       case 'b': {
@@ -161,14 +162,15 @@ export class Session {
         break
       }
       case 'a':
-        this.#acked(countOf(rest))
+        this.#acked(countIn(rest))
         break
       case 'r':
-        this.port?.onBack(countOf(rest))
+        this.port?.onBack(countIn(rest))
         break
       case 's': {
-        const { stream, topic, epoch, from, ...frame } = JSON.parse(rest)
+        const { topic, epoch, from, ...frame } = JSON.parse(rest)
         const at = countOf(frame.at)
+        const stream = countOf(frame.stream)
         // Behind a gap in stream 0 the server says again what was announced in it, at the place where the gap ends.
         const isLate = at === this.#streams.get(0)?.offset && !this.#streams.has(stream)
         if (this.#isNew(0, at) || (isLate && !this.#isOver)) {
@@ -178,10 +180,10 @@ export class Session {
         break
       }
       case 'u': {
-        const { stream, ...frame } = JSON.parse(rest)
+        const frame = JSON.parse(rest)
         const at = countOf(frame.at)
         if (this.#isNew(0, at)) {
-          this.#streams.delete(stream)
+          this.#streams.delete(countOf(frame.stream))
           this.#move(0, at)
         }
         break
@@ -190,20 +192,30 @@ export class Session {
         this.#missed(JSON.parse(rest))
         break
       case 'h': {
-        const { retryWindowMs, comingBytes } = JSON.parse(rest)
-        if (retryWindowMs >= 0) this.retryWindowMs = Number(retryWindowMs)
-        if (comingBytes >= 0) this.#comingBytes = Number(comingBytes)
+        const { retryWindowMs = this.retryWindowMs, comingBytes = this.#comingBytes } = JSON.parse(rest)
+        this.retryWindowMs = retryWindowMs === null ? null : msOf(retryWindowMs)
+        this.#comingBytes = countOf(comingBytes)
         break
       }
       case 'p':
         listener.pinged()
         break
       case 'x': {
-        const { code, reason = '', retryAfterMs } = JSON.parse(rest)
-        listener.closed(code, reason, retryAfterMs)
+        const { code, reason, retryAfterMs } = closeOf(JSON.parse(rest))
+        listener.closed(code, reason, retryAfterMs || undefined)
         break
       }
     }
+  }
+
+  /**
+   * Reads what the answer to a request that sends says of all that was sent.
+   * @throws when it says nothing that can be
+   */
+  readReceipt(taken: unknown, ack: unknown): void {
+    const n = countOf(taken)
+    this.#acked(countOf(ack))
+    this.port?.onBack(n)
   }
 
   /**
@@ -222,10 +234,13 @@ export class Session {
     return ''
   }
 
-  #open(frame: OpenFrame, listener: FrameListener): void {
-    const { epoch, taken, ack, heartbeatMs, maxMessageBytes, retryWindowMs } = frame
-    const isWhole = [taken, ack, heartbeatMs - 1, maxMessageBytes, retryWindowMs].every((n) => Number.isFinite(n) && n >= 0)
-    if (!isWhole) throw new TypeError('open')
+  #open(json: OpenFrame, listener: FrameListener): void {
+    const { k, epoch, taken, ack, maxMessageBytes, lastEnd } = json
+    const frame = { ...json, heartbeatMs: msOf(json.heartbeatMs), retryWindowMs: msOf(json.retryWindowMs) }
+    for (const count of [k, taken, ack, maxMessageBytes]) countOf(count)
+    epochOf(epoch)
+    if (lastEnd) textOf(closeOf(lastEnd) && lastEnd.by)
+    must(frame.heartbeatMs >= 1 && ack <= this.sent.last)
     // An older dial that something held back tells of a life of the session that is over.
     if (this.opened && frame.k < this.opened.k && epoch !== this.opened.epoch) listener.outdated()
     this.isResumed = this.#streams.get(0)?.epoch === epoch
@@ -235,7 +250,7 @@ export class Session {
       this.#begin(0, epoch, '', 0)
     }
     this.opened = frame
-    this.retryWindowMs = retryWindowMs
+    this.retryWindowMs = frame.retryWindowMs
     this.#acked(ack)
     this.#hasProgressed = false
     listener.opened(frame)
@@ -243,7 +258,7 @@ export class Session {
 
   #takeAt(place: string, data: string | ArrayBuffer, listener: FrameListener): void {
     const [stream, offset] = cut(place, '.')
-    this.#take(countOf(stream), countOf(offset), data, listener)
+    this.#take(countIn(stream), countIn(offset), data, listener)
   }
 
   #take(stream: number, offset: number, data: string | ArrayBuffer, listener: FrameListener): void {
@@ -274,22 +289,26 @@ export class Session {
   }
 
   #acked(n: number): void {
-    if (!(n >= this.sent.first)) return
+    must(n <= this.sent.last)
+    if (n < this.sent.first) return
     this.#progress()
     this.port?.onAcked(n)
   }
 
-  #missed({ stream, topic = '', epoch, after, resumesAt }: Gap & { readonly stream: number; readonly epoch: string }): void {
+  #missed(json: { readonly [Name in keyof Gap | 'stream' | 'epoch']: unknown }): void {
+    const stream = countOf(json.stream)
+    const topic = textOf(json.topic ?? '')
+    const after = json.after === null ? null : countOf(json.after)
+    const resumesAt = countOf(json.resumesAt)
     const known = this.#streams.get(stream)
-    if (this.#isOver || (known?.epoch === epoch && resumesAt <= known.offset + 1)) return
-    this.#begin(stream, epoch, topic, resumesAt - 1)
+    if (this.#isOver || (known && known.epoch === json.epoch && resumesAt <= known.offset + 1)) return
+    this.#begin(stream, json.epoch, topic, resumesAt - 1)
     this.port?.onGap({ topic, after, resumesAt })
   }
 
   /** A stream goes on from there. What the cursor cannot tell the server again is refused here, not by the server. */
-  #begin(stream: number, epoch: string, topic: string, offset: number): void {
-    if (!/^[\w-]+$/.test(epoch)) throw new TypeError('epoch')
-    this.#streams.set(countOf(stream), { epoch, topic, offset: countOf(offset) })
+  #begin(stream: number, epoch: unknown, topic: unknown, offset: unknown): void {
+    this.#streams.set(stream, { epoch: epochOf(epoch), topic: textOf(topic), offset: countOf(offset) })
   }
 }
 
@@ -300,9 +319,7 @@ function cut(text: string, sign: string): [before: string, after: string] {
   return [text.slice(0, at), text.slice(at + 1)]
 }
 
-/** An offset, or the number of a stream or of a message. */
-function countOf(value: unknown): number {
-  const n = Number(value)
-  if (!(Number.isSafeInteger(n) && n >= 0)) throw new TypeError('number')
-  return n
+function epochOf(value: unknown): string {
+  must(/^[\w-]+$/.test(textOf(value)))
+  return textOf(value)
 }

@@ -1,8 +1,16 @@
+import type { Report } from '../diagnosis/evidence.ts'
+import { codes } from '../protocols/wire.ts'
 import type { Call } from './transport.ts'
 
 /** An answer that came sooner and brought nothing is followed by a pause, so that no server can make the client spin. */
 const quickMs = 1000
 const hiddenFactor = 6
+const firstAgainMs = 100
+/** So many failures in a row are the end of an attachment, and so many times that nothing came at all. */
+const mostFailures = 4
+const mostSilences = 2
+/** The codes with which a session's server refuses a request, and not the session. */
+const passing: readonly number[] = [codes.silent, codes.tooMany, codes.internal, codes.restarting]
 
 export interface Manner {
   timeoutMs(): number
@@ -16,6 +24,23 @@ interface Exchange extends Manner {
   /** A request took longer than `timeoutMs`; throws where that is a failure. */
   timedOut(): void
   failed(error: unknown): void
+  /** How long to wait before the same is asked again after a failure; absent or `null` where it is the end. */
+  againMs?(error: unknown, failures: number): number | null
+}
+
+/**
+ * How long to wait before a request that failed is made once more on the same attachment; `null` where it is over. One that was refused
+ * or lost says little: proxies lose some now and then, and nodes come and go behind them.
+ *
+ * @param failures how many have failed in a row
+ */
+export function askAgainMs(report: Report, failures: number, random: number): number | null {
+  const { kind, retryAfterMs = 0 } = report
+  const isFinal = (kind === 'closed' && !passing.includes(report.code)) || kind === 'mismatch' || kind === 'unsupported'
+  if (isFinal || failures >= (kind === 'silent' ? mostSilences : mostFailures)) return null
+  // A node that restarts speaks of itself: the next request may meet another one.
+  const leastMs = kind === 'closed' && report.code === codes.restarting ? 0 : retryAfterMs
+  return Math.max(firstAgainMs * 2 ** (failures - 1) * (1 + random), leastMs)
 }
 
 /** How long-poll goes on: at once after news. */
@@ -44,11 +69,21 @@ export function askAgain({ host, signal }: Call, exchange: Exchange): { hurry(ma
   }
 
   async function loop(): Promise<void> {
+    let failures = 0
     while (!signal.aborted) {
       const since = host.now()
-      const isNews = await inTime()
-      // The listener may have been told to hang up by what it was given.
-      if (!signal.aborted) await pause(isNews === null ? 0 : pauseMs(isNews || host.now() - since >= quickMs))
+      let ms: number | null
+      try {
+        const isNews = await inTime()
+        failures = 0
+        // The listener may have been told to hang up by what it was given.
+        ms = isNews === null || signal.aborted ? 0 : pauseMs(isNews || host.now() - since >= quickMs)
+      } catch (error) {
+        failures += 1
+        ms = exchange.againMs?.(error, failures) ?? null
+        if (ms === null) throw error
+      }
+      await pause(ms)
     }
   }
 
@@ -87,7 +122,7 @@ export function askAgain({ host, signal }: Call, exchange: Exchange): { hurry(ma
   }
 
   function pause(ms: number): Promise<void> {
-    if (!ms) return Promise.resolve()
+    if (!ms || signal.aborted) return Promise.resolve()
     return new Promise((resolve) => {
       endPause = () => {
         cancel()

@@ -1,7 +1,9 @@
 import type { Answer } from '../protocols/protocol.ts'
 import { askAgain, longPollPauseMs, type Manner, pollPauseMs } from './ask-again.ts'
-import { brokenBody, Failure, reportOf } from './failure.ts'
+import { bytesOfBody, textOfBody } from './body.ts'
+import { Failure, reportOf } from './failure.ts'
 import { answered, contentTypeOf, get, postingLink } from './http.ts'
+import { maxEventLength } from './sse.ts'
 import type { Call, Link, Listener, Transport } from './transport.ts'
 
 /** How long a held request must go without failing to count as a working one. */
@@ -44,7 +46,7 @@ function ask(call: Call, listener: Listener, { type, timeoutMs, pauseMs }: Manne
   const asking = askAgain(call, {
     timeoutMs,
     pauseMs,
-    exchange: async (request) => take(await read(await get(call, type, '*/*', request))),
+    exchange: async (request) => take(await read(await get(call, type, '*/*', request), request)),
     // Nothing to say for so long is what a held request is for.
     timedOut: () => {
       if (!isHeld) throw new Failure({ kind: 'timeout' })
@@ -63,13 +65,15 @@ function ask(call: Call, listener: Listener, { type, timeoutMs, pauseMs }: Manne
     listener.opened()
   }
 
-  async function read(response: Response): Promise<Answer> {
+  async function read(response: Response, request: AbortSignal): Promise<Answer> {
     const { status, headers } = response
     const contentType = contentTypeOf(headers)
     if (!answers.includes(status) || (status === 200 && /^text\/(html|event-stream)/i.test(contentType)))
       throw new Failure(await answered(response, call))
-    const body: Promise<Answer['body']> = binaryTypes.test(contentType) ? response.arrayBuffer() : response.text()
-    return { status, headers, body: await body.catch(brokenBody) }
+    const body = binaryTypes.test(contentType)
+      ? (await bytesOfBody(response, maxEventLength, request)).buffer
+      : await textOfBody(response, maxEventLength, request)
+    return { status, headers, body }
   }
 
   /** Hands over what an answer brought; tells whether it was anything new. */

@@ -1,11 +1,15 @@
 import type { Report } from '../diagnosis/evidence.ts'
 import type { Host } from '../host/host.ts'
+import { longestMs } from '../protocols/readers.ts'
 import { addressOf } from './address.ts'
+import { bytesOfBody } from './body.ts'
 import { Failure, reportOf } from './failure.ts'
 import type { Call, Delivery, Link, Writable } from './transport.ts'
 
 const startWithinMs = 500
 const startLength = 80
+/** What an answer to a POST is read of: it is of no use but that the browser can use the connection again. */
+const restBytes = 2 ** 16
 
 /** Asks for what is new. */
 export async function get(call: Call, type: string, accept: string, signal: AbortSignal): Promise<Response> {
@@ -19,7 +23,7 @@ async function post(call: Call, body: Writable, signal: AbortSignal, keepalive =
     const response = await request(call, call.sendUrl, { method: 'POST', headers: call.headers, body, keepalive, signal })
     if (!response.ok) return { outcome: 'refused', report: await answered(response, call) }
     // Read to its end, so that the browser can use the connection again.
-    await response.arrayBuffer().catch(() => {})
+    await bytesOfBody(response, restBytes, signal).catch(() => {})
     return { outcome: 'sent' }
   } catch (error) {
     const report = reportOf(error, 'broken')
@@ -69,5 +73,5 @@ export function contentTypeOf(headers: Headers): string {
 function retryAfter(value: string | null, now: number): number {
   if (!value) return 0
   const ms = /^\d+$/.test(value) ? Number(value) * 1000 : Date.parse(value) - now
-  return Math.max(0, ms || 0)
+  return Math.min(longestMs, Math.max(0, ms || 0))
 }

@@ -4,9 +4,9 @@ import { Failure } from './failure.ts'
 import type { Call } from './transport.ts'
 
 /** Runs what reads a frame: what cannot be read is not of this protocol. */
-export function readFrame(read: () => void): void {
+export function readFrame<Read>(read: () => Read): Read {
   try {
-    read()
+    return read()
   } catch (error) {
     throw error instanceof Failure ? error : mismatch('a frame could not be read')
   }
@@ -17,7 +17,7 @@ export function mismatch(detail: string, isHandshake = false): Failure {
 }
 
 export function closed({ code, reason = '', retryAfterMs = 0 }: CloseFrame): Extract<Report, { kind: 'closed' }> {
-  return { kind: 'closed', code, reason, wasClean: true, ...(retryAfterMs > 0 && { retryAfterMs: Number(retryAfterMs) }) }
+  return { kind: 'closed', code, reason, wasClean: true, ...(retryAfterMs > 0 && { retryAfterMs }) }
 }
 
 /** What held an answer back has told the server nothing: to it this is an attachment that has gone silent. */

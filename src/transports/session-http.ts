@@ -1,15 +1,19 @@
 import { createParser } from 'eventsource-parser'
+import { closeOf } from '../protocols/readers.ts'
 import type { Session } from '../protocols/session.ts'
 import type { Hello } from '../protocols/wire.ts'
-import { askAgain, longPollPauseMs, pollPauseMs } from './ask-again.ts'
-import { brokenBody, Failure, reportOf } from './failure.ts'
+import { askAgain, askAgainMs, longPollPauseMs, pollPauseMs } from './ask-again.ts'
+import { textOfBody } from './body.ts'
+import { Failure, reportOf } from './failure.ts'
 import { answered, contentTypeOf, request } from './http.ts'
 import { closed, mismatch, outdated, readFrame, withAttempt } from './session-carrier.ts'
-import { feed, isEventStream, maxEventLength } from './sse.ts'
+import { feed, isEventStream, maxEventLength, onParseError } from './sse.ts'
 import type { Call, Delivery, Link, Listener, Transport } from './transport.ts'
 
 /** How long a held answer may be silent beyond what the server promises. */
 const silenceMs = 5000
+/** No JSON of a session's server is longer. */
+const answerBytes = 2 ** 16
 
 /**
  * A session over HTTP (docs/PROTOCOL.md): one request with three waits. An event stream is held as long as it lasts, a
@@ -75,11 +79,17 @@ interface Manner {
 }
 
 function ask(session: Session, call: Call, listener: Listener, { waitMs, timeoutMs, pauseMs }: Manner): Link {
-  const { link, exchange } = attach(session, call, listener, true)
+  const { link, exchange, hasOpened } = attach(session, call, listener, true)
   const asking = askAgain(call, {
     timeoutMs,
     pauseMs,
     exchange: (signal, extend) => exchange(waitMs(), signal, extend),
+    againMs(error, failures) {
+      const report = reportOf(error, 'broken')
+      // What its server says ends an attachment, and so does silence; what something on the way does to one answer need not.
+      const isLost = !hasOpened() || report.kind === 'closed' || report.kind === 'silent'
+      return isLost ? null : askAgainMs(report, failures, call.host.random())
+    },
     timedOut: () => {
       throw new Failure({ kind: 'silent' })
     },
@@ -128,9 +138,8 @@ function attach(session: Session, call: Call, listener: Listener, tellsCursor: b
     async write(lines, signal, keepalive = false): Promise<Delivery> {
       try {
         const response = await ask({ send: true }, String(lines), { signal, keepalive })
-        const { taken, ack } = await markedJson(response, call)
-        session.readText(`a${ack}`, frames)
-        session.readText(`r${taken}`, frames)
+        const { taken, ack } = await markedJson(response, call, signal)
+        readFrame(() => session.readReceipt(taken, ack))
         return { outcome: 'sent' }
       } catch (error) {
         return { outcome: 'unconfirmed', report: reportOf(error, 'broken') }
@@ -139,18 +148,19 @@ function attach(session: Session, call: Call, listener: Listener, tellsCursor: b
     bufferedBytes: () => 0,
     close() {},
   }
-  return { link, exchange }
+  return { link, exchange, hasOpened: () => isOpen }
 
   async function exchange(wait: number | undefined, signal: AbortSignal, extend = () => {}): Promise<boolean> {
     const response = await ask(wait === undefined ? {} : { wait }, '', { signal })
     if (!isEventStream(response)) {
-      await markedJson(response, call)
+      await markedJson(response, call, signal, isOpen)
       throw mismatch('the answer is no event stream')
     }
     if (!response.body) throw new Failure({ kind: 'unsupported', detail: 'streaming fetch' })
     let isNews = false
     const parser = createParser({
       maxBufferSize: maxEventLength,
+      onError: onParseError,
       onEvent({ data }) {
         if (!isOpen && !data.startsWith('o')) throw mismatch('its first frame is not `open`')
         isNews ||= !data.startsWith('o')
@@ -168,20 +178,23 @@ function attach(session: Session, call: Call, listener: Listener, tellsCursor: b
 }
 
 /** An answer of this protocol, or the failure that it is. */
-async function markedJson(response: Response, call: Call): Promise<{ readonly taken: number; readonly ack: number }> {
+async function markedJson(response: Response, call: Call, signal: AbortSignal, hasOpened = true): Promise<Json> {
   const contentType = contentTypeOf(response.headers)
   // An answer that breaks off on its way is no answer, and says nothing about what the server speaks.
-  const answer = contentType.includes('json') ? parsed(await response.text().catch(brokenBody)) : null
-  if (answer?.steadfast !== 'v1') {
-    // A page is for people, and any other status says more by itself.
-    const isForUs = response.status === 200 && !contentType.startsWith('text/html')
+  const answer = contentType.includes('json') ? parsed(await textOfBody(response, answerBytes, signal)) : null
+  if (answer?.['steadfast'] !== 'v1') {
+    // A page is for people, any other status says more by itself, and where the protocol was spoken before something else answers now.
+    const isForUs = !hasOpened && response.status === 200 && !contentType.startsWith('text/html')
     throw isForUs ? mismatch('the answer is not marked') : new Failure(await answered(response, call))
   }
-  if (!response.ok) throw new Failure(closed(answer))
+  if (!response.ok) throw new Failure(closed(readFrame(() => closeOf(answer))))
   return answer
 }
 
-function parsed(text: string) {
+/** What came, of which nothing is known yet. */
+type Json = Readonly<Record<string, unknown>>
+
+function parsed(text: string): Json | null {
   try {
     return JSON.parse(text)
   } catch {

@@ -1,3 +1,4 @@
+import { closeOf } from '../protocols/readers.ts'
 import type { Session } from '../protocols/session.ts'
 import { base64url } from '../protocols/session-frames.ts'
 import { type CloseFrame, subprotocol } from '../protocols/wire.ts'
@@ -64,7 +65,7 @@ export function sessionWebsocket(session: Session): Transport {
 function closeFrame(code: number, reason: string): CloseFrame {
   try {
     const { reason: text, retryAfterMs } = JSON.parse(reason)
-    return { code, reason: text ?? '', retryAfterMs }
+    return closeOf({ code, reason: text, retryAfterMs })
   } catch {
     return { code, reason }
   }

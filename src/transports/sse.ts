@@ -1,5 +1,7 @@
-import { createParser } from 'eventsource-parser'
-import { brokenBody, Failure, reportOf } from './failure.ts'
+import { createParser, type ParseError } from 'eventsource-parser'
+import { longestMs } from '../protocols/readers.ts'
+import { eachPiece } from './body.ts'
+import { Failure, reportOf } from './failure.ts'
 import { answered, contentTypeOf, get, postingLink } from './http.ts'
 import { StreamEnd } from './stream-end.ts'
 import type { Call, Link, Listener, Transport } from './transport.ts'
@@ -32,6 +34,7 @@ export function sse(): Transport {
     let unspokenId: string | undefined
     const parser = createParser({
       maxBufferSize: maxEventLength,
+      onError: onParseError,
       onEvent({ id, event: name, data }) {
         unspokenId = undefined
         for (const message of call.protocol.readEvent({ id, name, data })) listener.received(message)
@@ -41,7 +44,7 @@ export function sse(): Transport {
         unspokenId = id
       },
       onRetry: (ms) => {
-        retryMs = ms
+        retryMs = Math.min(ms, longestMs)
       },
     })
     await feed(response.body, call.signal, (text) => {
@@ -58,12 +61,14 @@ export function isEventStream({ status, headers }: Response): boolean {
   return status === 200 && contentTypeOf(headers).startsWith('text/event-stream')
 }
 
+/** Of what a parser cannot read only what has no end is a failure: the rest is skipped (HTML, "Parsing an event stream"). */
+export function onParseError({ type }: ParseError): void {
+  if (type === 'max-buffer-size-exceeded') throw new Failure({ kind: 'oversized' })
+}
+
 /**
  * Gives the text of a body as it comes, until its end or until nobody wants it any more. Throws where it breaks off, also where a
  * browser makes an end in order of that.
- *
- * Node's `fetch` does not hear of an abort once its Response has been collected as garbage: the reader has to be told itself, or the
- * request would go on for ever.
  */
 export async function feed(
   body: NonNullable<Response['body']>,
@@ -72,16 +77,10 @@ export async function feed(
 ): Promise<void> {
   const decoder = new TextDecoder()
   const end = new StreamEnd()
-  const reader = body.getReader()
-  // Where the abort was heard, the stream has failed, and there is nothing left to cancel.
-  signal.addEventListener('abort', () => reader.cancel().catch(() => {}))
-  for (;;) {
-    const { done, value } = await reader.read().catch(brokenBody)
-    if (signal.aborted) return
-    if (done && end.isCutOff) throw new Failure({ kind: 'ended', isCutOff: true })
-    if (done) return
-    const text = decoder.decode(value, { stream: true })
+  await eachPiece(body, signal, (piece) => {
+    const text = decoder.decode(piece, { stream: true })
     end.take(text)
     take(text)
-  }
+  })
+  if (!signal.aborted && end.isCutOff) throw new Failure({ kind: 'ended', isCutOff: true })
 }

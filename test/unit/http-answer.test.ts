@@ -73,6 +73,9 @@ describe('Retry-After', () => {
   it.each([
     ['7', 7000],
     ['0', undefined],
+    ['99999999999', 86_400_000],
+    ['9'.repeat(400), 86_400_000],
+    ['Fri, 31 Dec 9999 23:59:59 GMT', 86_400_000],
     ['Thu, 01 Jan 1970 00:01:00 GMT', 50_000],
     ['Thu, 01 Jan 1970 00:00:01 GMT', undefined],
     ['soon', undefined],

@@ -545,10 +545,12 @@ describe('silence', () => {
     expect([bench.network.sockets.length, pings.length]).toEqual([1, expect.toSatisfy((count) => count >= 8 && count <= 10)])
   })
 
-  it('[SP7] over HTTP a post without an answer is silence, and what it carried is sent again', async () => {
+  it('[SP7] over HTTP a post without an answer is asked about; no answer to that is silence, and what it carried is sent again', async () => {
     const bench = await asking('sse')
     bench.client.send('0123456789')
-    await bench.pass(3001)
+    await bench.pass(3500)
+    expect([bench.news(), bench.network.sending.lines]).toEqual([[], []])
+    await bench.pass(6000)
     expect(bench.news()).toEqual(['error conn.silent', 'close 1006'])
     await bench.pass(6000)
     bench.network.receiving.open({ resumed: true })

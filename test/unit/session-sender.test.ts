@@ -1,4 +1,5 @@
 import { describe, expect, it } from 'vitest'
+import type { Report } from '../../src/diagnosis/evidence.ts'
 import { FakeSocketLink } from '../support/fake-link.ts'
 import { binaryFrame, openFrame } from '../support/hand-network.ts'
 import { promised } from '../support/manual-host.ts'
@@ -454,33 +455,142 @@ describe('over posts', () => {
     expect(bodies()[1]).toHaveLength(100_007)
   })
 
-  it('[SP7] one that is not answered in time is aborted and breaks the attachment by silence', async () => {
-    const { bench, link, send, broken, lost, wait } = await posted()
+  it('[SP7] one that is not answered in time is asked about on the same attachment, and that is silence too', async () => {
+    const { bench, link, bodies, send, broken, lost, wait } = await posted()
     send('0123456789')
-    await wait(3000)
-    expect(broken).toEqual([])
-    await wait(1)
-    expect([link.posts.at(-1)?.signal.aborted, broken, lost]).toEqual([true, [{ kind: 'silent' }], []])
+    await wait(3001)
+    expect([link.posts.at(-1)?.signal.aborted, broken]).toEqual([true, []])
+    await wait(300)
+    expect(bodies()).toEqual(['M[1,"0123456789"]', ''])
+    // What has never had an answer is given twice the time.
+    await wait(6000)
+    expect([broken, lost]).toEqual([[{ kind: 'silent' }], []])
     expect(bench.attach(new SessionPostLink(), { resumed: true }).bodies).toEqual(['M[1,"0123456789"]'])
   })
 
-  it('[SP7] the time grows by what it carries', async () => {
-    const { send, broken, wait } = await posted()
-    send('x'.repeat(200_000))
-    await wait(22_999)
-    expect(broken).toEqual([])
-    await wait(1)
-    expect(broken).toEqual([{ kind: 'silent' }])
+  it('[SP7] one that was late is sent again, unless the server had taken it', async () => {
+    const { send, bodies, broken, take, wait } = await posted()
+    send('a')
+    await wait(3500)
+    await take(1)
+    expect(bodies()).toEqual(['M[1,"a"]', ''])
+    send('b')
+    await wait(3500)
+    await take(1)
+    expect([bodies().slice(2), broken]).toEqual([['M[2,"b"]', '', 'M[2,"b"]'], []])
   })
 
-  it('one that fails breaks the attachment with what failed', async () => {
-    const { link, send, broken, clock } = await posted()
+  it('[SP7] the time grows by what it carries', async () => {
+    const { send, bodies, wait } = await posted()
+    send('x'.repeat(200_000))
+    await wait(22_999)
+    expect(bodies()).toHaveLength(1)
+    await wait(301)
+    expect(bodies()[1]).toBe('')
+  })
+
+  const unavailable = { kind: 'answered', status: 502, contentType: 'text/html' } as const
+
+  it('[SP2] one that a gateway loses is asked about and sent again; four in a row break the attachment', async () => {
+    const { link, send, bodies, broken, lost, take, wait, clock } = await posted()
+    const fail = async (report: Report = unavailable) => {
+      link.posts.at(-1)?.settle({ outcome: 'unconfirmed', report })
+      await wait(2000)
+    }
     send('a')
     await promised()
-    link.answer('unconfirmed', 503)
+    for (let times = 0; times < 3; times += 1) await fail()
+    await take(0)
+    expect(bodies()).toEqual(['M[1,"a"]', '', '', '', 'M[1,"a"]'])
+    await fail({ kind: 'closed', code: 4503, reason: 'restarting', wasClean: true, retryAfterMs: 60_000 })
+    await fail({ kind: 'broken', detail: 'TypeError' })
+    await fail()
+    expect([bodies().length, broken]).toEqual([8, []])
+    await fail()
+    expect([broken, lost, clock.pending]).toEqual([[unavailable], [], 0])
+  })
+
+  it.each<Report>([
+    { kind: 'closed', code: 4401, reason: '', wasClean: true },
+    { kind: 'closed', code: 4410, reason: '', wasClean: true },
+    { kind: 'mismatch', detail: 'a frame could not be read' },
+  ])("[SP9] one that the session's server refuses for good breaks it at once: %j", async (report) => {
+    const { link, send, broken } = await posted()
+    send('a')
     await promised()
-    expect(broken).toEqual([{ kind: 'answered', status: 503, contentType: '' }])
-    expect(clock.pending).toBe(0)
+    link.posts.at(-1)?.settle({ outcome: 'unconfirmed', report })
+    await promised()
+    expect(broken).toEqual([report])
+  })
+
+  it('is not made again before the server wants it', async () => {
+    const { link, send, bodies, wait } = await posted()
+    send('a')
+    await promised()
+    const report = { kind: 'closed', code: 4429, reason: '', wasClean: true, retryAfterMs: 7000 } as const
+    link.posts.at(-1)?.settle({ outcome: 'unconfirmed', report })
+    await wait(6999)
+    expect(bodies()).toHaveLength(1)
+    await wait(1)
+    expect(bodies()).toHaveLength(2)
+  })
+
+  /** Something on the way answers as it does when it sees these words; the server takes what it lets pass. */
+  async function filtered(words: string, report: Report, ...values: readonly string[]) {
+    const bench = await posted()
+    bench.send(...values)
+    let seen = 0
+    const taken: string[] = []
+    for (let idle = 0; idle < 5; idle += 1) {
+      await bench.wait(400)
+      for (const { data, settle } of bench.link.posts.slice(1 + seen)) {
+        seen += 1
+        idle = 0
+        if (String(data).includes(words)) {
+          settle({ outcome: 'unconfirmed', report })
+          continue
+        }
+        for (const line of String(data).split('\n').filter(Boolean)) {
+          const [first = 0, ...texts] = line.startsWith('M') ? JSON.parse(line.slice(1)) : [Number(line.slice(1)), null]
+          for (const [index, text] of texts.entries()) if (first + index === taken.length + 1) taken.push(text ?? 'withdrawn')
+        }
+        bench.read(`a${taken.length}`, `r${taken.length}`)
+        settle({ outcome: 'sent' })
+      }
+    }
+    return { ...bench, taken, posts: seen }
+  }
+
+  const forbidden = { kind: 'answered', status: 403, contentType: 'text/html' } as const
+
+  it.each([403, 406, 413, 404, 501, 200])(
+    '[SP10] a message that something on the way refuses with %i is undelivered and withdrawn, the others go on',
+    async (status) => {
+      const report = { ...forbidden, status }
+      const values = ['a', 'b', 'c', '<script>', 'd', 'e'].map((text) => text.repeat(3))
+      const { broken, taken, lost, sender } = await filtered('<script>', report, ...values)
+      expect(broken).toEqual([])
+      expect(lost).toEqual([{ undelivered: [values[3]], why: 'answered' }])
+      expect(taken).toEqual(values.map((value, index) => (index === 3 ? 'withdrawn' : value)))
+      await expect(outcomeOf(sender.flushed())).resolves.toBe('resolved')
+    },
+  )
+
+  it('[SP10] to find it among a thousand takes few requests', async () => {
+    const values = Array.from({ length: 1000 }, (_, index) => (index === 777 ? '<script>' : `message ${index}`))
+    const { taken, lost, posts } = await filtered('<script>', forbidden, ...values)
+    expect([taken.length, lost.length]).toEqual([1000, 1])
+    expect(posts).toBeLessThan(100)
+  })
+
+  it('[SP10] one that never gets through, though others do, is undelivered in the end', async () => {
+    const { broken, taken, lost } = await filtered('<script>', { kind: 'broken', detail: 'TypeError' }, 'a', '<script>', 'b')
+    expect([broken, taken, lost]).toEqual([[], ['a', 'withdrawn', 'b'], [{ undelivered: ['<script>'], why: 'broken' }]])
+  })
+
+  it('where nothing at all passes any more it is the attachment that is lost, and no message', async () => {
+    const { broken, lost } = await filtered('', forbidden, 'a', 'b')
+    expect([broken, lost]).toEqual([[forbidden], []])
   })
 
   it('one that is cut off with its attachment says nothing more', async () => {

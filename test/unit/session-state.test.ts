@@ -209,6 +209,7 @@ describe('open', () => {
 
   it('[SP4] of a lost session has another epoch: the cursor is cleared, and offsets begin anew', () => {
     const { session, heard, read } = opened()
+    session.sent = { first: 4, last: 4, bytesUnderWay: 0 }
     read(subscribed(1, 3, 'chat'), 'm3.9:a', 'm0.8:b', openFrame({ epoch: 'e2', taken: 4, ack: 4 }))
     expect([session.isResumed, session.cursor]).toEqual([false, '0.0~e2'])
     read('m0.1:c', 'm3.10:of nobody')
@@ -219,6 +220,9 @@ describe('open', () => {
     ['no epoch of a cursor', { epoch: 'e,1' }],
     ['no heartbeat', { heartbeatMs: 0 }],
     ['no number', { taken: -1 }],
+    ['a number that is a text', { taken: '0' as never }],
+    ['an epoch that is a list', { epoch: ['e1'] as never }],
+    ['an autopsy that tells no text', { lastEnd: { by: 'server' as const, code: 1, reason: {} as never } }],
     ['nothing', null],
     ['a text', 'text'],
   ])('of %s is no frame', (_, more) => {
@@ -261,6 +265,14 @@ describe('what the server says of what it was sent', () => {
     expect(told).toEqual(['acked 5', 'acked 8'])
   })
 
+  it.each(['a10', openFrame({ resumed: true, ack: 10 })])('[SP2] an ack of what was never written is no frame: %s', (frame) => {
+    const { session, told, read } = opened()
+    session.sent = { first: 4, last: 9, bytesUnderWay: 0 }
+    expect(() => read(frame)).toThrow()
+    expect(() => session.readReceipt(9, 10)).toThrow()
+    expect([told, session.isResumed]).toEqual([[], false])
+  })
+
   it('[SP2] what it lost it asks for again', () => {
     const { told, read } = opened()
     read('r6')
@@ -297,6 +309,27 @@ describe('the other frames', () => {
 
   it.each([
     ...['m', 'm0.1', 'm0:a', 'mx.1:a', 'm0.y:a', 'M', 'M{}', 'M[1]', 'M[[0,"x","a"]]', 'b0.1:*', 'b0.1', 'ax', 'r-1', 'rNaN'],
+    ...[
+      'm0x1.1:a',
+      'm0.1e3:a',
+      'm .1:a',
+      'M[[0,1,{}]]',
+      'M[[0,1,5]]',
+      'M[[0,null,"a"]]',
+      'M[["0",1,"a"]]',
+      'M[[0,true,"a"]]',
+      'a',
+      'r1.5',
+    ],
+    ...[
+      'h{"retryWindowMs":"9"}',
+      'h{"comingBytes":[9]}',
+      'x{"code":"4401"}',
+      'x{"code":4401,"reason":{}}',
+      'x{"code":4401,"retryAfterMs":"1"}',
+    ],
+    ...['g{"stream":0,"epoch":"e2","after":{},"resumesAt":9}', 'g{"stream":0,"epoch":"e2","after":1,"resumesAt":9,"topic":{}}'],
+    ...['s{"at":1,"stream":3,"topic":["t"],"epoch":"a","from":0}', 's{"at":1,"stream":3,"topic":"t","epoch":["a"],"from":0}'],
     ...['o', 'o{', 's', 's{}}', 'snull', 'unull', 'g', 'gnull', 'g{}', 'h', 'hnull', 'x', 'xnull'],
     's{"at":1,"stream":3,"topic":"t","epoch":"a~b,1","from":0}',
     's{"at":1,"stream":3,"topic":"t","epoch":"a"}',

@@ -99,6 +99,9 @@ describe('a WebSocket', () => {
     [4401, 'no token', { reason: 'no token' }],
     [4400, '', { reason: '' }],
     [4400, '{"reason":', { reason: '{"reason":' }],
+    [4400, '{"reason":{"toString":1}}', { reason: '{"reason":{"toString":1}}' }],
+    [4503, '{"reason":"late","retryAfterMs":1e300}', { reason: 'late', retryAfterMs: 86_400_000 }],
+    [4503, '{"reason":"late","retryAfterMs":"9"}', { reason: '{"reason":"late","retryAfterMs":"9"}' }],
     [1006, '', { reason: '', wasClean: false }],
   ])('[SP9] closed with %i %j tells what its reason says', (code, reason, more) => {
     const { network, said, clock } = dialSession(sessionWebsocket)
@@ -246,13 +249,16 @@ describe.each(viaHttp)('%s', (type, make) => {
     expect(news()).toEqual(['opened', mismatch('a frame could not be read')])
   })
 
-  it('a connection that breaks is a loss', async () => {
-    const { network, news } = dialSession(make)
-    network.receiving.open()
-    await promised()
-    network.receiving.break()
-    await promised()
-    expect(news()).toEqual(['opened', { kind: 'broken', detail: 'TypeError', isBody: true }])
+  it('a connection that breaks is a loss, where it asks again and again with the fourth in a row', async () => {
+    const { network, news, link, pass } = dialSession(make)
+    const loss = { kind: 'broken', detail: 'TypeError', isBody: true }
+    for (let breaks = 0; breaks < (link.tellsCursor ? 4 : 1); breaks += 1) {
+      network.receiving.open({ resumed: breaks > 0 })
+      await promised()
+      network.receiving.break()
+      await pass(breaks < 3 && link.tellsCursor ? 2000 : 0)
+    }
+    expect(news().filter((each) => each !== 'opened')).toEqual([loss])
   })
 
   it('hung up nothing is left, and nothing is said', async () => {
@@ -323,7 +329,7 @@ describe.each(viaHttp)('%s', (type, make) => {
     [
       'an answer without a mark',
       ({ network }) => network.sending.answer(200, 'text/plain', ''),
-      mismatch('the answer is not marked'),
+      { kind: 'answered', status: 200, contentType: 'text/plain' },
     ],
     [
       'a page',
@@ -334,7 +340,24 @@ describe.each(viaHttp)('%s', (type, make) => {
     [
       'an answer without numbers',
       ({ network }) => network.sending.answer(200, 'application/json', '{"steadfast":"v1"}'),
-      { kind: 'broken', detail: 'TypeError' },
+      mismatch('a frame could not be read'),
+    ],
+    ['an ack of what was never sent', ({ network }) => network.sending.take(0, 5), mismatch('a frame could not be read')],
+    ['numbers that are texts', ({ network }) => network.sending.take('0' as never), mismatch('a frame could not be read')],
+    [
+      'a problem whose reason is no text',
+      ({ network }) => network.sending.problem(503, 4503, { reason: { toString: 1, valueOf: 1 } as never }),
+      mismatch('a frame could not be read'),
+    ],
+    [
+      'a problem that would have it wait for ever',
+      ({ network }) => network.sending.problem(503, 4503, { retryAfterMs: 1e300 }),
+      { kind: 'closed', code: 4503, reason: '', wasClean: true, retryAfterMs: 86_400_000 },
+    ],
+    [
+      'JSON without an end',
+      ({ network }) => network.sending.answer(200, 'application/json', `"${'x'.repeat(2 ** 16)}"`),
+      { kind: 'oversized' },
     ],
   ])('what is sent and answered by %s has failed', async (_, play, report) => {
     const bench = dialSession(make)
