@@ -1,6 +1,9 @@
 /** steadfast.v1 as both halves know it (docs/PROTOCOL.md). */
 export const subprotocol = 'steadfast.v1'
 
+/** A hello, in bytes: room for what `prepare()` returns as `auth` beside a cursor of 256 topics. */
+export const maxHelloBytes = 65_536
+
 /** What every attachment begins with. */
 export interface Hello {
   readonly v: 1

@@ -2,33 +2,10 @@ import { Buffer } from 'node:buffer'
 import type { OutgoingHttpHeaders, ServerResponse } from 'node:http'
 import { type CloseFrame, codes } from '../protocols/wire.ts'
 import type { Attachment } from './attachment.ts'
+import type { Share } from './byte-budget.ts'
 import type { Carrier } from './carrier.ts'
-
-/** What stands for a close code where HTTP must say it (rule 9). */
-const statuses: Readonly<Record<number, number>> = {
-  [codes.protocolError]: 400,
-  [codes.unauthenticated]: 401,
-  [codes.forbidden]: 403,
-  [codes.silent]: 503,
-  [codes.moved]: 409,
-  [codes.ended]: 410,
-  [codes.tooLarge]: 413,
-  [codes.tooMany]: 429,
-  [codes.internal]: 500,
-  [codes.restarting]: 503,
-}
-
-const titles: Readonly<Record<number, string>> = {
-  400: 'Bad Request',
-  401: 'Unauthorized',
-  403: 'Forbidden',
-  409: 'Conflict',
-  410: 'Gone',
-  413: 'Content Too Large',
-  429: 'Too Many Requests',
-  500: 'Internal Server Error',
-  503: 'Service Unavailable',
-}
+import { finish, finishInPieces, sendProblem } from './finish.ts'
+import type { ServerHost } from './host.ts'
 
 /** A collected answer grows no further than this; what is left comes with the next. */
 const fullLength = 1_048_576
@@ -40,50 +17,6 @@ const streamHeaders: OutgoingHttpHeaders = {
   'Cache-Control': 'no-store, no-transform',
   'X-Accel-Buffering': 'no',
   'X-Content-Type-Options': 'nosniff',
-}
-
-/** A refusal as RFC 9457 has it. The application's own codes mean that the session is over. */
-export function problemOf({ code, reason = '', retryAfterMs }: CloseFrame): {
-  readonly status: number
-  readonly headers: OutgoingHttpHeaders
-  readonly body: string
-} {
-  const status = statuses[code] ?? 410
-  const body = JSON.stringify({
-    ...{ type: 'about:blank', title: titles[status], status, steadfast: 'v1', code, reason },
-    ...(retryAfterMs === undefined ? {} : { retryAfterMs }),
-  })
-  return {
-    status,
-    headers: {
-      'Content-Type': 'application/problem+json',
-      'Cache-Control': 'no-store',
-      'X-Content-Type-Options': 'nosniff',
-      'Content-Length': Buffer.byteLength(body),
-      ...(retryAfterMs === undefined ? {} : { 'Retry-After': Math.ceil(retryAfterMs / 1000) }),
-    },
-    body,
-  }
-}
-
-export function sendProblem(response: ServerResponse, close: CloseFrame, more: OutgoingHttpHeaders = {}): void {
-  if (response.headersSent || response.destroyed) return
-  const { status, headers, body } = problemOf(close)
-  response.writeHead(status, { ...headers, ...more }).end(body)
-}
-
-export function sendJson(response: ServerResponse, value: object, more: OutgoingHttpHeaders = {}): void {
-  if (response.headersSent || response.destroyed) return
-  const body = JSON.stringify(value)
-  response
-    .writeHead(200, {
-      'Content-Type': 'application/json',
-      'Cache-Control': 'no-store',
-      'X-Content-Type-Options': 'nosniff',
-      'Content-Length': Buffer.byteLength(body),
-      ...more,
-    })
-    .end(body)
 }
 
 /** An answer as a carrier; `attachment` is to be set as soon as there is one. */
@@ -100,39 +33,39 @@ export class StreamCarrier implements AnswerCarrier {
   attachment: Attachment | null = null
   readonly #response: ServerResponse
   readonly #verdict: Verdict
-  #isWaiting = false
+  readonly #after: ServerHost['after']
+  #state: 'draining' | 'full' | 'over' = 'draining'
 
-  constructor(response: ServerResponse, verdict: Verdict) {
+  constructor(response: ServerResponse, verdict: Verdict, after: ServerHost['after']) {
     this.#response = response
     this.#verdict = verdict
+    this.#after = after
+    response.on('drain', () => {
+      if (this.#state === 'full') this.#state = 'draining'
+      this.attachment?.drained()
+    })
+    response.on('close', () => {
+      this.#state = 'over'
+    })
   }
 
   write(frame: string | Uint8Array): void {
     const response = this.#response
-    if (response.destroyed) return
+    if (this.#state === 'over') return
     const isFirst = !response.headersSent
     if (isFirst) {
       this.#verdict('accepted')
       response.writeHead(200, streamHeaders)
     }
-    response.write(`${isFirst ? padding : ''}data: ${frame}\n\n`)
+    this.#write(`${isFirst ? padding : ''}data: ${frame}\n\n`)
   }
 
   beat(): void {
-    if (!this.#response.destroyed) this.#response.write(':\n\n')
+    if (this.#state !== 'over') this.#write(':\n\n')
   }
 
   isDraining(): boolean {
-    const response = this.#response
-    if (!response.writableNeedDrain) return true
-    if (!this.#isWaiting) {
-      this.#isWaiting = true
-      response.once('drain', () => {
-        this.#isWaiting = false
-        this.attachment?.drained()
-      })
-    }
-    return false
+    return this.#state !== 'full'
   }
 
   end(close?: CloseFrame): void {
@@ -140,11 +73,16 @@ export class StreamCarrier implements AnswerCarrier {
     if (!response.headersSent) {
       const refusal = close ?? { code: codes.moved }
       this.#verdict(refusal.code)
-      sendProblem(response, refusal)
+      sendProblem(response, this.#after, refusal)
       return
     }
     if (close) this.write(`x${JSON.stringify(close)}`)
-    response.end()
+    finish(response, this.#after)
+  }
+
+  /** What is written says whether there is room for more: an answer over HTTP/2 has no `writableNeedDrain`. */
+  #write(text: string): void {
+    if (!this.#response.write(text) && this.#state === 'draining') this.#state = 'full'
   }
 }
 
@@ -154,28 +92,36 @@ export class WholeCarrier implements AnswerCarrier {
   attachment: Attachment | null = null
   readonly #response: ServerResponse
   readonly #verdict: Verdict
+  readonly #after: ServerHost['after']
+  /** What is collected is charged to it, until the socket has taken it. */
+  readonly #share: Share
   #body = ''
 
-  constructor(response: ServerResponse, verdict: Verdict) {
+  constructor(response: ServerResponse, verdict: Verdict, after: ServerHost['after'], share: Share) {
     this.#response = response
     this.#verdict = verdict
+    this.#after = after
+    this.#share = share
+    response.on('close', () => share.release())
   }
 
   write(frame: string | Uint8Array): void {
-    this.#body += `data: ${frame}\n\n`
+    const event = `data: ${frame}\n\n`
+    this.#share.charge(event.length)
+    this.#body += event
   }
 
   beat(): void {}
 
   isDraining(): boolean {
-    return this.#body.length < fullLength
+    return this.#body.length < fullLength && this.#share.hasRoom
   }
 
   end(close?: CloseFrame): void {
     const response = this.#response
     if (this.#body === '' && close) {
       this.#verdict(close.code)
-      sendProblem(response, close)
+      sendProblem(response, this.#after, close)
       return
     }
     this.#verdict('accepted')
@@ -183,6 +129,8 @@ export class WholeCarrier implements AnswerCarrier {
     if (response.destroyed || response.headersSent) return
     // Written as a text, it would first be given room for the longest that it could become.
     const body = Buffer.from(this.#body)
-    response.writeHead(200, { ...streamHeaders, 'Content-Length': body.length }).end(body)
+    this.#body = ''
+    response.writeHead(200, { ...streamHeaders, 'Content-Length': body.length })
+    finishInPieces(response, this.#after, body)
   }
 }

@@ -27,6 +27,8 @@ export class Bucket {
   }
 
   #fill(now: number): void {
+    // No limit: what has come in no time at all would be no number.
+    if (this.#perSecond === Infinity) return
     // A clock that was put back must not make it wait.
     const elapsedMs = Math.max(0, now - this.#at)
     this.#at = now

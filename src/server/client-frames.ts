@@ -1,9 +1,6 @@
 import { Buffer } from 'node:buffer'
-import type { CloseFrame, Hello, Place } from '../protocols/wire.ts'
+import { type CloseFrame, type Hello, maxHelloBytes, type Place } from '../protocols/wire.ts'
 import type { Payload } from './ports.ts'
-
-/** A hello, in bytes. */
-export const maxHelloBytes = 8192
 
 /** Streams that a cursor may name. */
 const maxPlaces = 1024

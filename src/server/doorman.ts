@@ -1,6 +1,7 @@
 import type { IncomingMessage } from 'node:http'
 import { type CloseFrame, codes } from '../protocols/wire.ts'
-import { isForwarded, isPrivateAddress, peerOf } from './client-address.ts'
+import { CarrierCount } from './carrier-count.ts'
+import { isForwarded, isPrivateAddress, limitKey, peerOf } from './client-address.ts'
 import type { Greeting } from './client-frames.ts'
 import type { Ledger } from './ledger.ts'
 import type { ServerNode } from './node.ts'
@@ -21,6 +22,7 @@ export class Doorman {
   readonly node: ServerNode
   readonly settings: Settings
   readonly ledger: Ledger
+  readonly carriers: CarrierCount
   readonly #addresses: AddressLimit
   readonly #refusals: RefusalReporter
   #mayWarn: boolean
@@ -29,6 +31,7 @@ export class Doorman {
     this.node = node
     this.settings = settings
     this.ledger = ledger
+    this.carriers = new CarrierCount(settings.node.limits.attachmentsPerSession)
     this.#addresses = new AddressLimit(settings.node.limits.attachmentsPerSecondPerAddress)
     this.#refusals = new RefusalReporter((error) => settings.host.report(error))
     this.#mayWarn = settings.isProxyUnset
@@ -38,6 +41,25 @@ export class Doorman {
     const isTooLong = url.length > this.settings.node.limits.maxUrlLength
     const mark = url.indexOf('?')
     return { isTooLong, query: new URLSearchParams(isTooLong || mark < 0 ? '' : url.slice(mark + 1)) }
+  }
+
+  /** The client's address as limits count by it, as far as it can be told. */
+  clientOf(request: IncomingMessage): string | undefined {
+    const { host, addressOf } = this.settings
+    try {
+      const address = addressOf(request)
+      return typeof address === 'string' ? limitKey(address) : undefined
+    } catch (error) {
+      host.report(error)
+      return undefined
+    }
+  }
+
+  /** What a client goes by where what it uses is counted. */
+  namesOf(request: IncomingMessage, { id }: Principal): readonly string[] {
+    const address = this.clientOf(request)
+    const ofPrincipal = this.settings.node.isAuthenticating ? [`principal ${id}`] : []
+    return address === undefined ? ofPrincipal : [`address ${address}`, ...ofPrincipal]
   }
 
   /** What its origin means. It never throws nor rejects: a function of the application's that does lets nobody in. */
@@ -68,9 +90,9 @@ export class Doorman {
 
   /** Why its address has to wait, if it has. What goes on with an attachment that was let in here is none of its attachments. */
   addressRefusal(request: IncomingMessage, greeting: Greeting | null): CloseFrame | null {
-    const { host, addressOf } = this.settings
+    const { host } = this.settings
     if (greeting && this.node.isContinued(greeting)) return null
-    if (this.#addresses.take(addressOf(request), host.now())) return null
+    if (this.#addresses.take(this.clientOf(request), host.now())) return null
     return { code: codes.tooMany, reason: 'too many from this address', retryAfterMs: this.node.pauseMs() }
   }
 
@@ -111,6 +133,7 @@ export function isPrincipal(value: Principal | CloseFrame): value is Principal {
 }
 
 function within<Value>(promise: Promise<Value>, timeoutMs: number, { after }: Settings['host'], what: string): Promise<Value> {
+  if (timeoutMs === Infinity) return promise
   return new Promise((resolve, reject) => {
     const cancel = after(timeoutMs, () => reject(new Error(`RealtimeServer: ${what} took more than ${timeoutMs} ms.`)))
     promise.finally(cancel).then(resolve, reject)

@@ -1,61 +1,100 @@
 import type { IncomingMessage, OutgoingHttpHeaders, ServerResponse } from 'node:http'
 import { type CloseFrame, codes } from '../protocols/wire.ts'
-import { type AnswerCarrier, StreamCarrier, sendJson, sendProblem, type Verdict, WholeCarrier } from './answers.ts'
-import { type Body, linesOf, readBody } from './body.ts'
+import { type AnswerCarrier, StreamCarrier, type Verdict, WholeCarrier } from './answers.ts'
+import { type Body, BodyReader, type BodySource, GivenBody, UnfinishedHellos } from './body.ts'
 import { Bucket } from './bucket.ts'
+import { ByteBudget } from './byte-budget.ts'
 import { type Greeting, readHello } from './client-frames.ts'
 import { type Address, type Doorman, isPrincipal } from './doorman.ts'
+import { finish, finishEarly, sendJson, sendProblem } from './finish.ts'
+import { givenText, UnreadableBody } from './given-body.ts'
+import { HeldSockets } from './held-sockets.ts'
+import type { ServerHost } from './host.ts'
 import { Ledger } from './ledger.ts'
 import type { Principal } from './session.ts'
 import { isThenable } from './thenable.ts'
-import type { OriginVerdict } from './trust.ts'
+import { AddressLimit, type OriginVerdict } from './trust.ts'
+import { Turns } from './turns.ts'
 
+/** Of all whose address is not known together, and a fifth of it of each whose is. */
 const diagnosesPerSecond = 50
-/** What is left of a body that nobody reads is let through for so long, so that the answer is not lost with the connection. */
-const lingerMs = 1000
+/** Of all hellos of which only a part has come. */
+const maxUnfinishedBytes = 8_388_608
 
 const anybody: OutgoingHttpHeaders = { 'Access-Control-Allow-Origin': '*', 'Timing-Allow-Origin': '*' }
+const name = 'steadfast.v1'
 
 /** SSE, long-poll, poll and sending: one handler of one kind of request. */
 export class HttpDoor {
   readonly #doorman: Doorman
+  readonly #turns: Turns
+  readonly #sockets = new HeldSockets()
+  readonly #unfinished = new UnfinishedHellos(maxUnfinishedBytes)
+  readonly #bodies: ByteBudget
+  readonly #answers: ByteBudget
   readonly #diagnoses: Bucket
+  readonly #diagnosesOf = new AddressLimit(diagnosesPerSecond / 5)
+  #hasReportedBody = false
 
   constructor(doorman: Doorman) {
+    const { host, node } = doorman.settings
+    const { maxBodyBytes, bodyBytesPerClient, maxAnswerBytes, answerBytesPerClient } = node.limits
     this.#doorman = doorman
-    this.#diagnoses = new Bucket(diagnosesPerSecond, 2 * diagnosesPerSecond, doorman.settings.host.now())
+    this.#turns = new Turns(host.after)
+    this.#bodies = new ByteBudget(maxBodyBytes, bodyBytesPerClient)
+    this.#answers = new ByteBudget(maxAnswerBytes, answerBytesPerClient)
+    this.#diagnoses = new Bucket(diagnosesPerSecond, 2 * diagnosesPerSecond, host.now())
   }
 
   /** Answers a request, and never throws; `body` is what something in front has read already. */
-  handle(request: IncomingMessage, response: ServerResponse, body?: string | Uint8Array): void {
-    this.#handle(request, response, body).catch((error) => {
-      this.#doorman.settings.host.report(error)
-      if (response.headersSent) response.destroy()
-      else sendProblem(response, { code: codes.internal, reason: 'internal error' }, anybody)
+  handle(request: IncomingMessage, response: ServerResponse, body?: unknown): void {
+    // Whatever has no listener for its error ends the process.
+    request.on('error', () => {})
+    response.on('error', () => {})
+    this.#turns.take(request, response, () => {
+      this.#sockets.hold(request, response)
+      this.#handle(request, response, body).catch((error) => this.#failed(request, response, error))
     })
   }
 
-  async #handle(request: IncomingMessage, response: ServerResponse, given: string | Uint8Array | undefined): Promise<void> {
+  #failed(request: IncomingMessage, response: ServerResponse, error: unknown): void {
+    const { host } = this.#doorman.settings
+    const isOfBody = error instanceof UnreadableBody
+    // Every request would say the same.
+    if (!isOfBody || !this.#hasReportedBody) host.report(error)
+    this.#hasReportedBody ||= isOfBody
+    const reason = isOfBody ? error.advice : 'internal error'
+    if (response.headersSent) {
+      response.destroy()
+      return
+    }
+    if (!response.hasHeader('Access-Control-Allow-Origin')) response.setHeader('Access-Control-Allow-Origin', '*')
+    refused(request, response, { code: codes.internal, reason }, host)
+  }
+
+  async #handle(request: IncomingMessage, response: ServerResponse, given: unknown): Promise<void> {
     const doorman = this.#doorman
+    const { host } = doorman.settings
     const address = doorman.addressOf(request)
-    response.on('error', () => {})
     const judged = doorman.judgeOrigin(request)
     const origin = isThenable(judged) ? await judged : judged
     if (request.method === 'OPTIONS') {
-      preflight(response, origin)
+      preflight(response, origin, host)
       return
     }
-    for (const [name, value] of Object.entries(corsOf(origin))) if (value !== undefined) response.setHeader(name, value)
     const diagnosed = Ledger.attemptOf(address.query, 'diagnose')
-    if (request.method === 'GET' && diagnosed !== null) {
-      this.#diagnose(response, diagnosed)
+    const isDiagnosis = request.method === 'GET' && diagnosed !== null
+    for (const [name, value] of Object.entries(isDiagnosis ? anybody : corsOf(origin)))
+      if (value !== undefined) response.setHeader(name, value)
+    if (isDiagnosis) {
+      this.#diagnose(request, response, diagnosed)
       return
     }
     const attempt = Ledger.attemptOf(address.query, 'attempt')
-    doorman.ledger.note(attempt, { sawRequest: true })
+    doorman.ledger.note(attempt, { sawRequest: true }, doorman.clientOf(request))
     const refuse = (close: CloseFrame) => {
       doorman.ledger.answered(attempt, close.code)
-      refused(request, response, close, doorman)
+      refused(request, response, close, host)
     }
     if (request.method !== 'POST')
       refuse({ code: codes.protocolError, reason: `this is ${name}: POST a hello, or open a WebSocket` })
@@ -68,29 +107,19 @@ export class HttpDoor {
     { given, address, origin, attempt, refuse }: Posted,
   ): Promise<void> {
     const doorman = this.#doorman
-    const { host, node } = doorman.settings
-    const { maxBatchBytes, bodyTimeoutMs } = node.limits
     const refusal = doorman.refusal(request, address, origin)
     if (refusal) {
       refuse(refusal)
       return
     }
-    if (given === undefined && request.readableEnded)
-      throw new Error('RealtimeServer: the request had been read before: hand its body to handleRequest() as third argument.')
-    const body: Body =
-      given === undefined
-        ? await readBody(request, maxBatchBytes, bodyTimeoutMs, host)
-        : { type: 'whole', lines: linesOf(typeof given === 'string' ? given : new TextDecoder().decode(given)) }
-    if (body.type === 'too-large') {
-      refuse({ code: codes.tooLarge, reason: 'the batch is too large' })
-      return
-    }
-    const [first = '', ...lines] = body.lines
-    const greeting = readHello(first)
+    const source = this.#sourceOf(request, given)
+    const first = await source.hello()
+    const greeting = first.type === 'hello' ? readHello(first.text) : null
     if (!greeting) {
-      refuse({ code: codes.protocolError, reason: 'no hello of steadfast.v1' })
+      refuse(refusalOf(first.type))
       return
     }
+    doorman.ledger.broughtHello(attempt)
     const busy = doorman.addressRefusal(request, greeting)
     if (busy) {
       refuse(busy)
@@ -101,8 +130,25 @@ export class HttpDoor {
       refuse(principal)
       return
     }
-    if (body.type === 'whole' && !greeting.send) this.#attach(response, greeting, principal, lines, attempt)
+    const names = doorman.namesOf(request, principal)
+    const body = await source.whole(this.#bodies.share(names))
+    if (body.type === 'too-large' || body.type === 'too-many') {
+      refuse(body.type === 'too-large' ? refusalOf('too-large') : this.#tooMany('too many long bodies at once'))
+      return
+    }
+    const [, ...lines] = body.lines
+    if (body.type === 'whole' && !greeting.send) this.#attach(response, greeting, principal, lines, { attempt, refuse, names })
     else await this.#send(response, greeting, principal, lines, { body, attempt, refuse })
+  }
+
+  #sourceOf(request: IncomingMessage, given: unknown): BodySource {
+    const { host, node } = this.#doorman.settings
+    const { maxBatchBytes, bodyTimeoutMs } = node.limits
+    const text = givenText(request, given)
+    if (text !== null) return new GivenBody(text, maxBatchBytes)
+    const elapsedMs = () => this.#doorman.node.elapsedMs()
+    const limits = { maxBytes: maxBatchBytes, timeoutMs: bodyTimeoutMs, elapsedMs, after: host.after }
+    return new BodyReader(request, limits, this.#unfinished)
   }
 
   #attach(
@@ -110,13 +156,27 @@ export class HttpDoor {
     greeting: Greeting,
     principal: Principal,
     lines: readonly string[],
-    attempt: string | null,
+    { attempt, refuse, names }: Pick<Posted, 'attempt' | 'refuse'> & { readonly names: readonly string[] },
   ): void {
-    const { node, ledger } = this.#doorman
+    const { node, ledger, settings, carriers } = this.#doorman
+    const { after } = settings.host
     if (response.destroyed) return
+    const share = this.#answers.share(names)
+    if (greeting.wait !== undefined && !share.hasRoom) {
+      refuse(this.#tooMany('too many answers that nobody takes'))
+      return
+    }
+    const leave = carriers.enter(greeting.session)
+    if (!leave) {
+      refuse(this.#tooMany('too many attachments'))
+      return
+    }
     const verdict: Verdict = (said) => ledger.answered(attempt, said)
     const carrier: AnswerCarrier =
-      greeting.wait === undefined ? new StreamCarrier(response, verdict) : new WholeCarrier(response, verdict)
+      greeting.wait === undefined
+        ? new StreamCarrier(response, verdict, after)
+        : new WholeCarrier(response, verdict, after, share)
+    response.on('close', leave)
     const attachment = node.attach(greeting, principal, carrier)
     carrier.attachment = attachment
     for (const line of lines) if (line !== '') attachment.receive(line)
@@ -132,33 +192,46 @@ export class HttpDoor {
     { body, attempt, refuse }: { readonly body: Body } & Pick<Posted, 'attempt' | 'refuse'>,
   ): Promise<void> {
     const receipt = await this.#doorman.node.post(greeting, principal, lines)
-    if (body.type === 'slow') refuse({ code: codes.silent, reason: 'the body came too slowly' })
+    if (body.type === 'slow') refuse(refusalOf('slow'))
     else if ('code' in receipt) refuse(receipt)
     else {
       this.#doorman.ledger.answered(attempt, 'accepted')
-      sendJson(response, { steadfast: 'v1', ...receipt })
+      sendJson(response, this.#doorman.settings.host.after, { steadfast: 'v1', ...receipt })
     }
   }
 
-  #diagnose(response: ServerResponse, attempt: string): void {
-    const { settings, ledger, node } = this.#doorman
-    if (!this.#diagnoses.take(settings.host.now())) {
-      sendProblem(response, { code: codes.tooMany, reason: 'too many questions', retryAfterMs: node.pauseMs() }, anybody)
-      return
-    }
-    sendJson(response, { steadfast: 'v1', scope: settings.scope, ...ledger.of(attempt) }, anybody)
+  #diagnose(request: IncomingMessage, response: ServerResponse, attempt: string): void {
+    const { settings, ledger } = this.#doorman
+    const { host, scope } = settings
+    const client = this.#doorman.clientOf(request)
+    const now = host.now()
+    const isLate = client === undefined ? !this.#diagnoses.take(now) : !this.#diagnosesOf.take(client, now)
+    if (isLate) sendProblem(response, host.after, this.#tooMany('too many questions'))
+    else
+      sendJson(response, host.after, {
+        ...{ steadfast: 'v1', scope: ledger.isComplete ? scope : 'node' },
+        ...ledger.of(attempt),
+      })
+  }
+
+  #tooMany(reason: string): CloseFrame {
+    return { code: codes.tooMany, reason, retryAfterMs: this.#doorman.node.pauseMs() }
   }
 }
 
 interface Posted {
-  readonly given: string | Uint8Array | undefined
+  readonly given: unknown
   readonly address: Address
   readonly origin: OriginVerdict
   readonly attempt: string | null
   refuse(close: CloseFrame): void
 }
 
-const name = 'steadfast.v1'
+function refusalOf(wrong: 'hello' | 'no-hello' | 'broken' | 'slow' | 'too-large'): CloseFrame {
+  if (wrong === 'too-large') return { code: codes.tooLarge, reason: 'the batch is too large' }
+  if (wrong === 'slow') return { code: codes.silent, reason: 'the body came too slowly' }
+  return { code: codes.protocolError, reason: `no hello of ${name}` }
+}
 
 /** What lets a page read the answer. A page of an origin that is not on the list may read why it is refused, if it asks without credentials. */
 function corsOf(origin: OriginVerdict): OutgoingHttpHeaders {
@@ -173,30 +246,22 @@ function corsOf(origin: OriginVerdict): OutgoingHttpHeaders {
   }
 }
 
-function preflight(response: ServerResponse, origin: OriginVerdict): void {
+function preflight(response: ServerResponse, origin: OriginVerdict, { after }: ServerHost): void {
   const isAllowed = origin.type === 'allowed'
-  response
-    .writeHead(204, {
-      ...corsOf(origin),
-      ...(isAllowed
-        ? {
-            'Access-Control-Allow-Methods': 'GET, POST',
-            'Access-Control-Allow-Headers': 'Authorization, Content-Type',
-            'Access-Control-Max-Age': '7200',
-          }
-        : {}),
-    })
-    .end()
+  response.writeHead(204, {
+    ...corsOf(origin),
+    ...(isAllowed
+      ? {
+          'Access-Control-Allow-Methods': 'GET, POST',
+          'Access-Control-Allow-Headers': 'Authorization, Content-Type',
+          'Access-Control-Max-Age': '7200',
+        }
+      : {}),
+  })
+  finish(response, after)
 }
 
-/** Answers no, and lets what is still coming of the body pass, for a while. */
-function refused(request: IncomingMessage, response: ServerResponse, close: CloseFrame, { settings }: Doorman): void {
-  if (request.complete) {
-    sendProblem(response, close)
-    return
-  }
-  sendProblem(response, close, { Connection: 'close' })
-  request.resume()
-  const cancel = settings.host.after(lingerMs, () => request.destroy())
-  response.on('close', cancel)
+function refused(request: IncomingMessage, response: ServerResponse, close: CloseFrame, { after }: ServerHost): void {
+  if (request.complete) sendProblem(response, after, close)
+  else finishEarly(request, response, after, close)
 }

@@ -18,7 +18,7 @@ export interface Limits {
   readonly sessionsPerPrincipal: number
   /** Sessions in all, over all nodes. @defaultValue 100,000 */
   readonly maxSessions: number
-  /** Attachments that one session may have on one node. @defaultValue 8 */
+  /** Attachments that one session may have on one node, those that are about to open or to end included. @defaultValue 8 */
   readonly attachmentsPerSession: number
   /**
    * Attachments that this node takes per second, as many at once. Clients are told over what time they should spread
@@ -28,10 +28,25 @@ export interface Limits {
   /** Attachments per second from one address (`addressOf`), five times as many at once. @defaultValue 20 */
   readonly attachmentsPerSecondPerAddress: number
   /**
-   * How long a request's body may take, in milliseconds, beside one second for each 5 kB of it. @defaultValue 10,000
+   * Request bodies that are being read on this node, in all, in bytes. The first 64 KiB of each are free, so that who sends long
+   * ones cannot keep out who sends short ones; before `authenticate` no more than the hello is read. @defaultValue 67,108,864 (64 MiB)
+   */
+  readonly maxBodyBytes: number
+  /** The same of one principal, and of one address (`addressOf`), in bytes. @defaultValue 16,777,216 (16 MiB) */
+  readonly bodyBytesPerClient: number
+  /**
+   * Long-poll and poll answers on this node that are collected and that their sockets have not taken, in all, in bytes. A client
+   * that takes nothing for 30 s loses its connection. @defaultValue 67,108,864 (64 MiB)
+   */
+  readonly maxAnswerBytes: number
+  /** The same of one principal, and of one address (`addressOf`), in bytes. @defaultValue 16,777,216 (16 MiB) */
+  readonly answerBytesPerClient: number
+  /**
+   * How long nothing may come of a request's body, in milliseconds, and how long it may take in all beside one second for each
+   * 5 kB of it; the hello has to come within it. `Infinity` for as long as it likes. @defaultValue 10,000
    */
   readonly bodyTimeoutMs: number
-  /** How long `authenticate` may take, in milliseconds. @defaultValue 10,000 */
+  /** How long `authenticate` may take, in milliseconds; `Infinity` for as long as it likes. @defaultValue 10,000 */
   readonly authenticateTimeoutMs: number
 }
 
@@ -48,6 +63,10 @@ export const defaultLimits: Limits = {
   attachmentsPerSession: 8,
   attachmentsPerSecond: 500,
   attachmentsPerSecondPerAddress: 20,
+  maxBodyBytes: 67_108_864,
+  bodyBytesPerClient: 16_777_216,
+  maxAnswerBytes: 67_108_864,
+  answerBytesPerClient: 16_777_216,
   bodyTimeoutMs: 10_000,
   authenticateTimeoutMs: 10_000,
 }

@@ -2,7 +2,7 @@ import type { IncomingMessage, Server, ServerResponse } from 'node:http'
 import type { Server as SecureServer } from 'node:https'
 import type { Duplex } from 'node:stream'
 import { codes } from '../protocols/wire.ts'
-import { problemOf } from './answers.ts'
+import { problemOf } from './problem.ts'
 
 /** What is mounted. */
 export interface Mounted {

@@ -1,4 +1,5 @@
 import type { IncomingMessage, Server, ServerResponse } from 'node:http'
+import type { Http2ServerRequest, Http2ServerResponse } from 'node:http2'
 import type { Server as SecureServer } from 'node:https'
 import type { Duplex } from 'node:stream'
 import { Doorman } from './doorman.ts'
@@ -48,11 +49,17 @@ export class RealtimeServer {
   }
 
   /**
-   * Answers one request, whatever its path. A body that something in front has read already (a body parser) is to be handed
-   * over, as it was.
+   * Answers one request, whatever its path, over HTTP/1.1 or Node's HTTP/2 compatibility layer. A body that something in front
+   * has read already (a body parser) is to be handed over, as it was.
+   * @param body the text or the bytes; anything else counts only where nobody has read the request, which is read then
    */
-  handleRequest(request: IncomingMessage, response: ServerResponse, body?: string | Uint8Array): void {
-    this.#http.handle(request, response, body)
+  handleRequest(
+    request: IncomingMessage | Http2ServerRequest,
+    response: ServerResponse | Http2ServerResponse,
+    body?: unknown,
+  ): void {
+    // By their behaviour they are the same, as far as it is used here.
+    this.#http.handle(request as IncomingMessage, response as ServerResponse, body)
   }
 
   /** Answers one upgrade, whatever its path. Needs the package `ws`. */
@@ -79,7 +86,10 @@ export class RealtimeServer {
    * @param options.drainMs how long to wait for handlers, and over how long the clients are spread, in milliseconds. @defaultValue 5,000
    */
   async close({ drainMs = 5000 }: { readonly drainMs?: number } = {}): Promise<void> {
-    if (!(drainMs >= 0)) throw new TypeError('RealtimeServer: close() takes `drainMs` as a number that is not negative.')
+    if (!(drainMs >= 0 && drainMs < 2 ** 31))
+      throw new TypeError(
+        'RealtimeServer: close() takes `drainMs` as a number from 0 to 2,147,483,647: clients are told when to come back.',
+      )
     await this.#node.close(drainMs)
     for (const unmount of this.#unmounts.splice(0)) unmount()
   }

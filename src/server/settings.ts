@@ -4,6 +4,7 @@ import { defaultLimits, type Limits } from './limits.ts'
 import { memoryStore } from './memory-store.ts'
 import { type NodeSettings, tickOf } from './node-context.ts'
 import { nodeHost } from './node-host.ts'
+import { type CountRule, faultOfCount, faultOfTime } from './numbers.ts'
 import type { RealtimeServerOptions } from './options.ts'
 import { type OriginRule, readOriginRule } from './origin.ts'
 import type { SessionStore, TopicLog } from './ports.ts'
@@ -54,6 +55,21 @@ const anonymous = { id: 'anonymous' }
 const topicMethods = ['append', 'readAfter', 'tail', 'trim', 'watch']
 const sessionMethods = ['read', 'write', 'renew', 'remove', 'append', 'readAfter', 'trim', 'count', 'expired', 'watch']
 
+/** Why these cannot be without an end. */
+const endless: Readonly<Partial<Record<keyof RealtimeServerOptions, string>>> = {
+  heartbeatMs: 'clients are told it, and would never notice that a connection is dead',
+  resumeWindowMs: 'clients are told it, and a session to which nobody comes back would be kept for ever',
+  leaseMs: 'messages that a node had taken when it died would never be handled',
+}
+
+/** What one text of JavaScript can hold, which is what a body or a frame becomes. */
+const longestText = 2 ** 29 - 24
+
+const counts: Partial<Record<keyof Limits, CountRule>> = {
+  maxMessageBytes: { most: 2 ** 27, why: 'clients are told it, and a message has to fit into one text' },
+  maxBatchBytes: { most: longestText, why: 'a batch has to fit into one text' },
+}
+
 /** @throws TypeError that names the option, what it was, and what it may be. */
 export function settingsOf(options: RealtimeServerOptions): Settings {
   if (typeof options !== 'object' || options === null) fail('the argument', options, 'an object of options')
@@ -69,10 +85,10 @@ export function settingsOf(options: RealtimeServerOptions): Settings {
   if (topics) checkMethods('topics', topics, topicMethods)
   if (sessions) checkMethods('sessions', sessions, sessionMethods)
   const own = topics && sessions ? null : memoryStore()
-  const heartbeatMs = numberOf('heartbeatMs', options.heartbeatMs, 15_000)
-  const resumeWindowMs = numberOf('resumeWindowMs', options.resumeWindowMs, 120_000)
-  const leaseMs = numberOf('leaseMs', options.leaseMs, 10_000)
-  const reauthenticateMs = numberOf('reauthenticateMs', options.reauthenticateMs, Infinity)
+  const heartbeatMs = timeOf('heartbeatMs', options.heartbeatMs, 15_000)
+  const resumeWindowMs = timeOf('resumeWindowMs', options.resumeWindowMs, 120_000)
+  const leaseMs = timeOf('leaseMs', options.leaseMs, 10_000)
+  const reauthenticateMs = timeOf('reauthenticateMs', options.reauthenticateMs, Infinity)
   const isTrustedProxy = trustOf(options.trustProxy)
   return {
     ...{ host, path },
@@ -102,15 +118,24 @@ function limitsOf(given: Partial<Limits> = {}): Limits {
   }
   const limits = { ...defaultLimits }
   for (const name of Object.keys(defaultLimits) as (keyof Limits)[]) {
-    limits[name] = numberOf(`limits.${name}`, values.get(name), defaultLimits[name])
+    const value = values.get(name) === undefined ? defaultLimits[name] : values.get(name)
+    if (typeof value !== 'number') fail(`limits.${name}`, value, 'a number')
+    const fault = name.endsWith('Ms') ? faultOfTime(value) : faultOfCount(value, counts[name])
+    if (fault !== null) fail(`limits.${name}`, value, fault)
+    limits[name] = value
   }
-  return given.maxBatchBytes === undefined ? { ...limits, maxBatchBytes: 4 * limits.maxMessageBytes } : limits
+  const { maxMessageBytes } = limits
+  const maxBatchBytes = given.maxBatchBytes ?? Math.min(4 * maxMessageBytes, longestText)
+  // A body that is allowed must not be more than a client may have under way.
+  const { bodyBytesPerClient = Math.max(limits.bodyBytesPerClient, maxBatchBytes) } = given
+  const { maxBodyBytes = Math.max(limits.maxBodyBytes, bodyBytesPerClient) } = given
+  return { ...limits, maxBatchBytes, bodyBytesPerClient, maxBodyBytes }
 }
 
 /** Names do not collide with those of an object's own members: they come from a list of ours. */
-function numberOf(name: string, value: unknown, fallback: number): number {
-  if (value === undefined) return fallback
-  return typeof value === 'number' && value >= 1 ? value : fail(name, value, 'a number from 1 up')
+function timeOf(name: keyof RealtimeServerOptions, value: number | undefined, fallback: number): number {
+  const fault = faultOfTime(value ?? fallback, endless[name])
+  return fault === null ? (value ?? fallback) : fail(name, value, fault)
 }
 
 function originsOf(given: unknown = []): readonly OriginRule[] {

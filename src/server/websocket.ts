@@ -4,13 +4,14 @@ import { Socket } from 'node:net'
 import type { Duplex } from 'node:stream'
 import type { WebSocket, WebSocketServer } from 'ws'
 import { type CloseFrame, codes, subprotocol } from '../protocols/wire.ts'
-import { problemOf, type Verdict } from './answers.ts'
+import type { Verdict } from './answers.ts'
 import type { Attachment } from './attachment.ts'
 import { Places } from './batch.ts'
 import type { Carrier } from './carrier.ts'
 import { readHello } from './client-frames.ts'
 import { type Address, type Doorman, isPrincipal } from './doorman.ts'
 import { Ledger } from './ledger.ts'
+import { answerAndDestroy, refuseAndDestroy } from './raw-answer.ts'
 import { isThenable } from './thenable.ts'
 
 /** How long a Close frame may take to come back. */
@@ -41,11 +42,14 @@ export class WebSocketDoor {
     const attempt = Ledger.attemptOf(address.query, 'attempt')
     // What the hello says is nobody's business.
     const named = offered.filter((name) => name !== '' && !name.startsWith('s.')).map((name) => name.slice(0, 64))
-    ledger.note(attempt, { sawRequest: true, sawUpgrade: true, offeredProtocols: named.slice(0, 16) })
+    const client = this.#doorman.clientOf(request)
+    ledger.note(attempt, { sawRequest: true, sawUpgrade: true, offeredProtocols: named.slice(0, 16) }, client)
+    if (offered.some((name) => name.startsWith('s.'))) ledger.broughtHello(attempt)
     if (!offered.includes(subprotocol)) {
       const close = { code: codes.protocolError, reason: `the subprotocol ${subprotocol} is not offered` }
       ledger.answered(attempt, close.code)
-      refuseRaw(socket, close)
+      // A page cannot read it; whoever looks at the network can.
+      refuseAndDestroy(socket, close, settings.host.after)
       return
     }
     this.#load().then(
@@ -61,7 +65,7 @@ export class WebSocketDoor {
       },
       (error) => {
         settings.host.report(error)
-        socket.end('HTTP/1.1 501 Not Implemented\r\nConnection: close\r\nContent-Length: 0\r\n\r\n')
+        answerAndDestroy(socket, { status: 501, title: 'Not Implemented' }, settings.host.after)
       },
     )
   }
@@ -76,7 +80,7 @@ export class WebSocketDoor {
       attempt,
     }: { readonly address: Address; readonly offered: readonly string[]; readonly attempt: string | null },
   ): Promise<void> {
-    const { node, ledger } = this.#doorman
+    const { node, ledger, carriers } = this.#doorman
     webSocket.on('error', ignore)
     const refuse = (frame: CloseFrame) => {
       ledger.answered(attempt, frame.code)
@@ -106,6 +110,12 @@ export class WebSocketDoor {
       return
     }
     if (webSocket.readyState !== 1) return
+    const leave = carriers.enter(greeting.session)
+    if (!leave) {
+      refuse({ code: codes.tooMany, reason: 'too many attachments', retryAfterMs: node.pauseMs() })
+      return
+    }
+    webSocket.on('close', leave)
     const carrier = new WebSocketCarrier(webSocket, socket, (said) => ledger.answered(attempt, said))
     carrier.attachment = node.attach(greeting, principal, carrier)
     Reflect.set(webSocket, carrierOf, carrier)
@@ -212,11 +222,4 @@ class WebSocketCarrier implements Carrier {
 function close(webSocket: WebSocket, { code, reason = '', retryAfterMs }: CloseFrame): void {
   const said = retryAfterMs === undefined ? reason : JSON.stringify({ reason, retryAfterMs })
   webSocket.close(code, Buffer.byteLength(said) > mostReasonBytes ? '' : said)
-}
-
-/** A refusal before there is a WebSocket; a page cannot read it, whoever looks at the network can. */
-function refuseRaw(socket: Duplex, frame: CloseFrame): void {
-  const { status, headers, body } = problemOf(frame)
-  const lines = Object.entries(headers).map(([name, value]) => `${name}: ${value}\r\n`)
-  socket.end(`HTTP/1.1 ${status} Bad Request\r\nConnection: close\r\n${lines.join('')}\r\n${body}`)
 }

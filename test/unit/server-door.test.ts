@@ -17,6 +17,53 @@ describe('[SP15] the ledger', () => {
     expect([ledger.of('attempt-0').sawRequest, ledger.of('attempt-19999').sawRequest]).toEqual([false, true])
   })
 
+  it('keeps what brought a hello from being pushed out by what did not', () => {
+    const ledger = new Ledger(() => 0)
+    ledger.note('mine', { sawRequest: true })
+    ledger.broughtHello('mine')
+    for (let n = 0; n < 50_000; n += 1) ledger.note(`flood-${n}`, { sawRequest: true })
+    expect(ledger.of('mine').sawRequest).toBe(true)
+  })
+
+  it('keeps a client that asks much from pushing out another', () => {
+    const ledger = new Ledger(() => 0)
+    const note = (attempt: string, client: string) => {
+      ledger.note(attempt, { sawRequest: true }, client)
+      ledger.broughtHello(attempt)
+    }
+    for (let n = 0; n < 500; n += 1) note(`mine-${n}`, `address ${n}`)
+    for (let n = 0; n < 50_000; n += 1) note(`flood-${n}`, 'flood')
+    for (let n = 0; n < 500; n += 1) expect(ledger.of(`mine-${n}`).sawRequest).toBe(true)
+    expect(ledger.of('flood-49999').sawRequest).toBe(true)
+    expect(ledger.of('flood-0').sawRequest).toBe(false)
+  })
+
+  it('is bounded however many clients there are', () => {
+    const ledger = new Ledger(() => 0)
+    for (let n = 0; n < 50_000; n += 1) {
+      ledger.note(`attempt-${n}`, { sawRequest: true }, `address ${n}`)
+      ledger.broughtHello(`attempt-${n}`)
+    }
+    const seen = Array.from({ length: 50_000 }, (_, n) => ledger.of(`attempt-${n}`).sawRequest)
+    expect(seen.filter(Boolean).length).toBeLessThanOrEqual(10_000)
+    expect(seen.at(-1)).toBe(true)
+  })
+
+  it('says for a minute that it had to forget something, and then speaks for all again', () => {
+    let now = 0
+    const ledger = new Ledger(() => now)
+    for (let n = 0; n < 1000; n += 1) ledger.note(`attempt-${n}`, {})
+    expect(ledger.isComplete).toBe(true)
+    for (let n = 0; n < 10_050; n += 1) ledger.note(`flood-${n}`, {})
+    expect(ledger.isComplete).toBe(false)
+    now = 59_999
+    expect(ledger.isComplete).toBe(false)
+    now = 60_000
+    expect(ledger.isComplete).toBe(true)
+    for (let n = 0; n < 1000; n += 1) ledger.note(`later-${n}`, {})
+    expect(ledger.isComplete).toBe(true)
+  })
+
   it.each(['', 'x'.repeat(65), '<script>', 'a b'])('takes %j for no attempt', (text) => {
     expect(Ledger.attemptOf(new URLSearchParams({ attempt: text }), 'attempt')).toBeNull()
   })
@@ -35,6 +82,12 @@ describe('[SP13] addresses', () => {
 })
 
 describe('a bucket', () => {
+  it('has no end where there is no limit', () => {
+    const bucket = new Bucket(Infinity, Infinity, 0)
+    for (let n = 0; n < 100; n += 1) expect(bucket.take(0)).toBe(true)
+    expect(bucket.isFull(0)).toBe(true)
+  })
+
   it('is not emptied by a clock that is put back', () => {
     const bucket = new Bucket(10, 10, 1_000_000)
     for (let n = 0; n < 10; n += 1) expect(bucket.take(1_000_000)).toBe(true)

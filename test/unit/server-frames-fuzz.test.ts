@@ -1,8 +1,8 @@
 import fc from 'fast-check'
 import { describe, expect, it } from 'vitest'
 import { framesOf, linesOf, type Numbered } from '../../src/protocols/session-frames.ts'
-import { cursorText, type Place } from '../../src/protocols/wire.ts'
-import { type ClientFrame, maxHelloBytes, readBinary, readCursor, readFrame, readHello } from '../../src/server/client-frames.ts'
+import { cursorText, maxHelloBytes, type Place } from '../../src/protocols/wire.ts'
+import { type ClientFrame, readBinary, readCursor, readFrame, readHello } from '../../src/server/client-frames.ts'
 import type { Payload } from '../../src/server/ports.ts'
 import { seedOf } from '../support/seeded.ts'
 
@@ -300,8 +300,8 @@ describe('the strictness of a hello and of numbers', () => {
     { cursor: '-1.1~e' },
     { cursor: '0.9007199254740992~e' },
     { cursor: '9007199254740992.0~e' },
-    { auth: 'x'.repeat(8192) },
-    { auth: '€'.repeat(2800) },
+    { auth: 'x'.repeat(maxHelloBytes) },
+    { auth: '€'.repeat(22_000) },
   ])('%j is refused', (more) => expect(says(more)).toBeNull())
 
   it.each(['', ' ', '[]', 'null', '1', '"x"', '{}', `${JSON.stringify(hello)}x`])('%j is no hello', (text) =>

@@ -1,5 +1,6 @@
 import { describe, expect, it } from 'vitest'
 import { RealtimeServer } from '../../src/server/index.ts'
+import { defaultLimits } from '../../src/server/limits.ts'
 import { memoryStore } from '../../src/server/memory-store.ts'
 import { settingsOf } from '../../src/server/settings.ts'
 
@@ -19,6 +20,26 @@ describe('options', () => {
     expect(settingsOf({ ...memoryStore() }).scope).toBe('node')
   })
 
+  it('may be without an end where that means no limit', () => {
+    const names = Object.keys(defaultLimits).filter((name) => name !== 'maxMessageBytes' && name !== 'maxBatchBytes')
+    const { limits } = settingsOf({ limits: Object.fromEntries(names.map((name) => [name, Infinity])) }).node
+    for (const name of names) expect(Reflect.get(limits, name), name).toBe(Infinity)
+    expect(settingsOf({ heartbeatMs: 2 ** 31 - 1, limits: { bodyTimeoutMs: 2 ** 31 - 1 } }).node.heartbeatMs).toBe(2 ** 31 - 1)
+  })
+
+  it('let a body that is allowed come in', () => {
+    const { limits } = settingsOf({ limits: { maxMessageBytes: 2 ** 27 } }).node
+    expect(limits.bodyBytesPerClient).toBeGreaterThanOrEqual(limits.maxBatchBytes)
+    expect(limits.maxBodyBytes).toBeGreaterThanOrEqual(limits.maxBatchBytes)
+    expect(limits.maxBatchBytes).toBeLessThan(2 ** 29)
+  })
+
+  it.each([Infinity, 2 ** 31, -1, Number.NaN])('close() refuses %d for drainMs', async (drainMs) => {
+    const server = new RealtimeServer()
+    await expect(server.close({ drainMs })).rejects.toThrow('`drainMs` as a number from 0 to 2,147,483,647')
+    await server.close({ drainMs: 0 })
+  })
+
   it.each<[unknown, string]>([
     [null, 'the argument must be an object of options; it was null'],
     [{ colour: 'red' }, 'colour must be left out; there are path, authenticate, origins, limits, topics, sessions, heartbeatMs'],
@@ -30,11 +51,39 @@ describe('options', () => {
       "origins[0] must be an origin as 'https://app.example', without a path; it was 'https://app.example/'",
     ],
     [{ origins: ['*'] }, "origins[0] must be an origin as 'https://app.example', without a path; it was '*'"],
-    [{ heartbeatMs: 0 }, 'heartbeatMs must be a number from 1 up; it was 0'],
-    [{ resumeWindowMs: Number.NaN }, 'resumeWindowMs must be a number from 1 up; it was NaN'],
+    [{ heartbeatMs: 0 }, 'heartbeatMs must be a number of milliseconds from 1 to 2,147,483,647; it was 0'],
+    [{ heartbeatMs: 2 ** 31 }, 'heartbeatMs must be a number of milliseconds from 1 to 2,147,483,647; it was 2147483648'],
+    [
+      { heartbeatMs: Infinity },
+      'heartbeatMs must be a number of milliseconds from 1 to 2,147,483,647: clients are told it, and would never notice that a connection is dead; it was Infinity',
+    ],
+    [{ resumeWindowMs: Number.NaN }, 'resumeWindowMs must be a number of milliseconds from 1 to 2,147,483,647; it was NaN'],
+    [{ resumeWindowMs: Infinity }, 'resumeWindowMs must be a number of milliseconds from 1 to 2,147,483,647: clients are told'],
+    [{ leaseMs: Infinity }, 'leaseMs must be a number of milliseconds from 1 to 2,147,483,647: messages that a node had taken'],
+    [{ leaseMs: 2 ** 31 }, 'leaseMs must be a number of milliseconds from 1 to 2,147,483,647; it was 2147483648'],
     [{ leaseMs: '10' }, "leaseMs must be a number; it was '10'"],
     [{ limits: { colour: 1 } }, 'limits.colour must be left out; there are maxMessageBytes, maxBatchBytes'],
-    [{ limits: { maxSessions: -1 } }, 'limits.maxSessions must be a number from 1 up; it was -1'],
+    [{ limits: { maxSessions: -1 } }, 'limits.maxSessions must be an integer from 1 up, or Infinity for no limit; it was -1'],
+    [{ limits: { maxSessions: 1.5 } }, 'limits.maxSessions must be an integer from 1 up, or Infinity for no limit; it was 1.5'],
+    [
+      { limits: { maxSessions: Number.NaN } },
+      'limits.maxSessions must be an integer from 1 up, or Infinity for no limit; it was NaN',
+    ],
+    [{ limits: { maxSessions: '9' } }, "limits.maxSessions must be a number; it was '9'"],
+    [{ limits: { maxSessions: null } }, 'limits.maxSessions must be a number; it was null'],
+    [
+      { limits: { bodyTimeoutMs: 2 ** 31 } },
+      'limits.bodyTimeoutMs must be a number of milliseconds from 1 to 2,147,483,647, or Infinity for never; it was 2147483648',
+    ],
+    [
+      { limits: { authenticateTimeoutMs: 0 } },
+      'limits.authenticateTimeoutMs must be a number of milliseconds from 1 to 2,147,483,647, or Infinity for never; it was 0',
+    ],
+    [
+      { limits: { maxMessageBytes: Infinity } },
+      'limits.maxMessageBytes must be an integer from 1 to 134,217,728: clients are told it, and a message has to fit into one text; it was Infinity',
+    ],
+    [{ limits: { maxBatchBytes: 2 ** 30 } }, 'limits.maxBatchBytes must be an integer from 1 to 536,870,888: a batch has to fit'],
     [{ onMessage: 'x' }, "onMessage must be a function; it was 'x'"],
     [{ topics: memoryStore().topics }, 'sessions must be given together with the other: they are one store; it was undefined'],
     [

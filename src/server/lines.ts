@@ -1,0 +1,41 @@
+import type { Buffer } from 'node:buffer'
+
+/** What may stand before the lines of a form: its boundary and the headers of its one part. */
+export const maxPartHeadBytes = 1024
+
+const blankLine = '\r\n\r\n'
+
+/**
+ * Where the lines begin in what has come of a body so far; -1 until that can be told. A form (`multipart/form-data`) begins with
+ * the head of its part, any other body with the hello itself. Past `maxPartHeadBytes` it can never be told.
+ */
+export function startOfLines(bytes: Buffer): number {
+  const dashes = bytes.subarray(0, 2).toString('latin1')
+  if (dashes !== '--') return dashes.length === 2 || (dashes !== '' && dashes !== '-') ? 0 : -1
+  const at = bytes.subarray(0, maxPartHeadBytes).indexOf(blankLine)
+  return at < 0 ? -1 : at + blankLine.length
+}
+
+/**
+ * The lines of a body: those of the one part of a form, or of the body itself. Of one that broke off, the lines that are whole.
+ * `null` for a form that is malformed. No line begins with `--`, and none in a form has a CR, so nothing a message holds can be
+ * taken for a boundary.
+ */
+export function linesOf(text: string, isWhole = true): readonly string[] | null {
+  if (!text.startsWith('--')) return isWhole ? text.split('\n') : text.split('\n').slice(0, -1)
+  const delimiter = `\r\n${text.slice(0, Math.max(0, text.slice(0, maxPartHeadBytes).indexOf('\r\n')))}`
+  const head = text.slice(0, maxPartHeadBytes).indexOf(blankLine)
+  if (head < 0) return isWhole ? null : []
+  const end = text.indexOf(delimiter, head + 2)
+  if (end >= 0 && !isEnd(text.slice(end + delimiter.length), isWhole)) return null
+  if (end < 0 && isWhole) return null
+  const lines = text.slice(head + blankLine.length, end < 0 ? undefined : end).split('\n')
+  if (end >= 0) return lines
+  // The delimiter begins with a CR, which belongs to no line.
+  return lines.slice(0, -1).map((line) => (line.endsWith('\r') ? line.slice(0, -1) : line))
+}
+
+/** What may stand behind the boundary that ends a form: nothing, or a line's end. */
+function isEnd(rest: string, isWhole: boolean): boolean {
+  return isWhole ? rest === '--' || rest === '--\r\n' : '--\r\n'.startsWith(rest)
+}

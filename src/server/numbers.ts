@@ -1,0 +1,31 @@
+/** What no timer of Node's can wait for: it would fire at once. */
+const maxTimeMs = 2 ** 31 - 1
+
+/**
+ * Checks an option that is a time, in milliseconds. `Infinity` means never.
+ * @param whyNot why it may not be `Infinity`, if it may not
+ * @returns what it may be, or `null` where it is that
+ */
+export function faultOfTime(value: number, whyNot?: string): string | null {
+  if ((value >= 1 && value <= maxTimeMs) || (value === Infinity && whyNot === undefined)) return null
+  const allowed = `a number of milliseconds from 1 to ${maxTimeMs.toLocaleString('en')}`
+  if (whyNot === undefined) return `${allowed}, or Infinity for never`
+  return value === Infinity ? `${allowed}: ${whyNot}` : allowed
+}
+
+/** Why a count may not be `Infinity`, and the largest that it may be. */
+export interface CountRule {
+  readonly most?: number
+  readonly why?: string
+}
+
+/**
+ * Checks an option that counts something, or bytes. `Infinity` means no limit, unless there is a largest.
+ * @returns what it may be, or `null` where it is that
+ */
+export function faultOfCount(value: number, { most, why }: CountRule = {}): string | null {
+  const isWhole = Number.isSafeInteger(value) && value >= 1
+  if (most === undefined) return isWhole || value === Infinity ? null : 'an integer from 1 up, or Infinity for no limit'
+  if (isWhole && value <= most) return null
+  return `an integer from 1 to ${most.toLocaleString('en')}${why !== undefined && value > most ? `: ${why}` : ''}`
+}

@@ -1,0 +1,121 @@
+// What held up the event loop, or cost more than its size: by the processor's time, n against 4 n.
+import { expect, it } from 'vitest'
+import { costOf, grewLinearly } from '../support/attack-costs.ts'
+import { AttackedServer } from '../support/attacked-server.ts'
+import { randomSession } from '../support/raw-client.ts'
+import { opcodes, postText, RawTcp, requestText, upgradeText, webSocketFrame } from '../support/raw-tcp.ts'
+import type { ScenarioOptions } from './scenarios.ts'
+
+const limits = { attachmentsPerSecond: 100_000 }
+const patienceMs = 30_000
+
+const texts = (count: number) => ',""'.repeat(count)
+const numbered = (count: number, line: (n: number) => string) => Array.from({ length: count }, (_, index) => line(index + 1))
+
+/** What a client may say at once; the size of the small input, and what it is made of. */
+const said: Readonly<Record<string, readonly [size: number, lines: (size: number) => readonly string[]]>> = {
+  pings: [8000, (size) => Array(size).fill('p')],
+  'frames that are unknown': [8000, (size) => Array(size).fill('z')],
+  turns: [1000, (size) => numbered(size, (n) => `t${n}`)],
+  acknowledgments: [4000, (size) => numbered(size, (n) => `a0.${n}~e`)],
+  withdrawals: [1500, (size) => numbered(size, (n) => `w${n}`)],
+  'messages, each in a frame': [1500, (size) => numbered(size, (n) => `m${n}:`)],
+  'messages in the wrong order': [1500, (size) => numbered(size, (n) => `m${size - n + 1}:`)],
+  'one batch': [5000, (size) => [`M[1${texts(size)}]`]],
+  'one batch that comes too early': [8000, (size) => [`M[5${texts(size)}]`]],
+  'batches that come too early': [500, (size) => Array(size).fill(`M[5${texts(20)}]`)],
+  'one batch again and again': [500, (size) => Array(size).fill(`M[1${texts(20)}]`)],
+}
+
+/** On which way it is said, and whether the session is there already. */
+const ways: Readonly<Record<string, (port: number, lines: readonly string[]) => Promise<void>>> = {
+  'an event stream': (port, lines) => posted(port, {}, lines),
+  'a poll': (port, lines) => posted(port, { wait: 0 }, lines),
+  'a POST that sends': async (port, lines) => {
+    const session = randomSession()
+    await posted(port, { session, wait: 0, turn: 1 })
+    await posted(port, { session, send: true }, lines)
+  },
+  'a WebSocket': async (port, lines) => {
+    using raw = await RawTcp.open(port)
+    await raw.write(upgradeText({ session: randomSession(), turn: 1 }))
+    await raw.answered(1, patienceMs)
+    await raw.write(Buffer.concat(lines.map((line) => webSocketFrame(opcodes.text, line))))
+    await raw.write(webSocketFrame(opcodes.ping, 'last'))
+    await raw.saw((received) => received.includes('last'), patienceMs)
+  },
+  'a WebSocket, with its handshake': async (port, lines) => {
+    using raw = await RawTcp.open(port)
+    const frames = lines.map((line) => webSocketFrame(opcodes.text, line))
+    const hello = Buffer.from(upgradeText({ session: randomSession(), turn: 1 }))
+    await raw.write(Buffer.concat([hello, ...frames, webSocketFrame(opcodes.ping, 'last')]))
+    await raw.saw((received) => received.includes('last'), patienceMs)
+  },
+}
+
+async function posted(port: number, hello: Parameters<typeof postText>[0], lines: readonly string[] = []): Promise<void> {
+  using raw = await RawTcp.open(port)
+  await raw.write(postText(typeof hello === 'string' ? hello : { session: randomSession(), ...hello }, lines))
+  await raw.answered(1, patienceMs)
+}
+
+async function failures(options: ScenarioOptions, way: (typeof ways)[string], inputs: typeof said): Promise<readonly string[]> {
+  const told: string[] = []
+  await using server = await AttackedServer.start('plain', { limits, resumeWindowMs: 1000, ...options })
+  for (const [name, [size, lines]] of Object.entries(inputs)) {
+    const costs = (count: number) => costOf(server, () => way(server.port, lines(count)))
+    await grewLinearly(costs, { size }).catch((error) => told.push(`${name}: ${error.message}`))
+  }
+  await server.stillServes()
+  return told
+}
+
+it.each(Object.entries(ways))('%s costs what it brings', async (_, way) => {
+  expect(await failures({}, way, said)).toEqual([])
+})
+
+it('messages cost what they are while the session begins', async () => {
+  const inputs = { 'messages, each in a frame': said['messages, each in a frame'] ?? [0, () => []] } as const
+  for (const way of [ways['a WebSocket'], ways['an event stream']]) {
+    if (way) expect(await failures({ beginMs: 500 }, way, inputs)).toEqual([])
+  }
+})
+
+it('a body in small chunks costs what it brings', async () => {
+  await using server = await AttackedServer.start('plain', { limits })
+  const costs = (count: number) =>
+    costOf(server, async () => {
+      using raw = await RawTcp.open(server.port)
+      const hello = JSON.stringify({ v: 1, session: randomSession(), k: 1, n: 1, wait: 0 })
+      await raw.write(requestText('POST', '/realtime', { 'Transfer-Encoding': 'chunked' }))
+      await raw.write(`${hello.length.toString(16)}\r\n${hello}\r\n${'1\r\n\n\r\n'.repeat(count)}0\r\n\r\n`)
+      await raw.answered(1, patienceMs)
+    })
+  await grewLinearly(costs, { size: 20_000 })
+})
+
+it('frames of control and fragments cost what they are', async () => {
+  await using server = await AttackedServer.start('plain', { limits })
+  const floods: Readonly<Record<string, (count: number) => Buffer>> = {
+    pings: (count) => Buffer.concat(Array(count).fill(webSocketFrame(opcodes.ping))),
+    pongs: (count) => Buffer.concat(Array(count).fill(webSocketFrame(opcodes.pong))),
+    fragments: (count) =>
+      Buffer.concat([
+        webSocketFrame(opcodes.text, 'm1:', { isFinal: false }),
+        ...Array(count).fill(webSocketFrame(opcodes.continuation, 'x', { isFinal: false })),
+        webSocketFrame(opcodes.continuation, 'x'),
+      ]),
+  }
+  for (const flood of Object.values(floods)) {
+    const costs = (count: number) =>
+      costOf(server, async () => {
+        using raw = await RawTcp.open(server.port)
+        await raw.write(upgradeText({ session: randomSession(), turn: 1 }))
+        await raw.answered(1, patienceMs)
+        await raw.write(flood(count))
+        await raw.write(webSocketFrame(opcodes.ping, 'last'))
+        await raw.saw((received) => received.includes('last'), patienceMs)
+      })
+    await grewLinearly(costs, { size: 4000 })
+  }
+})

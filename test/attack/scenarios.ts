@@ -1,0 +1,165 @@
+import { writeFile } from 'node:fs/promises'
+import { createServer, type IncomingMessage, type RequestListener, type Server, type ServerResponse } from 'node:http'
+import { createServer as createHttp2Server, type Http2Server } from 'node:http2'
+import { createRequire } from 'node:module'
+import { Server as NetServer } from 'node:net'
+import { setTimeout as sleep } from 'node:timers/promises'
+import { WebSocketServer } from 'ws'
+import type { Message } from '../../src/server/handlers.ts'
+import { RealtimeServer } from '../../src/server/index.ts'
+import type { RealtimeServerOptions } from '../../src/server/options.ts'
+import type { Session } from '../../src/server/session.ts'
+import type { Meters } from './meters.ts'
+
+/** What of a server can be told over IPC. */
+export interface ScenarioOptions
+  extends Pick<RealtimeServerOptions, 'path' | 'origins' | 'limits' | 'heartbeatMs' | 'resumeWindowMs' | 'leaseMs'> {
+  /** How long a handler takes for a message that does not begin with `echo`, in milliseconds. @defaultValue 0 */
+  readonly handleMs?: number
+  /** How long `onSession` takes, in milliseconds. @defaultValue 0 */
+  readonly beginMs?: number
+  /** A topic that every session is subscribed to. @defaultValue none */
+  readonly topic?: string
+  /** Asks for `auth`: a text is the principal's id, and everything else is nobody. @defaultValue false */
+  readonly isAuthenticating?: boolean
+  /** A module that makes a server of its own, for `script`. */
+  readonly code?: string
+  /** Options that this type does not know yet. */
+  readonly more?: Readonly<Record<string, unknown>>
+}
+
+/** What listens; it is started and closed by `server.ts`. */
+export interface Staged {
+  readonly http: Server | Http2Server | NetServer
+  /** `null` where the server is none of ours. */
+  readonly realtime: RealtimeServer | null
+}
+
+export type Scenario = (options: ScenarioOptions, meters: Meters) => Staged | Promise<Staged>
+
+function served(options: ScenarioOptions, meters: Meters): RealtimeServer {
+  const { handleMs = 0, beginMs = 0, topic, isAuthenticating = false, more = {}, code: _, ...own } = options
+  return new RealtimeServer({
+    onError: (error) => meters.report(error),
+    async onSession(session: Session) {
+      meters.begun += 1
+      if (topic !== undefined) await session.subscribe(topic)
+      if (beginMs > 0) await sleep(beginMs, undefined, { ref: false })
+    },
+    async onMessage(session: Session, { data }: Message) {
+      meters.handled += 1
+      if (typeof data === 'string' && data.startsWith('echo')) await session.send(data)
+      else if (handleMs > 0) await sleep(handleMs, undefined, { ref: false })
+    },
+    onEnd() {
+      meters.over += 1
+    },
+    ...(isAuthenticating && {
+      authenticate: async (_: unknown, auth: unknown) => (typeof auth === 'string' && auth !== '' ? { id: auth } : null),
+    }),
+    ...own,
+    ...more,
+  })
+}
+
+function attached(http: Server, options: ScenarioOptions, meters: Meters): Staged {
+  const realtime = served(options, meters)
+  realtime.attach(http)
+  return { http, realtime }
+}
+
+/** A `ws` of the application's own, which echoes in upper case. */
+function neighbourOn(http: Server, path?: string): void {
+  const neighbour = new WebSocketServer(path === undefined ? { server: http } : { server: http, path })
+  neighbour.on('connection', (socket) => {
+    socket.on('error', () => {})
+    socket.on('message', (data) => socket.send(String(data).toUpperCase()))
+  })
+}
+
+interface Application extends RequestListener {
+  get(path: string, handle: (request: IncomingMessage, response: ServerResponse) => void): this
+  all(path: string, handle: (request: IncomingMessage, response: ServerResponse) => void): this
+}
+
+// It comes without types.
+const express: () => Application = createRequire(import.meta.url)('express')
+
+const app = express().get('/', (_, response) => void response.end('the application'))
+
+/** To add one: name it here, and start it by its name. */
+export const scenarios = {
+  /** `attach()` and nothing else. */
+  plain: (options, meters) => attached(createServer(), options, meters),
+  /** An application that answers what is not ours. */
+  app: (options, meters) => attached(createServer(app), options, meters),
+  /** The application listens after `attach()`. */
+  'app later': (options, meters) => {
+    const staged = attached(createServer(), options, meters)
+    staged.http.on('request', app)
+    return staged
+  },
+  /** Another WebSocket server without a path, attached first. */
+  'ws before': (options, meters) => {
+    const http = createServer()
+    neighbourOn(http)
+    return attached(http, options, meters)
+  },
+  'ws after': (options, meters) => {
+    const http = createServer()
+    const staged = attached(http, options, meters)
+    neighbourOn(http)
+    return staged
+  },
+  /** Another one that has a path of its own. */
+  'ws at /other before': (options, meters) => {
+    const http = createServer()
+    neighbourOn(http, '/other')
+    return attached(http, options, meters)
+  },
+  'ws at /other after': (options, meters) => {
+    const http = createServer()
+    const staged = attached(http, options, meters)
+    neighbourOn(http, '/other')
+    return staged
+  },
+  /** Requests and upgrades are handed over by middleware. */
+  middleware: (options, meters) => {
+    const realtime = served(options, meters)
+    const { path = '/realtime' } = options
+    const handing = express().all(path, (request, response) => realtime.handleRequest(request, response))
+    const http = createServer(handing)
+    http.on('upgrade', (request, socket, head) => realtime.handleUpgrade(request, socket, head))
+    return { http, realtime }
+  },
+  /** HTTP/2 without TLS, by Node's compatibility layer. */
+  http2: (options, meters) => {
+    const realtime = served(options, meters)
+    // What it is handed is a request and an answer by their behaviour, though not by their type.
+    const http = createHttp2Server((request, response) => Reflect.apply(realtime.handleRequest, realtime, [request, response]))
+    return { http, realtime }
+  },
+  /** Two listeners hand the same upgrade over. */
+  'handed over twice': (options, meters) => {
+    const staged = attached(createServer(), options, meters)
+    staged.http.on('upgrade', (request, socket, head) => staged.realtime?.handleUpgrade(request, socket, head))
+    return staged
+  },
+  /** A server that a module makes, and listens with. */
+  script: async ({ code = '' }) => {
+    let http: NetServer | null = null
+    const { listen } = NetServer.prototype
+    NetServer.prototype.listen = function (this: NetServer): NetServer {
+      http = this
+      NetServer.prototype.listen = listen
+      return Reflect.apply(listen, this, [0, '127.0.0.1'])
+    }
+    const file = new URL('./script.mjs', import.meta.url)
+    await writeFile(file, code)
+    await import(file.href)
+    if (!http) throw new Error('The module listens with no server.')
+    return { http, realtime: null }
+  },
+} satisfies Record<string, Scenario>
+
+export type ScenarioName = keyof typeof scenarios

@@ -1,0 +1,58 @@
+import type { AttackedServer } from './attacked-server.ts'
+
+/** What an input of some size costs a server. */
+export interface Cost {
+  readonly cpuMs: number
+  readonly standstillCpuMs: number
+}
+
+export interface GrowthOptions {
+  /** The small size; the large one is four times as much. */
+  readonly size: number
+  /** No standstill may be longer, in milliseconds of computing: much room, for what is a tenth of that. @defaultValue 1,000 */
+  readonly ceilingMs?: number
+}
+
+/** Four times as much that costs four times as much is linear; quadratic, it would cost sixteen times. */
+const mostRatio = 8
+/** What is cheaper than this is all noise. */
+const noiseMs = 60
+const attempts = 3
+
+/** What an input costs, by the processor's time: a busy machine does not add to it. */
+export async function costOf(server: AttackedServer, run: () => Promise<unknown>): Promise<Cost> {
+  await server.reset()
+  await run()
+  await server.rests()
+  const { cpuMs, standstillCpuMs } = await server.account({ isSettled: false, limitMs: 60_000 })
+  return { cpuMs, standstillCpuMs }
+}
+
+/** Throws unless the cost of an input grows as its size does, and the loop never stands still for long. */
+export async function grewLinearly(
+  costs: (size: number) => Promise<Cost>,
+  { size, ceilingMs = 1000 }: GrowthOptions,
+): Promise<void> {
+  // What is not compiled yet is no measure.
+  await costs(size)
+  let small: Cost = { cpuMs: Infinity, standstillCpuMs: Infinity }
+  let large = small
+  for (let attempt = 1; ; attempt += 1) {
+    small = least(small, await costs(size))
+    large = least(large, await costs(4 * size))
+    const isLinear = large.cpuMs <= Math.max(noiseMs, mostRatio * small.cpuMs)
+    if (isLinear && large.standstillCpuMs <= ceilingMs) return
+    const isFar = large.cpuMs > 1.5 * mostRatio * small.cpuMs || large.standstillCpuMs > 2 * ceilingMs
+    if (isFar || attempt === attempts) {
+      const told = JSON.stringify({ size, small, large, ceilingMs })
+      throw new Error(isLinear ? `The loop stands still for too long: ${told}` : `It grows faster than its size: ${told}`)
+    }
+  }
+}
+
+function least(one: Cost, other: Cost): Cost {
+  return {
+    cpuMs: Math.min(one.cpuMs, other.cpuMs),
+    standstillCpuMs: Math.min(one.standstillCpuMs, other.standstillCpuMs),
+  }
+}
