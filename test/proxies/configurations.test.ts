@@ -1,6 +1,6 @@
 import { setTimeout as sleep } from 'node:timers/promises'
 import { describe, expect, it } from 'vitest'
-import { echo, publishInTurn, startProxied } from '../support/proxied.ts'
+import { echo, opened, publishInTurn, startProxied } from '../support/proxied.ts'
 import { missingProxy, type ProxyName, proxyNames } from '../support/proxies.ts'
 import { recommended, shortened } from '../support/proxy-settings.ts'
 
@@ -14,8 +14,8 @@ function changed(name: ProxyName, from: string | RegExp, to: string): string {
   return result
 }
 
-/** Half of `heartbeatMs`: each of these ends what is silent for so long. */
-const tooShort = { minuteMs: 1000, server: { heartbeatMs: 3000 } }
+/** A proxy that ends what is silent for a third of `heartbeatMs`. */
+const tooShort = { minuteMs: 2000, server: { heartbeatMs: 6000 } }
 
 describe.concurrent.each(['nginx', 'haproxy', 'apache', 'varnish'] as const)('%s waits less than heartbeatMs', (name) => {
   const test = testOf(name)
@@ -23,9 +23,9 @@ describe.concurrent.each(['nginx', 'haproxy', 'apache', 'varnish'] as const)('%s
   test('a long-poll that it cuts is asked again, and is no end of the connection', async () => {
     await using bench = await startProxied(name, recommended(name), tooShort)
     await using page = bench.visit(['long-poll'])
-    await page.nth('open')
+    await opened(page)
     for (const each of ['one', 'two', 'three']) {
-      await sleep(1500)
+      await sleep(2500)
       await echo(page, [each])
     }
     expect([page.of('open').length, page.of('close').length]).toEqual([1, 0])
@@ -34,9 +34,9 @@ describe.concurrent.each(['nginx', 'haproxy', 'apache', 'varnish'] as const)('%s
   test('an event stream that it cuts goes on where it was', async () => {
     await using bench = await startProxied(name, recommended(name), tooShort)
     await using page = bench.visit(['sse'])
-    await page.nth('open')
+    await opened(page)
     for (const each of ['one', 'two', 'three']) {
-      await sleep(1500)
+      await sleep(2500)
       await echo(page, [each])
     }
     expect(page.data).toEqual(['one', 'two', 'three'])
@@ -61,7 +61,7 @@ describe.concurrent.each(Object.entries(compressed) as [ProxyName, string][])('%
   testOf(name)('and holds no event back', async () => {
     await using bench = await startProxied(name, lines)
     await using page = bench.visit(['sse'])
-    await page.nth('open')
+    await opened(page)
     const count = 10
     expect(await publishInTurn(bench, page, count)).toBeLessThan((count * shortened(20_000)) / 2)
     expect(page.causes()).toEqual([])
@@ -81,7 +81,7 @@ describe.concurrent('Host is replaced', () => {
     testOf(name)(`${name}: publicOrigins says whose pages are our own`, async () => {
       await using bench = await startProxied(name, lines, { server: (origin) => ({ publicOrigins: [origin] }) })
       await using page = bench.visit(['websocket'])
-      await page.nth('open')
+      await opened(page)
       await echo(page, ['hello'])
       expect(page.causes()).toEqual([])
     })
@@ -92,7 +92,7 @@ describe.concurrent('Host is replaced', () => {
     const server = { onError: (error: unknown) => void errors.push(error) }
     await using bench = await startProxied('nginx', changed('nginx', 'Host $http_host', 'Host $host'), { server })
     await using page = bench.visit(['websocket'])
-    await page.nth('error')
+    await page.nth('error', 1, 20_000)
     expect(page.of('open')).toEqual([])
     // Both values that were compared, and the remedy.
     const told = errors.map(String).filter((each) => each.includes(bench.proxy.origin))

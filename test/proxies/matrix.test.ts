@@ -1,6 +1,6 @@
 import { setTimeout as sleep } from 'node:timers/promises'
 import { afterAll, beforeAll, describe, expect, it, vi } from 'vitest'
-import { echo, type Proxied, publishInTurn, startProxied } from '../support/proxied.ts'
+import { echo, opened, type Proxied, publishInTurn, startProxied } from '../support/proxied.ts'
 import { missingProxy, type ProxyName, proxyNames } from '../support/proxies.ts'
 import { defaults, recommended, shortened } from '../support/proxy-settings.ts'
 import { ways } from '../support/session-rig.ts'
@@ -55,7 +55,7 @@ describe.concurrent.each(proxyNames)('%s', (name) => {
       test('carries what is sent, both ways and at once', async () => {
         const bench = await benchOf(name, setting)
         await using page = bench.visit([type])
-        await page.nth('open')
+        await opened(page)
         await echo(page, ['one line', 'two\nlines', '三 🙂', ''])
         const count = 20
         // What a proxy holds back comes with the next heartbeat, or never.
@@ -66,7 +66,7 @@ describe.concurrent.each(proxyNames)('%s', (name) => {
       test('stays open while nothing is said for longer than the proxy waits', async () => {
         const bench = await benchOf(name, setting)
         await using page = bench.visit([type])
-        await page.nth('open')
+        await opened(page)
         await echo(page, ['before'])
         await sleep(shortened(60_000) * 1.6)
         await echo(page, ['after'])
@@ -76,7 +76,7 @@ describe.concurrent.each(proxyNames)('%s', (name) => {
       test('carries a message of 1 MiB, or says that it is undelivered and goes on', async () => {
         const bench = await benchOf(name, setting)
         await using page = bench.visit([type])
-        await page.nth('open')
+        await opened(page)
         const large = 'x'.repeat(mebibyte)
         if (type === 'websocket' || !boundsBodies.includes(cell)) {
           await echo(page, [large, 'after'])
@@ -97,7 +97,7 @@ describe.concurrent.each(proxyNames)('%s', (name) => {
     test('lets no WebSocket through: the client is open over SSE, and says why', async () => {
       const bench = await benchOf(name, setting)
       await using page = bench.visit(['websocket', 'sse', 'long-poll', 'poll'])
-      await page.nth('open')
+      await opened(page)
       expect(page.opened()).toEqual(['sse'])
       await echo(page, ['over sse'])
       await vi.waitFor(() =>
@@ -122,7 +122,7 @@ describe.concurrent.each(proxyNames)('%s', (name) => {
     const { host } = new URL(bench.proxy.origin)
     for (const type of ['websocket', 'sse'] as const) {
       await using page = bench.visit([type])
-      await page.nth('open')
+      await opened(page)
     }
     const forged = await fetch(`${bench.proxy.origin}/realtime`, {
       method: 'POST',
@@ -146,7 +146,7 @@ withHaproxy('haproxy sends each event at once only where it is told to', async (
   for (const setting of settings) {
     const bench = await benchOf('haproxy', setting)
     await using page = bench.visit(['sse'])
-    await page.nth('open')
+    await opened(page)
     times.push(await publishInTurn(bench, page, 10))
   }
   const [quick = 0, slow = 0] = times

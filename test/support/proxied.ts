@@ -51,6 +51,11 @@ export async function startProxied(name: ProxyName, lines: string, options: Prox
   }
 }
 
+/** Resolves when it is open for the first time; proxies may be slow to start working beside each other. */
+export async function opened(page: WatchedClient): Promise<void> {
+  await page.nth('open', 1, 20_000)
+}
+
 /** Sends these and waits until they have come back, in order. */
 export async function echo({ client, data, events }: WatchedClient, texts: readonly string[]): Promise<void> {
   const from = data.length
@@ -64,7 +69,7 @@ export async function echo({ client, data, events }: WatchedClient, texts: reado
 async function topicOf({ client, data }: WatchedClient): Promise<string> {
   const before = data.length
   client.send('which session?')
-  await vi.waitFor(() => expect(data.length).toBe(before + 1), { timeout: 5000, interval: 5 })
+  await vi.waitFor(() => expect(data.length).toBe(before + 1), { timeout: 10_000, interval: 5 })
   return String(data.at(-1))
 }
 
@@ -74,7 +79,7 @@ export async function publishInTurn(bench: Proxied, page: WatchedClient, count: 
   const began = performance.now()
   for (let n = 1; n <= count; n += 1) {
     await bench.servers.server().publish(topic, `n${n}`)
-    await vi.waitFor(() => expect(page.data.at(-1)).toBe(`n${n}`), { timeout: 5000, interval: 2 })
+    await vi.waitFor(() => expect(page.data.at(-1)).toBe(`n${n}`), { timeout: 10_000, interval: 2 })
   }
   return performance.now() - began
 }

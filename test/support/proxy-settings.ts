@@ -17,7 +17,7 @@ const timesShorter = 12
 
 /** What docs/DEPLOYMENT.md says in seconds, in the tests' milliseconds. */
 export function shortened(ms: number): number {
-  return ms / timesShorter
+  return Math.round(ms / timesShorter)
 }
 
 /** A configuration in front of the server on this port, its timeouts of a minute shortened to this. */
