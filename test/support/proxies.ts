@@ -36,7 +36,18 @@ interface Software {
 }
 
 /** Debian loads these for whoever installs Apache, or names them in what its documentation says about proxies. */
-const apacheModules = ['mpm_event', 'authz_core', 'reqtimeout', 'headers', 'filter', 'deflate', 'proxy', 'proxy_http']
+const apacheModules = [
+  'mpm_event',
+  'authz_core',
+  'reqtimeout',
+  'headers',
+  'filter',
+  'deflate',
+  'proxy',
+  'proxy_http',
+  'ssl',
+  'http2',
+]
 
 const software: Readonly<Record<ProxyName, Software>> = {
   nginx: {
