@@ -5,7 +5,7 @@ import type { Report } from './diagnosis/evidence.ts'
 import { deliveredBy, lastWriteMs, lookAgainMs, type Posting, type Unsent, valuesOf } from './farewell.ts'
 import { Flushes } from './flushes.ts'
 import { ackBytes, type Gap, type Session } from './protocols/session.ts'
-import { framesOf, linesOf, type Numbered } from './protocols/session-frames.ts'
+import { framesOf, lineBytes, linesOf, type Numbered } from './protocols/session-frames.ts'
 import { codes } from './protocols/wire.ts'
 import { bytesOf, highWaterBytes, type Outgoing, type SenderPort } from './sender.ts'
 import { askAgainMs } from './transports/ask-again.ts'
@@ -16,9 +16,7 @@ const ackAfterMs = 1000
 const answerMs = 3000
 const frameBytes = 2 ** 16
 const postBytes = 2 ** 18
-/** What a request with `keepalive` may carry (Fetch, "HTTP-network-or-cache fetch"), less room for the hello. */
-const keepaliveBytes = 2 ** 16 - 2 ** 13
-/** What is sent in the last one, which base64 and JSON make longer. */
+/** What the last request may bring, so that beside the hello it still fits one with `keepalive`. */
 const farewellBytes = 2 ** 15
 
 export interface SessionSenderPort<Out> extends SenderPort<Out> {
@@ -95,19 +93,19 @@ export class SessionSender<Out> implements Outgoing<Out> {
   /** Takes a message over; throws when the outbox may not. It leaves with all that is sent in the same task. */
   send(value: Out, data: Writable): void {
     const { host, ttlMs } = this.#port
-    const isText = typeof data === 'string'
+    const written = typeof data === 'string' ? wellFormed(data) : data
     const entry = {
       value,
-      data: isText ? wellFormed(data) : data,
-      bytes: bytesOf(data),
+      data: written,
+      bytes: bytesOf(written),
       n: this.#lastOrder + 1,
       expiresAt: host.now() + ttlMs,
     }
     const dropped = this.#outbox.push(entry)
     this.#lastOrder += 1
     this.#lose(valuesOf(dropped), { kind: 'overflow' })
-    if (!isText && !(data instanceof ArrayBuffer)) {
-      data.arrayBuffer().then(
+    if (typeof written !== 'string' && !(written instanceof ArrayBuffer)) {
+      written.arrayBuffer().then(
         (bytes) => {
           entry.data = bytes
           this.#pumpSoon()
@@ -219,10 +217,10 @@ export class SessionSender<Out> implements Outgoing<Out> {
     if (posting) await deliveredBy(posting, until, host)
     // A hello would name the new session, where there is one by now.
     if (link?.isPosting && session.id === id) {
-      const lines = sent.nextBytes <= farewellBytes ? linesOf(sent.next(farewellBytes)) : []
+      const lines = sent.nextBytes <= farewellBytes ? linesOf(sent.next(farewellBytes, lineBytes)) : []
       const body = [...lines, `x${JSON.stringify({ code: code ?? 1000, reason })}`].join('\n')
       const controller = new AbortController()
-      const done = link.write(body, controller.signal, bytesOf(body) <= keepaliveBytes)
+      const done = link.write(body, controller.signal, true)
       if (done) await deliveredBy({ controller, done }, until, host)
     }
     this.#isLeaving = false
@@ -239,7 +237,8 @@ export class SessionSender<Out> implements Outgoing<Out> {
     // A probe is alone under way, so that a refusal can mean no other (rule 10).
     if (this.#mostBytes < Infinity && !link.isPosting && this.#sent.isUnderWay) return false
     const most = this.#dropTooLarge()
-    const batch = isAsking ? [] : this.#sent.next(Math.min(link.isPosting ? postBytes : frameBytes, this.#mostBytes, most))
+    const [ofLink, measure] = link.isPosting ? [postBytes, lineBytes] : [frameBytes]
+    const batch = isAsking ? [] : this.#sent.next(Math.min(ofLink, this.#mostBytes, most), measure)
     const owesAck = isAsking || this.#isToConfirm || (now >= this.#ackAt && !link.tellsCursor)
     if (!batch.length && !owesAck) return false
     const [first] = batch

@@ -1,10 +1,14 @@
 import type { Numbered } from '../protocols/session-frames.ts'
+import type { Writable } from '../transports/transport.ts'
 import type { Entry, Outbox } from './outbox.ts'
 
 interface Kept<Out> {
   readonly entry: Entry<Out>
   data: string | ArrayBuffer | null
 }
+
+/** What a message of so many bytes takes on its way. */
+type Measure = (data: Writable | null, bytes: number) => number
 
 /**
  * What a session wrote and the server has not settled: kept under numbers without a gap, and written again to the next link
@@ -20,7 +24,7 @@ export class Unacknowledged<Out> {
   /** The highest number that the server has said it has: what is settled or not, it is on no link any more. */
   #arrived = 0
   #bytesUnderWay = 0
-  /** The bytes of the last batch. */
+  /** What the last batch took, as it was measured. */
   lastBytes = 0
 
   constructor(outbox: Outbox<Out>, first = 1) {
@@ -83,21 +87,26 @@ export class Unacknowledged<Out> {
     this.#outbox.release(settled.length, bytesOfKept(settled))
   }
 
-  /** What to write next, up to so many bytes. A number is given only here, so that what waits can still be dropped. */
-  next(mostBytes: number): Numbered[] {
+  /**
+   * What to write next: one message, and more of them up to so much, as `measure` counts it (bytes, unless it is given). A number
+   * is given only here, so that what waits can still be dropped.
+   */
+  next(most: number, measure: Measure = (_, bytes) => bytes): Numbered[] {
     const batch: Numbered[] = []
-    let bytes = 0
+    this.lastBytes = 0
     for (;;) {
-      const size = this.nextBytes
-      if (size === Infinity || (batch.length && bytes + size > mostBytes)) break
+      const next = this.#next ?? this.#outbox.first
+      if (!next) break
+      const { bytes } = 'entry' in next ? next.entry : next
+      const size = measure(next.data, bytes)
+      if (batch.length && this.lastBytes + size > most) break
       const kept = this.#next ?? this.#number()
       if (!kept) break
-      bytes += size
+      this.lastBytes += size
+      this.#bytesUnderWay += bytes
       this.#through += 1
       batch.push({ n: this.#through, data: kept.data })
     }
-    this.lastBytes = bytes
-    this.#bytesUnderWay += bytes
     return batch
   }
 

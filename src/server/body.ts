@@ -25,6 +25,7 @@ export interface BodySource {
 }
 
 export interface BodyLimits {
+  /** What may stand behind the hello, in bytes. */
   readonly maxBytes: number
   /** How long nothing may come, in milliseconds; `Infinity` for as long as it likes. */
   readonly timeoutMs: number
@@ -38,6 +39,8 @@ const leastBytesPerMs = 5
 /** So much of each body is free: who sends long ones cannot keep out who sends short ones. */
 const freeBytes = 65_536
 const maxFirstBytes = maxPartHeadBytes + maxHelloBytes
+/** What ends a form: a boundary has at most 70 characters. */
+const formEndBytes = 80
 const leastCapacity = 4096
 
 const newline = 10
@@ -50,6 +53,8 @@ export class BodyReader implements BodySource {
   readonly #request: IncomingMessage
   readonly #limits: BodyLimits
   readonly #unfinished: UnfinishedHellos
+  /** How long all of it may be. */
+  #maxLength: number
   #state: 'coming' | Halt = 'coming'
   /** What has come, joined: a list would cost a hundred bytes for each chunk of one. */
   #bytes: Buffer = nothing
@@ -68,13 +73,14 @@ export class BodyReader implements BodySource {
     this.#request = request
     this.#limits = limits
     this.#unfinished = unfinished
+    this.#maxLength = maxFirstBytes + limits.maxBytes + formEndBytes
     this.#startedAt = limits.elapsedMs()
     this.#cameAt = this.#startedAt
   }
 
   async hello(): Promise<FirstLine> {
     const request = this.#request
-    if (Number(request.headers['content-length'] ?? 0) > this.#limits.maxBytes) return { type: 'too-large' }
+    if (this.#isTooLong) return { type: 'too-large' }
     request.on('data', (chunk) => this.#came(chunk))
     request.on('end', () => this.#halt('ended'))
     // A request without a listener for its error ends the process.
@@ -93,6 +99,7 @@ export class BodyReader implements BodySource {
     this.#share = share
     const isCharged = share.take(Math.max(0, this.#length - freeBytes))
     if (!isCharged) this.#halt('too-many')
+    if (this.#isTooLong) this.#halt('too-large')
     this.#startedAt = this.#limits.elapsedMs()
     this.#cameAt = this.#startedAt
     await this.#wait()
@@ -109,6 +116,10 @@ export class BodyReader implements BodySource {
     this.#halt('slow')
   }
 
+  get #isTooLong(): boolean {
+    return Math.max(this.#length, Number(this.#request.headers['content-length'] ?? 0)) > this.#maxLength
+  }
+
   #wait(): Promise<void> {
     if (this.#state !== 'coming') return Promise.resolve()
     return new Promise((resolve) => {
@@ -123,7 +134,7 @@ export class BodyReader implements BodySource {
     const before = this.#length
     this.#join(chunk)
     this.#cameAt = this.#limits.elapsedMs()
-    if (this.#length > this.#limits.maxBytes) this.#halt('too-large')
+    if (this.#length > this.#maxLength) this.#halt('too-large')
     else if (this.#share) {
       const charged = Math.max(0, this.#length - Math.max(before, freeBytes))
       if (charged > 0 && !this.#share.take(charged)) this.#halt('too-many')
@@ -148,6 +159,7 @@ export class BodyReader implements BodySource {
 
   /** The rest is not read before somebody wants it. */
   #rest(): void {
+    this.#maxLength = this.#endOfHello + 1 + this.#limits.maxBytes + formEndBytes
     this.#request.pause()
     this.#cancelLimit()
     this.#settle()
@@ -181,7 +193,7 @@ export class BodyReader implements BodySource {
     const length = this.#length + chunk.length
     if (this.#length === 0) this.#bytes = chunk
     else if (length > this.#bytes.length) {
-      const grown = Buffer.allocUnsafeSlow(Math.max(leastCapacity, length, Math.min(2 * length, this.#limits.maxBytes)))
+      const grown = Buffer.allocUnsafeSlow(Math.max(leastCapacity, length, Math.min(2 * length, this.#maxLength)))
       this.#bytes.copy(grown, 0, 0, this.#length)
       this.#bytes = grown
       chunk.copy(grown, this.#length)
@@ -200,8 +212,10 @@ export class GivenBody implements BodySource {
   readonly #isTooLarge: boolean
 
   constructor(text: string, maxBytes: number) {
-    this.#isTooLarge = text.length > maxBytes || Buffer.byteLength(text) > maxBytes
-    this.#lines = this.#isTooLarge ? [] : (linesOf(text) ?? [])
+    const isFar = text.length > maxFirstBytes + maxBytes + formEndBytes
+    this.#lines = isFar ? [] : (linesOf(text) ?? [])
+    const bytes = this.#lines.slice(1).reduce((sum, line) => sum + 1 + Buffer.byteLength(line), 0)
+    this.#isTooLarge = isFar || bytes > maxBytes + formEndBytes
   }
 
   async hello(): Promise<FirstLine> {

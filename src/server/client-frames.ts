@@ -74,11 +74,13 @@ export function readFrame(text: string): ClientFrame | null {
     }
     case 'M':
       return readMessages(text.slice(1))
-    case 'b': {
+    case 'b':
+    case 'T': {
       const colon = text.indexOf(':')
       const n = colon > 0 ? readNumber(text.slice(1, colon)) : null
       const bytes = n === null ? null : readBase64(text.slice(colon + 1))
-      return n === null || bytes === null ? null : { type: 'messages', first: n, payloads: [bytes] }
+      if (n === null || bytes === null) return null
+      return { type: 'messages', first: n, payloads: [text[0] === 'b' ? bytes : bytes.toString()] }
     }
     case 'w': {
       const n = readNumber(text.slice(1))
@@ -127,7 +129,7 @@ function readClose(text: string): ClientFrame | null {
   return { type: 'close', close: { code, reason } }
 }
 
-function readBase64(text: string): Uint8Array | null {
+function readBase64(text: string): Buffer | null {
   // The bits that padding leaves over are zero, so that bytes have one spelling.
   const isCanonical = text.length % 4 === 0 && /^[A-Za-z0-9+/]*([AQgw]==|[AEIMQUYcgkosw048]=)?$/.test(text)
   return isCanonical ? Buffer.from(text, 'base64') : null

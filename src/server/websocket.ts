@@ -10,6 +10,7 @@ import { Places } from './batch.ts'
 import type { Carrier } from './carrier.ts'
 import { readHello } from './client-frames.ts'
 import { type Address, type Doorman, isPrincipal } from './doorman.ts'
+import { type FirstFrame, type Frame, HelloFrames } from './hello-frame.ts'
 import { Ledger } from './ledger.ts'
 import { answerAndDestroy, refuseAndDestroy } from './raw-answer.ts'
 import { isThenable } from './thenable.ts'
@@ -21,10 +22,13 @@ const mostReasonBytes = 123
 /** WebSockets, by the package `ws`, which is loaded when it is needed first. */
 export class WebSocketDoor {
   readonly #doorman: Doorman
+  readonly #hellos: HelloFrames
   #server: Promise<WebSocketServer> | null = null
 
   constructor(doorman: Doorman) {
+    const { host, node } = doorman.settings
     this.#doorman = doorman
+    this.#hellos = new HelloFrames(host, node.limits.bodyTimeoutMs)
   }
 
   /** Loads `ws`, so that the first client need not wait for it. */
@@ -84,6 +88,8 @@ export class WebSocketDoor {
     webSocket.on('error', ignore)
     const refuse = (frame: CloseFrame) => {
       ledger.answered(attempt, frame.code)
+      // Its Close frame has to be heard.
+      webSocket.resume()
       close(webSocket, frame)
     }
     const judged = this.#doorman.judgeOrigin(request)
@@ -96,13 +102,16 @@ export class WebSocketDoor {
       refuse(refusal)
       return
     }
-    const token = offered.find((name) => name.startsWith('s.'))
-    const greeting = token === undefined ? null : readHello(Buffer.from(token.slice(2), 'base64url').toString())
+    const said = await this.#heard(webSocket, socket, offered)
+    if (!said || 'code' in said) {
+      if (said) refuse(said)
+      return
+    }
+    const greeting = readHello(said.hello)
     if (!greeting) {
       refuse({ code: codes.protocolError, reason: 'no hello of steadfast.v1' })
       return
     }
-    webSocket.pause()
     const principal = await this.#doorman.principalOf(request, greeting.auth)
     webSocket.resume()
     if (!isPrincipal(principal)) {
@@ -121,6 +130,19 @@ export class WebSocketDoor {
     Reflect.set(webSocket, carrierOf, carrier)
     webSocket.on('message', received)
     webSocket.on('close', closed)
+    for (const frame of said.rest()) received.call(webSocket, ...frame)
+  }
+
+  /** The hello, from the handshake or, where it is too long for a header, from the first frame. */
+  async #heard(webSocket: WebSocket, socket: Duplex, offered: readonly string[]): Promise<FirstFrame | CloseFrame | null> {
+    const token = offered.find((name) => name.startsWith('s.'))
+    if (token !== undefined) {
+      // In the same task, or what comes at once would find no listener.
+      webSocket.pause()
+      return { hello: Buffer.from(token.slice(2), 'base64url').toString(), rest: () => [] }
+    }
+    if (!this.#hellos.isFull) return this.#hellos.of(webSocket, socket)
+    return { code: codes.tooMany, reason: 'too many have not said hello yet', retryAfterMs: this.#doorman.node.pauseMs() }
   }
 
   #load(): Promise<WebSocketServer> {
@@ -156,7 +178,7 @@ interface Carrying extends WebSocket {
 
 function ignore(): void {}
 
-function received(this: Carrying, data: unknown, isBinary: boolean): void {
+function received(this: Carrying, ...[data, isBinary]: Frame): void {
   const attachment = this[carrierOf]?.attachment
   if (!Buffer.isBuffer(data)) return
   if (isBinary) attachment?.receiveBinary(data)

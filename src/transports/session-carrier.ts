@@ -1,5 +1,7 @@
 import type { Report } from '../diagnosis/evidence.ts'
-import { type CloseFrame, codes } from '../protocols/wire.ts'
+import type { Session } from '../protocols/session.ts'
+import { utf8 } from '../protocols/session-frames.ts'
+import { type CloseFrame, codes, type Hello, maxHelloBytes } from '../protocols/wire.ts'
 import { Failure } from './failure.ts'
 import type { Call } from './transport.ts'
 
@@ -30,4 +32,18 @@ export function withAttempt({ url, attempt }: Call): URL {
   const address = new URL(url)
   address.searchParams.set('attempt', attempt)
   return address
+}
+
+/**
+ * What an attachment or a POST begins with, as text.
+ * @throws Failure when the server would not take it
+ */
+export function helloOf(session: Session, { id, auth }: Call, more: Partial<Hello> = {}): string {
+  const hello = JSON.stringify(session.hello(id, { ...more, ...(auth !== undefined && { auth }) }))
+  const { length } = utf8(hello)
+  if (length > maxHelloBytes) {
+    const detail = `prepare() returned auth that makes the hello ${length} bytes long; ${maxHelloBytes} are allowed`
+    throw new Failure({ kind: 'unprepared', detail, isMistake: true })
+  }
+  return hello
 }

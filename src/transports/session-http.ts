@@ -1,17 +1,20 @@
 import { createParser } from 'eventsource-parser'
 import { closeOf } from '../protocols/readers.ts'
 import type { Session } from '../protocols/session.ts'
+import { formOf, formType, utf8 } from '../protocols/session-frames.ts'
 import type { Hello } from '../protocols/wire.ts'
 import { askAgain, askAgainMs, longPollPauseMs, pollPauseMs } from './ask-again.ts'
 import { textOfBody } from './body.ts'
 import { Failure, reportOf } from './failure.ts'
 import { answered, contentTypeOf, request } from './http.ts'
-import { closed, mismatch, outdated, readFrame, withAttempt } from './session-carrier.ts'
+import { closed, helloOf, mismatch, outdated, readFrame, withAttempt } from './session-carrier.ts'
 import { feed, isEventStream, maxEventLength, onParseError } from './sse.ts'
 import type { Call, Delivery, Link, Listener, Transport } from './transport.ts'
 
 /** How long a held answer may be silent beyond what the server promises. */
 const silenceMs = 5000
+/** What a request with `keepalive` may carry (Fetch, "HTTP-network-or-cache fetch"). */
+const keepaliveBytes = 2 ** 16
 /** No JSON of a session's server is longer. */
 const answerBytes = 2 ** 16
 
@@ -100,7 +103,6 @@ function ask(session: Session, call: Call, listener: Listener, { waitMs, timeout
 
 /** One attachment: its link, and one request with its answer. */
 function attach(session: Session, call: Call, listener: Listener, tellsCursor: boolean) {
-  const { id: k, auth } = call
   let turn: number | undefined
   let taken = 0
   let isOpen = false
@@ -119,13 +121,13 @@ function attach(session: Session, call: Call, listener: Listener, tellsCursor: b
     },
     outdated,
   }
-  const ask = (more: Partial<Hello>, lines: string, init: RequestInit) => {
-    const hello = session.hello(k, { ...more, ...(turn && { turn }), ...(auth !== undefined && { auth }) })
+  const ask = (more: Partial<Hello>, lines: string, signal: AbortSignal, isLast = false) => {
+    const hello = helloOf(session, call, { ...more, ...(turn && { turn }) })
+    const body = formOf(lines ? `${hello}\n${lines}` : hello)
     return request(call, withAttempt(call), {
-      method: 'POST',
-      redirect: 'error',
-      body: lines ? `${JSON.stringify(hello)}\n${lines}` : JSON.stringify(hello),
-      ...init,
+      ...{ method: 'POST', redirect: 'error', headers: { 'Content-Type': formType }, body, signal },
+      // What is too long for it would not be sent at all.
+      keepalive: isLast && utf8(body).length <= keepaliveBytes,
     })
   }
   const link: Link = {
@@ -135,9 +137,9 @@ function attach(session: Session, call: Call, listener: Listener, tellsCursor: b
     choose(chosen) {
       turn = chosen
     },
-    async write(lines, signal, keepalive = false): Promise<Delivery> {
+    async write(lines, signal, isLast): Promise<Delivery> {
       try {
-        const response = await ask({ send: true }, String(lines), { signal, keepalive })
+        const response = await ask({ send: true }, String(lines), signal, isLast)
         const { taken, ack } = await markedJson(response, call, signal)
         readFrame(() => session.readReceipt(taken, ack))
         return { outcome: 'sent' }
@@ -151,7 +153,7 @@ function attach(session: Session, call: Call, listener: Listener, tellsCursor: b
   return { link, exchange, hasOpened: () => isOpen }
 
   async function exchange(wait: number | undefined, signal: AbortSignal, extend = () => {}): Promise<boolean> {
-    const response = await ask(wait === undefined ? {} : { wait }, '', { signal })
+    const response = await ask(wait === undefined ? {} : { wait }, '', signal)
     if (!isEventStream(response)) {
       await markedJson(response, call, signal, isOpen)
       throw mismatch('the answer is no event stream')

@@ -1,12 +1,18 @@
 import { closeOf } from '../protocols/readers.ts'
 import type { Session } from '../protocols/session.ts'
-import { base64url } from '../protocols/session-frames.ts'
+import { base64url, utf8 } from '../protocols/session-frames.ts'
 import { type CloseFrame, subprotocol } from '../protocols/wire.ts'
-import { closed, mismatch, outdated, readFrame, withAttempt } from './session-carrier.ts'
+import { closed, helloOf, mismatch, outdated, readFrame, withAttempt } from './session-carrier.ts'
 import type { Transport } from './transport.ts'
 import { dialSocket } from './websocket.ts'
 
-/** A session over a WebSocket (docs/PROTOCOL.md): the hello travels in the handshake, so the first frame already answers it. */
+/** A longer hello is no header: nginx and Apache take lines of 8 KiB, and base64 makes it a third longer. */
+const maxHeaderHello = 6000
+
+/**
+ * A session over a WebSocket (docs/PROTOCOL.md): the hello travels in the handshake, so that the first frame already answers it;
+ * one that is too long for that is the first frame.
+ */
 export function sessionWebsocket(session: Session): Transport {
   return {
     type: 'websocket',
@@ -17,6 +23,7 @@ export function sessionWebsocket(session: Session): Transport {
       let isOpen = false
       /** Where the bytes belong that come next; '' where they bring their place. */
       let place = ''
+      let hello = ''
       const frames = {
         opened(frame: { readonly taken: number }) {
           isOpen = true
@@ -30,16 +37,16 @@ export function sessionWebsocket(session: Session): Transport {
       }
       const link = dialSocket(call, listener, {
         address() {
-          const { id, auth } = call
-          const hello = JSON.stringify(session.hello(id, auth === undefined ? {} : { auth }))
-          return {
-            address: withAttempt(call),
-            subprotocols: [subprotocol, `s.${base64url(new TextEncoder().encode(hello))}`],
-          }
+          hello = helloOf(session, call)
+          const bytes = utf8(hello)
+          const isShort = bytes.length <= maxHeaderHello
+          if (isShort) hello = ''
+          return { address: withAttempt(call), subprotocols: isShort ? [subprotocol, `s.${base64url(bytes)}`] : [subprotocol] }
         },
         opened(ms, socket) {
           roundTripMs = ms
           if (socket.protocol !== subprotocol) throw mismatch('the handshake does not name it', true)
+          if (hello) socket.send(hello)
         },
         took(data) {
           const isText = typeof data === 'string'

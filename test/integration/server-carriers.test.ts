@@ -2,9 +2,11 @@ import { once } from 'node:events'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { describe, expect, it } from 'vitest'
 import type { Message } from '../../src/server/handlers.ts'
+import type { RealtimeServerOptions } from '../../src/server/options.ts'
 import type { Session } from '../../src/server/session.ts'
 import { RawSocket, RawStream, randomSession, rawSend, until } from '../support/raw-client.ts'
 import { RealtimeServers } from '../support/realtime-servers.ts'
+import { helloOf } from '../support/server-bench.ts'
 
 const echo = {
   onSession: (session: Session) => session.subscribe('news'),
@@ -246,6 +248,60 @@ describe('[SP9] refusals over WebSocket', () => {
     const close = await socket.over()
     expect(close.code).toBe(4429)
     expect(close.retryAfterMs).toBeGreaterThan(0)
+  })
+
+  const hello = (auth: string) => JSON.stringify(helloOf({ session: randomSession(), auth }))
+
+  it.each([8754, 40_000])(
+    'takes a hello with auth of %i characters as the first frame, and what comes behind it',
+    async (length) => {
+      const asked: unknown[] = []
+      const options: RealtimeServerOptions = {
+        ...echo,
+        async authenticate(_request, auth) {
+          asked.push(String(auth).length)
+          await new Promise((resolve) => setTimeout(resolve, 50))
+          return { id: 'ann' }
+        },
+      }
+      await using servers = await RealtimeServers.start({ options })
+      const socket = new RawSocket(servers.url(), {}, { protocols: ['steadfast.v1'] })
+      await once(socket.socket, 'open')
+      socket.send(hello('x'.repeat(length)), 't1', 'm1:one')
+      await socket.has('0.2:one')
+      expect([socket.socket.protocol, asked]).toEqual(['steadfast.v1', [length]])
+    },
+  )
+
+  it.each([
+    ['no hello', 'hello', 4400],
+    ['bytes', Buffer.from(hello('')), 4400],
+    ['a hello that is too long', hello('x'.repeat(65_536)), 4413],
+    ['much more than a hello', 'x'.repeat(3_000_000), 4413],
+    ['nobody', hello('nobody'), 4401],
+  ])('%s as the first frame is told by a code', async (_, frame, code) => {
+    await using servers = await RealtimeServers.start({
+      options: { authenticate: (_request, auth) => (auth === 'nobody' ? null : { id: 'ann' }) },
+    })
+    const socket = new RawSocket(servers.url(), {}, { protocols: ['steadfast.v1'] })
+    await once(socket.socket, 'open')
+    socket.send(frame)
+    expect(await socket.over()).toMatchObject({ code })
+    expect(socket.frames).toEqual([])
+  })
+
+  it('waits for the first frame no longer than for a body, and for not too many at a time', async () => {
+    const limits = { bodyTimeoutMs: 2000, attachmentsPerSecond: 100_000 }
+    await using servers = await RealtimeServers.start({ options: { limits } })
+    const sockets = Array.from({ length: 1050 }, () => new RawSocket(servers.url(), {}, { protocols: ['steadfast.v1'] }))
+    const closes = await Promise.all(sockets.map((socket) => socket.over()))
+    const codes = closes.map(({ code }) => code)
+    expect(new Set(codes)).toEqual(new Set([4408, 4429]))
+    expect(codes.filter((code) => code === 4408).length).toBeGreaterThanOrEqual(1000)
+    const late = new RawSocket(servers.url(), {}, { protocols: ['steadfast.v1'] })
+    await once(late.socket, 'open')
+    late.send(hello(''))
+    expect((await late.opened()).open.resumed).toBe(false)
   })
 
   it('refuses a handshake that does not offer the protocol', async () => {

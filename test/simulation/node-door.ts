@@ -1,6 +1,7 @@
 import { codes, subprotocol } from '../../src/protocols/wire.ts'
 import type { Attachment } from '../../src/server/attachment.ts'
 import { type Greeting, readHello } from '../../src/server/client-frames.ts'
+import { linesOf } from '../../src/server/lines.ts'
 import type { ServerNode } from '../../src/server/node.ts'
 import { AnswerCarrier, type Overhear, SocketCarrier } from './carriers.ts'
 import type { Being } from './clock.ts'
@@ -73,12 +74,12 @@ export class NodeDoor implements Door {
       isOver = true
       this.#answer(connection, lines)
     }
-    connection.server = { broke: () => over(text.split('\n').slice(0, -1)) }
+    connection.server = { broke: () => over(linesOf(text, false) ?? []) }
     return {
       took(bytes) {
         text += decoder.decode(bytes, { stream: true })
       },
-      ended: () => over(text.split('\n')),
+      ended: () => over(linesOf(text) ?? []),
     }
   }
 

@@ -1,3 +1,4 @@
+import { linesOf } from '../../src/server/lines.ts'
 import type { Way } from './network.ts'
 
 export const origin = 'https://server.example'
@@ -11,6 +12,6 @@ export const transports = [
 ] as const
 
 export function wayOf({ pathname }: URL, body = ''): Way {
-  if (body.startsWith('{') && body.split('\n', 1)[0]?.includes('"send":true')) return 'send'
+  if (linesOf(body)?.[0]?.includes('"send":true')) return 'send'
   return transports.find(({ type }) => pathname === `/${type}`)?.type ?? 'poll'
 }

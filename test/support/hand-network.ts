@@ -1,5 +1,6 @@
 import type { Host, WebSocketLike } from '../../src/host/host.ts'
 import type { Hello, OpenFrame } from '../../src/protocols/wire.ts'
+import { linesOf } from '../../src/server/lines.ts'
 
 /** The `open` frame of a server in good order. */
 export function openFrame(more: Partial<OpenFrame> = {}): string {
@@ -39,8 +40,8 @@ export class HandSocket implements WebSocketLike {
   }
 
   get hello(): Hello {
-    const text = (this.offered[1] ?? '').replace(/^s\./, '')
-    return JSON.parse(Buffer.from(text, 'base64url').toString())
+    const token = this.offered[1]?.replace(/^s\./, '')
+    return JSON.parse(token === undefined ? (this.texts[0] ?? '') : Buffer.from(token, 'base64url').toString())
   }
 
   /** What was sent and is a text. */
@@ -100,7 +101,7 @@ export class HandRequest {
   constructor(url: string, init: RequestInit) {
     this.url = new URL(url)
     this.init = init
-    const [hello = '', ...lines] = String(init.body).split('\n')
+    const [hello = '', ...lines] = linesOf(String(init.body)) ?? []
     this.hello = JSON.parse(hello)
     this.lines = lines
     this.answered = new Promise((resolve, reject) => {

@@ -1,7 +1,19 @@
 import fc from 'fast-check'
 import { describe, expect, it } from 'vitest'
-import { base64, base64url, bytesOfBase64, framesOf, linesOf, type Numbered } from '../../src/protocols/session-frames.ts'
+import {
+  base64,
+  base64url,
+  bytesOfBase64,
+  formOf,
+  formType,
+  framesOf,
+  lineBytes,
+  linesOf,
+  type Numbered,
+} from '../../src/protocols/session-frames.ts'
 import { cursorText } from '../../src/protocols/wire.ts'
+import { readFrame } from '../../src/server/client-frames.ts'
+import { linesOf as serverLines } from '../../src/server/lines.ts'
 import { binaryFrame } from '../support/hand-network.ts'
 import { seedOf } from '../support/seeded.ts'
 
@@ -33,6 +45,36 @@ describe('what a POST is given', () => {
     ['one text: JSON, since it might hold a line end', numbered(7, 'a\r\nb'), ['M[7,"a\\r\\nb"]']],
     ['a mixture, in order', numbered(1, 'a', 'b', bytes(0, 10, 255), null, 'c'), ['M[1,"a","b"]', 'b3:AAr/', 'w4', 'M[5,"c"]']],
   ])('%s', (_, messages, lines) => expect(linesOf(messages)).toEqual(lines))
+
+  it.each<[string, string, RegExp]>([
+    ['that JSON makes little longer, as JSON', `${'{"a":1}'.repeat(20)}`, /^M\[7,/],
+    ['that JSON makes much longer, as it is', '"'.repeat(200), /^m7:"{200}$/],
+    ['of control characters, as it is', '\0'.repeat(200), /^m7:\0{200}$/],
+    ['of several lines that JSON makes little longer, as JSON', 'a line\n'.repeat(200), /^M\[7,/],
+    ['of several lines that JSON makes much longer, as bytes', '\0\n'.repeat(200), /^T7:[A-Za-z0-9+/]+=*$/],
+  ])('a text %s', (_, text, form) => {
+    const [line = '', ...more] = linesOf(numbered(7, text))
+    expect([line, more]).toEqual([expect.stringMatching(form), []])
+  })
+
+  it('a message is never longer than base64 makes it, and comes out as it went in', () => {
+    const anyText = fc
+      .tuple(fc.string({ unit: fc.constantFrom('"', '\0', '\n', '\r', 'x', 'ä', '😀', '\\'), maxLength: 12 }), fc.nat(300))
+      .map(([text, times]) => text.repeat(times))
+    const run = fc.property(anyText, (text) => {
+      const [line = '', ...more] = linesOf(numbered(7, text))
+      const length = Buffer.byteLength(text)
+      expect(Buffer.byteLength(line)).toBeLessThanOrEqual((length * 4) / 3 + 110)
+      expect([readFrame(line), more]).toEqual([{ type: 'messages', first: 7, payloads: [text] }, []])
+      expect(lineBytes(text, length) + '[7]'.length).toBe(Buffer.byteLength(JSON.stringify([7, text])))
+    })
+    fc.assert(run, { seed })
+  })
+
+  it('lines are the one part of a form', () => {
+    expect(formType).toBe('multipart/form-data; boundary=steadfast')
+    expect(serverLines(formOf('{"v":1}\nw7'))).toEqual(['{"v":1}', 'w7'])
+  })
 
   it('no line holds a line end, whatever the text', () => {
     const run = fc.property(fc.array(fc.string({ unit: 'binary' }), { maxLength: 5 }), (texts) => {

@@ -1,5 +1,6 @@
 import { describe, expect, it } from 'vitest'
 import type { Report } from '../../src/diagnosis/evidence.ts'
+import { readLines } from '../../src/server/posting.ts'
 import { FakeSocketLink } from '../support/fake-link.ts'
 import { binaryFrame, openFrame } from '../support/hand-network.ts'
 import { promised } from '../support/manual-host.ts'
@@ -455,6 +456,27 @@ describe('over posts', () => {
     expect(bodies()[1]).toHaveLength(100_007)
   })
 
+  it.each<[string, () => string | ArrayBuffer]>([
+    ['quotes', () => '"'.repeat(60_000)],
+    ['control characters', () => '\u0001'.repeat(20_000)],
+    ['control characters and line ends', () => '\u0001'.repeat(20_000).concat('\n')],
+    ['bytes', () => new ArrayBuffer(90_000)],
+    ['emoji', () => '😀'.repeat(25_000)],
+    ['lone surrogates', () => '\ud800'.repeat(35_000)],
+  ])('[SP2] has no more than 256 KiB on the wire, whatever is in it: %s', async (_, dataOf) => {
+    const { bodies, send, link } = await posted()
+    send(...Array.from({ length: 8 }, dataOf))
+    await promised()
+    for (let post = 0; post < bodies().length; post += 1) {
+      expect(Buffer.byteLength(bodies()[post] ?? '')).toBeLessThanOrEqual(2 ** 18 + 100)
+      link.posts.at(-1)?.settle({ outcome: 'sent' })
+      await promised()
+    }
+    const frames = readLines(bodies().flatMap((body) => body.split('\n')))
+    expect(frames?.flatMap((frame) => (frame.type === 'messages' ? frame.payloads : [])).length).toBe(8)
+    expect(bodies().length).toBeLessThanOrEqual(8)
+  })
+
   it('[SP7] one that is not answered in time is asked about on the same attachment, and that is silence too', async () => {
     const { bench, link, bodies, send, broken, lost, wait } = await posted()
     send('0123456789')
@@ -738,12 +760,12 @@ describe('finish()', () => {
     expect([left, clock.pending]).toEqual([{ unsent: [], unconfirmed: ['a', 'b'] }, 0])
   })
 
-  it('[SP8] what JSON makes too long for a request that may outlive the page goes by one that may not', async () => {
+  it('[SP8] what JSON would make too long for a request that may outlive the page fits one all the same', async () => {
     const { bodies, send, sender, link } = await posted()
-    send('\0'.repeat(30_000))
+    send('\0'.repeat(30_000), 'b'.repeat(30_000))
     const finished = sender.finish(() => {}, undefined, '')
-    expect(bodies()[0]?.length).toBeGreaterThan(180_000)
-    expect(link.posts.at(-1)?.isLast).toBe(false)
+    expect(bodies()).toEqual([`m1:${'\0'.repeat(30_000)}\nx{"code":1000,"reason":""}`])
+    expect(link.posts.at(-1)?.isLast).toBe(true)
     link.posts.at(-1)?.settle({ outcome: 'sent' })
     await finished
   })

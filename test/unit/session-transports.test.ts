@@ -149,8 +149,12 @@ describe.each(viaHttp)('%s', (type, make) => {
     const { url, init, hello, lines } = network.receiving
     expect(url.href).toBe('https://api.example/realtime?tenant=7&attempt=random-name')
     expect(init).toMatchObject({ method: 'POST', credentials: 'include', cache: 'no-store', redirect: 'error' })
-    // A string makes it text/plain;charset=utf-8, which needs no preflight.
-    expect([typeof init.body, init.headers, lines]).toEqual(['string', undefined, []])
+    // A form needs no preflight.
+    expect([typeof init.body, init.headers, lines]).toEqual([
+      'string',
+      { 'Content-Type': 'multipart/form-data; boundary=steadfast' },
+      [],
+    ])
     const wait = type === 'sse' ? {} : { wait: 0 }
     expect(hello).toEqual({ v: 1, session: 'a-session-of-the-tests', k: 3, n: 1, last: 0, auth: 'secret', ...wait })
   })
@@ -372,6 +376,27 @@ describe.each(viaHttp)('%s', (type, make) => {
     const { network, link } = dialSession(make)
     link.write('x{"code":1000}', new AbortController().signal, true)
     expect(network.sending.init.keepalive).toBe(true)
+  })
+
+  it.each([
+    [65_000, true],
+    [66_000, false],
+  ])('the last of it outlives the page if that may be: of %i bytes', (bytes, keepalive) => {
+    const { network, link } = dialSession(make)
+    link.write(`m1:${'€'.repeat(bytes / 3)}`, new AbortController().signal, true)
+    expect(network.sending.init.keepalive).toBe(keepalive)
+  })
+
+  it.each([
+    ['fits', 65_300, true],
+    ['is too long', 65_536, false],
+    ['is too long in UTF-8', 'ä'.repeat(33_000), false],
+  ])('a hello of auth that %s', async (_, auth, isSent) => {
+    const { network, news } = dialSession(make, { auth: typeof auth === 'number' ? 'x'.repeat(auth) : auth })
+    await promised()
+    expect(network.requests.length).toBe(isSent ? 1 : 0)
+    const detail = expect.stringMatching(/^prepare\(\) returned auth that makes the hello \d+ bytes long; 65536 are allowed$/)
+    expect(news()).toEqual(isSent ? [] : [{ kind: 'unprepared', isMistake: true, detail }])
   })
 })
 

@@ -1,0 +1,171 @@
+import { setTimeout as sleep } from 'node:timers/promises'
+import { describe, expect, it, vi } from 'vitest'
+import { type MeddledRequest, type Meddling, startMeddler } from '../support/meddler.ts'
+import { startNginx } from '../support/readme-nginx.ts'
+import { RealtimeServers } from '../support/realtime-servers.ts'
+import { type WayName, wayOf } from '../support/session-rig.ts'
+import { numbered, watchClient } from '../support/watched-client.ts'
+
+/** What boxes on the way do to single requests of a session: it costs a message at most, and never the connection. */
+const asking = ['sse', 'long-poll', 'poll'] as const
+
+/** A client behind a proxy that meddles, once it is open. */
+async function behind(type: WayName, meddle: (request: MeddledRequest) => Meddling, count = 1) {
+  const received: unknown[] = []
+  const servers = await RealtimeServers.start({
+    count,
+    options: {
+      onMessage: async (session, { data }) => {
+        received.push(data)
+        await session.send(data)
+      },
+    },
+  })
+  const meddler = await startMeddler(servers.ports[0] ?? 0, meddle)
+  const watched = watchClient(meddler.url, { protocol: 'session', transports: [wayOf(type)], probe: false })
+  return {
+    ...{ received, servers, meddler, watched },
+    async [Symbol.asyncDispose]() {
+      await watched[Symbol.asyncDispose]()
+      await meddler[Symbol.asyncDispose]()
+      await servers[Symbol.asyncDispose]()
+    },
+  }
+}
+
+describe.concurrent.each(asking)('over %s', (type) => {
+  it.each([403, 406, 413, 501, 200])(
+    '[SP10] a message that a firewall refuses with %i is undelivered, the others arrive',
+    async (status) => {
+      await using bench = await behind(type, ({ body }) => (body.includes('<script>') ? { status } : 'pass'))
+      const { client, nth, of, data } = bench.watched
+      await nth('open')
+      const bad = 'hello <script>alert(1)</script>'
+      const values = [...numbered(20), bad, ...numbered(20, 21)]
+      for (const value of values) client.send(value)
+      await client.flushed()
+      client.send('after')
+      await client.flushed()
+      const expected = [...values.filter((value) => value !== bad), 'after']
+      expect(bench.received).toEqual(expected)
+      await vi.waitFor(() => expect(data).toEqual(expected), 10_000)
+      const errors = of('error')
+      expect(errors.map(({ undelivered }) => undelivered)).toEqual([[bad]])
+      expect(errors[0]?.diagnosis.evidence).toMatchObject({ kind: 'answered', status, phase: 'send' })
+      if (status !== 200) expect(errors[0]?.diagnosis.message).toContain(String(status))
+      expect([of('close'), of('open').length]).toEqual([[], 1])
+    },
+    30_000,
+  )
+
+  it('[SP2] a gateway that answers every seventh request with 502 costs no connection and no message', async () => {
+    await using bench = await behind(type, ({ n }) => (n > 2 && n % 7 === 0 ? { status: 502 } : 'pass'))
+    const { client, nth, of, data } = bench.watched
+    await nth('open')
+    for (const value of numbered(60)) {
+      client.send(value)
+      await sleep(20)
+    }
+    await client.flushed()
+    await vi.waitFor(() => expect(data).toEqual(numbered(60)), 15_000)
+    expect(bench.received).toEqual(numbered(60))
+    expect([of('close'), of('error')]).toEqual([[], []])
+    expect(bench.meddler.requests.length).toBeGreaterThan(14)
+  }, 30_000)
+
+  it('[SP7] a request that is never answered is asked about on the same attachment', async () => {
+    let isToHang = true
+    await using bench = await behind(type, ({ body, isSend }) => {
+      if (!isToHang || !isSend || !body.includes('"m1"')) return 'pass'
+      isToHang = false
+      return 'hang'
+    })
+    const { client, nth, of } = bench.watched
+    await nth('open')
+    client.send('m1')
+    await client.flushed()
+    client.send('m2')
+    await client.flushed()
+    expect(bench.received).toEqual(['m1', 'm2'])
+    expect([isToHang, of('close'), of('error')]).toEqual([false, [], []])
+  }, 30_000)
+
+  it('[SP9] a node that is about to leave refuses one request, and the next is another’s', async () => {
+    let refusals = 0
+    const problem = JSON.stringify({ steadfast: 'v1', code: 4503, reason: 'restarting', retryAfterMs: 60_000 })
+    await using bench = await behind(type, ({ body, isSend }) => {
+      if (!isSend || refusals === 3 || !/"m1"|"cursor"/.test(body)) return 'pass'
+      refusals += 1
+      return { status: 503, type: 'application/problem+json', body: problem }
+    })
+    const { client, nth, of } = bench.watched
+    await nth('open')
+    client.send('m1')
+    await client.flushed()
+    expect(bench.received).toEqual(['m1'])
+    expect([refusals, of('close'), of('error')]).toEqual([3, [], []])
+  }, 30_000)
+
+  it('[SP9] an attachment that a firewall refuses is tried again: nobody has refused the credentials', async () => {
+    let refusals = 2
+    await using bench = await behind(type, () => (refusals-- > 0 ? { status: 403 } : 'pass'))
+    const { nth, of } = bench.watched
+    await nth('open', 1, 15_000)
+    expect(of('error').map(({ diagnosis }) => [diagnosis.cause, diagnosis.verdict])).toEqual([
+      ['http.403', 'fallback'],
+      ['http.403', 'fallback'],
+    ])
+  }, 30_000)
+})
+
+it.each(['long-poll', 'poll'] as const)(
+  'an answer that is cut on its way is asked for again: %s',
+  async (type) => {
+    let cuts = 0
+    await using bench = await behind(type, ({ n, isSend }) => {
+      if (isSend || n < 3 || n % 3 !== 0) return 'pass'
+      cuts += 1
+      return 'cut'
+    })
+    const { client, nth, of, data } = bench.watched
+    await nth('open')
+    for (const value of numbered(40)) {
+      client.send(value)
+      await sleep(10)
+    }
+    await client.flushed()
+    await vi.waitFor(() => expect(data).toEqual(numbered(40)), 10_000)
+    expect(cuts).toBeGreaterThan(0)
+    expect([of('close'), of('error'), of('gap')]).toEqual([[], [], []])
+  },
+  30_000,
+)
+
+it.each(asking)(
+  "[SP10] what is too large for nginx's own limit is undelivered, and nginx lets the others pass: %s",
+  async (type) => {
+    const received: unknown[] = []
+    await using servers = await RealtimeServers.start({ options: { onMessage: (_, { data }) => void received.push(data) } })
+    const nginx = await startNginx(
+      `server { listen 80; client_max_body_size 4k; location / { proxy_pass ${new URL(servers.url()).origin};
+      proxy_http_version 1.1; proxy_set_header Connection ""; proxy_set_header Host $http_host; proxy_buffering off; } }`,
+    )
+    const watched = watchClient(`${nginx.origin}/realtime`, { protocol: 'session', transports: [wayOf(type)], probe: false })
+    try {
+      await watched.nth('open')
+      const large = 'x'.repeat(10_000)
+      const values = [...numbered(5), large, ...Array.from({ length: 20 }, (_, index) => `${index} ${'y'.repeat(1000)}`)]
+      for (const value of values) watched.client.send(value)
+      await watched.client.flushed()
+      expect(received).toEqual(values.filter((value) => value !== large))
+      expect(watched.of('error').map(({ undelivered, diagnosis }) => [undelivered, diagnosis.cause])).toEqual([
+        [[large], 'http.413'],
+      ])
+      expect(watched.of('close')).toEqual([])
+    } finally {
+      await watched.client.close()
+      await nginx.close()
+    }
+  },
+  30_000,
+)
