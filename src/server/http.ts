@@ -262,6 +262,12 @@ function preflight(response: ServerResponse, origin: OriginVerdict, { after }: S
 }
 
 function refused(request: IncomingMessage, response: ServerResponse, close: CloseFrame, { after }: ServerHost): void {
-  if (request.complete) sendProblem(response, after, close)
-  else finishEarly(request, response, after, close)
+  if (mayBring(request)) finishEarly(request, response, after, close)
+  else sendProblem(response, after, close)
+}
+
+/** Whether something of a body may still come. */
+function mayBring({ complete, headers, httpVersionMajor }: IncomingMessage): boolean {
+  if (complete) return false
+  return httpVersionMajor > 1 || Number(headers['content-length'] ?? 0) > 0 || headers['transfer-encoding'] !== undefined
 }
