@@ -63,7 +63,7 @@ describe.concurrent.each(Object.entries(compressed) as [ProxyName, string][])('%
     await using page = bench.visit(['sse'])
     await opened(page)
     const count = 10
-    expect(await publishInTurn(bench, page, count)).toBeLessThan((count * shortened(20_000)) / 2)
+    expect(await publishInTurn(bench, page, count)).toBeLessThan(count * shortened(20_000) * 0.75)
     expect(page.causes()).toEqual([])
   })
 })
