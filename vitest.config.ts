@@ -37,7 +37,7 @@ const threeAtOnce = { ...alone, maxConcurrency: 3 }
 
 // Real proxies, each with a server behind it. Their timeouts are scaled down, so the tests wait beside each other, but not so
 // many that this process is late with an answer for which a proxy waits.
-const fewAtOnce = { ...alone, maxConcurrency: 12 }
+const fewAtOnce = { ...alone, maxConcurrency: 16 }
 
 export default defineConfig({
   test: {

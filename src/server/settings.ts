@@ -85,7 +85,8 @@ export function settingsOf(options: RealtimeServerOptions): Settings {
   if (topics) checkMethods('topics', topics, topicMethods)
   if (sessions) checkMethods('sessions', sessions, sessionMethods)
   const own = topics && sessions ? null : memoryStore()
-  const heartbeatMs = timeOf('heartbeatMs', options.heartbeatMs, 25_000)
+  // A client asks for a long-poll of this length, and a hello has whole numbers alone.
+  const heartbeatMs = Math.round(timeOf('heartbeatMs', options.heartbeatMs, 25_000))
   const resumeWindowMs = timeOf('resumeWindowMs', options.resumeWindowMs, 120_000)
   const leaseMs = timeOf('leaseMs', options.leaseMs, 10_000)
   const reauthenticateMs = timeOf('reauthenticateMs', options.reauthenticateMs, Infinity)

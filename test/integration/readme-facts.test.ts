@@ -214,7 +214,7 @@ describe("README's causes", () => {
 })
 
 describe('what is written', () => {
-  const papers = ['README.md', 'docs/ARCHITECTURE.md', 'docs/DIAGNOSES.md', 'CHANGELOG.md']
+  const papers = ['README.md', 'SECURITY.md', 'docs/ARCHITECTURE.md', 'docs/DEPLOYMENT.md', 'docs/DIAGNOSES.md', 'CHANGELOG.md']
 
   it.each(papers)('%s: its links lead somewhere', (path) => {
     const text = read(path)

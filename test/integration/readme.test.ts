@@ -6,8 +6,8 @@ import * as protocols from '../../src/protocols/index.ts'
 import * as remedies from '../../src/remedies.ts'
 import { startBetterSse } from '../support/better-sse-server.ts'
 import { startNchan } from '../support/nchan.ts'
+import { startProxy } from '../support/proxies.ts'
 import { readme, type Snippet, snippetsOf } from '../support/readme.ts'
-import { startNginx } from '../support/readme-nginx.ts'
 import { reactTypes, strictReact } from '../support/readme-react.ts'
 import { runSnippet, typeErrorsOf } from '../support/readme-run.ts'
 import { type ReadmeServer, startReadmeServer } from '../support/readme-server.ts'
@@ -387,7 +387,7 @@ const tests: Readonly<Record<string, () => void | Promise<void>>> = {
   },
 
   async nginx() {
-    const nginx = await startNginx(snippet('nginx').code.replace('127.0.0.1:8080', `127.0.0.1:${server.port}`))
+    await using nginx = await startProxy('nginx', snippet('nginx').code.replace('127.0.0.1:8080', `127.0.0.1:${server.port}`))
     const { steadfast } = packageAt(nginx.origin)
     for (const type of ['websocket', 'sse', 'long-poll'] as const) {
       const client = new steadfast.RealtimeClient('/realtime', { transports: [type] })
@@ -397,7 +397,6 @@ const tests: Readonly<Record<string, () => void | Promise<void>>> = {
       await until(() => textsOf().includes(`over ${type}`))
     }
     for (const client of clients.splice(0)) await client.close()
-    await nginx.close()
   },
 
   async node() {

@@ -21,9 +21,24 @@ test('the package carries what it promises and nothing of the workshop', () => {
     ['js', 'js.map', 'cjs', 'cjs.map', 'd.ts', 'd.cts'].map((ending) => `dist/${entry}.${ending}`),
   )
   const script = [`dist/${scriptTag}`, `dist/${scriptTag}.map`, 'dist/integrity.json']
-  const papers = ['package.json', 'README.md', 'CHANGELOG.md', 'LICENSE', 'THIRD-PARTY-NOTICES.txt']
+  const papers = [
+    'package.json',
+    'README.md',
+    'CHANGELOG.md',
+    'LICENSE',
+    'SECURITY.md',
+    'THIRD-PARTY-NOTICES.txt',
+    'docs/DEPLOYMENT.md',
+  ]
   expect(files.filter((path) => !path.startsWith('src/')).sort()).toEqual([...built, ...script, ...papers].sort())
   expect(files).toContain('src/index.ts')
+})
+
+test('the package says where it comes from, and where to report what is wrong', () => {
+  const { repository, homepage, bugs } = JSON.parse(read('package.json'))
+  const [, address = ''] = /^git\+(https:.*)\.git$/.exec(repository.url) ?? []
+  expect([homepage, bugs.url]).toEqual([`${address}#readme`, `${address}/issues`])
+  expect(read('SECURITY.md')).toContain(`(${address}/security/advisories/new)`)
 })
 
 test('eventsource-parser is the only package at run time, beside ws for servers that speak WebSocket', () => {

@@ -1,6 +1,6 @@
 import { setTimeout as sleep } from 'node:timers/promises'
 import { afterAll, beforeAll, describe, expect, it, vi } from 'vitest'
-import { echo, type Proxied, publishInTurn, startProxied } from '../support/proxied.ts'
+import { echo, opened, type Proxied, publishInTurn, startProxied } from '../support/proxied.ts'
 import { missingProxy, type ProxyName, proxyNames } from '../support/proxies.ts'
 import { defaults, recommended, shortened } from '../support/proxy-settings.ts'
 import { ways } from '../support/session-rig.ts'
@@ -20,12 +20,15 @@ const stripsUpgrades = ['nginx default', 'apache default', 'varnish default']
 /** A body may have 1 MB. */
 const boundsBodies = ['nginx default']
 
+/** The server of docs/DEPLOYMENT.md is told this of the proxy. */
+const recommendedServer = { trustProxy: 'loopback' }
+
 const isInstalled = (name: ProxyName) => missingProxy(name) === null || Boolean(process.env['CI'])
 const benches = new Map<string, Promise<Proxied>>()
 
 beforeAll(async () => {
   for (const name of proxyNames.filter(isInstalled)) {
-    benches.set(`${name} recommended`, startProxied(name, recommended(name)))
+    benches.set(`${name} recommended`, startProxied(name, recommended(name), { server: recommendedServer }))
     benches.set(`${name} default`, startProxied(name, defaults[name]))
   }
   await Promise.allSettled(benches.values())
@@ -52,18 +55,19 @@ describe.concurrent.each(proxyNames)('%s', (name) => {
       test('carries what is sent, both ways and at once', async () => {
         const bench = await benchOf(name, setting)
         await using page = bench.visit([type])
-        await page.nth('open')
+        await opened(page)
         await echo(page, ['one line', 'two\nlines', '三 🙂', ''])
-        const count = 20
-        // What a proxy holds back comes with the next heartbeat, or never.
-        expect(await publishInTurn(bench, page, count)).toBeLessThan((count * shortened(20_000)) / 2)
+        const count = 10
+        const elapsedMs = await publishInTurn(bench, page, count)
+        // What a proxy holds back comes with the next heartbeat, or never; of answers that are sent whole it can hold back nothing.
+        if (type === 'websocket' || type === 'sse') expect(elapsedMs).toBeLessThan(count * shortened(20_000) * 0.75)
         expect(page.causes()).toEqual([])
       })
 
       test('stays open while nothing is said for longer than the proxy waits', async () => {
         const bench = await benchOf(name, setting)
         await using page = bench.visit([type])
-        await page.nth('open')
+        await opened(page)
         await echo(page, ['before'])
         await sleep(shortened(60_000) * 1.6)
         await echo(page, ['after'])
@@ -73,7 +77,7 @@ describe.concurrent.each(proxyNames)('%s', (name) => {
       test('carries a message of 1 MiB, or says that it is undelivered and goes on', async () => {
         const bench = await benchOf(name, setting)
         await using page = bench.visit([type])
-        await page.nth('open')
+        await opened(page)
         const large = 'x'.repeat(mebibyte)
         if (type === 'websocket' || !boundsBodies.includes(cell)) {
           await echo(page, [large, 'after'])
@@ -94,7 +98,7 @@ describe.concurrent.each(proxyNames)('%s', (name) => {
     test('lets no WebSocket through: the client is open over SSE, and says why', async () => {
       const bench = await benchOf(name, setting)
       await using page = bench.visit(['websocket', 'sse', 'long-poll', 'poll'])
-      await page.nth('open')
+      await opened(page)
       expect(page.opened()).toEqual(['sse'])
       await echo(page, ['over sse'])
       await vi.waitFor(() =>
@@ -109,6 +113,7 @@ describe.concurrent.each(proxyNames)('%s', (name) => {
     const seen: (string | undefined)[][] = []
     await using bench = await startProxied(name, recommended(name), {
       server: {
+        ...recommendedServer,
         authenticate({ headers }) {
           seen.push([headers.host, headers['x-forwarded-proto'] as string, headers['x-forwarded-for'] as string])
           return { id: 'somebody' }
@@ -118,7 +123,7 @@ describe.concurrent.each(proxyNames)('%s', (name) => {
     const { host } = new URL(bench.proxy.origin)
     for (const type of ['websocket', 'sse'] as const) {
       await using page = bench.visit([type])
-      await page.nth('open')
+      await opened(page)
     }
     const forged = await fetch(`${bench.proxy.origin}/realtime`, {
       method: 'POST',
@@ -129,6 +134,7 @@ describe.concurrent.each(proxyNames)('%s', (name) => {
     expect(seen.length).toBeGreaterThanOrEqual(3)
     expect(seen.map(([asked]) => asked)).toEqual(seen.map(() => host))
     expect(seen.map(([, scheme]) => scheme)).toEqual(seen.map(() => 'http'))
+    expect(bench.servers.errors).toEqual([])
     // The last address is the one that the proxy has seen itself.
     expect(seen.map(([, , addresses]) => addresses?.split(/,\s*/).at(-1))).toEqual(seen.map(() => '127.0.0.1'))
   })
@@ -141,7 +147,7 @@ withHaproxy('haproxy sends each event at once only where it is told to', async (
   for (const setting of settings) {
     const bench = await benchOf('haproxy', setting)
     await using page = bench.visit(['sse'])
-    await page.nth('open')
+    await opened(page)
     times.push(await publishInTurn(bench, page, 10))
   }
   const [quick = 0, slow = 0] = times

@@ -2,7 +2,7 @@ import { expect, vi } from 'vitest'
 import type { RealtimeOptions } from '../../src/index.ts'
 import type { RealtimeServerOptions } from '../../src/server/index.ts'
 import { pageAt } from './page-like.ts'
-import { type ProxyName, type RunningProxy, startProxy } from './proxies.ts'
+import { freePort, type ProxyName, type RunningProxy, startProxy } from './proxies.ts'
 import { aimed, shortened } from './proxy-settings.ts'
 import { RealtimeServers } from './realtime-servers.ts'
 import { type WayName, wayOf } from './session-rig.ts'
@@ -17,25 +17,27 @@ export interface Proxied extends AsyncDisposable {
 }
 
 export interface ProxiedOptions {
-  /** What a minute of the proxy's configuration lasts. @defaultValue three seconds */
+  /** What a minute of the proxy's configuration lasts. @defaultValue five seconds */
   readonly minuteMs?: number
-  readonly server?: RealtimeServerOptions
+  /** What the server is told, also by the origin that pages know. */
+  readonly server?: RealtimeServerOptions | ((origin: string) => RealtimeServerOptions)
 }
 
 export async function startProxied(name: ProxyName, lines: string, options: ProxiedOptions = {}): Promise<Proxied> {
   const { minuteMs = shortened(60_000), server = {} } = options
+  const port = await freePort()
+  const origin = `http://127.0.0.1:${port}`
   const servers = await RealtimeServers.start({
     options: {
       heartbeatMs: shortened(20_000),
       onSession: (session) => session.subscribe(session.id),
       onMessage: (session, { data }) => session.send(data === 'which session?' ? session.id : data),
-      ...server,
+      ...(typeof server === 'function' ? server(origin) : server),
     },
   })
   const times = name === 'varnish' ? ['pipe_timeout', 'first_byte_timeout', 'between_bytes_timeout'] : []
   const parameters = times.flatMap((each) => ['-p', `${each}=${minuteMs / 1000}`])
-  const proxy = await startProxy(name, aimed(lines, servers.ports[0] ?? 0, minuteMs), parameters)
-  const { origin } = proxy
+  const proxy = await startProxy(name, aimed(lines, servers.ports[0] ?? 0, minuteMs), { port, parameters })
   return {
     ...{ servers, proxy },
     visit(transports, own = {}) {
@@ -47,6 +49,11 @@ export async function startProxied(name: ProxyName, lines: string, options: Prox
       await servers[Symbol.asyncDispose]()
     },
   }
+}
+
+/** Resolves when it is open for the first time; proxies may be slow to start working beside each other. */
+export async function opened(page: WatchedClient): Promise<void> {
+  await page.nth('open', 1, 20_000)
 }
 
 /** Sends these and waits until they have come back, in order. */
@@ -62,7 +69,7 @@ export async function echo({ client, data, events }: WatchedClient, texts: reado
 async function topicOf({ client, data }: WatchedClient): Promise<string> {
   const before = data.length
   client.send('which session?')
-  await vi.waitFor(() => expect(data.length).toBe(before + 1), { timeout: 5000, interval: 5 })
+  await vi.waitFor(() => expect(data.length).toBe(before + 1), { timeout: 10_000, interval: 5 })
   return String(data.at(-1))
 }
 
@@ -72,7 +79,7 @@ export async function publishInTurn(bench: Proxied, page: WatchedClient, count: 
   const began = performance.now()
   for (let n = 1; n <= count; n += 1) {
     await bench.servers.server().publish(topic, `n${n}`)
-    await vi.waitFor(() => expect(page.data.at(-1)).toBe(`n${n}`), { timeout: 5000, interval: 2 })
+    await vi.waitFor(() => expect(page.data.at(-1)).toBe(`n${n}`), { timeout: 10_000, interval: 2 })
   }
   return performance.now() - began
 }

@@ -36,7 +36,18 @@ interface Software {
 }
 
 /** Debian loads these for whoever installs Apache, or names them in what its documentation says about proxies. */
-const apacheModules = ['mpm_event', 'authz_core', 'reqtimeout', 'headers', 'filter', 'deflate', 'proxy', 'proxy_http']
+const apacheModules = [
+  'mpm_event',
+  'authz_core',
+  'reqtimeout',
+  'headers',
+  'filter',
+  'deflate',
+  'proxy',
+  'proxy_http',
+  'ssl',
+  'http2',
+]
 
 const software: Readonly<Record<ProxyName, Software>> = {
   nginx: {
@@ -97,35 +108,42 @@ export function missingProxy(name: ProxyName): string | null {
   return folders.some((folder) => existsSync(join(folder, command))) ? null : `${command} (Debian: apt-get install ${needed})`
 }
 
-/** The real proxy with these lines, which listen on port 80; `parameters` are more for its command line. */
-export async function startProxy(name: ProxyName, lines: string, parameters: readonly string[] = []): Promise<RunningProxy> {
+export interface ProxyStart {
+  /** @defaultValue a free one */
+  readonly port?: number
+  /** More for the command line. */
+  readonly parameters?: readonly string[]
+}
+
+/** The real proxy with these lines, which listen on port 80. */
+export async function startProxy(name: ProxyName, lines: string, start: ProxyStart = {}): Promise<RunningProxy> {
   const missing = missingProxy(name)
   if (missing !== null) throw new Error(`MISSING: ${missing}`)
   const { command, listenOn, ...kind } = software[name]
-  // It cannot be told to choose a port, so one is looked for, and again if somebody was faster.
-  for (let attempt = 1; ; attempt += 1) {
-    const folder = mkdtempSync(join(tmpdir(), `proxy-${name}-`))
-    const port = await freePort()
-    const place = { folder, port, lines: listenOn(lines, port), parameters }
-    const file = join(folder, 'config')
-    writeFileSync(file, kind.file(place))
-    const env = { ...process.env, PATH: folders.join(':'), HOME: folder }
-    const child = spawn(command, kind.parameters(file, place), { stdio: ['ignore', 'pipe', 'pipe'], env })
-    let printed = ''
-    for (const stream of [child.stdout, child.stderr]) stream.setEncoding('utf8').on('data', (text) => (printed += text))
-    running.add(child)
-    const log = () => printed + read(join(folder, 'log'))
-    const close = async () => {
-      await stop(child)
-      running.delete(child)
-      rmSync(folder, { recursive: true, force: true, maxRetries: 3 })
-    }
-    if (await isUp(child, port)) return { origin: `http://127.0.0.1:${port}`, log, [Symbol.asyncDispose]: close }
-    const said = log()
-    await close()
-    if (attempt === 3 || !/in use|cannot bind|could not bind/i.test(said))
-      throw new Error(`${name} does not run with these lines:\n${said}\n${place.lines}`)
+  const folder = mkdtempSync(join(tmpdir(), `proxy-${name}-`))
+  const port = start.port ?? (await freePort())
+  const place = { folder, port, lines: listenOn(lines, port), parameters: start.parameters ?? [] }
+  const file = join(folder, 'config')
+  writeFileSync(file, kind.file(place))
+  const env = { ...process.env, PATH: folders.join(':'), HOME: folder }
+  const child = spawn(command, kind.parameters(file, place), { stdio: ['ignore', 'pipe', 'pipe'], env })
+  running.add(child)
+  let printed = ''
+  for (const stream of [child.stdout, child.stderr]) {
+    stream.setEncoding('utf8').on('data', (text) => {
+      printed += text
+    })
   }
+  const log = () => printed + read(join(folder, 'log'))
+  const close = async () => {
+    await stop(child)
+    running.delete(child)
+    rmSync(folder, { recursive: true, force: true, maxRetries: 3 })
+  }
+  if (await isUp(child, port)) return { origin: `http://127.0.0.1:${port}`, log, [Symbol.asyncDispose]: close }
+  const said = log()
+  await close()
+  throw new Error(`${name} does not run with these lines:\n${said}\n${place.lines}`)
 }
 
 const running = new Set<ChildProcess>()
@@ -164,7 +182,8 @@ async function accepts(port: number): Promise<boolean> {
   }
 }
 
-async function freePort(): Promise<number> {
+/** It cannot be told to choose a port, so one is looked for. */
+export async function freePort(): Promise<number> {
   const server = createServer()
   const port = await listenOnLoopback(server)
   await new Promise((resolve) => server.close(resolve))

@@ -12,17 +12,21 @@ export function deploymentSnippet(name: string): Snippet {
   return found
 }
 
-/** How much shorter the tests wait than the world: a minute is three seconds. */
-const timesShorter = 20
+/** How much shorter the tests wait than the world: a minute is five seconds. */
+const timesShorter = 12
 
 /** What docs/DEPLOYMENT.md says in seconds, in the tests' milliseconds. */
 export function shortened(ms: number): number {
-  return ms / timesShorter
+  return Math.round(ms / timesShorter)
 }
 
-/** A configuration in front of the server on this port, its timeouts of a minute shortened. */
+/** A configuration in front of the server on this port, its timeouts of a minute shortened to this. */
 export function aimed(lines: string, backendPort: number, minuteMs = shortened(60_000)): string {
-  return lines.replaceAll('8080', String(backendPort)).replaceAll(/\b60s\b/g, `${minuteMs}ms`)
+  const seconds = /(Timeout |timeout=|ttl=)60\b/g // `timeout=` of Apache takes whole seconds.
+  return lines
+    .replaceAll('8080', String(backendPort))
+    .replaceAll(/\b60s\b/g, `${minuteMs}ms`)
+    .replaceAll(seconds, `$1${Math.ceil(minuteMs / 1000)}`)
 }
 
 /** What docs/DEPLOYMENT.md recommends, with one of its timeouts for each minute. */
@@ -48,8 +52,8 @@ export const defaults: Readonly<Record<ProxyName, string>> = {
     bind :80
     server one 127.0.0.1:8080
 `,
-  // Debian's `Timeout` is 300 s.
-  apache: `ProxyTimeout 60s
+  // Debian's is 300 s.
+  apache: `Timeout 60
     <VirtualHost *:80>
       ProxyPass / http://127.0.0.1:8080/
     </VirtualHost>

@@ -65,11 +65,11 @@ export async function startSessionServers(
     'steadfast/server': { memoryStore, RealtimeServer: WatchedServer },
     express: {
       __esModule: true,
-      default() {
+      default: Object.assign(() => {
         const app = express()
         const listen = app.listen.bind(app)
         return Object.assign(app, { listen: () => watch(listen(here.port, here.host)) })
-      },
+      }, express),
     },
     fastify: {
       fastify() {

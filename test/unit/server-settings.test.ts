@@ -24,6 +24,7 @@ describe('options', () => {
     const names = Object.keys(defaultLimits).filter((name) => name !== 'maxMessageBytes' && name !== 'maxBatchBytes')
     const { limits } = settingsOf({ limits: Object.fromEntries(names.map((name) => [name, Infinity])) }).node
     for (const name of names) expect(Reflect.get(limits, name), name).toBe(Infinity)
+    expect(settingsOf({ heartbeatMs: 10_000 / 3 }).node.heartbeatMs).toBe(3333)
     expect(settingsOf({ heartbeatMs: 2 ** 31 - 1, limits: { bodyTimeoutMs: 2 ** 31 - 1 } }).node.heartbeatMs).toBe(2 ** 31 - 1)
   })
 
