@@ -12,6 +12,8 @@ const atOnce = 24
 /** Connections that their clients have forgotten; the oldest goes when there is one more. */
 const mostLeft = 100
 const checkEvery = 2500
+/** What an operator is told of those who were refused, which is meant. */
+const told = /^Error: RealtimeServer: (forwarding headers|(the origin .*|a request) was refused)/
 
 it(`${runs} connections leave the server as it was (SEED=${seed})`, { timeout: 120_000 + 20 * runs }, async () => {
   await using server = await AttackedServer.start('app', {
@@ -45,7 +47,10 @@ it(`${runs} connections leave the server as it was (SEED=${seed})`, { timeout: 1
   // A session that nobody has confirmed is forgotten after 15 s.
   const after = await server.returnsTo(before, { limitMs: 60_000, mayGrowBytes: 20_000_000 })
   await server.stillServes()
-  expect(after.errors, `SEED=${seed}`).toEqual([])
+  expect(
+    after.errors.filter((error) => !told.test(error)),
+    `SEED=${seed}`,
+  ).toEqual([])
   expect(after.handled, 'messages that were let through').toBeGreaterThan(runs / 50)
 })
 
