@@ -9,7 +9,10 @@ const parts = {
     { title: 'build', command: ['node', 'scripts/build.mjs'] },
     { title: 'endurance', command: ['vitest', 'run', '--config', 'vitest.soak.config.ts'] },
   ],
-  fuzz: [{ title: 'fuzz', command: ['vitest', 'run', '--project', 'unit', 'fuzz'] }],
+  fuzz: [
+    { title: 'fuzz', command: ['vitest', 'run', '--project', 'unit', 'fuzz'] },
+    { title: 'fuzz of raw TCP', command: ['vitest', 'run', '--project', 'attack', 'fuzz'] },
+  ],
 }
 
 const [name, ...others] = process.argv.slice(2)

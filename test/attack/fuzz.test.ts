@@ -12,6 +12,8 @@ const atOnce = 24
 /** Connections that their clients have forgotten; the oldest goes when there is one more. */
 const mostLeft = 100
 const checkEvery = 2500
+/** What an operator is told of those who were refused, which is meant. */
+const told = /^Error: RealtimeServer: (forwarding headers|(the origin .*|a request) was refused)/
 
 it(`${runs} connections leave the server as it was (SEED=${seed})`, { timeout: 120_000 + 20 * runs }, async () => {
   await using server = await AttackedServer.start('app', {
@@ -20,7 +22,8 @@ it(`${runs} connections leave the server as it was (SEED=${seed})`, { timeout: 1
     limits: { attachmentsPerSecond: 1_000_000 },
   })
   await server.stillServes()
-  const before = await server.until(({ sessions }) => sessions === 0, 'no session')
+  await server.until(({ sessions }) => sessions === 0, 'no session')
+  const before = await server.account()
   const fuzz = new Fuzz(seed)
   const left: RawTcp[] = []
   for (let next = 0; next < runs; next += checkEvery) {
@@ -44,8 +47,11 @@ it(`${runs} connections leave the server as it was (SEED=${seed})`, { timeout: 1
   // A session that nobody has confirmed is forgotten after 15 s.
   const after = await server.returnsTo(before, { limitMs: 60_000, mayGrowBytes: 20_000_000 })
   await server.stillServes()
-  expect(after.errors, `SEED=${seed}`).toEqual([])
-  expect(after.handled, 'messages that were let through').toBeGreaterThan(runs / 50)
+  expect(
+    after.errors.filter((error) => !told.test(error)),
+    `SEED=${seed}`,
+  ).toEqual([])
+  expect(after.handled, 'messages that were let through').toBeGreaterThan(runs / 400)
 })
 
 async function attack(port: number, { segments, ending, isPatient }: FuzzCase, left: RawTcp[]): Promise<void> {

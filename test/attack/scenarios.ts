@@ -20,10 +20,9 @@ export interface ScenarioOptions
   readonly beginMs?: number
   /** A topic that every session is subscribed to. @defaultValue none */
   readonly topic?: string
-  /**
-   * Asks for `auth`, for so long, in milliseconds: a text is the principal's id, and everything else is nobody.
-   * @defaultValue does not ask
-   */
+  /** Asks for `auth`: a text is the principal's id, and everything else is nobody. @defaultValue false */
+  readonly isAuthenticating?: boolean
+  /** How long it takes to say so, in milliseconds. @defaultValue 0 */
   readonly authenticateMs?: number
   /** A module that makes a server of its own, for `script`. */
   readonly code?: string
@@ -41,7 +40,7 @@ export interface Staged {
 export type Scenario = (options: ScenarioOptions, meters: Meters) => Staged | Promise<Staged>
 
 function served(options: ScenarioOptions, meters: Meters): RealtimeServer {
-  const { handleMs = 0, beginMs = 0, topic, authenticateMs, more = {}, code: _, ...own } = options
+  const { handleMs = 0, beginMs = 0, topic, isAuthenticating = false, authenticateMs = 0, more = {}, code: _, ...own } = options
   return new RealtimeServer({
     onError: (error) => meters.report(error),
     async onSession(session: Session) {
@@ -57,7 +56,7 @@ function served(options: ScenarioOptions, meters: Meters): RealtimeServer {
     onEnd() {
       meters.over += 1
     },
-    ...(authenticateMs !== undefined && {
+    ...(isAuthenticating && {
       async authenticate(_request: unknown, auth: unknown) {
         if (authenticateMs > 0) await sleep(authenticateMs)
         return typeof auth === 'string' && auth !== '' ? { id: auth } : null

@@ -1,6 +1,3 @@
-// Connections and sessions that were held for too long.
-import { connect } from 'node:http2'
-import { setTimeout as sleep } from 'node:timers/promises'
 import { expect, it } from 'vitest'
 import { AttackedServer } from '../support/attacked-server.ts'
 import { randomSession, rawSend } from '../support/raw-client.ts'
@@ -48,8 +45,10 @@ it('an event stream that nobody reads loses its connection when its time is over
   await raw.write(postText({ session, turn: 1 }))
   await raw.answered(1)
   raw.pause()
-  await server.order({ type: 'send', session, text: 'x'.repeat(1_000_000), count: 7 })
-  await server.returnsTo(before, { limitMs: 20_000 })
+  await server.order({ type: 'send', session, text: 'x'.repeat(100_000), count: 60 })
+  // Silence is measured beside the time that what is on its way would take on a slow link.
+  const limitMs = 45_000
+  await server.until(({ sockets }) => sockets <= before.sockets, 'the socket', limitMs)
 })
 
 it('sessions to which nobody comes back are over in time, however many', async () => {
@@ -68,26 +67,12 @@ it('sessions to which nobody comes back are over in time, however many', async (
   await server.until((account) => account.sessions === 0, 'no session', 20_000)
 })
 
-it('a page of one client cannot end what is known of the attempts of others', async () => {
-  await using server = await AttackedServer.start('plain', { limits })
-  const seen = await RawTcp.open(server.port)
-  await seen.write(requestText('GET', '/realtime?attempt=of-somebody-else', { Connection: 'close' }))
-  await seen.over(5000)
-  using flood = await RawTcp.open(server.port, { localAddress: '127.0.0.2' })
-  for (let made = 0; made < 10_050; made += 150) {
-    const texts = Array.from({ length: 150 }, (_, index) => requestText('GET', `/realtime?attempt=flood-${made + index}`))
-    await flood.write(texts.join(''))
-    await flood.saw(({ length }) => length > 0)
-    flood.forget()
-  }
-  await server.rests()
-  const said = await (await fetch(`${server.url}?diagnose=of-somebody-else`)).json()
-  // What it says of an absence must be so.
-  expect(said.sawRequest || said.scope !== 'all', JSON.stringify(said)).toBe(true)
-})
-
 it.each(['authenticateTimeoutMs', 'bodyTimeoutMs'])('limits.%s: Infinity lets everybody in', async (name) => {
-  await using server = await AttackedServer.start('plain', { authenticateMs: 50, limits: { [name]: Infinity } })
+  await using server = await AttackedServer.start('plain', {
+    isAuthenticating: true,
+    authenticateMs: 50,
+    limits: { [name]: Infinity },
+  })
   await server.stillServes('ann')
   const session = randomSession()
   expect(await rawSend(server.url, { session, auth: 'ann' }, 'M[1,"x"]')).toMatchObject({ code: 4503 })
@@ -98,30 +83,6 @@ it.each(['limits.authenticateTimeoutMs', 'limits.bodyTimeoutMs', 'heartbeatMs', 
   async (name) => {
     const [first = '', second] = name.split('.')
     const more = second === undefined ? { [first]: 2 ** 31 } : { [first]: { [second]: 2 ** 31 } }
-    await expect(AttackedServer.start('plain', { authenticateMs: 50, more })).rejects.toThrow(name)
+    await expect(AttackedServer.start('plain', { isAuthenticating: true, authenticateMs: 50, more })).rejects.toThrow(name)
   },
 )
-
-it('HTTP/2: one stream that is not read costs a position', async () => {
-  await using server = await AttackedServer.start('http2', { limits, topic: 'news', resumeWindowMs: 60_000 })
-  const client = connect(`http://127.0.0.1:${server.port}`, { settings: { initialWindowSize: 65_535 } })
-  client.on('error', () => {})
-  try {
-    const stream = client.request({ ':method': 'POST', ':path': '/realtime', 'content-type': 'text/plain' })
-    stream.on('error', () => {})
-    stream.end(JSON.stringify({ v: 1, session: randomSession(), k: 1, n: 1, turn: 1 }))
-    await new Promise((resolve) => stream.once('response', resolve))
-    stream.pause()
-    await server.until(({ sessions }) => sessions === 1, 'a session')
-    await sleep(200)
-    const before = await server.account()
-    for (let round = 0; round < 20; round += 1) {
-      await server.order({ type: 'publish', topic: 'news', text: 'x'.repeat(1_000_000), count: 5 })
-    }
-    const after = await server.account()
-    // Of a topic the store keeps 8 MiB.
-    expect(after.heap + after.external - before.heap - before.external).toBeLessThan(40_000_000)
-  } finally {
-    client.destroy()
-  }
-})
