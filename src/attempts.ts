@@ -263,13 +263,11 @@ export class Attempts {
     this.#isRenewing = true
     this.#dialler
       .renew(attempt)
-      .then(
-        (auth) => {
-          if (this.#living.has(attempt.id)) attempt.link?.authenticate?.(auth)
-        },
-        () => {},
-      )
-      .then(() => {
+      .then((auth) => {
+        this.#isRenewing = false
+        if (this.#living.has(attempt.id)) attempt.link?.authenticate?.(auth)
+      })
+      .catch(() => {
         this.#isRenewing = false
       })
   }

@@ -11,10 +11,10 @@ import { givenText, UnreadableBody } from './given-body.ts'
 import { HeldSockets } from './held-sockets.ts'
 import type { ServerHost } from './host.ts'
 import { Ledger } from './ledger.ts'
+import { PipelinedRequests } from './pipelined-requests.ts'
 import type { Principal } from './session.ts'
 import { isThenable } from './thenable.ts'
 import { AddressLimit, type OriginVerdict } from './trust.ts'
-import { PipelinedRequests } from './pipelined-requests.ts'
 
 /** Of all whose address is not known together, and a fifth of it of each whose is. */
 const diagnosesPerSecond = 50

@@ -268,7 +268,15 @@ export class LiveSession implements Home, Worked, Owner {
   /** Whether a tick would find nothing to do, by the node's own time: so it is for most sessions most of the time. */
   isAtRest(now: number): boolean {
     const { isBusy, hasAttachments } = this
-    return now < this.#dueAt && hasAttachments && !isBusy && this.#frames === 0 && this.#messages === 0 && !this.#keeper.isStale && !this.known?.lease
+    return (
+      now < this.#dueAt &&
+      hasAttachments &&
+      !isBusy &&
+      this.#frames === 0 &&
+      this.#messages === 0 &&
+      !this.#keeper.isStale &&
+      !this.known?.lease
+    )
   }
 
   /** The client has shown that it lives, by a request of its own or on another node. Over a socket only the socket counts. */

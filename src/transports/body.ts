@@ -11,7 +11,7 @@ type Body = NonNullable<Response['body']>
 export async function eachPiece(body: Body, signal: AbortSignal, take: (piece: Uint8Array) => void): Promise<void> {
   const reader = body.getReader()
   // Where the abort was heard, the stream has failed, and there is nothing left to cancel.
-  const stop = () => reader.cancel().catch(() => {})
+  const stop = () => void reader.cancel().catch(() => {})
   signal.addEventListener('abort', stop)
   try {
     for (;;) {
