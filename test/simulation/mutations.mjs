@@ -61,8 +61,8 @@ export const mutations = [
     name: 'taken-is-acked',
     breaks: 'rule 2: the client keeps every message until its ack',
     file: 'src/transports/session-http.ts',
-    from: 'const { taken, ack } = await markedJson(response, call)',
-    to: 'const { taken, taken: ack } = await markedJson(response, call)',
+    from: 'const { taken, ack } = await markedJson(response, call, signal)',
+    to: 'const { taken, taken: ack } = await markedJson(response, call, signal)',
   },
   {
     name: 'silent-gap',

@@ -1,6 +1,7 @@
 import { RealtimeClient } from '../../src/client.ts'
 import type { Preparation, PrepareAttempt } from '../../src/options.ts'
 import type { Payload } from '../../src/protocols/protocol.ts'
+import { linesOf } from '../../src/server/lines.ts'
 import { HandSocket, openFrame } from './hand-network.ts'
 import { manualPage } from './manual-host.ts'
 import { seeded } from './seeded.ts'
@@ -106,7 +107,7 @@ export async function live({ seed, isSession, secrets }: Life): Promise<Lived> {
   async function answered(address: string, { body, method }: RequestInit): Promise<Response> {
     const url = new URL(address)
     ids.push(url.searchParams.get('attempt') ?? '', url.searchParams.get('diagnose') ?? '')
-    if (isSession && method === 'POST') ids.push(JSON.parse(String(body).split('\n')[0] ?? '').session)
+    if (isSession && method === 'POST') ids.push(JSON.parse(linesOf(String(body))?.[0] ?? '').session)
     const dice = random()
     if (dice < 0.2) throw failure()
     if (dice < 0.25) return new Promise(() => {})

@@ -322,7 +322,7 @@ describe('the other frames', () => {
       'r1.5',
     ],
     ...[
-      'h{"retryWindowMs":"9"}',
+      'h{"comingBytes":"9"}',
       'h{"comingBytes":[9]}',
       'x{"code":"4401"}',
       'x{"code":4401,"reason":{}}',
