@@ -90,8 +90,9 @@ describe.each([1, 2])('with %i servers', (count) => {
       const session = await bench.session()
       const sending = publishSlowly((each) => client.send(each), numbered(300), 2)
       const publishing = publishSlowly((each) => session.send(each), numbered(300), 2)
-      // Between two polls there is nothing to kill.
-      for (let kills = 0; kills < 10 || (kills < 100 && of('open').length <= 3); kills += 1) {
+      // A poll that is cut is asked again, without a loss of the connection.
+      const isHeld = type === 'websocket' || type === 'sse'
+      for (let kills = 0; kills < 10 || (isHeld && kills < 100 && of('open').length <= 3); kills += 1) {
         await sleep(80)
         bench.rig.proxy.killAll()
       }
@@ -104,7 +105,7 @@ describe.each([1, 2])('with %i servers', (count) => {
       expect(received.map(({ id }) => id.n)).toEqual(Array.from(received, (_, index) => index + 1))
       const resumed = of('open').map((each) => each.resumed)
       expect(resumed).toEqual([false, ...resumed.slice(1).map(() => true)])
-      expect(resumed.length).toBeGreaterThan(3)
+      if (isHeld) expect(resumed.length).toBeGreaterThan(3)
       expect(of('gap')).toEqual([])
     })
 
