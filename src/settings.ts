@@ -175,7 +175,13 @@ function retryOf(retry: RealtimeOptions['retry'], host: Host, session: Session |
   const times = numbers('retry.', given, defaults, [])
   // The server knows how many would come back at once; a schedule of the application's own is nevertheless its own.
   const spreadMs = () => (given?.minDelayMs === undefined && session ? session.spreadMs : null)
-  const schedule = backoff(times, () => host.random(), spreadMs)
+  const windows = backoff(times, () => host.random(), spreadMs)
+  // A session's server that names a time keeps a place for this client then (rule 18).
+  const schedule: RetryPolicy = (context) => {
+    const delayMs = windows(context)
+    const { evidence } = context.diagnosis
+    return delayMs !== null && evidence.kind === 'closed' && evidence.retryAfterMs ? 0 : delayMs
+  }
   if (typeof retry !== 'function') return schedule
   return (context) => {
     try {

@@ -115,7 +115,7 @@ export class ServerNode implements NodeContext {
     const attachment = new Attachment(live, carrier, greeting, reauthenticate)
     if (refusal) attachment.end(refusal)
     else {
-      this.#recent.add(greeting, this.host.elapsedMs())
+      if (carrier.medium !== 'websocket') this.#recent.add(greeting, this.host.elapsedMs())
       live.entering += 1
       live.enter({
         ...{ greeting, principal, canFound: true, isSign: false },

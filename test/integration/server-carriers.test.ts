@@ -326,11 +326,16 @@ describe('[SP13] limits', () => {
     expect([await codeOf('bob', 1), await codeOf('eve', 0)]).toEqual(['open', 4429])
   })
 
-  it('takes so many attachments a second', async () => {
+  it('[SP18] takes so many attachments a second, twice as many at once, and tells each other client when it has its place', async () => {
     await using servers = await RealtimeServers.start({ options: { limits: { attachmentsPerSecond: 5 } } })
-    const sockets = Array.from({ length: 10 }, () => new RawSocket(servers.url(), { session: randomSession() }))
+    const sockets = Array.from({ length: 16 }, () => new RawSocket(servers.url(), { session: randomSession() }))
     await until(() => sockets.every(({ frames, isOver }) => frames.length > 0 || isOver))
-    expect(sockets.filter(({ close }) => close?.code === 4429).length).toBeGreaterThanOrEqual(4)
+    const refused = sockets.filter(({ close }) => close?.code === 4429)
+    expect(refused.length).toBeGreaterThanOrEqual(4)
+    expect(refused.length).toBeLessThanOrEqual(6)
+    const told = refused.map(({ close }) => JSON.parse(close?.reason ?? '').retryAfterMs)
+    expect(new Set(told).size).toBe(refused.length)
+    expect(Math.max(...told)).toBeLessThanOrEqual(1300)
   })
 })
 

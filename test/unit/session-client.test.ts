@@ -230,6 +230,20 @@ describe('messages', () => {
 })
 
 describe('coming back', () => {
+  it('[SP18] comes back when the server has a place for it, neither sooner nor later', async () => {
+    for (const code of [4429, 4503]) {
+      const bench = await connected()
+      for (const retryAfterMs of [700, 20, 9000]) {
+        bench.network.socket.end(code, JSON.stringify({ reason: 'later', retryAfterMs }))
+        await bench.pass(0)
+        expect(bench.of('state').at(-1)?.state).toMatchObject({ status: 'waiting', retry: { delayMs: retryAfterMs } })
+        await bench.pass(retryAfterMs)
+        if (retryAfterMs > 1000) bench.network.socket.open()
+      }
+      expect(bench.network.sockets).toHaveLength(4)
+    }
+  })
+
   it('[SP18] the first retry is drawn from [0, retryWindowMs)', async () => {
     const delays: number[] = []
     for (const random of [0, 0.25, 0.999]) {
