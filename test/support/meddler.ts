@@ -1,5 +1,6 @@
 import { createServer, request as forward, type IncomingMessage, type ServerResponse } from 'node:http'
 import { buffer } from 'node:stream/consumers'
+import { linesOf } from '../../src/server/lines.ts'
 import { listenOnLoopback } from './loopback.ts'
 
 export interface MeddledRequest {
@@ -31,7 +32,7 @@ export async function startMeddler(port: number, meddle: (request: MeddledReques
     if (!bytes) return
     const body = bytes.toString()
     const isPost = incoming.method === 'POST'
-    const request = { body, n: requests.length + (isPost ? 1 : 0), isSend: /^[^\n]*"send":true/.test(body) }
+    const request = { body, n: requests.length + (isPost ? 1 : 0), isSend: linesOf(body)?.[0]?.includes('"send":true') === true }
     if (isPost) requests.push(request)
     const meddling = isPost ? meddle(request) : 'pass'
     if (meddling === 'hang') return
