@@ -1,0 +1,32 @@
+import { describe, expect, it, vi } from 'vitest'
+import type { Session } from '../../src/server/index.ts'
+import { startRig, wayOf, ways } from '../support/session-rig.ts'
+
+const count = 20_000
+const texts = Array.from({ length: count }, (_, n) => `${n}`.padStart(100))
+
+describe.each(ways.map(({ type }) => type))('a burst of 20,000 messages in one task over %s', (type) => {
+  it.each(['send', 'publish'] as const)('[SP3] reaches an attached client whole, without a gap: %s', async (how) => {
+    const sessions: Session[] = []
+    await using rig = await startRig({
+      options: {
+        async onSession(session) {
+          sessions.push(session)
+          await session.subscribe('news')
+        },
+      },
+    })
+    await using watched = rig.watch({ transports: [wayOf(type)] })
+    await watched.nth('open')
+    const session = await vi.waitUntil(() => sessions[0], 5000)
+    // The subscription is in force when something published has come.
+    await rig.servers.server().publish('news', 'first')
+    await watched.nth('message')
+    const sent = texts.map((text) => (how === 'send' ? session.send(text) : rig.servers.server().publish('news', text)))
+    await Promise.all(sent)
+    await vi.waitFor(() => expect(watched.data.length).toBe(count + 1), 30_000)
+    expect(watched.data.slice(1)).toEqual(texts)
+    expect([watched.of('gap'), watched.of('close'), watched.of('error')]).toEqual([[], [], []])
+    expect(rig.servers.errors).toEqual([])
+  })
+})
