@@ -24,9 +24,6 @@ export interface Home extends Listening {
   delivered(): void
   /** The node's next tick is not to pass this session over. */
   tickSoon(): void
-  /** It is over, though not all that was written has left; `left` follows. */
-  leaves(attachment: Attachment): void
-  left(attachment: Attachment): void
   /** An answer is complete; its client asks again. */
   answered(attachment: Attachment): void
   detached(attachment: Attachment, ending: Ending): void
@@ -128,14 +125,8 @@ export class Attachment implements Speaker, Recipient {
     if (this.isOpen) this.#delivery?.wake()
   }
 
-  /** All that was written before the carrier's end has left (`Carrier.hasLeft`). */
-  left(): void {
-    this.live.left(this)
-  }
-
   /** The carrier is over, and not because it was told to `end`. */
   ended(ending: Ending): void {
-    this.left()
     if (this.isOver) return
     const wasOpen = this.isOpen
     this.#stop()
@@ -203,7 +194,7 @@ export class Attachment implements Speaker, Recipient {
     if (this.isOver) return
     const wasOpen = this.isOpen
     this.#stop()
-    this.#endCarrier(close)
+    this.carrier.end(close)
     if (wasOpen) this.live.detached(this, { by: 'server', code: close.code, reason: close.reason ?? '' })
   }
 
@@ -221,7 +212,7 @@ export class Attachment implements Speaker, Recipient {
   hangUp(ending: Ending): void {
     if (this.isOver) return
     this.ended(ending)
-    this.#endCarrier()
+    this.carrier.end()
   }
 
   /** The node is gone. The carrier is left as it is. */
@@ -293,7 +284,7 @@ export class Attachment implements Speaker, Recipient {
     const isDue = this.#hasNews || this.live.node.elapsedMs() >= this.#waitUntil
     if (!isFull && (this.#phase === 'parting' || !isDue)) return
     this.#stop()
-    this.#endCarrier()
+    this.carrier.end()
     this.live.answered(this)
   }
 
@@ -359,11 +350,6 @@ export class Attachment implements Speaker, Recipient {
       if (index % lookEvery === lookEvery - 1 && turns.isOver()) await turns.next()
     }
     if (this.#early === early) this.#early = null
-  }
-
-  #endCarrier(close?: CloseFrame): void {
-    this.carrier.end(close)
-    if (this.carrier.hasLeft?.() === false) this.live.leaves(this)
   }
 
   #stop(): void {

@@ -20,12 +20,6 @@ export interface Carrier {
   isDraining(): boolean
   /** Bytes that have come over it so far, where it is one that a client sends over: part of a long message is a sign of life too. */
   bytesHeard?(): number
-  /**
-   * Whether all that was written has been handed on to the client's side, so that nothing of it is held here. Where it has not after
-   * `end`, the attachment keeps its place among those of its session until `Attachment.left()` is called. Without it, what has
-   * ended has left.
-   */
-  hasLeft?(): boolean
   /** Ends it, with a code or, an answer that is complete, without one. Nothing is written to it any more. */
   end(close?: CloseFrame): void
 }

@@ -30,8 +30,6 @@ export class LiveSession implements Home, Worked, Owner {
   #messages = 0
   /** Attachments that are being let in. */
   entering = 0
-  /** Attachments that are over, though not all that was written to them has left. */
-  #leaving: Set<Attachment> | null = null
   #toldDone = 0
   #ackedAt = -ackEveryMs
   #renewedAt = 0
@@ -84,7 +82,7 @@ export class LiveSession implements Home, Worked, Owner {
 
   /** Attachments that are let in, are being let in, or have ended while what was written has not left yet. */
   get places(): number {
-    return this.attachments.length + this.entering + (this.#leaving?.size ?? 0)
+    return this.attachments.length + this.entering
   }
 
   stop(): void {
@@ -219,20 +217,6 @@ export class LiveSession implements Home, Worked, Owner {
     if (!this.hasAttachments) this.#toldDone = this.record.done
     this.attachments.push(attachment)
     this.tickSoon()
-  }
-
-  /** An attachment is over, and what was written to it has not left yet: it keeps its place. */
-  leaves(attachment: Attachment): void {
-    this.#leaving ??= new Set()
-    this.#leaving.add(attachment)
-  }
-
-  left(attachment: Attachment): void {
-    this.#leaving?.delete(attachment)
-  }
-
-  get isLeaving(): boolean {
-    return (this.#leaving?.size ?? 0) > 0
   }
 
   answered(attachment: Attachment): void {

@@ -306,7 +306,7 @@ export class ServerNode implements NodeContext {
     for (const live of this.#live.values()) {
       if (live.isAtRest(now)) continue
       live.tick(storeNow)
-      if (live.hasAttachments || live.isBusy || live.isLeaving) continue
+      if (live.hasAttachments || live.isBusy) continue
       live.stop()
       this.#live.delete(live.id)
     }
@@ -341,7 +341,7 @@ export class ServerNode implements NodeContext {
 
   async #expire(id: string, now: number): Promise<void> {
     const here = this.#live.get(id)
-    if (here?.hasAttachments || here?.isBusy || here?.isLeaving) {
+    if (here?.hasAttachments || here?.isBusy) {
       await this.sessions.renew(id, attachedUntil(now, this.settings))
       return
     }

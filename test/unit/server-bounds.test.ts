@@ -190,33 +190,6 @@ describe('[SP13] attachments of a session', () => {
     await bench.pass(2000)
     expect((await bench.attach({ k: 6 })).carrier.open.k).toBe(6)
   })
-
-  it('count until their answer has left, where the carrier can tell', async () => {
-    class Unread extends FakeCarrier {
-      isLeft = false
-      hasLeft() {
-        return this.isLeft
-      }
-    }
-    const bench = new ServerBench({ limits: { attachmentsPerSession: 2 } })
-    const poll = async (k: number) => {
-      const carrier = new Unread('answer')
-      const attachment = bench.at(0).attach(greetingOf({ k, wait: 0 }), { id: 'ann' }, carrier)
-      await promised()
-      return { carrier, attachment }
-    }
-    const [first, second] = [await poll(1), await poll(2)]
-    expect([first.carrier.closed, second.carrier.closed]).toEqual(['complete', 'complete'])
-    expect((await poll(3)).carrier.closed).toMatchObject({ code: 4429 })
-    // Time does not free a place.
-    await bench.pass(10_000)
-    expect((await poll(4)).carrier.closed).toMatchObject({ code: 4429 })
-    first.carrier.isLeft = true
-    first.attachment.left()
-    expect((await poll(5)).carrier.closed).toBe('complete')
-    second.attachment.ended({ by: 'network', code: 1006, reason: '' })
-    expect((await poll(6)).carrier.closed).toBe('complete')
-  })
 })
 
 describe('what is long', () => {
