@@ -111,7 +111,10 @@ describe.each(parts)('in %s', (engineName, { count, spreadMs }) => {
       expect([story.wrongs, errors, side.sessions.length, side.ends]).toEqual([[], [], sessions, []])
       expect(story.resumed.slice(1)).not.toContain(false)
       // Without harm there is nothing to prove.
-      expect(story.opened.length + story.moves.length).toBeGreaterThan(spreadMs / 5000)
+      expect(chaos.deeds.length).toBeGreaterThan(spreadMs / 5000)
+      // A poll that is cut is asked again, without a loss of the connection.
+      const isHeld = on.includes('websocket') || on.includes('sse')
+      if (isHeld) expect(story.opened.length + story.moves.length).toBeGreaterThan(spreadMs / 5000)
       expect(Object.keys(story.brought).sort(), details()).toEqual([...on].sort())
       tell([
         `${engineName}, ${name}: ${count} up, ${JSON.stringify(story.brought)} down, ${chaos.deeds.length} evils in ${seconds(spreadMs)}`,
