@@ -43,7 +43,8 @@ async function obey(order: Order): Promise<unknown> {
     case 'send': {
       const session = await realtime().session(order.session)
       if (!session) throw new Error('There is no such session.')
-      await Promise.all(Array.from({ length: order.count }, () => session.send(order.text)))
+      // Each is in the log at once; to wait for them would be to wait for a client that reads (rule 11).
+      for (let count = 0; count < order.count; count += 1) session.send(order.text).catch((error) => meters.report(error))
       return order.count
     }
     case 'close':
