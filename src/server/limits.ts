@@ -2,7 +2,10 @@
 export interface Limits {
   /** One message, in bytes. @defaultValue 1_048_576 (1 MiB) */
   readonly maxMessageBytes: number
-  /** A frame, or the body of one POST, in bytes. @defaultValue four times `maxMessageBytes` */
+  /**
+   * A frame, or what a POST brings beside its hello (64 KiB at most), in bytes. Over HTTP a message takes up to 4/3 of its bytes.
+   * @defaultValue four times `maxMessageBytes`
+   */
   readonly maxBatchBytes: number
   /** The URL of a request, in characters. @defaultValue 2,048 */
   readonly maxUrlLength: number

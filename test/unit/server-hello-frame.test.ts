@@ -1,0 +1,73 @@
+import { EventEmitter } from 'node:events'
+import type { Duplex } from 'node:stream'
+import { describe, expect, it } from 'vitest'
+import type { WebSocket } from 'ws'
+import { HelloFrames } from '../../src/server/hello-frame.ts'
+import { manualPage } from '../support/manual-host.ts'
+
+class FakeSocket extends EventEmitter {
+  isPaused = false
+  pause() {
+    this.isPaused = true
+  }
+}
+
+function waitingRoom() {
+  const { host, clock } = manualPage()
+  const frames = new HelloFrames({ ...host, report() {} } as never, 10_000)
+  const come = () => {
+    const webSocket = new FakeSocket()
+    const socket = new EventEmitter()
+    const said = frames.of(webSocket as unknown as WebSocket, socket as unknown as Duplex)
+    return { webSocket, socket, said, listeners: () => webSocket.eventNames().length + socket.eventNames().length }
+  }
+  return { frames, clock, come }
+}
+
+describe('the first frame of a WebSocket', () => {
+  it('is the hello; what comes behind it is kept for whoever takes over', async () => {
+    const { come } = waitingRoom()
+    const { webSocket, said, listeners } = come()
+    webSocket.emit('message', Buffer.from('{"v":1}'), false)
+    webSocket.emit('message', Buffer.from('t1'), false)
+    webSocket.emit('message', Buffer.from([1]), true)
+    const first = await said
+    if (!first || 'code' in first) throw new Error('no hello')
+    expect([first.hello, webSocket.isPaused]).toEqual(['{"v":1}', true])
+    expect(first.rest()).toEqual([
+      [Buffer.from('t1'), false],
+      [Buffer.from([1]), true],
+    ])
+    expect(listeners()).toBe(0)
+  })
+
+  it.each<[string, (socket: ReturnType<ReturnType<typeof waitingRoom>['come']>) => void, unknown]>([
+    ['goes away', ({ webSocket }) => webSocket.emit('close'), null],
+    ['says too much at once', ({ webSocket }) => webSocket.emit('message', Buffer.alloc(65_537, 'x'), false), { code: 4413 }],
+    [
+      'says too much bit by bit',
+      ({ socket }) => Array.from({ length: 70_000 }, () => socket.emit('data', Buffer.alloc(1))),
+      { code: 4413 },
+    ],
+    ['says bytes', ({ webSocket }) => webSocket.emit('message', Buffer.from('{"v":1}'), true), { hello: '' }],
+  ])('one that %s is told so', async (_, happens, told) => {
+    const { come, clock } = waitingRoom()
+    const one = come()
+    happens(one)
+    const said = await one.said
+    if (told) expect(said).toMatchObject(told)
+    else expect(said).toBeNull()
+    expect(clock.pending).toBe(0)
+  })
+
+  it('is waited for by 1,000 at most, for ten seconds', async () => {
+    const { frames, clock, come } = waitingRoom()
+    const all = Array.from({ length: 1000 }, come)
+    expect(frames.isFull).toBe(true)
+    all[0]?.webSocket.emit('message', Buffer.from('{}'), false)
+    expect(frames.isFull).toBe(false)
+    clock.advance(10_000)
+    expect(await all[999]?.said).toMatchObject({ code: 4408 })
+    expect([all[999]?.listeners(), clock.pending, frames.isFull]).toEqual([0, 0, false])
+  })
+})
