@@ -18,7 +18,7 @@ export function sendProblem(
   close: CloseFrame,
   more: OutgoingHttpHeaders = {},
 ): void {
-  if (response.headersSent || response.destroyed) return
+  if (response.headersSent || isGone(response)) return
   const { status, headers, body } = problemOf(close)
   response.writeHead(status, { ...headers, ...more })
   finish(response, after, body)
@@ -30,7 +30,7 @@ export function sendJson(
   value: object,
   more: OutgoingHttpHeaders = {},
 ): void {
-  if (response.headersSent || response.destroyed) return
+  if (response.headersSent || isGone(response)) return
   const body = JSON.stringify(value)
   response.writeHead(200, {
     'Content-Type': 'application/json',
@@ -40,6 +40,11 @@ export function sendJson(
     ...more,
   })
   finish(response, after, body)
+}
+
+/** Whether nobody can be answered any more: the connection may be lost before Node says so of the answer. */
+export function isGone({ destroyed, socket }: ServerResponse): boolean {
+  return destroyed || socket?.destroyed === true
 }
 
 /** Ends an answer, and destroys it if its socket does not take in time what is left of it. */
@@ -77,7 +82,7 @@ export function finishEarly(
   after: ServerHost['after'],
   close: CloseFrame,
 ): void {
-  if (response.headersSent || response.destroyed) return
+  if (response.headersSent || isGone(response)) return
   const { status, headers, body } = problemOf(close)
   // HTTP/2 has no such header, and a connection that is shared.
   response.writeHead(status, request.httpVersionMajor > 1 ? headers : { ...headers, Connection: 'close' })

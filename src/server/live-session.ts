@@ -11,6 +11,9 @@ import { bytesOf } from './texts.ts'
 import { Unwritten } from './unwritten.ts'
 import { Work, type Worked } from './work.ts'
 
+/** So long after an answer its client, which asks again and again, counts as attached: polls come every few seconds. */
+const returnsWithinMs = 10_000
+
 /** Acknowledgments that come as fast as messages would cost as much as they do. */
 export const ackEveryMs = 50
 
@@ -39,6 +42,8 @@ export class LiveSession implements Home, Worked, Owner {
   /** Something has been sent of which the store has not told yet. */
   #hasSent = false
   #unwritten: Unwritten | null = null
+  /** How far the last answer brought a client that is about to ask again, and when. */
+  #answered: { readonly through: number; readonly at: number } | null = null
   #stopWatching: (() => void) | null = null
 
   constructor(id: string, node: NodeContext) {
@@ -78,6 +83,11 @@ export class LiveSession implements Home, Worked, Owner {
   /** Whether handlers run or are about to, or somebody is being let in. */
   get isBusy(): boolean {
     return !this.#keeper.isIdle || this.work?.isIdle === false || this.entering > 0
+  }
+
+  /** Whether the client of an answer is about to ask again: whoever sends to it waits for it as for one that is attached. */
+  get isReturning(): boolean {
+    return this.#answered !== null && this.node.elapsedMs() - this.#answered.at < returnsWithinMs
   }
 
   /** Attachments that are let in, are being let in, or have ended while what was written has not left yet. */
@@ -194,9 +204,15 @@ export class LiveSession implements Home, Worked, Owner {
     this.#unwritten?.written(this.#writtenThrough())
   }
 
+  /** No client comes back, or not to this node: whoever sends waits no longer. */
+  waitsForNobody(): void {
+    this.#answered = null
+    this.delivered()
+  }
+
   /** The offset in stream 0 up to which some attachment has written everything; without any, nobody is waited for. */
   #writtenThrough(): number {
-    let through = -1
+    let through = this.isReturning ? (this.#answered?.through ?? -1) : -1
     for (const { writtenThrough } of this.attachments) through = Math.max(through, writtenThrough)
     return through < 0 ? Infinity : through
   }
@@ -215,19 +231,19 @@ export class LiveSession implements Home, Worked, Owner {
       if (other.k === attachment.k) other.end({ code: codes.moved, reason: 'moved' })
     }
     if (!this.hasAttachments) this.#toldDone = this.record.done
+    this.#answered = null
     this.attachments.push(attachment)
     this.tickSoon()
   }
 
   answered(attachment: Attachment): void {
-    const index = this.attachments.indexOf(attachment)
-    if (index >= 0) this.attachments.splice(index, 1)
-    this.delivered()
+    this.#answered = { through: attachment.writtenThrough, at: this.node.elapsedMs() }
+    this.#remove(attachment)
   }
 
   /** An attachment has ended. Only the application's own close ends the session with it (rule 8). */
   detached(attachment: Attachment, ending: Ending): void {
-    this.answered(attachment)
+    this.#remove(attachment)
     if (ending.by === 'client' && isFinal(ending.code)) {
       this.finish(ending)
       return
@@ -236,12 +252,19 @@ export class LiveSession implements Home, Worked, Owner {
     this.amend((record) => (record.k === attachment.k ? amended(record, { lastEnd: ending }) : record))
   }
 
+  #remove(attachment: Attachment): void {
+    const index = this.attachments.indexOf(attachment)
+    if (index >= 0) this.attachments.splice(index, 1)
+    this.delivered()
+  }
+
   /** The client has said over another carrier that this one ends, or all of it. */
   ended(k: number, ending: Ending): void {
     if (isFinal(ending.code)) {
       this.finish(ending)
       return
     }
+    this.waitsForNobody()
     for (const attachment of [...this.attachments]) if (attachment.k === k) attachment.hangUp(ending)
   }
 
@@ -271,6 +294,7 @@ export class LiveSession implements Home, Worked, Owner {
   /** Time has passed; `now` is of the store's clock. */
   tick(now: number): void {
     for (const attachment of [...this.attachments]) attachment.tick()
+    if (this.#answered && !this.isReturning) this.waitsForNobody()
     const { settings } = this.node
     this.#dueAt = this.node.elapsedMs() + renewEveryMs(settings)
     for (const attachment of this.attachments) this.#dueAt = Math.min(this.#dueAt, attachment.dueAt())
@@ -305,6 +329,7 @@ export class LiveSession implements Home, Worked, Owner {
   }
 
   noticed(before: SessionRecord | null, record: SessionRecord, how: 'read' | 'written' | 'founded'): void {
+    if (record.ended) this.waitsForNobody()
     if (!before || before.epoch !== record.epoch) {
       this.#toldDone = record.done
       this.#trimmedThrough = 0
@@ -327,7 +352,7 @@ export class LiveSession implements Home, Worked, Owner {
     this.#handle = null
     const close = { code: codes.restarting, reason: 'session lost', retryAfterMs: this.node.pauseMs() }
     for (const attachment of this.attachments.splice(0)) attachment.end(close)
-    this.delivered()
+    this.waitsForNobody()
   }
 
   /** Rule 5: ends every other attachment that was confirmed before. */

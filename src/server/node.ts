@@ -169,8 +169,9 @@ export class ServerNode implements NodeContext {
     if (this.#state !== 'up') return
     this.#state = 'closing'
     const spreadMs = Math.max(this.retryWindowMs(), Math.min(drainMs, mostWaitMs(this.settings)))
-    for (const { attachments } of this.#live.values()) {
-      for (const attachment of [...attachments]) {
+    for (const live of this.#live.values()) {
+      live.waitsForNobody()
+      for (const attachment of [...live.attachments]) {
         const retryAfterMs = Math.round(this.host.random() * spreadMs)
         attachment.end({ code: codes.restarting, reason: 'restarting', retryAfterMs })
       }
@@ -306,7 +307,7 @@ export class ServerNode implements NodeContext {
     for (const live of this.#live.values()) {
       if (live.isAtRest(now)) continue
       live.tick(storeNow)
-      if (live.hasAttachments || live.isBusy) continue
+      if (live.hasAttachments || live.isBusy || live.isReturning) continue
       live.stop()
       this.#live.delete(live.id)
     }

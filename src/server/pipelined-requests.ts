@@ -43,6 +43,9 @@ export class PipelinedRequests {
     response.once('socket', () => {
       queue.waiting -= 1
       this.#inAll -= 1
+      // Node goes on to the next request of a connection that is lost. To read on there, or to answer, would break its own order,
+      // and with an assertion the process.
+      if (socket.destroyed) return
       if (queue.waiting === 0) socket.resume()
       handle()
     })

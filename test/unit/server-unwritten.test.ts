@@ -1,4 +1,5 @@
 import { describe, expect, it } from 'vitest'
+import type { Session } from '../../src/server/session.ts'
 import { promised } from '../support/manual-host.ts'
 import { ServerBench } from '../support/server-bench.ts'
 
@@ -55,6 +56,65 @@ describe('[SP11] back-pressure of session.send()', () => {
     for (let count = 0; count < 30; count += 1) sends(100_000)
     await promised()
     expect(settled.every(Boolean)).toBe(true)
+  })
+
+  describe('between two answers', () => {
+    /** A client that polls has taken an answer, and more than there is room for is sent to it then. */
+    async function polling() {
+      const bench = new ServerBench()
+      await bench.confirmed({ wait: 0 }, { medium: 'answer' })
+      await bench.pass(10)
+      const session = await bench.session()
+      // A tick of the node must not forget it meanwhile.
+      await bench.pass(3000)
+      const settled: boolean[] = []
+      for (let index = 0; index < 13; index += 1) {
+        settled.push(false)
+        session.send('x'.repeat(100_000)).then((isSent) => {
+          settled[index] = isSent
+        })
+      }
+      await promised()
+      return { bench, session, settled }
+    }
+
+    it('waits for a client that polls', async () => {
+      const { bench, settled } = await polling()
+      expect(settled.slice(10)).toEqual([false, false, false])
+      const { carrier } = await bench.confirmed({ wait: 0 }, { medium: 'answer' })
+      await bench.pass(10)
+      expect(settled.every(Boolean)).toBe(true)
+      expect(carrier.news.join('')).toContain('x')
+    })
+
+    it.each(['it does not come back', 'the session ends', 'the node closes'])('waits no longer when %s', async (how) => {
+      const { bench, session, settled } = await polling()
+      expect(settled.at(-1)).toBe(false)
+      if (how === 'the session ends') void session.close()
+      else if (how === 'the node closes') void bench.at(0).close(60_000)
+      await bench.pass(how === 'it does not come back' ? 12_000 : 100)
+      expect(settled.every(Boolean)).toBe(true)
+      await bench.pass(2000)
+      expect(bench.at(0).sessionsHere).toBe(0)
+    })
+
+    it('lets no handler that sends wait for a client that is gone', async () => {
+      const sent: number[] = []
+      const onMessage = async (session: Session) => {
+        for (let count = 1; count <= 13; count += 1) {
+          await session.send('x'.repeat(100_000))
+          sent.push(count)
+        }
+      }
+      const bench = new ServerBench({ handlers: { onMessage } })
+      await bench.confirmed({ wait: 0 }, { medium: 'answer' })
+      await bench.pass(10)
+      await bench.post(['m1:a'])
+      await bench.pass(100)
+      expect(sent).toHaveLength(10)
+      await bench.pass(15_000)
+      expect(sent).toHaveLength(13)
+    })
   })
 
   it('keeps all of a burst for a reader that drains: bounds are of bytes', async () => {
