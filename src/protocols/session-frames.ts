@@ -36,14 +36,23 @@ function jsonGrowth(text: string): number {
   return JSON.stringify(text).length - text.length
 }
 
-/** No line begins with two dashes, so that it need not be random. */
-const boundary = 'steadfast'
-/** Of the types that need no CORS preflight. */
-export const formType = `multipart/form-data; boundary=${boundary}`
+/** A POST's body, and its type: one of those that need no CORS preflight. */
+export interface Form {
+  readonly type: string
+  readonly body: string
+}
 
-/** Lines as the one file of a form: a firewall that refuses other bodies lets it pass, and looks for no attacks in it. */
-export function formOf(lines: string): string {
-  return `--${boundary}\r\nContent-Disposition: form-data; name="f"; filename="f"\r\n\r\n${lines}\r\n--${boundary}--\r\n`
+/**
+ * Lines as the one file of a form: a firewall that refuses other bodies lets it pass, and looks for no attacks in it. No line begins
+ * with two dashes, so that for a server any boundary would do. ModSecurity refuses one that a line holds anywhere: this one no
+ * message can know (`random` is from 0 to 1).
+ */
+export function formOf(lines: string, random: number): Form {
+  const boundary = `steadfast${random.toString(36).slice(2)}`
+  return {
+    type: `multipart/form-data; boundary=${boundary}`,
+    body: `--${boundary}\r\nContent-Disposition: form-data; name="f"; filename="f"\r\n\r\n${lines}\r\n--${boundary}--\r\n`,
+  }
 }
 
 /** base64 of bytes. */

@@ -1,7 +1,7 @@
 import { createParser } from 'eventsource-parser'
 import { closeOf } from '../protocols/readers.ts'
 import { ackBytes, type Session } from '../protocols/session.ts'
-import { formOf, formType, utf8 } from '../protocols/session-frames.ts'
+import { formOf, utf8 } from '../protocols/session-frames.ts'
 import type { Hello } from '../protocols/wire.ts'
 import { askAgain, askAgainMs, longPollPauseMs, pollPauseMs } from './ask-again.ts'
 import { textOfBody } from './body.ts'
@@ -125,9 +125,9 @@ function attach(session: Session, call: Call, listener: Listener, tellsCursor: b
   }
   const ask = (more: Partial<Hello>, lines: string, signal: AbortSignal, isLast = false) => {
     const hello = helloOf(session, { id: call.id, auth }, { ...more, ...(turn && { turn }) })
-    const body = formOf(lines ? `${hello}\n${lines}` : hello)
+    const { type, body } = formOf(lines ? `${hello}\n${lines}` : hello, call.host.random())
     return request(call, withAttempt(call), {
-      ...{ method: 'POST', redirect: 'error', headers: { 'Content-Type': formType }, body, signal },
+      ...{ method: 'POST', redirect: 'error', headers: { 'Content-Type': type }, body, signal },
       // What is too long for it would not be sent at all.
       keepalive: isLast && utf8(body).length <= keepaliveBytes,
     })

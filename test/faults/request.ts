@@ -1,3 +1,4 @@
+import { linesOf } from '../../src/server/lines.ts'
 import type { FaultTransport, Mode } from './fault.ts'
 
 /** A request of a browser, whole. */
@@ -47,5 +48,5 @@ export function withField(head: string, name: string, value: string | null): str
 export function isAttaching({ isUpgrade, method, path, body }: Request, transport: FaultTransport, mode: Mode): boolean {
   if (transport === 'websocket') return isUpgrade
   if (mode === 'plain') return method === 'GET'
-  return method === 'POST' && !path.includes('diagnose=') && !body.split('\n', 1)[0]?.includes('"send":true')
+  return method === 'POST' && !path.includes('diagnose=') && !linesOf(body)?.[0]?.includes('"send":true')
 }

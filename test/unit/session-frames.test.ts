@@ -5,7 +5,6 @@ import {
   base64url,
   bytesOfBase64,
   formOf,
-  formType,
   framesOf,
   lineBytes,
   linesOf,
@@ -72,8 +71,10 @@ describe('what a POST is given', () => {
   })
 
   it('lines are the one part of a form', () => {
-    expect(formType).toBe('multipart/form-data; boundary=steadfast')
-    expect(serverLines(formOf('{"v":1}\nw7'))).toEqual(['{"v":1}', 'w7'])
+    const { type, body } = formOf('{"v":1}\nw7', 0.5)
+    expect([type, serverLines(body)]).toEqual(['multipart/form-data; boundary=steadfasti', ['{"v":1}', 'w7']])
+    expect(formOf('', 0.123456789).type).not.toBe(formOf('', 0.987654321).type)
+    expect(serverLines(formOf('{}', 0).body)).toEqual(['{}'])
   })
 
   it('no line holds a line end, whatever the text', () => {
