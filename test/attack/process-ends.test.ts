@@ -44,6 +44,27 @@ it.each<ScenarioName>(['plain', 'app', 'middleware', 'ws before', 'ws after', 'w
   },
 )
 
+// A refusal, and behind it requests that come in pieces: Node reads on behind a connection that was lost, and then expects no answer.
+it.each<ScenarioName>(['plain', 'app'])('%s: pipelined requests behind a refusal, and then a reset', async (scenario) => {
+  await using server = await AttackedServer.start(scenario)
+  const refused = { Origin: 'https://evil.example', Cookie: 'a=b', 'Sec-Fetch-Site': 'cross-site' }
+  const halfHello = '{"v":1,"session":"half-a-hello----------","k":3'
+  for (let round = 0; round < 24; round += 1) {
+    const texts = [
+      postText({ session: session() }, [], refused),
+      postText({ session: session(), wait: 0 }),
+      postText(halfHello, ['M[2,"echo"]']),
+      requestText('POST', scenario === 'app' ? '/' : '/realtime', { 'Content-Length': '99999' }, 'x'.repeat(2000)),
+    ]
+    using raw = await RawTcp.open(server.port).catch(() => null)
+    await raw?.write(texts.join(''))
+    if (round % 4 > 0) await sleep(round % 4)
+    raw?.reset()
+  }
+  await server.stillServes()
+  expect(server.exit).toBeNull()
+})
+
 it.each<[string, ScenarioName]>([
   ['another path', 'plain'],
   ['another path beside an application', 'app'],
