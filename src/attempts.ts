@@ -33,6 +33,8 @@ export interface AttemptsOwner {
   unreadable(error: unknown): void
   /** The server lost the session while the connection went on. */
   forgotten(id: number): void
+  /** Two servers that share no store answer in turn. */
+  divided(): void
 }
 
 /** The attempts that live, what they say, and the cursor that they share. One of them, the active one, carries the connection. */
@@ -227,6 +229,7 @@ export class Attempts {
       log.opened(id, attempt.openedAt)
       this.#owner.apply({ type: 'opened', id, hasCursor: this.hasCursor, roundTripMs })
     } else if (link && attempt === this.#active) sender.attach(link)
+    if (settings.session?.isDivided) this.#owner.divided()
     // No connection was lost, so nothing else would tell that the session was (rule 4).
     if (hadConnection && attempt === this.#active && settings.session?.isResumed === false) this.#owner.forgotten(id)
   }

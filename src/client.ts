@@ -86,6 +86,7 @@ export class RealtimeClient<In = Payload, Out = Sendable> {
           roundTripMs: () => this.#connector.roundTripMs,
           onGap: (gap) => this.#raise('gap', gap),
           onDoubt: () => this.#connector.doubt(),
+          onDivided: () => this.#connector.divided(),
           onBroken: (report) => this.#connector.broke(report),
         })
       : new Sender<Out>(port)

@@ -28,6 +28,7 @@ export class Connector {
   #state: State
   /** What came while something was being applied (a listener that calls `close()`) is applied after it, in order. */
   readonly #inputs: Input[] = []
+  #isDivided = false
   #timerAt = Infinity
   #cancelTimer: (() => void) | null = null
   #stopListening: (() => void) | null = null
@@ -140,6 +141,14 @@ export class Connector {
     const { judge, raise } = this.#port
     const diagnosis = judge.of({ kind: 'unreadable', detail: messageOf(error) }, { way: this.way, phase: 'open', elapsedMs: 0 })
     raise('error', { diagnosis, retry: null })
+  }
+
+  /** Said once. */
+  divided(): void {
+    if (this.#isDivided) return
+    this.#isDivided = true
+    const { judge, raise } = this.#port
+    raise('error', { diagnosis: judge.of({ kind: 'divided' }, { way: this.way, phase: 'open', elapsedMs: 0 }), retry: null })
   }
 
   /** The server lost the session while the connection went on. */

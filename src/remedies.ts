@@ -52,6 +52,7 @@ export const remedies: Readonly<Record<string, OwnCause>> = about({
   'ws.subprotocol': 'Let the server select one of the subprotocols that the client offers, and no other.',
   'protocol-mismatch': "Let steadfast/server serve this URL, or leave out protocol: 'session'.",
   'session.lost': 'Raise resumeWindowMs, or give all nodes one store.',
+  'server.two_stores': 'Give all servers at this URL one store, or run one process.',
   'sse.buffered': 'Turn off buffering in the proxy in front (X-Accel-Buffering: no) and compression for this URL.',
   'stream.truncated': 'See whether a proxy ends answers after a fixed time, and shorten the heartbeat below it.',
   'stream.oversized': 'See what answers at this URL; if it is your server, let it send less at once.',

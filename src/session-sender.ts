@@ -27,6 +27,8 @@ export interface SessionSenderPort<Out> extends SenderPort<Out> {
   onGap(gap: Gap): void
   /** What was written should have been acknowledged by now. */
   onDoubt(): void
+  /** Requests reach a server with another store, and then the one that has the session. */
+  onDivided(): void
   /** A request of the link failed, and the attachment with it. */
   onBroken(report: Report): void
 }
@@ -125,6 +127,7 @@ export class SessionSender<Out> implements Outgoing<Out> {
   attach(link: Link): void {
     const { session, resends } = this.#port
     this.#link = link
+    this.#lastFailure = { kind: 'silent' }
     this.#failures = this.#refusals = 0
     this.#askAt = null
     this.#sent.back(link.taken?.() ?? 0)
@@ -291,6 +294,7 @@ export class SessionSender<Out> implements Outgoing<Out> {
   /** A request passed. Where one before it did not, its answer has told what the server has taken of that. */
   #passed(hasBatch: boolean): void {
     this.#failures = 0
+    if (this.#lastFailure.kind === 'closed' && this.#lastFailure.reason === 'another store') this.#port.onDivided()
     const { from, to } = this.#lastBatch
     const isRefused = wasRefused(this.#lastFailure)
     if (hasBatch || this.#sent.through >= from) {

@@ -72,6 +72,7 @@ export const causes = {
   'ws.subprotocol': cause('fallback', 'Browser and server did not agree on a subprotocol.', 'ws.failed'),
   'protocol-mismatch': cause('fallback', 'The server does not speak steadfast.v1: {detail}.', '', 'not-offered'),
   'session.lost': cause('retry', 'The server lost the session, so what it had not acknowledged is not sent again.'),
+  'server.two_stores': cause('retry', 'Two servers that share no store answer in turn, so each loses the session.'),
   'sse.buffered': cause('fallback', 'Something on the way holds back what the server sends.'),
   'stream.broken': cause('retry', 'The answer broke off.'),
   'stream.truncated': cause('retry', 'The answer was cut off on its way.', 'stream.broken'),

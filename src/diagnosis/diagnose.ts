@@ -142,6 +142,8 @@ function opinionOf(evidence: Evidence): Opinion {
       return certain('client.too_large')
     case 'forgotten':
       return certain('session.lost')
+    case 'divided':
+      return certain('server.two_stores')
     case 'unreadable':
       return certain('client.unreadable')
     case 'unread':

@@ -43,6 +43,8 @@ export type Finding =
   | { readonly kind: 'unprepared'; readonly detail: string; readonly isMistake: boolean }
   /** The outbox was full, a message had waited for too long, is larger than the server takes, or the server lost the session. */
   | { readonly kind: 'overflow' | 'expired' | 'too-large' | 'forgotten' }
+  /** Two servers, each with a store of its own, answer in turn. */
+  | { readonly kind: 'divided' }
   /** What answers does not speak steadfast.v1. */
   | { readonly kind: 'mismatch'; readonly detail: string; readonly isHandshake?: boolean }
   /** The application's codec or a protocol could not read what came. */

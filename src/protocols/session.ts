@@ -80,6 +80,10 @@ export class Session {
   port: SessionPort | null = null
   /** What was written up to here was for an earlier life of the session, which may have handled it. */
   #before = 0
+  /** The stores that opened it, the last one first. */
+  #stores: string[] = []
+  /** Whether one of them opened it again after another: two servers do not share one. */
+  isDivided = false
   #comingBytes = 0
   #patience = 1
   /** Whether anything was taken or acknowledged since the last attachment opened. */
@@ -109,8 +113,19 @@ export class Session {
 
   hello(k: number, more: Partial<Hello>): Hello {
     const { id, sent, cursor } = this
+    const store = this.#stores.join()
     const before = this.#before >= sent.first && { before: this.#before }
-    return { v: 1, session: id, k, n: sent.first, last: sent.last, ...before, ...(cursor && { cursor }), ...more }
+    return {
+      v: 1,
+      session: id,
+      k,
+      n: sent.first,
+      last: sent.last,
+      ...before,
+      ...(cursor && { cursor }),
+      ...(store && { store }),
+      ...more,
+    }
   }
 
   /** How much longer than usual silence is nothing unusual: what is under way may take its time on a slow link (rule 7). */
@@ -243,7 +258,7 @@ export class Session {
   }
 
   #open(json: OpenFrame, listener: FrameListener): void {
-    const { k, epoch, taken, ack, maxMessageBytes, lastEnd } = json
+    const { k, epoch, store, taken, ack, maxMessageBytes, lastEnd } = json
     const frame = {
       ...json,
       heartbeatMs: msOf(json.heartbeatMs),
@@ -252,6 +267,7 @@ export class Session {
     }
     for (const count of [k, taken, ack, maxMessageBytes]) countOf(count)
     epochOf(epoch)
+    if (store) epochOf(store)
     if (lastEnd) textOf(closeOf(lastEnd) && lastEnd.by)
     must(frame.heartbeatMs >= 1 && ack <= this.sent.last)
     // An older dial that something held back tells of a life of the session that is over.
@@ -261,6 +277,11 @@ export class Session {
       this.#before = this.sent.last
       this.#streams.clear()
       this.#begin(0, epoch, '', 0)
+    }
+    if (store) {
+      const others = this.#stores.filter((other) => other !== store)
+      this.isDivided ||= this.#stores.indexOf(store) > 0
+      this.#stores = [store, ...others].slice(0, 4)
     }
     this.opened = frame
     this.#acked(ack)

@@ -19,6 +19,8 @@ export interface Hello {
   /** The client's decision that this attachment carries it; of two, the higher is the later. */
   readonly turn?: number
   readonly cursor?: string
+  /** The stores that opened the session, the last one first, at most four: `s3,s1`. */
+  readonly store?: string
   /** How long the answer may be held, in milliseconds; absent: as long as it lasts. */
   readonly wait?: number
   /** The request only sends. */
@@ -30,6 +32,8 @@ export interface Hello {
 export interface OpenFrame {
   readonly k: number
   readonly epoch: string
+  /** Names the server's store. */
+  readonly store?: string
   readonly resumed: boolean
   readonly taken: number
   readonly ack: number

@@ -9,8 +9,10 @@ const maxPlaces = 1024
 export type Cursor = ReadonlyMap<number, Place>
 
 /** A hello that is what it must be, its cursor read. */
-export interface Greeting extends Omit<Hello, 'cursor'> {
+export interface Greeting extends Omit<Hello, 'cursor' | 'store'> {
   readonly cursor: Cursor
+  /** The stores that opened the session for its client, the last one first. */
+  readonly stores?: readonly string[]
   /** The highest n that the client has ever written; what it sends up to it may have been handled before. */
   readonly last: number
 }
@@ -30,7 +32,7 @@ export function readHello(text: string): Greeting | null {
   if (text.length > maxHelloBytes || Buffer.byteLength(text) > maxHelloBytes) return null
   const hello = readJson(text)
   if (!isObject(hello) || hello['v'] !== 1) return null
-  const { session, k, n, turn, wait, send, last, before, auth } = hello
+  const { session, k, n, turn, wait, send, last, before, store, auth } = hello
   if (typeof session !== 'string' || !/^[\w-]{22}$/.test(session)) return null
   if (!isPositive(k) || !isPositive(n)) return null
   if (turn !== undefined && !isPositive(turn)) return null
@@ -38,12 +40,14 @@ export function readHello(text: string): Greeting | null {
   if (send !== undefined && send !== true) return null
   if (last !== undefined && !isNumber(last)) return null
   if (before !== undefined && !isNumber(before)) return null
+  if (store !== undefined && !(typeof store === 'string' && /^[\w-]{1,64}(,[\w-]{1,64}){0,3}$/.test(store))) return null
   const cursor = readCursor(hello['cursor'] === undefined ? '' : hello['cursor'])
   if (!cursor) return null
   return {
     ...{ v: 1, session, k, n, cursor, auth, last: Math.max(n - 1, last ?? 0) },
     ...(before === undefined ? {} : { before }),
     ...(turn === undefined ? {} : { turn }),
+    ...(store === undefined ? {} : { stores: store.split(',') }),
     ...(wait === undefined ? {} : { wait }),
     ...(send === undefined ? {} : { send }),
   }

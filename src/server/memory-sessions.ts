@@ -29,6 +29,7 @@ interface Session extends Expiring {
 
 /** Sessions in memory. One is forgotten when it is removed, never before: who asks for the expired ones ends them. */
 export class MemorySessions implements SessionStore {
+  readonly id: string
   readonly #shares: Shares
   readonly #host: Pick<MemoryHost, 'now'>
   readonly #sessions = new Map<string, Session>()
@@ -40,7 +41,8 @@ export class MemorySessions implements SessionStore {
   /** Versions are never used again, so that a session made anew under an id is not taken for the one before. */
   #version = 0
 
-  constructor(shares: Shares, host: Pick<MemoryHost, 'now'>) {
+  constructor(shares: Shares, host: MemoryHost) {
+    this.id = host.randomId()
     this.#shares = shares
     this.#host = host
   }

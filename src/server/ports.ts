@@ -117,6 +117,11 @@ export type Answer<Result> = Result | Promise<Result>
 /** Sessions: small records with compare-and-set and an expiry, their private streams, and a way to hear of changes on other nodes. */
 export interface SessionStore {
   /**
+   * Names the store, in at most 64 letters, digits, `-` and `_`: the same on all nodes that share it, and another once it was made anew.
+   * Clients are told it, so that two servers at one URL that do not share a store are found.
+   */
+  readonly id: string
+  /**
    * The store's clock in milliseconds, as well as this node knows it: leases and expiries are times of it, so that neither the clock
    * of a node nor a jump of it matters. It is never set back.
    */

@@ -83,7 +83,10 @@ export function settingsOf(options: RealtimeServerOptions): Settings {
   if (!/^\/[^?#]*$/.test(path)) fail('path', path, "a path that begins with '/'")
   if (!topics !== !sessions) fail(topics ? 'sessions' : 'topics', undefined, 'given together with the other: they are one store')
   if (topics) checkMethods('topics', topics, topicMethods)
-  if (sessions) checkMethods('sessions', sessions, sessionMethods)
+  if (sessions) {
+    checkMethods('sessions', sessions, sessionMethods)
+    checkStoreId(sessions)
+  }
   const own = topics && sessions ? null : memoryStore()
   // A client asks for a long-poll of this length, and a hello has whole numbers alone.
   const heartbeatMs = Math.round(timeOf('heartbeatMs', options.heartbeatMs, 25_000))
@@ -169,6 +172,12 @@ function trustOf(given: unknown = false): TrustedProxy {
   } catch (error) {
     return fail('trustProxy', given, allowed, error instanceof Error ? error.message : '')
   }
+}
+
+function checkStoreId(sessions: SessionStore): void {
+  const id: unknown = Reflect.get(sessions, 'id')
+  if (typeof id === 'string' && /^[\w-]{1,64}$/.test(id)) return
+  fail('sessions.id', id, 'the name of the store, 1 to 64 letters, digits, - and _, the same on all nodes that share it')
 }
 
 function checkMethods(name: string, port: object, methods: readonly string[]): void {

@@ -148,6 +148,7 @@ export class SharedStore {
   #sessions(call: Call, watch: Watch): SessionStore {
     const { sessions } = this.inner
     return {
+      id: sessions.id,
       now: () => sessions.now(),
       read: (id) => call(() => sessions.read(id)),
       write: (id, record, ifVersion, expiresAt) =>

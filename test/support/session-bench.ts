@@ -130,6 +130,7 @@ export function sessionBench(options: SessionBenchOptions = {}): SessionBench {
     onDoubt: () => {
       bench.doubts += 1
     },
+    onDivided() {},
     onBroken: (report) => {
       broken.push(report)
       sender.detach()

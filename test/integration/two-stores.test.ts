@@ -1,0 +1,109 @@
+import { createServer } from 'node:http'
+import type { Socket } from 'node:net'
+import { setTimeout as sleep } from 'node:timers/promises'
+import { expect, it, vi } from 'vitest'
+import { memoryStore, RealtimeServer } from '../../src/server/index.ts'
+import { listenOnLoopback, stopListening } from '../support/loopback.ts'
+import { startRoundRobin } from '../support/round-robin.ts'
+import { wayOf, ways } from '../support/session-rig.ts'
+import { watchClient } from '../support/watched-client.ts'
+
+/** Servers at one URL, each with the store that is given for it; connections are cut again and again, so that clients come back. */
+async function started(stores: readonly ReturnType<typeof memoryStore>[]) {
+  const errors: string[] = []
+  const sockets = new Set<Socket>()
+  const nodes = await Promise.all(
+    stores.map(async (store) => {
+      const http = createServer()
+      const server = new RealtimeServer({ ...store, onError: (error) => errors.push(String(error)) })
+      server.attach(http)
+      http.on('connection', (socket) => {
+        sockets.add(socket)
+        socket.on('close', () => sockets.delete(socket))
+      })
+      return { http, server, port: await listenOnLoopback(http) }
+    }),
+  )
+  const balancer = await startRoundRobin(nodes.map(({ port }) => port))
+  const cutting = setInterval(() => {
+    for (const socket of sockets) socket.destroy()
+  }, 400)
+  return {
+    errors,
+    url: `http://127.0.0.1:${balancer.port}/realtime`,
+    async [Symbol.asyncDispose]() {
+      clearInterval(cutting)
+      await Promise.all(nodes.map(({ server }) => server.close()))
+      await balancer[Symbol.asyncDispose]()
+      await Promise.all(nodes.map(({ http }) => stopListening(http)))
+    },
+  }
+}
+
+/** A client that sends something ten times a second. */
+function watched(url: string, type: (typeof ways)[number]['type']) {
+  const one = watchClient(url, {
+    ...{ protocol: 'session', transports: [wayOf(type)], retry: { minDelayMs: 20, maxDelayMs: 100 } },
+  })
+  const sending = setInterval(() => one.client.send('hello'), 100)
+  return {
+    client: one.client,
+    causes: () => one.of('error').map(({ diagnosis }) => diagnosis.cause),
+    opens: () => one.of('open').map(({ resumed }) => resumed),
+    async [Symbol.asyncDispose]() {
+      clearInterval(sending)
+      await one[Symbol.asyncDispose]()
+    },
+  }
+}
+
+const twoStores = 'server.two_stores'
+
+it.concurrent.each(ways.map(({ type }) => type))(
+  '%s: two servers with a store of their own each are named on both sides, once',
+  async (type) => {
+    await using servers = await started([memoryStore(), memoryStore()])
+    await using one = watched(servers.url, type)
+    await vi.waitFor(() => {
+      expect(one.causes()).toContain(twoStores)
+      expect(servers.errors.join()).toContain('two servers with a store of their own')
+    }, 15_000)
+    expect(one.causes().filter((cause) => cause === twoStores)).toHaveLength(1)
+    expect(one.causes()).not.toContain('close.4400')
+    expect(one.client.state.status).not.toBe('closed')
+  },
+)
+
+it.concurrent.each(ways.map(({ type }) => type))('%s: two servers over one store are not', async (type) => {
+  const store = memoryStore()
+  await using servers = await started([store, store])
+  await using one = watched(servers.url, type)
+  await vi.waitFor(() => expect(one.opens()).not.toEqual([]), 15_000)
+  await sleep(5000)
+  expect(one.causes()).not.toContain(twoStores)
+  expect(one.opens().slice(1)).not.toContain(false)
+  expect(servers.errors).toEqual([])
+})
+
+it.concurrent.each(ways.map(({ type }) => type))('%s: a server that was restarted with a new store is not', async (type) => {
+  const errors: string[] = []
+  const http = createServer()
+  const start = () => {
+    const server = new RealtimeServer({ onError: (error) => errors.push(String(error)) })
+    server.attach(http)
+    return server
+  }
+  const before = start()
+  const port = await listenOnLoopback(http)
+  await using one = watched(`http://127.0.0.1:${port}/realtime`, type)
+  await vi.waitFor(() => expect(one.opens()).toEqual([false]), 15_000)
+  await sleep(500)
+  await before.close({ drainMs: 0 })
+  const after = start()
+  await vi.waitFor(() => expect(one.opens()).toEqual([false, false]), 15_000)
+  await sleep(4000)
+  expect(one.causes()).not.toContain(twoStores)
+  expect(errors).toEqual([])
+  await after.close({ drainMs: 0 })
+  await stopListening(http)
+})
