@@ -8,6 +8,7 @@
  * - `/events`: the flood as an event stream, an event for each message
  * - `/poll`: the flood as bodies of lines, as much as there is behind `after` but no more than fits
  *
+ * With an argument, every WebSocket is pinged in so many milliseconds, each at its own time.
  * Chunks are made beforehand, so that the sender is never what is waited for.
  */
 import { createServer } from 'node:http'
@@ -80,9 +81,14 @@ const server = createServer((request, response) => {
     response.writeHead(200, { ...readable, 'content-type': 'text/plain', 'content-length': body.length }).end(body)
   } else response.writeHead(404, readable).end()
 })
+const pingMs = Number(process.argv[2] ?? 0)
 const webSockets = new WebSocketServer({ server, perMessageDeflate: false })
 webSockets.on('connection', (webSocket, { url, socket }) => {
   webSocket.on('error', () => {})
+  if (pingMs > 0) {
+    const pings = setInterval(() => webSocket.ping(), pingMs)
+    webSocket.on('close', () => clearInterval(pings))
+  }
   const { pathname, messages, bytes, form } = asked(url)
   if (pathname === '/flood') pour(socket, frameOf(bytes, form), messages)
   if (pathname === '/echo') webSocket.on('message', (data, isBinary) => webSocket.send(data, { binary: isBinary }))
