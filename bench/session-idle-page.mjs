@@ -36,7 +36,7 @@ function countWakeUps() {
           counts.framesIn += 1
         })
       }
-      /** @param {string | ArrayBufferLike | Blob | ArrayBufferView<ArrayBuffer>} data */
+      /** @param {Parameters<WebSocket['send']>[0]} data */
       send(data) {
         counts.framesOut += 1
         super.send(data)
@@ -46,24 +46,33 @@ function countWakeUps() {
   Object.assign(window, replaced, { wakeUps: counts })
 }
 
+/** In the page: a client's script, which may keep what it finds when it is loaded. @param {string} source */
+const load = (source) =>
+  new Promise((resolve, reject) => {
+    const script = Object.assign(document.createElement('script'), { src: source, onload: () => resolve(null), onerror: reject })
+    document.head.append(script)
+  })
+
 /** @returns {Promise<import('./lib/report.mjs').Result>} */
 export async function run() {
   const chromium = await launchChromium()
   const feed = await startFeed({ isQuiet: true })
   const sessions = await startSessions([feed.origin], { isQuiet: true })
   const socketIo = await startSocketIo()
-  /** @type {[kind: string, server: { origin: string }][]} */
+  /** @type {[kind: string, server: { origin: string }, script?: string][]} */
   const kinds = [
-    [ourClient, sessions],
+    [ourClient, sessions, '/steadfast.js'],
     ['websocket', feed],
-    ['socket.io, WebSocket only', socketIo],
+    ['socket.io, WebSocket only', socketIo, '/socket.io.js'],
   ]
   try {
+    /** @type {{ kind: string, page: import('./lib/chromium.mjs').Page }[]} */
     const pages = []
-    for (const [kind, { origin }] of kinds) {
+    for (const [kind, { origin }, script] of kinds) {
       const page = await chromium.newPage()
-      await page.goto(`${feed.origin}/page?client=${encodeURIComponent(kind)}`)
+      await page.goto(`${feed.origin}/page?client=none`)
       await page.evaluate(countWakeUps)
+      if (script !== undefined) await page.evaluate(load, script)
       await page.evaluate((...args) => window.bench.crowd(...args), kind, origin, 1)
       pages.push({ kind, page })
     }
