@@ -13,8 +13,11 @@ import { run as sessionEcho } from './session-echo.mjs'
 import { run as sessionFirstMessage } from './session-first-message.mjs'
 import { run as sessionFramesSwallowed } from './session-frames-swallowed.mjs'
 import { run as sessionHeap } from './session-heap.mjs'
+import { run as sessionIdle } from './session-idle.mjs'
+import { run as sessionIdlePage } from './session-idle-page.mjs'
 import { run as sessionMemory } from './session-memory.mjs'
 import { run as sessionReceiving } from './session-receiving.mjs'
+import { run as sessionRestart } from './session-restart.mjs'
 import { run as sessionSending } from './session-sending.mjs'
 import { run as sessionSilentLink } from './session-silent-link.mjs'
 import { run as throughput } from './throughput.mjs'
@@ -23,8 +26,9 @@ import { run as upgradeSwallowed } from './upgrade-swallowed.mjs'
 
 const plain = { firstMessage, upgradeRefused, upgradeSwallowed, killedAfterOpen, afterReset, herd, throughput }
 const session = {
-  ...{ sessionFirstMessage, sessionAfterReset, sessionSilentLink, sessionFramesSwallowed },
-  ...{ sessionReceiving, sessionSending, sessionEcho, sessionBroadcast, sessionMemory, sessionHeap },
+  ...{ sessionFirstMessage, sessionAfterReset, sessionSilentLink, sessionFramesSwallowed, sessionRestart },
+  ...{ sessionReceiving, sessionSending, sessionEcho, sessionBroadcast },
+  ...{ sessionMemory, sessionHeap, sessionIdlePage, sessionIdle },
 }
 /** @type {Map<string, () => Promise<import('./lib/report.mjs').Result>>} */
 const experiments = new Map(Object.entries({ ...plain, ...session }).map(([name, run]) => [fileOf(name), run]))

@@ -1,7 +1,8 @@
 /**
  * 1,000 clients lose a server at the same instant; it is back after 10 s. A virtual clock, no browser: ours are whole clients
- * on a host of their own, the peers are their published schedules. Dials of one transport are counted in fixed buckets of
- * 100 ms that begin with the loss.
+ * on a host of their own, the peers are their published schedules. Everything that reaches the server is counted in fixed buckets
+ * of 100 ms that begin with the loss: the dials of each transport, and every request whatever it is for (the dials of all
+ * transports, POSTs, and the questions by which a client finds out why it failed).
  */
 import { built } from './lib/build.mjs'
 import { format, runAlone } from './lib/report.mjs'
@@ -35,26 +36,42 @@ const allTransports = [
  * @property {number} peakAfter the same, after the return
  * @property {number} backMs until 99 % were back, from the return
  * @property {number} dials of the busiest transport per client, until the end
+ * @property {number} requestPeak the most requests of every kind in a bucket
+ * @property {number} requestPeakAfter the same, after the return
+ * @property {number} requests of every kind per client, until the end
  */
 
+/** What a client asks about a failure is a request, and no dial. */
+const question = 'question'
+
+/** @param {readonly number[]} times milliseconds from the loss */
+function bucketsOf(times) {
+  /** @type {number[]} */
+  const buckets = new Array(watchMs / bucketMs + 1).fill(0)
+  for (const at of times) buckets[Math.floor(at / bucketMs)] = (buckets[Math.floor(at / bucketMs)] ?? 0) + 1
+  return buckets
+}
+
 /**
- * @param {Map<string, number[]>} dialsAt by transport: milliseconds from the loss
+ * @param {Map<string, number[]>} requestsAt by transport or other kind: milliseconds from the loss
  * @param {number[]} backAt milliseconds from the loss, of the clients that came back
  * @returns {Outcome}
  */
-function outcomeOf(dialsAt, backAt) {
-  const counts = [...dialsAt.values()].map((times) => {
-    /** @type {number[]} */
-    const buckets = new Array(watchMs / bucketMs + 1).fill(0)
-    for (const at of times) buckets[Math.floor(at / bucketMs)] = (buckets[Math.floor(at / bucketMs)] ?? 0) + 1
-    return buckets
-  })
+function outcomeOf(requestsAt, backAt) {
+  const dials = [...requestsAt].flatMap(([kind, times]) => (kind === question ? [] : [times]))
+  const counts = dials.map(bucketsOf)
+  const all = [...requestsAt.values()].flat()
+  const allCounts = bucketsOf(all)
   const late = [...backAt, ...new Array(clientCount - backAt.length).fill(Number.POSITIVE_INFINITY)]
+  const afterReturn = awayMs / bucketMs
   return {
     peak: Math.max(...counts.flat()),
-    peakAfter: Math.max(...counts.flatMap((buckets) => buckets.slice(awayMs / bucketMs))),
+    peakAfter: Math.max(...counts.flatMap((buckets) => buckets.slice(afterReturn))),
     backMs: quantile(late, 0.99) - awayMs,
-    dials: Math.max(...[...dialsAt.values()].map((times) => times.length)) / clientCount,
+    dials: Math.max(...dials.map((times) => times.length)) / clientCount,
+    requestPeak: Math.max(...allCounts),
+    requestPeakAfter: Math.max(...allCounts.slice(afterReturn)),
+    requests: all.length / clientCount,
   }
 }
 
@@ -69,16 +86,16 @@ async function runClients(seed, { options, greet }) {
   const { RealtimeClient } = await import(built('index.js'))
   const clock = new VirtualClock()
   /** @type {Map<string, number[]>} */
-  const dialsAt = new Map()
+  const requestsAt = new Map()
   const server = new VirtualServer(
     clock,
     rttMs,
-    (transport) => {
+    (kind) => {
       const at = clock.now - calmMs
       if (at < 0) return
-      const times = dialsAt.get(transport) ?? []
+      const times = requestsAt.get(kind) ?? []
       times.push(at)
-      dialsAt.set(transport, times)
+      requestsAt.set(kind, times)
     },
     greet,
   )
@@ -87,8 +104,7 @@ async function runClients(seed, { options, greet }) {
   const random = randomFrom(seed)
   const clients = Array.from({ length: clientCount }, () => {
     const host = virtualHost(clock, server, Math.floor(random() * 2 ** 32))
-    // Its questions about the failure are no dials: three requests each, once, while the server is away.
-    const client = new RealtimeClient('https://server.example/feed', { ...options, probe: false, autoConnect: false, host })
+    const client = new RealtimeClient('https://server.example/feed', { ...options, autoConnect: false, host })
     client.addEventListener('open', () => {
       if (clock.now > calmMs) backAt.push(clock.now - calmMs)
     })
@@ -101,7 +117,7 @@ async function runClients(seed, { options, greet }) {
   server.isUp = true
   await clock.runUntil(calmMs + watchMs)
   for (const client of clients) client.close()
-  return outcomeOf(dialsAt, backAt)
+  return outcomeOf(requestsAt, backAt)
 }
 
 /**
@@ -144,14 +160,20 @@ function summarizeOutcomes(client, outcomes) {
     peak: of(({ peak }) => peak),
     peakAfter: of(({ peakAfter }) => peakAfter),
     backMs: of(({ backMs }) => backMs),
+    requestPeak: of(({ requestPeak }) => requestPeak),
+    requestPeakAfter: of(({ requestPeakAfter }) => requestPeakAfter),
   }
   const dials = format(
     of((outcome) => outcome.dials),
     1,
   )
+  const requests = format(
+    of((outcome) => outcome.requests),
+    1,
+  )
   const seconds = Number.isFinite(summary.backMs) ? `${format(summary.backMs / 1_000, 1)} s` : 'never'
-  const value = `${format(summary.peak)} / ${format(summary.peakAfter)} / ${seconds}, ${dials} dials each`
-  const spread = `peaks ${outcomes.map(({ peak }) => peak).join(' ')}`
+  const value = `${format(summary.peak)} / ${format(summary.peakAfter)} / ${seconds}, ${dials} dials each; every request: ${format(summary.requestPeak)} / ${format(summary.requestPeakAfter)}, ${requests} each`
+  const spread = `peaks ${outcomes.map(({ peak }) => peak).join(' ')}, of every request ${outcomes.map((each) => each.requestPeak).join(' ')}`
   return { ...summary, row: { client, value, median: summary.peak, spread } }
 }
 

@@ -1,6 +1,7 @@
 /**
  * A connection is reset while the server is still up and both sides send: 200 messages a second down, 20 up, all numbered. What comes
- * of it: the time until the next message, and what was lost or came twice in all, both ways.
+ * of it: the time until the next message, and what was lost or came twice in all, both ways. Once more with the same clients on a
+ * server that has 10,000 other sessions: who comes back alone must not wait as if all of them did.
  */
 import { setTimeout as sleep } from 'node:timers/promises'
 import { launchChromium } from './lib/chromium.mjs'
@@ -10,14 +11,18 @@ import { startFeed } from './lib/servers.mjs'
 import { median, summarize } from './lib/stats.mjs'
 
 const limitMs = 100
+const busyLimitMs = 1_000
+const idle = 10_000
 const rates = { downEveryMs: 5, upEveryMs: 50 }
 const ourClient = 'steadfast, session'
+const busyServer = `${ourClient}, beside ${format(idle)} others`
 const losses = Number(process.env['ROUNDS'] ?? 5)
 /** Long enough for every client to count its connection as proven. */
 const lifeMs = () => 5_500 + 1_000 * Math.random()
-/** @type {{ kind: string, clients: number, losses: number }[]} */
+/** @type {{ kind: string, clients: number, losses: number, name?: string, idle?: number }[]} */
 const plans = [
   { kind: ourClient, clients: 10, losses },
+  { kind: ourClient, clients: 10, losses, name: busyServer, idle },
   { kind: 'websocket', clients: 10, losses },
   { kind: 'socket.io, WebSocket only', clients: 10, losses: Math.min(losses, 2) },
   { kind: 'partysocket', clients: 10, losses: Math.min(losses, 2) },
@@ -28,10 +33,10 @@ const plans = [
  * @param {string} pages
  * @param {typeof plans[number]} plan
  */
-async function measure(chromium, pages, { kind, clients, losses }) {
+async function measure(chromium, pages, { kind, clients, losses, idle = 0 }) {
   /** @type {{ at: number, sent: number }[][]} */
   const faults = []
-  const outcomes = await exchange(chromium, pages, { kind, clients, ...rates }, async (parties) => {
+  const outcomes = await exchange(chromium, pages, { kind, clients, idle, ...rates }, async (parties) => {
     const each = parties.map(async ({ proxy, sent }, index) => {
       faults[index] = []
       for (let loss = 0; loss < losses; loss += 1) {
@@ -60,17 +65,20 @@ export async function run() {
     const checks = []
     for (const plan of plans) {
       const { waits, sum } = await measure(chromium, pages.origin, plan)
-      const row = rowOf(plan.kind, summarize(waits))
+      const name = plan.name ?? plan.kind
+      const row = rowOf(name, summarize(waits))
       rows.push({ ...row, value: `${row.value} ms, ${saySum(sum)}` })
       if (plan.kind !== ourClient) continue
       const isEach = waits.length === plan.clients * plan.losses
+      const mostMs = plan.idle ? busyLimitMs : limitMs
+      const where = plan.idle ? `, beside ${format(plan.idle)} others` : ''
       checks.push(
         {
-          reach: `median ≤ ${limitMs} ms`,
+          reach: `median ≤ ${format(mostMs)} ms${where}`,
           value: `${format(median(waits))} ms of ${waits.length}`,
-          isMet: isEach && median(waits) <= limitMs,
+          isMet: isEach && median(waits) <= mostMs,
         },
-        { reach: '0 lost, 0 repeated, both ways', value: saySum(sum), isMet: sum.isClean },
+        { reach: `0 lost, 0 repeated, both ways${where}`, value: saySum(sum), isMet: sum.isClean },
       )
     }
     return {

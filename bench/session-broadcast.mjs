@@ -28,7 +28,7 @@ async function broadcast(isRaw) {
   const clients = await startProcess('many-sockets.mjs')
   try {
     const url = server.origin.replace('http', 'ws') + (isRaw ? '/hold' : '/session')
-    await clients.ask('open', { url, count: sessions, isSession: isRaw ? 0 : 1 })
+    await clients.ask('open', { url, count: sessions, speech: isRaw ? 'raw' : 'session' })
     // One for warming up, of which everybody must have heard: subscriptions are made after a session has opened.
     let expected = 0
     for (const count of [messages, messages]) {

@@ -23,7 +23,7 @@ async function occupy(isRaw) {
   const clients = await startProcess('many-sockets.mjs')
   try {
     const url = server.origin.replace('http', 'ws') + (isRaw ? '/hold' : '/session')
-    const sockets = { url, isSession: isRaw ? 0 : 1 }
+    const sockets = { url, speech: isRaw ? 'raw' : 'session' }
     await clients.ask('open', { ...sockets, count: first })
     const before = await server.ask('memory')
     await clients.ask('open', { ...sockets, count: more })

@@ -8,11 +8,14 @@ import { setTimeout as sleep } from 'node:timers/promises'
 import { Server as SocketIoServer } from 'socket.io'
 import { WebSocketServer } from 'ws'
 import { built } from './build.mjs'
+import { startProcess } from './processes.mjs'
 import { startProxy } from './proxy.mjs'
 import { listen } from './servers.mjs'
 
 /** What is still on its way when both sides are quiet may take so long. */
 const settleMs = 2_000
+/** Fewer than a server lets in by default. */
+const idlePerSecond = 450
 
 /** Wall-clock milliseconds, finer than `Date.now()`; the page counts them in the same way. */
 export const now = () => performance.timeOrigin + performance.now()
@@ -24,6 +27,7 @@ export const now = () => performance.timeOrigin + performance.now()
  * @property {number} downEveryMs how often the server sends
  * @property {number} upEveryMs how often the client sends
  * @property {Omit<import('./proxy.mjs').Faults, 'target'>} [faults]
+ * @property {number} [idle] so many other clients are there, of a process of their own, to which nothing is sent
  *
  * @typedef {{ lost: number, repeated: number, disordered: number }} Account
  *
@@ -85,8 +89,10 @@ async function startCounterparts(kind, pages, everyMs) {
     const realtime = new RealtimeServer({
       path: '/feed',
       origins: [pages],
-      authenticate: (request) => ({ id: nameIn(request.url) }),
+      // Each of the idle is somebody.
+      authenticate: (request) => ({ id: nameIn(request.url) || `idle ${crypto.randomUUID()}` }),
       onSession(session) {
+        if (session.principal.id.startsWith('idle')) return
         const counterpart = counterpartOf(session.principal.id)
         counterpart.send = (text) => void session.send(text)
         counterpart.start(everyMs)
@@ -144,8 +150,11 @@ function accountOf(sent, numbers) {
  * @param {(parties: Party[]) => Promise<void>} meddle
  * @returns {Promise<Outcome[]>}
  */
-export async function exchange(chromium, pages, { kind, clients, downEveryMs, upEveryMs, faults = {} }, meddle) {
+export async function exchange(chromium, pages, { kind, clients, downEveryMs, upEveryMs, faults = {}, idle = 0 }, meddle) {
   const server = await startCounterparts(kind, pages, downEveryMs)
+  const others = idle > 0 ? await startProcess('many-sockets.mjs') : null
+  const url = `${server.origin.replace('http', 'ws')}/feed`
+  await others?.ask('open', { url, speech: 'session', count: idle, perSecond: idlePerSecond })
   const names = Array.from({ length: clients }, (_, index) => String(index))
   const proxies = await Promise.all(names.map(() => startProxy({ ...faults, target: server.port })))
   const page = await chromium.newPage()
@@ -170,6 +179,7 @@ export async function exchange(chromium, pages, { kind, clients, downEveryMs, up
   await sleep(settleMs)
   const exchanged = await page.evaluate(() => window.exchanges.map(({ stop }) => stop()))
   await page.close()
+  others?.stop()
   await Promise.all(proxies.map((proxy) => proxy.close()))
   await server.close()
   return exchanged.map(({ startedAt, sent, arrivals }, index) => {

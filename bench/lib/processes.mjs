@@ -74,9 +74,10 @@ const own = {
  * The other side: says where it listens, and does what it is asked to, until the one who started it is gone.
  * @param {import('node:http').Server} server
  * @param {Duties} [duties]
+ * @param {number} [at] the port, if it is not to be any
  */
-export async function answerParent(server, duties = {}) {
-  await new Promise((resolve) => server.listen(0, '127.0.0.1', () => resolve(undefined)))
+export async function answerParent(server, duties = {}, at = 0) {
+  await new Promise((resolve) => server.listen(at, '127.0.0.1', () => resolve(undefined)))
   const { port } = /** @type {import('node:net').AddressInfo} */ (server.address())
   process.on(
     'message',

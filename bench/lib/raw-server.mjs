@@ -1,21 +1,26 @@
 /**
  * A program: what a server does with nothing but `ws` and `node:http`. What is asked for is in the path and in the query.
  *
- * - `/flood`: sends `messages` of `bytes` bytes (`form`: `text` or `binary`) over a WebSocket, one to a frame, as fast as the socket takes them
+ * - `/flood`: sends `messages` of `bytes` bytes over a WebSocket as fast as the socket takes them (`form`: `text` or `binary`, one to a frame, or `batches`,
+ *   as many in an array of JSON as 64 KiB hold)
  * - `/echo`: sends back what comes
- * - `/sink`: says `done` when so many `messages` have come
+ * - `/sink`: says how many of the `messages` have come, a thousand at a time (`form`: `batches` for arrays of JSON)
  * - `/hold`: takes part in what `broadcast` sends
  * - `/events`: the flood as an event stream, an event for each message
  * - `/poll`: the flood as bodies of lines, as much as there is behind `after` but no more than fits
  *
+ * With an argument, every WebSocket is pinged in so many milliseconds, each at its own time.
  * Chunks are made beforehand, so that the sender is never what is waited for.
  */
 import { createServer } from 'node:http'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { WebSocketServer } from 'ws'
 import { answerParent } from './processes.mjs'
+import { textOf } from './texts.mjs'
 
 const chunkBytes = 65_536
+/** So many messages are acknowledged at a time. */
+const acknowledgeEvery = 1_000
 const bodyBytes = 262_144
 const readable = { 'access-control-allow-origin': '*', 'cache-control': 'no-store' }
 
@@ -35,34 +40,76 @@ function asked(url) {
 
 /**
  * A frame as it is on the wire (RFC 6455 §5.2).
- * @param {number} bytes
- * @param {string | null} form
+ * @param {Buffer} payload
+ * @param {boolean} isBinary
  */
-function frameOf(bytes, form) {
-  const first = form === 'binary' ? 0x82 : 0x81
-  const head = bytes < 126 ? Buffer.from([first, bytes]) : Buffer.from([first, 127, 0, 0, 0, 0, 0, 0, 0, 0])
-  if (bytes >= 126) head.writeUInt32BE(bytes, 6)
-  return Buffer.concat([head, Buffer.alloc(bytes, 'x')])
+function frameOf(payload, isBinary) {
+  const { length } = payload
+  const first = isBinary ? 0x82 : 0x81
+  if (length < 126) return Buffer.concat([Buffer.from([first, length]), payload])
+  const head = Buffer.alloc(length < 65_536 ? 4 : 10)
+  head.writeUInt16BE((first << 8) | (length < 65_536 ? 126 : 127), 0)
+  if (length < 65_536) head.writeUInt16BE(length, 2)
+  else head.writeUInt32BE(length, 6)
+  return Buffer.concat([head, payload])
+}
+
+/** As much JSON as goes into a chunk, so many texts at once. @param {number} bytes */
+const inBatch = (bytes) => Math.floor((chunkBytes - 16) / (bytes + 3))
+
+/**
+ * Everything of a flood, in its form.
+ * @param {string} form
+ * @param {number} messages
+ * @param {number} bytes
+ * @returns {Buffer[]}
+ */
+function piecesOf(form, messages, bytes) {
+  if (form === 'binary') return new Array(messages).fill(frameOf(Buffer.alloc(bytes, 'x'), true))
+  const texts = Array.from({ length: messages }, (_, index) => textOf(index, bytes))
+  if (form === 'events') return texts.map((text) => Buffer.from(`data: ${text}\n\n`))
+  if (form === 'text') return texts.map((text) => frameOf(Buffer.from(text), false))
+  const count = inBatch(bytes)
+  const batches = Array.from({ length: Math.ceil(messages / count) }, (_, index) =>
+    texts.slice(index * count, (index + 1) * count),
+  )
+  return batches.map((batch) => frameOf(Buffer.from(JSON.stringify(batch)), false))
+}
+
+/** @type {Map<string, Buffer[]>} */
+const floods = new Map()
+
+/**
+ * The same in chunks, which are made once.
+ * @param {string} form
+ * @param {number} messages
+ * @param {number} bytes
+ */
+function chunksOf(form, messages, bytes) {
+  const key = `${form} ${messages} ${bytes}`
+  const known = floods.get(key)
+  if (known) return known
+  const pieces = piecesOf(form, messages, bytes)
+  const inChunk = Math.max(1, Math.floor(chunkBytes / (pieces[0]?.length ?? 1)))
+  const chunks = []
+  for (let from = 0; from < pieces.length; from += inChunk) chunks.push(Buffer.concat(pieces.slice(from, from + inChunk)))
+  floods.set(key, chunks)
+  return chunks
 }
 
 /**
- * Writes the same piece again and again, as fast as it is taken.
+ * Writes them as fast as they are taken.
  * @param {import('node:stream').Writable} stream
- * @param {Buffer} piece
- * @param {number} count
+ * @param {readonly Buffer[]} chunks
  */
-function pour(stream, piece, count) {
-  const inChunk = Math.max(1, Math.floor(chunkBytes / piece.length))
-  const chunk = Buffer.concat(Array.from({ length: inChunk }, () => piece))
-  let left = count
+function pour(stream, chunks) {
+  let next = 0
   const pump = () => {
-    while (left > 0) {
-      const now = Math.min(left, inChunk)
-      left -= now
-      if (!stream.write(now === inChunk ? chunk : chunk.subarray(0, now * piece.length))) {
-        stream.once('drain', pump)
-        return
-      }
+    for (let chunk = chunks[next]; chunk !== undefined; chunk = chunks[next]) {
+      next += 1
+      if (stream.write(chunk)) continue
+      stream.once('drain', pump)
+      return
     }
   }
   pump()
@@ -70,27 +117,34 @@ function pour(stream, piece, count) {
 
 const server = createServer((request, response) => {
   const { pathname, messages, bytes, after } = asked(request.url)
-  const text = 'x'.repeat(bytes)
   if (pathname === '/events') {
     response.writeHead(200, { ...readable, 'content-type': 'text/event-stream' })
-    pour(response, Buffer.from(`data: ${text}\n\n`), messages)
+    pour(response, chunksOf('events', messages, bytes))
   } else if (pathname === '/poll') {
     const count = Math.min(messages - after, Math.floor(bodyBytes / bytes))
-    const body = Buffer.from(Array.from({ length: count }, () => text).join('\n'))
+    const body = Buffer.from(Array.from({ length: count }, (_, index) => textOf(after + index, bytes)).join('\n'))
     response.writeHead(200, { ...readable, 'content-type': 'text/plain', 'content-length': body.length }).end(body)
   } else response.writeHead(404, readable).end()
 })
+const pingMs = Number(process.argv[2] ?? 0)
 const webSockets = new WebSocketServer({ server, perMessageDeflate: false })
 webSockets.on('connection', (webSocket, { url, socket }) => {
   webSocket.on('error', () => {})
+  if (pingMs > 0) {
+    const pings = setInterval(() => webSocket.ping(), pingMs)
+    webSocket.on('close', () => clearInterval(pings))
+  }
   const { pathname, messages, bytes, form } = asked(url)
-  if (pathname === '/flood') pour(socket, frameOf(bytes, form), messages)
+  if (pathname === '/flood') pour(socket, chunksOf(form ?? 'text', messages, bytes))
   if (pathname === '/echo') webSocket.on('message', (data, isBinary) => webSocket.send(data, { binary: isBinary }))
   if (pathname === '/sink') {
-    let left = messages
-    webSocket.on('message', () => {
-      left -= 1
-      if (left === 0) webSocket.send('done')
+    let came = 0
+    webSocket.on('message', (data) => {
+      const before = came
+      came += form === 'batches' ? JSON.parse(String(data)).length : 1
+      // Every so often, and in the end, it says how much it has.
+      if (came === messages || Math.floor(before / acknowledgeEvery) < Math.floor(came / acknowledgeEvery))
+        webSocket.send(String(came))
     })
   }
 })
@@ -98,8 +152,8 @@ webSockets.on('connection', (webSocket, { url, socket }) => {
 await answerParent(server, {
   /** The bare loop. */
   async broadcast({ messages, bytes, everyMs }) {
-    const text = 'x'.repeat(Number(bytes))
     for (let sent = 0; sent < Number(messages); sent += 1) {
+      const text = textOf(sent, Number(bytes))
       for (const webSocket of webSockets.clients) webSocket.send(text)
       await sleep(Number(everyMs))
     }

@@ -89,7 +89,7 @@ const welcome = () => ({ protocol: '', frame: 'welcome' })
 export const openSession = (retryWindowMs) => (offered) => {
   const token = offered.find((name) => name.startsWith('s.')) ?? ''
   const { k, n, cursor } = JSON.parse(Buffer.from(token.slice(2), 'base64url').toString())
-  const times = { heartbeatMs: 15_000, resumeWindowMs: 120_000, retryWindowMs }
+  const times = { heartbeatMs: 25_000, resumeWindowMs: 120_000, retryWindowMs }
   const open = { k, epoch: 'e', resumed: cursor !== undefined, taken: n - 1, ack: n - 1, maxMessageBytes: 2 ** 20, ...times }
   return { protocol: 'steadfast.v1', frame: `o${JSON.stringify(open)}` }
 }
@@ -109,7 +109,7 @@ export class VirtualServer {
   /**
    * @param {VirtualClock} clock
    * @param {number} rttMs
-   * @param {(transport: string) => void} onDial
+   * @param {(kind: string) => void} onDial a transport's dial, or a request of another kind
    * @param {Greet} [greet]
    */
   constructor(clock, rttMs, onDial, greet = welcome) {
@@ -150,7 +150,9 @@ export class VirtualServer {
 
   /** @type {typeof fetch} */
   request = (url, init) => {
-    this.onDial(new URL(String(url)).pathname)
+    // Every other request names what it takes, or posts.
+    const isQuestion = init?.headers === undefined && init?.method === undefined
+    this.onDial(isQuestion ? 'question' : new URL(String(url)).pathname)
     return new Promise((resolve, reject) => {
       const cancel = this.isUp
         ? this.#clock.after(2 * this.#rttMs, () => resolve(new Response(null, { status: 404 })))

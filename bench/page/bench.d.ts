@@ -15,6 +15,10 @@ interface Window {
   }
   /** The exchanges that this page takes part in. */
   exchanges: ReturnType<Window['bench']['exchange']>[]
+  /** What is to be sent. */
+  texts: readonly string[]
+  /** What has woken this page since that was counted. */
+  wakeUps: { timers: number; framesIn: number; framesOut: number }
 }
 
 type Heard = (data: string, transport: string) => void
