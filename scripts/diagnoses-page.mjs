@@ -77,7 +77,7 @@ ${statusNumbers.map(statusRow).join('\n')}
 
 ## What was open
 
-${group('conn', 'stream', 'sse', 'page', 'session')}
+${group('conn', 'stream', 'sse', 'page', 'session', 'server')}
 
 A Close frame with code *c* is \`close.c\`. In a session (docs/PROTOCOL.md, rule 9) the codes from 4001 up mean what that says.
 

@@ -29,9 +29,9 @@ interface Session extends Expiring {
 
 /** Sessions in memory. One is forgotten when it is removed, never before: who asks for the expired ones ends them. */
 export class MemorySessions implements SessionStore {
-  readonly id: string
+  #id: string | null = null
   readonly #shares: Shares
-  readonly #host: Pick<MemoryHost, 'now'>
+  readonly #host: MemoryHost
   readonly #sessions = new Map<string, Session>()
   readonly #expiry = new Expiry<Session>()
   readonly #watchers = new Watchers<SessionNews>((news, before) => 'tail' in news && 'tail' in before)
@@ -42,9 +42,13 @@ export class MemorySessions implements SessionStore {
   #version = 0
 
   constructor(shares: Shares, host: MemoryHost) {
-    this.id = host.randomId()
     this.#shares = shares
     this.#host = host
+  }
+
+  get id(): string {
+    this.#id ??= this.#host.randomId()
+    return this.#id
   }
 
   now(): number {
