@@ -17,6 +17,9 @@ const returnsWithinMs = 10_000
 /** Acknowledgments that come as fast as messages would cost as much as they do. */
 export const ackEveryMs = 50
 
+/** So much may be sent in a row to a client that is not here. */
+const unheardBytes = 1_048_576
+
 /**
  * A session as one node has it while something of it is here: attachments, messages, or somebody who changes it. Another
  * node may have others of the same session at the same time; they meet in the record.
@@ -42,6 +45,8 @@ export class LiveSession implements Home, Worked, Owner {
   /** Something has been sent of which the store has not told yet. */
   #hasSent = false
   #unwritten: Unwritten | null = null
+  /** What was sent in a row while no client was here. */
+  #unheardBytes = 0
   /** How far the last answer brought a client that is about to ask again, and when. */
   #answered: { readonly through: number; readonly at: number } | null = null
   #stopWatching: (() => void) | null = null
@@ -90,7 +95,7 @@ export class LiveSession implements Home, Worked, Owner {
     return this.#answered !== null && this.node.elapsedMs() - this.#answered.at < returnsWithinMs
   }
 
-  /** Attachments that are let in, are being let in, or have ended while what was written has not left yet. */
+  /** Attachments that are let in, or are being let in. */
   get places(): number {
     return this.attachments.length + this.entering
   }
@@ -193,10 +198,20 @@ export class LiveSession implements Home, Worked, Owner {
       this.#hasSent = true
       for (const attachment of this.attachments) attachment.sent(message)
     }
-    if (this.#writtenThrough() >= message.offset) return null
+    const through = this.#writtenThrough()
+    if (through === Infinity) return this.#sentToNobody(bytesOf(message.data))
+    if (through >= message.offset) return null
     this.#unwritten ??= new Unwritten()
     this.#unwritten.add(message.offset, bytesOf(message.data))
     return this.#unwritten.room()
+  }
+
+  /** Whoever sends much to a client that is not here must let the event loop go on, or that client could never come. */
+  #sentToNobody(bytes: number): Promise<void> | null {
+    this.#unheardBytes += bytes
+    if (this.#unheardBytes < unheardBytes) return null
+    this.#unheardBytes = 0
+    return this.node.turns.next()
   }
 
   /** An attachment has written what it could. */
