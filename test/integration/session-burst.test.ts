@@ -30,3 +30,23 @@ describe.each(ways.map(({ type }) => type))('a burst of 20,000 messages in one t
     expect(rig.servers.errors).toEqual([])
   })
 })
+
+it.each(ways.map(({ type }) => type))(
+  'a handler that awaits each of 100,000 messages loses none over %s, even if it began before its client was attached',
+  async (type) => {
+    const most = 100_000
+    await using rig = await startRig({
+      options: {
+        async onMessage(session) {
+          for (let n = 0; n < most; n += 1) await session.send(`${n}`.padStart(100))
+        },
+      },
+    })
+    await using watched = rig.watch({ transports: [wayOf(type)] })
+    watched.client.send('go')
+    await vi.waitFor(() => expect(watched.data.length).toBe(most), { timeout: 50_000, interval: 200 })
+    expect(Number(watched.data.at(-1))).toBe(most - 1)
+    expect(watched.of('gap')).toEqual([])
+    await watched.client.flushed()
+  },
+)

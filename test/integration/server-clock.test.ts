@@ -1,0 +1,43 @@
+import { setTimeout as sleep } from 'node:timers/promises'
+import { expect, it, vi } from 'vitest'
+import { nodeHost } from '../../src/server/node-host.ts'
+import { startRig, wayOf, ways } from '../support/session-rig.ts'
+
+it.concurrent.each(ways.map(({ type }) => type))(
+  '[SP2] [SP8] a server whose clock is set by 10 minutes and back by an hour ends nothing and repeats nothing: %s',
+  async (type) => {
+    let skewMs = 0
+    const host = { ...nodeHost(undefined), now: () => Date.now() + skewMs }
+    const received: [data: unknown, redelivered: boolean][] = []
+    const ends: unknown[] = []
+    await using rig = await startRig({
+      options: {
+        ...{ host, heartbeatMs: 1000, resumeWindowMs: 4000, leaseMs: 1000 },
+        onEnd: (_, ending) => void ends.push(ending),
+        async onMessage(session, { data, redelivered }) {
+          received.push([data, redelivered])
+          // The clock is set while a lease is held, too.
+          await sleep(300)
+          await session.send(data)
+        },
+      },
+    })
+    await using watched = rig.watch({ transports: [wayOf(type)] })
+    await watched.nth('open')
+    for (const [index, jumpMs] of [600_000, -3_600_000, 600_000].entries()) {
+      watched.client.send(String(index))
+      await vi.waitFor(() => expect(received).toHaveLength(index + 1), 5000)
+      skewMs += jumpMs
+      await watched.client.flushed()
+      await sleep(2500)
+    }
+    await vi.waitFor(() => expect(watched.data).toEqual(['0', '1', '2']), 5000)
+    expect(received).toEqual([
+      ['0', false],
+      ['1', false],
+      ['2', false],
+    ])
+    expect([ends, watched.of('close'), watched.of('error'), watched.of('gap')]).toEqual([[], [], [], []])
+    expect(watched.of('open')).toHaveLength(1)
+  },
+)
