@@ -371,7 +371,7 @@ describe('grows with its size alone:', { timeout: 120_000 }, () => {
     ],
     [
       'POSTs to a session that nobody knows',
-      2000,
+      6000,
       async (size) => {
         const bench = new ServerBench({ limits, isDirect: true })
         return timed(() => Promise.all(Array.from({ length: size }, () => bench.post(['m1:x']))))
