@@ -28,9 +28,17 @@ const alone = {
 }
 
 // These wait for what happens and not until a time, and use a fifth of a core: two of them at once do not hinder each other.
-const unhurried = ['better-sse', 'contract', 'contract-refusals', 'session-contract', 'session-nodes', 'sse'].map(
-  (name) => `test/integration/${name}.test.ts`,
-)
+const unhurried = [
+  'better-sse',
+  'contract',
+  'contract-refusals',
+  'session-contract',
+  'session-nodes',
+  'sse',
+  'session-posts',
+  'two-stores',
+  'server-clock',
+].map((name) => `test/integration/${name}.test.ts`)
 
 // A page of the demo draws without end and takes a fifth of a core.
 const threeAtOnce = { ...alone, maxConcurrency: 3 }
@@ -55,7 +63,7 @@ export default defineConfig({
       project('browser', 'browser', 4, threeAtOnce),
       project('chaos', 'chaos', 5, alone),
       // What is measured there is the processor's time, which takes no harm from what runs beside it.
-      project('attack', 'attack', 6, alone),
+      project('attack', 'attack', 6, { ...alone, fileParallelism: true, maxWorkers: 2 }),
       project('faults', 'faults', 7, alone),
     ],
   },
