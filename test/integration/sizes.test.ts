@@ -90,7 +90,7 @@ server { listen 80; location / { proxy_pass http://127.0.0.1:${servers.ports[0]}
     },
   )
 
-  it.runIf(isProxied).each(http)('over %s what is too large for nginx is undelivered, and the rest goes on', async (type) => {
+  it.each(isProxied ? http : [])('over %s what is too large for nginx is undelivered, and the rest goes on', async (type) => {
     await using page = visit(type, 'x')
     await page.nth('open', 1, 15_000)
     const large = 'x'.repeat(mebibyte)
@@ -105,7 +105,7 @@ server { listen 80; location / { proxy_pass http://127.0.0.1:${servers.ports[0]}
     expect([page.data[0], page.data[1]]).toEqual(['before', 'after'])
   })
 
-  it.runIf(isProxied).each(http)('over %s 700,000 bytes pass, whatever they are', async (type) => {
+  it.each(isProxied ? http : [])('over %s 700,000 bytes pass, whatever they are', async (type) => {
     await using page = visit(type, 'x')
     for (const [, data] of bodies) page.client.send(data.slice(0, typeof data === 'string' ? (data.length * 2) / 3 : 700_000))
     page.client.send('last')
