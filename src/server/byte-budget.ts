@@ -10,10 +10,6 @@ export class ByteBudget {
     this.#maxEach = maxEach
   }
 
-  get bytes(): number {
-    return this.#inAll
-  }
-
   /** A share for somebody who goes by these names, all of which are charged. */
   share(names: readonly string[]): Share {
     return new Share(this, names)

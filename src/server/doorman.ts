@@ -44,7 +44,7 @@ export class Doorman {
     return { isTooLong, query: new URLSearchParams(isTooLong || mark < 0 ? '' : url.slice(mark + 1)) }
   }
 
-  /** The client's address as limits count by it, as far as it can be told. */
+  /** The client's address as limits count by it, as far as it can be told. To be asked once for each request: it may be the application's to say. */
   clientOf(request: IncomingMessage): string | undefined {
     const { host, addressOf } = this.settings
     try {
@@ -57,8 +57,7 @@ export class Doorman {
   }
 
   /** What a client goes by where what it uses is counted. */
-  namesOf(request: IncomingMessage, { id }: Principal): readonly string[] {
-    const address = this.clientOf(request)
+  namesOf(address: string | undefined, { id }: Principal): readonly string[] {
     const ofPrincipal = this.settings.node.isAuthenticating ? [`principal ${id}`] : []
     return address === undefined ? ofPrincipal : [`address ${address}`, ...ofPrincipal]
   }
@@ -90,10 +89,10 @@ export class Doorman {
   }
 
   /** Why its address has to wait, if it has. What goes on with an attachment that was let in here is none of its attachments. */
-  addressRefusal(request: IncomingMessage, greeting: Greeting | null): CloseFrame | null {
+  addressRefusal(address: string | undefined, greeting: Greeting | null): CloseFrame | null {
     const { host } = this.settings
     if (greeting && this.node.isContinued(greeting)) return null
-    if (this.#addresses.take(this.clientOf(request), host.elapsedMs())) return null
+    if (this.#addresses.take(address, host.elapsedMs())) return null
     return { code: codes.tooMany, reason: 'too many from this address', retryAfterMs: this.node.pauseMs() }
   }
 

@@ -82,29 +82,30 @@ export class HttpDoor {
       preflight(response, origin, host)
       return
     }
+    const client = doorman.clientOf(request)
     const diagnosed = Ledger.attemptOf(address.query, 'diagnose')
     const isDiagnosis = request.method === 'GET' && diagnosed !== null
     for (const [name, value] of Object.entries(isDiagnosis ? anybody : corsOf(origin)))
       if (value !== undefined) response.setHeader(name, value)
     if (isDiagnosis) {
-      this.#diagnose(request, response, diagnosed)
+      this.#diagnose(client, response, diagnosed)
       return
     }
     const attempt = Ledger.attemptOf(address.query, 'attempt')
-    doorman.ledger.note(attempt, { sawRequest: true }, doorman.clientOf(request))
+    doorman.ledger.note(attempt, { sawRequest: true }, client)
     const refuse = (close: CloseFrame) => {
       doorman.ledger.answered(attempt, close.code)
       refused(request, response, close, host)
     }
     if (request.method !== 'POST')
       refuse({ code: codes.protocolError, reason: `this is ${name}: POST a hello, or open a WebSocket` })
-    else await this.#post(request, response, { given, address, origin, attempt, refuse })
+    else await this.#post(request, response, { given, address, client, origin, attempt, refuse })
   }
 
   async #post(
     request: IncomingMessage,
     response: ServerResponse,
-    { given, address, origin, attempt, refuse }: Posted,
+    { given, address, client, origin, attempt, refuse }: Posted,
   ): Promise<void> {
     const doorman = this.#doorman
     const refusal = doorman.refusal(request, address, origin)
@@ -120,7 +121,7 @@ export class HttpDoor {
       return
     }
     doorman.ledger.broughtHello(attempt)
-    const busy = doorman.addressRefusal(request, greeting)
+    const busy = doorman.addressRefusal(client, greeting)
     if (busy) {
       refuse(busy)
       return
@@ -135,7 +136,7 @@ export class HttpDoor {
       refuse(principal)
       return
     }
-    const names = doorman.namesOf(request, principal)
+    const names = doorman.namesOf(client, principal)
     const body = await source.whole(this.#bodies.share(names))
     if (body.type === 'too-large' || body.type === 'too-many') {
       refuse(body.type === 'too-large' ? refusalOf('too-large') : this.#tooMany('too many long bodies at once'))
@@ -205,10 +206,9 @@ export class HttpDoor {
     }
   }
 
-  #diagnose(request: IncomingMessage, response: ServerResponse, attempt: string): void {
+  #diagnose(client: string | undefined, response: ServerResponse, attempt: string): void {
     const { settings, ledger } = this.#doorman
     const { host, scope } = settings
-    const client = this.#doorman.clientOf(request)
     const now = host.elapsedMs()
     const isLate = client === undefined ? !this.#diagnoses.take(now) : !this.#diagnosesOf.take(client, now)
     if (isLate) sendProblem(response, host.after, this.#tooMany('too many questions'))
@@ -227,6 +227,7 @@ export class HttpDoor {
 interface Posted {
   readonly given: unknown
   readonly address: Address
+  readonly client: string | undefined
   readonly origin: OriginVerdict
   readonly attempt: string | null
   refuse(close: CloseFrame): void

@@ -98,7 +98,7 @@ export class Ledger {
   /** Not for each attempt: a Map is slow to find its first entry where many before it were deleted. */
   #forget(): void {
     const now = this.#elapsedMs()
-    if (Math.abs(now - this.#forgotAt) < forgetEveryMs) return
+    if (now - this.#forgotAt < forgetEveryMs) return
     this.#forgotAt = now
     for (const [attempt, page] of this.#pages) {
       if (this.#isKept(page)) return

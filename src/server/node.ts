@@ -6,6 +6,7 @@ import type { Carrier } from './carrier.ts'
 import type { Greeting } from './client-frames.ts'
 import { deskOf } from './desk.ts'
 import { Feeds } from './feed.ts'
+import { ForeignStores } from './foreign-stores.ts'
 import type { Handlers } from './handlers.ts'
 import type { ServerHost } from './host.ts'
 import { ackEveryMs, LiveSession } from './live-session.ts'
@@ -22,8 +23,6 @@ import { Turns } from './turns.ts'
 const leastWindowMs = 50
 const sweepEveryMs = 1000
 const sweepAtOnce = 100
-/** After so long a client has noticed that its server was restarted. */
-const noticedMs = 3000
 const lookAgainMs = 20
 
 export interface NodeParts {
@@ -53,8 +52,7 @@ export class ServerNode implements NodeContext {
   readonly #admission: Admission
   readonly #recent: RecentAttachments
   readonly #unacked = new Set<{ tellAck(): void }>()
-  #hasReportedStores = false
-  #elsewhere: { readonly session: string; readonly at: number } | null = null
+  readonly #foreign: ForeignStores
   #state: 'up' | 'closing' | 'down' = 'up'
   readonly #madeAt: number
   #sweptAt = 0
@@ -81,6 +79,7 @@ export class ServerNode implements NodeContext {
     const places = { perSecond: attachmentsPerSecond, mostWaitMs: mostWaitMs(settings), mostPlaces: maxSessions }
     this.#admission = new Admission(places, () => host.random())
     this.#recent = new RecentAttachments(host.elapsedMs())
+    this.#foreign = new ForeignStores(sessions, (error) => host.report(error))
     this.#madeAt = host.elapsedMs()
     this.#cancelTick = host.after(settings.tickMs, () => this.#tick())
   }
@@ -111,33 +110,6 @@ export class ServerNode implements NodeContext {
     return mayContinue && this.#recent.has(greeting, this.host.elapsedMs())
   }
 
-  /**
-   * A client that this node's store opened a session for, then another store, and that comes here again: two stores answer in turn. A
-   * store that was made anew by a restart is never come back to. Said once.
-   */
-  #compareStores({ stores: [last, ...earlier] = [] }: Greeting): void {
-    const { id } = this.sessions
-    if (last !== id && earlier.includes(id)) this.#reportStores()
-  }
-
-  /** Requests of a session that another store has. A server that was restarted gets a few of them, until its clients have noticed. */
-  #cameElsewhere(session: string): void {
-    const now = this.elapsedMs()
-    if (this.#elsewhere?.session === session && now - this.#elsewhere.at > noticedMs) this.#reportStores()
-    // Of several sessions each has its turn, and the first is looked at until it is old.
-    if (!this.#elsewhere || now - this.#elsewhere.at > 10 * noticedMs) this.#elsewhere = { session, at: now }
-  }
-
-  #reportStores(): void {
-    if (this.#hasReportedStores) return
-    this.#hasReportedStores = true
-    this.host.report(
-      new Error(
-        'RealtimeServer: two servers with a store of their own each answer at this URL, so that sessions are lost whenever a client comes to the other one: give them one store (the options `topics` and `sessions`), or run one process; see docs/DEPLOYMENT.md.',
-      ),
-    )
-  }
-
   /** Lets a client in, or ends the carrier with the reason why not. What came with the hello may be handed over at once. */
   attach(greeting: Greeting, principal: Principal, carrier: Carrier, reauthenticate: Reauthenticate | null = null): Attachment {
     const refusal = this.#refusal(greeting, carrier)
@@ -146,7 +118,7 @@ export class ServerNode implements NodeContext {
     const attachment = new Attachment(live, carrier, greeting, reauthenticate)
     if (refusal) attachment.end(refusal)
     else {
-      this.#compareStores(greeting)
+      this.#foreign.compare(greeting)
       if (carrier.medium !== 'websocket') this.#recent.add(greeting, this.host.elapsedMs())
       live.entering += 1
       live.enter({
@@ -178,13 +150,8 @@ export class ServerNode implements NodeContext {
     const posted = this.#state === 'up' ? await readPosted(lines, this.settings.limits, this.turns) : null
     if (!posted || this.#state !== 'up') return { code: codes.restarting, reason: 'restarting', ...this.#pause() }
     if ('code' in posted) return posted
-    this.#compareStores(greeting)
-    // Its messages belong to a life of the session that this store knows nothing of, even where it has one of its own.
-    const [store = this.sessions.id] = greeting.stores ?? []
-    if (store !== this.sessions.id) {
-      this.#cameElsewhere(greeting.session)
-      return { code: codes.restarting, reason: 'another store' }
-    }
+    this.#foreign.compare(greeting)
+    if (this.#foreign.has(greeting, this.elapsedMs())) return { code: codes.restarting, reason: 'another store' }
     this.#recent.add(greeting, this.host.elapsedMs())
     return new Promise((resolve) => {
       new Posting(this.#liveOf(greeting.session), greeting, principal, posted, resolve).start()

@@ -37,7 +37,6 @@ export class RecentAttachments {
 
   #age(now: number): void {
     const ageMs = now - this.#bornAt
-    if (ageMs < 0) this.#bornAt = now
     if (ageMs < keptMs && this.#young.size < mostKept) return
     this.#old = ageMs < 2 * keptMs ? this.#young : new Set()
     this.#young = new Set()

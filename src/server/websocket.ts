@@ -64,7 +64,7 @@ export class WebSocketDoor {
       refuseAndDestroy(socket, close, settings.host.after)
       return
     }
-    const upgrade = { request, socket, head, address, offered, attempt }
+    const upgrade = { request, socket, head, address, client, offered, attempt }
     // At once, if it can be: nobody else may get at the socket in between.
     if (this.#server) {
       this.#shakeHands(this.#server, upgrade)
@@ -100,7 +100,7 @@ export class WebSocketDoor {
     }
   }
 
-  async #admit(webSocket: WebSocket, { request, socket, address, offered, attempt }: Upgrade): Promise<void> {
+  async #admit(webSocket: WebSocket, { request, socket, address, client, offered, attempt }: Upgrade): Promise<void> {
     const { node, ledger, carriers } = this.#doorman
     webSocket.on('error', ignore)
     const refuse = (frame: CloseFrame) => {
@@ -114,7 +114,7 @@ export class WebSocketDoor {
     if (isThenable(judged)) webSocket.pause()
     const origin = isThenable(judged) ? await judged : judged
     webSocket.resume()
-    const refusal = this.#doorman.refusal(request, address, origin) ?? this.#doorman.addressRefusal(request, null)
+    const refusal = this.#doorman.refusal(request, address, origin) ?? this.#doorman.addressRefusal(client, null)
     if (refusal) {
       refuse(refusal)
       return
@@ -200,6 +200,7 @@ interface Upgrade {
   readonly socket: Duplex
   readonly head: Buffer
   readonly address: Address
+  readonly client: string | undefined
   readonly offered: readonly string[]
   readonly attempt: string | null
 }

@@ -1,10 +1,9 @@
-import { setTimeout as sleep } from 'node:timers/promises'
 import { describe, expect, it, vi } from 'vitest'
 import { type MeddledRequest, type Meddling, startMeddler } from '../support/meddler.ts'
 import { startNginx } from '../support/readme-nginx.ts'
 import { RealtimeServers } from '../support/realtime-servers.ts'
 import { type WayName, wayOf } from '../support/session-rig.ts'
-import { numbered, watchClient } from '../support/watched-client.ts'
+import { numbered, publishSlowly, watchClient } from '../support/watched-client.ts'
 
 /** What boxes on the way do to single requests of a session: it costs a message at most, and never the connection. */
 const asking = ['sse', 'long-poll', 'poll'] as const
@@ -62,10 +61,7 @@ describe.concurrent.each(asking)('over %s', (type) => {
     await using bench = await behind(type, ({ n }) => (n > 2 && n % 7 === 0 ? { status: 502 } : 'pass'))
     const { client, nth, of, data } = bench.watched
     await nth('open')
-    for (const value of numbered(60)) {
-      client.send(value)
-      await sleep(20)
-    }
+    await publishSlowly((value) => client.send(value), numbered(60), 20)
     await client.flushed()
     await vi.waitFor(() => expect(data).toEqual(numbered(60)), 15_000)
     expect(bench.received).toEqual(numbered(60))
@@ -129,10 +125,7 @@ it.each(['long-poll', 'poll'] as const)(
     })
     const { client, nth, of, data } = bench.watched
     await nth('open')
-    for (const value of numbered(40)) {
-      client.send(value)
-      await sleep(10)
-    }
+    await publishSlowly((value) => client.send(value), numbered(40), 10)
     await client.flushed()
     await vi.waitFor(() => expect(data).toEqual(numbered(40)), 10_000)
     expect(cuts).toBeGreaterThan(0)
