@@ -51,8 +51,11 @@ it('loses nothing while all the buttons are pressed, one after the other and som
     await sleep(1200)
     if (index % 2) await visitor.press('Heal all')
   }
+  const restarts = page.locator('.line', { hasText: 'I was restarted' })
+  const before = await restarts.count()
   await visitor.press('Restart the server')
-  await sleep(500)
+  // All lines can be back before the server has gone down, and whoever visits it next would find nobody there.
+  await vi.waitFor(async () => expect(await restarts.count()).toBe(before + 1), 20_000)
   await vi.waitFor(
     () =>
       page
