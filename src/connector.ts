@@ -1,6 +1,6 @@
 import { Attempts, type AttemptsPort } from './attempts.ts'
 import { type Announcement, announcementsBetween, type Command, commandsBetween, publicState } from './connection/changes.ts'
-import { at, ladderOf } from './connection/ladder.ts'
+import { at, ladderOf, lesson } from './connection/ladder.ts'
 import { transition } from './connection/machine.ts'
 import { deadlineOf, type Input, initialState, type Policy, type State } from './connection/state.ts'
 import type { Diagnosis } from './diagnosis/diagnose.ts'
@@ -48,6 +48,8 @@ export class Connector {
         isProvenByHearing: !!transport.isProvenByHearing,
         isAsking: !!transport.isAsking,
         canPing: !!transport.canPing && (!!session || heartbeat?.message !== undefined),
+        // A session has been answered when it opens.
+        isProvenByReply: !!transport.canPing && !session && heartbeat?.message !== undefined,
         resumes: !!session || protocol.resumes(transport.type),
       })),
       heartbeat: () => (session ? session.heartbeat : heartbeat),
@@ -85,6 +87,14 @@ export class Connector {
 
   connect(): void {
     const { host, settings, sender, judge } = this.#port
+    this.#stopListening ??= host.listen((signal) => {
+      if (signal.type === 'online') judge.investigator?.forget()
+      if (signal.type === 'violation') this.#investigate().forbade(signal.blockedUrl, signal.directive)
+      else if (signal.type === 'activated') this.connect()
+      else this.apply({ type: 'page', signal })
+    })
+    // What a browser holds back until the page is shown would be taken for what does not work.
+    if (host.isPrerendering()) return
     const state = this.#state
     if (state.status === 'idle') {
       const memory = recall(settings, host)
@@ -102,11 +112,6 @@ export class Connector {
       sender.begin?.()
       this.#state = { ...state, isOnline: host.isOnline(), hiddenSince: host.isHidden() ? host.now() : null }
     }
-    this.#stopListening ??= host.listen((signal) => {
-      if (signal.type === 'online') judge.investigator?.forget()
-      if (signal.type === 'violation') this.#investigate().forbade(signal.blockedUrl, signal.directive)
-      else this.apply({ type: 'page', signal })
-    })
     this.apply({ type: 'connect' })
   }
 
@@ -202,7 +207,8 @@ export class Connector {
     if (after === before) return
     this.#state = after
     this.#attempts.wantsHeard = after.status === 'open' && (after.link.asked !== null || !after.link.isProven)
-    if (after.ladder.preferred !== before.ladder.preferred) remember(after.ladder, after.roundTripMs, settings, host)
+    const rung = lesson(after.ladder)
+    if (rung !== lesson(before.ladder)) remember(rung, after.roundTripMs, settings, host)
     judge.roundTripMs = after.roundTripMs
     for (const { id, diagnosis } of after.news) {
       log.failed(id, diagnosis, now)

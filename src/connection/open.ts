@@ -1,8 +1,21 @@
 import type { Diagnosis } from '../diagnosis/diagnose.ts'
 import { endingOf } from '../diagnosis/ending.ts'
 import type { Finding } from '../diagnosis/evidence.ts'
-import { at, ended, hasAlternative, isHealthy, opened, plan, proven, recovered, refused, rest, withheld } from './ladder.ts'
-import { canRefresh, closedBy, coreOf, dialOf, refusalOf, startRound, wait } from './round.ts'
+import {
+  at,
+  ended,
+  hasAlternative,
+  isHealthy,
+  type Life,
+  opened,
+  plan,
+  proven,
+  recovered,
+  refused,
+  rest,
+  withheld,
+} from './ladder.ts'
+import { canRefresh, closedBy, coreOf, dialOf, isAskedAnew, isHeldBack, isTelling, refusalOf, startRound, wait } from './round.ts'
 import { type Connecting, type Dial, type Open, type OpenLink, type Policy, type State, silentAt } from './state.ts'
 
 const takeoverMs = 2000
@@ -76,7 +89,7 @@ export function rivalFailed(state: Open, rival: Dial, diagnosis: Diagnosis, now:
   const next = { ...state, rivals: without(state.rivals, rival), news }
   if (rival.rung === state.link.rung) return loseSilent(next, now, policy)
   const isWorse = rival.rung > state.link.rung
-  const ladder = refused(state.ladder, rival.rung, refusalOf(diagnosis), now)
+  const ladder = refused(state.ladder, rival.rung, refusalOf(diagnosis), now, !isWorse && isTelling(state, diagnosis))
   return settled({ ...next, ladder: isWorse ? ladder : rest(ladder, [rival.rung], now) }, now, policy)
 }
 
@@ -147,10 +160,11 @@ export function onDue(before: Open, heardAt: number, hasCursor: boolean, now: nu
 
 function livedLong(state: Open, now: number, policy: Policy): Open {
   const { link } = state
-  if (!at(policy.rungs, link.rung).isProvenByHearing || link.hasHeard) return prove(state, now, policy)
+  const { isProvenByHearing, isProvenByReply } = at(policy.rungs, link.rung)
+  if (link.hasHeard || !(isProvenByHearing || isProvenByReply)) return prove(state, now, policy)
   const silent = { ...state, link: { ...link, provenAt: Infinity } }
   const worse = plan(state.ladder, now, false).find((rung) => rung > link.rung && at(policy.rungs, rung).isAsking)
-  if (worse === undefined || link.hasCarried || at(policy.rungs, link.rung).isAsking) return silent
+  if (isProvenByReply || worse === undefined || link.hasCarried || at(policy.rungs, link.rung).isAsking) return silent
   // Perhaps a proxy holds the body back, perhaps there is nothing to say: whichever brings a message first will tell.
   return addRival(silent, worse, now, policy, Infinity)
 }
@@ -170,7 +184,7 @@ function lookAround(state: Open, hasCursor: boolean, now: number, policy: Policy
   const { link, ladder, rivals } = state
   const better = betterThan(link.rung).find((rung) => {
     const record = at(ladder.rungs, rung)
-    return canMove(link.rung, rung, policy) && now >= record.absentUntil && isHealthy(record, now)
+    return canMove(link.rung, rung, policy) && isHealthy(record, now)
   })
   const looked = settled(state, now, policy)
   return better !== undefined && hasCursor && link.isProven && !rivals.length ? addRival(looked, better, now, policy) : looked
@@ -211,7 +225,8 @@ export function lose(state: Open, diagnosis: Diagnosis, now: number, policy: Pol
   const { link } = state
   const isLong = now - link.openedAt >= policy.provingMs
   const { wasClean } = endingOf(diagnosis)
-  const ladder = ended(state.ladder, link.rung, isLong ? 'long' : wasClean ? 'clean' : 'short')
+  const life = lifeOf(link, diagnosis, isLong, policy)
+  const ladder = ended(state.ladder, link.rung, life)
   // A server that greets and then shows the door has not proven anything: the waits must go on growing.
   const isForgiven = link.isProven && (isLong || !wasClean)
   const core = {
@@ -219,7 +234,7 @@ export function lose(state: Open, diagnosis: Diagnosis, now: number, policy: Pol
     ladder,
     failures: isForgiven ? 1 : state.failures + 1,
     outageSince: isForgiven ? now : (state.outageSince ?? now),
-    isRefreshed: state.isRefreshed && !isLong,
+    isRefreshed: isAskedAnew({ ...state, isRefreshed: state.isRefreshed && !isLong }, diagnosis, policy),
     news: [...state.news, { id: link.id, diagnosis }],
   }
   if (diagnosis.verdict === 'stop') {
@@ -229,9 +244,22 @@ export function lose(state: Open, diagnosis: Diagnosis, now: number, policy: Pol
   }
   const rivals = state.rivals.filter(({ rung }) => rung < link.rung)
   if (rivals.length) return { ...core, status: 'connecting', dials: rivals, queue: [], raceAt: Infinity, refusal: null }
-  if (hasAlternative(ladder, link.rung, now)) return startRound(core, now, policy)
+  // A server that closes in order may want its clients to stay away: what is below is tried next, but not at once.
+  if (life === 'short' && !wasClean && hasAlternative(ladder, link.rung, now)) return startRound(core, now, policy)
   const isWoken = link.asked?.isWoken || diagnosis.evidence.kind === 'restored'
   return wait(core, diagnosis, now, policy, isWoken ? policy.random() * wokenJitterMs : undefined)
+}
+
+/**
+ * What the end tells of the transport. A close code is no excuse for a short life: whether the server wants nobody or only this
+ * transport fails here, the other rungs will show.
+ */
+function lifeOf({ rung, hasHeard, asked }: OpenLink, { hint, evidence }: Diagnosis, isLong: boolean, policy: Policy): Life {
+  // A plain WebSocket may have nothing to say for hours; one that was asked has said that it passes nothing.
+  const mayBeQuiet = evidence.kind !== 'silent' && !at(policy.rungs, rung).isProvenByHearing
+  if (isLong && (hasHeard || mayBeQuiet)) return 'long'
+  const isOfPage = evidence.kind === 'restored' || asked?.isWoken || isHeldBack(evidence)
+  return isOfPage || hint === 'credentials' ? 'neutral' : 'short'
 }
 
 function canMove(from: number, to: number, { rungs }: Policy): boolean {

@@ -1,9 +1,11 @@
 import type { Diagnosis } from '../diagnosis/diagnose.ts'
 import { endingOf } from '../diagnosis/ending.ts'
-import { allFailed, at, isHealthy, isHopeless, plan, type Refusal, refused } from './ladder.ts'
-import type { Connecting, Core, Dial, Policy, State } from './state.ts'
+import { allFailed, at, isHealthy, isHopeless, plan, type Refusal, reconsidered, refused } from './ladder.ts'
+import type { Closed, Connecting, Core, Dial, Policy, State, Waiting } from './state.ts'
 
 const race = { unknownMs: 500, leastMs: 200, mostMs: 3000 }
+/** How often a server is asked that has shown for minutes that it is none; half as long again at random. */
+const hopelessDelayMs = 45_000
 
 /** Begins to try the ladder's rungs. */
 export function startRound(core: Core, now: number, policy: Policy): Connecting {
@@ -56,8 +58,9 @@ export function dialFailed(state: Connecting, dial: Dial, diagnosis: Diagnosis, 
   const next: Connecting = {
     ...state,
     dials: state.dials.filter((each) => each !== dial),
-    ladder: refused(state.ladder, dial.rung, refusalOf(diagnosis), now),
+    ladder: refused(state.ladder, dial.rung, refusalOf(diagnosis), now, isTelling(state, diagnosis)),
     notBefore: notBefore(state, diagnosis, now),
+    isRefreshed: isAskedAnew(state, diagnosis, policy),
     news: [...state.news, { id: dial.id, diagnosis }],
   }
   if (verdict === 'stop' && !isForbiddenOnly(next, dial, diagnosis)) {
@@ -97,11 +100,30 @@ export function refusalOf({ hint, evidence }: Diagnosis): Refusal {
   return evidence.kind === 'closed' ? 'mute' : 'spoken'
 }
 
+/** Whether a failure tells something of its transport: not where the page or the browser held it back, nor in an outage of all. */
+export function isTelling({ failures }: Core, { evidence }: Diagnosis): boolean {
+  const isOfPage = ['blocked', 'unsupported', 'crowded', 'unprepared'].includes(evidence.kind) || evidence.violation
+  return !isOfPage && !isHeldBack(evidence) && failures === 0
+}
+
+/** A device without a network and a hidden page hold back whatever they like. */
+export function isHeldBack({ isOnline, isHidden }: Diagnosis['evidence']): boolean {
+  return !isOnline || !!isHidden
+}
+
 function roundFailed(state: Connecting, diagnosis: Diagnosis, now: number, policy: Policy): State {
   const failures = state.failures + 1
-  if (isHopeless(state.ladder, failures, now)) return closedBy(state, diagnosis)
   const wasWhole = diagnosis.verdict === 'fallback' && state.failures !== 1
-  return wait({ ...state, failures, ladder: wasWhole ? allFailed(state.ladder) : state.ladder }, diagnosis, now, policy)
+  const ladder = reconsidered(state.ladder, failures)
+  const waiting = wait({ ...state, failures, ladder: wasWhole ? allFailed(ladder) : ladder }, diagnosis, now, policy)
+  const isSlow = isHopeless(state.ladder, failures, now - (state.outageSince ?? now), now)
+  if (!isSlow || waiting.status === 'closed') return waiting
+  return { ...waiting, retryAt: Math.max(waiting.retryAt, now + Math.round(hopelessDelayMs * (1 + policy.random() / 2))) }
+}
+
+/** Whether `prepare()` is asked for fresh credentials from now on, though a refusal of the old ones was not certain. */
+export function isAskedAnew(core: Core, diagnosis: Diagnosis, policy: Policy): boolean {
+  return core.isRefreshed || (diagnosis.verdict !== 'stop' && canRefresh(core, diagnosis, policy))
 }
 
 export function canRefresh({ isRefreshed }: Core, { hint }: Diagnosis, { prepares }: Policy): boolean {
@@ -114,7 +136,7 @@ function notBefore(core: Core, { evidence }: Diagnosis, now: number): number {
 }
 
 /** Waits for the next attempt, as long as the retry policy says (or `delayMs`) and never less than the server asked for. */
-export function wait(core: Core, diagnosis: Diagnosis, now: number, policy: Policy, delayMs?: number): State {
+export function wait(core: Core, diagnosis: Diagnosis, now: number, policy: Policy, delayMs?: number): Waiting | Closed {
   const outageSince = core.outageSince ?? now
   const wanted = delayMs ?? policy.retry({ attempt: core.failures, outageMs: now - outageSince, diagnosis })
   if (wanted === null) return closedBy(core, diagnosis)
@@ -130,7 +152,7 @@ export function wait(core: Core, diagnosis: Diagnosis, now: number, policy: Poli
   }
 }
 
-export function closedBy(core: Core, diagnosis: Diagnosis): State {
+export function closedBy(core: Core, diagnosis: Diagnosis): Closed {
   const { code, reason } = endingOf(diagnosis)
   return { ...coreOf(core), status: 'closed', code, reason, diagnosis }
 }

@@ -9,6 +9,8 @@ export interface Rung {
   readonly isProvenByHearing: boolean
   readonly isAsking: boolean
   readonly canPing: boolean
+  /** What answers heartbeats will be heard, so having lived for a while proves nothing. */
+  readonly isProvenByReply: boolean
   /** Can go on from a cursor, so that a running connection can be moved from or to it. */
   readonly resumes: boolean
 }
@@ -113,6 +115,13 @@ export interface Waiting extends Core {
   readonly diagnosis: Diagnosis
 }
 
+export interface Closed extends Core {
+  readonly status: 'closed'
+  readonly code: number
+  readonly reason: string
+  readonly diagnosis: Diagnosis | null
+}
+
 /**
  * ```
  *           connect                    opened
@@ -124,12 +133,7 @@ export interface Waiting extends Core {
  *   any ── close, verdict stop, no retry left ──▶ closed ── connect ──▶ connecting
  * ```
  */
-export type State =
-  | (Core & { readonly status: 'idle' })
-  | Connecting
-  | Open
-  | Waiting
-  | (Core & { readonly status: 'closed'; readonly code: number; readonly reason: string; readonly diagnosis: Diagnosis | null })
+export type State = (Core & { readonly status: 'idle' }) | Connecting | Open | Waiting | Closed
 
 export type Input =
   | { readonly type: 'connect' }

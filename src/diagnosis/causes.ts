@@ -2,8 +2,8 @@
 export type Verdict = 'retry' | 'fallback' | 'stop'
 
 /**
- * Narrows a verdict. `credentials`: stop, but ask `prepare()` for fresh ones first. `not-offered`: the server does not have this
- * transport, or this page may not use it, so it is left out for a while.
+ * Narrows a verdict. `credentials`: ask `prepare()` for fresh ones; where the verdict is stop, stop if they are refused too.
+ * `not-offered`: the server does not have this transport, or this page may not use it, so it is left out for a while.
  */
 export type Hint = 'credentials' | 'not-offered'
 

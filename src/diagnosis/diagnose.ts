@@ -13,8 +13,8 @@ export interface Diagnosis {
   readonly candidates?: readonly string[]
   readonly verdict: Verdict
   /**
-   * Narrows the verdict. `credentials`: stop, but ask `prepare()` for fresh ones first. `not-offered`: the server does not
-   * have this transport, or this page may not use it, so it is left out for a while.
+   * Narrows the verdict. `credentials`: ask `prepare()` for fresh ones; where the verdict is stop, stop if they are refused too.
+   * `not-offered`: the server does not have this transport, or this page may not use it, so it is left out for a while.
    */
   readonly hint?: Hint
   /** What happened, in a sentence. */
@@ -72,6 +72,8 @@ export function isOpenQuestion({ certainty, evidence }: Diagnosis): boolean {
 function judged({ verdict, hint }: Cause, cause: string, evidence: Evidence): { verdict: Verdict; hint?: Hint | undefined } {
   const { kind, phase, isRepeated, hasOpened, isOnlyWay } = evidence
   if (kind === 'unprepared') return { verdict: evidence.isMistake ? 'stop' : verdict }
+  // A page for people comes from a portal, a firewall, a service worker, or in the middle of a deployment.
+  if (hint && isPage(evidence, hint)) return { verdict: 'fallback', ...(cause === 'http.401' && { hint }) }
   // What only the server's memory says has not been said to this attempt.
   const wasTold = evidence.kind === 'closed' && cause === `close.${evidence.code}`
   if (cause.startsWith('close.') && !wasTold) return { verdict: phase === 'open' ? 'retry' : 'fallback' }
@@ -80,10 +82,21 @@ function judged({ verdict, hint }: Cause, cause: string, evidence: Evidence): { 
   if (isOriginRefused && evidence.isSession && evidence.transport === 'websocket' && !isOnlyWay) return { verdict: 'fallback' }
   if (cause.startsWith('http.') && kind !== 'answered') {
     // Another transport will be told by the server itself.
-    const isProven = hint === 'credentials' && isRepeated && !hasOpened && isOnlyWay
+    const isProven = hint === 'credentials' && isRepeated && !hasOpened && isOnlyWay && !isHtml(evidence.followUp?.contentType)
     return isProven ? { verdict, hint } : { verdict: 'fallback' }
   }
   return verdict === 'fallback' && phase === 'open' && kind !== 'answered' ? { verdict: 'retry' } : { verdict, hint }
+}
+
+/** Whether the answer is HTML. Express calls any text HTML: one without markup may still refuse credentials. */
+function isPage(evidence: Evidence, hint: Hint): boolean {
+  if (evidence.kind !== 'answered') return false
+  const { contentType, start = '' } = evidence
+  return isHtml(contentType) && (hint !== 'credentials' || !start || /^\s*</.test(start))
+}
+
+function isHtml(contentType = ''): boolean {
+  return /html\b/i.test(contentType)
 }
 
 /** The sentence with what the evidence gives. */

@@ -1,4 +1,4 @@
-import type { Engine, Host, PageSignal, Violation } from './host.ts'
+import type { Activation, Engine, Host, PageSignal, Violation } from './host.ts'
 import { steady } from './steady.ts'
 
 /**
@@ -35,6 +35,7 @@ export const browserHost: Host = {
   },
   isOnline: () => globalThis.navigator?.onLine ?? true,
   isHidden: () => globalThis.document?.visibilityState === 'hidden',
+  isPrerendering: () => !!(globalThis.document as Prerendered | undefined)?.prerendering,
   roundTripMs,
   recall(key) {
     return attempt(() => localStorage.getItem(key)) ?? null
@@ -85,25 +86,32 @@ async function claim(locks: LockManager | undefined, slots: readonly string[]): 
   return null
 }
 
+/** Not in the DOM library of TypeScript, nor in every browser. */
+interface Prerendered {
+  readonly prerendering?: boolean
+}
+
 const windowTypes = ['online', 'offline', 'pagehide', 'pageshow']
 const documentTypes = ['visibilitychange', 'freeze', 'resume', 'securitypolicyviolation']
 
-function listen(listener: (signal: PageSignal | Violation) => void): () => void {
+function listen(listener: (signal: PageSignal | Activation | Violation) => void): () => void {
   const { document } = globalThis
   // A worker has no document, and is told itself of what its policy forbids.
   const target: Pick<Document, 'addEventListener' | 'removeEventListener'> | undefined = document ?? globalThis
+  const targetTypes = browserHost.isPrerendering() ? [...documentTypes, 'prerenderingchange'] : documentTypes
   const run = (event: Event) => listener(signalOf(event))
   for (const type of windowTypes) globalThis.addEventListener?.(type, run)
-  for (const type of documentTypes) target.addEventListener?.(type, run)
+  for (const type of targetTypes) target.addEventListener?.(type, run)
   return () => {
     for (const type of windowTypes) globalThis.removeEventListener?.(type, run)
-    for (const type of documentTypes) target.removeEventListener?.(type, run)
+    for (const type of targetTypes) target.removeEventListener?.(type, run)
   }
 }
 
-function signalOf(event: Partial<PageTransitionEvent & SecurityPolicyViolationEvent>): PageSignal | Violation {
+function signalOf(event: Partial<PageTransitionEvent & SecurityPolicyViolationEvent>): PageSignal | Activation | Violation {
   const { type, persisted, blockedURI = '', effectiveDirective = '' } = event
   if (type === 'securitypolicyviolation') return { type: 'violation', blockedUrl: blockedURI, directive: effectiveDirective }
+  if (type === 'prerenderingchange') return { type: 'activated' }
   const seen = globalThis.document?.visibilityState === 'hidden' ? 'hidden' : 'visible'
   return { type: type === 'visibilitychange' ? seen : type, persisted } as PageSignal
 }

@@ -3,6 +3,11 @@ export type PageSignal =
   | { readonly type: 'online' | 'offline' | 'visible' | 'hidden' | 'pagehide' | 'freeze' | 'resume' }
   | { readonly type: 'pageshow'; readonly persisted: boolean }
 
+/** The page was prerendered (Speculation Rules) and is shown now. */
+export interface Activation {
+  readonly type: 'activated'
+}
+
 /** The page's Content-Security-Policy forbade a request. */
 export interface Violation {
   readonly type: 'violation'
@@ -52,6 +57,8 @@ export interface Host {
   readonly isLive: boolean
   isOnline(): boolean
   isHidden(): boolean
+  /** Whether the page is only being prerendered: the browser holds back WebSockets and locks, and perhaps nobody ever sees it. */
+  isPrerendering(): boolean
   /** One round trip to that URL's origin, where the page already knows it (Navigation Timing); else `undefined`. */
   roundTripMs(url: URL): number | undefined
   /** Reads what `remember` stored; `null` where there is nothing or no storage. */
@@ -64,7 +71,7 @@ export interface Host {
    */
   claim(slots: readonly string[]): Promise<(() => void) | null>
   /** Listens to the page's signals and to what its policy forbids; returns the way to stop. */
-  listen(listener: (signal: PageSignal | Violation) => void): () => void
+  listen(listener: (signal: PageSignal | Activation | Violation) => void): () => void
   /** Whose browser it is, since what an event means differs between them. */
   engine(): Engine
   /** Where the page came from (`https://host`); `undefined` where there is no page. */

@@ -2,12 +2,11 @@ import type { Answer } from '../protocols/protocol.ts'
 import { askAgain, longPollPauseMs, type Manner, pollPauseMs } from './ask-again.ts'
 import { bytesOfBody, textOfBody } from './body.ts'
 import { Failure, reportOf } from './failure.ts'
+import { askHost } from './host-question.ts'
 import { answered, contentTypeOf, get, postingLink } from './http.ts'
 import { maxEventLength } from './sse.ts'
 import type { Call, Link, Listener, Transport } from './transport.ts'
 
-/** How long a held request must go without failing to count as a working one. */
-const heldMs = 2000
 const answers = [200, 204, 304, 408]
 const binaryTypes = /^application\/(octet-stream|.*(protobuf|msgpack|cbor))|^(image|audio|video)\//i
 
@@ -37,12 +36,12 @@ export function poll(intervalMs: number, timeoutMs: number): Transport {
 
 /** The one loop of both. */
 function ask(call: Call, listener: Listener, { type, timeoutMs, pauseMs }: Manner & { readonly type: string }): Link {
-  const { host, signal, protocol } = call
+  const { signal, protocol } = call
   const isHeld = type === 'long-poll'
   let isOpen = false
   let lastBody: Answer['body'] | undefined
-  const cancelHeld = isHeld ? host.after(heldMs, opened) : () => {}
-  signal.addEventListener('abort', cancelHeld, { once: true })
+  // A request that is held looks like one that nobody has received.
+  const stopAsking = isHeld ? askHost(call, opened) : () => {}
   const asking = askAgain(call, {
     timeoutMs,
     pauseMs,
@@ -52,14 +51,14 @@ function ask(call: Call, listener: Listener, { type, timeoutMs, pauseMs }: Manne
       if (!isHeld) throw new Failure({ kind: 'timeout' })
     },
     failed(error) {
-      cancelHeld()
+      stopAsking()
       listener.failed(reportOf(error, 'broken'))
     },
   })
   return { ...postingLink(call), nudge: () => asking.hurry(isHeld) }
 
   function opened() {
-    cancelHeld()
+    stopAsking()
     if (isOpen || signal.aborted) return
     isOpen = true
     listener.opened()

@@ -1,6 +1,6 @@
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest'
 import { browserHost } from '../../src/host/browser.ts'
-import type { PageSignal, Violation } from '../../src/host/host.ts'
+import type { Activation, PageSignal, Violation } from '../../src/host/host.ts'
 
 const windowTypes = ['online', 'offline', 'pagehide', 'pageshow']
 const documentTypes = ['visibilitychange', 'freeze', 'resume', 'securitypolicyviolation']
@@ -34,7 +34,7 @@ describe("the page's signals", () => {
   })
 
   it('are told as they are', () => {
-    const signals: (PageSignal | Violation)[] = []
+    const signals: (PageSignal | Activation | Violation)[] = []
     const stop = browserHost.listen((signal) => signals.push(signal))
     for (const type of ['online', 'offline', 'pagehide']) globalThis.dispatchEvent(new Event(type))
     globalThis.dispatchEvent(Object.assign(new Event('pageshow'), { persisted: true }))

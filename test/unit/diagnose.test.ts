@@ -9,7 +9,17 @@ const dropped = ['conn.dropped', 'conn.protocol_error']
 
 const answers: readonly Row[] = [
   [answered(204), 'http.204', 'certain', 'stop'],
-  [answered(200, 'text/html'), 'http.not_realtime', 'certain', 'fallback', undefined, 'not-offered'],
+  // A page for people is never the server's word on what it offers, nor on credentials.
+  ...['text/html', 'text/html; charset=utf-8', 'Text/HTML', 'application/xhtml+xml'].flatMap((type): readonly Row[] => [
+    [answered(200, type), 'http.not_realtime', 'certain', 'fallback'],
+    [answered(401, type), 'http.401', 'certain', 'fallback', undefined, 'credentials'],
+    ...[403, 404, 405, 406, 426, 501].map((s): Row => [answered(s, type), `http.${s}`, 'certain', 'fallback']),
+    [{ ...answered(403, type), start: ' <!doctype html>' }, 'http.403', 'certain', 'fallback'],
+    // Express calls any text HTML.
+    [{ ...answered(403, type), start: 'No such token' }, 'http.403', 'certain', 'stop', undefined, 'credentials'],
+    [{ ...answered(404, type), start: 'No such room' }, 'http.404', 'certain', 'fallback'],
+    [{ ...answered(503, type) }, 'http.503', 'certain', 'retry'],
+  ]),
   [answered(201), 'http.not_realtime', 'certain', 'fallback', undefined, 'not-offered'],
   // Where it worked before, the network wants a login.
   [

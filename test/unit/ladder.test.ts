@@ -6,11 +6,14 @@ import {
   hasAlternative,
   isHopeless,
   type Ladder,
+  type Life,
   ladderOf,
+  lesson,
   opened,
   plan,
   proven,
   type Refusal,
+  reconsidered,
   recovered,
   refused,
   rest,
@@ -129,9 +132,9 @@ describe('demotion', () => {
     expect(at(ladder.rungs, 3).shortLives).toBe(2)
   })
 
-  it.each<[string, 'short' | 'clean' | 'long', number]>([
-    ['a cut soon after opening is a short life', 'short', 2],
-    ['a clean close by the server is none', 'clean', 1],
+  it.each<[string, Life, number]>([
+    ['an end soon after opening is a short life', 'short', 2],
+    ['an end that tells nothing of the transport is none', 'neutral', 1],
     ['a long life forgives', 'long', 0],
   ])('%s', (_, life, count) => {
     expect(at(ended(shortLives(fresh, 0, 1), 0, life).rungs, 0).shortLives).toBe(count)
@@ -177,7 +180,8 @@ describe('giving up', () => {
     ['all not offered: hopeless', refused(absent, 0, 'absent', 0), 3, 0, true],
     ['a browser without WebSocket, and nothing offered: hopeless', refused(absent, 0, 'unsupported', 0), 3, 0, true],
   ])('%s', (_, ladder, rounds, now, expected) => {
-    expect(isHopeless(ladder, rounds, now)).toBe(expected)
+    expect(isHopeless(ladder, rounds, 3 * minute, now)).toBe(expected)
+    expect(isHopeless(ladder, rounds, 3 * minute - 1, now)).toBe(false)
   })
 })
 
@@ -193,6 +197,37 @@ describe('when all rungs fail', () => {
     expect(after.preferred).toBeNull()
     expect(plan(after, 0, false)).toEqual([0, 1, 2])
     expect(at(after.rungs, 1).hasOpened).toBe(true)
+  })
+
+  const denied = refused(refused(refused(fresh, 0, 'unsupported', 0), 1, 'absent', 0), 2, 'absent', 0)
+  it.each<[string, Ladder, number, number[]]>([
+    ['is believed after the first round', denied, 1, [3]],
+    ['is reconsidered after the second: a portal may have said it', denied, 2, [1, 2, 3]],
+    ['is believed where another has ever opened', opened(denied, 3), 2, [3]],
+  ])('that something is not offered %s', (_, ladder, failedRounds, order) => {
+    expect(plan(reconsidered(ladder, failedRounds), 0, false)).toEqual(order)
+  })
+})
+
+it('a rung that has opened is left out no more, whatever a server says while it is deployed', () => {
+  expect(plan(refused(opened(fresh, 1), 1, 'absent', 0), 0, false)).toEqual([0, 1, 2, 3])
+})
+
+describe('the lesson for the next visit', () => {
+  const telling = (ladder: Ladder, ...rungs: number[]) => rungs.reduce((l, r) => refused(l, r, 'mute', 0, true), ladder)
+  it.each<[string, Ladder, number | null]>([
+    ['is none while nothing is proven', telling(fresh, 0), null],
+    ['is the first rung where that is proven', proven(fresh, 0, 0), 0],
+    ['is a lower one where each better one failed here', proven(telling(fresh, 0, 1), 2, 0), 2],
+    ['is none where a better one has merely not been tried', proven(telling(fresh, 0), 2, 0), null],
+    ['is none where a better one was held back', proven(refused(fresh, 0, 'spoken', 0), 1, 0), null],
+    ['is a lower one where a better one was demoted', proven(shortLives(fresh, 0, 2), 1, 0), 1],
+    ['is none where a better one works by now', proven(recovered(telling(fresh, 0), 0), 1, 0), null],
+    ['is none where a better one has opened since', proven(opened(telling(fresh, 0), 0), 1, 0), null],
+    ['is none of a round that failed as a whole', proven(reconsidered(telling(fresh, 0), 1), 1, 0), null],
+    ['is that of the last visit', ladderOf(4, { rung: 2, until: minute }), 2],
+  ])('%s', (_, ladder, expected) => {
+    expect(lesson(ladder)).toBe(expected)
   })
 })
 

@@ -413,11 +413,11 @@ describe('another server', () => {
   })
 
   it.each([
-    ['application/json', '{}', 'protocol-mismatch'],
-    ['text/html', '<p>', 'http.not_realtime'],
-  ])('that speaks it on no way at all, but answers %s %s, is given up after three rounds', async (contentType, body, cause) => {
+    ['application/json', '{}'],
+    ['text/html', '<p>'],
+  ])('that speaks it on no way at all, but answers %s %s, is asked on and on: it may be a portal', async (contentType, body) => {
     const bench = sessionClient({ transports: ['websocket', 'long-poll'] })
-    for (let rounds = 0; rounds < 60 && bench.client.state.status !== 'closed'; rounds += 1) {
+    for (let seconds = 0; seconds < 600; seconds += 1) {
       await bench.pass(1000)
       const { sockets, requests } = bench.network
       if (sockets.at(-1)?.isClosed === false) bench.network.socket.accept('other')
@@ -425,7 +425,8 @@ describe('another server', () => {
       if (requests.at(-1)?.isOver === false) bench.network.receiving.answer(200, contentType, body)
       await bench.pass(0)
     }
-    expect(bench.client.state).toMatchObject({ status: 'closed', diagnosis: { cause } })
+    expect(bench.client.state.status).not.toBe('closed')
+    expect(bench.of('close')).toEqual([])
   })
 
   it('[SP5] a handshake that passes and then swallows frames is not open: the next way is tried, and nothing is lost', async () => {
