@@ -1,4 +1,5 @@
-import { carried, doubted, heard, lose, onDue, open, rivalCarried, rivalFailed, rivalHeard, rivalOpened, woken } from './open.ts'
+import { lose } from './loss.ts'
+import { carried, doubted, heard, onDue, open, rivalCarried, rivalFailed, rivalHeard, rivalOpened, woken } from './open.ts'
 import { longAbsenceMs, onPage, putAway, wake } from './page.ts'
 import { begun, coreOf, dialFailed, dialNext, prepared, refined, startRound } from './round.ts'
 import { type Connecting, type Dial, deadlineOf, type Input, type Open, type Policy, type State } from './state.ts'

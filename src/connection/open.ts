@@ -1,27 +1,12 @@
 import type { Diagnosis } from '../diagnosis/diagnose.ts'
-import { endingOf } from '../diagnosis/ending.ts'
-import type { Finding } from '../diagnosis/evidence.ts'
-import {
-  at,
-  ended,
-  hasAlternative,
-  isHealthy,
-  type Life,
-  opened,
-  plan,
-  proven,
-  recovered,
-  refused,
-  rest,
-  withheld,
-} from './ladder.ts'
-import { canRefresh, closedBy, coreOf, dialOf, isAskedAnew, isHeldBack, isTelling, refusalOf, startRound, wait } from './round.ts'
+import { at, isHealthy, opened, plan, proven, recovered, refused, rest, withheld } from './ladder.ts'
+import { loseTo } from './loss.ts'
+import { coreOf, dialOf, isTelling, refusalOf } from './round.ts'
 import { type Connecting, type Dial, type Open, type OpenLink, type Policy, type State, silentAt } from './state.ts'
 
 const takeoverMs = 2000
 const lookMs = 15_000
 const answerMs = 3000
-const wokenJitterMs = 250
 
 /** A dial opened and carries the connection from now on. Better ones still dialling get a moment to take over. */
 export function open(state: Connecting, dial: Dial, now: number, policy: Policy): Open {
@@ -212,54 +197,6 @@ function addRival(state: Open, rung: number, now: number, policy: Policy, until?
 
 function loseSilent(state: Open, now: number, policy: Policy): State {
   return loseTo(state, { kind: 'silent' }, now, policy)
-}
-
-/** Drops the open connection for a reason that no transport reported. */
-export function loseTo(state: Open, finding: Finding, now: number, policy: Policy): State {
-  const { link } = state
-  return lose(state, policy.diagnose(finding, link, 'open', now - link.openedAt), now, policy)
-}
-
-/** The open connection is lost. */
-export function lose(state: Open, diagnosis: Diagnosis, now: number, policy: Policy): State {
-  const { link } = state
-  const isLong = now - link.openedAt >= policy.provingMs
-  const { wasClean } = endingOf(diagnosis)
-  const life = lifeOf(link, diagnosis, isLong, policy)
-  const ladder = ended(state.ladder, link.rung, life)
-  // A server that greets and then shows the door has not proven anything: the waits must go on growing.
-  const isForgiven = link.isProven && (isLong || !wasClean)
-  const core = {
-    ...coreOf(state),
-    ladder,
-    failures: isForgiven ? 1 : state.failures + 1,
-    outageSince: isForgiven ? now : (state.outageSince ?? now),
-    isRefreshed: isAskedAnew({ ...state, isRefreshed: state.isRefreshed && !isLong }, diagnosis, policy),
-    news: [...state.news, { id: link.id, diagnosis }],
-  }
-  if (diagnosis.verdict === 'stop') {
-    return canRefresh(core, diagnosis, policy)
-      ? wait({ ...core, isRefreshed: true }, diagnosis, now, policy)
-      : closedBy(core, diagnosis)
-  }
-  const rivals = state.rivals.filter(({ rung }) => rung < link.rung)
-  if (rivals.length) return { ...core, status: 'connecting', dials: rivals, queue: [], raceAt: Infinity, refusal: null }
-  // A server that closes in order may want its clients to stay away: what is below is tried next, but not at once.
-  if (life === 'short' && !wasClean && hasAlternative(ladder, link.rung, now)) return startRound(core, now, policy)
-  const isWoken = link.asked?.isWoken || diagnosis.evidence.kind === 'restored'
-  return wait(core, diagnosis, now, policy, isWoken ? policy.random() * wokenJitterMs : undefined)
-}
-
-/**
- * What the end tells of the transport. A close code is no excuse for a short life: whether the server wants nobody or only this
- * transport fails here, the other rungs will show.
- */
-function lifeOf({ rung, hasHeard, asked }: OpenLink, { hint, evidence }: Diagnosis, isLong: boolean, policy: Policy): Life {
-  // A plain WebSocket may have nothing to say for hours; one that was asked has said that it passes nothing.
-  const mayBeQuiet = evidence.kind !== 'silent' && !at(policy.rungs, rung).isProvenByHearing
-  if (isLong && (hasHeard || mayBeQuiet)) return 'long'
-  const isOfPage = evidence.kind === 'restored' || asked?.isWoken || isHeldBack(evidence)
-  return isOfPage || hint === 'credentials' ? 'neutral' : 'short'
 }
 
 function canMove(from: number, to: number, { rungs }: Policy): boolean {

@@ -1,7 +1,8 @@
 import type { Finding } from '../diagnosis/evidence.ts'
 import type { PageSignal } from '../host/host.ts'
 import { at } from './ladder.ts'
-import { ask, loseTo, nudged, woken } from './open.ts'
+import { loseTo } from './loss.ts'
+import { ask, nudged, woken } from './open.ts'
 import { coreOf, startRound } from './round.ts'
 import type { Policy, State, Waiting } from './state.ts'
 
