@@ -92,13 +92,14 @@ export function settingsOf<In, Out>(url: unknown, options: RealtimeOptions<In, O
   const base = urlOf('url', url, host.baseUrl)
   const times = numbers('', options, { connectTimeoutMs: 10_000, provingMs: 5000, raceAfterMs: 0 }, Object.keys(kinds))
   if (!Array.isArray(transports) || !transports.length) fail('transports', transports, 'a list of at least one transport')
+  const mayAsk = transports.some((entry) => ['long-poll', 'poll'].includes(typeof entry === 'string' ? entry : entry?.type))
   const isOwn = typeof protocol === 'object' && typeof protocol?.ask === 'function'
   if (!isOwn && protocol !== 'plain' && !session) fail('protocol', protocol, "'plain', 'session' or a Protocol")
   if (session && heartbeat) fail('heartbeat', heartbeat, "left out where protocol is 'session': the server sets it")
   return {
     ...times,
     url: base,
-    ways: transports.map((entry, index) => wayOf(entry, `transports[${index}]`, base, times.connectTimeoutMs, session)),
+    ways: transports.map((entry, index) => wayOf(entry, `transports[${index}]`, base, times.connectTimeoutMs, session, !mayAsk)),
     protocol: isOwn ? protocol : plain(),
     isOwnProtocol: isOwn,
     session,
@@ -124,6 +125,7 @@ function wayOf(
   base: URL,
   connectTimeoutMs: number,
   session: Session | null,
+  isPatient: boolean,
 ): Way {
   if (typeof entry === 'object' && entry && 'dial' in entry) {
     if (typeof entry.dial !== 'function' || typeof entry.type !== 'string')
@@ -136,14 +138,20 @@ function wayOf(
   const url = settings.url === undefined ? base : urlOf(`${name}.url`, settings.url, base.href)
   const sendUrl = settings.type === 'websocket' ? undefined : settings.sendUrl
   return {
-    transport: transportOf(settings, `${name}.`, connectTimeoutMs, session),
+    transport: transportOf(settings, `${name}.`, connectTimeoutMs, session, isPatient),
     url,
     sendUrl: sendUrl === undefined ? url : urlOf(`${name}.sendUrl`, sendUrl, base.href),
     subprotocols: (settings.type === 'websocket' && settings.subprotocols) || none,
   }
 }
 
-function transportOf(settings: TransportSettings, name: string, connectTimeoutMs: number, session: Session | null): Transport {
+function transportOf(
+  settings: TransportSettings,
+  name: string,
+  connectTimeoutMs: number,
+  session: Session | null,
+  isPatient: boolean,
+): Transport {
   // A session has one URL, subprotocols of its own, and its server says how long a request is held.
   const place = session ? ['type', 'url'] : ['type', 'url', 'sendUrl']
   switch (settings.type) {
@@ -152,7 +160,7 @@ function transportOf(settings: TransportSettings, name: string, connectTimeoutMs
       return session ? sessionWebsocket(session) : websocket()
     case 'sse':
       numbers(name, settings, {}, place)
-      return session ? sessionSse(session) : sse()
+      return session ? sessionSse(session) : sse(isPatient)
     case 'long-poll': {
       const { timeoutMs = 0 } = numbers<{ timeoutMs?: number }>(name, settings, session ? {} : { timeoutMs: 20_000 }, place)
       return session ? sessionLongPoll(session, connectTimeoutMs) : longPoll(timeoutMs)

@@ -2,6 +2,7 @@ import { createParser, type EventSourceParser } from 'eventsource-parser'
 import { longestMs } from '../protocols/readers.ts'
 import { eachPiece } from './body.ts'
 import { Failure, reportOf } from './failure.ts'
+import { askHost } from './host-question.ts'
 import { answered, contentTypeOf, get, postingLink } from './http.ts'
 import { StreamEnd } from './stream-end.ts'
 import type { Call, Link, Listener, Transport } from './transport.ts'
@@ -12,8 +13,11 @@ export const maxEventLength = 2 ** 26
 /**
  * An event stream, read by the WHATWG rules (HTML, "Server-sent events") from a `fetch`, because `EventSource` hides the
  * status, the headers and the comments, and retries by itself. Sending is POST.
+ *
+ * @param isPatient whether a server that has sent no head, or whose head the browser keeps until the body begins (Firefox), is
+ * waited for as soon as its host answers something else: right where nothing could be asked instead
  */
-export function sse(): Transport {
+export function sse(isPatient = false): Transport {
   let retryMs = 0
   return { type: 'sse', isHeld: true, isProvenByHearing: true, dial }
 
@@ -27,10 +31,17 @@ export function sse(): Transport {
   }
 
   async function read(call: Call, listener: Listener): Promise<never> {
+    let isOpen = false
+    const opened = () => {
+      stopAsking()
+      if (!isOpen) listener.opened()
+      isOpen = true
+    }
+    const stopAsking = isPatient ? askHost(call, opened) : () => {}
     const response = await get(call, 'sse', 'text/event-stream', call.signal)
     if (!isEventStream(response)) throw new Failure(await answered(response, call))
     if (!response.body) throw new Failure({ kind: 'unsupported', detail: 'streaming fetch' })
-    listener.opened()
+    opened()
     let unspokenId: string | undefined
     const parser = createParser({
       maxBufferSize: maxEventLength,

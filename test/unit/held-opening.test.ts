@@ -105,3 +105,31 @@ describe('a long-poll of which nothing has come', () => {
     expect(bench.clock.pending).toBe(0)
   })
 })
+
+describe('an event stream of which not even the head has come', () => {
+  it('is waited for when its host answers something else, where nothing could be asked instead', async () => {
+    const bench = benchOf({ transports: ['sse'] })
+    await bench.pass(2000)
+    bench.questions()[0]?.answer(404)
+    await bench.pass(30_000)
+    expect(bench.client.state).toMatchObject({ status: 'open', proven: false })
+    bench.requests[0]?.answer(500)
+    await bench.pass(100)
+    expect(bench.client.state).toMatchObject({ diagnosis: { cause: 'http.500' } })
+    await bench.client.close()
+    expect(bench.clock.pending).toBe(0)
+  })
+
+  it.each([
+    ['while its host answers nobody', ['sse']],
+    ['where something else can ask', ['sse', 'poll']],
+  ] as const)('fails in connectTimeoutMs %s', async (_, transports) => {
+    const bench = benchOf({ transports, raceAfterMs: 60_000 })
+    await bench.pass(9999)
+    expect(bench.client.state).toMatchObject({ status: 'connecting', transports: ['sse'] })
+    expect(bench.questions()).toHaveLength(transports.length === 1 ? 2 : 0)
+    await bench.pass(1)
+    expect(bench.client.state).not.toMatchObject({ transports: ['sse'] })
+    await bench.client.close()
+  })
+})
