@@ -219,7 +219,8 @@ export function lose(state: Open, diagnosis: Diagnosis, now: number, policy: Pol
     ladder,
     failures: isForgiven ? 1 : state.failures + 1,
     outageSince: isForgiven ? now : (state.outageSince ?? now),
-    isRefreshed: state.isRefreshed && !isLong,
+    // Credentials with which messages passed were good, however short they last.
+    isRefreshed: state.isRefreshed && !isLong && !link.isProven && !(link.hasCarried && link.hasHeard),
     news: [...state.news, { id: link.id, diagnosis }],
   }
   if (diagnosis.verdict === 'stop') {

@@ -1,4 +1,5 @@
 import { createParser, type EventSourceParser } from 'eventsource-parser'
+import { essenceOf } from '../protocols/http-fields.ts'
 import { longestMs } from '../protocols/readers.ts'
 import { eachPiece } from './body.ts'
 import { Failure, reportOf } from './failure.ts'
@@ -57,7 +58,7 @@ export function sse(): Transport {
 }
 
 export function isEventStream({ status, headers }: Response): boolean {
-  return status === 200 && contentTypeOf(headers).startsWith('text/event-stream')
+  return status === 200 && essenceOf(contentTypeOf(headers)) === 'text/event-stream'
 }
 
 /** Parses what came. The parser throws when it is given more behind what is too long for it; it is told of no other error, which would cost. */
