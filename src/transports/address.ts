@@ -8,7 +8,9 @@ import type { Call } from './transport.ts'
  * @throws Failure where no browser could send them
  */
 export function addressOf({ url, protocol, cursor, host, headers, subprotocols }: Call, transport: string) {
-  const isSameOrigin = host.pageOrigin === url.origin
+  // A page's `<base>` may be of another origin than the page.
+  const { baseUrl, pageOrigin = baseUrl && new URL(baseUrl).origin } = host
+  const isSameOrigin = pageOrigin === url.origin
   const ask: Ask = protocol.ask({ transport, cursor: cursor(), isSameOrigin })
   checkSendable(ask, "the protocol's ask()")
   return {
