@@ -8,6 +8,7 @@ import { AttemptLog, type AttemptReport } from './log.ts'
 import { MessageQueue } from './messages.ts'
 import type { RealtimeOptions } from './options.ts'
 import type { Payload, Received } from './protocols/protocol.ts'
+import { isBlob, isBuffer } from './protocols/tags.ts'
 import { bytesOf, type Outgoing, Sender, type SenderPort } from './sender.ts'
 import { SessionSender } from './session-sender.ts'
 import { settingsOf } from './settings.ts'
@@ -238,9 +239,9 @@ export class RealtimeClient<In = Payload, Out = Sendable> {
 function writableOf(data: unknown): Writable {
   if (typeof data === 'string') return data
   // Copied, because the application may change or transfer them while they wait.
-  if (data instanceof ArrayBuffer) return data.slice(0)
-  if (ArrayBuffer.isView(data)) return new Uint8Array(data.buffer, data.byteOffset, data.byteLength).slice().buffer as ArrayBuffer
-  if (/^\[object (Blob|File)\]$/.test(Object.prototype.toString.call(data))) return data as Blob
+  if (isBuffer(data)) return new Uint8Array(data).slice().buffer
+  if (ArrayBuffer.isView(data)) return new Uint8Array(data.buffer, data.byteOffset, data.byteLength).slice().buffer
+  if (isBlob(data)) return data
   throw new TypeError(
     `RealtimeClient: send() takes a string, ArrayBuffer, view or Blob, not ${Object.prototype.toString.call(data)}; for anything else give a codec.`,
   )

@@ -5,11 +5,11 @@ import { transition } from './connection/machine.ts'
 import { deadlineOf, type Input, initialState, type Policy, type State } from './connection/state.ts'
 import type { Diagnosis } from './diagnosis/diagnose.ts'
 import type { Circumstances, Report } from './diagnosis/evidence.ts'
-import { messageOf } from './dialler.ts'
 import type { ClientState, EventDetails } from './events.ts'
 import { Investigator } from './investigator.ts'
 import { recall, remember } from './memory.ts'
 import { base64url } from './protocols/session-frames.ts'
+import { messageOf } from './protocols/tags.ts'
 import type { Way } from './settings.ts'
 
 export interface ConnectorPort extends AttemptsPort {
@@ -66,7 +66,7 @@ export class Connector {
   }
 
   get state(): ClientState {
-    return publicState(this.#state, this.#names)
+    return publicState(this.#state, this.#names, (at) => this.#port.host.wallTime(at))
   }
 
   /** What carries the connection now. */
@@ -219,7 +219,7 @@ export class Connector {
         this.#investigate().failed({ id, way: attempt.way, url: attempt.url, attempt: attempt.name, diagnosis })
     }
     const unconfirmed = commandsBetween(before, after).flatMap((command) => this.#run(command))
-    const announcements = announcementsBetween(before, after, this.#names, now)
+    const announcements = announcementsBetween(before, after, this.#names, now, (at) => host.wallTime(at))
     if (unconfirmed.length) this.#addUnconfirmed(announcements, unconfirmed)
     if (after.status === 'closed') {
       this.#stop()

@@ -1,7 +1,9 @@
 import type { Host } from './host/host.ts'
 import type { Preparation, PrepareAttempt, RealtimeOptions } from './options.ts'
 import type { Protocol } from './protocols/protocol.ts'
+import { messageOf } from './protocols/tags.ts'
 import { type Settings, urlOf, type Way } from './settings.ts'
+import { checkSendable, withQuery } from './transports/address.ts'
 import { Failure } from './transports/failure.ts'
 import type { Call, Link, Listener } from './transports/transport.ts'
 
@@ -103,6 +105,7 @@ export class Dialler {
   #call({ id, name, way, preparation, controller }: Attempt, cursor: () => string | null): Call {
     const { url, query, headers = {}, subprotocols = way.subprotocols, greeting, auth } = preparation
     const isSession = !!this.#settings.session
+    checkSendable(preparation, 'prepare()')
     if (isSession && (greeting !== undefined || Object.keys(headers).length))
       throw mistake(
         "prepare() returned headers or a greeting, which a session has no use for: return auth, which its server's authenticate() is given",
@@ -175,16 +178,6 @@ function mistake(detail: string): Failure {
   return new Failure({ kind: 'unprepared', detail, isMistake: true })
 }
 
-function withQuery(url: URL, query: Preparation['query'] = {}): URL {
-  const whole = new URL(url)
-  for (const [name, value] of Object.entries(query)) whole.searchParams.set(name, value)
-  return whole
-}
-
 function aborted(signal: AbortSignal): Promise<undefined> {
   return new Promise((resolve) => signal.addEventListener('abort', () => resolve(undefined), { once: true }))
-}
-
-export function messageOf(error: unknown): string {
-  return error instanceof Error ? error.message : String(error)
 }

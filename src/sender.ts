@@ -12,6 +12,7 @@ import {
 } from './farewell.ts'
 import { Flushes } from './flushes.ts'
 import type { Host } from './host/host.ts'
+import { isBlob } from './protocols/tags.ts'
 import { reportOf } from './transports/failure.ts'
 import type { Delivery, Link, Writable } from './transports/transport.ts'
 
@@ -204,7 +205,7 @@ function deliver(link: Link, data: Writable, signal: AbortSignal): Promise<Deliv
 
 /** The length on the wire: UTF-8 for text. */
 export function bytesOf(data: Writable): number {
-  if (typeof data !== 'string') return data instanceof ArrayBuffer ? data.byteLength : data.size
+  if (typeof data !== 'string') return isBlob(data) ? data.size : data.byteLength
   let bytes = data.length
   for (let index = 0; index < data.length; index += 1) {
     const unit = data.charCodeAt(index)

@@ -6,10 +6,11 @@ import { deliveredBy, lastWriteMs, lookAgainMs, type Posting, type Unsent, value
 import { Flushes } from './flushes.ts'
 import { ackBytes, type Gap, type Session } from './protocols/session.ts'
 import { framesOf, lineBytes, linesOf, type Numbered } from './protocols/session-frames.ts'
+import { isBlob, nameOf } from './protocols/tags.ts'
 import { codes } from './protocols/wire.ts'
 import { bytesOf, highWaterBytes, type Outgoing, type SenderPort } from './sender.ts'
 import { askAgainMs } from './transports/ask-again.ts'
-import { nameOf, reportOf } from './transports/failure.ts'
+import { reportOf } from './transports/failure.ts'
 import type { Link, Writable } from './transports/transport.ts'
 
 const ackAfterMs = 1000
@@ -106,7 +107,7 @@ export class SessionSender<Out> implements Outgoing<Out> {
     const dropped = this.#outbox.push(entry)
     this.#lastOrder += 1
     this.#lose(valuesOf(dropped), { kind: 'overflow' })
-    if (typeof written !== 'string' && !(written instanceof ArrayBuffer)) {
+    if (isBlob(written)) {
       written.arrayBuffer().then(
         (bytes) => {
           entry.data = bytes
@@ -296,6 +297,14 @@ export class SessionSender<Out> implements Outgoing<Out> {
     this.#failures = 0
     if (this.#lastFailure.kind === 'closed' && this.#lastFailure.reason === 'another store') this.#port.onDivided()
     const { from, to } = this.#lastBatch
+    // It answers, and takes nothing: once more at once, and then behind the waits of a reconnect.
+    if (hasBatch && this.#sent.through < from) {
+      this.#refusals += 1
+      if (this.#refusals > 1)
+        this.#port.onBroken({ kind: 'closed', code: codes.internal, reason: 'nothing is taken', wasClean: true })
+      else this.pump()
+      return
+    }
     const isRefused = wasRefused(this.#lastFailure)
     if (hasBatch || this.#sent.through >= from) {
       this.#refusals = 0

@@ -2,10 +2,12 @@ import { backoff, type RetryPolicy } from './connection/backoff.ts'
 import type { Limits } from './connection/outbox.ts'
 import type { Host } from './host/host.ts'
 import type { RealtimeOptions, TransportName, TransportSettings } from './options.ts'
+import { wrongSubprotocol } from './protocols/http-fields.ts'
 import { plain } from './protocols/plain.ts'
 import type { Payload, Protocol } from './protocols/protocol.ts'
 import { Session } from './protocols/session.ts'
 import { base64url } from './protocols/session-frames.ts'
+import { tagOf } from './protocols/tags.ts'
 import { longPoll, poll } from './transports/asking.ts'
 import { sessionLongPoll, sessionPoll, sessionSse } from './transports/session-http.ts'
 import { sessionWebsocket } from './transports/session-websocket.ts'
@@ -135,13 +137,16 @@ function wayOf(
   }
   const settings: TransportSettings = typeof entry === 'string' ? { type: entry } : entry
   oneOf(name, settings?.type, names)
+  const subprotocols = (settings.type === 'websocket' && settings.subprotocols) || none
+  const wrong = wrongSubprotocol(subprotocols)
+  if (wrong) fail(`${name}.subprotocols`, subprotocols, `left out or a list of tokens, ${wrong}`)
   const url = settings.url === undefined ? base : urlOf(`${name}.url`, settings.url, base.href)
   const sendUrl = settings.type === 'websocket' ? undefined : settings.sendUrl
   return {
     transport: transportOf(settings, `${name}.`, connectTimeoutMs, session, isPatient),
     url,
     sendUrl: sendUrl === undefined ? url : urlOf(`${name}.sendUrl`, sendUrl, base.href),
-    subprotocols: (settings.type === 'websocket' && settings.subprotocols) || none,
+    subprotocols,
   }
 }
 
@@ -207,7 +212,7 @@ function retryOf(retry: RealtimeOptions['retry'], host: Host, session: Session |
 export function urlOf(name: string, value: unknown, base: string | undefined): URL {
   let url: URL | undefined
   try {
-    if (typeof value === 'string' || value instanceof URL) url = new URL(String(value).replace(/^ws(?=s?:)/i, 'http'), base)
+    if (typeof value === 'string' || tagOf(value) === 'URL') url = new URL(String(value).replace(/^ws(?=s?:)/i, 'http'), base)
   } catch {}
   if (!url || !/^https?:$/.test(url.protocol)) return fail(name, value, 'an http(s) or ws(s) URL, or one relative to the page')
   url.hash = ''

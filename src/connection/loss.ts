@@ -22,12 +22,14 @@ export function lose(state: Open, diagnosis: Diagnosis, now: number, policy: Pol
   const ladder = ended(state.ladder, link.rung, life)
   // A server that greets and then shows the door has not proven anything: the waits must go on growing.
   const isForgiven = link.isProven && (isLong || !wasClean)
+  // Credentials with which messages passed were good, however short they last.
+  const isAccepted = isLong || link.isProven || (link.hasCarried && link.hasHeard)
   const core = {
     ...coreOf(state),
     ladder,
     failures: isForgiven ? 1 : state.failures + 1,
     outageSince: isForgiven ? now : (state.outageSince ?? now),
-    isRefreshed: isAskedAnew({ ...state, isRefreshed: state.isRefreshed && !isLong }, diagnosis, policy),
+    isRefreshed: isAskedAnew({ ...state, isRefreshed: state.isRefreshed && !isAccepted }, diagnosis, policy),
     news: [...state.news, { id: link.id, diagnosis }],
   }
   if (diagnosis.verdict === 'stop') {

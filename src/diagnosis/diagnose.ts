@@ -1,3 +1,4 @@
+import { isPage } from '../protocols/http-fields.ts'
 import { type Cause, causeOf, type Hint, type OwnCause, type Verdict } from './causes.ts'
 import type { Circumstances, Evidence } from './evidence.ts'
 import { certain, likely, likelyOneOf, type Opinion, possiblyOneOf } from './opinion.ts'
@@ -170,10 +171,10 @@ function opinionOf(evidence: Evidence): Opinion {
   }
 }
 
-function ofAnswer({ status, contentType, hasOpened }: Extract<Evidence, { kind: 'answered' }>): Opinion {
+function ofAnswer({ status, contentType, hasOpened, isRedirect }: Extract<Evidence, { kind: 'answered' }>): Opinion {
+  if (isRedirect) return certain('http.redirect')
   // Where it worked before, a page for people is that of a network which wants a login.
-  if (status === 200 && hasOpened && contentType.startsWith('text/html'))
-    return likely('path.captive', 'path.intermediary', 'http.not_realtime')
+  if (status === 200 && hasOpened && isPage(contentType)) return likely('path.captive', 'path.intermediary', 'http.not_realtime')
   return certain(status !== 204 && status < 300 ? 'http.not_realtime' : `http.${status}`)
 }
 

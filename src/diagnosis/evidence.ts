@@ -9,6 +9,8 @@ export type Finding =
       readonly contentType: string
       /** The first characters of what came instead, at most 80. */
       readonly start?: string
+      /** A redirection that was not followed (its status is 0 where the browser hides it), or a page to which one led. */
+      readonly isRedirect?: boolean
     }
   /** A WebSocket closed (RFC 6455 §7.1.5); 1006 stands for every end without a Close frame. */
   | {

@@ -1,3 +1,4 @@
+import { essenceOf } from '../protocols/http-fields.ts'
 import type { Evidence } from './evidence.ts'
 
 /** Evidence without what may be secret. */
@@ -11,7 +12,7 @@ const alsoSafe =
 const ofLedger = 'scope sawRequest sawUpgrade verdict by'
 const names = new Set(`${safe} ${alsoSafe} ${ofLedger}`.split(' '))
 const groups = new Set(['followUp', 'ledger', 'lastEnd'])
-const knownType = /^(text|application)\/(html|plain|event-stream|json|problem\+json|x-ndjson|octet-stream)/
+const knownType = /^(text|application)\/(html|plain|event-stream|json|problem\+json|x-ndjson|octet-stream)$/
 /** A part of a path that a person has named; anything else may be a token. */
 const readable = /^([a-z][a-z_.~-]{0,23}|[a-z]{1,4}\d{1,2})$/i
 
@@ -26,7 +27,7 @@ export function safeEvidence(evidence: Evidence): SafeEvidence {
 function only(given: object): SafeEvidence {
   return Object.fromEntries(
     Object.entries(given).flatMap(([name, value]): readonly (readonly [string, unknown])[] => {
-      if (name === 'contentType') return [[name, knownType.exec(String(value))?.[0] ?? (value ? 'other' : 'none')]]
+      if (name === 'contentType') return [[name, knownType.exec(essenceOf(String(value)))?.[0] ?? (value ? 'other' : 'none')]]
       if (groups.has(name) && value) return [[name, only(value)]]
       const isPlain = typeof value === 'number' || typeof value === 'boolean' || isWord(value)
       return names.has(name) && isPlain ? [[name, value]] : []

@@ -1,3 +1,4 @@
+import { isPage } from '../protocols/http-fields.ts'
 import type { Evidence, FollowUp, Ledger } from './evidence.ts'
 import { certain, likely, likelyOneOf, type Opinion, possible, possiblyOneOf } from './opinion.ts'
 
@@ -89,7 +90,7 @@ function ofHttpThatWorks(evidence: Evidence, { status = 0, contentType = '', led
   // Servers that speak WebSocket say 426 to a plain request.
   const isOfSockets = !isSession && status === 426
   if (status >= 300 && !isOfSockets) return likely(`http.${status}`, ...(isSocket ? ['ws.failed'] : []))
-  if (isSession || (status < 300 && contentType.startsWith('text/html'))) return likely('http.not_realtime')
+  if (isSession || (status < 300 && isPage(contentType))) return likely('http.not_realtime')
   if (isSocket)
     return ofSocketAlone(evidence, 'ws.subprotocol', 'policy.client_blocked', isOfSockets ? 'http.426' : 'net.refused')
   if (kind === 'timeout') return likely('sse.buffered', 'net.timeout')

@@ -6,7 +6,7 @@ import { steady } from './steady.ts'
  * before a client is made, and everything is looked up when it is used: globals may come late, and tests replace them.
  */
 export const browserHost: Host = {
-  now: steady(() => Date.now()),
+  ...steady(() => Date.now()),
   after(delayMs, run) {
     // Timers overflow beyond 2^31 − 1 ms and then fire at once.
     const timer = setTimeout(run, Math.min(delayMs, 2 ** 31 - 1))
@@ -47,7 +47,8 @@ export const browserHost: Host = {
   listen,
   engine,
   get pageOrigin() {
-    return globalThis.location?.origin
+    // Not that of its address: a sandboxed page has none, one without an address (srcdoc) that of the page around it.
+    return globalThis.origin ?? globalThis.location?.origin
   },
 }
 
@@ -55,7 +56,7 @@ export const browserHost: Host = {
 export function hostWith(own: Partial<Host> | undefined): Host {
   if (!own) return browserHost
   const host = { ...browserHost, ...own }
-  return own.now ? { ...host, now: steady(() => host.now()) } : host
+  return own.now ? { ...host, ...steady(() => host.now()) } : host
 }
 
 /** A browser's `fetch` must be called as a function of the global object. */

@@ -39,6 +39,8 @@ export interface WebSocketLike {
 export interface Host {
   /** Wall-clock milliseconds. Not a monotonic clock on purpose: it must go on while the machine sleeps. */
   now(): number
+  /** An instant of `now()` by the device's clock as it is set now, for what people are shown. */
+  wallTime(at: number): number
   /** Runs something once, later; returns the way to cancel it. */
   after(delayMs: number, run: () => void): () => void
   /** A number in [0, 1), as `Math.random()`. */
@@ -74,6 +76,6 @@ export interface Host {
   listen(listener: (signal: PageSignal | Activation | Violation) => void): () => void
   /** Whose browser it is, since what an event means differs between them. */
   engine(): Engine
-  /** Where the page came from (`https://host`); `undefined` where there is no page. */
+  /** The page's origin (`https://host`), `'null'` where it has an opaque one; `undefined` where there is no page. */
   readonly pageOrigin: string | undefined
 }

@@ -75,6 +75,8 @@ export class Session {
     last: 0,
     bytesUnderWay: 0,
   }
+  /** Counts what has moved: what was taken, missed or acknowledged. */
+  moves = 0
   /** Bytes taken since the server was last told the cursor. */
   owedBytes = 0
   port: SessionPort | null = null
@@ -319,6 +321,7 @@ export class Session {
   #progress(): void {
     this.#hasProgressed = true
     this.#patience = 1
+    this.moves += 1
   }
 
   #acked(n: number): void {
@@ -336,6 +339,7 @@ export class Session {
     const known = this.#streams.get(stream)
     if (this.#isOver || (known && known.epoch === json.epoch && resumesAt <= known.offset + 1)) return
     this.#begin(stream, json.epoch, topic, resumesAt - 1)
+    this.moves += 1
     this.port?.onGap({ topic, after, resumesAt })
   }
 

@@ -1,4 +1,5 @@
 import { createParser, type EventSourceParser } from 'eventsource-parser'
+import { essenceOf } from '../protocols/http-fields.ts'
 import { longestMs } from '../protocols/readers.ts'
 import { eachPiece } from './body.ts'
 import { Failure, reportOf } from './failure.ts'
@@ -68,7 +69,7 @@ export function sse(isPatient = false): Transport {
 }
 
 export function isEventStream({ status, headers }: Response): boolean {
-  return status === 200 && contentTypeOf(headers).startsWith('text/event-stream')
+  return status === 200 && essenceOf(contentTypeOf(headers)) === 'text/event-stream'
 }
 
 /** Parses what came. The parser throws when it is given more behind what is too long for it; it is told of no other error, which would cost. */

@@ -188,6 +188,7 @@ export class Page {
       fetch: fetchOf(network),
       WebSocket: webSocketOf(network),
       engine: () => 'other',
+      wallTime: (at) => at,
       pageOrigin: undefined,
       baseUrl: undefined,
       isLive: false,

@@ -100,6 +100,7 @@ export function manualPage(options: ManualHostOptions = {}): ManualPage {
   let isPrerendering = options.isPrerendering ?? false
   const host: Host = {
     now: () => clock.now(),
+    wallTime: (at) => at,
     after: (delayMs, run) => clock.after(delayMs, run),
     random: next,
     randomBytes: (length) => Uint8Array.from({ length }, () => Math.floor(next() * 256)),

@@ -56,6 +56,25 @@ function failureOf(transport: Transport, response: Response): Promise<Report> {
 }
 
 describe('a body', () => {
+  const half = { 'Content-Type': 'text/plain', 'Content-Length': '100' }
+
+  it.each([
+    ['long-poll', longPoll(20_000)],
+    ['poll', poll(5000, 10_000)],
+  ])('that is shorter than its Content-Length was cut off, though a browser shows it as whole: %s', async (_, transport) => {
+    const report = await failureOf(transport, new Response('half a me', { headers: half }))
+    expect(report).toMatchObject({ kind: 'broken', isBody: true })
+  })
+
+  it.each([
+    ['encoded', new Response('decoded', { headers: { ...half, 'Content-Encoding': 'gzip' } })],
+    ['whole', new Response('x'.repeat(100), { headers: half })],
+    ['of another origin', Object.defineProperty(new Response('decoded', { headers: half }), 'type', { value: 'cors' })],
+    ['none', new Response(null, { status: 304, headers: half })],
+  ])('that is %s is not compared', async (_, response) => {
+    await expect(textOfBody(response, mebibyte, noSignal())).resolves.toMatch(/^(decoded|x{100})?$/)
+  })
+
   it('is whole, in however many pieces it comes', async () => {
     const text = 'zwei Wörter 🙂 '.repeat(500)
     const bytes = new TextEncoder().encode(`\ufeff${text}`)

@@ -49,6 +49,25 @@ describe('refused credentials', () => {
   })
 
   it.each([
+    ['a message came', (driver: Driver) => driver.received()],
+    ['one was written and something came', (driver: Driver) => driver.sent().heard()],
+  ])('however short they last, the fresh ones were good where %s', (_, carry) => {
+    const driver = new Driver({ names: ['websocket'], prepares: true }).connect()
+    for (let tokens = 0; tokens < 10; tokens += 1) {
+      carry(driver.opened('websocket')).pass(3000)
+      expect(driver.failed('websocket', closed(4401)).status).toBe('waiting')
+      expect(driver.state.isRefreshed).toBe(true)
+      driver.wait()
+    }
+  })
+
+  it('what was only written proves no credentials', () => {
+    const driver = new Driver({ names: ['websocket'], prepares: true }).connect()
+    driver.opened('websocket').sent().failed('websocket', closed(4401)).wait().opened('websocket').sent()
+    expect(driver.failed('websocket', closed(4401)).status).toBe('closed')
+  })
+
+  it.each([
     ['waits', (driver: Driver) => driver.failed('websocket', refused)],
     ['waits for a network', (driver: Driver) => driver.failed('websocket', refused).signal('offline')],
     ['connects', (driver: Driver) => driver],
