@@ -5,12 +5,13 @@ import { transition } from './connection/machine.ts'
 import { deadlineOf, type Input, initialState, type Policy, type State } from './connection/state.ts'
 import type { Diagnosis } from './diagnosis/diagnose.ts'
 import type { Circumstances, Report } from './diagnosis/evidence.ts'
-import { messageOf } from './dialler.ts'
+import { messageOf, unsettled } from './dialler.ts'
 import type { ClientState, EventDetails } from './events.ts'
 import { Investigator } from './investigator.ts'
 import { recall, remember } from './memory.ts'
 import { base64url } from './protocols/session-frames.ts'
 import type { Way } from './settings.ts'
+import type { Delivery } from './transports/transport.ts'
 
 export interface ConnectorPort extends AttemptsPort {
   raise<Type extends 'open' | 'error' | 'close' | 'transport' | 'state' | 'diagnosis'>(
@@ -29,6 +30,7 @@ export class Connector {
   /** What came while something was being applied (a listener that calls `close()`) is applied after it, in order. */
   readonly #inputs: Input[] = []
   #isDivided = false
+  #isLeaving = false
   #timerAt = Infinity
   #cancelTimer: (() => void) | null = null
   #stopListening: (() => void) | null = null
@@ -55,9 +57,12 @@ export class Connector {
       prepares: !!prepare,
       random: () => host.random(),
       diagnose: (report, { id, rung }, phase, elapsedMs) => {
-        const { url, hasHeard } = this.#attempts.about(id) ?? {}
+        const { url, hasHeard, link } = this.#attempts.about(id) ?? {}
         const seen = { ...(url && { url }), ...(hasHeard !== undefined && { hasHeard }) }
-        return judge.of(report, { way: at(ways, rung), phase, elapsedMs, ...seen })
+        // What has not been dialled yet waits for `prepare()`.
+        const isUnprepared = !!prepare && link === null && report.kind === 'timeout'
+        const told: Report = isUnprepared ? unsettled(elapsedMs) : report
+        return judge.of(told, { way: at(ways, rung), phase: isUnprepared ? 'prepare' : phase, elapsedMs, ...seen })
       },
     }
     this.#state = initialState(ladderOf(ways.length, null), true, false, null, 0)
@@ -83,9 +88,15 @@ export class Connector {
     return last ? last.type === 'close' : this.#state.status === 'closed'
   }
 
+  /** The page is going away: what is to reach the server must outlive it. */
+  get isLeaving(): boolean {
+    return this.#isLeaving
+  }
+
   connect(): void {
     const { host, settings, sender, judge } = this.#port
     const state = this.#state
+    this.#isLeaving = false
     if (state.status === 'idle') {
       const memory = recall(settings, host)
       const roundTripMs = memory?.roundTripMs ?? host.roundTripMs(settings.url) ?? null
@@ -104,6 +115,8 @@ export class Connector {
     }
     this.#stopListening ??= host.listen((signal) => {
       if (signal.type === 'online') judge.investigator?.forget()
+      // Whatever else is heard of a page, it is heard of one that is there.
+      this.#isLeaving = signal.type === 'leaving' || (this.#isLeaving && signal.type === 'hidden')
       if (signal.type === 'violation') this.#investigate().forbade(signal.blockedUrl, signal.directive)
       else this.apply({ type: 'page', signal })
     })
@@ -114,6 +127,11 @@ export class Connector {
   close(code: number | undefined, reason: string, settled?: Promise<void>): void {
     this.#attempts.close(code, reason, settled)
     this.apply({ type: 'close', code: code ?? 1000, reason })
+  }
+
+  /** Says the last of a session by a request of its own; see `Attempts.part`. */
+  part(lines: string, signal: AbortSignal): Promise<Delivery> | undefined {
+    return this.#attempts.part(lines, signal)
   }
 
   /** A message was handed to the network. */

@@ -74,6 +74,8 @@ function takeOver(state: Open, rival: Dial, now: number, hasCursor: boolean, pol
 export function rivalFailed(state: Open, rival: Dial, diagnosis: Diagnosis, now: number, policy: Policy): State {
   const news = [...state.news, { id: rival.id, diagnosis }]
   const next = { ...state, rivals: without(state.rivals, rival), news }
+  // What the application itself says is not of this rung alone.
+  if (diagnosis.verdict === 'stop' && diagnosis.evidence.kind === 'stopped') return closedBy(next, diagnosis)
   if (rival.rung === state.link.rung) return loseSilent(next, now, policy)
   const isWorse = rival.rung > state.link.rung
   const ladder = refused(state.ladder, rival.rung, refusalOf(diagnosis), now)

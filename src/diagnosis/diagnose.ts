@@ -134,6 +134,8 @@ function opinionOf(evidence: Evidence): Opinion {
       return certain('client.pool_exhausted')
     case 'unprepared':
       return certain('client.unprepared')
+    case 'stopped':
+      return certain('client.stopped')
     case 'overflow':
       return certain('client.outbox_full')
     case 'expired':
