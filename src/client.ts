@@ -78,6 +78,7 @@ export class RealtimeClient<In = Payload, Out = Sendable> {
       },
       onCarried: () => this.#connector.carried(),
       onDue: () => this.#connector.arm(),
+      isPageLeaving: () => this.#connector.isLeaving,
     }
     this.#sender = session
       ? new SessionSender<Out>({
@@ -89,6 +90,7 @@ export class RealtimeClient<In = Payload, Out = Sendable> {
           onDoubt: () => this.#connector.doubt(),
           onDivided: () => this.#connector.divided(),
           onBroken: (report) => this.#connector.broke(report),
+          onPart: (lines, signal) => this.#connector.part(lines, signal),
         })
       : new Sender<Out>(port)
     this.#connector = new Connector({

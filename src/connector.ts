@@ -5,12 +5,14 @@ import { transition } from './connection/machine.ts'
 import { deadlineOf, type Input, initialState, type Policy, type State } from './connection/state.ts'
 import type { Diagnosis } from './diagnosis/diagnose.ts'
 import type { Circumstances, Report } from './diagnosis/evidence.ts'
+import { unsettled } from './dialler.ts'
 import type { ClientState, EventDetails } from './events.ts'
 import { Investigator } from './investigator.ts'
 import { recall, remember } from './memory.ts'
 import { base64url } from './protocols/session-frames.ts'
 import { messageOf } from './protocols/tags.ts'
 import type { Way } from './settings.ts'
+import type { Delivery } from './transports/transport.ts'
 
 export interface ConnectorPort extends AttemptsPort {
   raise<Type extends 'open' | 'error' | 'close' | 'transport' | 'state' | 'diagnosis'>(
@@ -29,6 +31,7 @@ export class Connector {
   /** What came while something was being applied (a listener that calls `close()`) is applied after it, in order. */
   readonly #inputs: Input[] = []
   #isDivided = false
+  #isLeaving = false
   #timerAt = Infinity
   #cancelTimer: (() => void) | null = null
   #stopListening: (() => void) | null = null
@@ -57,9 +60,12 @@ export class Connector {
       prepares: !!prepare,
       random: () => host.random(),
       diagnose: (report, { id, rung }, phase, elapsedMs) => {
-        const { url, hasHeard } = this.#attempts.about(id) ?? {}
+        const { url, hasHeard, link } = this.#attempts.about(id) ?? {}
         const seen = { ...(url && { url }), ...(hasHeard !== undefined && { hasHeard }) }
-        return judge.of(report, { way: at(ways, rung), phase, elapsedMs, ...seen })
+        // What has not been dialled yet waits for `prepare()`.
+        const isUnprepared = !!prepare && link === null && report.kind === 'timeout'
+        const told: Report = isUnprepared ? unsettled(elapsedMs) : report
+        return judge.of(told, { way: at(ways, rung), phase: isUnprepared ? 'prepare' : phase, elapsedMs, ...seen })
       },
     }
     this.#state = initialState(ladderOf(ways.length, null), true, false, null, 0)
@@ -85,10 +91,17 @@ export class Connector {
     return last ? last.type === 'close' : this.#state.status === 'closed'
   }
 
+  /** The page is going away: what is to reach the server must outlive it. */
+  get isLeaving(): boolean {
+    return this.#isLeaving
+  }
+
   connect(): void {
     const { host, settings, sender, judge } = this.#port
     this.#stopListening ??= host.listen((signal) => {
       if (signal.type === 'online') judge.investigator?.forget()
+      // Whatever else is heard of a page, it is heard of one that is there.
+      this.#isLeaving = signal.type === 'leaving' || (this.#isLeaving && signal.type === 'hidden')
       if (signal.type === 'violation') this.#investigate().forbade(signal.blockedUrl, signal.directive)
       else if (signal.type === 'activated') this.connect()
       else this.apply({ type: 'page', signal })
@@ -96,6 +109,7 @@ export class Connector {
     // What a browser holds back until the page is shown would be taken for what does not work.
     if (host.isPrerendering()) return
     const state = this.#state
+    this.#isLeaving = false
     if (state.status === 'idle') {
       const memory = recall(settings, host)
       const roundTripMs = memory?.roundTripMs ?? host.roundTripMs(settings.url) ?? null
@@ -119,6 +133,11 @@ export class Connector {
   close(code: number | undefined, reason: string, settled?: Promise<void>): void {
     this.#attempts.close(code, reason, settled)
     this.apply({ type: 'close', code: code ?? 1000, reason })
+  }
+
+  /** Says the last of a session by a request of its own; see `Attempts.part`. */
+  part(lines: string, signal: AbortSignal): Promise<Delivery> | undefined {
+    return this.#attempts.part(lines, signal)
   }
 
   /** A message was handed to the network. */

@@ -21,4 +21,5 @@ export type {
 } from './options.ts'
 export { type PlainSettings, plain } from './protocols/plain.ts'
 export type { Answer, Ask, Payload, Protocol, Question, Received } from './protocols/protocol.ts'
+export { StopConnecting } from './stop-connecting.ts'
 export type { Call, Delivery, Link, Listener, Transport, Writable } from './transports/transport.ts'

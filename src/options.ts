@@ -123,7 +123,10 @@ export interface RealtimeOptions<In = Payload, Out = string | ArrayBuffer | Arra
    * `redelivered`. Otherwise that is reported as `undelivered`. @defaultValue true
    */
   readonly resend?: boolean
-  /** Called before every attempt on every transport, one call at a time, for what must be fresh. A throw is a failed attempt. */
+  /**
+   * Called before every attempt on every transport, one call at a time, for what must be fresh. A throw is a failed attempt, and so is a
+   * call that has not settled within `connectTimeoutMs`; a `StopConnecting` ends the client.
+   */
   readonly prepare?: (attempt: PrepareAttempt) => Preparation | undefined | Promise<Preparation | undefined>
   /** For every fetch; a WebSocket always sends the cookies of its origin. In a session the default is 'include'. @defaultValue 'same-origin' */
   readonly credentials?: RequestCredentials

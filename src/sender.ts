@@ -4,6 +4,7 @@ import {
   deliveredBy,
   type EntryPosting,
   farewell,
+  keepaliveBytes,
   lookAgainMs,
   type Unsent,
   unsentOf,
@@ -47,6 +48,8 @@ export interface SenderPort<Out> {
   onCarried(): void
   /** Its `dueAt()` has changed. */
   onDue(): void
+  /** Whether the page goes away, so that a request has to outlive it. */
+  isPageLeaving(): boolean
 }
 
 /** Brings messages from the outbox to the link, in order, and knows of each whether it has been handed to the network. */
@@ -144,6 +147,7 @@ export class Sender<Out> implements Outgoing<Out> {
       written: this.#written,
       writtenBytes: this.#writtenBytes,
       waiting: this.#outbox.drain(),
+      isPageLeaving: this.#port.isPageLeaving(),
     }
     const flushes = this.#flushes
     this.#flushes = new Flushes()
@@ -162,7 +166,8 @@ export class Sender<Out> implements Outgoing<Out> {
     const entry = this.#outbox.shift()
     if (!entry) return
     const controller = new AbortController()
-    const done = deliver(link, entry.data, controller.signal)
+    const isLast = this.#port.isPageLeaving() && entry.bytes <= keepaliveBytes
+    const done = deliver(link, entry.data, controller.signal, isLast)
     if (!done) {
       this.#writtenBytes += entry.bytes
       this.#written.push({ entry, end: this.#writtenBytes })
@@ -195,9 +200,9 @@ export class Sender<Out> implements Outgoing<Out> {
 }
 
 /** Writes to a link; one that throws has not taken the message. */
-function deliver(link: Link, data: Writable, signal: AbortSignal): Promise<Delivery> | undefined {
+function deliver(link: Link, data: Writable, signal: AbortSignal, isLast: boolean): Promise<Delivery> | undefined {
   try {
-    return link.write(data, signal)
+    return link.write(data, signal, isLast)
   } catch (error) {
     return Promise.resolve({ outcome: 'refused', report: reportOf(error, 'blocked') })
   }

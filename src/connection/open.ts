@@ -1,7 +1,7 @@
 import type { Diagnosis } from '../diagnosis/diagnose.ts'
 import { at, isHealthy, opened, plan, proven, recovered, refused, rest, withheld } from './ladder.ts'
 import { loseTo } from './loss.ts'
-import { coreOf, dialOf, isTelling, refusalOf } from './round.ts'
+import { closedBy, coreOf, dialOf, isTelling, refusalOf } from './round.ts'
 import { type Connecting, type Dial, type Open, type OpenLink, type Policy, type State, silentAt } from './state.ts'
 
 const takeoverMs = 2000
@@ -72,6 +72,8 @@ function takeOver(state: Open, rival: Dial, now: number, hasCursor: boolean, pol
 export function rivalFailed(state: Open, rival: Dial, diagnosis: Diagnosis, now: number, policy: Policy): State {
   const news = [...state.news, { id: rival.id, diagnosis }]
   const next = { ...state, rivals: without(state.rivals, rival), news }
+  // What the application itself says is not of this rung alone.
+  if (diagnosis.verdict === 'stop' && diagnosis.evidence.kind === 'stopped') return closedBy(next, diagnosis)
   if (rival.rung === state.link.rung) return loseSilent(next, now, policy)
   const isWorse = rival.rung > state.link.rung
   const ladder = refused(state.ladder, rival.rung, refusalOf(diagnosis), now, !isWorse && isTelling(state, diagnosis))

@@ -30,6 +30,8 @@ export function onPage(state: State, signal: PageSignal, now: number, policy: Po
     }
     case 'resume':
       return wake(state, now, policy)
+    case 'leaving':
+      return state
     case 'pagehide':
       return putAway(state, { kind: 'hidden' }, now, policy)
     case 'pageshow':

@@ -39,6 +39,7 @@ export const causes = {
   'client.unsupported': cause('fallback', 'This browser lacks {detail}.', '', 'not-offered'),
   'client.pool_exhausted': cause('fallback', 'All the connections that one origin should have are held already.'),
   'client.unprepared': cause('retry', '{detail}'),
+  'client.stopped': cause('stop', 'prepare() told the client to stop{reason}.'),
   'client.outbox_full': cause('retry', 'The outbox is full, so a message was dropped.'),
   'client.expired': cause('retry', 'A message waited longer than it may.'),
   'client.too_large': cause('retry', 'A message is larger than the server takes.'),

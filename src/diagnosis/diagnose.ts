@@ -74,7 +74,7 @@ function judged({ verdict, hint }: Cause, cause: string, evidence: Evidence): { 
   const { kind, phase, isRepeated, hasOpened, isOnlyWay } = evidence
   if (kind === 'unprepared') return { verdict: evidence.isMistake ? 'stop' : verdict }
   // A page for people comes from a portal, a firewall, a service worker, or in the middle of a deployment.
-  if (hint && isPage(evidence, hint)) return { verdict: 'fallback', ...(cause === 'http.401' && { hint }) }
+  if (hint && isForPeople(evidence, hint)) return { verdict: 'fallback', ...(cause === 'http.401' && { hint }) }
   // What only the server's memory says has not been said to this attempt.
   const wasTold = evidence.kind === 'closed' && cause === `close.${evidence.code}`
   if (cause.startsWith('close.') && !wasTold) return { verdict: phase === 'open' ? 'retry' : 'fallback' }
@@ -83,21 +83,18 @@ function judged({ verdict, hint }: Cause, cause: string, evidence: Evidence): { 
   if (isOriginRefused && evidence.isSession && evidence.transport === 'websocket' && !isOnlyWay) return { verdict: 'fallback' }
   if (cause.startsWith('http.') && kind !== 'answered') {
     // Another transport will be told by the server itself.
-    const isProven = hint === 'credentials' && isRepeated && !hasOpened && isOnlyWay && !isHtml(evidence.followUp?.contentType)
+    const isProven =
+      hint === 'credentials' && isRepeated && !hasOpened && isOnlyWay && !isPage(evidence.followUp?.contentType ?? '')
     return isProven ? { verdict, hint } : { verdict: 'fallback' }
   }
   return verdict === 'fallback' && phase === 'open' && kind !== 'answered' ? { verdict: 'retry' } : { verdict, hint }
 }
 
 /** Whether the answer is HTML. Express calls any text HTML: one without markup may still refuse credentials. */
-function isPage(evidence: Evidence, hint: Hint): boolean {
+function isForPeople(evidence: Evidence, hint: Hint): boolean {
   if (evidence.kind !== 'answered') return false
   const { contentType, start = '' } = evidence
-  return isHtml(contentType) && (hint !== 'credentials' || !start || /^\s*</.test(start))
-}
-
-function isHtml(contentType = ''): boolean {
-  return /html\b/i.test(contentType)
+  return isPage(contentType) && (hint !== 'credentials' || !start || /^\s*</.test(start))
 }
 
 /** The sentence with what the evidence gives. */
@@ -148,6 +145,8 @@ function opinionOf(evidence: Evidence): Opinion {
       return certain('client.pool_exhausted')
     case 'unprepared':
       return certain('client.unprepared')
+    case 'stopped':
+      return certain('client.stopped')
     case 'overflow':
       return certain('client.outbox_full')
     case 'expired':

@@ -18,6 +18,8 @@ export function endingOf({ evidence }: Diagnosis): Ending {
       return { code: 4000 + evidence.status, reason: '', wasClean: true }
     case 'ended':
       return evidence.isCutOff ? lost : { code: 1005, reason: '', wasClean: true }
+    case 'stopped':
+      return { code: 1000, reason: '', wasClean: true }
     case 'hidden':
     case 'unread':
       return { code: 1001, reason: '', wasClean: true }

@@ -41,8 +41,10 @@ export type Finding =
   | { readonly kind: 'unsupported'; readonly detail: string }
   /** All slots for held requests to this origin are taken by other tabs. */
   | { readonly kind: 'crowded' }
-  /** `prepare()` threw, or returned what this transport cannot use. */
+  /** `prepare()` threw, did not settle in time, or returned what this transport cannot use. */
   | { readonly kind: 'unprepared'; readonly detail: string; readonly isMistake: boolean }
+  /** `prepare()` threw a `StopConnecting`. */
+  | { readonly kind: 'stopped'; readonly reason: string }
   /** The outbox was full, a message had waited for too long, is larger than the server takes, or the server lost the session. */
   | { readonly kind: 'overflow' | 'expired' | 'too-large' | 'forgotten' }
   /** Two servers, each with a store of its own, answer in turn. */

@@ -103,6 +103,11 @@ export class Session {
     return this.opened && { intervalMs: this.opened.heartbeatMs, timeoutMs: silenceMs }
   }
 
+  /** Whether the server has opened it, and it has not ended. */
+  get isOn(): boolean {
+    return this.opened !== null && !this.#isOver
+  }
+
   /** Over how long the return of this server's clients should be spread, in milliseconds; `null` until it has said so. */
   get spreadMs(): number | null {
     const { opened } = this

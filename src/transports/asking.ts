@@ -37,7 +37,7 @@ export function poll(intervalMs: number, timeoutMs: number): Transport {
 
 /** The one loop of both. */
 function ask(call: Call, listener: Listener, { type, timeoutMs, pauseMs }: Manner & { readonly type: string }): Link {
-  const { signal, protocol } = call
+  const { host, signal, protocol } = call
   const isHeld = type === 'long-poll'
   let isOpen = false
   let lastBody: Answer['body'] | undefined

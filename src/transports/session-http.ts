@@ -102,6 +102,13 @@ function ask(session: Session, call: Call, listener: Listener, { waitMs, timeout
   return { ...link, nudge: () => asking.hurry(false) }
 }
 
+/** What a session says last where it has no attachment, or one that may not outlive the page: by a request of its own. */
+export function postLast(session: Session, call: Call, lines: string, signal: AbortSignal): Promise<Delivery> | undefined {
+  return attach(session, call, nobody, true).link.write(lines, signal, true)
+}
+
+const nobody: Listener = { opened() {}, heard() {}, received() {}, moved() {}, failed() {} }
+
 /** One attachment: its link, and one request with its answer. */
 function attach(session: Session, call: Call, listener: Listener, tellsCursor: boolean) {
   let { auth } = call

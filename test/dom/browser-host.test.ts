@@ -28,7 +28,7 @@ describe("the page's signals", () => {
     const calls = (spy: { readonly mock: { readonly calls: readonly (readonly unknown[])[] } }) =>
       spy.mock.calls.map(([type, listener]) => [type, listener])
     const stop = browserHost.listen(() => {})
-    expect(spies.map(({ added }) => calls(added).map(([type]) => type))).toEqual([windowTypes, documentTypes])
+    expect(spies.map(({ added }) => calls(added).map(([type]) => type))).toEqual([['pagehide', ...windowTypes], documentTypes])
     stop()
     for (const { added, removed } of spies) expect(calls(removed)).toEqual(calls(added))
   })

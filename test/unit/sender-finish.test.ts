@@ -4,7 +4,7 @@ import { Sender } from '../../src/sender.ts'
 import { FakePostLink, FakeSocketLink } from '../support/fake-link.ts'
 import { manualPage } from '../support/manual-host.ts'
 
-function benchOf(link: FakePostLink | FakeSocketLink | null) {
+function benchOf(link: FakePostLink | FakeSocketLink | null, isPageLeaving = false) {
   const page = manualPage()
   const told: unknown[] = []
   const sender = new Sender<string>({
@@ -15,6 +15,7 @@ function benchOf(link: FakePostLink | FakeSocketLink | null) {
     onLost: (lost) => told.push(lost),
     onCarried: () => {},
     onDue: () => {},
+    isPageLeaving: () => isPageLeaving,
   })
   if (link) sender.attach(link)
   const result: { unsent?: Unsent<string>; closedAt?: number; at?: number } = {}
