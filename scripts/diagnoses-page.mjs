@@ -48,8 +48,8 @@ more. This page lists every cause there is, and explains the report.
   coarser one that they belong to (*one of*), and **candidates** are what it may be, the likeliest first.
 - **certainty**: \`certain\` is proven by what was seen; \`likely\` fits best; \`possible\` is what is left.
 - **verdict**: \`retry\` the same again, \`fallback\` to another transport first, or \`stop\`. With \`credentials\`, \`prepare()\` is asked once
-  more before it stops; with \`not-offered\`, the transport is left out for ten minutes, and when all are, the client stops after three
-  rounds. \`judge()\` and \`causes\` overrule it. A verdict from something inferred (an HTTP status that a WebSocket could not show)
+  more before it stops; with \`not-offered\`, the transport is left out for ten minutes. An answer that is HTML means neither: the verdict
+  is \`fallback\` then. \`judge()\` and \`causes\` overrule it. A verdict from something inferred (an HTTP status that a WebSocket could not show)
   stops nothing, unless it is the only transport, has never opened, and failed again after that answer.
 - **what to do first** is in \`steadfast/remedies\`, so that a page loads it only if it wants to show it:
   \`new RealtimeClient(url, { causes: remedies })\`, or \`remedies[diagnosis.cause]?.remedy\` when it is needed.
