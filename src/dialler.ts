@@ -1,7 +1,8 @@
 import type { Host } from './host/host.ts'
+import { urlOf } from './lazy-url.ts'
 import type { Preparation, PrepareAttempt, RealtimeOptions } from './options.ts'
 import type { Protocol } from './protocols/protocol.ts'
-import { type Settings, urlOf, type Way } from './settings.ts'
+import type { Settings, Way } from './settings.ts'
 import { Failure } from './transports/failure.ts'
 import type { Call, Link, Listener } from './transports/transport.ts'
 

@@ -107,13 +107,16 @@ export interface OutboxLimits {
   readonly ttlMs?: number
 }
 
+/** What can be sent without a codec. */
+export type Sendable = string | ArrayBuffer | ArrayBufferView | Blob
+
 /** How the application's values become payloads and back. */
 export interface Codec<In, Out> {
-  encode(value: Out): string | ArrayBuffer | ArrayBufferView | Blob
+  encode(value: Out): Sendable
   decode(payload: Payload): In
 }
 
-export interface RealtimeOptions<In = Payload, Out = string | ArrayBuffer | ArrayBufferView | Blob> {
+export interface RealtimeOptions<In = Payload, Out = Sendable> {
   /** The fallback order, best first. @defaultValue ['websocket', 'sse', 'long-poll', 'poll'] */
   readonly transports?: readonly (TransportName | TransportSettings | Transport)[]
   /** What the server speaks. `'session'`: steadfast.v1, with `steadfast/server` behind it. @defaultValue 'plain': any server */
@@ -139,6 +142,11 @@ export interface RealtimeOptions<In = Payload, Out = string | ArrayBuffer | Arra
   /** Whether a failed connection is followed up by a few HTTP requests to the same URL and to the page's own origin. @defaultValue true */
   readonly probe?: boolean
   readonly heartbeat?: Heartbeat
+  /**
+   * Prints one line for each event, with transport, attempt, cause and next try, and nothing that may be secret: `true` on the
+   * console, a function wherever it likes. @defaultValue false
+   */
+  readonly debug?: boolean | ((line: string) => void)
   readonly outbox?: OutboxLimits
   /** Connect without being told to. @defaultValue true in a page or a worker, false in server-side rendering */
   readonly autoConnect?: boolean

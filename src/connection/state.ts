@@ -133,6 +133,8 @@ export type State =
 
 export type Input =
   | { readonly type: 'connect' }
+  /** The application wants another connection in place of the one that is, or is coming about. */
+  | { readonly type: 'reconnect' }
   | { readonly type: 'close'; readonly code: number; readonly reason: string }
   /** `prepare()` is done and the transport was told to dial. */
   | { readonly type: 'prepared'; readonly id: number }

@@ -150,6 +150,8 @@ function opinionOf(evidence: Evidence): Opinion {
       return certain('client.unread')
     case 'hidden':
       return certain('page.hidden')
+    case 'reconnect':
+      return certain('client.reconnect')
     case 'restored':
       return certain('conn.restored')
     default:

@@ -42,6 +42,8 @@ export interface Host {
   randomBytes(length: number): Uint8Array
   /** Reports an error that belongs to the application (a listener that threw) without stopping the client. */
   report(error: unknown): void
+  /** Writes a line to the console: what `debug` tells, or that the client has ended and nobody listens. */
+  log(level: 'debug' | 'error', line: string): void
   /** The platform's `fetch`, or `undefined` where there is none. */
   readonly fetch: ((url: string, init: RequestInit) => Promise<Response>) | undefined
   /** The platform's `WebSocket` (or one with its interface, as that of `ws`), or `undefined` where there is none. */
