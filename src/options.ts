@@ -3,7 +3,7 @@ import type { Verdict } from './diagnosis/causes.ts'
 import type { Diagnosis, OwnCauses } from './diagnosis/diagnose.ts'
 import type { Host } from './host/host.ts'
 import type { Payload, Protocol } from './protocols/protocol.ts'
-import type { Transport } from './transports/transport.ts'
+import type { FetchCredentials, Transport } from './transports/transport.ts'
 
 /** The names of the built-in transports. */
 export type TransportName = 'websocket' | 'sse' | 'long-poll' | 'poll'
@@ -129,7 +129,7 @@ export interface RealtimeOptions<In = Payload, Out = Sendable> {
   /** Called before every attempt on every transport, one call at a time, for what must be fresh. A throw is a failed attempt. */
   readonly prepare?: (attempt: PrepareAttempt) => Preparation | undefined | Promise<Preparation | undefined>
   /** For every fetch; a WebSocket always sends the cookies of its origin. In a session the default is 'include'. @defaultValue 'same-origin' */
-  readonly credentials?: RequestCredentials
+  readonly credentials?: FetchCredentials
   /** When to try again: a schedule, a function that returns milliseconds or `null` to give up, or `false` for never. */
   readonly retry?: RetrySchedule | ((context: RetryContext) => number | null) | false
   /** Overrules what the client makes of a failure, in both directions; `undefined` leaves it. */

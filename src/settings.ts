@@ -12,7 +12,7 @@ import { longPoll, poll } from './transports/asking.ts'
 import { sessionLongPoll, sessionPoll, sessionSse } from './transports/session-http.ts'
 import { sessionWebsocket } from './transports/session-websocket.ts'
 import { sse } from './transports/sse.ts'
-import type { Transport } from './transports/transport.ts'
+import type { FetchCredentials, Transport } from './transports/transport.ts'
 import { websocket } from './transports/websocket.ts'
 
 /** A rung of the ladder with where it leads. */
@@ -44,7 +44,7 @@ export interface Settings {
   readonly connectTimeoutMs: number
   readonly raceAfterMs: number | null
   readonly provingMs: number
-  readonly credentials: RequestCredentials
+  readonly credentials: FetchCredentials
   readonly autoConnect: boolean
   readonly probe: boolean
 }

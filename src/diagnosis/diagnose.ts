@@ -1,16 +1,19 @@
-import { type Cause, causeOf, type Hint, type OwnCause, type Verdict } from './causes.ts'
+import { type Cause, causeOf, type Hint, type NamedCause, type OwnCause, type Verdict } from './causes.ts'
 import type { Circumstances, Evidence } from './evidence.ts'
 import { certain, likely, likelyOneOf, type Opinion, possiblyOneOf } from './opinion.ts'
 import { unopened } from './unopened.ts'
 
+/** A named cause, an HTTP status, a close code, or whatever a later version or an application adds. */
+export type CauseName = NamedCause | `http.${number}` | `close.${number}` | (string & {})
+
 /** What happened, as far as a browser lets anyone see. */
 export interface Diagnosis {
   /** A stable code such as `http.503`, `close.1001` or `net.timeout`; docs/DIAGNOSES.md lists them all. */
-  readonly cause: string
+  readonly cause: CauseName
   /** How sure that is: browsers hide most of it. */
   readonly certainty: 'certain' | 'likely' | 'possible'
   /** What it may be, the likeliest first, where the evidence does not tell one from the other. */
-  readonly candidates?: readonly string[]
+  readonly candidates?: readonly CauseName[]
   readonly verdict: Verdict
   /**
    * Narrows the verdict. `credentials`: stop, but ask `prepare()` for fresh ones first. `not-offered`: the server does not

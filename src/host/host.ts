@@ -14,15 +14,15 @@ export interface Violation {
 /** Whose browser it is; `other` also where there is none. */
 export type Engine = 'chromium' | 'firefox' | 'webkit' | 'other'
 
-/** The part of the browser's `WebSocket` that the client uses. */
+/** The part of the browser's `WebSocket` that the client uses, in types that Node has as well. */
 export interface WebSocketLike {
-  binaryType: BinaryType
+  binaryType: 'arraybuffer' | 'blob'
   readonly bufferedAmount: number
   readonly protocol: string
-  onopen: ((event: Event) => void) | null
-  onmessage: ((event: MessageEvent) => void) | null
-  onerror: ((event: Event) => void) | null
-  onclose: ((event: CloseEvent) => void) | null
+  onopen: ((event: object) => void) | null
+  onmessage: ((event: { readonly data: string | ArrayBuffer }) => void) | null
+  onerror: ((event: object) => void) | null
+  onclose: ((event: { readonly code: number; readonly reason: string; readonly wasClean: boolean }) => void) | null
   send(data: string | ArrayBuffer | Blob): void
   close(code?: number, reason?: string): void
 }
