@@ -55,8 +55,9 @@ export class Emitter<Type extends string, Event> {
     this.#keep(type, (each) => each.listener !== listener)
   }
 
+  /** Whether a listener hears of this type; those for all types do. */
   has(type: Type): boolean {
-    return this.#living(type).length > 0
+    return this.#living(type).length + this.#living('*').length > 0
   }
 
   /** Calls the listeners, then the handler property, then the listeners for all types. */

@@ -126,15 +126,20 @@ beforeAll(() => {
 afterAll(() => rmSync(folder, { recursive: true, force: true }))
 
 describe.concurrent('the declarations compile, with skipLibCheck off', () => {
-  it.each(rows)('TypeScript %s, %s', async (version, name, surroundings, sources) => {
-    const config = join(folder, `tsconfig.${version} ${name.replaceAll(/\W/g, '-')}.json`)
-    const compilerOptions = {
-      ...surroundings,
-      ...{ target: 'ES2022', strict: true, exactOptionalPropertyTypes: true, noEmit: true, skipLibCheck: false },
-    }
-    writeFileSync(config, JSON.stringify({ compilerOptions, files: sources }))
-    expect(await complaintsOf(version, config)).toBe('')
-  })
+  it.each(rows)(
+    'TypeScript %s, %s',
+    async (version, name, surroundings, sources) => {
+      const config = join(folder, `tsconfig.${version} ${name.replaceAll(/\W/g, '-')}.json`)
+      const compilerOptions = {
+        ...surroundings,
+        ...{ target: 'ES2022', strict: true, exactOptionalPropertyTypes: true, noEmit: true, skipLibCheck: false },
+      }
+      writeFileSync(config, JSON.stringify({ compilerOptions, files: sources }))
+      expect(await complaintsOf(version, config)).toBe('')
+      // A compiler takes some seconds of a processor, and all of them run at once.
+    },
+    300_000,
+  )
 })
 
 function complaintsOf(version: string, config: string): Promise<string> {
