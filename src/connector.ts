@@ -1,5 +1,5 @@
 import { Attempts, type AttemptsPort } from './attempts.ts'
-import { type Announcement, announcementsBetween, type Command, commandsBetween, publicState } from './connection/changes.ts'
+import { type Announcement, announcementsBetween, type Command, commandsBetween, frozen } from './connection/changes.ts'
 import { at, ladderOf, lesson } from './connection/ladder.ts'
 import { transition } from './connection/machine.ts'
 import { deadlineOf, type Input, initialState, type Policy, type State } from './connection/state.ts'
@@ -28,6 +28,8 @@ export class Connector {
   readonly #names: readonly string[]
   readonly #attempts: Attempts
   #state: State
+  /** What the application sees of it: the same object until something of that changes. */
+  #shown: ClientState = frozen({ status: 'idle' })
   /** What came while something was being applied (a listener that calls `close()`) is applied after it, in order. */
   readonly #inputs: Input[] = []
   #isDivided = false
@@ -72,7 +74,7 @@ export class Connector {
   }
 
   get state(): ClientState {
-    return publicState(this.#state, this.#names, (at) => this.#port.host.wallTime(at))
+    return this.#shown
   }
 
   /** What carries the connection now. */
@@ -129,6 +131,13 @@ export class Connector {
     this.apply({ type: 'connect' })
   }
 
+  /** Dials anew in place of what is open or being dialled; otherwise as `connect()`. */
+  reconnect(): void {
+    const { status } = this.#state
+    if (status === 'open' || status === 'connecting') this.apply({ type: 'reconnect' })
+    else this.connect()
+  }
+
   /** Ends the connection, in order where it is open; see `Attempts.close`. */
   close(code: number | undefined, reason: string, settled?: Promise<void>): void {
     this.#attempts.close(code, reason, settled)
@@ -164,7 +173,7 @@ export class Connector {
   unreadable(error: unknown): void {
     const { judge, raise } = this.#port
     const diagnosis = judge.of({ kind: 'unreadable', detail: messageOf(error) }, { way: this.way, phase: 'open', elapsedMs: 0 })
-    raise('error', { diagnosis, retry: null })
+    raise('error', { scope: 'message', diagnosis, retry: null })
   }
 
   /** Said once. */
@@ -172,7 +181,8 @@ export class Connector {
     if (this.#isDivided) return
     this.#isDivided = true
     const { judge, raise } = this.#port
-    raise('error', { diagnosis: judge.of({ kind: 'divided' }, { way: this.way, phase: 'open', elapsedMs: 0 }), retry: null })
+    const diagnosis = judge.of({ kind: 'divided' }, { way: this.way, phase: 'open', elapsedMs: 0 })
+    raise('error', { scope: 'connection', diagnosis, retry: null })
   }
 
   /** The server lost the session while the connection went on. */
@@ -237,8 +247,10 @@ export class Connector {
       if (attempt && after.status !== 'closed')
         this.#investigate().failed({ id, way: attempt.way, url: attempt.url, attempt: attempt.name, diagnosis })
     }
+    const announcements = announcementsBetween(before, after, this.#names, now, this.#shown, (at) => host.wallTime(at))
+    const last = announcements.at(-1)
+    if (last?.type === 'state') this.#shown = last.details.state
     const unconfirmed = commandsBetween(before, after).flatMap((command) => this.#run(command))
-    const announcements = announcementsBetween(before, after, this.#names, now, (at) => host.wallTime(at))
     if (unconfirmed.length) this.#addUnconfirmed(announcements, unconfirmed)
     if (after.status === 'closed') {
       this.#stop()
@@ -284,8 +296,9 @@ export class Connector {
       announcements[index] = { type: 'error', details: { ...error.details, unconfirmed } }
       return
     }
-    const diagnosis = this.#port.judge.of({ kind: 'hidden' }, { way: null, phase: 'open', elapsedMs: 0 })
-    announcements.unshift({ type: 'error', details: { diagnosis, retry: null, unconfirmed } })
+    const kind = this.#state.status === 'connecting' ? 'reconnect' : 'hidden'
+    const diagnosis = this.#port.judge.of({ kind }, { way: null, phase: 'open', elapsedMs: 0 })
+    announcements.unshift({ type: 'error', details: { scope: 'message', diagnosis, retry: null, unconfirmed } })
   }
 
   #investigate(): Investigator {

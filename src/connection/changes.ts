@@ -56,12 +56,16 @@ export type Announcement =
       | 'transport'
       | 'state']
 
-/** The events of a change, in the order in which an application should hear them: why, what, and where that leaves it. */
+/**
+ * The events of a change, in the order in which an application should hear them: why, what, and where that leaves it.
+ * @param previous the state that the application saw before, as the object that it was given
+ */
 export function announcementsBetween(
   before: State,
   after: State,
   names: readonly string[],
   now: number,
+  previous = publicState(before, names),
   wallTime = unchanged,
 ): Announcement[] {
   if (before === after) return []
@@ -69,7 +73,11 @@ export function announcementsBetween(
   const announcements = after.news.map(
     ({ diagnosis }, index): Announcement => ({
       type: 'error',
-      details: { diagnosis, retry: index === after.news.length - 1 && after.status !== 'connecting' ? retry : null },
+      details: {
+        scope: 'connection',
+        diagnosis,
+        retry: index === after.news.length - 1 && after.status !== 'connecting' ? retry : null,
+      },
     }),
   )
   if (after.status === 'open') {
@@ -84,8 +92,8 @@ export function announcementsBetween(
     announcements.push({ type: 'close', details: { ...endOf(before, after), retry, final: after.status === 'closed' } })
   }
   const state = publicState(after, names, wallTime)
-  const previous = publicState(before, names, wallTime)
-  if (JSON.stringify(state) !== JSON.stringify(previous)) announcements.push({ type: 'state', details: { state, previous } })
+  if (JSON.stringify(state) !== JSON.stringify(previous))
+    announcements.push({ type: 'state', details: { state: frozen(state), previous } })
   return announcements
 }
 
@@ -96,7 +104,9 @@ function endOf(before: State, after: State) {
       : (after.news[0]?.diagnosis ?? null)
   if (after.status === 'closed' && !after.diagnosis)
     return { code: after.code, reason: after.reason, wasClean: before.status === 'open', diagnosis }
-  return { ...(diagnosis ? endingOf(diagnosis) : { code: 1006, reason: '', wasClean: false }), diagnosis }
+  // The application wanted another connection in its place.
+  if (!diagnosis) return { code: 1000, reason: '', wasClean: true, diagnosis }
+  return { ...endingOf(diagnosis), diagnosis }
 }
 
 function retryOf(state: State, now: number, wallTime: WallTime): Retry | null {
@@ -135,4 +145,10 @@ export function publicState(state: State, names: readonly string[], wallTime: Wa
     default:
       return state satisfies never
   }
+}
+
+/** Frozen with all that is in it: applications keep it, compare it and give it to stores. */
+export function frozen<Value extends object>(value: Value): Value {
+  for (const each of Object.values(value)) if (typeof each === 'object' && each && !Object.isFrozen(each)) frozen(each)
+  return Object.freeze(value)
 }

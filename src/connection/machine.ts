@@ -13,6 +13,8 @@ export function transition(before: State, input: Input, now: number, policy: Pol
   switch (input.type) {
     case 'connect':
       return state.status === 'connecting' || state.status === 'open' ? state : startRound(afresh(state), now, policy)
+    case 'reconnect':
+      return state.status === 'idle' || state.status === 'closed' ? state : startRound(afresh(state), now, policy)
     case 'close':
       return state.status === 'closed'
         ? state
@@ -32,7 +34,7 @@ export function transition(before: State, input: Input, now: number, policy: Pol
   }
 }
 
-/** `connect()` by the application: what went wrong before is forgotten, what was learned about the transports is not. */
+/** `connect()` or `reconnect()` by the application: what went wrong before is forgotten, what was learned about the transports is not. */
 function afresh(state: State) {
   return { ...state, failures: 0, outageSince: null, isRefreshed: false }
 }

@@ -137,6 +137,8 @@ export type State = (Core & { readonly status: 'idle' }) | Connecting | Open | W
 
 export type Input =
   | { readonly type: 'connect' }
+  /** The application wants another connection in place of the one that is, or is coming about. */
+  | { readonly type: 'reconnect' }
   | { readonly type: 'close'; readonly code: number; readonly reason: string }
   /** `prepare()` is done and the transport was told to dial. */
   | { readonly type: 'prepared'; readonly id: number }

@@ -44,6 +44,7 @@ export const causes = {
   'client.expired': cause('retry', 'A message waited longer than it may.'),
   'client.too_large': cause('retry', 'A message is larger than the server takes.'),
   'client.unreadable': cause('retry', 'A message could not be read: {detail}.'),
+  'client.reconnect': cause('retry', 'The application called reconnect(), which replaced the connection.'),
   'client.unread': cause('retry', 'Too many messages were left unread, so the client hung up until they are read.'),
   'net.offline': cause('fallback', 'This device has no network.'),
   'net.unreachable': cause('fallback', 'No connection came about; browsers do not say why.'),

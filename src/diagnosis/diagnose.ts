@@ -1,17 +1,20 @@
 import { isPage } from '../protocols/http-fields.ts'
-import { type Cause, causeOf, type Hint, type OwnCause, type Verdict } from './causes.ts'
+import { type Cause, causeOf, type Hint, type NamedCause, type OwnCause, type Verdict } from './causes.ts'
 import type { Circumstances, Evidence } from './evidence.ts'
 import { certain, likely, likelyOneOf, type Opinion, possiblyOneOf } from './opinion.ts'
 import { unopened } from './unopened.ts'
 
+/** A named cause, an HTTP status, a close code, or whatever a later version or an application adds. */
+export type CauseName = NamedCause | `http.${number}` | `close.${number}` | (string & {})
+
 /** What happened, as far as a browser lets anyone see. */
 export interface Diagnosis {
   /** A stable code such as `http.503`, `close.1001` or `net.timeout`; docs/DIAGNOSES.md lists them all. */
-  readonly cause: string
+  readonly cause: CauseName
   /** How sure that is: browsers hide most of it. */
   readonly certainty: 'certain' | 'likely' | 'possible'
   /** What it may be, the likeliest first, where the evidence does not tell one from the other. */
-  readonly candidates?: readonly string[]
+  readonly candidates?: readonly CauseName[]
   readonly verdict: Verdict
   /**
    * Narrows the verdict. `credentials`: ask `prepare()` for fresh ones; where the verdict is stop, stop if they are refused too.
@@ -163,6 +166,8 @@ function opinionOf(evidence: Evidence): Opinion {
       return certain('client.unread')
     case 'hidden':
       return certain('page.hidden')
+    case 'reconnect':
+      return certain('client.reconnect')
     case 'restored':
       return certain('conn.restored')
     default:

@@ -55,6 +55,8 @@ export type Finding =
   | { readonly kind: 'unreadable'; readonly detail: string }
   /** The page went into the back/forward cache or away, so the client hung up. */
   | { readonly kind: 'hidden' }
+  /** The application called `reconnect()`. */
+  | { readonly kind: 'reconnect' }
   /** The application left too much unread, so the client hung up until it has read it. */
   | { readonly kind: 'unread' }
   /** The page came back from the back/forward cache or from sleep with a connection that cannot be believed. */

@@ -21,6 +21,7 @@ export const browserHost: Host = {
         throw error
       })
   },
+  log: (level, line) => globalThis.console?.[level === 'debug' ? 'log' : level](line),
   get fetch() {
     return typeof globalThis.fetch === 'function' ? callFetch : undefined
   },

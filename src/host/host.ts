@@ -21,15 +21,15 @@ export interface Violation {
 /** Whose browser it is; `other` also where there is none. */
 export type Engine = 'chromium' | 'firefox' | 'webkit' | 'other'
 
-/** The part of the browser's `WebSocket` that the client uses. */
+/** The part of the browser's `WebSocket` that the client uses, in types that Node has as well. */
 export interface WebSocketLike {
-  binaryType: BinaryType
+  binaryType: 'arraybuffer' | 'blob'
   readonly bufferedAmount: number
   readonly protocol: string
-  onopen: ((event: Event) => void) | null
-  onmessage: ((event: MessageEvent) => void) | null
-  onerror: ((event: Event) => void) | null
-  onclose: ((event: CloseEvent) => void) | null
+  onopen: ((event: object) => void) | null
+  onmessage: ((event: { readonly data: string | ArrayBuffer }) => void) | null
+  onerror: ((event: object) => void) | null
+  onclose: ((event: { readonly code: number; readonly reason: string; readonly wasClean: boolean }) => void) | null
   send(data: string | ArrayBuffer | Blob): void
   close(code?: number, reason?: string): void
 }
@@ -51,6 +51,8 @@ export interface Host {
   randomBytes(length: number): Uint8Array
   /** Reports an error that belongs to the application (a listener that threw) without stopping the client. */
   report(error: unknown): void
+  /** Writes a line to the console: what `debug` tells, or that the client has ended and nobody listens. */
+  log(level: 'debug' | 'error', line: string): void
   /** The platform's `fetch`, or `undefined` where there is none. */
   readonly fetch: ((url: string, init: RequestInit) => Promise<Response>) | undefined
   /** The platform's `WebSocket` (or one with its interface, as that of `ws`), or `undefined` where there is none. */

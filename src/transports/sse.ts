@@ -5,6 +5,7 @@ import { eachPiece } from './body.ts'
 import { Failure, reportOf } from './failure.ts'
 import { askHost } from './host-question.ts'
 import { answered, contentTypeOf, get, postingLink } from './http.ts'
+import { SilentIds } from './silent-ids.ts'
 import { StreamEnd } from './stream-end.ts'
 import type { Call, Link, Listener, Transport } from './transport.ts'
 
@@ -43,16 +44,11 @@ export function sse(isPatient = false): Transport {
     if (!isEventStream(response)) throw new Failure(await answered(response, call))
     if (!response.body) throw new Failure({ kind: 'unsupported', detail: 'streaming fetch' })
     opened()
-    let unspokenId: string | undefined
+    const silentIds = new SilentIds()
     const parser = createParser({
       maxBufferSize: maxEventLength,
       onEvent({ id, event: name, data }) {
-        unspokenId = undefined
         for (const message of call.protocol.readEvent({ id, name, data })) listener.received(message)
-      },
-      // An id moves the cursor even where no data comes with it.
-      onId: (id) => {
-        unspokenId = id
       },
       onRetry: (ms) => {
         retryMs = Math.min(ms, longestMs)
@@ -61,8 +57,8 @@ export function sse(isPatient = false): Transport {
     await feed(response.body, call.signal, (text) => {
       listener.heard()
       parse(parser, text)
-      if (unspokenId !== undefined) listener.moved(unspokenId)
-      unspokenId = undefined
+      const id = silentIds.take(text)
+      if (id !== undefined) listener.moved(id)
     })
     throw new Failure({ kind: 'ended' })
   }

@@ -185,6 +185,7 @@ export class Page {
       random: random.next,
       randomBytes: (length) => Uint8Array.from({ length }, () => Math.floor(random.next() * 256)),
       report: (error) => this.#ledgers.court.must(false, 'client-reports', () => String((error as Error)?.stack ?? error)),
+      log: () => {},
       fetch: fetchOf(network),
       WebSocket: webSocketOf(network),
       engine: () => 'other',

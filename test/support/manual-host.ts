@@ -78,6 +78,8 @@ export interface ManualPage {
   readonly storage: Map<string, string>
   /** What listeners threw. */
   readonly reported: unknown[]
+  /** What was written to the console. */
+  readonly logged: string[]
   /** How many listen to the page's signals. */
   readonly listening: () => number
   signal(signal: PageSignal | Exclude<PageSignal['type'], 'pageshow'>): void
@@ -94,6 +96,7 @@ export function manualPage(options: ManualHostOptions = {}): ManualPage {
   const clock = new ManualClock(now)
   const listeners = new Set<(signal: PageSignal | Activation | Violation) => void>()
   const reported: unknown[] = []
+  const logged: string[] = []
   const next = random === 'seeded' ? seededRandom(options.seed) : () => random
   let isOnline = options.isOnline ?? true
   let isHidden = options.isHidden ?? false
@@ -105,6 +108,7 @@ export function manualPage(options: ManualHostOptions = {}): ManualPage {
     random: next,
     randomBytes: (length) => Uint8Array.from({ length }, () => Math.floor(next() * 256)),
     report: (error) => void reported.push(error),
+    log: (level, line) => void logged.push(`${level} ${line}`),
     fetch: undefined,
     WebSocket: undefined,
     engine: () => 'other',
@@ -128,6 +132,7 @@ export function manualPage(options: ManualHostOptions = {}): ManualPage {
     clock,
     storage,
     reported,
+    logged,
     listening: () => listeners.size,
     signal(signal) {
       const whole = typeof signal === 'string' ? { type: signal } : signal

@@ -152,6 +152,7 @@ const others: readonly Row[] = [
   [{ kind: 'forgotten', ...open }, 'session.lost', 'certain', 'retry'],
   [{ kind: 'unreadable', detail: 'x', ...open }, 'client.unreadable', 'certain', 'retry'],
   [{ kind: 'unread', ...open }, 'client.unread', 'certain', 'retry'],
+  [{ kind: 'reconnect', ...open }, 'client.reconnect', 'certain', 'retry'],
   [{ kind: 'hidden', ...open }, 'page.hidden', 'certain', 'retry'],
   [{ kind: 'restored', ...open }, 'conn.restored', 'certain', 'retry'],
 ]
