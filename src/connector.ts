@@ -44,7 +44,8 @@ export class Connector {
       provingMs: settings.provingMs,
       raceAfterMs: settings.raceAfterMs,
       retry: settings.retry,
-      rungs: ways.map(({ transport }) => ({
+      rungs: ways.map(({ transport, url }) => ({
+        origin: url.origin,
         isProvenByHearing: !!transport.isProvenByHearing,
         isAsking: !!transport.isAsking,
         canPing: !!transport.canPing && (!!session || heartbeat?.message !== undefined),

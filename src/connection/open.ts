@@ -2,6 +2,7 @@ import type { Diagnosis } from '../diagnosis/diagnose.ts'
 import { endingOf } from '../diagnosis/ending.ts'
 import type { Finding } from '../diagnosis/evidence.ts'
 import { at, ended, hasAlternative, isHealthy, opened, plan, proven, recovered, refused, rest, withheld } from './ladder.ts'
+import { othersAtLoss } from './outage.ts'
 import { canRefresh, closedBy, coreOf, dialOf, refusalOf, startRound, wait } from './round.ts'
 import { type Connecting, type Dial, type Open, type OpenLink, type Policy, type State, silentAt } from './state.ts'
 
@@ -149,7 +150,7 @@ function livedLong(state: Open, now: number, policy: Policy): Open {
   const { link } = state
   if (!at(policy.rungs, link.rung).isProvenByHearing || link.hasHeard) return prove(state, now, policy)
   const silent = { ...state, link: { ...link, provenAt: Infinity } }
-  const worse = plan(state.ladder, now, false).find((rung) => rung > link.rung && at(policy.rungs, rung).isAsking)
+  const worse = plan(state.ladder, now).find((rung) => rung > link.rung && at(policy.rungs, rung).isAsking)
   if (worse === undefined || link.hasCarried || at(policy.rungs, link.rung).isAsking) return silent
   // Perhaps a proxy holds the body back, perhaps there is nothing to say: whichever brings a message first will tell.
   return addRival(silent, worse, now, policy, Infinity)
@@ -214,10 +215,12 @@ export function lose(state: Open, diagnosis: Diagnosis, now: number, policy: Pol
   const ladder = ended(state.ladder, link.rung, isLong ? 'long' : wasClean ? 'clean' : 'short')
   // A server that greets and then shows the door has not proven anything: the waits must go on growing.
   const isForgiven = link.isProven && (isLong || !wasClean)
+  const failures = isForgiven ? 1 : state.failures + 1
   const core = {
     ...coreOf(state),
     ladder,
-    failures: isForgiven ? 1 : state.failures + 1,
+    failures,
+    othersAt: ladder.preferred === link.rung ? othersAtLoss(failures, policy.random) : 0,
     outageSince: isForgiven ? now : (state.outageSince ?? now),
     isRefreshed: state.isRefreshed && !isLong,
     news: [...state.news, { id: link.id, diagnosis }],
@@ -228,7 +231,7 @@ export function lose(state: Open, diagnosis: Diagnosis, now: number, policy: Pol
       : closedBy(core, diagnosis)
   }
   const rivals = state.rivals.filter(({ rung }) => rung < link.rung)
-  if (rivals.length) return { ...core, status: 'connecting', dials: rivals, queue: [], raceAt: Infinity, refusal: null }
+  if (rivals.length) return { ...core, status: 'connecting', dials: rivals, queue: [], spare: [], raceAt: Infinity, refusal: null }
   if (hasAlternative(ladder, link.rung, now)) return startRound(core, now, policy)
   const isWoken = link.asked?.isWoken || diagnosis.evidence.kind === 'restored'
   return wait(core, diagnosis, now, policy, isWoken ? policy.random() * wokenJitterMs : undefined)

@@ -46,6 +46,7 @@ export class RandomConnection {
       isAsking: name === 'long-poll' || name === 'poll',
       canPing: name === 'websocket' && this.#chance(0.5),
       resumes: name !== 'websocket' || this.#chance(0.3),
+      origin: name === 'poll' ? 'https://other.example' : 'https://api.example',
     }))
     const heartbeat = this.#chance(0.5) ? { intervalMs: 25_000, timeoutMs: 10_000 } : null
     this.#policy = {
