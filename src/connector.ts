@@ -205,6 +205,7 @@ export class Connector {
     this.#attempts.wantsHeard = after.status === 'open' && (after.link.asked !== null || !after.link.isProven)
     if (after.ladder.preferred !== before.ladder.preferred) remember(after.ladder, after.roundTripMs, settings, host)
     judge.roundTripMs = after.roundTripMs
+    if (before.status === 'open' && after.status !== 'open' && after.status !== 'closed') this.#investigate().lost()
     for (const { id, diagnosis } of after.news) {
       log.failed(id, diagnosis, now)
       if (diagnosis.evidence.kind === 'silent') settings.session?.fellSilent()

@@ -231,7 +231,8 @@ export function lose(state: Open, diagnosis: Diagnosis, now: number, policy: Pol
       : closedBy(core, diagnosis)
   }
   const rivals = state.rivals.filter(({ rung }) => rung < link.rung)
-  if (rivals.length) return { ...core, status: 'connecting', dials: rivals, queue: [], spare: [], raceAt: Infinity, refusal: null }
+  if (rivals.length)
+    return { ...core, status: 'connecting', dials: rivals, queue: [], spare: [], raceAt: Infinity, refusal: null }
   if (hasAlternative(ladder, link.rung, now)) return startRound(core, now, policy)
   const isWoken = link.asked?.isWoken || diagnosis.evidence.kind === 'restored'
   return wait(core, diagnosis, now, policy, isWoken ? policy.random() * wokenJitterMs : undefined)

@@ -8,7 +8,11 @@ type Name = 'websocket' | 'sse' | 'long-poll' | 'poll'
 function lost(options: DriverOptions = {}, name: Name = 'websocket'): Driver {
   const driver = new Driver(options).connect()
   if (name === 'sse') driver.failed('websocket', refused)
-  driver.opened(name).received().pass(20_000).failed(name, name === 'websocket' ? findings.closed(1006) : cut)
+  driver
+    .opened(name)
+    .received()
+    .pass(20_000)
+    .failed(name, name === 'websocket' ? findings.closed(1006) : cut)
   driver.lines()
   return driver
 }
