@@ -49,7 +49,8 @@ export class Connector {
       provingMs: settings.provingMs,
       raceAfterMs: settings.raceAfterMs,
       retry: settings.retry,
-      rungs: ways.map(({ transport }) => ({
+      rungs: ways.map(({ transport, url }) => ({
+        origin: url.origin,
         isProvenByHearing: !!transport.isProvenByHearing,
         isAsking: !!transport.isAsking,
         canPing: !!transport.canPing && (!!session || heartbeat?.message !== undefined),
@@ -239,6 +240,7 @@ export class Connector {
     const rung = lesson(after.ladder)
     if (rung !== lesson(before.ladder)) remember(rung, after.roundTripMs, settings, host)
     judge.roundTripMs = after.roundTripMs
+    if (before.status === 'open' && after.status !== 'open' && after.status !== 'closed') this.#investigate().lost()
     for (const { id, diagnosis } of after.news) {
       log.failed(id, diagnosis, now)
       if (diagnosis.evidence.kind === 'silent') settings.session?.fellSilent()

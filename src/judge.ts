@@ -59,7 +59,7 @@ export class Judge {
       ...this.#always,
       ...(roundTripMs && { roundTripMs }),
       ...(this.#opened.includes(transport) && { hasOpened: true }),
-      ...(url && { url: url.origin + url.pathname, ...this.investigator?.about(transport, url) }),
+      ...(url && { url: url.origin + url.pathname, ...this.investigator?.about(transport, url, occasion.phase === 'open') }),
     })
   }
 

@@ -59,14 +59,12 @@ export function ladderOf(length: number, remembered: { readonly rung: number; re
 
 /**
  * The rungs to try now, in order. Those that keep breaking or rest come last; those that the server does not offer are left
- * out while there is any other. `isFirstRetry`: what was proven is tried alone, since a server that restarts says no on every
- * rung, and falling back then would only make things worse.
+ * out while there is any other.
  */
-export function plan({ rungs, preferred }: Ladder, now: number, isFirstRetry: boolean): readonly number[] {
+export function plan({ rungs }: Ladder, now: number): readonly number[] {
   const all = rungs.map((_, rung) => rung)
   const offered = all.filter((rung) => now >= at(rungs, rung).absentUntil)
   const healthy = offered.filter((rung) => isHealthy(at(rungs, rung), now))
-  if (isFirstRetry && preferred !== null && healthy[0] === preferred) return [preferred]
   const order = [...healthy, ...offered.filter((rung) => !healthy.includes(rung))]
   return order.length ? order : all
 }

@@ -2,6 +2,7 @@ import type { Diagnosis } from '../diagnosis/diagnose.ts'
 import { endingOf } from '../diagnosis/ending.ts'
 import type { Finding } from '../diagnosis/evidence.ts'
 import { at, ended, hasAlternative, type Life } from './ladder.ts'
+import { othersAtLoss } from './outage.ts'
 import { canRefresh, closedBy, coreOf, isAskedAnew, isHeldBack, startRound, wait } from './round.ts'
 import type { Open, OpenLink, Policy, State } from './state.ts'
 
@@ -24,10 +25,12 @@ export function lose(state: Open, diagnosis: Diagnosis, now: number, policy: Pol
   const isForgiven = link.isProven && (isLong || !wasClean)
   // Credentials with which messages passed were good, however short they last.
   const isAccepted = isLong || link.isProven || (link.hasCarried && link.hasHeard)
+  const failures = isForgiven ? 1 : state.failures + 1
   const core = {
     ...coreOf(state),
     ladder,
-    failures: isForgiven ? 1 : state.failures + 1,
+    failures,
+    othersAt: ladder.preferred === link.rung ? othersAtLoss(failures, policy.random) : 0,
     outageSince: isForgiven ? now : (state.outageSince ?? now),
     isRefreshed: isAskedAnew({ ...state, isRefreshed: state.isRefreshed && !isAccepted }, diagnosis, policy),
     news: [...state.news, { id: link.id, diagnosis }],
@@ -38,7 +41,8 @@ export function lose(state: Open, diagnosis: Diagnosis, now: number, policy: Pol
       : closedBy(core, diagnosis)
   }
   const rivals = state.rivals.filter(({ rung }) => rung < link.rung)
-  if (rivals.length) return { ...core, status: 'connecting', dials: rivals, queue: [], raceAt: Infinity, refusal: null }
+  if (rivals.length)
+    return { ...core, status: 'connecting', dials: rivals, queue: [], spare: [], raceAt: Infinity, refusal: null }
   // A server that closes in order may want its clients to stay away: what is below is tried next, but not at once.
   if (life === 'short' && !wasClean && hasAlternative(ladder, link.rung, now)) return startRound(core, now, policy)
   const isWoken = link.asked?.isWoken || diagnosis.evidence.kind === 'restored'

@@ -150,7 +150,7 @@ function livedLong(state: Open, now: number, policy: Policy): Open {
   const { isProvenByHearing, isProvenByReply } = at(policy.rungs, link.rung)
   if (link.hasHeard || !(isProvenByHearing || isProvenByReply)) return prove(state, now, policy)
   const silent = { ...state, link: { ...link, provenAt: Infinity } }
-  const worse = plan(state.ladder, now, false).find((rung) => rung > link.rung && at(policy.rungs, rung).isAsking)
+  const worse = plan(state.ladder, now).find((rung) => rung > link.rung && at(policy.rungs, rung).isAsking)
   if (isProvenByReply || worse === undefined || link.hasCarried || at(policy.rungs, link.rung).isAsking) return silent
   // Perhaps a proxy holds the body back, perhaps there is nothing to say: whichever brings a message first will tell.
   return addRival(silent, worse, now, policy, Infinity)

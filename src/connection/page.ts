@@ -19,7 +19,9 @@ export function onPage(state: State, signal: PageSignal, now: number, policy: Po
   switch (signal.type) {
     case 'online':
     case 'offline':
-      return onNetwork({ ...state, isOnline: signal.type === 'online' }, now, policy)
+      return signal.type === 'online'
+        ? onNetwork({ ...state, isOnline: true, othersAt: 0 }, now, policy)
+        : onNetwork({ ...state, isOnline: false }, now, policy)
     case 'hidden':
     case 'freeze':
       return state.hiddenSince === null ? { ...state, hiddenSince: now } : state
@@ -72,7 +74,8 @@ function onNetwork(state: State, now: number, policy: Policy): State {
 /** Tries again at once, but not all clients of a building in one instant, and not more often than once a second. */
 function sooner(state: Waiting, now: number, policy: Policy): Waiting {
   const soon = Math.max(now + policy.random() * retryJitterMs, state.notBefore, state.dialledAt + leastPauseMs)
-  return { ...state, failures: Math.min(state.failures, 1), retryAt: Math.min(state.retryAt, soon) }
+  // Perhaps in another network: what is blocked there nobody knows.
+  return { ...state, failures: Math.min(state.failures, 1), othersAt: 0, retryAt: Math.min(state.retryAt, soon) }
 }
 
 /** Looked at again after a short while: what asks may ask at once. */

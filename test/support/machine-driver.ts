@@ -17,7 +17,14 @@ import type { PageSignal } from '../../src/host/host.ts'
 type Name = 'websocket' | 'sse' | 'long-poll' | 'poll'
 const names: readonly Name[] = ['websocket', 'sse', 'long-poll', 'poll']
 
-const plainTraits: Rung = { isProvenByHearing: false, isAsking: false, canPing: false, isProvenByReply: false, resumes: false }
+const plainTraits: Rung = {
+  isProvenByHearing: false,
+  isAsking: false,
+  canPing: false,
+  isProvenByReply: false,
+  resumes: false,
+  origin: 'https://api.example',
+}
 const traits: Record<Name, Partial<Rung>> = {
   websocket: {},
   sse: { isProvenByHearing: true, resumes: true },
