@@ -16,12 +16,14 @@ const binaryTypes = /^application\/(octet-stream|.*(protobuf|msgpack|cbor))|^(im
  * would: browsers repeat a request by themselves when a reused connection answers 408.
  */
 export function longPoll(timeoutMs: number): Transport {
+  const last = { latestAt: -Infinity }
   return {
     type: 'long-poll',
     isHeld: true,
     isProvenByHearing: true,
     isAsking: true,
-    dial: (call, listener) => ask(call, listener, { type: 'long-poll', timeoutMs: () => timeoutMs, pauseMs: longPollPauseMs }),
+    dial: (call, listener) =>
+      ask(call, listener, { type: 'long-poll', timeoutMs: () => timeoutMs, pauseMs: longPollPauseMs }, last),
   }
 }
 
@@ -36,13 +38,18 @@ export function poll(intervalMs: number, timeoutMs: number): Transport {
 }
 
 /** The one loop of both. */
-function ask(call: Call, listener: Listener, { type, timeoutMs, pauseMs }: Manner & { readonly type: string }): Link {
+function ask(
+  call: Call,
+  listener: Listener,
+  { type, timeoutMs, pauseMs }: Manner & { readonly type: string },
+  last?: { latestAt: number },
+): Link {
   const { host, signal, protocol } = call
   const isHeld = type === 'long-poll'
   let isOpen = false
   let lastBody: Answer['body'] | undefined
   // A request that is held looks like one that nobody has received.
-  const stopAsking = isHeld ? askHost(call, opened) : () => {}
+  const stopAsking = last ? askHost(call, last.latestAt, opened) : () => {}
   const asking = askAgain(call, {
     timeoutMs,
     pauseMs,
@@ -82,6 +89,7 @@ function ask(call: Call, listener: Listener, { type, timeoutMs, pauseMs }: Manne
   /** Hands over what an answer brought; tells whether there was a new message. */
   function take(answer: Answer, wasHeld: boolean): boolean {
     const { messages, cursor } = protocol.readAnswer(answer)
+    if (last) last.latestAt = host.now()
     opened()
     listener.heard()
     const hasMoved = cursor !== undefined && cursor !== call.cursor()

@@ -39,7 +39,7 @@ export function sse(isPatient = false): Transport {
       if (!isOpen) listener.opened()
       isOpen = true
     }
-    const stopAsking = isPatient ? askHost(call, opened) : () => {}
+    const stopAsking = isPatient ? askHost(call, -Infinity, opened) : () => {}
     const response = await get(call, 'sse', 'text/event-stream', call.signal)
     if (!isEventStream(response)) throw new Failure(await answered(response, call))
     if (!response.body) throw new Failure({ kind: 'unsupported', detail: 'streaming fetch' })

@@ -92,6 +92,24 @@ describe('a long-poll of which nothing has come', () => {
     await bench.client.close()
   })
 
+  it('asks nothing where the host answered it just before', async () => {
+    for (const [pauseMs, asked] of [
+      [5000, 0],
+      [9000, 1],
+    ] as const) {
+      const bench = benchOf()
+      bench.requests[0]?.answer(204)
+      await bench.pass(0)
+      bench.requests[0]?.answer(204)
+      await bench.pass(pauseMs)
+      bench.requests.at(-1)?.fail()
+      await bench.pass(500 + 2100)
+      expect(bench.questions()).toHaveLength(asked)
+      expect(bench.client.state.status).toBe(asked ? 'connecting' : 'open')
+      await bench.client.close()
+    }
+  })
+
   it('asks nothing more once it is answered itself, or has failed', async () => {
     const bench = benchOf()
     await bench.pass(1000)
