@@ -57,6 +57,8 @@ export class Sender<Out> implements Outgoing<Out> {
   readonly #port: SenderPort<Out>
   readonly #outbox: Outbox<Out>
   #link: Link | null = null
+  /** What posts can do so when the stream beside it is gone. */
+  #lastPosting: Link | null = null
   #lastN = 0
   /** The POST on its way. It outlives its link: whether it arrives has nothing to do with the stream beside it. */
   #posting: EntryPosting<Out> | null = null
@@ -84,6 +86,7 @@ export class Sender<Out> implements Outgoing<Out> {
   /** Writes to this link from now on. */
   attach(link: Link): void {
     this.#link = link
+    this.#lastPosting = link.isPosting ? link : null
     this.#writtenBytes = 0
     this.pump()
   }
@@ -139,7 +142,9 @@ export class Sender<Out> implements Outgoing<Out> {
    * posts), lets `close` end the link, and gives that write 5 s to leave.
    */
   async finish(close: () => void): Promise<Unsent<Out>> {
-    const link = this.#link
+    const isPageLeaving = this.#port.isPageLeaving()
+    // Chromium ends a page's streams before the page hears that it goes away.
+    const link = this.#link ?? (isPageLeaving ? this.#lastPosting : null)
     while (link && !link.isPosting && this.#outbox.first) this.#write(link)
     const rest = {
       link,
@@ -147,7 +152,7 @@ export class Sender<Out> implements Outgoing<Out> {
       written: this.#written,
       writtenBytes: this.#writtenBytes,
       waiting: this.#outbox.drain(),
-      isPageLeaving: this.#port.isPageLeaving(),
+      isPageLeaving,
     }
     const flushes = this.#flushes
     this.#flushes = new Flushes()

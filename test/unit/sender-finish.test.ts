@@ -122,3 +122,40 @@ describe('the end of a link that posts', () => {
     expect(clock.pending).toBe(0)
   })
 })
+
+describe('the end in a page that goes away', () => {
+  it('waits for nothing: what is on its way and one more outlive the page', async () => {
+    const link = new FakePostLink()
+    const { send, finish, result, pass, clock } = benchOf(link, true)
+    send('a', 'b', 'c')
+    finish()
+    expect(link.posts.map(({ data, isLast }) => [data, isLast])).toEqual([
+      ['a', true],
+      ['b', true],
+    ])
+    for (const { settle } of link.posts) settle({ outcome: 'sent' })
+    await pass(20)
+    expect(result.unsent).toEqual({ unsent: ['c'], unconfirmed: [] })
+    expect(clock.pending).toBe(0)
+  })
+
+  it('posts where the stream is gone already', async () => {
+    const link = new FakePostLink()
+    const { sender, send, finish, pass } = benchOf(link, true)
+    sender.detach()
+    send('bye')
+    finish()
+    await pass(0)
+    expect(link.posts.map(({ data, isLast }) => [data, isLast])).toEqual([['bye', true]])
+  })
+
+  it('in a page that stays, without a stream, nothing is posted', async () => {
+    const link = new FakePostLink()
+    const { sender, send, finish, pass, result } = benchOf(link)
+    sender.detach()
+    send('bye')
+    finish()
+    await pass(0)
+    expect([link.posts, result.unsent]).toEqual([[], { unsent: ['bye'], unconfirmed: [] }])
+  })
+})
