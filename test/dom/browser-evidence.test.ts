@@ -62,3 +62,12 @@ it('where the page came from is its origin', () => {
   vi.stubGlobal('location', undefined)
   expect(browserHost.pageOrigin).toBeUndefined()
 })
+
+it('and not that of its address: a page of srcdoc has none, a sandboxed one an opaque origin', () => {
+  vi.stubGlobal('location', { origin: 'null' })
+  vi.stubGlobal('origin', 'https://app.example')
+  expect(browserHost.pageOrigin).toBe('https://app.example')
+  vi.stubGlobal('location', { origin: 'https://app.example' })
+  vi.stubGlobal('origin', 'null')
+  expect(browserHost.pageOrigin).toBe('null')
+})
