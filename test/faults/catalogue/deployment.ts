@@ -71,7 +71,11 @@ function down(transport: FaultTransport): Fault {
     ...{ ...common, name: `down_${transport}`, group: 'connection', transport, expected: 'net.refused', deployments: sameOrigin },
     async start(site) {
       const front = await startFront(site, { catches: () => false, strike() {} })
-      return { ...servedAt(site, transport, front), before: async () => front[Symbol.asyncDispose](), async [Symbol.asyncDispose]() {} }
+      return {
+        ...servedAt(site, transport, front),
+        before: async () => front[Symbol.asyncDispose](),
+        async [Symbol.asyncDispose]() {},
+      }
     },
   }
 }
