@@ -118,7 +118,8 @@ of the attempt. Nothing else is ever asked, no retry waits for it, and it happen
 | member | what |
 |---|---|
 | \`id\`, \`transport\`, \`url\` | Which attempt, over what, where to: without user, query, and parts of the path that may be tokens (\`…\`). |
-| \`dialledAt\`, \`openedAt\`, \`endedAt\` | Wall-clock milliseconds; without \`openedAt\` it never opened. |
+| \`dialledAt\`, \`openedAt\`, \`endedAt\` | ISO 8601, UTC; without \`openedAt\` it never opened. |
+| \`isGivenUp\` | It was given up for another transport, or because the client was closed: nothing had failed yet. |
 | \`cause\`, \`certainty\`, \`candidates\`, \`verdict\` | The diagnosis, refined where more became known. |
 | \`evidence.kind\` | \`closed\`, \`answered\`, \`broken\`, \`blocked\`, \`ended\`, \`timeout\`, \`silent\` … : what the transport saw. |
 | \`evidence.phase\`, \`elapsedMs\` | How far it had come, and how long that took: since the dial, or since it opened. |

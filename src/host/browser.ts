@@ -33,6 +33,9 @@ export const browserHost: Host = {
   get isLive() {
     return !!globalThis.document || 'WorkerGlobalScope' in globalThis
   },
+  get userAgent() {
+    return globalThis.navigator?.userAgent
+  },
   isOnline: () => globalThis.navigator?.onLine ?? true,
   isHidden: () => globalThis.document?.visibilityState === 'hidden',
   roundTripMs,
@@ -92,7 +95,10 @@ function listen(listener: (signal: PageSignal | Violation) => void): () => void 
   const { document } = globalThis
   // A worker has no document, and is told itself of what its policy forbids.
   const target: Pick<Document, 'addEventListener' | 'removeEventListener'> | undefined = document ?? globalThis
-  const run = (event: Event) => listener(signalOf(event))
+  const run = (event: Event) => {
+    // A policy that only reports forbids nothing.
+    if (!('disposition' in event) || event.disposition !== 'report') listener(signalOf(event))
+  }
   for (const type of windowTypes) globalThis.addEventListener?.(type, run)
   for (const type of documentTypes) target.addEventListener?.(type, run)
   return () => {

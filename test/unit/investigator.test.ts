@@ -97,7 +97,7 @@ describe('the answers', () => {
     expect(diagnosis).toMatchObject({ certainty: 'likely', verdict: 'fallback', message: 'The server answered 503.' })
     expect(diagnosis?.evidence).toEqual({ ...bench.errors[0]?.evidence, followUp: expect.objectContaining({ status: 503 }) })
     const [attempt] = bench.client.report().attempts
-    expect(attempt).toMatchObject({ id: 1, endedAt: 10, cause: 'http.503', evidence: { followUp: { status: 503 } } })
+    expect(attempt).toMatchObject({ id: 1, endedAt: '1970-01-01T00:00:00.010Z', cause: 'http.503', evidence: { followUp: { status: 503 } } })
   })
 
   it('are evidence of the failures after them, and only those are repeated', async () => {
