@@ -1,7 +1,7 @@
 import { type Cause, causeOf, type Hint, type OwnCause, type Verdict } from './causes.ts'
 import type { Circumstances, Evidence } from './evidence.ts'
 import { certain, likely, likelyOneOf, type Opinion, possiblyOneOf } from './opinion.ts'
-import { isHtmlType, unopened } from './unopened.ts'
+import { isHtmlType, nameOf, unopened } from './unopened.ts'
 
 /** What happened, as far as a browser lets anyone see. */
 export interface Diagnosis {
@@ -189,11 +189,13 @@ const boxes = ['path.intermediary', 'path.captive'] as const
  * In a session it is never the server's own, which marks what it says.
  */
 function ofAnswer(evidence: Extract<Evidence, { kind: 'answered' }>): Opinion {
-  const { status, contentType, start = '', isRedirected, hasServed, hasOpened, isSession } = evidence
+  const { status, contentType, start = '', isRedirected, hasServed, hasOpened, isSession, isSameOrigin } = evidence
   const isHtml = isHtmlType(contentType)
   const isSuccess = status !== 204 && status < 300
   if (!isSession && isOfSession(start)) return likely('protocol-mismatch', `http.${status}`)
-  if (isRedirected) return likely('http.redirect', ...boxes, isSuccess ? 'http.not_realtime' : `http.${status}`)
+  if (isRedirected) return likely('http.redirect', ...boxes, nameOf(status))
+  // Across origins the page may read it for its CORS headers, which no box gives.
+  if (isHtml && isSession && isSameOrigin) return likely('path.intermediary', 'path.captive', nameOf(status))
   if (isSuccess) {
     if (isHtml && (hasServed || hasOpened)) return likely('path.captive', 'path.intermediary', 'http.not_realtime')
     return isHtml || isSession ? likely('http.not_realtime', 'path.captive', 'path.intermediary') : certain('http.not_realtime')

@@ -81,6 +81,8 @@ export interface Circumstances {
   readonly hasHeard?: boolean
   /** Whether this transport has been open before, in this client's life. */
   readonly hasOpened?: boolean
+  /** Whether the page came from the same origin; absent where it did not. */
+  readonly isSameOrigin?: boolean
   /** Whether any transport of this client has been open before. */
   readonly hasServed?: boolean
   /** Whether the client has no other transport. */

@@ -66,7 +66,11 @@ function followedUp(evidence: Evidence, followUp: FollowUp): Opinion {
   const { kind, elapsedMs, isOnline } = evidence
   const { readable, opaque, isRedirect, page } = followUp
   if (kind === 'blocked' || (kind === 'closed' && evidence.code === 1015)) return atFirst(evidence)
-  if (isRedirect) return likely('http.redirect', 'path.captive', 'path.intermediary')
+  if (isRedirect) {
+    // A portal may redirect to where nobody but it can answer.
+    if (opaque === 'failed' && page !== 'failed') return likely('path.captive', 'http.redirect', 'path.intermediary')
+    return likely('http.redirect', 'path.captive', 'path.intermediary')
+  }
   if (readable === 'answered') return ofHttpThatWorks(evidence, followUp)
   if (readable === 'silent' && opaque === 'answered') return ofHeldRequest(evidence)
   if (opaque === 'answered') return ofHiddenAnswer(evidence)
@@ -101,7 +105,8 @@ function unreachable({ url = '', roundTripMs = 0 }: Evidence, { elapsedMs }: Fol
 }
 
 /** The server answers plain requests of this page. */
-function ofHttpThatWorks(evidence: Evidence, { status = 0, contentType = '', ledger }: FollowUp): Opinion {
+function ofHttpThatWorks(evidence: Evidence, followUp: FollowUp): Opinion {
+  const { status = 0, contentType = '', ledger } = followUp
   const { transport, kind, isSession } = evidence
   const isSocket = transport === 'websocket'
   if (ledger) return isSocket ? ofSocketIn(ledger, evidence) : ofRequestIn(ledger, evidence)
@@ -109,6 +114,8 @@ function ofHttpThatWorks(evidence: Evidence, { status = 0, contentType = '', led
   const isOfSockets = !isSession && status === 426
   const isHtml = isHtmlType(contentType)
   const anybody = isHtml || isSession || status >= 502 || status === 403 ? boxes : []
+  // Across origins it has CORS headers, which no box gives; at the page's own, a session's server says no HTML.
+  if (isSession && isHtml && followUp.page === 'none') return likely('path.intermediary', 'path.captive', nameOf(status))
   if (status >= 300 && !isOfSockets) {
     // The HTTP half of a server may lack what its WebSocket has.
     const others = isSocket ? ['ws.failed', ...(hidden.includes(status) ? socketFaults : [])] : []
@@ -120,6 +127,11 @@ function ofHttpThatWorks(evidence: Evidence, { status = 0, contentType = '', led
     return ofSocketAlone(evidence, 'ws.subprotocol', 'policy.client_blocked', 'http.401', 'http.403', 'http.426', 'net.reset')
   if (kind === 'timeout') return likely('sse.buffered', 'net.timeout')
   return possiblyOneOf('net.unreachable', 'net.reset', 'path.intermediary')
+}
+
+/** What an answer is called that is not what was asked for. */
+export function nameOf(status: number): string {
+  return status < 300 && status !== 204 ? 'http.not_realtime' : `http.${status}`
 }
 
 /** Statuses that a server gives to a GET where it has nothing but a WebSocket. */

@@ -29,7 +29,22 @@ const noLedger = [...socketFaults, 'policy.client_blocked', 'http.401', 'http.40
 
 const answers: readonly Row[] = [
   [{ ...cut, followUp: heard(200, { isRedirect: true }) }, 'http.redirect', 'likely', 'fallback', redirect],
-  [{ ...broken, ...sse, followUp: asked({ isRedirect: true }) }, 'http.redirect', 'likely', 'fallback', redirect],
+  [
+    { ...broken, ...sse, followUp: asked({ isRedirect: true }) },
+    ...(['path.captive', 'likely', 'fallback', ['path.captive', 'http.redirect', 'path.intermediary']] as const),
+  ],
+  [
+    { ...broken, ...sse, followUp: asked({ isRedirect: true, opaque: 'answered' }) },
+    'http.redirect',
+    'likely',
+    'fallback',
+    redirect,
+  ],
+  // At the page's own origin no box needs CORS headers, and a session's server says no HTML.
+  [
+    { ...cut, ...session, followUp: heard(403, { contentType: 'text/html', page: 'none' }) },
+    ...(['path.intermediary', 'likely', 'fallback', ['path.intermediary', 'path.captive', 'http.403']] as const),
+  ],
   // Without a ledger what a plain request is answered is the best that is known.
   ...[400, 401, 403, 404, 500, 503].map(
     (status): Row => [

@@ -26,6 +26,10 @@ const answers: readonly Row[] = [
     { ...answered(404, 'text/plain'), isRedirected: true },
     ...(['http.redirect', 'likely', 'fallback', ['http.redirect', ...boxes, 'http.404']] as const),
   ],
+  [
+    { ...answered(200, 'text/html'), ...session, isSameOrigin: true },
+    ...(['path.intermediary', 'likely', 'fallback', ['path.intermediary', 'path.captive', 'http.not_realtime']] as const),
+  ],
   // HTML comes from a proxy, a firewall or a service worker as well.
   [{ ...answered(404, 'text/html') }, 'http.404', 'likely', 'fallback', ['http.404', ...boxes], 'not-offered'],
   [{ ...answered(500, 'text/html') }, 'http.500', 'likely', 'fallback', ['http.500', ...boxes]],
