@@ -8,11 +8,12 @@ import { hostWith } from './host/browser.ts'
 import type { Host } from './host/host.ts'
 import { Judge } from './judge.ts'
 import { type Handler, Listenable } from './listenable.ts'
-import { AttemptLog, type AttemptReport } from './log.ts'
+import { AttemptLog } from './log.ts'
 import { type MessageIterator, MessageQueue } from './messages.ts'
 import type { Codec, RealtimeOptions, Sendable } from './options.ts'
 import type { Payload, Received } from './protocols/protocol.ts'
 import { isBlob, isBuffer } from './protocols/tags.ts'
+import { type ClientReport, safeOptions, version } from './report.ts'
 import { bytesOf, type Outgoing, Sender, type SenderPort } from './sender.ts'
 import { SessionSender } from './session-sender.ts'
 import { type Settings, settingsOf } from './settings.ts'
@@ -204,9 +205,16 @@ export class RealtimeClient<In = Payload, Out = Sendable> extends Listenable<In,
     return queue
   }
 
-  /** An account of the last 100 attempts that can be pasted into a bug report: no query, token, id or payload is in it. */
-  report(): { readonly status: ClientState['status']; readonly attempts: readonly AttemptReport[] } {
-    return { status: this.state.status, attempts: this.#log.attempts }
+  /**
+   * The version, the browser, the options and the last 100 attempts, for a bug report: no query, token, id or payload is in it, and
+   * its members always have the same order.
+   */
+  report(): ClientReport {
+    const { now, userAgent = '' } = this.#host
+    return {
+      ...{ version, at: new Date(now()).toJSON(), userAgent, options: safeOptions(this.#options) },
+      ...{ status: this.state.status, attempts: this.#log.attempts },
+    }
   }
 
   /** What `JSON.stringify()` makes of the client, which stores and error reporters call: `report()`. */

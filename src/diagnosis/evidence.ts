@@ -9,8 +9,10 @@ export type Finding =
       readonly contentType: string
       /** The first characters of what came instead, at most 80. */
       readonly start?: string
-      /** A redirection that was not followed (its status is 0 where the browser hides it), or a page to which one led. */
+      /** A redirection that was not followed (its status is 0 where the browser hides it). */
       readonly isRedirect?: boolean
+      /** Whether it came from where a redirection led. */
+      readonly isRedirected?: boolean
     }
   /** A WebSocket closed (RFC 6455 §7.1.5); 1006 stands for every end without a Close frame. */
   | {
@@ -85,6 +87,10 @@ export interface Circumstances {
   readonly hasHeard?: boolean
   /** Whether this transport has been open before, in this client's life. */
   readonly hasOpened?: boolean
+  /** Whether the page came from the same origin; absent where it did not. */
+  readonly isSameOrigin?: boolean
+  /** Whether any transport of this client has been open before. */
+  readonly hasServed?: boolean
   /** Whether the client has no other transport. */
   readonly isOnlyWay?: boolean
   /** The directive of the page's Content-Security-Policy that forbade it. */
@@ -124,6 +130,8 @@ export interface FollowUp {
   readonly opaque: Outcome
   /** Whether it was answered by a redirection. */
   readonly isRedirect: boolean
+  /** Whether the browser has denied this page the devices of the local network (Local Network Access). */
+  readonly isLocalDenied?: boolean
   /** A request to the page's own origin; `none` where there is no page or it is the same origin. */
   readonly page: Outcome | 'none'
 }

@@ -34,6 +34,9 @@ export const browserHost: Host = {
   get isLive() {
     return !!globalThis.document || 'WorkerGlobalScope' in globalThis
   },
+  get userAgent() {
+    return globalThis.navigator?.userAgent
+  },
   isOnline: () => globalThis.navigator?.onLine ?? true,
   isHidden,
   isPrerendering: () => !!(globalThis.document as Prerendered | undefined)?.prerendering,
@@ -118,6 +121,8 @@ function listen(listener: (signal: PageSignal | Activation | Violation) => void)
   }
   const run = (event: Event) => {
     if (event.type === 'pagehide' && isLeaving) return
+    // A policy that only reports forbids nothing.
+    if ('disposition' in event && event.disposition === 'report') return
     listener(signalOf(event))
     if (event.type !== 'visibilitychange' || !isLeaving) return
     isLeaving = false

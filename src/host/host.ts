@@ -50,6 +50,8 @@ export interface Host {
   /** Random bytes that nobody can guess. */
   randomBytes(length: number): Uint8Array
   /** Reports an error that belongs to the application (a listener that threw) without stopping the client. */
+  /** How the browser names itself; for reports only. */
+  readonly userAgent?: string | undefined
   report(error: unknown): void
   /** Writes a line to the console: what `debug` tells, or that the client has ended and nobody listens. */
   log(level: 'debug' | 'error', line: string): void

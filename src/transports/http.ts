@@ -75,13 +75,14 @@ function isRedirection({ type, status }: Response): boolean {
 export async function answered(response: Response, { host }: Pick<Call, 'host'>): Promise<Answered> {
   const { status, headers, redirected } = response
   const contentType = contentTypeOf(headers)
-  const isRedirect = isRedirection(response) || (redirected && isPage(contentType))
+  const isRedirect = isRedirection(response)
   const retryAfterMs = retryAfter(headers, host)
   const start = await startOf(response, host)
   return {
     ...{ kind: 'answered', status, contentType },
     ...(isRedirect && { isRedirect }),
     ...(start && { start }),
+    ...(redirected && { isRedirected: true }),
     ...(retryAfterMs && { retryAfterMs }),
   }
 }

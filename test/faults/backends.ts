@@ -15,14 +15,14 @@ const news = 'there is news'
 const plainPaths: Readonly<Record<FaultTransport, string>> = { websocket: '/socket', sse: '/events', 'long-poll': '/news' }
 
 /** The servers behind all fronts, one for each mode. */
-export function startBackend(mode: Mode, origins: readonly string[]): Promise<StartedBackend> {
-  return mode === 'plain' ? startPlain() : startSession(origins)
+export function startBackend(mode: Mode, origins: readonly string[], hasCors = true): Promise<StartedBackend> {
+  return mode === 'plain' ? startPlain(hasCors) : startSession(origins)
 }
 
-/** An ordinary server, which knows nothing of us but says what CORS wants to hear. */
-async function startPlain(): Promise<StartedBackend> {
+/** An ordinary server, which knows nothing of us but says what CORS wants to hear, if it does. */
+async function startPlain(hasCors: boolean): Promise<StartedBackend> {
   const http = createServer((request, response) => {
-    allow(request, response)
+    if (hasCors) allow(request, response)
     const path = request.url?.split('?')[0]
     if (request.method === 'OPTIONS') response.writeHead(204).end()
     else if (path === plainPaths.sse) streamEvents(response)

@@ -6,6 +6,14 @@ export type Mode = 'plain' | 'session'
 
 export const modes: readonly Mode[] = ['plain', 'session']
 
+/**
+ * `cors`: the server is of another origin than the page, and sends CORS headers. `no-cors`: it sends none. `same-origin`: the page
+ * comes from the server. `boxes`: so it does, and something in front of a session's server does the harm.
+ */
+export type Deployment = 'cors' | 'no-cors' | 'same-origin' | 'boxes'
+
+export const deployments: readonly Deployment[] = ['cors', 'no-cors', 'same-origin', 'boxes']
+
 export type FaultGroup =
   | 'connection'
   | 'tls'
@@ -32,6 +40,10 @@ export interface Fault {
   readonly transport: FaultTransport
   /** Where it makes sense. Default: in both. */
   readonly modes?: readonly Mode[]
+  /** Default: `cors`, and what `deploymentsOf` finds by its group. */
+  readonly deployments?: readonly Deployment[]
+  /** The Content-Security-Policy header of a page that comes from the server: its name and value for that origin. */
+  readonly policy?: (origin: string) => string
   /** The cause that a client which knew everything would tell. */
   readonly expected: string | Readonly<Record<Mode, string>>
   /** It strikes connections that are open, so that failures to connect, which may follow, say nothing of it. */
@@ -57,9 +69,13 @@ export interface Fault {
 
 /** Where one fault is made, for one mode and engine. */
 export interface Site {
+  readonly deployment: Deployment
+  /** The built client, for a page that comes from the server. */
+  readonly script: string
   readonly mode: Mode
   /** An address of its own on loopback: what an engine remembers of one host must not disturb another fault. */
   readonly ip: string
+  readonly policy?: Fault['policy']
   /** The server that works. */
   readonly backend: Backend
   readonly certificates: Certificates
@@ -87,8 +103,23 @@ export interface LabPage extends EnginePage {
   setOffline?(isOffline: boolean): Promise<void>
 }
 
-export function modesOf({ modes: own = modes }: Fault): readonly Mode[] {
-  return own
+/** Which mode a deployment is tried in, where not in both. */
+const modeIn: Readonly<Partial<Record<Deployment, Mode>>> = { 'no-cors': 'plain', 'same-origin': 'plain', boxes: 'session' }
+
+export function modesOf({ modes: own = modes }: Fault, deployment: Deployment): readonly Mode[] {
+  const only = modeIn[deployment]
+  return own.filter((mode) => !only || mode === only)
+}
+
+const atServer: readonly FaultGroup[] = ['http', 'middlebox', 'handshake', 'loss', 'sse', 'poll']
+
+/** Where a fault is tried besides: what strikes requests can stand before any server. */
+export function deploymentsOf({ deployments: own, group, transport, page, isAlone }: Fault): readonly Deployment[] {
+  if (own) return own
+  if (page || isAlone || !atServer.includes(group)) return ['cors']
+  if (group === 'middlebox') return transport === 'websocket' ? deployments : ['cors', 'same-origin', 'boxes']
+  // Without CORS nothing but a WebSocket comes through.
+  return transport === 'websocket' ? ['cors', 'no-cors', 'same-origin'] : ['cors', 'same-origin']
 }
 
 export function expectedOf({ expected }: Fault, mode: Mode): string {

@@ -1,15 +1,26 @@
 import { mkdir, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import type { EngineName } from '../support/engines.ts'
+import { type Deployment, deployments } from './fault.ts'
 import type { Result } from './lab.ts'
 
-/** Writes what the client knew of each fault, so that its judgement can be tested without a browser. */
+/** Writes what the client knew of each fault, so that its judgement can be tested without a browser: a file for each deployment. */
 export async function record(folder: string, engine: EngineName, results: readonly Result[]): Promise<void> {
-  const lines = results.flatMap(({ fault, mode, expected, told }) =>
-    told ? [JSON.stringify({ fault, mode, expected, evidence: stable(told.evidence) })] : [],
-  )
   await mkdir(folder, { recursive: true })
-  await writeFile(join(folder, `${engine}.json`), `[\n${lines.join(',\n')}\n]\n`)
+  for (const deployment of deployments) {
+    const lines = results.flatMap(({ told, ...result }) =>
+      told && result.deployment === deployment ? [lineOf(result, told.evidence)] : [],
+    )
+    if (lines.length > 0) await writeFile(join(folder, fixtureOf(engine, deployment)), `[\n${lines.join(',\n')}\n]\n`)
+  }
+}
+
+export function fixtureOf(engine: EngineName, deployment: Deployment): string {
+  return `${engine}${deployment === 'cors' ? '' : `-${deployment}`}.json`
+}
+
+function lineOf({ fault, mode, expected }: Pick<Result, 'fault' | 'mode' | 'expected'>, evidence: unknown): string {
+  return JSON.stringify({ fault, mode, expected, evidence: stable(evidence) })
 }
 
 /** Hosts, ports and fractions of milliseconds differ from run to run and say nothing. */

@@ -1,9 +1,11 @@
 import { once } from 'node:events'
 import { type AddressInfo, createServer, type Server, type Socket } from 'node:net'
 import { stopListening } from '../support/loopback.ts'
-import type { FaultTransport, Served, Site } from './fault.ts'
+import { blankPage } from '../support/page-host.ts'
+import { answerOf } from './answers.ts'
+import type { Deployment, FaultTransport, Served, Site } from './fault.ts'
 import { Passage, type Rule } from './passage.ts'
-import { isAttaching } from './request.ts'
+import { fieldOf, isAttaching, type Request } from './request.ts'
 
 /** Something that listens on an address of its own. */
 export interface Listening extends AsyncDisposable {
@@ -34,11 +36,34 @@ export async function listen(server: Server, ip: string, scheme: 'http' | 'https
 }
 
 /** A front that strikes what the rule says and passes everything else to the server. */
-export async function startFront({ ip, backend }: Site, rule: Rule): Promise<Listening> {
+export async function startFront(site: Site, rule: Rule): Promise<Listening> {
+  const { ip, backend, deployment } = site
+  const ruled: Rule = {
+    ...rule,
+    ...(deployment === 'no-cors' && { edit: withoutCors }),
+    ...(isSameOrigin(deployment) && { own: (request) => pageFor(site, request) }),
+  }
   const passages = createServer({ allowHalfOpen: true, noDelay: true }, (client: Socket) => {
-    if (!rule.accept?.(client)) new Passage(client, backend.port, rule)
+    if (!rule.accept?.(client)) new Passage(client, backend.port, ruled)
   })
   return listen(passages, ip)
+}
+
+/** Whether the page comes from the server. */
+export function isSameOrigin(deployment: Deployment): boolean {
+  return deployment === 'same-origin' || deployment === 'boxes'
+}
+
+function withoutCors(answer: string): string {
+  return answer.replace(/^(Access-Control-|Timing-)[^\r]*\r\n/gim, '')
+}
+
+/** The page and its script, where it comes from the server. */
+function pageFor({ script, policy = () => '' }: Site, { path, head }: Request): string | undefined {
+  if (path === '/steadfast.js') return answerOf(200, '', script, 'text/javascript; charset=utf-8')
+  if (path === '/favicon.ico') return answerOf(204, '')
+  if (path !== '/') return undefined
+  return answerOf(200, policy(`http://${fieldOf(head, 'host')}`), blankPage('/steadfast.js'), 'text/html; charset=utf-8')
 }
 
 /** The URL of a transport's endpoint there. */

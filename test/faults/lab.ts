@@ -1,12 +1,25 @@
 import { existsSync } from 'node:fs'
-import { copyFile } from 'node:fs/promises'
+import { copyFile, readFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
 import type { EngineName } from '../support/engines.ts'
 import { type StartedBackend, startBackend } from './backends.ts'
 import { launchBrowser } from './browsers.ts'
 import { type Certificates, makeCertificates } from './certificates.ts'
-import { expectedOf, type Fault, isTolerated, type LabPage, type Mode, modesOf, type PageKind, type Served } from './fault.ts'
+import {
+  deployments as all,
+  type Deployment,
+  deploymentsOf,
+  expectedOf,
+  type Fault,
+  isTolerated,
+  type LabPage,
+  type Mode,
+  modesOf,
+  type PageKind,
+  type Served,
+} from './fault.ts'
+import { isSameOrigin } from './front.ts'
 import { begin, type Story, storyOf, type Told } from './page.ts'
 import { PagePool } from './page-pool.ts'
 import { startPageServers } from './pages.ts'
@@ -26,6 +39,8 @@ export interface LabOptions {
   readonly script: string
   readonly faults: readonly Fault[]
   readonly modes: readonly Mode[]
+  /** Default: all */
+  readonly deployments?: readonly Deployment[]
 }
 
 const usualPatienceMs = 12_000
@@ -34,31 +49,45 @@ const graceMs = 5000
 const askEveryMs = 150
 
 interface Run {
+  readonly deployment: Deployment
   readonly fault: Fault
   readonly mode: Mode
 }
 
 /** Makes every fault in one engine, many at once, and tells what the client made of each. */
-export async function runLab({ engine, script, faults, modes }: LabOptions): Promise<readonly Result[]> {
+export async function runLab({ engine, script, faults, modes, deployments = all }: LabOptions): Promise<readonly Result[]> {
   if (!existsSync(script)) throw new Error(`MISSING: ${script}; run \`npm run build\` first`)
   await using lab = await Lab.start(engine, script)
   const runs = faults.flatMap((fault) =>
-    modesOf(fault)
-      .filter((mode) => modes.includes(mode) && !fault.notIn?.[engine] && !isTolerated(fault, mode, engine))
-      .map((mode) => ({ fault, mode })),
+    deploymentsOf(fault)
+      .filter((deployment) => deployments.includes(deployment))
+      .flatMap((deployment) =>
+        modesOf(fault, deployment)
+          .filter((mode) => modes.includes(mode) && !fault.notIn?.[engine] && !isTolerated(fault, mode, engine))
+          .map((mode) => ({ fault, mode, deployment })),
+      ),
   )
   const results = await lab.run(runs)
   // A busy machine may be slower than a client is patient. What was told as certain stands.
-  const missed = results.filter((result) => !markOf(result).isParent && result.told?.certainty !== 'certain')
-  const isMissed = ({ fault, mode }: Run) => missed.some((each) => each.fault === fault.name && each.mode === mode)
-  const again = await lab.run(runs.filter(isMissed))
-  return results.map((result) => again.find(({ fault, mode }) => fault === result.fault && mode === result.mode) ?? result)
+  const missed = results.filter(
+    (result) => !markOf(result).isParent && !markOf(result).isRight && result.told?.certainty !== 'certain',
+  )
+  const isOf = (run: Run, result: Result) =>
+    result.fault === run.fault.name && result.mode === run.mode && result.deployment === run.deployment
+  const again = await lab.run(runs.filter((run) => missed.some((result) => isOf(run, result))))
+  return results.map(
+    (result) =>
+      again.find(
+        ({ fault, mode, deployment }) => fault === result.fault && mode === result.mode && deployment === result.deployment,
+      ) ?? result,
+  )
 }
 
 class Lab implements AsyncDisposable {
   readonly #engine: EngineName
   readonly #certificates: Certificates
-  readonly #backends: Readonly<Record<Mode, StartedBackend>>
+  readonly #backends: Readonly<Record<Mode | 'no-cors', StartedBackend>>
+  readonly #script: string
   readonly #pool: PagePool
   /** What was started, the last first to end. */
   readonly #started: readonly AsyncDisposable[]
@@ -67,13 +96,15 @@ class Lab implements AsyncDisposable {
   private constructor(
     engine: EngineName,
     certificates: Certificates,
-    backends: Readonly<Record<Mode, StartedBackend>>,
+    backends: Readonly<Record<Mode | 'no-cors', StartedBackend>>,
+    script: string,
     pool: PagePool,
     started: readonly AsyncDisposable[],
   ) {
     this.#engine = engine
     this.#certificates = certificates
     this.#backends = backends
+    this.#script = script
     this.#pool = pool
     this.#started = started
   }
@@ -93,10 +124,11 @@ class Lab implements AsyncDisposable {
       const origins = [pageServers.bare, pageServers.csp, pageServers.secure].map(({ origin }) => origin)
       const plain = keep(await startBackend('plain', origins))
       const session = keep(await startBackend('session', origins))
+      const noCors = keep(await startBackend('plain', origins, false))
       const proxy = keep(await startProxy())
       const browser = keep(await launchBrowser(engine, { certificates, proxyPort: proxy.port }))
       const pool = keep(new PagePool(browser, (kind) => `${pageServers[kind].origin}/`))
-      return new Lab(engine, certificates, { plain, session }, pool, started)
+      return new Lab(engine, certificates, { plain, session, 'no-cors': noCors }, await readFile(copy, 'latin1'), pool, started)
     } catch (error) {
       await end(started)
       throw error
@@ -117,18 +149,20 @@ class Lab implements AsyncDisposable {
     return runs.flatMap((run) => results.get(run) ?? [])
   }
 
-  async #one({ fault, mode }: Run): Promise<Result> {
+  async #one({ fault, mode, deployment }: Run): Promise<Result> {
     this.#sites += 1
     const site = {
-      ...{ mode, certificates: this.#certificates, backend: this.#backends[mode] },
+      ...{ mode, certificates: this.#certificates, backend: this.#backends[deployment === 'no-cors' ? deployment : mode] },
+      ...{ deployment, script: this.#script, ...(fault.policy && { policy: fault.policy }) },
       // From 127.0.0.2 on.
       ip: `127.0.${Math.floor((this.#sites + 1) / 250)}.${((this.#sites + 1) % 250) + 1}`,
     }
     await using served = await fault.start(site)
-    const { told, all } = await this.#pool.use(kindOf(fault), !!fault.isAlone, (page) =>
-      observe(page, served, fault, mode, `${fault.name} ${mode}`),
-    )
-    return { fault: fault.name, mode, engine: this.#engine, expected: expectedOf(fault, mode), told, all }
+    const run = (page: LabPage) => observe(page, served, fault, mode, `${fault.name} ${mode} ${deployment}`)
+    const { told, all } = isSameOrigin(deployment)
+      ? await this.#pool.useOwn(new URL('/', served.url).href, run)
+      : await this.#pool.use(kindOf(fault), !!fault.isAlone, run)
+    return { fault: fault.name, mode, deployment, engine: this.#engine, expected: expectedOf(fault, mode), told, all }
   }
 
   [Symbol.asyncDispose](): Promise<void> {

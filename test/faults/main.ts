@@ -1,7 +1,7 @@
 import { writeFile } from 'node:fs/promises'
 import type { EngineName } from '../support/engines.ts'
 import { faults } from './catalogue/index.ts'
-import type { Mode } from './fault.ts'
+import type { Deployment, Mode } from './fault.ts'
 import { record } from './fixtures.ts'
 import { type Result, runLab } from './lab.ts'
 import { tableOf } from './table.ts'
@@ -11,6 +11,7 @@ export interface Wishes {
   /** Names of faults; empty for all. */
   readonly only: readonly string[]
   readonly modes: readonly Mode[]
+  readonly deployments: readonly Deployment[]
   readonly script: string
   /** Where to write fixtures, if at all. */
   readonly fixtures?: string
@@ -19,14 +20,14 @@ export interface Wishes {
 }
 
 /** Runs the faults in one engine after the other, and tells how that went. */
-export async function main({ engines, only, modes, script, fixtures, json }: Wishes): Promise<void> {
+export async function main({ engines, only, modes, deployments, script, fixtures, json }: Wishes): Promise<void> {
   const unknown = only.filter((name) => !faults.some((fault) => fault.name === name))
   if (unknown.length > 0) throw new Error(`There is no fault ${unknown.join(', ')}.`)
   const chosen = faults.filter(({ name }) => only.length === 0 || only.includes(name))
   const results: Result[] = []
   for (const engine of engines) {
     const since = performance.now()
-    const told = await runLab({ engine, script, faults: chosen, modes })
+    const told = await runLab({ engine, script, faults: chosen, modes, deployments })
     if (fixtures !== undefined) await record(fixtures, engine, told)
     results.push(...told)
     console.log(`${engine}: ${told.length} runs in ${Math.round((performance.now() - since) / 1000)} s`)

@@ -45,6 +45,16 @@ export class PagePool implements AsyncDisposable {
     }
   }
 
+  /** Runs in a page at that URL, for one client alone. */
+  async useOwn<Result>(url: string, run: (page: LabPage) => Promise<Result>): Promise<Result> {
+    const page = await this.#open('bare', url)
+    try {
+      return await run(page)
+    } finally {
+      await page[Symbol.asyncDispose]()
+    }
+  }
+
   #add(kind: PageKind, isAlone: boolean): Shared {
     const page = this.#open(kind)
     const shared = { kind, page, clients: 0, clientsInAll: isAlone ? this.#browser.clientsInAll : 0 }
@@ -53,12 +63,12 @@ export class PagePool implements AsyncDisposable {
   }
 
   /** A driver may stumble over a page that closes meanwhile. */
-  async #open(kind: PageKind, tries = 3): Promise<LabPage> {
+  async #open(kind: PageKind, url = this.#urlOf(kind), tries = 3): Promise<LabPage> {
     try {
-      return await this.#browser.open(this.#urlOf(kind), { isSecure: kind === 'secure' })
+      return await this.#browser.open(url, { isSecure: kind === 'secure' })
     } catch (error) {
       if (tries === 1) throw error
-      return this.#open(kind, tries - 1)
+      return this.#open(kind, url, tries - 1)
     }
   }
 

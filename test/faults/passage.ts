@@ -12,6 +12,10 @@ export interface Rule {
   /** Told of every connection; whether that was all. */
   readonly accept?: (client: Socket) => boolean
   readonly catches: (request: Request) => boolean
+  /** What the front itself answers, before anything is struck. */
+  readonly own?: (request: Request) => string | undefined
+  /** Changes what is answered in place of the server. */
+  readonly edit?: (answer: string) => string
   readonly strike: (passage: Passage) => void
 }
 
@@ -59,7 +63,7 @@ export class Passage {
   /** In place of the server. */
   answer(text: string): void {
     this.#isSevered = true
-    this.client.end(text, 'latin1')
+    this.client.end(this.#rule.edit?.(text) ?? text, 'latin1')
   }
 
   reset(): void {
@@ -150,7 +154,9 @@ export class Passage {
       this.request = read.request
       this.#isUpgraded = read.request.isUpgrade
       this.#takeDown = undefined
-      if (this.#rule.catches(read.request)) this.#rule.strike(this)
+      const own = this.#rule.own?.(read.request)
+      if (own !== undefined) this.answer(own)
+      else if (this.#rule.catches(read.request)) this.#rule.strike(this)
       else this.pass()
     }
   }

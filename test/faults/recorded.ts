@@ -1,9 +1,10 @@
-import { readFileSync } from 'node:fs'
+import { existsSync, readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { diagnose } from '../../src/diagnosis/diagnose.ts'
 import type { Evidence } from '../../src/diagnosis/evidence.ts'
 import type { EngineName } from '../support/engines.ts'
-import type { Mode } from './fault.ts'
+import { deployments, type Mode } from './fault.ts'
+import { fixtureOf } from './fixtures.ts'
 import { type Judged, type Score, scoresOf } from './score.ts'
 
 /** What a browser saw of a fault, as `npm run test:faults -- --record` has written it. */
@@ -18,11 +19,14 @@ const engines: readonly EngineName[] = ['chromium', 'firefox', 'webkit']
 
 /** What is made of each recorded fault today, without a browser. */
 export function rejudged(): readonly Judged[] {
-  return engines.flatMap((engine) => {
-    const path = join(import.meta.dirname, 'fixtures', `${engine}.json`)
-    const recordings: readonly Recording[] = JSON.parse(readFileSync(path, 'utf8'))
-    return recordings.map(({ fault, mode, expected, evidence }) => ({ fault, mode, engine, expected, told: diagnose(evidence) }))
-  })
+  return deployments.flatMap((deployment) =>
+    engines.flatMap((engine) => {
+      const path = join(import.meta.dirname, 'fixtures', fixtureOf(engine, deployment))
+      if (!existsSync(path)) return []
+      const recordings: readonly Recording[] = JSON.parse(readFileSync(path, 'utf8'))
+      return recordings.map(({ evidence, ...of }) => ({ ...of, engine, deployment, told: diagnose(evidence) }))
+    }),
+  )
 }
 
 export function recordedCounts(): readonly Score[] {

@@ -14,6 +14,7 @@ const { values } = parseArgs({
   options: {
     engines: { type: 'string', default: 'chromium,firefox,webkit' },
     modes: { type: 'string', default: 'plain,session' },
+    deployments: { type: 'string', default: 'cors,no-cors,same-origin,boxes' },
     /** Names of faults. */
     only: { type: 'string', default: '' },
     record: { type: 'boolean', default: false },
@@ -29,6 +30,7 @@ const { main } = await loadTypeScript('test/faults/main.ts')
 await main({
   engines: list(values.engines),
   modes: list(values.modes),
+  deployments: list(values.deployments),
   only: list(values.only),
   script: join(root, 'dist/steadfast.min.js'),
   ...(values.record && { fixtures: join(folder, 'fixtures') }),

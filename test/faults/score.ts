@@ -1,13 +1,14 @@
 import { familyOf } from '../../src/diagnosis/causes.ts'
 import type { Diagnosis } from '../../src/diagnosis/diagnose.ts'
 import type { EngineName } from '../support/engines.ts'
-import type { Mode } from './fault.ts'
+import type { Deployment, Mode } from './fault.ts'
 
 /** What was told of a fault; `null`: nothing. */
 export interface Judged {
   readonly fault: string
   readonly mode: Mode
   readonly engine: EngineName
+  readonly deployment: Deployment
   /** The true cause. */
   readonly expected: string
   readonly told: Pick<Diagnosis, 'cause' | 'certainty' | 'candidates'> | null
@@ -30,6 +31,7 @@ export interface Mark {
 export interface Score {
   readonly engine: EngineName
   readonly mode: Mode
+  readonly deployment: Deployment
   readonly faults: number
   /** Shares of the faults, from 0 to 1. */
   readonly parent: number
@@ -57,7 +59,7 @@ export function markOf({ told, expected }: Pick<Judged, 'told' | 'expected'>): M
 export function scoresOf(results: readonly Judged[]): readonly Score[] {
   const groups = new Map<string, Judged[]>()
   for (const result of results) {
-    const name = `${result.engine} ${result.mode}`
+    const name = `${result.engine} ${result.deployment} ${result.mode}`
     groups.set(name, [...(groups.get(name) ?? []), result])
   }
   return [...groups.values()].flatMap((group) => {
@@ -66,7 +68,7 @@ export function scoresOf(results: readonly Judged[]): readonly Score[] {
     const marks = group.map(markOf)
     const share = (has: (mark: Mark) => boolean) => marks.filter(has).length / marks.length
     return {
-      ...{ engine: first.engine, mode: first.mode, faults: group.length },
+      ...{ engine: first.engine, mode: first.mode, deployment: first.deployment, faults: group.length },
       parent: share(({ isParent }) => isParent),
       exact: share(({ isExact }) => isExact),
       right: share(({ isRight }) => isRight),

@@ -1,6 +1,7 @@
 import type { Fault } from '../fault.ts'
 import { closeFaults } from './close.ts'
 import { connectionFaults } from './connection.ts'
+import { deploymentFaults } from './deployment.ts'
 import { frameFaults } from './frame.ts'
 import { handshakeFaults } from './handshake.ts'
 import { httpFaults } from './http.ts'
@@ -28,4 +29,5 @@ export const faults: readonly Fault[] = [
   ...pollFaults,
   ...policyFaults,
   ...lifecycleFaults,
+  ...deploymentFaults,
 ]
