@@ -13,22 +13,16 @@ const answers: readonly Row[] = [
   // A page for people is never the server's word on what it offers, nor on credentials.
   ...['text/html', 'text/html; charset=utf-8', 'Text/HTML', 'application/xhtml+xml'].flatMap((type): readonly Row[] => [
     [answered(200, type), 'http.not_realtime', 'likely', 'fallback', ['http.not_realtime', 'path.captive', 'path.intermediary']],
-    [answered(401, type), 'http.401', 'certain', 'fallback', undefined, 'credentials'],
-    ...[403, 404, 405, 406, 426, 501].map((s): Row => [answered(s, type), `http.${s}`, 'certain', 'fallback']),
-    [{ ...answered(403, type), start: ' <!doctype html>' }, 'http.403', 'certain', 'fallback'],
+    [answered(401, type), 'http.401', 'likely', 'fallback', ['http.401', ...boxes], 'credentials'],
+    ...[403, 404, 405, 406, 426, 501].map(
+      (s): Row => [answered(s, type), `http.${s}`, 'likely', 'fallback', [`http.${s}`, ...boxes]],
+    ),
+    [{ ...answered(403, type), start: ' <!doctype html>' }, 'http.403', 'likely', 'fallback', ['http.403', ...boxes]],
     // Express calls any text HTML.
-    [{ ...answered(403, type), start: 'No such token' }, 'http.403', 'certain', 'stop', undefined, 'credentials'],
-    [{ ...answered(404, type), start: 'No such room' }, 'http.404', 'certain', 'fallback'],
-    [{ ...answered(503, type) }, 'http.503', 'certain', 'retry'],
+    [{ ...answered(403, type), start: 'No such token' }, 'http.403', 'likely', 'stop', ['http.403', ...boxes], 'credentials'],
+    [{ ...answered(404, type), start: 'No such room' }, 'http.404', 'likely', 'fallback', ['http.404', ...boxes]],
+    [answered(503, type), 'http.503', 'likely', 'retry', ['http.503', ...boxes]],
   ]),
-  [
-    answered(200, 'text/html'),
-    'http.not_realtime',
-    'likely',
-    'fallback',
-    ['http.not_realtime', 'path.captive', 'path.intermediary'],
-    'not-offered',
-  ],
   [
     { ...answered(200, 'text/html'), isRedirected: true },
     ...(['http.redirect', 'likely', 'fallback', ['http.redirect', ...boxes, 'http.not_realtime']] as const),
@@ -42,7 +36,6 @@ const answers: readonly Row[] = [
     ...(['path.intermediary', 'likely', 'fallback', ['path.intermediary', 'path.captive', 'http.not_realtime']] as const),
   ],
   // HTML comes from a proxy, a firewall or a service worker as well.
-  [{ ...answered(404, 'text/html') }, 'http.404', 'likely', 'fallback', ['http.404', ...boxes], 'not-offered'],
   [{ ...answered(500, 'text/html') }, 'http.500', 'likely', 'fallback', ['http.500', ...boxes]],
   [
     { ...answered(200, 'text/html'), hasServed: true },

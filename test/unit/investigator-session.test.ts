@@ -185,7 +185,10 @@ describe("what a session's server saw of the end", () => {
     await pass(10)
     network.socket.end(1006, '', false)
     await pass(0)
-    await client.close()
+    const closed = client.close()
+    // So long the end of the session, which is posted, may take.
+    await pass(5000)
+    await closed
     told()
     client.connect()
     await pass(10)

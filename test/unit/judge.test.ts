@@ -53,7 +53,7 @@ describe('the circumstances', () => {
     const { judge, of, investigator } = judgeOf()
     judge.roundTripMs = 40
     judge.opened('sse')
-    expect(of().evidence).toEqual({ ...cut, ...bare, roundTripMs: 40 })
+    expect(of().evidence).toEqual({ ...cut, ...bare, roundTripMs: 40, hasServed: true })
     judge.opened('websocket')
     judge.investigator = investigator
     investigator.forbade('wss://api.example', 'connect-src')

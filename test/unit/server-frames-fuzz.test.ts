@@ -118,7 +118,7 @@ function isSound(frame: ClientFrame | null): boolean {
     case 'close':
       return Number.isSafeInteger(frame.close.code) && Buffer.byteLength(frame.close.reason ?? '') <= 123
     default:
-      return ['ping', 'pong', 'unknown'].includes(frame.type)
+      return ['credentials', 'ping', 'pong', 'unknown'].includes(frame.type)
   }
 }
 

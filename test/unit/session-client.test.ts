@@ -409,7 +409,7 @@ describe('another server', () => {
     await bench.pass(0)
     const [error] = bench.of('error')
     expect(error?.diagnosis).toMatchObject({ cause: 'protocol-mismatch', certainty, verdict: 'fallback' })
-    expect(error?.diagnosis.message).toContain('steadfast.v1')
+    expect(error?.diagnosis.message).toContain('do not speak the same protocol')
     expect(bench.of('open')).toEqual([])
   })
 
