@@ -46,5 +46,8 @@ function atUpgrade(name: string, expected: string, strike: (passage: Passage) =>
 /** It answers whatever is asked, and knows nothing of CORS. */
 function answering(name: string, expected: string, status: number, fields = '', transport: FaultTransport = 'websocket'): Fault {
   const answer = answerOf(status, fields, html, 'text/html')
-  return { ...common, name, expected, transport, start: (site) => strikeAll(site, transport, (to) => to.answer(answer)) }
+  return {
+    ...{ ...common, name, expected, transport, readableStatus: status },
+    start: (site) => strikeAll(site, transport, (to) => to.answer(answer)),
+  }
 }
