@@ -10,6 +10,11 @@ export function corsFor({ deployment }: Pick<Site, 'deployment'>, { origin }: Pi
   return `Access-Control-Allow-Origin: ${origin || '*'}\r\nAccess-Control-Allow-Credentials: true\r\nTiming-Allow-Origin: *\r\n`
 }
 
+/** What a page that may read such an answer sees, as a cause. */
+export function seenOf(status: number): string {
+  return status < 300 ? 'http.not_realtime' : `http.${status}`
+}
+
 /** A whole answer as text; `fields` are whole lines. */
 export function answerOf(status: number, fields: string, body = '', contentType = 'text/plain'): string {
   const type = body ? `Content-Type: ${contentType}\r\n` : ''

@@ -65,10 +65,10 @@ export interface Fault {
   /** The cause that a client which knew everything would tell. */
   readonly expected: string | Readonly<Record<Mode, string>>
   /**
-   * The status of an answer that the page may read and a box has given. A client that tells this status, with the true cause among
-   * its candidates, tells as much as there is to see.
+   * What a page that may read it sees of an answer that came from elsewhere than the server, as a cause. A client that tells this,
+   * with the true cause among its candidates, tells as much as there is to see.
    */
-  readonly readableStatus?: number
+  readonly seen?: string
   /** It strikes connections that are open, so that failures to connect, which may follow, say nothing of it. */
   readonly isAfterOpen?: boolean
   /** What a client in plain mode is told, as plain data; in a session the server sets it. */

@@ -8,8 +8,8 @@ import type { Result } from './lab.ts'
  * that were not tried now stays.
  */
 export async function record(folder: string, engine: EngineName, results: readonly Result[]): Promise<void> {
-  const lines = results.flatMap(({ deployment, fault, mode, expected, readableStatus, told }) =>
-    told ? [JSON.stringify({ deployment, fault, mode, expected, readableStatus, evidence: stable(told.evidence) })] : [],
+  const lines = results.flatMap(({ deployment, fault, mode, expected, seen, told }) =>
+    told ? [JSON.stringify({ deployment, fault, mode, expected, seen, evidence: stable(told.evidence) })] : [],
   )
   await mkdir(folder, { recursive: true })
   const path = join(folder, `${engine}.json`)

@@ -161,10 +161,10 @@ class Lab implements AsyncDisposable {
     const { told, all } = deployments[deployment].isSameOrigin
       ? await this.#pool.useAt(ownPageOf(served.url, kindOf(fault)), run)
       : await this.#pool.use(kindOf(fault), !!fault.isAlone, run)
-    const { name, readableStatus } = fault
+    const { name, seen } = fault
     const expected = expectedOf(fault, mode)
-    const isReadable = deployments[deployment].isSameOrigin && readableStatus !== undefined
-    return { deployment, fault: name, mode, engine: this.#engine, expected, ...(isReadable && { readableStatus }), told, all }
+    const isSeen = deployments[deployment].isSameOrigin && seen !== undefined
+    return { deployment, fault: name, mode, engine: this.#engine, expected, ...(isSeen && { seen }), told, all }
   }
 
   [Symbol.asyncDispose](): Promise<void> {

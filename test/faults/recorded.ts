@@ -12,7 +12,7 @@ interface Recording {
   readonly fault: string
   readonly mode: Mode
   readonly expected: string
-  readonly readableStatus?: number
+  readonly seen?: string
   readonly evidence: Evidence
 }
 

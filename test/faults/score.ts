@@ -12,7 +12,7 @@ export interface Judged {
   /** The true cause. */
   readonly expected: string
   /** See `Fault`. */
-  readonly readableStatus?: number | undefined
+  readonly seen?: string
   readonly told: Pick<Diagnosis, 'cause' | 'certainty' | 'candidates'> | null
 }
 
@@ -22,7 +22,7 @@ export interface Mark {
   readonly isExact: boolean
   /** The cause is at least among its candidates. */
   readonly isRight: boolean
-  /** It told the cause, its family, or a cause of the same family; or the status that a box answered, and the cause as possible. */
+  /** It told the cause, its family, or a cause of the same family; or what a page sees, and the cause as a candidate. */
   readonly isParent: boolean
   /** Neither the cause nor its family, and the cause is not among the candidates. */
   readonly isWrong: boolean
@@ -45,17 +45,17 @@ export interface Score {
   readonly certainWrong: number
 }
 
-export function markOf({ told, expected, readableStatus }: Pick<Judged, 'told' | 'expected' | 'readableStatus'>): Mark {
+export function markOf({ told, expected, seen }: Pick<Judged, 'told' | 'expected' | 'seen'>): Mark {
   if (!told) return { isExact: false, isRight: false, isParent: false, isWrong: true, isCertainWrong: false }
   const isExact = told.cause === expected
   const isFamily = told.cause === familyOf(expected)
   const isCandidate = !!told.candidates?.includes(expected)
-  const isStatus = isCandidate && told.cause === `http.${readableStatus}`
+  const isSeen = isCandidate && told.cause === seen
   return {
     ...{ isExact, isRight: isExact || isCandidate },
-    isParent: isExact || isFamily || isStatus || familyOf(told.cause) === familyOf(expected),
+    isParent: isExact || isFamily || isSeen || familyOf(told.cause) === familyOf(expected),
     isWrong: !isExact && !isCandidate && !isFamily,
-    isCertainWrong: told.certainty === 'certain' && !isExact && !isFamily && !isStatus,
+    isCertainWrong: told.certainty === 'certain' && !isExact && !isFamily && !isSeen,
   }
 }
 

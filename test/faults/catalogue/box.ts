@@ -1,4 +1,4 @@
-import { answerOf } from '../answers.ts'
+import { answerOf, seenOf } from '../answers.ts'
 import { startBackend } from '../backends.ts'
 import type { Fault, FaultTransport, LabPage, Mode, Served, Site } from '../fault.ts'
 import { servedAt, startFront, strikeAll, strikeAttaching } from '../front.ts'
@@ -70,7 +70,7 @@ function upgradeRefused(name: string, status: number, expected: string): Fault {
 function always(name: string, transport: FaultTransport, expected: string, status: number, page: string): Fault {
   const answer = answerOf(status, '', page, 'text/html; charset=utf-8')
   return {
-    ...{ ...common, name, expected, transport, readableStatus: status },
+    ...{ ...common, name, expected, transport, seen: seenOf(status) },
     start: (site) => strikeAll(site, transport, (to) => to.answer(answer)),
   }
 }
@@ -79,7 +79,7 @@ function always(name: string, transport: FaultTransport, expected: string, statu
 function onceOpen(name: string, expected: string, status: number, page: string): Fault {
   const answer = answerOf(status, '', page, 'text/html')
   return {
-    ...{ ...common, name, expected, readableStatus: status },
+    ...{ ...common, name, expected, seen: seenOf(status) },
     async start(site) {
       let isThere = false
       const front = await startFront(site, {
@@ -103,7 +103,7 @@ function onceOpen(name: string, expected: string, status: number, page: string):
 function portalGoes(name: string, transport: FaultTransport): Fault {
   const answer = answerOf(200, '', portal, 'text/html')
   return {
-    ...{ ...common, name, expected: 'path.captive', transport },
+    ...{ ...common, name, expected: 'path.captive', transport, seen: seenOf(200) },
     async start(site) {
       let since = Number.POSITIVE_INFINITY
       return strikeAll(site, transport, (passage) => {
@@ -118,7 +118,7 @@ function portalGoes(name: string, transport: FaultTransport): Fault {
 /** The server is gone, and a service worker shows its offline page for whatever a page may fetch. */
 function workerAnswers(name: string, transport: FaultTransport, status: number): Fault {
   return {
-    ...{ ...common, name, expected: 'path.intermediary', transport, readableStatus: status },
+    ...{ ...common, name, expected: 'path.intermediary', transport, seen: seenOf(status) },
     async start(site) {
       const served = await strikeAll(site, transport, (passage) => passage.reset())
       const before = async (page: LabPage) => {
