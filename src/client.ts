@@ -3,11 +3,13 @@ import { Emitter } from './emitter.ts'
 import type { ClientState, EventDetails, EventListener, EventType, RealtimeEvent } from './events.ts'
 import type { Unsent } from './farewell.ts'
 import { hostWith } from './host/browser.ts'
+import type { Host } from './host/host.ts'
 import { Judge } from './judge.ts'
-import { AttemptLog, type AttemptReport } from './log.ts'
+import { AttemptLog } from './log.ts'
 import { MessageQueue } from './messages.ts'
 import type { RealtimeOptions } from './options.ts'
 import type { Payload, Received } from './protocols/protocol.ts'
+import { type ClientReport, safeOptions, version } from './report.ts'
 import { bytesOf, type Outgoing, Sender, type SenderPort } from './sender.ts'
 import { SessionSender } from './session-sender.ts'
 import { settingsOf } from './settings.ts'
@@ -46,6 +48,7 @@ export class RealtimeClient<In = Payload, Out = Sendable> {
   readonly #sender: Outgoing<Out>
   readonly #emitter: Emitter<EventType, RealtimeEvent<EventType, In, Out>>
   readonly #log = new AttemptLog()
+  readonly #host: Host
   #queues: readonly MessageQueue<RealtimeEvent<'message', In, Out>>[] = []
   /** Those of which too much is unread. */
   #full: readonly object[] = []
@@ -58,6 +61,7 @@ export class RealtimeClient<In = Payload, Out = Sendable> {
    */
   constructor(url: string | URL, options: RealtimeOptions<In, Out> = {}) {
     const host = hostWith(options.host)
+    this.#host = host
     const settings = settingsOf(url, options, host)
     const { signal } = options
     const { session } = settings
@@ -197,9 +201,16 @@ export class RealtimeClient<In = Payload, Out = Sendable> {
     void this.close().catch(() => {})
   }
 
-  /** An account of the last 100 attempts that can be pasted into a bug report: no query, token, id or payload is in it. */
-  report(): { readonly status: ClientState['status']; readonly attempts: readonly AttemptReport[] } {
-    return { status: this.state.status, attempts: this.#log.attempts }
+  /**
+   * The version, the browser, the options and the last 100 attempts, for a bug report: no query, token, id or payload is in it, and
+   * its members always have the same order.
+   */
+  report(): ClientReport {
+    const { now, userAgent = '' } = this.#host
+    return {
+      ...{ version, at: new Date(now()).toJSON(), userAgent, options: safeOptions(this.#options) },
+      ...{ status: this.state.status, attempts: this.#log.attempts },
+    }
   }
 
   /** A session's client whose messages are not read hangs up, and goes on where it was when they have been. */

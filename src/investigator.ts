@@ -58,7 +58,8 @@ export class Investigator {
   /** What the page's policy forbids. */
   forbade(blockedUrl: string, directive: string): void {
     const target = targetOf(blockedUrl)
-    if (target && !this.#directive(target)) this.#forbidden = [...this.#forbidden, { target, directive }]
+    if (target && !this.#forbidden.some((each) => each.target === target))
+      this.#forbidden = [...this.#forbidden, { target, directive }]
   }
 
   /** Ends everything, and forgets it. */
@@ -78,7 +79,7 @@ export class Investigator {
 
   /** What is known beside what a transport saw of its failure. */
   about(type: string, url: URL): Partial<Circumstances> {
-    const violation = this.#directive(`${type === 'websocket' ? 'ws' : 'http'} ${url.host}`)
+    const violation = this.#directive(type === 'websocket' ? 'ws' : 'http', url)
     const found = !this.#openedSince.includes(type) && this.#found(type, url)
     const isRepeated = this.#streaks.some((streak) => streak.type === type && streak.isAnswered)
     return {
@@ -117,8 +118,10 @@ export class Investigator {
     return isThere && (of.way.transport.type === type || !found?.ledger) ? found : undefined
   }
 
-  #directive(target: string): string | undefined {
-    return this.#forbidden.find((each) => each.target === target)?.directive
+  /** A policy may forbid one path of a host and allow another; browsers that tell the origin alone mean all of it. */
+  #directive(kind: 'ws' | 'http', { host, pathname }: URL): string | undefined {
+    const targets = [`${kind} ${host}${pathname}`, `${kind} ${host}`]
+    return this.#forbidden.find((each) => targets.includes(each.target))?.directive
   }
 
   #ask(which: Case): void {
@@ -136,7 +139,7 @@ export class Investigator {
         if (controller.signal.aborted) return
         this.#controller = null
         // Questions that the page's policy forbids are answered by nobody.
-        const isForbidden = this.#directive(`http ${url.host}`) !== undefined
+        const isForbidden = this.#directive('http', place) !== undefined
         this.#answers = isForbidden ? null : { of: which, found }
         const concerned = this.#streaks.filter(({ type, latest }) => this.#found(type, latest.url))
         const cases = [which, ...concerned.flatMap(({ latest }) => (latest.id === which.id ? [] : [latest]))]
@@ -154,8 +157,9 @@ export class Investigator {
 
 function targetOf(blockedUrl: string): string | undefined {
   try {
-    const { protocol, host } = new URL(blockedUrl)
-    return `${protocol.startsWith('ws') ? 'ws' : 'http'} ${host}`
+    const { protocol, host, pathname } = new URL(blockedUrl)
+    const path = /^[a-z]+:\/\/[^/]+$/i.test(blockedUrl) ? '' : pathname
+    return `${protocol.startsWith('ws') ? 'ws' : 'http'} ${host}${path}`
   } catch {
     // Some violations name a keyword (`inline`) in place of a URL.
     return undefined

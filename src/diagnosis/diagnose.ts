@@ -1,7 +1,7 @@
 import { type Cause, causeOf, type Hint, type OwnCause, type Verdict } from './causes.ts'
 import type { Circumstances, Evidence } from './evidence.ts'
 import { certain, likely, likelyOneOf, type Opinion, possiblyOneOf } from './opinion.ts'
-import { unopened } from './unopened.ts'
+import { isHtmlType, nameOf, unopened } from './unopened.ts'
 
 /** What happened, as far as a browser lets anyone see. */
 export interface Diagnosis {
@@ -45,7 +45,13 @@ export function diagnose(evidence: Evidence, own: OwnCauses = noCauses): Diagnos
       mine?.message ??
       filled(
         known.message,
-        cause.startsWith('close.') ? { reason: '', ...evidence, ...evidence.lastEnd, code: cause.slice(6) } : evidence,
+        {
+          reason: '',
+          ...evidence,
+          ...(cause.startsWith('close.') && { ...evidence.lastEnd, code: cause.slice(6) }),
+          ...(cause.startsWith('http.') && Number(cause.slice(5)) && { status: cause.slice(5) }),
+        },
+        certainty,
       ),
     evidence,
     ...(hint && { hint }),
@@ -99,16 +105,33 @@ function isHtml(contentType = ''): boolean {
   return /html\b/i.test(contentType)
 }
 
-/** The sentence with what the evidence gives. */
-function filled(message: string, evidence: object): string {
-  const { followUp }: Partial<Circumstances> = evidence
-  const given: Readonly<Record<string, unknown>> = { contentType: '', ...followUp, ...evidence }
-  return message.replace(/\{(\w+)\}/g, (_, name: string) => {
+/** The sentence with what the evidence gives, and how sure it is. */
+function filled(message: string, evidence: object, certainty: Diagnosis['certainty']): string {
+  const { followUp, url }: Partial<Circumstances> = evidence
+  const given: Readonly<Record<string, unknown>> = {
+    contentType: '',
+    detail: "the server speaks steadfast.v1, so the option is protocol: 'session'",
+    ...placeOf(url),
+    ...followUp,
+    ...evidence,
+  }
+  const sentence = message.replace(/\{(\w+)\}/g, (_, name: string) => {
     const value = given[name]
     if (name === 'reason') return value ? `: ${value}` : ''
     if (name === 'violation') return value ? ` (${value})` : ''
-    return name === 'contentType' && !value ? 'of no type' : String(value)
+    return name === 'contentType' && !value ? 'something of no type' : String(value)
   })
+  if (certainty === 'certain') return sentence.replace(/^the server/, 'The server')
+  const isWord = !message.startsWith('{') && /^[A-Z][a-z]* /.test(sentence)
+  const start = isWord ? sentence[0]?.toLowerCase() + sentence.slice(1) : sentence
+  return `${certainty === 'likely' ? 'Probably' : 'Possibly'} ${start}`
+}
+
+/** The names of where it was dialled, as a message tells them. */
+function placeOf(url?: string): { readonly host: string; readonly hostname: string; readonly port: string } {
+  if (!url) return { host: 'the server', hostname: 'the server', port: 'its' }
+  const { host, hostname, port, protocol } = new URL(url)
+  return { host, hostname, port: port || (protocol === 'https:' ? '443' : '80') }
 }
 
 function opinionOf(evidence: Evidence): Opinion {
@@ -170,11 +193,34 @@ function opinionOf(evidence: Evidence): Opinion {
   }
 }
 
-function ofAnswer({ status, contentType, hasOpened }: Extract<Evidence, { kind: 'answered' }>): Opinion {
-  // Where it worked before, a page for people is that of a network which wants a login.
-  if (status === 200 && hasOpened && contentType.startsWith('text/html'))
-    return likely('path.captive', 'path.intermediary', 'http.not_realtime')
-  return certain(status !== 204 && status < 300 ? 'http.not_realtime' : `http.${status}`)
+/** Statuses that proxies and firewalls say as often as servers do. */
+const boxStatuses = [403, 407, 451, 502, 503, 504, 511]
+const boxes = ['path.intermediary', 'path.captive'] as const
+
+/**
+ * An HTTP answer tells its status and not who gave it: HTML is what proxies, firewalls, portals and service workers answer with.
+ * In a session it is never the server's own, which marks what it says.
+ */
+function ofAnswer(evidence: Extract<Evidence, { kind: 'answered' }>): Opinion {
+  const { status, contentType, start = '', isRedirected, hasServed, hasOpened, isSession, isSameOrigin } = evidence
+  const isHtml = isHtmlType(contentType)
+  const isSuccess = status !== 204 && status < 300
+  if (!isSession && isOfSession(start)) return likely('protocol-mismatch', `http.${status}`)
+  if (isRedirected) return likely('http.redirect', ...boxes, nameOf(status))
+  // Across origins the page may read it for its CORS headers, which no box gives.
+  if (isHtml && isSession && isSameOrigin) return likely('path.intermediary', 'path.captive', nameOf(status))
+  if (isSuccess) {
+    if (isHtml && (hasServed || hasOpened)) return likely('path.captive', 'path.intermediary', 'http.not_realtime')
+    return isHtml || isSession ? likely('http.not_realtime', 'path.captive', 'path.intermediary') : certain('http.not_realtime')
+  }
+  const isAnybodys = isHtml || isSession || boxStatuses.includes(status) || status >= 520
+  if (!isAnybodys) return certain(`http.${status}`)
+  return isHtml && isSession ? likely('path.intermediary', `http.${status}`, 'path.captive') : likely(`http.${status}`, ...boxes)
+}
+
+/** Whether these are the words of a `steadfast/server`. */
+function isOfSession(start: string): boolean {
+  return /steadfast/.test(start)
 }
 
 /** A WebSocket that was open, or a session's attachment. */

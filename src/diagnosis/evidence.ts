@@ -9,6 +9,8 @@ export type Finding =
       readonly contentType: string
       /** The first characters of what came instead, at most 80. */
       readonly start?: string
+      /** Whether it came from where a redirection led. */
+      readonly isRedirected?: boolean
     }
   /** A WebSocket closed (RFC 6455 §7.1.5); 1006 stands for every end without a Close frame. */
   | {
@@ -79,6 +81,10 @@ export interface Circumstances {
   readonly hasHeard?: boolean
   /** Whether this transport has been open before, in this client's life. */
   readonly hasOpened?: boolean
+  /** Whether the page came from the same origin; absent where it did not. */
+  readonly isSameOrigin?: boolean
+  /** Whether any transport of this client has been open before. */
+  readonly hasServed?: boolean
   /** Whether the client has no other transport. */
   readonly isOnlyWay?: boolean
   /** The directive of the page's Content-Security-Policy that forbade it. */
@@ -118,6 +124,8 @@ export interface FollowUp {
   readonly opaque: Outcome
   /** Whether it was answered by a redirection. */
   readonly isRedirect: boolean
+  /** Whether the browser has denied this page the devices of the local network (Local Network Access). */
+  readonly isLocalDenied?: boolean
   /** A request to the page's own origin; `none` where there is no page or it is the same origin. */
   readonly page: Outcome | 'none'
 }

@@ -5,9 +5,9 @@ export type SafeEvidence = Readonly<Record<string, unknown>>
 
 /** Members that are numbers, truths, or names of ours, whatever a server or a page may say. */
 const safe =
-  'kind phase elapsedMs isOnline isHidden engine isSecurePage roundTripMs hasHeard hasOpened violation isRepeated isOnlyWay isSession'
+  'kind phase elapsedMs isOnline isHidden engine isSecurePage roundTripMs hasHeard hasOpened hasServed isSameOrigin violation isRepeated isOnlyWay isSession'
 const alsoSafe =
-  'retryAfterMs status code wasClean hasErred how isBody isCutOff isHandshake isMistake readable opaque isRedirect page'
+  'retryAfterMs status code wasClean hasErred how isBody isCutOff isHandshake isMistake readable opaque isRedirect isRedirected isLocalDenied page'
 const ofLedger = 'scope sawRequest sawUpgrade verdict by'
 const names = new Set(`${safe} ${alsoSafe} ${ofLedger}`.split(' '))
 const groups = new Set(['followUp', 'ledger', 'lastEnd'])

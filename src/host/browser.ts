@@ -33,6 +33,9 @@ export const browserHost: Host = {
   get isLive() {
     return !!globalThis.document || 'WorkerGlobalScope' in globalThis
   },
+  get userAgent() {
+    return globalThis.navigator?.userAgent
+  },
   isOnline: () => globalThis.navigator?.onLine ?? true,
   isHidden: () => globalThis.document?.visibilityState === 'hidden',
   isPrerendering: () => !!(globalThis.document as Prerendered | undefined)?.prerendering,
@@ -99,7 +102,10 @@ function listen(listener: (signal: PageSignal | Activation | Violation) => void)
   // A worker has no document, and is told itself of what its policy forbids.
   const target: Pick<Document, 'addEventListener' | 'removeEventListener'> | undefined = document ?? globalThis
   const targetTypes = browserHost.isPrerendering() ? [...documentTypes, 'prerenderingchange'] : documentTypes
-  const run = (event: Event) => listener(signalOf(event))
+  const run = (event: Event) => {
+    // A policy that only reports forbids nothing.
+    if (!('disposition' in event) || event.disposition !== 'report') listener(signalOf(event))
+  }
   for (const type of windowTypes) globalThis.addEventListener?.(type, run)
   for (const type of targetTypes) target.addEventListener?.(type, run)
   return () => {

@@ -46,6 +46,8 @@ export interface Host {
   /** Random bytes that nobody can guess. */
   randomBytes(length: number): Uint8Array
   /** Reports an error that belongs to the application (a listener that threw) without stopping the client. */
+  /** How the browser names itself; for reports only. */
+  readonly userAgent?: string | undefined
   report(error: unknown): void
   /** The platform's `fetch`, or `undefined` where there is none. */
   readonly fetch: ((url: string, init: RequestInit) => Promise<Response>) | undefined

@@ -43,12 +43,13 @@ export function request({ host, credentials }: Call, url: URL, init: RequestInit
 
 /** An answer that is not what was asked for. */
 export async function answered(response: Response, { host }: Call): Promise<Report> {
-  const { status, headers } = response
+  const { status, headers, redirected } = response
   const retryAfterMs = retryAfter(headers.get('retry-after'), host.now())
   const start = await startOf(response, host)
   return {
     ...{ kind: 'answered', status, contentType: contentTypeOf(headers) },
     ...(start && { start }),
+    ...(redirected && { isRedirected: true }),
     ...(retryAfterMs && { retryAfterMs }),
   }
 }

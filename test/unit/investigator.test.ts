@@ -94,10 +94,19 @@ describe('the answers', () => {
     await bench.pass(0)
     expect(bench.told()).toEqual(['(http.503)'])
     const [diagnosis] = bench.refined
-    expect(diagnosis).toMatchObject({ certainty: 'likely', verdict: 'fallback', message: 'The server answered 503.' })
+    expect(diagnosis).toMatchObject({
+      certainty: 'likely',
+      verdict: 'fallback',
+      message: 'Probably api.example answered with HTTP status 503.',
+    })
     expect(diagnosis?.evidence).toEqual({ ...bench.errors[0]?.evidence, followUp: expect.objectContaining({ status: 503 }) })
     const [attempt] = bench.client.report().attempts
-    expect(attempt).toMatchObject({ id: 1, endedAt: 10, cause: 'http.503', evidence: { followUp: { status: 503 } } })
+    expect(attempt).toMatchObject({
+      id: 1,
+      endedAt: '1970-01-01T00:00:00.010Z',
+      cause: 'http.503',
+      evidence: { followUp: { status: 503 } },
+    })
   })
 
   it('are evidence of the failures after them, and only those are repeated', async () => {
