@@ -80,6 +80,8 @@ function followedUp(evidence: Evidence, followUp: FollowUp): Opinion {
   }
   if (followUp.isLocalDenied && isLocal(evidence.url)) return likely('policy.local_network', 'net.unreachable')
   if (page === 'failed') return isOnline ? likely('net.offline', ...behindTheName) : certain('net.offline')
+  // At the page's own origin nobody else can be asked.
+  if (page === 'none' && !isOnline) return likely('net.offline', ...behindTheName)
   // Also where a time limit ended the attempt: browsers put off a WebSocket to where others have failed.
   return unreachable(evidence, followUp)
 }
@@ -90,7 +92,9 @@ function ofHiddenAnswer(evidence: Evidence): Opinion {
   if (evidence.isSession) return likely('path.intermediary', 'path.captive')
   const { transport, hasServed } = evidence
   if (transport !== 'websocket') return likelyOneOf('path.intercepted', 'http.cors', ...boxes, ...hiddenStatuses)
-  return ofSocketAlone(evidence, 'ws.subprotocol', ...boxes, ...(hasServed ? [] : hiddenStatuses), 'policy.client_blocked')
+  // What let WebSockets pass before has hardly begun to block them; a portal, or a gateway whose server restarts, answers everything.
+  if (hasServed && evidence.kind !== 'timeout') return likelyOneOf('path.intercepted', ...boxes, 'ws.failed', ...socketFaults)
+  return ofSocketAlone(evidence, 'ws.subprotocol', ...boxes, ...hiddenStatuses, 'policy.client_blocked')
 }
 
 /** Nothing at that address speaks to this page. How long it took to find out tells how far it came (in round trips). */
@@ -114,12 +118,15 @@ function ofHttpThatWorks(evidence: Evidence, followUp: FollowUp): Opinion {
   const isOfSockets = !isSession && status === 426
   const isHtml = isHtmlType(contentType)
   const anybody = isHtml || isSession || status >= 502 || status === 403 ? boxes : []
+  // An ordinary server where a session's is asked for, or the reverse: these are what the two say to a plain GET.
+  const isOther = isSession ? status === 426 : status === 400 && /^application\/problem\+json/.test(contentType)
+  const mode = isOther ? ['protocol-mismatch'] : []
   // Across origins it has CORS headers, which no box gives; at the page's own, a session's server says no HTML.
   if (isSession && isHtml && followUp.page === 'none') return likely('path.intermediary', 'path.captive', nameOf(status))
   if (status >= 300 && !isOfSockets) {
     // The HTTP half of a server may lack what its WebSocket has.
     const others = isSocket ? ['ws.failed', ...(hidden.includes(status) ? socketFaults : [])] : []
-    return likely(`http.${status}`, ...anybody, ...others)
+    return likely(`http.${status}`, ...mode, ...anybody, ...others)
   }
   if (isHtml && evidence.hasServed) return likely('path.captive', 'path.intermediary', 'http.not_realtime')
   if (isSession || (status < 300 && isHtml)) return likely('http.not_realtime', 'path.captive', 'path.intermediary')
@@ -164,7 +171,7 @@ function ofSocketAlone({ kind, isRepeated }: Evidence, ...others: readonly strin
 }
 
 function swallowed(): Opinion {
-  return likely('ws.upgrade_hang', 'ws.upgrade_blocked')
+  return likely('ws.upgrade_hang', 'ws.upgrade_blocked', 'ws.bad_handshake')
 }
 
 /** What the ledger says of a WebSocket that did not open. */

@@ -17,14 +17,15 @@ function reach(parent: number, exact: number, wrong: number): Reach {
 }
 
 const plain: Readonly<Record<Exclude<Deployment, 'boxes'>, Engines>> = {
-  cors: { chromium: reach(0.97, 0, 0), firefox: reach(0.94, 0, 0), webkit: reach(0.93, 0, 0) },
-  'same-origin': { chromium: reach(0.9, 0, 2), firefox: reach(0.9, 0, 2), webkit: reach(0.9, 0, 2) },
-  'no-cors': { chromium: reach(0.65, 0, 4), firefox: reach(0.65, 0, 4), webkit: reach(0.65, 0, 4) },
+  // Where a WebSocket fails, a box that answers without CORS headers looks like a server that sends none.
+  cors: { chromium: reach(0.92, 0.64, 0), firefox: reach(0.9, 0.53, 0), webkit: reach(0.89, 0.46, 0) },
+  'same-origin': { chromium: reach(0.94, 0.36, 1), firefox: reach(0.93, 0.35, 0), webkit: reach(0.95, 0.37, 0) },
+  'no-cors': { chromium: reach(0.65, 0.15, 1), firefox: reach(0.65, 0.13, 0), webkit: reach(0.65, 0.15, 0) },
 }
 
 const session: Readonly<Record<'cors' | 'boxes', Engines>> = {
-  cors: { chromium: reach(0.97, 0.69, 0), firefox: reach(0.97, 0.6, 0), webkit: reach(0.96, 0.69, 0) },
-  boxes: { chromium: reach(0.97, 0, 2), firefox: reach(0.96, 0, 2), webkit: reach(0.96, 0, 2) },
+  cors: { chromium: reach(0.97, 0.77, 1), firefox: reach(0.97, 0.7, 0), webkit: reach(0.96, 0.8, 0) },
+  boxes: { chromium: reach(0.97, 0.7, 1), firefox: reach(0.98, 0.8, 0), webkit: reach(0.98, 0.82, 0) },
 }
 
 /** Of all faults of a deployment, in one engine. Nothing may be told as certain that is not true. */

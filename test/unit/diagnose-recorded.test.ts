@@ -1,5 +1,6 @@
 import { expect, it } from 'vitest'
 import { sets } from '../faults/catalogue/index.ts'
+import { chosen } from '../faults/chosen.ts'
 import { deployments } from '../faults/fault.ts'
 import { reachOf } from '../faults/reach.ts'
 import { recordedCounts, rejudged } from '../faults/recorded.ts'
@@ -41,4 +42,12 @@ it('there is a score for every browser in every deployment and mode', () => {
   )
   const scored = recordedCounts().map(({ deployment, mode, engine }) => `${deployment} ${mode} ${engine}`)
   expect(scored.sort()).toEqual(combinations.sort())
+})
+
+it.each(chosen)('of the faults chosen for $deployment each was told at least by its parent', ({ deployment, faults }) => {
+  const names = faults.map(({ name }) => name)
+  const judged = rejudged().filter((each) => each.deployment === deployment && names.includes(each.fault))
+  expect(
+    judged.filter((each) => !markOf(each).isParent).map(({ engine, fault, told }) => `${engine} ${fault}: ${told?.cause}`),
+  ).toEqual([])
 })

@@ -16,15 +16,15 @@ const portalForMs = 3000
 
 /** Boxes that only some deployments meet, or that show themselves in another way there. */
 export const boxFaults: readonly Fault[] = [
-  // Whoever refuses the upgrade, a GET for the same URL is served.
-  upgradeRefused('upgrade_401', 401, 'http.401'),
+  // Whoever refuses the upgrade, a GET for the same URL is served. A session's server refuses with a close code, never a status.
+  upgradeRefused('upgrade_401', 401, { plain: 'http.401', session: 'ws.upgrade_blocked' }),
   upgradeRefused('upgrade_origin_403', 403, 'http.403'),
   upgradeRefused('upgrade_502', 502, 'ws.upgrade_blocked'),
   upgradeRefused('upgrade_503', 503, 'ws.upgrade_blocked'),
   ...(['websocket', 'sse', 'long-poll'] as const).flatMap((transport) => [
     always(named('waf_200', transport), transport, 'path.intermediary', 200, blocked),
     always(named('waf_403', transport), transport, 'path.intermediary', 403, blocked),
-    always(named('deploy_404', transport), transport, 'http.404', 404, notFound),
+    always(named('deploy_404', transport), transport, { plain: 'http.404', session: 'path.intermediary' }, 404, notFound),
   ]),
   always('waf_429', 'websocket', 'path.intermediary', 429, blocked),
   always('cdn_520', 'websocket', 'path.intermediary', 520, blocked),
@@ -61,13 +61,13 @@ function named(name: string, transport: FaultTransport): string {
   return { websocket: name, sse: `sse_${name}`, 'long-poll': `lp_${name}` }[transport]
 }
 
-function upgradeRefused(name: string, status: number, expected: string): Fault {
+function upgradeRefused(name: string, status: number, expected: Fault['expected']): Fault {
   const answer = answerOf(status, '', 'refused')
   return { ...common, name, expected, start: (site) => strikeAttaching(site, 'websocket', (to) => to.answer(answer)) }
 }
 
 /** It answers every request with this page. */
-function always(name: string, transport: FaultTransport, expected: string, status: number, page: string): Fault {
+function always(name: string, transport: FaultTransport, expected: Fault['expected'], status: number, page: string): Fault {
   const answer = answerOf(status, '', page, 'text/html; charset=utf-8')
   return {
     ...{ ...common, name, expected, transport, seen: seenOf(status) },
