@@ -1,7 +1,8 @@
+import { isHtmlType, isPage, ofAnswer } from './answer.ts'
 import { type Cause, causeOf, type Hint, type OwnCause, type Verdict } from './causes.ts'
 import type { Circumstances, Evidence } from './evidence.ts'
 import { certain, likely, likelyOneOf, type Opinion, possiblyOneOf } from './opinion.ts'
-import { isHtmlType, nameOf, unopened } from './unopened.ts'
+import { unopened } from './unopened.ts'
 
 /** What happened, as far as a browser lets anyone see. */
 export interface Diagnosis {
@@ -88,21 +89,11 @@ function judged({ verdict, hint }: Cause, cause: string, evidence: Evidence): { 
   if (isOriginRefused && evidence.isSession && evidence.transport === 'websocket' && !isOnlyWay) return { verdict: 'fallback' }
   if (cause.startsWith('http.') && kind !== 'answered') {
     // Another transport will be told by the server itself.
-    const isProven = hint === 'credentials' && isRepeated && !hasOpened && isOnlyWay && !isHtml(evidence.followUp?.contentType)
+    const isProven =
+      hint === 'credentials' && isRepeated && !hasOpened && isOnlyWay && !isHtmlType(evidence.followUp?.contentType)
     return isProven ? { verdict, hint } : { verdict: 'fallback' }
   }
   return verdict === 'fallback' && phase === 'open' && kind !== 'answered' ? { verdict: 'retry' } : { verdict, hint }
-}
-
-/** Whether the answer is HTML. Express calls any text HTML: one without markup may still refuse credentials. */
-function isPage(evidence: Evidence, hint: Hint): boolean {
-  if (evidence.kind !== 'answered') return false
-  const { contentType, start = '' } = evidence
-  return isHtml(contentType) && (hint !== 'credentials' || !start || /^\s*</.test(start))
-}
-
-function isHtml(contentType = ''): boolean {
-  return /html\b/i.test(contentType)
 }
 
 /** The sentence with what the evidence gives, and how sure it is. */
@@ -191,36 +182,6 @@ function opinionOf(evidence: Evidence): Opinion {
     default:
       return evidence satisfies never
   }
-}
-
-/** Statuses that proxies and firewalls say as often as servers do. */
-const boxStatuses = [403, 407, 451, 502, 503, 504, 511]
-const boxes = ['path.intermediary', 'path.captive'] as const
-
-/**
- * An HTTP answer tells its status and not who gave it: HTML is what proxies, firewalls, portals and service workers answer with.
- * In a session it is never the server's own, which marks what it says.
- */
-function ofAnswer(evidence: Extract<Evidence, { kind: 'answered' }>): Opinion {
-  const { status, contentType, start = '', isRedirected, hasServed, hasOpened, isSession, isSameOrigin } = evidence
-  const isHtml = isHtmlType(contentType)
-  const isSuccess = status !== 204 && status < 300
-  if (!isSession && isOfSession(start)) return likely('protocol-mismatch', `http.${status}`)
-  if (isRedirected) return likely('http.redirect', ...boxes, nameOf(status))
-  // Across origins the page may read it for its CORS headers, which no box gives.
-  if (isHtml && isSession && isSameOrigin) return likely('path.intermediary', 'path.captive', nameOf(status))
-  if (isSuccess) {
-    if (isHtml && (hasServed || hasOpened)) return likely('path.captive', 'path.intermediary', 'http.not_realtime')
-    return isHtml || isSession ? likely('http.not_realtime', 'path.captive', 'path.intermediary') : certain('http.not_realtime')
-  }
-  const isAnybodys = isHtml || isSession || boxStatuses.includes(status) || status >= 520
-  if (!isAnybodys) return certain(`http.${status}`)
-  return isHtml && isSession ? likely('path.intermediary', `http.${status}`, 'path.captive') : likely(`http.${status}`, ...boxes)
-}
-
-/** Whether these are the words of a `steadfast/server`. */
-function isOfSession(start: string): boolean {
-  return /steadfast/.test(start)
 }
 
 /** A WebSocket that was open, or a session's attachment. */

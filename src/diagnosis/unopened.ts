@@ -1,3 +1,4 @@
+import { boxes, isHtmlType, nameOf } from './answer.ts'
 import type { Evidence, FollowUp, Ledger } from './evidence.ts'
 import { certain, likely, likelyOneOf, type Opinion, possible, possiblyOneOf } from './opinion.ts'
 
@@ -15,7 +16,6 @@ const leastRoundTripMs = 20
 
 const behindTheName = ['net.dns', 'net.refused', 'net.reset'] as const
 const behindTls = ['tls.certificate', 'tls.handshake'] as const
-const boxes = ['path.intermediary', 'path.captive'] as const
 /** What a server answers without CORS headers like anything else. */
 const hiddenStatuses = [
   'http.401',
@@ -136,19 +136,9 @@ function ofHttpThatWorks(evidence: Evidence, followUp: FollowUp): Opinion {
   return possiblyOneOf('net.unreachable', 'net.reset', 'path.intermediary')
 }
 
-/** What an answer is called that is not what was asked for. */
-export function nameOf(status: number): string {
-  return status < 300 && status !== 204 ? 'http.not_realtime' : `http.${status}`
-}
-
 /** Statuses that a server gives to a GET where it has nothing but a WebSocket. */
 const hidden = [400, 404, 405, 501]
 const socketFaults = ['ws.upgrade_blocked', 'ws.upgrade_stripped', 'ws.bad_handshake', 'ws.subprotocol'] as const
-
-/** Whether it is a page for people. */
-export function isHtmlType(contentType: string): boolean {
-  return /^(text\/html|application\/xhtml\+xml)\b/i.test(contentType)
-}
 
 /** Whether a browser counts that host as one of the local network. */
 function isLocal(url = ''): boolean {
