@@ -118,8 +118,7 @@ of the attempt. Nothing else is ever asked, no retry waits for it, and it happen
 | member | what |
 |---|---|
 | \`id\`, \`transport\`, \`url\` | Which attempt, over what, where to: without user, query, and parts of the path that may be tokens (\`…\`). |
-| \`dialledAt\`, \`openedAt\`, \`endedAt\` | ISO 8601, UTC; without \`openedAt\` it never opened. |
-| \`isGivenUp\` | It was given up for another transport, or because the client was closed: nothing had failed yet. |
+| \`dialledAt\`, \`openedAt\`, \`endedAt\` | Wall-clock milliseconds; without \`openedAt\` it never opened. |
 | \`cause\`, \`certainty\`, \`candidates\`, \`verdict\` | The diagnosis, refined where more became known. |
 | \`evidence.kind\` | \`closed\`, \`answered\`, \`broken\`, \`blocked\`, \`ended\`, \`timeout\`, \`silent\` … : what the transport saw. |
 | \`evidence.phase\`, \`elapsedMs\` | How far it had come, and how long that took: since the dial, or since it opened. |
@@ -148,26 +147,43 @@ function remedied(remedies, prefix) {
   )
 }
 
+/** What stands between page and server, in words. */
+const deploymentTitles = {
+  cors: 'Cross-origin with CORS',
+  'same-origin': 'Same origin',
+  'no-cors': 'Cross-origin, the server without CORS',
+  boxes: 'Same origin, with proxies, firewalls, portals and service workers between',
+}
+
+function lab(counts, percent) {
+  return Object.entries(deploymentTitles)
+    .map(([deployment, title]) => {
+      const rows = counts
+        .filter((each) => each.deployment === deployment)
+        .map(
+          ({ engine, mode, faults, parent, exact, right, wrong, wrongCount, certainWrong }) =>
+            `| ${engine} | ${mode} | ${faults} | ${percent(parent)} | ${percent(exact)} | ${percent(right)} | ${wrongCount} (${percent(wrong)}) | ${certainWrong} |`,
+        )
+      return [
+        `### ${title}\n`,
+        '| browser | mode | faults | parent exact | cause exact | told or a candidate | wrong | certain, and wrong |',
+        '|---|---|---|---|---|---|---|---|',
+        ...rows,
+      ].join('\n')
+    })
+    .join('\n\n')
+}
+
 function labPart({ leftOut, counts }) {
   const percent = (share) => `${(100 * share).toFixed(1)} %`
   return `## How well it does
 
 \`npm run test:faults\` makes every fault that loopback allows (\`test/faults\`), in real browsers, and compares what is told with what was done.
-\`npm run test:faults -- --record\` writes what the browsers saw to \`test/faults/fixtures\`, from which this table is counted. The cause
-is *exact* where it is the one right one, its *parent* where the coarser cause is right, *wrong* where the right one is neither told nor among the candidates.
+\`npm run test:faults -- --record\` writes what the browsers saw to \`test/faults/fixtures\`, from which these tables are counted. The cause
+is *exact* where it is the one right one, its *parent* where the coarser cause is right (or, where a box answers, what it answered, with
+the right cause among the candidates), *wrong* where the right one is neither told nor among the candidates.
 
-| deployment | browser | server | faults | parent exact | cause exact | told or a candidate | wrong | certain, and wrong |
-|---|---|---|---|---|---|---|---|---|
-${counts
-  .map(
-    ({ engine, deployment, mode, faults, parent, exact, right, wrong, certainWrong }) =>
-      `| ${deployment} | ${engine} | ${mode === 'session' ? 'ours' : 'any'} | ${faults} | ${percent(parent)} | ${percent(exact)} | ${percent(right)} | ${percent(wrong)} | ${certainWrong} |`,
-  )
-  .join('\n')}
-
-*cors*: page and server of two origins, and the server sends CORS headers; *no-cors*: it sends none; *same-origin*: the page comes from
-the server; *boxes*: so it does, and a proxy, firewall or portal stands in front of a session's server. Two things cannot be told
-apart: a box that answers everything, and a server without CORS headers whose WebSocket fails, look alike to a page of another origin.
+${lab(counts, percent)}
 
 Left out of the lab:
 

@@ -1,4 +1,5 @@
 import { isPage } from '../protocols/http-fields.ts'
+import { boxes, nameOf } from './answer.ts'
 import type { Evidence, FollowUp, Ledger } from './evidence.ts'
 import { certain, likely, likelyOneOf, type Opinion, possible, possiblyOneOf } from './opinion.ts'
 
@@ -16,7 +17,6 @@ const leastRoundTripMs = 20
 
 const behindTheName = ['net.dns', 'net.refused', 'net.reset'] as const
 const behindTls = ['tls.certificate', 'tls.handshake'] as const
-const boxes = ['path.intermediary', 'path.captive'] as const
 /** What a server answers without CORS headers like anything else. */
 const hiddenStatuses = [
   'http.401',
@@ -81,6 +81,8 @@ function followedUp(evidence: Evidence, followUp: FollowUp): Opinion {
   }
   if (followUp.isLocalDenied && isLocal(evidence.url)) return likely('policy.local_network', 'net.unreachable')
   if (page === 'failed') return isOnline ? likely('net.offline', ...behindTheName) : certain('net.offline')
+  // At the page's own origin nobody else can be asked.
+  if (page === 'none' && !isOnline) return likely('net.offline', ...behindTheName)
   // Also where a time limit ended the attempt: browsers put off a WebSocket to where others have failed.
   return unreachable(evidence, followUp)
 }
@@ -91,7 +93,9 @@ function ofHiddenAnswer(evidence: Evidence): Opinion {
   if (evidence.isSession) return likely('path.intermediary', 'path.captive')
   const { transport, hasServed } = evidence
   if (transport !== 'websocket') return likelyOneOf('path.intercepted', 'http.cors', ...boxes, ...hiddenStatuses)
-  return ofSocketAlone(evidence, 'ws.subprotocol', ...boxes, ...(hasServed ? [] : hiddenStatuses), 'policy.client_blocked')
+  // What let WebSockets pass before has hardly begun to block them; a portal, or a gateway whose server restarts, answers everything.
+  if (hasServed && evidence.kind !== 'timeout') return likelyOneOf('path.intercepted', ...boxes, 'ws.failed', ...socketFaults)
+  return ofSocketAlone(evidence, 'ws.subprotocol', ...boxes, ...hiddenStatuses, 'policy.client_blocked')
 }
 
 /** Nothing at that address speaks to this page. How long it took to find out tells how far it came (in round trips). */
@@ -115,12 +119,15 @@ function ofHttpThatWorks(evidence: Evidence, followUp: FollowUp): Opinion {
   const isOfSockets = !isSession && status === 426
   const isHtml = isPage(contentType)
   const anybody = isHtml || isSession || status >= 502 || status === 403 ? boxes : []
+  // An ordinary server where a session's is asked for, or the reverse: these are what the two say to a plain GET.
+  const isOther = isSession ? status === 426 : status === 400 && /^application\/problem\+json/.test(contentType)
+  const mode = isOther ? ['protocol-mismatch'] : []
   // Across origins it has CORS headers, which no box gives; at the page's own, a session's server says no HTML.
   if (isSession && isHtml && followUp.page === 'none') return likely('path.intermediary', 'path.captive', nameOf(status))
   if (status >= 300 && !isOfSockets) {
     // The HTTP half of a server may lack what its WebSocket has.
     const others = isSocket ? ['ws.failed', ...(hidden.includes(status) ? socketFaults : [])] : []
-    return likely(`http.${status}`, ...anybody, ...others)
+    return likely(`http.${status}`, ...mode, ...anybody, ...others)
   }
   if (isHtml && evidence.hasServed) return likely('path.captive', 'path.intermediary', 'http.not_realtime')
   if (isSession || (status < 300 && isHtml)) return likely('http.not_realtime', 'path.captive', 'path.intermediary')
@@ -128,11 +135,6 @@ function ofHttpThatWorks(evidence: Evidence, followUp: FollowUp): Opinion {
     return ofSocketAlone(evidence, 'ws.subprotocol', 'policy.client_blocked', 'http.401', 'http.403', 'http.426', 'net.reset')
   if (kind === 'timeout') return likely('sse.buffered', 'net.timeout')
   return possiblyOneOf('net.unreachable', 'net.reset', 'path.intermediary')
-}
-
-/** What an answer is called that is not what was asked for. */
-export function nameOf(status: number): string {
-  return status < 300 && status !== 204 ? 'http.not_realtime' : `http.${status}`
 }
 
 /** Statuses that a server gives to a GET where it has nothing but a WebSocket. */
@@ -160,7 +162,7 @@ function ofSocketAlone({ kind, isRepeated }: Evidence, ...others: readonly strin
 }
 
 function swallowed(): Opinion {
-  return likely('ws.upgrade_hang', 'ws.upgrade_blocked')
+  return likely('ws.upgrade_hang', 'ws.upgrade_blocked', 'ws.bad_handshake')
 }
 
 /** What the ledger says of a WebSocket that did not open. */

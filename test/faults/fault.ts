@@ -7,18 +7,37 @@ export type Mode = 'plain' | 'session'
 export const modes: readonly Mode[] = ['plain', 'session']
 
 /**
- * `cors`: the server is of another origin than the page, and sends CORS headers. `no-cors`: it sends none. `same-origin`: the page
- * comes from the server. `boxes`: so it does, and something in front of a session's server does the harm.
+ * How page, server and network stand to each other. `cors`: the server is of another origin and lets the page read its answers.
+ * `same-origin`: both are of one origin. `no-cors`: another origin, and the server sends no CORS headers. `boxes`: a session of
+ * one origin, with a proxy, a firewall, a portal or a service worker between.
  */
-export type Deployment = 'cors' | 'no-cors' | 'same-origin' | 'boxes'
+export type Deployment = 'cors' | 'same-origin' | 'no-cors' | 'boxes'
 
-export const deployments: readonly Deployment[] = ['cors', 'no-cors', 'same-origin', 'boxes']
+export interface Surroundings {
+  readonly isSameOrigin: boolean
+  readonly hasCors: boolean
+  readonly modes: readonly Mode[]
+}
+
+export const deployments: Readonly<Record<Deployment, Surroundings>> = {
+  cors: { isSameOrigin: false, hasCors: true, modes },
+  'same-origin': { isSameOrigin: true, hasCors: false, modes: ['plain'] },
+  'no-cors': { isSameOrigin: false, hasCors: false, modes: ['plain'] },
+  boxes: { isSameOrigin: true, hasCors: false, modes: ['session'] },
+}
+
+/** The faults of one deployment. */
+export interface FaultSet {
+  readonly deployment: Deployment
+  readonly faults: readonly Fault[]
+}
 
 export type FaultGroup =
   | 'connection'
   | 'tls'
   | 'handshake'
   | 'middlebox'
+  | 'box'
   | 'http'
   | 'close'
   | 'frame'
@@ -30,8 +49,11 @@ export type FaultGroup =
 
 export type FaultTransport = 'websocket' | 'sse' | 'long-poll'
 
-/** `bare`: nothing forbidden. `csp`: it may connect to its own origin only. `secure`: it came over https. */
-export type PageKind = 'bare' | 'csp' | 'secure'
+/**
+ * `bare`: nothing forbidden. `csp`: it may connect to its own origin only, or nowhere where the endpoint is of its origin.
+ * `csp-report`: the same policy, report-only. `csp-path`: it may connect to the endpoint's paths only. `secure`: it came over https.
+ */
+export type PageKind = 'bare' | 'csp' | 'csp-report' | 'csp-path' | 'secure'
 
 /** One thing that goes wrong, and what it truly is. */
 export interface Fault {
@@ -40,12 +62,13 @@ export interface Fault {
   readonly transport: FaultTransport
   /** Where it makes sense. Default: in both. */
   readonly modes?: readonly Mode[]
-  /** Default: `cors`, and what `deploymentsOf` finds by its group. */
-  readonly deployments?: readonly Deployment[]
-  /** The Content-Security-Policy header of a page that comes from the server: its name and value for that origin. */
-  readonly policy?: (origin: string) => string
   /** The cause that a client which knew everything would tell. */
   readonly expected: string | Readonly<Record<Mode, string>>
+  /**
+   * What a page that may read it sees of an answer that came from elsewhere than the server, as a cause. A client that tells this,
+   * with the true cause among its candidates, tells as much as there is to see.
+   */
+  readonly seen?: string
   /** It strikes connections that are open, so that failures to connect, which may follow, say nothing of it. */
   readonly isAfterOpen?: boolean
   /** What a client in plain mode is told, as plain data; in a session the server sets it. */
@@ -69,13 +92,10 @@ export interface Fault {
 
 /** Where one fault is made, for one mode and engine. */
 export interface Site {
-  readonly deployment: Deployment
-  /** The built client, for a page that comes from the server. */
-  readonly script: string
   readonly mode: Mode
+  readonly deployment: Deployment
   /** An address of its own on loopback: what an engine remembers of one host must not disturb another fault. */
   readonly ip: string
-  readonly policy?: Fault['policy']
   /** The server that works. */
   readonly backend: Backend
   readonly certificates: Certificates
@@ -92,6 +112,8 @@ export interface Served extends AsyncDisposable {
   readonly url: string
   /** In the page, before the client is made: requests that it holds itself. */
   readonly heldUrls?: readonly string[]
+  /** Once the page has been loaded, where it is of the endpoint's origin: from now on the fault strikes. */
+  arm?(): Promise<void>
   /** Before the client is made. */
   before?(page: LabPage): Promise<void>
   /** Once the client is open. */
@@ -103,23 +125,8 @@ export interface LabPage extends EnginePage {
   setOffline?(isOffline: boolean): Promise<void>
 }
 
-/** Which mode a deployment is tried in, where not in both. */
-const modeIn: Readonly<Partial<Record<Deployment, Mode>>> = { 'no-cors': 'plain', 'same-origin': 'plain', boxes: 'session' }
-
 export function modesOf({ modes: own = modes }: Fault, deployment: Deployment): readonly Mode[] {
-  const only = modeIn[deployment]
-  return own.filter((mode) => !only || mode === only)
-}
-
-const atServer: readonly FaultGroup[] = ['http', 'middlebox', 'handshake', 'loss', 'sse', 'poll']
-
-/** Where a fault is tried besides: what strikes requests can stand before any server. */
-export function deploymentsOf({ deployments: own, group, transport, page, isAlone }: Fault): readonly Deployment[] {
-  if (own) return own
-  if (page || isAlone || !atServer.includes(group)) return ['cors']
-  if (group === 'middlebox') return transport === 'websocket' ? deployments : ['cors', 'same-origin', 'boxes']
-  // Without CORS nothing but a WebSocket comes through.
-  return transport === 'websocket' ? ['cors', 'no-cors', 'same-origin'] : ['cors', 'same-origin']
+  return own.filter((mode) => deployments[deployment].modes.includes(mode))
 }
 
 export function expectedOf({ expected }: Fault, mode: Mode): string {

@@ -1,17 +1,19 @@
 import { once } from 'node:events'
 import { type AddressInfo, createServer, type Server, type Socket } from 'node:net'
 import { stopListening } from '../support/loopback.ts'
-import { blankPage } from '../support/page-host.ts'
-import { answerOf } from './answers.ts'
-import type { Deployment, FaultTransport, Served, Site } from './fault.ts'
+import { deployments, type FaultTransport, type Served, type Site } from './fault.ts'
 import { Passage, type Rule } from './passage.ts'
-import { fieldOf, isAttaching, type Request } from './request.ts'
+import { isAttaching } from './request.ts'
 
 /** Something that listens on an address of its own. */
 export interface Listening extends AsyncDisposable {
   readonly port: number
   /** Without a slash at its end. */
   readonly origin: string
+  /** Ends the connections that there are, and listens on. */
+  disconnect?(): void
+  /** See `Served`. */
+  arm?(): Promise<void>
 }
 
 /** Listens there, and forgets no connection when it ends. */
@@ -28,6 +30,9 @@ export async function listen(server: Server, ip: string, scheme: 'http' | 'https
   return {
     port: chosen,
     origin: `${scheme}://${ip}:${chosen}`,
+    disconnect() {
+      for (const socket of sockets) socket.destroy()
+    },
     async [Symbol.asyncDispose]() {
       await stopListening(server)
       for (const socket of sockets) socket.destroy()
@@ -35,41 +40,31 @@ export async function listen(server: Server, ip: string, scheme: 'http' | 'https
   }
 }
 
-/** A front that strikes what the rule says and passes everything else to the server. */
-export async function startFront(site: Site, rule: Rule): Promise<Listening> {
-  const { ip, backend, deployment } = site
-  const ruled: Rule = {
-    ...rule,
-    ...(deployment === 'no-cors' && { edit: withoutCors }),
-    ...(isSameOrigin(deployment) && { own: (request) => pageFor(site, request) }),
-  }
+/**
+ * A front that strikes what the rule says and passes everything else to the server. Where the page is of its origin, it passes
+ * everything until the page has been loaded.
+ */
+export async function startFront({ ip, backend, deployment }: Site, rule: Rule): Promise<Listening> {
+  const { isSameOrigin } = deployments[deployment]
+  let isArmed = !isSameOrigin
+  const armed: Rule = { ...rule, catches: (request) => isArmed && rule.catches(request) }
   const passages = createServer({ allowHalfOpen: true, noDelay: true }, (client: Socket) => {
-    if (!rule.accept?.(client)) new Passage(client, backend.port, ruled)
+    if (!isArmed || !rule.accept?.(client)) new Passage(client, (isArmed && rule.port) || backend.port, armed)
   })
-  return listen(passages, ip)
-}
-
-/** Whether the page comes from the server. */
-export function isSameOrigin(deployment: Deployment): boolean {
-  return deployment === 'same-origin' || deployment === 'boxes'
-}
-
-function withoutCors(answer: string): string {
-  return answer.replace(/^(Access-Control-|Timing-)[^\r]*\r\n/gim, '')
-}
-
-/** The page and its script, where it comes from the server. */
-function pageFor({ script, policy = () => '' }: Site, { path, head }: Request): string | undefined {
-  if (path === '/steadfast.js') return answerOf(200, '', script, 'text/javascript; charset=utf-8')
-  if (path === '/favicon.ico') return answerOf(204, '')
-  if (path !== '/') return undefined
-  return answerOf(200, policy(`http://${fieldOf(head, 'host')}`), blankPage('/steadfast.js'), 'text/html; charset=utf-8')
+  const listening = await listen(passages, ip)
+  const arm = async () => {
+    isArmed = true
+    // Connections that the page was loaded over would carry the next requests too.
+    listening.disconnect?.()
+  }
+  return { ...listening, ...(isSameOrigin && { arm }) }
 }
 
 /** The URL of a transport's endpoint there. */
 export function servedAt({ backend }: Site, transport: FaultTransport, listening: Listening): Served {
   return {
     url: listening.origin + backend.pathOf(transport),
+    ...(listening.arm && { arm: listening.arm }),
     [Symbol.asyncDispose]: () => listening[Symbol.asyncDispose](),
   }
 }

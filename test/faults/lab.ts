@@ -1,5 +1,5 @@
 import { existsSync } from 'node:fs'
-import { copyFile, readFile } from 'node:fs/promises'
+import { copyFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
 import type { EngineName } from '../support/engines.ts'
@@ -7,11 +7,11 @@ import { type StartedBackend, startBackend } from './backends.ts'
 import { launchBrowser } from './browsers.ts'
 import { type Certificates, makeCertificates } from './certificates.ts'
 import {
-  deployments as all,
   type Deployment,
-  deploymentsOf,
+  deployments,
   expectedOf,
   type Fault,
+  type FaultSet,
   isTolerated,
   type LabPage,
   type Mode,
@@ -19,10 +19,9 @@ import {
   type PageKind,
   type Served,
 } from './fault.ts'
-import { isSameOrigin } from './front.ts'
 import { begin, type Story, storyOf, type Told } from './page.ts'
 import { PagePool } from './page-pool.ts'
-import { startPageServers } from './pages.ts'
+import { ownPageOf, startPageServers } from './pages.ts'
 import { startProxy } from './proxy.ts'
 import { type Judged, markOf } from './score.ts'
 
@@ -37,10 +36,8 @@ export interface LabOptions {
   readonly engine: EngineName
   /** The built file that a script tag loads. */
   readonly script: string
-  readonly faults: readonly Fault[]
+  readonly sets: readonly FaultSet[]
   readonly modes: readonly Mode[]
-  /** Default: all */
-  readonly deployments?: readonly Deployment[]
 }
 
 const usualPatienceMs = 12_000
@@ -55,39 +52,40 @@ interface Run {
 }
 
 /** Makes every fault in one engine, many at once, and tells what the client made of each. */
-export async function runLab({ engine, script, faults, modes, deployments = all }: LabOptions): Promise<readonly Result[]> {
+export async function runLab({ engine, script, sets, modes }: LabOptions): Promise<readonly Result[]> {
   if (!existsSync(script)) throw new Error(`MISSING: ${script}; run \`npm run build\` first`)
-  await using lab = await Lab.start(engine, script)
-  const runs = faults.flatMap((fault) =>
-    deploymentsOf(fault)
-      .filter((deployment) => deployments.includes(deployment))
-      .flatMap((deployment) =>
-        modesOf(fault, deployment)
-          .filter((mode) => modes.includes(mode) && !fault.notIn?.[engine] && !isTolerated(fault, mode, engine))
-          .map((mode) => ({ fault, mode, deployment })),
-      ),
+  await using lab = await Lab.start(engine, script, sets)
+  const runs = sets.flatMap(({ deployment, faults }) =>
+    faults.flatMap((fault) =>
+      modesOf(fault, deployment)
+        .filter((mode) => modes.includes(mode) && !fault.notIn?.[engine] && !isTolerated(fault, mode, engine))
+        .map((mode) => ({ deployment, fault, mode })),
+    ),
   )
   const results = await lab.run(runs)
   // A busy machine may be slower than a client is patient. What was told as certain stands.
-  const missed = results.filter(
-    (result) => !markOf(result).isParent && !markOf(result).isRight && result.told?.certainty !== 'certain',
-  )
-  const isOf = (run: Run, result: Result) =>
-    result.fault === run.fault.name && result.mode === run.mode && result.deployment === run.deployment
-  const again = await lab.run(runs.filter((run) => missed.some((result) => isOf(run, result))))
-  return results.map(
-    (result) =>
-      again.find(
-        ({ fault, mode, deployment }) => fault === result.fault && mode === result.mode && deployment === result.deployment,
-      ) ?? result,
-  )
+  const missed = results.filter((result) => !markOf(result).isParent && result.told?.certainty !== 'certain')
+  const again = await lab.run(runs.filter((run) => missed.some((result) => isOf(result, run))))
+  return results.map((result) => again.find((each) => isSame(each, result)) ?? result)
+}
+
+function isOf(result: Result, { deployment, fault, mode }: Run): boolean {
+  return isSame(result, { deployment, mode, fault: fault.name })
+}
+
+function isSame(one: Result, other: Pick<Result, 'deployment' | 'fault' | 'mode'>): boolean {
+  return one.deployment === other.deployment && one.fault === other.fault && one.mode === other.mode
+}
+
+/** A backend's name in the lab. */
+function keyOf(deployment: Deployment, mode: Mode): string {
+  return `${deployment} ${mode}`
 }
 
 class Lab implements AsyncDisposable {
   readonly #engine: EngineName
   readonly #certificates: Certificates
-  readonly #backends: Readonly<Record<Mode | 'no-cors', StartedBackend>>
-  readonly #script: string
+  readonly #backends: ReadonlyMap<string, StartedBackend>
   readonly #pool: PagePool
   /** What was started, the last first to end. */
   readonly #started: readonly AsyncDisposable[]
@@ -96,20 +94,18 @@ class Lab implements AsyncDisposable {
   private constructor(
     engine: EngineName,
     certificates: Certificates,
-    backends: Readonly<Record<Mode | 'no-cors', StartedBackend>>,
-    script: string,
+    backends: ReadonlyMap<string, StartedBackend>,
     pool: PagePool,
     started: readonly AsyncDisposable[],
   ) {
     this.#engine = engine
     this.#certificates = certificates
     this.#backends = backends
-    this.#script = script
     this.#pool = pool
     this.#started = started
   }
 
-  static async start(engine: EngineName, script: string): Promise<Lab> {
+  static async start(engine: EngineName, script: string, sets: readonly FaultSet[]): Promise<Lab> {
     const started: AsyncDisposable[] = []
     const keep = <Started extends AsyncDisposable>(what: Started): Started => {
       started.unshift(what)
@@ -122,13 +118,15 @@ class Lab implements AsyncDisposable {
       await copyFile(script, copy)
       const pageServers = keep(await startPageServers(copy, certificates))
       const origins = [pageServers.bare, pageServers.csp, pageServers.secure].map(({ origin }) => origin)
-      const plain = keep(await startBackend('plain', origins))
-      const session = keep(await startBackend('session', origins))
-      const noCors = keep(await startBackend('plain', origins, false))
+      const backends = new Map<string, StartedBackend>()
+      for (const { deployment } of sets) {
+        for (const mode of deployments[deployment].modes)
+          backends.set(keyOf(deployment, mode), keep(await startBackend({ mode, deployment, origins, script: copy })))
+      }
       const proxy = keep(await startProxy())
       const browser = keep(await launchBrowser(engine, { certificates, proxyPort: proxy.port }))
-      const pool = keep(new PagePool(browser, (kind) => `${pageServers[kind].origin}/`))
-      return new Lab(engine, certificates, { plain, session, 'no-cors': noCors }, await readFile(copy, 'latin1'), pool, started)
+      const pool = keep(new PagePool(browser, (kind) => `${pageServers[kind === 'csp-path' ? 'bare' : kind].origin}/`))
+      return new Lab(engine, certificates, backends, pool, started)
     } catch (error) {
       await end(started)
       throw error
@@ -149,20 +147,24 @@ class Lab implements AsyncDisposable {
     return runs.flatMap((run) => results.get(run) ?? [])
   }
 
-  async #one({ fault, mode, deployment }: Run): Promise<Result> {
+  async #one({ deployment, fault, mode }: Run): Promise<Result> {
     this.#sites += 1
+    const backend = this.#backends.get(keyOf(deployment, mode))
+    if (!backend) throw new Error(`there is no server for ${keyOf(deployment, mode)}`)
     const site = {
-      ...{ mode, certificates: this.#certificates, backend: this.#backends[deployment === 'no-cors' ? deployment : mode] },
-      ...{ deployment, script: this.#script, ...(fault.policy && { policy: fault.policy }) },
+      ...{ deployment, mode, backend, certificates: this.#certificates },
       // From 127.0.0.2 on.
       ip: `127.0.${Math.floor((this.#sites + 1) / 250)}.${((this.#sites + 1) % 250) + 1}`,
     }
     await using served = await fault.start(site)
-    const run = (page: LabPage) => observe(page, served, fault, mode, `${fault.name} ${mode} ${deployment}`)
-    const { told, all } = isSameOrigin(deployment)
-      ? await this.#pool.useOwn(new URL('/', served.url).href, run)
+    const run = (page: LabPage) => observe(page, served, fault, mode, `${fault.name} ${keyOf(deployment, mode)}`)
+    const { told, all } = deployments[deployment].isSameOrigin
+      ? await this.#pool.useAt(ownPageOf(served.url, kindOf(fault)), run)
       : await this.#pool.use(kindOf(fault), !!fault.isAlone, run)
-    return { fault: fault.name, mode, deployment, engine: this.#engine, expected: expectedOf(fault, mode), told, all }
+    const { name, seen } = fault
+    const expected = expectedOf(fault, mode)
+    const isSeen = deployments[deployment].isSameOrigin && seen !== undefined
+    return { deployment, fault: name, mode, engine: this.#engine, expected, ...(isSeen && { seen }), told, all }
   }
 
   [Symbol.asyncDispose](): Promise<void> {
@@ -189,6 +191,7 @@ function patienceOf({ patienceMs = usualPatienceMs }: Fault): number {
 async function observe(page: LabPage, served: Served, fault: Fault, mode: Mode, id: string): Promise<Story> {
   const { settings = {}, options = {} } = (mode === 'plain' && fault.inPlain) || {}
   await served.before?.(page)
+  await served.arm?.()
   await page.evaluate(begin, {
     ...{ id, url: served.url, transport: fault.transport },
     ...{ settings, options, heldUrls: served.heldUrls ?? [] },

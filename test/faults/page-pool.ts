@@ -45,14 +45,10 @@ export class PagePool implements AsyncDisposable {
     }
   }
 
-  /** Runs in a page at that URL, for one client alone. */
-  async useOwn<Result>(url: string, run: (page: LabPage) => Promise<Result>): Promise<Result> {
-    const page = await this.#open('bare', url)
-    try {
-      return await run(page)
-    } finally {
-      await page[Symbol.asyncDispose]()
-    }
+  /** Runs in a page of its own at that address. */
+  async useAt<Result>(url: string, run: (page: LabPage) => Promise<Result>): Promise<Result> {
+    await using page = await this.#openAt(url, false)
+    return await run(page)
   }
 
   #add(kind: PageKind, isAlone: boolean): Shared {
@@ -62,13 +58,17 @@ export class PagePool implements AsyncDisposable {
     return shared
   }
 
+  #open(kind: PageKind): Promise<LabPage> {
+    return this.#openAt(this.#urlOf(kind), kind === 'secure')
+  }
+
   /** A driver may stumble over a page that closes meanwhile. */
-  async #open(kind: PageKind, url = this.#urlOf(kind), tries = 3): Promise<LabPage> {
+  async #openAt(url: string, isSecure: boolean, tries = 3): Promise<LabPage> {
     try {
-      return await this.#browser.open(url, { isSecure: kind === 'secure' })
+      return await this.#browser.open(url, { isSecure })
     } catch (error) {
       if (tries === 1) throw error
-      return this.#open(kind, url, tries - 1)
+      return this.#openAt(url, isSecure, tries - 1)
     }
   }
 

@@ -9,13 +9,11 @@ const closeOpcode = 8
 
 /** Which requests are struck, and how; all others pass untouched. */
 export interface Rule {
+  /** Of another server on 127.0.0.1, to which everything passes. Default: the deployment's own */
+  readonly port?: number
   /** Told of every connection; whether that was all. */
   readonly accept?: (client: Socket) => boolean
   readonly catches: (request: Request) => boolean
-  /** What the front itself answers, before anything is struck. */
-  readonly own?: (request: Request) => string | undefined
-  /** Changes what is answered in place of the server. */
-  readonly edit?: (answer: string) => string
   readonly strike: (passage: Passage) => void
 }
 
@@ -63,7 +61,7 @@ export class Passage {
   /** In place of the server. */
   answer(text: string): void {
     this.#isSevered = true
-    this.client.end(this.#rule.edit?.(text) ?? text, 'latin1')
+    this.client.end(text, 'latin1')
   }
 
   reset(): void {
@@ -154,9 +152,7 @@ export class Passage {
       this.request = read.request
       this.#isUpgraded = read.request.isUpgrade
       this.#takeDown = undefined
-      const own = this.#rule.own?.(read.request)
-      if (own !== undefined) this.answer(own)
-      else if (this.#rule.catches(read.request)) this.#rule.strike(this)
+      if (this.#rule.catches(read.request)) this.#rule.strike(this)
       else this.pass()
     }
   }

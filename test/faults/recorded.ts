@@ -1,17 +1,18 @@
-import { existsSync, readFileSync } from 'node:fs'
+import { readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { diagnose } from '../../src/diagnosis/diagnose.ts'
 import type { Evidence } from '../../src/diagnosis/evidence.ts'
 import type { EngineName } from '../support/engines.ts'
-import { deployments, type Mode } from './fault.ts'
-import { fixtureOf } from './fixtures.ts'
+import type { Deployment, Mode } from './fault.ts'
 import { type Judged, type Score, scoresOf } from './score.ts'
 
 /** What a browser saw of a fault, as `npm run test:faults -- --record` has written it. */
 interface Recording {
+  readonly deployment: Deployment
   readonly fault: string
   readonly mode: Mode
   readonly expected: string
+  readonly seen?: string
   readonly evidence: Evidence
 }
 
@@ -19,14 +20,11 @@ const engines: readonly EngineName[] = ['chromium', 'firefox', 'webkit']
 
 /** What is made of each recorded fault today, without a browser. */
 export function rejudged(): readonly Judged[] {
-  return deployments.flatMap((deployment) =>
-    engines.flatMap((engine) => {
-      const path = join(import.meta.dirname, 'fixtures', fixtureOf(engine, deployment))
-      if (!existsSync(path)) return []
-      const recordings: readonly Recording[] = JSON.parse(readFileSync(path, 'utf8'))
-      return recordings.map(({ evidence, ...of }) => ({ ...of, engine, deployment, told: diagnose(evidence) }))
-    }),
-  )
+  return engines.flatMap((engine) => {
+    const path = join(import.meta.dirname, 'fixtures', `${engine}.json`)
+    const recordings: readonly Recording[] = JSON.parse(readFileSync(path, 'utf8'))
+    return recordings.map(({ evidence, ...recording }) => ({ ...recording, engine, told: diagnose(evidence) }))
+  })
 }
 
 export function recordedCounts(): readonly Score[] {

@@ -70,23 +70,37 @@ const answers: readonly Row[] = [
     ],
   ),
   [{ ...cut, ...session, followUp: heard(200) }, 'http.not_realtime', 'likely', 'fallback', page],
-  [{ ...cut, ...session, followUp: heard(426) }, 'http.426', 'likely', 'fallback', ['http.426', ...boxes, 'ws.failed']],
+  // What an ordinary WebSocket server says to a GET, and a session's server to one that speaks no steadfast.v1.
+  [
+    { ...cut, ...session, followUp: heard(426) },
+    ...(['http.426', 'likely', 'fallback', ['http.426', 'protocol-mismatch', ...boxes, 'ws.failed']] as const),
+  ],
+  [
+    { ...cut, followUp: heard(400, { contentType: 'application/problem+json' }) },
+    ...(['http.400', 'likely', 'fallback', ['http.400', 'protocol-mismatch', 'ws.failed', ...socketFaults]] as const),
+  ],
+  // The page's own origin is the only one to ask.
+  [
+    { ...cut, isOnline: false, followUp: asked({ page: 'none' }) },
+    ...(['net.offline', 'likely', 'fallback', ['net.offline', 'net.dns', 'net.refused', 'net.reset']] as const),
+  ],
   [{ ...broken, ...sse, ...session, followUp: heard(200) }, 'http.not_realtime', 'likely', 'fallback', page],
   // Only requests whose answer the page must not read come through.
   [
     { ...cut, followUp: asked({ opaque: 'answered' }) },
     ...(['ws.failed', 'possible', 'fallback', [...socketFaults, ...boxes, ...hiddenStatuses, 'policy.client_blocked']] as const),
   ],
+  // What let WebSockets pass before hardly blocks them now: a portal or a gateway answers everything.
   [
     { ...cut, ...repeated, hasServed: true, followUp: asked({ opaque: 'answered' }) },
-    ...(['ws.failed', 'likely', 'fallback', [...socketFaults, ...boxes, 'policy.client_blocked']] as const),
+    ...(['path.intercepted', 'likely', 'fallback', [...boxes, 'ws.failed', ...socketFaults]] as const),
   ],
   [
     { ...timeout, followUp: asked({ opaque: 'answered' }) },
     'ws.upgrade_hang',
     'likely',
     'fallback',
-    ['ws.upgrade_hang', 'ws.upgrade_blocked'],
+    ['ws.upgrade_hang', 'ws.upgrade_blocked', 'ws.bad_handshake'],
   ],
   [
     { ...broken, ...sse, followUp: asked({ opaque: 'answered' }) },
@@ -107,7 +121,13 @@ const wsSuspects = ['ws.upgrade_blocked', 'ws.upgrade_stripped', 'ws.bad_handsha
 const held: readonly Row[] = [
   [{ ...cut, followUp: heldAnswer }, 'ws.failed', 'possible', 'fallback', wsSuspects],
   [{ ...cut, ...repeated, followUp: heldAnswer }, 'ws.failed', 'likely', 'fallback', wsSuspects],
-  [{ ...timeout, followUp: heldAnswer }, 'ws.upgrade_hang', 'likely', 'fallback', ['ws.upgrade_hang', 'ws.upgrade_blocked']],
+  [
+    { ...timeout, followUp: heldAnswer },
+    'ws.upgrade_hang',
+    'likely',
+    'fallback',
+    ['ws.upgrade_hang', 'ws.upgrade_blocked', 'ws.bad_handshake'],
+  ],
   [
     { ...timeout, ...poll, followUp: heldAnswer },
     ...(['net.timeout', 'likely', 'fallback', ['net.timeout', 'sse.buffered', 'client.pool_exhausted']] as const),
@@ -126,7 +146,7 @@ const whereHttpPasses: readonly Row[] = [
   ...[heard(200), recorded(), recorded({ sawUpgrade: true, verdict: 'accepted' })].map(
     (followUp): Row => [
       { ...timeout, ...(followUp.ledger && session), followUp },
-      ...(['ws.upgrade_hang', 'likely', 'fallback', ['ws.upgrade_hang', 'ws.upgrade_blocked']] as const),
+      ...(['ws.upgrade_hang', 'likely', 'fallback', ['ws.upgrade_hang', 'ws.upgrade_blocked', 'ws.bad_handshake']] as const),
     ],
   ),
   [{ ...cut, followUp: heard(200) }, 'ws.failed', 'possible', 'fallback', noLedger],

@@ -8,20 +8,22 @@ const session = { isSession: true } as const
 const boxes = ['path.intermediary', 'path.captive']
 const dropped = ['conn.dropped', 'conn.protocol_error']
 
+function html(status: number, type: string, verdict: 'fallback' | 'retry'): Row {
+  return [answered(status, type), `http.${status}`, 'likely', verdict, [`http.${status}`, ...boxes]]
+}
+
 const answers: readonly Row[] = [
   [answered(204), 'http.204', 'certain', 'stop'],
   // A page for people is never the server's word on what it offers, nor on credentials.
   ...['text/html', 'text/html; charset=utf-8', 'Text/HTML', 'application/xhtml+xml'].flatMap((type): readonly Row[] => [
     [answered(200, type), 'http.not_realtime', 'likely', 'fallback', ['http.not_realtime', 'path.captive', 'path.intermediary']],
     [answered(401, type), 'http.401', 'likely', 'fallback', ['http.401', ...boxes], 'credentials'],
-    ...[403, 404, 405, 406, 426, 501].map(
-      (s): Row => [answered(s, type), `http.${s}`, 'likely', 'fallback', [`http.${s}`, ...boxes]],
-    ),
+    ...[403, 404, 405, 406, 426, 501].map((s): Row => html(s, type, 'fallback')),
     [{ ...answered(403, type), start: ' <!doctype html>' }, 'http.403', 'likely', 'fallback', ['http.403', ...boxes]],
     // Express calls any text HTML.
     [{ ...answered(403, type), start: 'No such token' }, 'http.403', 'likely', 'stop', ['http.403', ...boxes], 'credentials'],
     [{ ...answered(404, type), start: 'No such room' }, 'http.404', 'likely', 'fallback', ['http.404', ...boxes]],
-    [answered(503, type), 'http.503', 'likely', 'retry', ['http.503', ...boxes]],
+    html(503, type, 'retry'),
   ]),
   [
     { ...answered(200, 'text/html'), isRedirected: true },
