@@ -142,9 +142,7 @@ describe('an answer without an end', () => {
 
   it.each([
     ['comments', ': a comment\n'],
-    ['lines that are no field', `${'garbage '.repeat(8)}\n`],
-    ['one line that is no field', 'garbage'],
-    ['one comment', ':garbage'],
+    ['lines that are no field', `${'garbage '.repeat(128)}\n`],
   ])('pins nothing where it is of no event: %s', async (_, text) => {
     const piece = new TextEncoder().encode(text.repeat(mebibyte / text.length))
     let left = 70
@@ -158,6 +156,13 @@ describe('an answer without an end', () => {
     const response = new Response(body, { headers: { 'Content-Type': 'text/event-stream' } })
     // It came to its end: nothing of it had been kept, or it would have been too long.
     expect(await failureOf(sse(), response)).toMatchObject({ kind: 'broken', isBody: true })
+  })
+
+  it.each(['garbage', ':garbage'])('pins no more than its bound of one line: %s', async (text) => {
+    const { body, state } = endless('', new TextEncoder().encode(text.repeat(mebibyte / 8)))
+    const response = new Response(body, { headers: { 'Content-Type': 'text/event-stream' } })
+    expect(await failureOf(sse(), response)).toMatchObject({ kind: 'oversized' })
+    expect(state.bytes).toBeLessThan(2 ** 26 + 4 * mebibyte)
   })
 
   it('after what was posted is left unread, and the message is sent', async () => {

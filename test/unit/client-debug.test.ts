@@ -16,8 +16,8 @@ describe('debug', () => {
     await client.close()
     expect(lines).toEqual([
       'steadfast: state, connecting, websocket, attempt 0',
-      'steadfast: error, connection, websocket, attempt 0, http.503 (certain), next try 1 in 500 ms',
-      'steadfast: state, waiting, http.503 (certain), next try 1 in 500 ms',
+      'steadfast: error, connection, websocket, attempt 0, http.503 (likely), next try 1 in 500 ms',
+      'steadfast: state, waiting, http.503 (likely), next try 1 in 500 ms',
       'steadfast: state, connecting, websocket, attempt 1',
       'steadfast: open, websocket, attempt 1, took 10 ms',
       'steadfast: state, open, websocket',
@@ -88,7 +88,7 @@ describe('a client that gives up where nobody listens to errors', () => {
     await pass(60_000)
     expect(logged).toEqual([
       expect.stringMatching(
-        /^error steadfast: the client has given up \(http\.401\)\. The server .*\. What to do: docs\/DIAGNOSES\.md/,
+        /^error steadfast: the client has given up \(http\.401\)\. api\.example refused the credentials \(401\)\. What to do: docs\/DIAGNOSES\.md/,
       ),
     ])
     const { logged: advised } = await ended(undefined, { causes: { 401: { remedy: 'Log in.' } } })

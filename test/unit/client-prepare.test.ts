@@ -279,8 +279,8 @@ describe('what prepare() returns', () => {
       subprotocols: ['v1'],
     })
     expect([call.url.href, call.sendUrl.href]).toEqual([
-      'https://api.example/other?a=2&token=t',
-      'https://api.example/other?a=2&token=t',
+      'https://api.example/other?token=t&a=2',
+      'https://api.example/other?token=t&a=2',
     ])
     expect([call.headers, call.subprotocols]).toEqual([{ x: 'y' }, ['v1']])
   })
