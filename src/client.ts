@@ -69,8 +69,8 @@ export class RealtimeClient<In = Payload, Out = Sendable> extends Listenable<In,
    * @param url where the server is: http(s) or ws(s), which mean the same here, or relative to the page
    * @throws TypeError for an option that is not what it may be; the message names it, and says what to write instead
    */
-  constructor(url: string | URL, ...none: [Payload, Out] extends [In, Sendable] ? [] : [options: never])
   constructor(url: string | URL, options: RealtimeOptions<In, Out> & CodecWhereNeeded<In, Out>)
+  constructor(url: string | URL, ...none: [Payload, Out] extends [In, Sendable] ? [] : [options: never])
   constructor(url: string | URL, options: RealtimeOptions<In, Out> = {}) {
     checkOptions(options)
     const host = hostWith(options.host)

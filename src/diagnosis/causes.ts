@@ -81,8 +81,8 @@ export const causes = {
     'fallback',
     'An HTTP answer came that this page may not read: the server sends no CORS headers, or a proxy, firewall or login page answered in its place.',
   ),
-  'path.intermediary': cause('fallback', 'A proxy or firewall answered in place of {host}.', 'path.intercepted'),
-  'path.captive': cause('fallback', 'The login page of this network answered in place of {host}.', 'path.intercepted'),
+  'path.intermediary': cause('fallback', 'A proxy or firewall answered{answer} in place of {host}.', 'path.intercepted'),
+  'path.captive': cause('fallback', 'The login page of this network answered{answer} in place of {host}.', 'path.intercepted'),
   'http.cors': cause(
     'fallback',
     '{host} answered without the CORS headers that let this page read the answer.',

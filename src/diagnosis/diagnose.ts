@@ -114,6 +114,7 @@ function filled(message: string, evidence: object, certainty: Diagnosis['certain
     const value = given[name]
     if (name === 'reason') return value ? `: ${value}` : ''
     if (name === 'violation') return value ? ` (${value})` : ''
+    if (name === 'answer') return given['status'] ? ` ${given['status']}` : ''
     return name === 'contentType' && !value ? 'something of no type' : String(value)
   })
   if (certainty === 'certain') return sentence.replace(/^the server/, 'The server')

@@ -33,7 +33,8 @@ describe.each(transports.map((settings) => [settings.type, settings] as const))(
     const { diagnosis, retry } = await watched.nth('error')
     expect(diagnosis).toMatchObject({
       cause: isSocket ? 'net.unreachable' : `http.${status}`,
-      certainty: isSocket ? 'possible' : 'certain',
+      // A proxy or a firewall says 403 and 503 as often as a server does.
+      certainty: isSocket ? 'possible' : [403, 503].includes(status) ? 'likely' : 'certain',
       verdict: 'retry',
       evidence: { transport: type, phase: 'connect', kind: isSocket ? 'closed' : 'answered' },
     })

@@ -360,7 +360,7 @@ const tests: Readonly<Record<string, () => void | Promise<void>>> = {
     const { client } = await clientOf('remedies', server.origin, { console: { warn: (...told: unknown[]) => warned.push(told) } })
     await until(() => warned.length > 0)
     const [message, remedy] = warned[0] ?? []
-    expect(message).toMatch(/WebSocket failed where HTTP passes/)
+    expect(message).toMatch(/HTTP requests to \S+ work, but the WebSocket does not/)
     expect(remedy).toMatch(/Upgrade/)
     await until(() => isOpen({ client }))
   },
