@@ -1,5 +1,5 @@
 /**
- * The kind of an object, whichever realm it was made in: `instanceof` knows nothing of those of an iframe, of jsdom or of `node:vm`.
+ * The kind of an object, whichever realm it was made in: `instanceof` knows nothing of those of an iframe, of jsdom or of the `vm` module.
  */
 export function tagOf(value: unknown): string {
   return Object.prototype.toString.call(value).slice(8, -1)
