@@ -59,9 +59,7 @@ export class Judge {
       ...this.#always,
       ...(roundTripMs && { roundTripMs }),
       ...(this.#opened.includes(transport) && { hasOpened: true }),
-      ...(this.#opened.length > 0 && { hasServed: true }),
-      ...(url && url.origin === host.pageOrigin && { isSameOrigin: true }),
-      ...(url && { url: url.origin + url.pathname, ...this.investigator?.about(transport, url, occasion.phase === 'open') }),
+      ...(url && { url: url.origin + url.pathname, ...this.investigator?.about(transport, url) }),
     })
   }
 

@@ -4,7 +4,6 @@ import {
   deliveredBy,
   type EntryPosting,
   farewell,
-  keepaliveBytes,
   lookAgainMs,
   type Unsent,
   unsentOf,
@@ -13,7 +12,6 @@ import {
 } from './farewell.ts'
 import { Flushes } from './flushes.ts'
 import type { Host } from './host/host.ts'
-import { isBlob } from './protocols/tags.ts'
 import { reportOf } from './transports/failure.ts'
 import type { Delivery, Link, Writable } from './transports/transport.ts'
 
@@ -48,8 +46,6 @@ export interface SenderPort<Out> {
   onCarried(): void
   /** Its `dueAt()` has changed. */
   onDue(): void
-  /** Whether the page goes away, so that a request has to outlive it. */
-  isPageLeaving(): boolean
 }
 
 /** Brings messages from the outbox to the link, in order, and knows of each whether it has been handed to the network. */
@@ -57,8 +53,6 @@ export class Sender<Out> implements Outgoing<Out> {
   readonly #port: SenderPort<Out>
   readonly #outbox: Outbox<Out>
   #link: Link | null = null
-  /** What posts can do so when the stream beside it is gone. */
-  #lastPosting: Link | null = null
   #lastN = 0
   /** The POST on its way. It outlives its link: whether it arrives has nothing to do with the stream beside it. */
   #posting: EntryPosting<Out> | null = null
@@ -86,7 +80,6 @@ export class Sender<Out> implements Outgoing<Out> {
   /** Writes to this link from now on. */
   attach(link: Link): void {
     this.#link = link
-    this.#lastPosting = link.isPosting ? link : null
     this.#writtenBytes = 0
     this.pump()
   }
@@ -142,9 +135,7 @@ export class Sender<Out> implements Outgoing<Out> {
    * posts), lets `close` end the link, and gives that write 5 s to leave.
    */
   async finish(close: () => void): Promise<Unsent<Out>> {
-    const isPageLeaving = this.#port.isPageLeaving()
-    // Chromium ends a page's streams before the page hears that it goes away.
-    const link = this.#link ?? (isPageLeaving ? this.#lastPosting : null)
+    const link = this.#link
     while (link && !link.isPosting && this.#outbox.first) this.#write(link)
     const rest = {
       link,
@@ -152,7 +143,6 @@ export class Sender<Out> implements Outgoing<Out> {
       written: this.#written,
       writtenBytes: this.#writtenBytes,
       waiting: this.#outbox.drain(),
-      isPageLeaving,
     }
     const flushes = this.#flushes
     this.#flushes = new Flushes()
@@ -171,8 +161,7 @@ export class Sender<Out> implements Outgoing<Out> {
     const entry = this.#outbox.shift()
     if (!entry) return
     const controller = new AbortController()
-    const isLast = this.#port.isPageLeaving() && entry.bytes <= keepaliveBytes
-    const done = deliver(link, entry.data, controller.signal, isLast)
+    const done = deliver(link, entry.data, controller.signal)
     if (!done) {
       this.#writtenBytes += entry.bytes
       this.#written.push({ entry, end: this.#writtenBytes })
@@ -205,9 +194,9 @@ export class Sender<Out> implements Outgoing<Out> {
 }
 
 /** Writes to a link; one that throws has not taken the message. */
-function deliver(link: Link, data: Writable, signal: AbortSignal, isLast: boolean): Promise<Delivery> | undefined {
+function deliver(link: Link, data: Writable, signal: AbortSignal): Promise<Delivery> | undefined {
   try {
-    return link.write(data, signal, isLast)
+    return link.write(data, signal)
   } catch (error) {
     return Promise.resolve({ outcome: 'refused', report: reportOf(error, 'blocked') })
   }
@@ -215,7 +204,7 @@ function deliver(link: Link, data: Writable, signal: AbortSignal, isLast: boolea
 
 /** The length on the wire: UTF-8 for text. */
 export function bytesOf(data: Writable): number {
-  if (typeof data !== 'string') return isBlob(data) ? data.size : data.byteLength
+  if (typeof data !== 'string') return data instanceof ArrayBuffer ? data.byteLength : data.size
   let bytes = data.length
   for (let index = 0; index < data.length; index += 1) {
     const unit = data.charCodeAt(index)

@@ -90,13 +90,12 @@ export class Outbox<Out> {
     this.#held.bytes -= bytes
   }
 
-  /** Takes out one message, wherever it waits; tells whether it did. */
-  remove(entry: Entry<Out>): boolean {
+  /** Takes out one message, wherever it waits. */
+  remove(entry: Entry<Out>): void {
     const index = this.#entries.indexOf(entry, this.#head)
-    if (index < 0) return false
+    if (index < 0) return
     this.#entries.splice(index, 1)
     this.#bytes -= entry.bytes
-    return true
   }
 
   /** Takes out what has waited too long; all wait equally long, so the oldest expire first. */

@@ -1,5 +1,4 @@
 import type { Numbered } from '../protocols/session-frames.ts'
-import { isBlob } from '../protocols/tags.ts'
 import type { Writable } from '../transports/transport.ts'
 import type { Entry, Outbox } from './outbox.ts'
 
@@ -134,7 +133,7 @@ export class Unacknowledged<Out> {
   #number(): Kept<Out> | undefined {
     const data = this.#outbox.first?.data
     // A Blob has to be read first; whoever reads it comes again.
-    if (data === undefined || isBlob(data)) return undefined
+    if (typeof data !== 'string' && !(data instanceof ArrayBuffer)) return undefined
     const entry = this.#outbox.hold()
     if (!entry) return undefined
     const kept = { entry, data }

@@ -1,6 +1,5 @@
 import type { Host } from '../host/host.ts'
 import { countOf, textOf } from '../protocols/readers.ts'
-import { withoutUser, withQuery } from '../transports/address.ts'
 import { textOfBody } from '../transports/body.ts'
 import type { FollowUp, Ledger, Outcome } from './evidence.ts'
 
@@ -31,9 +30,12 @@ export async function followUp({ url, attempt, credentials }: Subject, host: Hos
   const since = host.now()
   const { pageOrigin } = host
   const elsewhere = pageOrigin?.startsWith('http') && pageOrigin !== url.origin && pageOrigin
-  const place = withoutUser(url)
+  const place = new URL(url)
+  // A browser asks for no URL with a user in it.
+  place.username = place.password = ''
+  const address = new URL(place)
   // No cookie goes along: so the answer may be read wherever the page came from.
-  const address = attempt ? withQuery(place, { diagnose: attempt }) : place
+  if (attempt) address.searchParams.set('diagnose', attempt)
   try {
     const [answer, opaque, redirect, page] = await Promise.all([
       ask(address, { redirect: 'error', credentials: attempt ? 'omit' : credentials }).then(async (asked) => ({

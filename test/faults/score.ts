@@ -1,18 +1,15 @@
 import { familyOf } from '../../src/diagnosis/causes.ts'
 import type { Diagnosis } from '../../src/diagnosis/diagnose.ts'
 import type { EngineName } from '../support/engines.ts'
-import type { Deployment, Mode } from './fault.ts'
+import type { Mode } from './fault.ts'
 
 /** What was told of a fault; `null`: nothing. */
 export interface Judged {
-  readonly deployment: Deployment
   readonly fault: string
   readonly mode: Mode
   readonly engine: EngineName
   /** The true cause. */
   readonly expected: string
-  /** See `Fault`. */
-  readonly seen?: string
   readonly told: Pick<Diagnosis, 'cause' | 'certainty' | 'candidates'> | null
 }
 
@@ -22,7 +19,7 @@ export interface Mark {
   readonly isExact: boolean
   /** The cause is at least among its candidates. */
   readonly isRight: boolean
-  /** It told the cause, its family, or a cause of the same family; or what a page sees, and the cause as a candidate. */
+  /** It told the cause, its family, or a cause of the same family. */
   readonly isParent: boolean
   /** Neither the cause nor its family, and the cause is not among the candidates. */
   readonly isWrong: boolean
@@ -31,7 +28,6 @@ export interface Mark {
 }
 
 export interface Score {
-  readonly deployment: Deployment
   readonly engine: EngineName
   readonly mode: Mode
   readonly faults: number
@@ -41,29 +37,27 @@ export interface Score {
   readonly right: number
   readonly wrong: number
   /** How many. */
-  readonly wrongCount: number
   readonly certainWrong: number
 }
 
-export function markOf({ told, expected, seen }: Pick<Judged, 'told' | 'expected' | 'seen'>): Mark {
+export function markOf({ told, expected }: Pick<Judged, 'told' | 'expected'>): Mark {
   if (!told) return { isExact: false, isRight: false, isParent: false, isWrong: true, isCertainWrong: false }
   const isExact = told.cause === expected
   const isFamily = told.cause === familyOf(expected)
-  const isCandidate = !!told.candidates?.includes(expected)
-  const isSeen = isCandidate && told.cause === seen
+  const isRight = isExact || !!told.candidates?.includes(expected)
   return {
-    ...{ isExact, isRight: isExact || isCandidate },
-    isParent: isExact || isFamily || isSeen || familyOf(told.cause) === familyOf(expected),
-    isWrong: !isExact && !isCandidate && !isFamily,
-    isCertainWrong: told.certainty === 'certain' && !isExact && !isFamily && !isSeen,
+    ...{ isExact, isRight },
+    isParent: isExact || isFamily || familyOf(told.cause) === familyOf(expected),
+    isWrong: !isRight && !isFamily,
+    isCertainWrong: told.certainty === 'certain' && !isExact && !isFamily,
   }
 }
 
-/** The shares of each deployment, mode and engine, in the order in which they come. */
+/** The shares of each engine and mode, in the order in which they come. */
 export function scoresOf(results: readonly Judged[]): readonly Score[] {
   const groups = new Map<string, Judged[]>()
   for (const result of results) {
-    const name = `${result.deployment} ${result.mode} ${result.engine}`
+    const name = `${result.engine} ${result.mode}`
     groups.set(name, [...(groups.get(name) ?? []), result])
   }
   return [...groups.values()].flatMap((group) => {
@@ -72,12 +66,11 @@ export function scoresOf(results: readonly Judged[]): readonly Score[] {
     const marks = group.map(markOf)
     const share = (has: (mark: Mark) => boolean) => marks.filter(has).length / marks.length
     return {
-      ...{ deployment: first.deployment, engine: first.engine, mode: first.mode, faults: group.length },
+      ...{ engine: first.engine, mode: first.mode, faults: group.length },
       parent: share(({ isParent }) => isParent),
       exact: share(({ isExact }) => isExact),
       right: share(({ isRight }) => isRight),
       wrong: share(({ isWrong }) => isWrong),
-      wrongCount: marks.filter(({ isWrong }) => isWrong).length,
       certainWrong: marks.filter(({ isCertainWrong }) => isCertainWrong).length,
     }
   })

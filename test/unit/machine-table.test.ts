@@ -30,7 +30,6 @@ const page = (type: 'online' | 'offline' | 'visible' | 'hidden' | 'pagehide' | '
 })
 const inputs = {
   connect: { type: 'connect' },
-  reconnect: { type: 'reconnect' },
   close: bye,
   online: page('online'),
   offline: page('offline'),
@@ -58,7 +57,6 @@ const dialled = ['dial websocket', 'state connecting']
 const table: Record<Place, Partial<Record<keyof typeof inputs, readonly string[]>>> = {
   idle: { connect: dialled, close: closedNow },
   connecting: {
-    reconnect: anew,
     close: [...both, ...closedNow],
     resume: anew,
     restored: anew,
@@ -67,14 +65,12 @@ const table: Record<Place, Partial<Record<keyof typeof inputs, readonly string[]
     'refined to refused': [...both, ...denied],
   },
   contested: {
-    reconnect: ['hang-up sse', 'hang-up websocket', 'dial websocket', 'close 1000, again in 0', 'state connecting'],
     close: ['hang-up sse', 'hang-up websocket', ...closedNow],
     resume: ['ping sse'],
     restored: ['hang-up sse', 'error conn.restored', 'close 1006, again in 0', 'state connecting'],
     pagehide: ['hang-up sse', 'hang-up websocket', 'close 1001', 'state waiting'],
   },
   open: {
-    reconnect: ['hang-up websocket', 'dial websocket', 'close 1000, again in 0', 'state connecting'],
     close: ['hang-up websocket', ...closedNow],
     online: ['ping websocket'],
     offline: ['ping websocket'],
@@ -84,7 +80,6 @@ const table: Record<Place, Partial<Record<keyof typeof inputs, readonly string[]
   },
   waiting: {
     connect: dialled,
-    reconnect: dialled,
     close: closedNow,
     offline: ['state offline'],
     pagehide: ['state waiting'],
@@ -93,7 +88,6 @@ const table: Record<Place, Partial<Record<keyof typeof inputs, readonly string[]
   },
   offline: {
     connect: dialled,
-    reconnect: dialled,
     close: closedNow,
     online: ['state waiting'],
     pagehide: ['state offline'],
@@ -102,7 +96,6 @@ const table: Record<Place, Partial<Record<keyof typeof inputs, readonly string[]
   },
   'put away': {
     connect: dialled,
-    reconnect: dialled,
     close: closedNow,
     online: ['state waiting'],
     offline: ['state offline'],
