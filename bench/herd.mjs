@@ -2,7 +2,8 @@
  * 1,000 clients lose a server at the same instant; it is back after 10 s. A virtual clock, no browser: ours are whole clients
  * on a host of their own, the peers are their published schedules. Everything that reaches the server is counted in fixed buckets
  * of 100 ms that begin with the loss: the dials of each transport, and every request whatever it is for (the dials of all
- * transports, POSTs, and the questions by which a client finds out why it failed).
+ * transports, POSTs, and the questions by which a client finds out why it failed). The reach is about the latter: clients have their
+ * defaults, and a server does not care what a request is for.
  */
 import { built } from './lib/build.mjs'
 import { format, runAlone } from './lib/report.mjs'
@@ -17,7 +18,7 @@ const calmMs = 20_000
 const awayMs = 10_000
 const watchMs = 60_000
 const bucketMs = 100
-const limits = { peak: 118, peakAfter: 45, backMs: 4_900 }
+const limits = { peak: 118, peakAfter: 45, backMs: 4_900, requests: 6 }
 const sessionLimits = { ...limits, peak: 70 }
 /** What a session's server says that it will take, and what it makes of that (rule 18 of the protocol). */
 const attachmentsPerSecond = 500
@@ -162,6 +163,7 @@ function summarizeOutcomes(client, outcomes) {
     backMs: of(({ backMs }) => backMs),
     requestPeak: of(({ requestPeak }) => requestPeak),
     requestPeakAfter: of(({ requestPeakAfter }) => requestPeakAfter),
+    requestsEach: of((outcome) => outcome.requests),
   }
   const dials = format(
     of((outcome) => outcome.dials),
@@ -207,14 +209,19 @@ export async function run() {
     /** @type {Outcome[]} */
     const outcomes = []
     for (const seed of seeds) outcomes.push(await runClients(seed, variant))
-    const { peak, peakAfter, backMs, row } = summarizeOutcomes(name, outcomes)
+    const { requestPeak: peak, requestPeakAfter: peakAfter, requestsEach, backMs, row } = summarizeOutcomes(name, outcomes)
     rows.push(row)
     checks.push(
-      { reach: `peak ≤ ${limits.peak}, ${name}`, value: format(peak), isMet: peak <= limits.peak },
+      { reach: `peak of every request ≤ ${limits.peak}, ${name}`, value: format(peak), isMet: peak <= limits.peak },
       {
-        reach: `after the return ≤ ${limits.peakAfter}, ${name}`,
+        reach: `of every request after the return ≤ ${limits.peakAfter}, ${name}`,
         value: format(peakAfter),
         isMet: peakAfter <= limits.peakAfter,
+      },
+      {
+        reach: `≤ ${limits.requests} requests each, ${name}`,
+        value: format(requestsEach, 1),
+        isMet: requestsEach <= limits.requests,
       },
       { reach: `99 % back within ${limits.backMs} ms, ${name}`, value: `${format(backMs)} ms`, isMet: backMs <= limits.backMs },
     )

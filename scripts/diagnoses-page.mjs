@@ -48,8 +48,8 @@ more. This page lists every cause there is, and explains the report.
   coarser one that they belong to (*one of*), and **candidates** are what it may be, the likeliest first.
 - **certainty**: \`certain\` is proven by what was seen; \`likely\` fits best; \`possible\` is what is left.
 - **verdict**: \`retry\` the same again, \`fallback\` to another transport first, or \`stop\`. With \`credentials\`, \`prepare()\` is asked once
-  more before it stops; with \`not-offered\`, the transport is left out for ten minutes, and when all are, the client stops after three
-  rounds. \`judge()\` and \`causes\` overrule it. A verdict from something inferred (an HTTP status that a WebSocket could not show)
+  more before it stops; with \`not-offered\`, the transport is left out for ten minutes. An answer that is HTML means neither: the verdict
+  is \`fallback\` then. \`judge()\` and \`causes\` overrule it. A verdict from something inferred (an HTTP status that a WebSocket could not show)
   stops nothing, unless it is the only transport, has never opened, and failed again after that answer.
 - **what to do first** is in \`steadfast/remedies\`, so that a page loads it only if it wants to show it:
   \`new RealtimeClient(url, { causes: remedies })\`, or \`remedies[diagnosis.cause]?.remedy\` when it is needed.
@@ -147,22 +147,43 @@ function remedied(remedies, prefix) {
   )
 }
 
+/** What stands between page and server, in words. */
+const deploymentTitles = {
+  cors: 'Cross-origin with CORS',
+  'same-origin': 'Same origin',
+  'no-cors': 'Cross-origin, the server without CORS',
+  boxes: 'Same origin, with proxies, firewalls, portals and service workers between',
+}
+
+function lab(counts, percent) {
+  return Object.entries(deploymentTitles)
+    .map(([deployment, title]) => {
+      const rows = counts
+        .filter((each) => each.deployment === deployment)
+        .map(
+          ({ engine, mode, faults, parent, exact, right, wrong, wrongCount, certainWrong }) =>
+            `| ${engine} | ${mode} | ${faults} | ${percent(parent)} | ${percent(exact)} | ${percent(right)} | ${wrongCount} (${percent(wrong)}) | ${certainWrong} |`,
+        )
+      return [
+        `### ${title}\n`,
+        '| browser | mode | faults | parent exact | cause exact | told or a candidate | wrong | certain, and wrong |',
+        '|---|---|---|---|---|---|---|---|',
+        ...rows,
+      ].join('\n')
+    })
+    .join('\n\n')
+}
+
 function labPart({ leftOut, counts }) {
   const percent = (share) => `${(100 * share).toFixed(1)} %`
   return `## How well it does
 
 \`npm run test:faults\` makes every fault that loopback allows (\`test/faults\`), in real browsers, and compares what is told with what was done.
-\`npm run test:faults -- --record\` writes what the browsers saw to \`test/faults/fixtures\`, from which this table is counted. The cause
-is *exact* where it is the one right one, its *parent* where the coarser cause is right, *wrong* where the right one is neither told nor among the candidates.
+\`npm run test:faults -- --record\` writes what the browsers saw to \`test/faults/fixtures\`, from which these tables are counted. The cause
+is *exact* where it is the one right one, its *parent* where the coarser cause is right (or, where a box answers, what it answered, with
+the right cause among the candidates), *wrong* where the right one is neither told nor among the candidates.
 
-| browser | server | faults | parent exact | cause exact | told or a candidate | wrong | certain, and wrong |
-|---|---|---|---|---|---|---|---|
-${counts
-  .map(
-    ({ engine, mode, faults, parent, exact, right, wrong, certainWrong }) =>
-      `| ${engine} | ${mode === 'session' ? 'ours' : 'any'} | ${faults} | ${percent(parent)} | ${percent(exact)} | ${percent(right)} | ${percent(wrong)} | ${certainWrong} |`,
-  )
-  .join('\n')}
+${lab(counts, percent)}
 
 Left out of the lab:
 

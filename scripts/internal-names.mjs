@@ -35,12 +35,13 @@ export function internalNames({ ast, types, moduleIds }) {
 /** Every name that declarations speak of; their comments and texts do not count. */
 function declaredNames(text) {
   const names = []
-  const scanner = ts.createScanner(ts.ScriptTarget.Latest, true, ts.LanguageVariant.Standard, text)
-  for (let token = scanner.scan(); token !== ts.SyntaxKind.EndOfFileToken; token = scanner.scan()) {
-    if (token >= ts.SyntaxKind.Identifier) names.push(scanner.getTokenValue())
-    if (token === ts.SyntaxKind.StringLiteral) names.push(scanner.getTokenValue())
-  }
+  collect(ts.createSourceFile('index.d.ts', text, ts.ScriptTarget.Latest))
   return names
+
+  function collect(node) {
+    if (ts.isIdentifier(node) || ts.isStringLiteral(node)) names.push(node.text)
+    ts.forEachChild(node, collect)
+  }
 }
 
 /** The members and globals of TypeScript's own libraries. Names of parameters and of types say nothing about an object. */

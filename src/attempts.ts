@@ -13,6 +13,9 @@ import { codes } from './protocols/wire.ts'
 import type { Outgoing } from './sender.ts'
 import type { Settings, Way } from './settings.ts'
 import { reportOf } from './transports/failure.ts'
+import { postLast } from './transports/session-http.ts'
+import type { Call, Delivery } from './transports/transport.ts'
+import { within } from './within.ts'
 
 export interface AttemptsPort {
   readonly host: Host
@@ -49,6 +52,8 @@ export class Attempts {
   #active: Attempt | null = null
   /** Ends what was left to itself. */
   #leave: (() => void) | null = null
+  /** How the server was reached last, by the session that is on. */
+  #lastCall: Call | null = null
   #cursor = ''
   #isRenewing = false
   #hasCarriedIn = false
@@ -85,6 +90,7 @@ export class Attempts {
       controller,
       since,
       preparation: {},
+      call: null,
       link: null,
       hasHeard: false,
       openedAt: null,
@@ -129,9 +135,10 @@ export class Attempts {
     const attempt = this.#living.get(id)
     if (!attempt?.link) return
     const { link, preparation, controller } = attempt
-    const { settings, sender } = this.#port
+    const { host, settings, sender } = this.#port
     const { session } = settings
     this.#active = attempt
+    this.#lastCall = attempt.call
     this.heardAt = 0
     if (!settings.protocol.resumes(attempt.way.transport.type)) this.#cursor = ''
     this.#hasCarriedIn = this.#hasCarriedOut = false
@@ -141,12 +148,13 @@ export class Attempts {
     }
     const greeted = preparation.greeting === undefined ? undefined : link.write(preparation.greeting, controller.signal)
     if (greeted) {
-      greeted
+      within(greeted, settings.connectTimeoutMs, host, late, controller.signal)
         .then((delivery) => {
+          if (!delivery) return
           if (delivery.outcome !== 'sent') this.#failed(attempt, delivery.report)
           else if (attempt === this.#active) sender.attach(link)
         })
-        .catch((error) => this.#port.host.report(error))
+        .catch((error) => host.report(error))
     } else sender.attach(link)
   }
 
@@ -190,8 +198,17 @@ export class Attempts {
     settled.then(settle, settle)
   }
 
+  /**
+   * Says the last of a session by a request of its own that outlives the page, where no attachment can say it; `undefined` where the server
+   * knows of no session.
+   */
+  part(lines: string, signal: AbortSignal): Promise<Delivery> | undefined {
+    const { session } = this.#port.settings
+    return session && this.#lastCall ? postLast(session, this.#lastCall, lines, signal) : undefined
+  }
+
   /** A living attempt, as the investigator is told of it. */
-  about(id: number): Pick<Attempt, 'id' | 'way' | 'url' | 'name' | 'hasHeard'> | undefined {
+  about(id: number): Pick<Attempt, 'id' | 'way' | 'url' | 'name' | 'hasHeard' | 'link'> | undefined {
     return this.#living.get(id)
   }
 
@@ -260,7 +277,7 @@ export class Attempts {
     if (isBeat) this.#owner.rearm()
   }
 
-  /** Where `prepare()` fails the server ends the connection, and the next attempt tells why. */
+  /** Where `prepare()` fails the server ends the connection, and the next attempt tells why; what it stops is over at once. */
   #renew(attempt: Attempt): void {
     if (this.#isRenewing) return
     this.#isRenewing = true
@@ -268,10 +285,14 @@ export class Attempts {
       .renew(attempt)
       .then((auth) => {
         this.#isRenewing = false
-        if (this.#living.has(attempt.id)) attempt.link?.authenticate?.(auth)
+        if (!this.#living.has(attempt.id)) return
+        if (this.#lastCall && attempt === this.#active) this.#lastCall = { ...this.#lastCall, auth }
+        attempt.link?.authenticate?.(auth)
       })
-      .catch(() => {
+      .catch((error: unknown) => {
         this.#isRenewing = false
+        const report = reportOf(error, 'blocked')
+        if (report.kind === 'stopped') this.#failed(attempt, report)
       })
   }
 
@@ -297,4 +318,8 @@ export class Attempts {
     onMessage(message, attempt.way.transport.type)
     if (cursor !== undefined) this.#cursor = cursor
   }
+}
+
+function late(): Delivery {
+  return { outcome: 'unconfirmed', report: { kind: 'timeout' } }
 }

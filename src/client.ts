@@ -1,25 +1,44 @@
+import { checkOptions, refuseMore } from './check-options.ts'
 import { Connector } from './connector.ts'
+import { DebugLines, lastWords } from './debug.ts'
 import { Emitter } from './emitter.ts'
 import type { ClientState, EventDetails, EventListener, EventType, RealtimeEvent } from './events.ts'
 import type { Unsent } from './farewell.ts'
 import { hostWith } from './host/browser.ts'
+import type { Host } from './host/host.ts'
 import { Judge } from './judge.ts'
-import { AttemptLog, type AttemptReport } from './log.ts'
-import { MessageQueue } from './messages.ts'
-import type { RealtimeOptions } from './options.ts'
+import { type Handler, Listenable } from './listenable.ts'
+import { AttemptLog } from './log.ts'
+import { type MessageIterator, MessageQueue } from './messages.ts'
+import type { Codec, RealtimeOptions, Sendable } from './options.ts'
 import type { Payload, Received } from './protocols/protocol.ts'
+import { isBlob, isBuffer } from './protocols/tags.ts'
+import { type ClientReport, safeOptions, version } from './report.ts'
 import { bytesOf, type Outgoing, Sender, type SenderPort } from './sender.ts'
 import { SessionSender } from './session-sender.ts'
-import { settingsOf } from './settings.ts'
+import { type Settings, settingsOf } from './settings.ts'
 import type { Writable } from './transports/transport.ts'
 
-/** What can be sent without a codec. */
-export type Sendable = string | ArrayBuffer | ArrayBufferView | Blob
+/** An event as listeners of this client get it. */
+type Told<Type extends EventType | '*', In, Out> = RealtimeEvent<Type, In, Out, RealtimeClient<In, Out>>
 
-type Handler<Type extends EventType, In, Out> = ((event: RealtimeEvent<Type, In, Out>) => void) | null
+/** An event as an application names its type; `target` is the client. */
+export type ClientEvent<
+  Type extends EventType | '*' = '*',
+  In = Payload,
+  Out = unknown,
+  Target = RealtimeClient<unknown, unknown>,
+> = RealtimeEvent<Type, In, Out, Target>
 
-/** `Symbol.dispose` where the platform has it; otherwise what compilers put in its place. */
-const dispose: typeof Symbol.dispose = Symbol.dispose ?? Symbol.for('Symbol.dispose')
+export type ClientListener<
+  Type extends EventType | '*' = '*',
+  In = Payload,
+  Out = unknown,
+  Target = RealtimeClient<unknown, unknown>,
+> = EventListener<Type, In, Out, Target>
+
+/** What the options must have: a codec, where the types are others than without one. */
+export type CodecWhereNeeded<In, Out> = [Payload, Out] extends [In, Sendable] ? unknown : { readonly codec: Codec<In, Out> }
 
 /**
  * A realtime connection that holds: it takes the best transport that works here and now, reconnects, and says why it broke.
@@ -31,41 +50,42 @@ const dispose: typeof Symbol.dispose = Symbol.dispose ?? Symbol.for('Symbol.disp
  * client.addEventListener('message', (event) => console.log(event.data))
  * client.send('hello')
  */
-export class RealtimeClient<In = Payload, Out = Sendable> {
-  onopen: Handler<'open', In, Out> = null
-  onmessage: Handler<'message', In, Out> = null
-  onerror: Handler<'error', In, Out> = null
-  onclose: Handler<'close', In, Out> = null
-  ontransport: Handler<'transport', In, Out> = null
-  ongap: Handler<'gap', In, Out> = null
-  onstate: Handler<'state', In, Out> = null
-  ondiagnosis: Handler<'diagnosis', In, Out> = null
-
+export class RealtimeClient<In = Payload, Out = Sendable> extends Listenable<In, Out, RealtimeClient<In, Out>> {
   readonly #options: RealtimeOptions<In, Out>
   readonly #connector: Connector
   readonly #sender: Outgoing<Out>
-  readonly #emitter: Emitter<EventType, RealtimeEvent<EventType, In, Out>>
+  readonly #events: Emitter<EventType, Told<'*', In, Out>>
+  readonly #host: Host
+  readonly #settings: Settings
+  readonly #debug: ((line: string) => void) | null
+  readonly #lines = new DebugLines()
   readonly #log = new AttemptLog()
-  #queues: readonly MessageQueue<RealtimeEvent<'message', In, Out>>[] = []
+  #queues: readonly MessageQueue<Told<'message', In, Out>>[] = []
   /** Those of which too much is unread. */
   #full: readonly object[] = []
-  readonly #isSession: boolean
   readonly #onAbort = () => void this.close().catch(() => {})
 
   /**
    * @param url where the server is: http(s) or ws(s), which mean the same here, or relative to the page
-   * @throws TypeError for an option that is not what it may be; the message names it
+   * @throws TypeError for an option that is not what it may be; the message names it, and says what to write instead
    */
+  constructor(url: string | URL, options: RealtimeOptions<In, Out> & CodecWhereNeeded<In, Out>)
+  constructor(url: string | URL, ...none: [Payload, Out] extends [In, Sendable] ? [] : [options: never])
   constructor(url: string | URL, options: RealtimeOptions<In, Out> = {}) {
+    checkOptions(options)
     const host = hostWith(options.host)
     const settings = settingsOf(url, options, host)
-    const { signal } = options
+    const events = new Emitter<EventType, Told<'*', In, Out>>((error) => host.report(error))
+    super(events)
+    const { signal, debug } = options
     const { session } = settings
     const isOnlyWay = settings.ways.length === 1
     const judge = new Judge(host, { ...(session && { isSession: true }), ...(isOnlyWay && { isOnlyWay }) }, options)
     this.#options = options
-    this.#isSession = !!session
-    this.#emitter = new Emitter((error) => host.report(error))
+    this.#host = host
+    this.#settings = settings
+    this.#events = events
+    this.#debug = debug === true ? (line) => host.log('debug', line) : debug || null
     const port: SenderPort<Out> = {
       host,
       limits: settings.outbox,
@@ -73,10 +93,11 @@ export class RealtimeClient<In = Payload, Out = Sendable> {
       writeTimeoutMs: settings.connectTimeoutMs,
       onLost: (lost, report) => {
         const diagnosis = judge.of(report, { way: this.#connector.way, phase: 'send', elapsedMs: 0 })
-        this.#raise('error', { diagnosis, retry: null, ...lost })
+        this.#raise('error', { scope: 'message', diagnosis, retry: null, ...lost })
       },
       onCarried: () => this.#connector.carried(),
       onDue: () => this.#connector.arm(),
+      isPageLeaving: () => this.#connector.isLeaving,
     }
     this.#sender = session
       ? new SessionSender<Out>({
@@ -88,6 +109,7 @@ export class RealtimeClient<In = Payload, Out = Sendable> {
           onDoubt: () => this.#connector.doubt(),
           onDivided: () => this.#connector.divided(),
           onBroken: (report) => this.#connector.broke(report),
+          onPart: (lines, signal) => this.#connector.part(lines, signal),
         })
       : new Sender<Out>(port)
     this.#connector = new Connector({
@@ -111,12 +133,22 @@ export class RealtimeClient<In = Payload, Out = Sendable> {
     return this.#connector.state
   }
 
-  /** Connects, or connects again after the end, at once; while it is connecting or connected nothing happens. */
+  /**
+   * Connects, or connects again after the end, at once; while it is connecting or connected nothing happens.
+   * @throws TypeError where the URL is relative and there is no page that it could be relative to
+   */
   connect(): void {
-    const { signal } = this.#options
-    if (signal?.aborted) throw new Error('RealtimeClient: its signal is aborted, so it cannot connect.')
-    signal?.addEventListener('abort', this.#onAbort)
+    this.#prepareToConnect()
     this.#connector.connect()
+  }
+
+  /**
+   * Replaces the connection by a new one, at once, and forgets what went wrong before: after a login, say, so that `prepare()` runs
+   * again. A session goes on, and so does what waits to be sent. Where there is no connection it is `connect()`.
+   */
+  reconnect(): void {
+    this.#prepareToConnect()
+    this.#connector.reconnect()
   }
 
   /**
@@ -125,8 +157,10 @@ export class RealtimeClient<In = Payload, Out = Sendable> {
    * @throws RangeError when the outbox is full and may not drop anything
    * @throws Error when the client is closed
    */
-  send(data: Out): void {
+  send(data: Out): void
+  send(data: Out, ...more: readonly unknown[]): void {
     const { codec } = this.#options
+    refuseMore(data, more)
     const writable = writableOf(codec ? codec.encode(data) : data)
     if (this.#connector.isClosed)
       throw new Error('RealtimeClient: it is closed, so nothing can be sent; connect() opens it again.')
@@ -154,52 +188,51 @@ export class RealtimeClient<In = Payload, Out = Sendable> {
     return this.#sender.finish((settled) => this.#connector.close(code, reason, settled), code, reason)
   }
 
-  addEventListener<Type extends EventType>(
-    type: Type,
-    listener: EventListener<Type, In, Out>,
-    { once = false, signal }: { readonly once?: boolean; readonly signal?: AbortSignal } = {},
-  ): void {
-    if (signal?.aborted) return
-    const plain = listener as EventListener<EventType, In, Out>
-    this.#emitter.add(type, plain, once)
-    signal?.addEventListener('abort', () => this.#emitter.remove(type, plain), { once: true })
-  }
-
-  removeEventListener<Type extends EventType>(type: Type, listener: EventListener<Type, In, Out>): void {
-    this.#emitter.remove(type, listener as EventListener<EventType, In, Out>)
-  }
-
-  /** Listens, and returns the way to stop. */
-  on<Type extends EventType>(type: Type, listener: EventListener<Type, In, Out>): () => void {
-    this.addEventListener(type, listener)
-    return () => this.removeEventListener(type, listener)
-  }
-
   /**
    * `for await (const message of client)`: ends with the client. When more than 1,000 messages or 1 MiB are left unread it ends
    * with an error; in a session the client hangs up instead, and goes on where it was when all have been read.
    */
-  [Symbol.asyncIterator](): AsyncIterableIterator<RealtimeEvent<'message', In, Out>, undefined> {
-    const queue: MessageQueue<RealtimeEvent<'message', In, Out>> = new MessageQueue(
+  [Symbol.asyncIterator](): MessageIterator<Told<'message', In, Out>> {
+    const queue: MessageQueue<Told<'message', In, Out>> = new MessageQueue(
       () => {
         this.#queues = this.#queues.filter((each) => each !== queue)
         this.#hold(queue, false)
       },
-      this.#isSession ? (isFull) => this.#hold(queue, isFull) : null,
+      this.#settings.session ? (isFull) => this.#hold(queue, isFull) : null,
     )
     if (this.state.status === 'closed') queue.end(null)
     else this.#queues = [...this.#queues, queue]
     return queue
   }
 
-  /** `using client = new RealtimeClient(…)` closes it at the end of the block. */
-  [dispose](): void {
-    void this.close().catch(() => {})
+  /**
+   * The version, the browser, the options and the last 100 attempts, for a bug report: no query, token, id or payload is in it, and
+   * its members always have the same order.
+   */
+  report(): ClientReport {
+    const { now, userAgent = '' } = this.#host
+    return {
+      ...{ version, at: new Date(now()).toJSON(), userAgent, options: safeOptions(this.#options) },
+      ...{ status: this.state.status, attempts: this.#log.attempts },
+    }
   }
 
-  /** An account of the last 100 attempts that can be pasted into a bug report: no query, token, id or payload is in it. */
-  report(): { readonly status: ClientState['status']; readonly attempts: readonly AttemptReport[] } {
-    return { status: this.state.status, attempts: this.#log.attempts }
+  /** What `JSON.stringify()` makes of the client, which stores and error reporters call: `report()`. */
+  toJSON(): ReturnType<RealtimeClient['report']> {
+    return this.report()
+  }
+
+  /** Vue and what is built on it (Pinia, Alpine) leave the client as it is: its private members cannot be read through a proxy. */
+  get __v_skip(): true {
+    return true
+  }
+
+  #prepareToConnect(): void {
+    const { signal } = this.#options
+    if (signal?.aborted) throw new Error('RealtimeClient: its signal is aborted, so it cannot connect.')
+    // Throws where it cannot be resolved, before anything has changed.
+    void this.#settings.url
+    signal?.addEventListener('abort', this.#onAbort)
   }
 
   /** A session's client whose messages are not read hangs up, and goes on where it was when they have been. */
@@ -219,29 +252,45 @@ export class RealtimeClient<In = Payload, Out = Sendable> {
       this.#connector.unreadable(error)
       return
     }
-    const event: RealtimeEvent<'message', In, Out> = { type: 'message', target: this, data: decoded, id, name, topic, transport }
+    const event: Told<'message', In, Out> = { type: 'message', target: this, data: decoded, id, name, topic, transport }
     for (const queue of this.#queues) queue.push(event, bytesOf(data))
-    this.#emitter.emit('message', event, this.onmessage as Handler<EventType, In, Out>)
+    this.#emit(event)
   }
 
   #raise<Type extends Exclude<EventType, 'message'>>(type: Type, details: EventDetails<In, Out>[Type]): void {
-    const event = { type, target: this, ...details } as unknown as RealtimeEvent<EventType, In, Out>
+    const event = { type, target: this, ...details } as unknown as Told<'*', In, Out>
     if (event.type === 'close' && event.final) {
       this.#options.signal?.removeEventListener('abort', this.#onAbort)
       this.#sender.giveUp()
       for (const queue of this.#queues) queue.end(null)
     }
-    this.#emitter.emit(type, event, this[`on${type}`] as Handler<EventType, In, Out>)
+    this.#emit(event)
+  }
+
+  #emit(event: Told<'*', In, Out>): void {
+    const { type } = event
+    if (this.#debug) this.#print(this.#debug, this.#lines.of(event))
+    if (type === 'close' && event.final && event.diagnosis && !this.onerror && !this.#events.has('error'))
+      this.#host.log('error', lastWords(event.diagnosis))
+    this.#events.emit(type, event, this[`on${type}`] as Handler<EventType, In, Out, RealtimeClient<In, Out>>)
+  }
+
+  #print(print: (line: string) => void, line: string): void {
+    try {
+      print(line)
+    } catch (error) {
+      this.#host.report(error)
+    }
   }
 }
 
 function writableOf(data: unknown): Writable {
   if (typeof data === 'string') return data
   // Copied, because the application may change or transfer them while they wait.
-  if (data instanceof ArrayBuffer) return data.slice(0)
-  if (ArrayBuffer.isView(data)) return new Uint8Array(data.buffer, data.byteOffset, data.byteLength).slice().buffer as ArrayBuffer
-  if (/^\[object (Blob|File)\]$/.test(Object.prototype.toString.call(data))) return data as Blob
+  if (isBuffer(data)) return new Uint8Array(data).slice().buffer
+  if (ArrayBuffer.isView(data)) return new Uint8Array(data.buffer, data.byteOffset, data.byteLength).slice().buffer
+  if (isBlob(data)) return data
   throw new TypeError(
-    `RealtimeClient: send() takes a string, ArrayBuffer, view or Blob, not ${Object.prototype.toString.call(data)}; for anything else give a codec.`,
+    `RealtimeClient: send() takes a string, ArrayBuffer, view or Blob, not ${Object.prototype.toString.call(data)}; for anything else give a codec, such as { codec: json() }.`,
   )
 }

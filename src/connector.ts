@@ -1,16 +1,18 @@
 import { Attempts, type AttemptsPort } from './attempts.ts'
-import { type Announcement, announcementsBetween, type Command, commandsBetween, publicState } from './connection/changes.ts'
-import { at, ladderOf } from './connection/ladder.ts'
+import { type Announcement, announcementsBetween, type Command, commandsBetween, frozen } from './connection/changes.ts'
+import { at, ladderOf, lesson } from './connection/ladder.ts'
 import { transition } from './connection/machine.ts'
 import { deadlineOf, type Input, initialState, type Policy, type State } from './connection/state.ts'
 import type { Diagnosis } from './diagnosis/diagnose.ts'
 import type { Circumstances, Report } from './diagnosis/evidence.ts'
-import { messageOf } from './dialler.ts'
+import { unsettled } from './dialler.ts'
 import type { ClientState, EventDetails } from './events.ts'
 import { Investigator } from './investigator.ts'
 import { recall, remember } from './memory.ts'
 import { base64url } from './protocols/session-frames.ts'
+import { messageOf } from './protocols/tags.ts'
 import type { Way } from './settings.ts'
+import type { Delivery } from './transports/transport.ts'
 
 export interface ConnectorPort extends AttemptsPort {
   raise<Type extends 'open' | 'error' | 'close' | 'transport' | 'state' | 'diagnosis'>(
@@ -26,9 +28,12 @@ export class Connector {
   readonly #names: readonly string[]
   readonly #attempts: Attempts
   #state: State
+  /** What the application sees of it: the same object until something of that changes. */
+  #shown: ClientState = frozen({ status: 'idle' })
   /** What came while something was being applied (a listener that calls `close()`) is applied after it, in order. */
   readonly #inputs: Input[] = []
   #isDivided = false
+  #isLeaving = false
   #timerAt = Infinity
   #cancelTimer: (() => void) | null = null
   #stopListening: (() => void) | null = null
@@ -44,10 +49,13 @@ export class Connector {
       provingMs: settings.provingMs,
       raceAfterMs: settings.raceAfterMs,
       retry: settings.retry,
-      rungs: ways.map(({ transport }) => ({
+      rungs: ways.map(({ transport, url }) => ({
+        origin: url.origin,
         isProvenByHearing: !!transport.isProvenByHearing,
         isAsking: !!transport.isAsking,
         canPing: !!transport.canPing && (!!session || heartbeat?.message !== undefined),
+        // A session has been answered when it opens.
+        isProvenByReply: !!transport.canPing && !session && heartbeat?.message !== undefined,
         resumes: !!session || protocol.resumes(transport.type),
       })),
       heartbeat: () => (session ? session.heartbeat : heartbeat),
@@ -55,16 +63,19 @@ export class Connector {
       prepares: !!prepare,
       random: () => host.random(),
       diagnose: (report, { id, rung }, phase, elapsedMs) => {
-        const { url, hasHeard } = this.#attempts.about(id) ?? {}
+        const { url, hasHeard, link } = this.#attempts.about(id) ?? {}
         const seen = { ...(url && { url }), ...(hasHeard !== undefined && { hasHeard }) }
-        return judge.of(report, { way: at(ways, rung), phase, elapsedMs, ...seen })
+        // What has not been dialled yet waits for `prepare()`.
+        const isUnprepared = !!prepare && link === null && report.kind === 'timeout'
+        const told: Report = isUnprepared ? unsettled(elapsedMs) : report
+        return judge.of(told, { way: at(ways, rung), phase: isUnprepared ? 'prepare' : phase, elapsedMs, ...seen })
       },
     }
     this.#state = initialState(ladderOf(ways.length, null), true, false, null, 0)
   }
 
   get state(): ClientState {
-    return publicState(this.#state, this.#names)
+    return this.#shown
   }
 
   /** What carries the connection now. */
@@ -83,9 +94,25 @@ export class Connector {
     return last ? last.type === 'close' : this.#state.status === 'closed'
   }
 
+  /** The page is going away: what is to reach the server must outlive it. */
+  get isLeaving(): boolean {
+    return this.#isLeaving
+  }
+
   connect(): void {
     const { host, settings, sender, judge } = this.#port
+    this.#stopListening ??= host.listen((signal) => {
+      if (signal.type === 'online') judge.investigator?.forget()
+      // Whatever else is heard of a page, it is heard of one that is there.
+      this.#isLeaving = signal.type === 'leaving' || (this.#isLeaving && signal.type === 'hidden')
+      if (signal.type === 'violation') this.#investigate().forbade(signal.blockedUrl, signal.directive)
+      else if (signal.type === 'activated') this.connect()
+      else this.apply({ type: 'page', signal })
+    })
+    // What a browser holds back until the page is shown would be taken for what does not work.
+    if (host.isPrerendering()) return
     const state = this.#state
+    this.#isLeaving = false
     if (state.status === 'idle') {
       const memory = recall(settings, host)
       const roundTripMs = memory?.roundTripMs ?? host.roundTripMs(settings.url) ?? null
@@ -102,18 +129,25 @@ export class Connector {
       sender.begin?.()
       this.#state = { ...state, isOnline: host.isOnline(), hiddenSince: host.isHidden() ? host.now() : null }
     }
-    this.#stopListening ??= host.listen((signal) => {
-      if (signal.type === 'online') judge.investigator?.forget()
-      if (signal.type === 'violation') this.#investigate().forbade(signal.blockedUrl, signal.directive)
-      else this.apply({ type: 'page', signal })
-    })
     this.apply({ type: 'connect' })
+  }
+
+  /** Dials anew in place of what is open or being dialled; otherwise as `connect()`. */
+  reconnect(): void {
+    const { status } = this.#state
+    if (status === 'open' || status === 'connecting') this.apply({ type: 'reconnect' })
+    else this.connect()
   }
 
   /** Ends the connection, in order where it is open; see `Attempts.close`. */
   close(code: number | undefined, reason: string, settled?: Promise<void>): void {
     this.#attempts.close(code, reason, settled)
     this.apply({ type: 'close', code: code ?? 1000, reason })
+  }
+
+  /** Says the last of a session by a request of its own; see `Attempts.part`. */
+  part(lines: string, signal: AbortSignal): Promise<Delivery> | undefined {
+    return this.#attempts.part(lines, signal)
   }
 
   /** A message was handed to the network. */
@@ -140,7 +174,7 @@ export class Connector {
   unreadable(error: unknown): void {
     const { judge, raise } = this.#port
     const diagnosis = judge.of({ kind: 'unreadable', detail: messageOf(error) }, { way: this.way, phase: 'open', elapsedMs: 0 })
-    raise('error', { diagnosis, retry: null })
+    raise('error', { scope: 'message', diagnosis, retry: null })
   }
 
   /** Said once. */
@@ -148,7 +182,8 @@ export class Connector {
     if (this.#isDivided) return
     this.#isDivided = true
     const { judge, raise } = this.#port
-    raise('error', { diagnosis: judge.of({ kind: 'divided' }, { way: this.way, phase: 'open', elapsedMs: 0 }), retry: null })
+    const diagnosis = judge.of({ kind: 'divided' }, { way: this.way, phase: 'open', elapsedMs: 0 })
+    raise('error', { scope: 'connection', diagnosis, retry: null })
   }
 
   /** The server lost the session while the connection went on. */
@@ -202,8 +237,10 @@ export class Connector {
     if (after === before) return
     this.#state = after
     this.#attempts.wantsHeard = after.status === 'open' && (after.link.asked !== null || !after.link.isProven)
-    if (after.ladder.preferred !== before.ladder.preferred) remember(after.ladder, after.roundTripMs, settings, host)
+    const rung = lesson(after.ladder)
+    if (rung !== lesson(before.ladder)) remember(rung, after.roundTripMs, settings, host)
     judge.roundTripMs = after.roundTripMs
+    if (before.status === 'open' && after.status !== 'open' && after.status !== 'closed') this.#investigate().lost()
     for (const { id, diagnosis } of after.news) {
       log.failed(id, diagnosis, now)
       if (diagnosis.evidence.kind === 'silent') settings.session?.fellSilent()
@@ -212,8 +249,10 @@ export class Connector {
       if (attempt && after.status !== 'closed')
         this.#investigate().failed({ id, way: attempt.way, url: attempt.url, attempt: attempt.name, diagnosis })
     }
+    const announcements = announcementsBetween(before, after, this.#names, now, this.#shown, (at) => host.wallTime(at))
+    const last = announcements.at(-1)
+    if (last?.type === 'state') this.#shown = last.details.state
     const unconfirmed = commandsBetween(before, after).flatMap((command) => this.#run(command))
-    const announcements = announcementsBetween(before, after, this.#names, now)
     if (unconfirmed.length) this.#addUnconfirmed(announcements, unconfirmed)
     if (after.status === 'closed') {
       this.#stop()
@@ -259,8 +298,9 @@ export class Connector {
       announcements[index] = { type: 'error', details: { ...error.details, unconfirmed } }
       return
     }
-    const diagnosis = this.#port.judge.of({ kind: 'hidden' }, { way: null, phase: 'open', elapsedMs: 0 })
-    announcements.unshift({ type: 'error', details: { diagnosis, retry: null, unconfirmed } })
+    const kind = this.#state.status === 'connecting' ? 'reconnect' : 'hidden'
+    const diagnosis = this.#port.judge.of({ kind }, { way: null, phase: 'open', elapsedMs: 0 })
+    announcements.unshift({ type: 'error', details: { scope: 'message', diagnosis, retry: null, unconfirmed } })
   }
 
   #investigate(): Investigator {

@@ -1,12 +1,20 @@
+import type { Report } from './diagnosis/evidence.ts'
 import type { Host } from './host/host.ts'
+import { urlOf } from './lazy-url.ts'
 import type { Preparation, PrepareAttempt, RealtimeOptions } from './options.ts'
 import type { Protocol } from './protocols/protocol.ts'
-import { type Settings, urlOf, type Way } from './settings.ts'
+import { messageOf } from './protocols/tags.ts'
+import type { Settings, Way } from './settings.ts'
+import { isStopConnecting } from './stop-connecting.ts'
+import { checkSendable, withQuery } from './transports/address.ts'
 import { Failure } from './transports/failure.ts'
 import type { Call, Link, Listener } from './transports/transport.ts'
+import { within } from './within.ts'
 
 /** Browsers allow six connections to an HTTP/1.1 origin; two stay free for the application. */
 const heldPerOrigin = 4
+/** A browser that has not answered by then whether a slot is free will not: the request is made without one. */
+const claimWithinMs = 1000
 
 /** One dial with all that belongs to it. Aborting the controller ends everything of it. */
 export interface Attempt {
@@ -19,6 +27,8 @@ export interface Attempt {
   readonly controller: AbortController
   readonly since: number
   preparation: Preparation
+  /** What its transport was given; `null` before. */
+  call: Call | null
   link: Link | null
   /** Whether anything came, if only a part of something. */
   hasHeard: boolean
@@ -39,8 +49,11 @@ export class Dialler {
   readonly #protocol: Protocol
   readonly #prepare: RealtimeOptions['prepare']
   readonly #yields: boolean
-  /** One call of `prepare()` at a time: two at once would spend a refresh token twice. */
-  #turn: Promise<unknown> = Promise.resolve()
+  /**
+   * The call of `prepare()` that runs. There is one at a time, since two at once would spend a refresh token twice; one that has not
+   * settled when the time for an attempt is over is waited for no longer.
+   */
+  #running: { readonly call: Promise<unknown>; readonly until: number } | null = null
 
   constructor(host: Host, settings: Settings, prepare: RealtimeOptions['prepare'], reader: Reader) {
     this.#host = host
@@ -65,6 +78,7 @@ export class Dialler {
     if (signal.aborted) return
     const call = this.#call(attempt, cursor)
     attempt.url = call.url
+    attempt.call = call
     onPrepared()
     attempt.link = way.transport.dial(call, listener)
   }
@@ -77,25 +91,35 @@ export class Dialler {
 
   async #claim({ url }: Way, signal: AbortSignal): Promise<void> {
     const slots = Array.from({ length: heldPerOrigin }, (_, index) => `steadfast:${url.origin}:${index}`)
-    const release = await this.#host.claim(slots)
-    if (!release) throw new Failure({ kind: 'crowded' })
-    if (signal.aborted) release()
-    else signal.addEventListener('abort', release, { once: true })
+    const claiming = this.#host.claim(slots)
+    // It may be given later than it was waited for.
+    const giveBack = () => void claiming.then((release) => release?.(), nothing)
+    const release = await within(claiming, claimWithinMs, this.#host, () => nothing, signal)
+    if (release === null) throw new Failure({ kind: 'crowded' })
+    if (signal.aborted) giveBack()
+    else signal.addEventListener('abort', giveBack, { once: true })
   }
 
-  /** Waits for the call before to end, also where nobody waits for that one any more. */
+  /** Waits for the call before to end, also where nobody waits for that one any more; `undefined` where the attempt is given up. */
   async #prepared(attempt: PrepareAttempt): Promise<Preparation | undefined> {
-    const turn = this.#turn
-    const stop = aborted(attempt.signal)
-    const call = async () => {
-      await Promise.race([turn, stop])
-      return attempt.signal.aborted ? undefined : this.#prepare?.(attempt)
+    const { signal } = attempt
+    const host = this.#host
+    const { connectTimeoutMs } = this.#settings
+    for (let other = this.#running; other && host.now() < other.until && !signal.aborted; other = this.#running)
+      await within(other.call.catch(nothing), other.until - host.now(), host, nothing, signal)
+    if (signal.aborted) return undefined
+    const call = (async () => this.#prepare?.(attempt))()
+    const running = { call, until: host.now() + connectTimeoutMs }
+    this.#running = running
+    const ended = () => {
+      if (this.#running === running) this.#running = null
     }
-    const calling = call()
-    this.#turn = Promise.all([turn, calling.catch(nothing)])
+    call.then(ended, ended)
     try {
-      return await Promise.race([calling, stop])
+      return await within(call, connectTimeoutMs, host, () => fail(unsettled(connectTimeoutMs)), signal)
     } catch (error) {
+      if (error instanceof Failure) throw error
+      if (isStopConnecting(error)) throw new Failure({ kind: 'stopped', reason: error.message })
       throw new Failure({ kind: 'unprepared', detail: `prepare() threw: ${messageOf(error)}`, isMistake: false })
     }
   }
@@ -103,6 +127,7 @@ export class Dialler {
   #call({ id, name, way, preparation, controller }: Attempt, cursor: () => string | null): Call {
     const { url, query, headers = {}, subprotocols = way.subprotocols, greeting, auth } = preparation
     const isSession = !!this.#settings.session
+    checkSendable(preparation, 'prepare()')
     if (isSession && (greeting !== undefined || Object.keys(headers).length))
       throw mistake(
         "prepare() returned headers or a greeting, which a session has no use for: return auth, which its server's authenticate() is given",
@@ -175,16 +200,11 @@ function mistake(detail: string): Failure {
   return new Failure({ kind: 'unprepared', detail, isMistake: true })
 }
 
-function withQuery(url: URL, query: Preparation['query'] = {}): URL {
-  const whole = new URL(url)
-  for (const [name, value] of Object.entries(query)) whole.searchParams.set(name, value)
-  return whole
+/** `prepare()` took so long that its attempt was given up. */
+export function unsettled(ms: number): Report {
+  return { kind: 'unprepared', detail: `prepare() did not settle within ${ms} ms`, isMistake: false }
 }
 
-function aborted(signal: AbortSignal): Promise<undefined> {
-  return new Promise((resolve) => signal.addEventListener('abort', () => resolve(undefined), { once: true }))
-}
-
-export function messageOf(error: unknown): string {
-  return error instanceof Error ? error.message : String(error)
+function fail(report: Report): never {
+  throw new Failure(report)
 }

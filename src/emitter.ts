@@ -1,48 +1,94 @@
-/** A listener as the DOM takes one: a function, or an object with `handleEvent`. */
-type AnyListener<Event> = ((event: Event) => void) | { handleEvent(event: Event): void }
+/** A listener as the DOM takes one: a function, or an object with `handleEvent`. Methods' types, as what is registered varies. */
+type AnyListener<Event> = { handle(event: Event): void }['handle'] | { handleEvent(event: Event): void }
+
+/** How a listener is registered; as for an `EventTarget`. */
+export interface ListenOptions {
+  /** Removes the listener before its first call. @defaultValue false */
+  readonly once?: boolean
+  /** Removes the listener when it is aborted. */
+  readonly signal?: AbortSignal
+}
 
 interface Registration<Event> {
   readonly listener: AnyListener<Event>
-  readonly once: boolean
+  readonly once: boolean | undefined
+  readonly signal: AbortSignal | undefined
 }
 
 /**
- * Listeners by event type, with the habits of an `EventTarget`: each is added once, a list may change while it is called, and
- * one that throws stops nobody. Not an `EventTarget` itself, because making and dispatching a DOM event costs a tenth of what
- * a browser needs for a whole WebSocket frame.
+ * Listeners by event type, and for all of them under `*`, with the habits of an `EventTarget`: each is added once, a list may
+ * change while it is called, and one that throws stops nobody. Not an `EventTarget` itself, because making and dispatching a DOM
+ * event costs a tenth of what a browser needs for a whole WebSocket frame.
  */
 export class Emitter<Type extends string, Event> {
   readonly #report: (error: unknown) => void
-  readonly #registrations = new Map<Type, readonly Registration<Event>[]>()
+  readonly #registrations = new Map<Type | '*', readonly Registration<Event>[]>()
+  /** The one `abort` listener of each signal that a registration has. */
+  readonly #signals = new Map<AbortSignal, () => void>()
 
   constructor(report: (error: unknown) => void) {
     this.#report = report
   }
 
-  add(type: Type, listener: AnyListener<Event>, once: boolean): void {
-    const registrations = this.#registrations.get(type) ?? []
-    if (registrations.some((each) => each.listener === listener)) return
-    this.#registrations.set(type, registrations.concat({ listener, once }))
-  }
-
-  remove(type: Type, listener: AnyListener<Event>): void {
-    const registrations = this.#registrations.get(type)
-    if (registrations)
-      this.#registrations.set(
-        type,
-        registrations.filter((each) => each.listener !== listener),
-      )
-  }
-
-  /** Calls the listeners, then the handler property. */
-  emit(type: Type, event: Event, handler: ((event: Event) => void) | null): void {
-    for (const registration of this.#registrations.get(type) ?? []) {
-      const { listener, once } = registration
-      if (!this.#registrations.get(type)?.includes(registration)) continue
-      if (once) this.remove(type, listener)
-      this.#call(listener, event)
+  /**
+   * Returns the way to remove this registration, and no later one of the same listener.
+   * @throws TypeError for what is neither a function nor an object; `null` and `undefined` are ignored
+   */
+  add(type: Type | '*', listener: AnyListener<Event> | null | undefined, { once, signal }: ListenOptions = {}): () => void {
+    const before = this.#living(type)
+    if (listener && typeof listener !== 'function' && typeof listener !== 'object')
+      throw new TypeError(`RealtimeClient: the listener for '${type}' must be a function; it was ${typeof listener}.`)
+    if (!listener || signal?.aborted || before.some((each) => each.listener === listener)) return () => {}
+    const registration = { listener, once, signal }
+    this.#registrations.set(type, before.concat(registration))
+    if (signal && !this.#signals.has(signal)) {
+      const onAbort = () => {
+        for (const each of this.#registrations.keys()) this.#keep(each, (other) => other.signal !== signal)
+      }
+      signal.addEventListener('abort', onAbort)
+      this.#signals.set(signal, onAbort)
     }
+    return () => this.#keep(type, (each) => each !== registration)
+  }
+
+  remove(type: Type | '*', listener: AnyListener<Event> | null | undefined): void {
+    this.#keep(type, (each) => each.listener !== listener)
+  }
+
+  /** Whether a listener hears of this type; those for all types do. */
+  has(type: Type): boolean {
+    return this.#living(type).length + this.#living('*').length > 0
+  }
+
+  /** Calls the listeners, then the handler property, then the listeners for all types. */
+  emit(type: Type, event: Event, handler: ((event: Event) => void) | null): void {
+    this.#emit(type, event)
     if (handler) this.#call(handler, event)
+    this.#emit('*', event)
+  }
+
+  #emit(type: Type | '*', event: Event): void {
+    for (const registration of this.#registrations.get(type) ?? []) {
+      if (registration.signal?.aborted || !this.#registrations.get(type)?.includes(registration)) continue
+      if (registration.once) this.#keep(type, (each) => each !== registration)
+      this.#call(registration.listener, event)
+    }
+  }
+
+  /** A signal tells its listeners one after the other that it is aborted, and ours may be told late. */
+  #living(type: Type | '*'): readonly Registration<Event>[] {
+    return this.#registrations.get(type)?.filter(({ signal }) => !signal?.aborted) ?? []
+  }
+
+  #keep(type: Type | '*', isKept: (registration: Registration<Event>) => boolean): void {
+    const before = this.#registrations.get(type) ?? []
+    this.#registrations.set(type, before.filter(isKept))
+    for (const { signal } of before.filter((each) => !isKept(each))) {
+      const onAbort = signal && this.#signals.get(signal)
+      if (!onAbort || [...this.#registrations.values()].flat().some((each) => each.signal === signal)) continue
+      signal.removeEventListener('abort', onAbort)
+      this.#signals.delete(signal)
+    }
   }
 
   #call(listener: AnyListener<Event>, event: Event): void {

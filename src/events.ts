@@ -11,7 +11,7 @@ export interface Retry {
   readonly at: number
 }
 
-/** What the client is doing; one union, replaced whole at every change. */
+/** What the client is doing; one union, frozen, and replaced whole at every change. */
 export type ClientState =
   /** Made, and told to wait for `connect()`. */
   | { readonly status: 'idle' }
@@ -49,6 +49,8 @@ export interface EventDetails<In = Payload, Out = unknown> {
   }
   /** An attempt failed, a connection was lost, or a message could not be delivered. */
   error: {
+    /** What is lost: an attempt or a `'connection'`, or a `'message'` while the connection is as it was. */
+    readonly scope: 'connection' | 'message'
     readonly diagnosis: Diagnosis
     /** When it is tried again; `null` when it is not, or when another way is still being tried. */
     readonly retry: Retry | null
@@ -88,11 +90,14 @@ export interface EventDetails<In = Payload, Out = unknown> {
 
 export type EventType = keyof EventDetails
 
-/** An event of the client. It looks like a DOM event, and is not one, so that it is the same in a page, in a worker and in Node. */
-export type RealtimeEvent<Type extends EventType = EventType, In = Payload, Out = unknown> = {
-  readonly [K in EventType]: { readonly type: K; readonly target: unknown } & EventDetails<In, Out>[K]
-}[Type]
+/**
+ * An event of the client; of type `'*'`, any of them. It looks like a DOM event, and is not one, so that it is the same in a page,
+ * in a worker and in Node. `target` is the client.
+ */
+export type RealtimeEvent<Type extends EventType | '*' = '*', In = Payload, Out = unknown, Target = unknown> = {
+  readonly [K in EventType]: { readonly type: K; readonly target: Target } & EventDetails<In, Out>[K]
+}[Type extends EventType ? Type : EventType]
 
-export type EventListener<Type extends EventType, In = Payload, Out = unknown> =
-  | ((event: RealtimeEvent<Type, In, Out>) => void)
-  | { handleEvent(event: RealtimeEvent<Type, In, Out>): void }
+export type EventListener<Type extends EventType | '*', In = Payload, Out = unknown, Target = unknown> =
+  | ((event: RealtimeEvent<Type, In, Out, Target>) => void)
+  | { handleEvent(event: RealtimeEvent<Type, In, Out, Target>): void }

@@ -7,7 +7,7 @@ export const lastWriteMs = 5000
 /** A socket does not say when it has sent: it is looked at again after so long. */
 export const lookAgainMs = 20
 /** What a request with `keepalive` may carry (Fetch, "HTTP-network-or-cache fetch"). */
-const keepaliveBytes = 2 ** 16
+export const keepaliveBytes = 2 ** 16
 
 /** A request on its way. */
 export interface Posting {
@@ -34,6 +34,8 @@ export interface Rest<Out> {
   readonly written: readonly Written<Out>[]
   readonly writtenBytes: number
   readonly waiting: readonly Entry<Out>[]
+  /** The page goes away: nothing can be waited for. */
+  readonly isPageLeaving: boolean
 }
 
 export interface Unsent<Out> {
@@ -48,7 +50,7 @@ export interface Unsent<Out> {
  * one more that survives the page.
  */
 export async function farewell<Out>(
-  { link, posting, written, writtenBytes, waiting }: Rest<Out>,
+  { link, posting, written, writtenBytes, waiting, isPageLeaving }: Rest<Out>,
   host: Host,
 ): Promise<Unsent<Out>> {
   const until = host.now() + lastWriteMs
@@ -60,7 +62,8 @@ export async function farewell<Out>(
     if (outcome === 'refused') refused.push(entry)
     if (outcome === 'unconfirmed') unconfirmed.push(entry)
   }
-  if (posting) await settle(posting)
+  const settled = posting && settle(posting)
+  if (!isPageLeaving) await settled
   const [next, ...others] = waiting
   const isLast = link?.isPosting && next && next.bytes <= keepaliveBytes && host.now() < until
   if (isLast) {
@@ -68,6 +71,7 @@ export async function farewell<Out>(
     const done = link.write(next.data, controller.signal, true)
     if (done) await settle({ entry: next, controller, done })
   }
+  await settled
   let left = written
   while (link) {
     left = unsentOf(left, writtenBytes - link.bufferedBytes())
@@ -92,6 +96,23 @@ export function deliveredBy({ controller, done }: Posting, until: number, host: 
     // Not left to the request: in Node one that is aborted may never end (`feed`).
     const aborted: Delivery = { outcome: 'unconfirmed', report: { kind: 'timeout' } }
     controller.signal.addEventListener('abort', () => settle(aborted))
+  })
+}
+
+/** Waits for the last write, but not longer than the page is there; tells whether the page goes away. */
+export function unlessLeaving(last: Promise<unknown>, host: Host): Promise<boolean> {
+  return new Promise((resolve) => {
+    const end = (isLeaving: boolean) => {
+      stop()
+      resolve(isLeaving)
+    }
+    const stop = host.listen(({ type }) => {
+      if (type === 'leaving' || type === 'pagehide') end(true)
+    })
+    last.then(
+      () => end(false),
+      () => end(false),
+    )
   })
 }
 

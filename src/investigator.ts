@@ -6,6 +6,10 @@ import type { Settings, Way } from './settings.ts'
 
 /** No two rounds of questions lie closer together. */
 const leastPauseMs = 30_000
+/** A server that restarts is back by then, as a rule; and a thousand clients should not ask it at once. */
+const restartMs = 15_000
+/** What many clients see in the same instant they do not ask about in the same instant. */
+const spreadMs = 5000
 
 /** What the investigator is told of a failed attempt. */
 export interface Case {
@@ -31,7 +35,8 @@ const none: readonly never[] = []
 
 /**
  * Finds out more about failures than their transports could see, beside the connection and never in its way: no retry waits for
- * it. A streak of failures, until the transport opens or the network changes, is asked about once.
+ * it. A streak of failures, until the transport opens or the network changes, is asked about once, and not again about another
+ * transport to which the same answers apply. When a connection has been lost, only an outage that no restart explains is asked about.
  */
 export class Investigator {
   readonly #host: Host
@@ -44,6 +49,9 @@ export class Investigator {
   /** What has opened since they were asked for: of its next failure they say nothing. */
   #openedSince: readonly string[] = none
   #lastRoundAt = -Infinity
+  /** A server whose connection was lost may be restarting until then. */
+  #patientUntil = -Infinity
+  #cancelTimer: (() => void) | null = null
   /** A session's connection that was lost, until its server says what it saw of that. */
   #lost: Case | null = null
   #controller: AbortController | null = null
@@ -58,7 +66,8 @@ export class Investigator {
   /** What the page's policy forbids. */
   forbade(blockedUrl: string, directive: string): void {
     const target = targetOf(blockedUrl)
-    if (target && !this.#directive(target)) this.#forbidden = [...this.#forbidden, { target, directive }]
+    if (target && !this.#forbidden.some((each) => each.target === target))
+      this.#forbidden = [...this.#forbidden, { target, directive }]
   }
 
   /** Ends everything, and forgets it. */
@@ -68,18 +77,28 @@ export class Investigator {
     this.forget()
   }
 
+  /** An open connection was lost: what was found before says nothing of this outage. */
+  lost(): void {
+    const { session } = this.#settings
+    this.forget()
+    this.#patientUntil = this.#host.now() + Math.max(restartMs, session?.spreadMs ?? 0) * (1 + this.#host.random())
+  }
+
   /** The network has changed: what was found was found in another. */
   forget(): void {
+    this.#cancelTimer?.()
+    this.#cancelTimer = null
+    this.#patientUntil = -Infinity
     this.#controller?.abort()
     this.#controller = null
     this.#answers = null
     this.#streaks = none
   }
 
-  /** What is known beside what a transport saw of its failure. */
-  about(type: string, url: URL): Partial<Circumstances> {
-    const violation = this.#directive(`${type === 'websocket' ? 'ws' : 'http'} ${url.host}`)
-    const found = !this.#openedSince.includes(type) && this.#found(type, url)
+  /** What is known beside what a transport saw of its failure; `isLoss`: of an open connection, which nothing was asked about. */
+  about(type: string, url: URL, isLoss = false): Partial<Circumstances> {
+    const violation = this.#directive(type === 'websocket' ? 'ws' : 'http', url)
+    const found = !isLoss && !this.#openedSince.includes(type) && this.#found(type, url)
     const isRepeated = this.#streaks.some((streak) => streak.type === type && streak.isAnswered)
     return {
       ...(violation && { violation }),
@@ -89,36 +108,57 @@ export class Investigator {
 
   /** An attempt failed; where that leaves something to ask, it is asked. */
   failed(which: Case): void {
-    const { way, diagnosis } = which
+    const { diagnosis } = which
     if (diagnosis.evidence.phase === 'open' && this.#settings.session) this.#lost = which
     if (!this.#settings.probe || !isOpenQuestion(diagnosis)) return
-    const { type } = way.transport
+    this.#consider(which, diagnosis.evidence.kind === 'silent')
+  }
+
+  /** Asks about it, if that has a point now. */
+  #consider(which: Case, isSpread: boolean): void {
+    const { type } = which.way.transport
     const before = this.#streaks.find((streak) => streak.type === type) ?? { type, isAsked: false, isAnswered: false }
-    const mayAsk = !before.isAsked && !this.#controller && this.#host.now() >= this.#lastRoundAt + leastPauseMs
+    const now = this.#host.now()
+    const isDue = now >= this.#lastRoundAt + leastPauseMs && (isSpread || now >= this.#patientUntil)
+    const isNew = !before.isAsked && !this.#found(type, which.url) && !this.#controller && !this.#cancelTimer
+    const mayAsk = isDue && isNew
     const streak = { ...before, latest: which, isAsked: before.isAsked || mayAsk }
     this.#streaks = [...this.#streaks.filter((each) => each.type !== type), streak]
-    if (mayAsk) this.#ask(which)
+    if (!mayAsk) return
+    const ask = () => {
+      this.#cancelTimer = null
+      this.#ask(which)
+    }
+    if (isSpread) this.#cancelTimer = this.#host.after(this.#host.random() * spreadMs, ask)
+    else ask()
   }
 
   /** A transport is open: its streak is over. `lastEnd`: what a session's server saw of the connection before. */
   opened(type: string, lastEnd: Circumstances['lastEnd']): void {
+    this.#patientUntil = -Infinity
     this.#streaks = this.#streaks.filter((streak) => streak.type !== type)
     this.#openedSince = [...this.#openedSince.filter((each) => each !== type), type]
     const lost = this.#lost
     this.#lost = null
     if (lost && lastEnd) this.#onNews(lost, { lastEnd })
+    // Why a better transport failed where this one works is worth a question.
+    const types = this.#settings.ways.map(({ transport }) => transport.type)
+    const unasked = this.#streaks.find((streak) => !streak.isAsked && types.indexOf(streak.type) < types.indexOf(type))
+    if (unasked) this.#consider(unasked.latest, true)
   }
 
   /** The answers, where they are to a question about that way. What a server saw of an attempt says nothing of another transport's. */
   #found(type: string, { origin, pathname }: URL): FollowUp | undefined {
     const { of, found } = this.#answers ?? {}
     // The query may hold a token that is another every time.
-    const isThere = of?.url.origin === origin && of.url.pathname === pathname
+    const isThere = of?.url.origin === origin && (of.url.pathname === pathname || !isAnswered(found))
     return isThere && (of.way.transport.type === type || !found?.ledger) ? found : undefined
   }
 
-  #directive(target: string): string | undefined {
-    return this.#forbidden.find((each) => each.target === target)?.directive
+  /** A policy may forbid one path of a host and allow another; browsers that tell the origin alone mean all of it. */
+  #directive(kind: 'ws' | 'http', { host, pathname }: URL): string | undefined {
+    const targets = [`${kind} ${host}${pathname}`, `${kind} ${host}`]
+    return this.#forbidden.find((each) => targets.includes(each.target))?.directive
   }
 
   #ask(which: Case): void {
@@ -136,7 +176,7 @@ export class Investigator {
         if (controller.signal.aborted) return
         this.#controller = null
         // Questions that the page's policy forbids are answered by nobody.
-        const isForbidden = this.#directive(`http ${url.host}`) !== undefined
+        const isForbidden = this.#directive('http', place) !== undefined
         this.#answers = isForbidden ? null : { of: which, found }
         const concerned = this.#streaks.filter(({ type, latest }) => this.#found(type, latest.url))
         const cases = [which, ...concerned.flatMap(({ latest }) => (latest.id === which.id ? [] : [latest]))]
@@ -152,10 +192,15 @@ export class Investigator {
   }
 }
 
+function isAnswered(found: FollowUp | undefined): boolean {
+  return found?.readable === 'answered' || found?.opaque === 'answered'
+}
+
 function targetOf(blockedUrl: string): string | undefined {
   try {
-    const { protocol, host } = new URL(blockedUrl)
-    return `${protocol.startsWith('ws') ? 'ws' : 'http'} ${host}`
+    const { protocol, host, pathname } = new URL(blockedUrl)
+    const path = /^[a-z]+:\/\/[^/]+$/i.test(blockedUrl) ? '' : pathname
+    return `${protocol.startsWith('ws') ? 'ws' : 'http'} ${host}${path}`
   } catch {
     // Some violations name a keyword (`inline`) in place of a URL.
     return undefined

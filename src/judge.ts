@@ -59,7 +59,9 @@ export class Judge {
       ...this.#always,
       ...(roundTripMs && { roundTripMs }),
       ...(this.#opened.includes(transport) && { hasOpened: true }),
-      ...(url && { url: url.origin + url.pathname, ...this.investigator?.about(transport, url) }),
+      ...(this.#opened.length > 0 && { hasServed: true }),
+      ...(url && url.origin === host.pageOrigin && { isSameOrigin: true }),
+      ...(url && { url: url.origin + url.pathname, ...this.investigator?.about(transport, url, occasion.phase === 'open') }),
     })
   }
 

@@ -9,9 +9,12 @@ export interface AttemptReport {
   readonly transport: string
   /** Origin and path; the query may hold a token. */
   readonly url: string
-  readonly dialledAt: number
-  readonly openedAt?: number
-  readonly endedAt?: number
+  /** ISO 8601, UTC. */
+  readonly dialledAt: string
+  readonly openedAt?: string
+  readonly endedAt?: string
+  /** It was given up while it worked or was dialled, because another transport took its place or the client was closed. */
+  readonly isGivenUp?: true
   readonly cause?: string
   readonly certainty?: Diagnosis['certainty']
   readonly candidates?: readonly string[]
@@ -28,33 +31,49 @@ export class AttemptLog {
   }
 
   dialled(id: number, transport: string, url: URL, dialledAt: number): void {
-    this.#attempts = [...this.#attempts, { id, transport, url: safeUrl(url), dialledAt }].slice(-kept)
+    this.#attempts = [...this.#attempts, { id, transport, url: safeUrl(url), dialledAt: iso(dialledAt) }].slice(-kept)
   }
 
   opened(id: number, openedAt: number): void {
-    this.#amend(id, { openedAt })
+    this.#amend(id, { openedAt: iso(openedAt) })
   }
 
   failed(id: number, diagnosis: Diagnosis, endedAt: number): void {
-    this.#amend(id, { endedAt, ...told(diagnosis) })
+    this.#amend(id, { endedAt: iso(endedAt), ...told(diagnosis) })
   }
 
   /** It was given up, or another took its place. */
   ended(id: number, endedAt: number): void {
-    if (this.#attempts.some((attempt) => attempt.id === id && attempt.endedAt === undefined)) this.#amend(id, { endedAt })
+    if (this.#attempts.some((attempt) => attempt.id === id && attempt.endedAt === undefined))
+      this.#amend(id, { endedAt: iso(endedAt), isGivenUp: true })
   }
 
   /** More is known of why it ended. */
   refined(id: number, diagnosis: Diagnosis): void {
     this.#attempts = this.#attempts.map((attempt) => {
       const { candidates: _, ...rest } = attempt
-      return attempt.id === id ? { ...rest, ...told(diagnosis) } : attempt
+      return attempt.id === id ? ordered({ ...rest, ...told(diagnosis) }) : attempt
     })
   }
 
   #amend(id: number, more: Partial<AttemptReport>): void {
-    this.#attempts = this.#attempts.map((attempt) => (attempt.id === id ? { ...attempt, ...more } : attempt))
+    this.#attempts = this.#attempts.map((attempt) => (attempt.id === id ? ordered({ ...attempt, ...more }) : attempt))
   }
+}
+
+const order = 'id transport url dialledAt openedAt endedAt isGivenUp cause certainty candidates verdict evidence'.split(' ')
+
+/** With its members in one order, whatever became known first. */
+function ordered(attempt: AttemptReport): AttemptReport {
+  const entries = Object.entries(attempt)
+  return Object.fromEntries(
+    entries.sort(([one], [other]) => order.indexOf(one) - order.indexOf(other)),
+  ) as unknown as AttemptReport
+}
+
+/** Wall-clock milliseconds as a person reads them. */
+function iso(ms: number): string {
+  return new Date(ms).toJSON()
 }
 
 function told({ cause, certainty, candidates, verdict, evidence }: Diagnosis): Partial<AttemptReport> {

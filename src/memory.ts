@@ -1,9 +1,11 @@
-import { at, type Ladder } from './connection/ladder.ts'
+import { at } from './connection/ladder.ts'
 import type { Host } from './host/host.ts'
 import type { Settings } from './settings.ts'
 
 /** How long it is believed that what was needed once is still needed. Counted from the first time, so that it always ends. */
 const ttlMs = 30 * 60_000
+/** Paths may hold the number of a room: of so many endpoints of one origin, those of the latest visits are remembered. */
+const mostEndpoints = 16
 
 interface Memory {
   readonly transport: string
@@ -11,44 +13,64 @@ interface Memory {
   readonly until: number
 }
 
-/** What worked for this origin, in this or an earlier visit. */
+/** By endpoint. */
+type Memories = readonly (readonly [endpoint: string, memory: Memory])[]
+
+/** What worked for this endpoint, in this or an earlier visit. */
 export function recall(
-  { url, ways }: Settings,
+  settings: Settings,
   host: Host,
 ): { readonly rung: number; readonly roundTripMs: number | null; readonly until: number } | null {
-  const memory = read(url, host)
-  const rung = ways.findIndex(({ transport }) => transport.type === memory?.transport)
+  const memory = known(settings, read(settings, host))
+  const rung = settings.ways.findIndex(({ transport }) => transport.type === memory?.transport)
   return memory && rung >= 0 ? { rung, roundTripMs: memory.roundTripMs, until: memory.until } : null
 }
 
-/** Remembers the rung that was proven last, or forgets when none is known to work. */
-export function remember({ preferred }: Ladder, roundTripMs: number | null, { url, ways }: Settings, host: Host): void {
-  if (preferred === null) {
-    host.remember(keyOf(url), null)
-    return
+/** Remembers with which rung the next visit is to begin, or forgets when none is known to be better than the first. */
+export function remember(rung: number | null, roundTripMs: number | null, settings: Settings, host: Host): void {
+  const memories = read(settings, host)
+  const others = memories.filter(([endpoint]) => endpoint !== endpointOf(settings))
+  const own = rung === null ? [] : [[endpointOf(settings), memoryOf(rung)] as const]
+  const all = [...others, ...own].slice(-mostEndpoints)
+  host.remember(keyOf(settings), all.length ? JSON.stringify(Object.fromEntries(all)) : null)
+
+  function memoryOf(rung: number): Memory {
+    const transport = at(settings.ways, rung).transport.type
+    const before = known(settings, memories)
+    return { transport, roundTripMs, until: before?.transport === transport ? before.until : host.now() + ttlMs }
   }
-  const transport = at(ways, preferred).transport.type
-  const known = read(url, host)
-  const until = known?.transport === transport ? known.until : host.now() + ttlMs
-  host.remember(keyOf(url), JSON.stringify({ transport, roundTripMs, until } satisfies Memory))
 }
 
-function keyOf({ origin }: URL): string {
-  return `steadfast:${origin}`
+function keyOf({ url }: Settings): string {
+  return `steadfast:${url.origin}`
 }
 
-function read(url: URL, host: Host): Memory | null {
+/**
+ * What a memory is good for: the same path, protocol and transports. What is offered differs from path to path, and a client that
+ * has only poll has learned nothing about WebSocket.
+ */
+export function endpointOf({ url, protocol, session, ways }: Settings): string {
+  const places = ways.map(({ transport, url: { origin, pathname } }) => {
+    const place = origin + pathname
+    return place === url.origin + url.pathname ? transport.type : `${transport.type} ${place}`
+  })
+  return `${url.pathname} ${session ? 'session' : protocol.name} ${places.join(', ')}`
+}
+
+function known(settings: Settings, memories: Memories): Memory | undefined {
+  return memories.find(([endpoint]) => endpoint === endpointOf(settings))?.[1]
+}
+
+/** What is stored for the origin, without what is over: anybody may have written it. */
+function read(settings: Settings, host: Host): Memories {
   try {
-    const memory = JSON.parse(host.recall(keyOf(url)) ?? 'null')
-    const isWhole = typeof memory?.transport === 'string' && memory.until > host.now() && memory.until <= host.now() + ttlMs
-    return isWhole
-      ? {
-          transport: memory.transport,
-          roundTripMs: Number.isFinite(memory.roundTripMs) ? memory.roundTripMs : null,
-          until: memory.until,
-        }
-      : null
+    const stored: Readonly<Record<string, Memory | null>> = JSON.parse(host.recall(keyOf(settings)) ?? '{}')
+    return Object.entries(stored ?? {}).flatMap(([endpoint, memory]) => {
+      if (typeof memory?.transport !== 'string' || !(memory.until > host.now() && memory.until <= host.now() + ttlMs)) return []
+      const { transport, roundTripMs, until } = memory
+      return [[endpoint, { transport, roundTripMs: Number.isFinite(roundTripMs) ? roundTripMs : null, until }]]
+    })
   } catch {
-    return null
+    return []
   }
 }

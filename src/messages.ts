@@ -6,8 +6,16 @@ interface Reader<Message> {
   reject(error: Error): void
 }
 
+/** What `for await` asks. Not the `AsyncIterableIterator` of TypeScript's libraries, which has not the same parameters in all versions. */
+export interface MessageIterator<Message> {
+  next(): Promise<IteratorResult<Message, undefined>>
+  /** Ends the iteration, as `break` does. */
+  return(): Promise<IteratorResult<Message, undefined>>
+  [Symbol.asyncIterator](): this
+}
+
 /** One `for await` over the messages: a queue between the events and a reader that takes its time. */
-export class MessageQueue<Message> implements AsyncIterableIterator<Message, undefined> {
+export class MessageQueue<Message> implements MessageIterator<Message> {
   readonly #onReturn: () => void
   readonly #onFull: ((isFull: boolean) => void) | null
   #unread: { readonly message: Message; readonly bytes: number }[] = []

@@ -3,7 +3,7 @@ import type { Verdict } from './diagnosis/causes.ts'
 import type { Diagnosis, OwnCauses } from './diagnosis/diagnose.ts'
 import type { Host } from './host/host.ts'
 import type { Payload, Protocol } from './protocols/protocol.ts'
-import type { Transport } from './transports/transport.ts'
+import type { FetchCredentials, Transport } from './transports/transport.ts'
 
 /** The names of the built-in transports. */
 export type TransportName = 'websocket' | 'sse' | 'long-poll' | 'poll'
@@ -107,13 +107,16 @@ export interface OutboxLimits {
   readonly ttlMs?: number
 }
 
+/** What can be sent without a codec. */
+export type Sendable = string | ArrayBuffer | ArrayBufferView | Blob
+
 /** How the application's values become payloads and back. */
 export interface Codec<In, Out> {
-  encode(value: Out): string | ArrayBuffer | ArrayBufferView | Blob
+  encode(value: Out): Sendable
   decode(payload: Payload): In
 }
 
-export interface RealtimeOptions<In = Payload, Out = string | ArrayBuffer | ArrayBufferView | Blob> {
+export interface RealtimeOptions<In = Payload, Out = Sendable> {
   /** The fallback order, best first. @defaultValue ['websocket', 'sse', 'long-poll', 'poll'] */
   readonly transports?: readonly (TransportName | TransportSettings | Transport)[]
   /** What the server speaks. `'session'`: steadfast.v1, with `steadfast/server` behind it. @defaultValue 'plain': any server */
@@ -123,10 +126,13 @@ export interface RealtimeOptions<In = Payload, Out = string | ArrayBuffer | Arra
    * `redelivered`. Otherwise that is reported as `undelivered`. @defaultValue true
    */
   readonly resend?: boolean
-  /** Called before every attempt on every transport, one call at a time, for what must be fresh. A throw is a failed attempt. */
+  /**
+   * Called before every attempt on every transport, one call at a time, for what must be fresh. A throw is a failed attempt, and so is a
+   * call that has not settled within `connectTimeoutMs`; a `StopConnecting` ends the client.
+   */
   readonly prepare?: (attempt: PrepareAttempt) => Preparation | undefined | Promise<Preparation | undefined>
   /** For every fetch; a WebSocket always sends the cookies of its origin. In a session the default is 'include'. @defaultValue 'same-origin' */
-  readonly credentials?: RequestCredentials
+  readonly credentials?: FetchCredentials
   /** When to try again: a schedule, a function that returns milliseconds or `null` to give up, or `false` for never. */
   readonly retry?: RetrySchedule | ((context: RetryContext) => number | null) | false
   /** Overrules what the client makes of a failure, in both directions; `undefined` leaves it. */
@@ -139,6 +145,11 @@ export interface RealtimeOptions<In = Payload, Out = string | ArrayBuffer | Arra
   /** Whether a failed connection is followed up by a few HTTP requests to the same URL and to the page's own origin. @defaultValue true */
   readonly probe?: boolean
   readonly heartbeat?: Heartbeat
+  /**
+   * Prints one line for each event, with transport, attempt, cause and next try, and nothing that may be secret: `true` on the
+   * console, a function wherever it likes. @defaultValue false
+   */
+  readonly debug?: boolean | ((line: string) => void)
   readonly outbox?: OutboxLimits
   /** Connect without being told to. @defaultValue true in a page or a worker, false in server-side rendering */
   readonly autoConnect?: boolean

@@ -4,6 +4,7 @@ import {
   deliveredBy,
   type EntryPosting,
   farewell,
+  keepaliveBytes,
   lookAgainMs,
   type Unsent,
   unsentOf,
@@ -12,6 +13,7 @@ import {
 } from './farewell.ts'
 import { Flushes } from './flushes.ts'
 import type { Host } from './host/host.ts'
+import { isBlob } from './protocols/tags.ts'
 import { reportOf } from './transports/failure.ts'
 import type { Delivery, Link, Writable } from './transports/transport.ts'
 
@@ -46,6 +48,8 @@ export interface SenderPort<Out> {
   onCarried(): void
   /** Its `dueAt()` has changed. */
   onDue(): void
+  /** Whether the page goes away, so that a request has to outlive it. */
+  isPageLeaving(): boolean
 }
 
 /** Brings messages from the outbox to the link, in order, and knows of each whether it has been handed to the network. */
@@ -53,6 +57,8 @@ export class Sender<Out> implements Outgoing<Out> {
   readonly #port: SenderPort<Out>
   readonly #outbox: Outbox<Out>
   #link: Link | null = null
+  /** What posts can do so when the stream beside it is gone. */
+  #lastPosting: Link | null = null
   #lastN = 0
   /** The POST on its way. It outlives its link: whether it arrives has nothing to do with the stream beside it. */
   #posting: EntryPosting<Out> | null = null
@@ -80,6 +86,7 @@ export class Sender<Out> implements Outgoing<Out> {
   /** Writes to this link from now on. */
   attach(link: Link): void {
     this.#link = link
+    this.#lastPosting = link.isPosting ? link : null
     this.#writtenBytes = 0
     this.pump()
   }
@@ -135,7 +142,9 @@ export class Sender<Out> implements Outgoing<Out> {
    * posts), lets `close` end the link, and gives that write 5 s to leave.
    */
   async finish(close: () => void): Promise<Unsent<Out>> {
-    const link = this.#link
+    const isPageLeaving = this.#port.isPageLeaving()
+    // Chromium ends a page's streams before the page hears that it goes away.
+    const link = this.#link ?? (isPageLeaving ? this.#lastPosting : null)
     while (link && !link.isPosting && this.#outbox.first) this.#write(link)
     const rest = {
       link,
@@ -143,6 +152,7 @@ export class Sender<Out> implements Outgoing<Out> {
       written: this.#written,
       writtenBytes: this.#writtenBytes,
       waiting: this.#outbox.drain(),
+      isPageLeaving,
     }
     const flushes = this.#flushes
     this.#flushes = new Flushes()
@@ -161,7 +171,8 @@ export class Sender<Out> implements Outgoing<Out> {
     const entry = this.#outbox.shift()
     if (!entry) return
     const controller = new AbortController()
-    const done = deliver(link, entry.data, controller.signal)
+    const isLast = this.#port.isPageLeaving() && entry.bytes <= keepaliveBytes
+    const done = deliver(link, entry.data, controller.signal, isLast)
     if (!done) {
       this.#writtenBytes += entry.bytes
       this.#written.push({ entry, end: this.#writtenBytes })
@@ -194,9 +205,9 @@ export class Sender<Out> implements Outgoing<Out> {
 }
 
 /** Writes to a link; one that throws has not taken the message. */
-function deliver(link: Link, data: Writable, signal: AbortSignal): Promise<Delivery> | undefined {
+function deliver(link: Link, data: Writable, signal: AbortSignal, isLast: boolean): Promise<Delivery> | undefined {
   try {
-    return link.write(data, signal)
+    return link.write(data, signal, isLast)
   } catch (error) {
     return Promise.resolve({ outcome: 'refused', report: reportOf(error, 'blocked') })
   }
@@ -204,7 +215,7 @@ function deliver(link: Link, data: Writable, signal: AbortSignal): Promise<Deliv
 
 /** The length on the wire: UTF-8 for text. */
 export function bytesOf(data: Writable): number {
-  if (typeof data !== 'string') return data instanceof ArrayBuffer ? data.byteLength : data.size
+  if (typeof data !== 'string') return isBlob(data) ? data.size : data.byteLength
   let bytes = data.length
   for (let index = 0; index < data.length; index += 1) {
     const unit = data.charCodeAt(index)

@@ -1,16 +1,18 @@
-import { Outbox } from './connection/outbox.ts'
+import { type Entry, Outbox } from './connection/outbox.ts'
 import { Unacknowledged } from './connection/unacknowledged.ts'
 import { statusCause } from './diagnosis/causes.ts'
 import type { Report } from './diagnosis/evidence.ts'
-import { deliveredBy, lastWriteMs, lookAgainMs, type Posting, type Unsent, valuesOf } from './farewell.ts'
+import { deliveredBy, lastWriteMs, lookAgainMs, type Posting, type Unsent, unlessLeaving, valuesOf } from './farewell.ts'
 import { Flushes } from './flushes.ts'
 import { ackBytes, type Gap, type Session } from './protocols/session.ts'
 import { framesOf, lineBytes, linesOf, type Numbered } from './protocols/session-frames.ts'
+import { isBlob, nameOf } from './protocols/tags.ts'
 import { codes } from './protocols/wire.ts'
 import { bytesOf, highWaterBytes, type Outgoing, type SenderPort } from './sender.ts'
 import { askAgainMs } from './transports/ask-again.ts'
-import { nameOf, reportOf } from './transports/failure.ts'
-import type { Link, Writable } from './transports/transport.ts'
+import { reportOf } from './transports/failure.ts'
+import type { Delivery, Link, Writable } from './transports/transport.ts'
+import { within } from './within.ts'
 
 const ackAfterMs = 1000
 const answerMs = 3000
@@ -31,6 +33,8 @@ export interface SessionSenderPort<Out> extends SenderPort<Out> {
   onDivided(): void
   /** A request of the link failed, and the attachment with it. */
   onBroken(report: Report): void
+  /** The last of the session, to be posted where no link can say it; see `Attempts.part`. */
+  onPart(lines: string, signal: AbortSignal): Promise<Delivery> | undefined
 }
 
 /** Sends in a session: numbers what it writes, keeps it until it is acknowledged, and writes it again where that is needed. */
@@ -53,6 +57,8 @@ export class SessionSender<Out> implements Outgoing<Out> {
   #askAt: number | null = null
   /** What a socket is given with its frames: one of its own for each would cost more than the frame. */
   #never: AbortSignal | null = null
+  /** Aborted when it is of no use any more that a `Blob` is read. */
+  #reading: AbortController | null = null
   /** When the cursor has to be told at the latest. */
   #ackAt = Infinity
   #doubtAt = Infinity
@@ -106,21 +112,26 @@ export class SessionSender<Out> implements Outgoing<Out> {
     const dropped = this.#outbox.push(entry)
     this.#lastOrder += 1
     this.#lose(valuesOf(dropped), { kind: 'overflow' })
-    if (typeof written !== 'string' && !(written instanceof ArrayBuffer)) {
-      written.arrayBuffer().then(
-        (bytes) => {
-          entry.data = bytes
-          this.#pumpSoon()
-        },
-        (error: unknown) => {
-          // Nobody can read it any more: it must not hold up what comes after it.
-          this.#outbox.remove(entry)
-          this.#lose([value], { kind: 'unreadable', detail: nameOf(error) })
-          this.#pumpSoon()
-        },
-      )
-    }
+    if (isBlob(written)) this.#read(written, entry)
     this.#pumpSoon()
+  }
+
+  /** What is behind a `Blob` waits until it has been read, so that may not take for ever. */
+  #read(blob: Blob, entry: Entry<Out>): void {
+    const { host, writeTimeoutMs } = this.#port
+    const outbox = this.#outbox
+    this.#reading ??= new AbortController()
+    within(blob.arrayBuffer(), writeTimeoutMs, host, readTooLate, this.#reading.signal).then(
+      (bytes) => {
+        if (bytes) entry.data = bytes
+        this.#pumpSoon()
+      },
+      (error: unknown) => {
+        // Nobody can read it any more: it must not hold up what comes after it.
+        if (outbox.remove(entry)) this.#lose([entry.value], { kind: 'unreadable', detail: nameOf(error) })
+        this.#pumpSoon()
+      },
+    )
   }
 
   /** Writes to this link from now on, beginning with what the server has not taken. */
@@ -196,11 +207,11 @@ export class SessionSender<Out> implements Outgoing<Out> {
   }
 
   /**
-   * The end: one last write, which may outlive the client by 5 s. What the server has not acknowledged by then is unconfirmed,
-   * and never sent again.
+   * The end: one last write, which may outlive the client by 5 s, and the page. Without a link the end is posted. What the server has not
+   * acknowledged by then is unconfirmed, and never sent again.
    */
   async finish(close: (settled?: Promise<void>) => void, code: number | undefined, reason: string): Promise<Unsent<Out>> {
-    const { host, session } = this.#port
+    const { host, session, isPageLeaving, onPart } = this.#port
     const { id } = session
     const link = this.#link
     const outbox = this.#outbox
@@ -209,21 +220,34 @@ export class SessionSender<Out> implements Outgoing<Out> {
     const posting = this.#posting
     const flushes = this.#flushes
     this.#flushes = new Flushes()
+    this.#reading?.abort()
+    this.#reading = null
     if (session.owedBytes) this.#ackAt = 0
-    if (link && !link.isPosting) while (this.#writeNext(link, 0)) {}
+    const isSocket = !!link && !link.isPosting
+    if (isSocket) while (this.#writeNext(link, 0)) {}
     this.#posting = null
     this.detach()
     this.#isLeaving = true
-    const settled = link && !link.isPosting && sent.isUnderWay ? this.#settledWithin(until) : undefined
-    close(settled)
-    if (settled) await settled
-    if (posting) await deliveredBy(posting, until, host)
-    // A hello would name the new session, where there is one by now.
-    if (link?.isPosting && session.id === id) {
+    const mayPost = link?.isPosting || (session.isOn && (!link || isSocket))
+    let isGoing = isPageLeaving()
+    let hasArrived = !!link && !isSocket
+    const last = isSocket
+      ? sent.isUnderWay && this.#settledWithin(until)
+      : posting &&
+        deliveredBy(posting, until, host).then(({ outcome }) => {
+          hasArrived = outcome === 'sent'
+        })
+    const settled = last && !isGoing ? unlessLeaving(last, host) : undefined
+    close(isSocket && settled ? settled.then(nothing) : undefined)
+    if (settled) isGoing = await settled
+    // A page that goes away may take a socket's last frames with it, and the request on its way. A hello would name the new session,
+    // where there is one by now.
+    if (mayPost && (isGoing || !isSocket) && session.id === id) {
+      if (isGoing || !hasArrived) sent.back(0)
       const lines = sent.nextBytes <= farewellBytes ? linesOf(sent.next(farewellBytes, lineBytes)) : []
       const body = [...lines, `x${JSON.stringify({ code: code ?? 1000, reason })}`].join('\n')
       const controller = new AbortController()
-      const done = link.write(body, controller.signal, true)
+      const done = link?.isPosting ? link.write(body, controller.signal, true) : onPart(body, controller.signal)
       if (done) await deliveredBy({ controller, done }, until, host)
     }
     this.#isLeaving = false
@@ -296,6 +320,14 @@ export class SessionSender<Out> implements Outgoing<Out> {
     this.#failures = 0
     if (this.#lastFailure.kind === 'closed' && this.#lastFailure.reason === 'another store') this.#port.onDivided()
     const { from, to } = this.#lastBatch
+    // It answers, and takes nothing: once more at once, and then behind the waits of a reconnect.
+    if (hasBatch && this.#sent.through < from) {
+      this.#refusals += 1
+      if (this.#refusals > 1)
+        this.#port.onBroken({ kind: 'closed', code: codes.internal, reason: 'nothing is taken', wasClean: true })
+      else this.pump()
+      return
+    }
     const isRefused = wasRefused(this.#lastFailure)
     if (hasBatch || this.#sent.through >= from) {
       this.#refusals = 0
@@ -385,6 +417,12 @@ export class SessionSender<Out> implements Outgoing<Out> {
       }
     })
   }
+}
+
+function nothing(): void {}
+
+function readTooLate(): never {
+  throw Object.assign(new Error(), { name: 'TimeoutError' })
 }
 
 function isTooLarge(report: Report): boolean {

@@ -1,7 +1,10 @@
+import { fail, failUnknown } from './check-options.ts'
 import { backoff, type RetryPolicy } from './connection/backoff.ts'
 import type { Limits } from './connection/outbox.ts'
 import type { Host } from './host/host.ts'
+import { type LazyUrl, lazyUrl } from './lazy-url.ts'
 import type { RealtimeOptions, TransportName, TransportSettings } from './options.ts'
+import { wrongSubprotocol } from './protocols/http-fields.ts'
 import { plain } from './protocols/plain.ts'
 import type { Payload, Protocol } from './protocols/protocol.ts'
 import { Session } from './protocols/session.ts'
@@ -10,7 +13,7 @@ import { longPoll, poll } from './transports/asking.ts'
 import { sessionLongPoll, sessionPoll, sessionSse } from './transports/session-http.ts'
 import { sessionWebsocket } from './transports/session-websocket.ts'
 import { sse } from './transports/sse.ts'
-import type { Transport } from './transports/transport.ts'
+import type { FetchCredentials, Transport } from './transports/transport.ts'
 import { websocket } from './transports/websocket.ts'
 
 /** A rung of the ladder with where it leads. */
@@ -42,14 +45,14 @@ export interface Settings {
   readonly connectTimeoutMs: number
   readonly raceAfterMs: number | null
   readonly provingMs: number
-  readonly credentials: RequestCredentials
+  readonly credentials: FetchCredentials
   readonly autoConnect: boolean
   readonly probe: boolean
 }
 
 /** What each option must be, as `typeof` says it; `any` is looked at closely below. */
 const kinds: Readonly<Record<keyof RealtimeOptions, string>> = {
-  transports: 'object',
+  transports: 'any',
   protocol: 'any',
   resend: 'boolean',
   prepare: 'function',
@@ -60,6 +63,7 @@ const kinds: Readonly<Record<keyof RealtimeOptions, string>> = {
   probe: 'boolean',
   heartbeat: 'object',
   outbox: 'object',
+  debug: 'any',
   autoConnect: 'boolean',
   connectTimeoutMs: 'number',
   raceAfterMs: 'number',
@@ -76,12 +80,14 @@ const names: readonly TransportName[] = ['websocket', 'sse', 'long-poll', 'poll'
 export function settingsOf<In, Out>(url: unknown, options: RealtimeOptions<In, Out>, host: Host): Settings {
   for (const [name, value] of Object.entries(options)) {
     const kind = Object.entries(kinds).find(([known]) => known === name)?.[1]
-    if (!kind) fail(name, value, `left out; there are ${Object.keys(kinds).join(', ')}`)
-    if (value !== undefined && kind !== 'any' && (typeof value !== kind || value === null)) fail(name, value, `a ${kind}`)
+    if (!kind) failUnknown('', name, value, Object.keys(kinds))
+    if (value !== undefined && kind !== 'any' && (typeof value !== kind || value === null))
+      fail(name, value, `${kind === 'object' ? 'an' : 'a'} ${kind}`)
   }
-  const { protocol = 'plain', transports = names, outbox, heartbeat, retry, raceAfterMs, signal, codec } = options
+  const { protocol = 'plain', transports = names, outbox, heartbeat, retry, raceAfterMs, signal, codec, debug } = options
   const session = protocol === 'session' ? new Session(base64url(host.randomBytes(16))) : null
   const { credentials = session ? 'include' : 'same-origin' } = options
+  if (!['undefined', 'boolean', 'function'].includes(typeof debug)) fail('debug', debug, 'true, false or a function')
   if (signal && typeof signal.addEventListener !== 'function') fail('signal', signal, 'an AbortSignal')
   if (codec && (typeof codec.encode !== 'function' || typeof codec.decode !== 'function'))
     fail('codec', codec, 'a Codec with `encode` and `decode`')
@@ -89,16 +95,19 @@ export function settingsOf<In, Out>(url: unknown, options: RealtimeOptions<In, O
     if (typeof own !== 'object' || !own) fail(`causes.${cause}`, own, 'an object with message, remedy or verdict')
     if (own.verdict !== undefined) oneOf(`causes.${cause}.verdict`, own.verdict, ['retry', 'fallback', 'stop'])
   }
-  const base = urlOf('url', url, host.baseUrl)
+  const base = lazyUrl(url, host)
   const times = numbers('', options, { connectTimeoutMs: 10_000, provingMs: 5000, raceAfterMs: 0 }, Object.keys(kinds))
   if (!Array.isArray(transports) || !transports.length) fail('transports', transports, 'a list of at least one transport')
+  const mayAsk = transports.some((entry) => ['long-poll', 'poll'].includes(typeof entry === 'string' ? entry : entry?.type))
   const isOwn = typeof protocol === 'object' && typeof protocol?.ask === 'function'
   if (!isOwn && protocol !== 'plain' && !session) fail('protocol', protocol, "'plain', 'session' or a Protocol")
   if (session && heartbeat) fail('heartbeat', heartbeat, "left out where protocol is 'session': the server sets it")
   return {
     ...times,
-    url: base,
-    ways: transports.map((entry, index) => wayOf(entry, `transports[${index}]`, base, times.connectTimeoutMs, session)),
+    get url() {
+      return base.get()
+    },
+    ways: transports.map((entry, index) => wayOf(entry, `transports[${index}]`, base, times.connectTimeoutMs, session, !mayAsk)),
     protocol: isOwn ? protocol : plain(),
     isOwnProtocol: isOwn,
     session,
@@ -113,7 +122,7 @@ export function settingsOf<In, Out>(url: unknown, options: RealtimeOptions<In, O
       : null,
     raceAfterMs: raceAfterMs ?? null,
     credentials: oneOf('credentials', credentials, ['omit', 'same-origin', 'include']),
-    autoConnect: options.autoConnect ?? host.isLive,
+    autoConnect: options.autoConnect ?? (host.isLive && base.isKnown),
     probe: options.probe ?? true,
   }
 }
@@ -121,29 +130,47 @@ export function settingsOf<In, Out>(url: unknown, options: RealtimeOptions<In, O
 function wayOf(
   entry: TransportName | TransportSettings | Transport,
   name: string,
-  base: URL,
+  base: LazyUrl,
   connectTimeoutMs: number,
   session: Session | null,
+  isPatient: boolean,
 ): Way {
   if (typeof entry === 'object' && entry && 'dial' in entry) {
     if (typeof entry.dial !== 'function' || typeof entry.type !== 'string')
       fail(name, entry, 'a Transport with `type` and `dial`')
     if (session) fail(name, entry.type, `one of ${names.join(', ')} where protocol is 'session'`)
-    return { transport: entry, url: base, sendUrl: base, subprotocols: none }
+    return placed({ transport: entry, subprotocols: none }, base, base)
   }
   const settings: TransportSettings = typeof entry === 'string' ? { type: entry } : entry
   oneOf(name, settings?.type, names)
-  const url = settings.url === undefined ? base : urlOf(`${name}.url`, settings.url, base.href)
+  const url = settings.url === undefined ? base : lazyUrl(settings.url, base, `${name}.url`)
   const sendUrl = settings.type === 'websocket' ? undefined : settings.sendUrl
+  const transport = transportOf(settings, `${name}.`, connectTimeoutMs, session, isPatient)
+  const subprotocols = (settings.type === 'websocket' && settings.subprotocols) || none
+  const wrong = wrongSubprotocol(subprotocols)
+  if (wrong) fail(`${name}.subprotocols`, subprotocols, `left out or a list of tokens, ${wrong}`)
+  return placed({ transport, subprotocols }, url, sendUrl === undefined ? url : lazyUrl(sendUrl, base, `${name}.sendUrl`))
+}
+
+function placed(way: Omit<Way, 'url' | 'sendUrl'>, url: LazyUrl, sendUrl: LazyUrl): Way {
   return {
-    transport: transportOf(settings, `${name}.`, connectTimeoutMs, session),
-    url,
-    sendUrl: sendUrl === undefined ? url : urlOf(`${name}.sendUrl`, sendUrl, base.href),
-    subprotocols: (settings.type === 'websocket' && settings.subprotocols) || none,
+    ...way,
+    get url() {
+      return url.get()
+    },
+    get sendUrl() {
+      return sendUrl.get()
+    },
   }
 }
 
-function transportOf(settings: TransportSettings, name: string, connectTimeoutMs: number, session: Session | null): Transport {
+function transportOf(
+  settings: TransportSettings,
+  name: string,
+  connectTimeoutMs: number,
+  session: Session | null,
+  isPatient: boolean,
+): Transport {
   // A session has one URL, subprotocols of its own, and its server says how long a request is held.
   const place = session ? ['type', 'url'] : ['type', 'url', 'sendUrl']
   switch (settings.type) {
@@ -152,7 +179,7 @@ function transportOf(settings: TransportSettings, name: string, connectTimeoutMs
       return session ? sessionWebsocket(session) : websocket()
     case 'sse':
       numbers(name, settings, {}, place)
-      return session ? sessionSse(session) : sse()
+      return session ? sessionSse(session) : sse(isPatient)
     case 'long-poll': {
       const { timeoutMs = 0 } = numbers<{ timeoutMs?: number }>(name, settings, session ? {} : { timeoutMs: 20_000 }, place)
       return session ? sessionLongPoll(session, connectTimeoutMs) : longPoll(timeoutMs)
@@ -195,17 +222,6 @@ function retryOf(retry: RealtimeOptions['retry'], host: Host, session: Session |
   }
 }
 
-/** ws and wss are http and https with another name; each transport takes the form that it needs. */
-export function urlOf(name: string, value: unknown, base: string | undefined): URL {
-  let url: URL | undefined
-  try {
-    if (typeof value === 'string' || value instanceof URL) url = new URL(String(value).replace(/^ws(?=s?:)/i, 'http'), base)
-  } catch {}
-  if (!url || !/^https?:$/.test(url.protocol)) return fail(name, value, 'an http(s) or ws(s) URL, or one relative to the page')
-  url.hash = ''
-  return url
-}
-
 /** The numbers of a group of options, with their defaults; `others` are the names in it that are no numbers. */
 function numbers<Group extends Readonly<Record<string, number>>>(
   prefix: string,
@@ -216,7 +232,7 @@ function numbers<Group extends Readonly<Record<string, number>>>(
   const values: Readonly<Record<string, unknown>> = { ...given }
   const known = [...Object.keys(defaults), ...others]
   for (const name of Object.keys(values)) {
-    if (!known.includes(name)) fail(prefix + name, values[name], `left out; there are ${known.join(', ')}`)
+    if (!known.includes(name)) failUnknown(prefix, name, values[name], known)
   }
   const entries = Object.entries(defaults).map(([name, fallback]) => {
     const value = values[name] ?? fallback
@@ -236,17 +252,4 @@ const leasts: Readonly<Record<string, number>> = { factor: 1, intervalMs: 1, max
 
 function oneOf<Value extends string>(name: string, value: unknown, allowed: readonly Value[]): Value {
   return allowed.find((each) => each === value) ?? fail(name, value, `one of ${allowed.join(', ')}`)
-}
-
-function fail(name: string, value: unknown, allowed: string): never {
-  throw new TypeError(`RealtimeClient: ${name} must be ${allowed}; it was ${shown(value)}.`)
-}
-
-function shown(value: unknown): string {
-  if (typeof value === 'string') return `'${value}'`
-  try {
-    return typeof value === 'object' ? JSON.stringify(value) : String(value)
-  } catch {
-    return Object.prototype.toString.call(value)
-  }
 }

@@ -42,6 +42,11 @@ function has(attempts: readonly Attempt[], id: number): boolean {
   return attempts.some((attempt) => attempt.id === id)
 }
 
+/** An instant of the machine's clock by that of the device. */
+type WallTime = (at: number) => number
+
+const unchanged: WallTime = (at) => at
+
 /** An event to raise, as far as the pair of states tells it; the shell knows the rest. */
 export type Announcement =
   | { readonly type: 'open'; readonly id: number }
@@ -51,14 +56,28 @@ export type Announcement =
       | 'transport'
       | 'state']
 
-/** The events of a change, in the order in which an application should hear them: why, what, and where that leaves it. */
-export function announcementsBetween(before: State, after: State, names: readonly string[], now: number): Announcement[] {
+/**
+ * The events of a change, in the order in which an application should hear them: why, what, and where that leaves it.
+ * @param previous the state that the application saw before, as the object that it was given
+ */
+export function announcementsBetween(
+  before: State,
+  after: State,
+  names: readonly string[],
+  now: number,
+  previous = publicState(before, names),
+  wallTime = unchanged,
+): Announcement[] {
   if (before === after) return []
-  const retry = retryOf(after, now)
+  const retry = retryOf(after, now, wallTime)
   const announcements = after.news.map(
     ({ diagnosis }, index): Announcement => ({
       type: 'error',
-      details: { diagnosis, retry: index === after.news.length - 1 && after.status !== 'connecting' ? retry : null },
+      details: {
+        scope: 'connection',
+        diagnosis,
+        retry: index === after.news.length - 1 && after.status !== 'connecting' ? retry : null,
+      },
     }),
   )
   if (after.status === 'open') {
@@ -72,9 +91,9 @@ export function announcementsBetween(before: State, after: State, names: readonl
   } else if (before.status === 'open' || (after.status === 'closed' && before.status !== 'closed')) {
     announcements.push({ type: 'close', details: { ...endOf(before, after), retry, final: after.status === 'closed' } })
   }
-  const state = publicState(after, names)
-  const previous = publicState(before, names)
-  if (JSON.stringify(state) !== JSON.stringify(previous)) announcements.push({ type: 'state', details: { state, previous } })
+  const state = publicState(after, names, wallTime)
+  if (JSON.stringify(state) !== JSON.stringify(previous))
+    announcements.push({ type: 'state', details: { state: frozen(state), previous } })
   return announcements
 }
 
@@ -85,38 +104,51 @@ function endOf(before: State, after: State) {
       : (after.news[0]?.diagnosis ?? null)
   if (after.status === 'closed' && !after.diagnosis)
     return { code: after.code, reason: after.reason, wasClean: before.status === 'open', diagnosis }
-  return { ...(diagnosis ? endingOf(diagnosis) : { code: 1006, reason: '', wasClean: false }), diagnosis }
+  // The application wanted another connection in its place.
+  if (!diagnosis) return { code: 1000, reason: '', wasClean: true, diagnosis }
+  return { ...endingOf(diagnosis), diagnosis }
 }
 
-function retryOf(state: State, now: number): Retry | null {
+function retryOf(state: State, now: number, wallTime: WallTime): Retry | null {
   switch (state.status) {
     case 'connecting':
-      return { attempt: state.failures, delayMs: 0, at: now }
+      return { attempt: state.failures, delayMs: 0, at: wallTime(now) }
     case 'waiting':
     case 'offline':
       return state.retryAt === Infinity
         ? null
-        : { attempt: state.failures, delayMs: state.retryAt - state.waitingSince, at: state.retryAt }
+        : { attempt: state.failures, delayMs: state.retryAt - state.waitingSince, at: wallTime(state.retryAt) }
     default:
       return null
   }
 }
 
-/** The smaller state that applications see. */
-export function publicState(state: State, names: readonly string[]): ClientState {
+/** The smaller state that applications see; its instants are those of the device's clock. */
+export function publicState(state: State, names: readonly string[], wallTime: WallTime = unchanged): ClientState {
   switch (state.status) {
     case 'idle':
       return { status: 'idle' }
     case 'connecting':
       return { status: 'connecting', attempt: state.failures, transports: state.dials.map(({ rung }) => at(names, rung)) }
     case 'open':
-      return { status: 'open', transport: at(names, state.link.rung), since: state.link.openedAt, proven: state.link.isProven }
+      return {
+        status: 'open',
+        transport: at(names, state.link.rung),
+        since: wallTime(state.link.openedAt),
+        proven: state.link.isProven,
+      }
     case 'waiting':
     case 'offline':
-      return { status: state.status, retry: retryOf(state, 0), diagnosis: state.diagnosis }
+      return { status: state.status, retry: retryOf(state, 0, wallTime), diagnosis: state.diagnosis }
     case 'closed':
       return { status: 'closed', code: state.code, reason: state.reason, diagnosis: state.diagnosis }
     default:
       return state satisfies never
   }
+}
+
+/** Frozen with all that is in it: applications keep it, compare it and give it to stores. */
+export function frozen<Value extends object>(value: Value): Value {
+  for (const each of Object.values(value)) if (typeof each === 'object' && each && !Object.isFrozen(each)) frozen(each)
+  return Object.freeze(value)
 }

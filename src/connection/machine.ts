@@ -1,6 +1,7 @@
-import { carried, doubted, heard, lose, onDue, open, rivalCarried, rivalFailed, rivalHeard, rivalOpened, woken } from './open.ts'
+import { lose } from './loss.ts'
+import { carried, doubted, heard, onDue, open, rivalCarried, rivalFailed, rivalHeard, rivalOpened, woken } from './open.ts'
 import { longAbsenceMs, onPage, putAway, wake } from './page.ts'
-import { begun, coreOf, dialFailed, dialNext, prepared, refined, startRound } from './round.ts'
+import { begun, coreOf, dialFailed, prepared, raced, refined, startRound } from './round.ts'
 import { type Connecting, type Dial, deadlineOf, type Input, type Open, type Policy, type State } from './state.ts'
 
 /**
@@ -12,6 +13,8 @@ export function transition(before: State, input: Input, now: number, policy: Pol
   switch (input.type) {
     case 'connect':
       return state.status === 'connecting' || state.status === 'open' ? state : startRound(afresh(state), now, policy)
+    case 'reconnect':
+      return state.status === 'idle' || state.status === 'closed' ? state : startRound(afresh(state), now, policy)
     case 'close':
       return state.status === 'closed'
         ? state
@@ -31,9 +34,9 @@ export function transition(before: State, input: Input, now: number, policy: Pol
   }
 }
 
-/** `connect()` by the application: what went wrong before is forgotten, what was learned about the transports is not. */
+/** `connect()` or `reconnect()` by the application: what went wrong before is forgotten, what was learned about the transports is not. */
 function afresh(state: State) {
-  return { ...state, failures: 0, outageSince: null, isRefreshed: false }
+  return { ...state, failures: 0, othersAt: 0, outageSince: null, isRefreshed: false }
 }
 
 type AttemptInput = Extract<Input, { readonly id: number }>
@@ -78,7 +81,7 @@ function onDeadline(state: State, heardAt: number, hasCursor: boolean, now: numb
       return hasSlept ? woken(slept(state, now), now, policy) : onDue(state, heardAt, hasCursor, now, policy)
     case 'waiting':
     case 'offline':
-      return startRound(hasSlept ? { ...state, failures: Math.min(state.failures, 1) } : state, now, policy)
+      return startRound(hasSlept ? { ...state, failures: Math.min(state.failures, 1), othersAt: 0 } : state, now, policy)
     case 'idle':
     case 'closed':
       return state
@@ -104,7 +107,7 @@ function onConnectingDue(before: Connecting, now: number, policy: Policy): State
     const diagnosis = policy.diagnose({ kind: 'timeout' }, dial, 'connect', now - dial.since)
     state = dialFailed(state, dial, diagnosis, now, policy)
   }
-  return state.status === 'connecting' && now >= state.raceAt ? dialNext(state, now, policy) : state
+  return state.status === 'connecting' && now >= state.raceAt ? raced(state, now, policy) : state
 }
 
 function find(dials: readonly Dial[], id: number): Dial | undefined {

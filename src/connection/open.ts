@@ -1,14 +1,12 @@
 import type { Diagnosis } from '../diagnosis/diagnose.ts'
-import { endingOf } from '../diagnosis/ending.ts'
-import type { Finding } from '../diagnosis/evidence.ts'
-import { at, ended, hasAlternative, isHealthy, opened, plan, proven, recovered, refused, rest, withheld } from './ladder.ts'
-import { canRefresh, closedBy, coreOf, dialOf, refusalOf, startRound, wait } from './round.ts'
+import { at, isHealthy, opened, plan, proven, recovered, refused, rest, withheld } from './ladder.ts'
+import { loseTo } from './loss.ts'
+import { closedBy, coreOf, dialOf, isTelling, refusalOf } from './round.ts'
 import { type Connecting, type Dial, type Open, type OpenLink, type Policy, type State, silentAt } from './state.ts'
 
 const takeoverMs = 2000
 const lookMs = 15_000
 const answerMs = 3000
-const wokenJitterMs = 250
 
 /** A dial opened and carries the connection from now on. Better ones still dialling get a moment to take over. */
 export function open(state: Connecting, dial: Dial, now: number, policy: Policy): Open {
@@ -74,9 +72,11 @@ function takeOver(state: Open, rival: Dial, now: number, hasCursor: boolean, pol
 export function rivalFailed(state: Open, rival: Dial, diagnosis: Diagnosis, now: number, policy: Policy): State {
   const news = [...state.news, { id: rival.id, diagnosis }]
   const next = { ...state, rivals: without(state.rivals, rival), news }
+  // What the application itself says is not of this rung alone.
+  if (diagnosis.verdict === 'stop' && diagnosis.evidence.kind === 'stopped') return closedBy(next, diagnosis)
   if (rival.rung === state.link.rung) return loseSilent(next, now, policy)
   const isWorse = rival.rung > state.link.rung
-  const ladder = refused(state.ladder, rival.rung, refusalOf(diagnosis), now)
+  const ladder = refused(state.ladder, rival.rung, refusalOf(diagnosis), now, !isWorse && isTelling(state, diagnosis))
   return settled({ ...next, ladder: isWorse ? ladder : rest(ladder, [rival.rung], now) }, now, policy)
 }
 
@@ -147,10 +147,11 @@ export function onDue(before: Open, heardAt: number, hasCursor: boolean, now: nu
 
 function livedLong(state: Open, now: number, policy: Policy): Open {
   const { link } = state
-  if (!at(policy.rungs, link.rung).isProvenByHearing || link.hasHeard) return prove(state, now, policy)
+  const { isProvenByHearing, isProvenByReply } = at(policy.rungs, link.rung)
+  if (link.hasHeard || !(isProvenByHearing || isProvenByReply)) return prove(state, now, policy)
   const silent = { ...state, link: { ...link, provenAt: Infinity } }
-  const worse = plan(state.ladder, now, false).find((rung) => rung > link.rung && at(policy.rungs, rung).isAsking)
-  if (worse === undefined || link.hasCarried || at(policy.rungs, link.rung).isAsking) return silent
+  const worse = plan(state.ladder, now).find((rung) => rung > link.rung && at(policy.rungs, rung).isAsking)
+  if (isProvenByReply || worse === undefined || link.hasCarried || at(policy.rungs, link.rung).isAsking) return silent
   // Perhaps a proxy holds the body back, perhaps there is nothing to say: whichever brings a message first will tell.
   return addRival(silent, worse, now, policy, Infinity)
 }
@@ -170,7 +171,7 @@ function lookAround(state: Open, hasCursor: boolean, now: number, policy: Policy
   const { link, ladder, rivals } = state
   const better = betterThan(link.rung).find((rung) => {
     const record = at(ladder.rungs, rung)
-    return canMove(link.rung, rung, policy) && now >= record.absentUntil && isHealthy(record, now)
+    return canMove(link.rung, rung, policy) && isHealthy(record, now)
   })
   const looked = settled(state, now, policy)
   return better !== undefined && hasCursor && link.isProven && !rivals.length ? addRival(looked, better, now, policy) : looked
@@ -198,40 +199,6 @@ function addRival(state: Open, rung: number, now: number, policy: Policy, until?
 
 function loseSilent(state: Open, now: number, policy: Policy): State {
   return loseTo(state, { kind: 'silent' }, now, policy)
-}
-
-/** Drops the open connection for a reason that no transport reported. */
-export function loseTo(state: Open, finding: Finding, now: number, policy: Policy): State {
-  const { link } = state
-  return lose(state, policy.diagnose(finding, link, 'open', now - link.openedAt), now, policy)
-}
-
-/** The open connection is lost. */
-export function lose(state: Open, diagnosis: Diagnosis, now: number, policy: Policy): State {
-  const { link } = state
-  const isLong = now - link.openedAt >= policy.provingMs
-  const { wasClean } = endingOf(diagnosis)
-  const ladder = ended(state.ladder, link.rung, isLong ? 'long' : wasClean ? 'clean' : 'short')
-  // A server that greets and then shows the door has not proven anything: the waits must go on growing.
-  const isForgiven = link.isProven && (isLong || !wasClean)
-  const core = {
-    ...coreOf(state),
-    ladder,
-    failures: isForgiven ? 1 : state.failures + 1,
-    outageSince: isForgiven ? now : (state.outageSince ?? now),
-    isRefreshed: state.isRefreshed && !isLong,
-    news: [...state.news, { id: link.id, diagnosis }],
-  }
-  if (diagnosis.verdict === 'stop') {
-    return canRefresh(core, diagnosis, policy)
-      ? wait({ ...core, isRefreshed: true }, diagnosis, now, policy)
-      : closedBy(core, diagnosis)
-  }
-  const rivals = state.rivals.filter(({ rung }) => rung < link.rung)
-  if (rivals.length) return { ...core, status: 'connecting', dials: rivals, queue: [], raceAt: Infinity, refusal: null }
-  if (hasAlternative(ladder, link.rung, now)) return startRound(core, now, policy)
-  const isWoken = link.asked?.isWoken || diagnosis.evidence.kind === 'restored'
-  return wait(core, diagnosis, now, policy, isWoken ? policy.random() * wokenJitterMs : undefined)
 }
 
 function canMove(from: number, to: number, { rungs }: Policy): boolean {

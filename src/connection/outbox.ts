@@ -90,12 +90,13 @@ export class Outbox<Out> {
     this.#held.bytes -= bytes
   }
 
-  /** Takes out one message, wherever it waits. */
-  remove(entry: Entry<Out>): void {
+  /** Takes out one message, wherever it waits; tells whether it did. */
+  remove(entry: Entry<Out>): boolean {
     const index = this.#entries.indexOf(entry, this.#head)
-    if (index < 0) return
+    if (index < 0) return false
     this.#entries.splice(index, 1)
     this.#bytes -= entry.bytes
+    return true
   }
 
   /** Takes out what has waited too long; all wait equally long, so the oldest expire first. */

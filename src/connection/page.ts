@@ -1,7 +1,8 @@
 import type { Finding } from '../diagnosis/evidence.ts'
 import type { PageSignal } from '../host/host.ts'
 import { at } from './ladder.ts'
-import { ask, loseTo, nudged, woken } from './open.ts'
+import { loseTo } from './loss.ts'
+import { ask, nudged, woken } from './open.ts'
 import { coreOf, startRound } from './round.ts'
 import type { Policy, State, Waiting } from './state.ts'
 
@@ -18,7 +19,9 @@ export function onPage(state: State, signal: PageSignal, now: number, policy: Po
   switch (signal.type) {
     case 'online':
     case 'offline':
-      return onNetwork({ ...state, isOnline: signal.type === 'online' }, now, policy)
+      return signal.type === 'online'
+        ? onNetwork({ ...state, isOnline: true, othersAt: 0 }, now, policy)
+        : onNetwork({ ...state, isOnline: false }, now, policy)
     case 'hidden':
     case 'freeze':
       return state.hiddenSince === null ? { ...state, hiddenSince: now } : state
@@ -29,6 +32,8 @@ export function onPage(state: State, signal: PageSignal, now: number, policy: Po
     }
     case 'resume':
       return wake(state, now, policy)
+    case 'leaving':
+      return state
     case 'pagehide':
       return putAway(state, { kind: 'hidden' }, now, policy)
     case 'pageshow':
@@ -69,7 +74,8 @@ function onNetwork(state: State, now: number, policy: Policy): State {
 /** Tries again at once, but not all clients of a building in one instant, and not more often than once a second. */
 function sooner(state: Waiting, now: number, policy: Policy): Waiting {
   const soon = Math.max(now + policy.random() * retryJitterMs, state.notBefore, state.dialledAt + leastPauseMs)
-  return { ...state, failures: Math.min(state.failures, 1), retryAt: Math.min(state.retryAt, soon) }
+  // Perhaps in another network: what is blocked there nobody knows.
+  return { ...state, failures: Math.min(state.failures, 1), othersAt: 0, retryAt: Math.min(state.retryAt, soon) }
 }
 
 /** Looked at again after a short while: what asks may ask at once. */

@@ -1,14 +1,17 @@
 import type { Diagnosis } from '../diagnosis/diagnose.ts'
 import { endingOf } from '../diagnosis/ending.ts'
-import { allFailed, at, isHealthy, isHopeless, plan, type Refusal, refused } from './ladder.ts'
-import type { Connecting, Core, Dial, Policy, State } from './state.ts'
+import { allFailed, at, isHealthy, isHopeless, type Refusal, reconsidered, refused } from './ladder.ts'
+import { isLimited, looksAway, othersAfter, roundOf } from './outage.ts'
+import type { Closed, Connecting, Core, Dial, Policy, State, Waiting } from './state.ts'
 
 const race = { unknownMs: 500, leastMs: 200, mostMs: 3000 }
+/** How often a server is asked that has shown for minutes that it is none; half as long again at random. */
+const hopelessDelayMs = 45_000
 
 /** Begins to try the ladder's rungs. */
 export function startRound(core: Core, now: number, policy: Policy): Connecting {
-  const queue = plan(core.ladder, now, core.failures === 1)
-  return dialNext({ ...coreOf(core), status: 'connecting', dials: [], queue, raceAt: Infinity, refusal: null }, now, policy)
+  const round = roundOf(core, now, policy)
+  return dialNext({ ...coreOf(core), status: 'connecting', dials: [], ...round, raceAt: Infinity, refusal: null }, now, policy)
 }
 
 /** Dials the next rung of the round, beside whatever is on its way. */
@@ -18,6 +21,12 @@ export function dialNext(state: Connecting, now: number, policy: Policy): Connec
   const dial = dialOf(state, rung, now, policy)
   const dialled = { ...state, lastId: dial.id, dialledAt: now, dials: [...state.dials, dial], queue }
   return { ...dialled, raceAt: policy.prepares ? Infinity : raceAt(dialled, now, policy) }
+}
+
+/** What is on its way takes its time: the next rung is dialled beside it, also one that this round had left out. */
+export function raced(state: Connecting, now: number, policy: Policy): Connecting {
+  const { queue, spare } = state
+  return dialNext(queue.length ? state : { ...state, queue: spare, spare: [] }, now, policy)
 }
 
 export function dialOf({ lastId }: Core, rung: number, now: number, { connectTimeoutMs }: Policy): Dial {
@@ -39,8 +48,10 @@ export function begun(dial: Dial, now: number, { connectTimeoutMs }: Policy): Di
 }
 
 function raceAt(state: Connecting, now: number, { raceAfterMs }: Policy): number {
-  const { roundTripMs } = state
-  if (!hasHealthyNext(state, now)) return Infinity
+  const { roundTripMs, queue, spare, failures } = state
+  // At first a server that restarts may be slow.
+  const others = queue.length || failures < 2 ? queue : spare
+  if (!hasHealthyNext({ ...state, queue: others }, now)) return Infinity
   const derived = roundTripMs === null ? race.unknownMs : Math.min(Math.max(5 * roundTripMs + 100, race.leastMs), race.mostMs)
   return now + (raceAfterMs ?? derived)
 }
@@ -53,11 +64,15 @@ function hasHealthyNext({ queue: [next], ladder }: Connecting, now: number): boo
 /** One dial of the round failed. */
 export function dialFailed(state: Connecting, dial: Dial, diagnosis: Diagnosis, now: number, policy: Policy): State {
   const { verdict } = diagnosis
+  // Something answers, or it takes too long to tell: the other rungs may fare better.
+  const isWhole = verdict === 'fallback' && !looksAway(diagnosis)
   const next: Connecting = {
     ...state,
+    ...(isWhole && { othersAt: 0, queue: [...state.queue, ...state.spare], spare: [] }),
     dials: state.dials.filter((each) => each !== dial),
-    ladder: refused(state.ladder, dial.rung, refusalOf(diagnosis), now),
+    ladder: refused(state.ladder, dial.rung, refusalOf(diagnosis), now, isTelling(state, diagnosis)),
     notBefore: notBefore(state, diagnosis, now),
+    isRefreshed: isAskedAnew(state, diagnosis, policy),
     news: [...state.news, { id: dial.id, diagnosis }],
   }
   if (verdict === 'stop' && !isForbiddenOnly(next, dial, diagnosis)) {
@@ -97,11 +112,31 @@ export function refusalOf({ hint, evidence }: Diagnosis): Refusal {
   return evidence.kind === 'closed' ? 'mute' : 'spoken'
 }
 
+/** Whether a failure tells something of its transport: not where the page or the browser held it back, nor in an outage of all. */
+export function isTelling({ failures }: Core, { evidence }: Diagnosis): boolean {
+  const isOfPage = ['blocked', 'unsupported', 'crowded', 'unprepared'].includes(evidence.kind) || evidence.violation
+  return !isOfPage && !isHeldBack(evidence) && failures === 0
+}
+
+/** A device without a network and a hidden page hold back whatever they like. */
+export function isHeldBack({ isOnline, isHidden }: Diagnosis['evidence']): boolean {
+  return !isOnline || !!isHidden
+}
+
 function roundFailed(state: Connecting, diagnosis: Diagnosis, now: number, policy: Policy): State {
   const failures = state.failures + 1
-  if (isHopeless(state.ladder, failures, now)) return closedBy(state, diagnosis)
-  const wasWhole = diagnosis.verdict === 'fallback' && state.failures !== 1
-  return wait({ ...state, failures, ladder: wasWhole ? allFailed(state.ladder) : state.ladder }, diagnosis, now, policy)
+  const wasWhole = diagnosis.verdict === 'fallback' && !isLimited(state, now)
+  const reconsideredLadder = reconsidered(state.ladder, failures)
+  const ladder = wasWhole ? allFailed(reconsideredLadder) : reconsideredLadder
+  const waiting = wait({ ...state, failures, othersAt: othersAfter(state), ladder }, diagnosis, now, policy)
+  const isSlow = isHopeless(state.ladder, failures, now - (state.outageSince ?? now), now)
+  if (!isSlow || waiting.status === 'closed') return waiting
+  return { ...waiting, retryAt: Math.max(waiting.retryAt, now + Math.round(hopelessDelayMs * (1 + policy.random() / 2))) }
+}
+
+/** Whether `prepare()` is asked for fresh credentials from now on, though a refusal of the old ones was not certain. */
+export function isAskedAnew(core: Core, diagnosis: Diagnosis, policy: Policy): boolean {
+  return core.isRefreshed || (diagnosis.verdict !== 'stop' && canRefresh(core, diagnosis, policy))
 }
 
 export function canRefresh({ isRefreshed }: Core, { hint }: Diagnosis, { prepares }: Policy): boolean {
@@ -114,7 +149,7 @@ function notBefore(core: Core, { evidence }: Diagnosis, now: number): number {
 }
 
 /** Waits for the next attempt, as long as the retry policy says (or `delayMs`) and never less than the server asked for. */
-export function wait(core: Core, diagnosis: Diagnosis, now: number, policy: Policy, delayMs?: number): State {
+export function wait(core: Core, diagnosis: Diagnosis, now: number, policy: Policy, delayMs?: number): Waiting | Closed {
   const outageSince = core.outageSince ?? now
   const wanted = delayMs ?? policy.retry({ attempt: core.failures, outageMs: now - outageSince, diagnosis })
   if (wanted === null) return closedBy(core, diagnosis)
@@ -130,14 +165,17 @@ export function wait(core: Core, diagnosis: Diagnosis, now: number, policy: Poli
   }
 }
 
-export function closedBy(core: Core, diagnosis: Diagnosis): State {
+export function closedBy(core: Core, diagnosis: Diagnosis): Closed {
   const { code, reason } = endingOf(diagnosis)
   return { ...coreOf(core), status: 'closed', code, reason, diagnosis }
 }
 
 /** What survives the phase; a phase's own fields must not leak into the next. */
 export function coreOf(state: Core): Core {
-  const { lastId, ladder, failures, outageSince, isRefreshed, isOnline, hiddenSince, roundTripMs, dialledAt, notBefore, news } =
-    state
-  return { lastId, ladder, failures, outageSince, isRefreshed, isOnline, hiddenSince, roundTripMs, dialledAt, notBefore, news }
+  const { lastId, ladder, failures, othersAt, outageSince, isRefreshed, isOnline, hiddenSince, roundTripMs, dialledAt } = state
+  const { notBefore, news } = state
+  return {
+    ...{ lastId, ladder, failures, othersAt, outageSince, isRefreshed, isOnline, hiddenSince, roundTripMs, dialledAt },
+    ...{ notBefore, news },
+  }
 }

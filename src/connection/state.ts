@@ -9,8 +9,12 @@ export interface Rung {
   readonly isProvenByHearing: boolean
   readonly isAsking: boolean
   readonly canPing: boolean
+  /** What answers heartbeats will be heard, so having lived for a while proves nothing. */
+  readonly isProvenByReply: boolean
   /** Can go on from a cursor, so that a running connection can be moved from or to it. */
   readonly resumes: boolean
+  /** Where its server is: origins fail apart. */
+  readonly origin: string
 }
 
 /** What never changes in a client's life. */
@@ -71,6 +75,8 @@ export interface Core {
   readonly ladder: Ladder
   /** Rounds that failed since the connection was last proven. */
   readonly failures: number
+  /** Until so many have failed a round dials the proven rung alone, and in that one another beside it; 0: all rungs. See `roundOf`. */
+  readonly othersAt: number
   readonly outageSince: number | null
   /** `prepare()` has been asked for fresh credentials, and they have not proven themselves yet. */
   readonly isRefreshed: boolean
@@ -90,6 +96,8 @@ export interface Connecting extends Core {
   readonly dials: readonly Dial[]
   /** Rungs that this round has not dialled yet, in order. */
   readonly queue: readonly number[]
+  /** Rungs that it leaves out unless the server shows that it is there. */
+  readonly spare: readonly number[]
   /** When the next of them is dialled beside what is on its way. */
   readonly raceAt: number
   /** A rung said that the credentials are refused while another dial was on its way, whose end decides. */
@@ -113,6 +121,13 @@ export interface Waiting extends Core {
   readonly diagnosis: Diagnosis
 }
 
+export interface Closed extends Core {
+  readonly status: 'closed'
+  readonly code: number
+  readonly reason: string
+  readonly diagnosis: Diagnosis | null
+}
+
 /**
  * ```
  *           connect                    opened
@@ -124,15 +139,12 @@ export interface Waiting extends Core {
  *   any ── close, verdict stop, no retry left ──▶ closed ── connect ──▶ connecting
  * ```
  */
-export type State =
-  | (Core & { readonly status: 'idle' })
-  | Connecting
-  | Open
-  | Waiting
-  | (Core & { readonly status: 'closed'; readonly code: number; readonly reason: string; readonly diagnosis: Diagnosis | null })
+export type State = (Core & { readonly status: 'idle' }) | Connecting | Open | Waiting | Closed
 
 export type Input =
   | { readonly type: 'connect' }
+  /** The application wants another connection in place of the one that is, or is coming about. */
+  | { readonly type: 'reconnect' }
   | { readonly type: 'close'; readonly code: number; readonly reason: string }
   /** `prepare()` is done and the transport was told to dial. */
   | { readonly type: 'prepared'; readonly id: number }
@@ -163,6 +175,7 @@ export function initialState(
     lastId: 0,
     ladder,
     failures: 0,
+    othersAt: 0,
     outageSince: null,
     isRefreshed: false,
     isOnline,

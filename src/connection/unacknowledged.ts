@@ -1,4 +1,5 @@
 import type { Numbered } from '../protocols/session-frames.ts'
+import { isBlob } from '../protocols/tags.ts'
 import type { Writable } from '../transports/transport.ts'
 import type { Entry, Outbox } from './outbox.ts'
 
@@ -133,7 +134,7 @@ export class Unacknowledged<Out> {
   #number(): Kept<Out> | undefined {
     const data = this.#outbox.first?.data
     // A Blob has to be read first; whoever reads it comes again.
-    if (typeof data !== 'string' && !(data instanceof ArrayBuffer)) return undefined
+    if (data === undefined || isBlob(data)) return undefined
     const entry = this.#outbox.hold()
     if (!entry) return undefined
     const kept = { entry, data }

@@ -1,20 +1,25 @@
-import { type Cause, causeOf, type Hint, type OwnCause, type Verdict } from './causes.ts'
+import { isPage } from '../protocols/http-fields.ts'
+import { isForPeople, ofAnswer } from './answer.ts'
+import { type Cause, causeOf, type Hint, type NamedCause, type OwnCause, type Verdict } from './causes.ts'
 import type { Circumstances, Evidence } from './evidence.ts'
 import { certain, likely, likelyOneOf, type Opinion, possiblyOneOf } from './opinion.ts'
 import { unopened } from './unopened.ts'
 
+/** A named cause, an HTTP status, a close code, or whatever a later version or an application adds. */
+export type CauseName = NamedCause | `http.${number}` | `close.${number}` | (string & {})
+
 /** What happened, as far as a browser lets anyone see. */
 export interface Diagnosis {
   /** A stable code such as `http.503`, `close.1001` or `net.timeout`; docs/DIAGNOSES.md lists them all. */
-  readonly cause: string
+  readonly cause: CauseName
   /** How sure that is: browsers hide most of it. */
   readonly certainty: 'certain' | 'likely' | 'possible'
   /** What it may be, the likeliest first, where the evidence does not tell one from the other. */
-  readonly candidates?: readonly string[]
+  readonly candidates?: readonly CauseName[]
   readonly verdict: Verdict
   /**
-   * Narrows the verdict. `credentials`: stop, but ask `prepare()` for fresh ones first. `not-offered`: the server does not
-   * have this transport, or this page may not use it, so it is left out for a while.
+   * Narrows the verdict. `credentials`: ask `prepare()` for fresh ones; where the verdict is stop, stop if they are refused too.
+   * `not-offered`: the server does not have this transport, or this page may not use it, so it is left out for a while.
    */
   readonly hint?: Hint
   /** What happened, in a sentence. */
@@ -45,7 +50,13 @@ export function diagnose(evidence: Evidence, own: OwnCauses = noCauses): Diagnos
       mine?.message ??
       filled(
         known.message,
-        cause.startsWith('close.') ? { reason: '', ...evidence, ...evidence.lastEnd, code: cause.slice(6) } : evidence,
+        {
+          reason: '',
+          ...evidence,
+          ...(cause.startsWith('close.') && { ...evidence.lastEnd, code: cause.slice(6) }),
+          ...(cause.startsWith('http.') && Number(cause.slice(5)) && { status: cause.slice(5) }),
+        },
+        certainty,
       ),
     evidence,
     ...(hint && { hint }),
@@ -72,6 +83,8 @@ export function isOpenQuestion({ certainty, evidence }: Diagnosis): boolean {
 function judged({ verdict, hint }: Cause, cause: string, evidence: Evidence): { verdict: Verdict; hint?: Hint | undefined } {
   const { kind, phase, isRepeated, hasOpened, isOnlyWay } = evidence
   if (kind === 'unprepared') return { verdict: evidence.isMistake ? 'stop' : verdict }
+  // A page for people comes from a portal, a firewall, a service worker, or in the middle of a deployment.
+  if (hint && isForPeople(evidence, hint)) return { verdict: 'fallback', ...(cause === 'http.401' && { hint }) }
   // What only the server's memory says has not been said to this attempt.
   const wasTold = evidence.kind === 'closed' && cause === `close.${evidence.code}`
   if (cause.startsWith('close.') && !wasTold) return { verdict: phase === 'open' ? 'retry' : 'fallback' }
@@ -80,22 +93,41 @@ function judged({ verdict, hint }: Cause, cause: string, evidence: Evidence): { 
   if (isOriginRefused && evidence.isSession && evidence.transport === 'websocket' && !isOnlyWay) return { verdict: 'fallback' }
   if (cause.startsWith('http.') && kind !== 'answered') {
     // Another transport will be told by the server itself.
-    const isProven = hint === 'credentials' && isRepeated && !hasOpened && isOnlyWay
+    const isProven =
+      hint === 'credentials' && isRepeated && !hasOpened && isOnlyWay && !isPage(evidence.followUp?.contentType ?? '')
     return isProven ? { verdict, hint } : { verdict: 'fallback' }
   }
   return verdict === 'fallback' && phase === 'open' && kind !== 'answered' ? { verdict: 'retry' } : { verdict, hint }
 }
 
-/** The sentence with what the evidence gives. */
-function filled(message: string, evidence: object): string {
-  const { followUp }: Partial<Circumstances> = evidence
-  const given: Readonly<Record<string, unknown>> = { contentType: '', ...followUp, ...evidence }
-  return message.replace(/\{(\w+)\}/g, (_, name: string) => {
+/** The sentence with what the evidence gives, and how sure it is. */
+function filled(message: string, evidence: object, certainty: Diagnosis['certainty']): string {
+  const { followUp, url }: Partial<Circumstances> = evidence
+  const given: Readonly<Record<string, unknown>> = {
+    contentType: '',
+    detail: "the server speaks steadfast.v1, so the option is protocol: 'session'",
+    ...placeOf(url),
+    ...followUp,
+    ...evidence,
+  }
+  const sentence = message.replace(/\{(\w+)\}/g, (_, name: string) => {
     const value = given[name]
     if (name === 'reason') return value ? `: ${value}` : ''
     if (name === 'violation') return value ? ` (${value})` : ''
-    return name === 'contentType' && !value ? 'of no type' : String(value)
+    if (name === 'answer') return given['status'] ? ` ${given['status']}` : ''
+    return name === 'contentType' && !value ? 'something of no type' : String(value)
   })
+  if (certainty === 'certain') return sentence.replace(/^the server/, 'The server')
+  const isWord = !message.startsWith('{') && /^[A-Z][a-z]* /.test(sentence)
+  const start = isWord ? sentence[0]?.toLowerCase() + sentence.slice(1) : sentence
+  return `${certainty === 'likely' ? 'Probably' : 'Possibly'} ${start}`
+}
+
+/** The names of where it was dialled, as a message tells them. */
+function placeOf(url?: string): { readonly host: string; readonly hostname: string; readonly port: string } {
+  if (!url) return { host: 'the server', hostname: 'the server', port: 'its' }
+  const { host, hostname, port, protocol } = new URL(url)
+  return { host, hostname, port: port || (protocol === 'https:' ? '443' : '80') }
 }
 
 function opinionOf(evidence: Evidence): Opinion {
@@ -134,6 +166,8 @@ function opinionOf(evidence: Evidence): Opinion {
       return certain('client.pool_exhausted')
     case 'unprepared':
       return certain('client.unprepared')
+    case 'stopped':
+      return certain('client.stopped')
     case 'overflow':
       return certain('client.outbox_full')
     case 'expired':
@@ -150,18 +184,13 @@ function opinionOf(evidence: Evidence): Opinion {
       return certain('client.unread')
     case 'hidden':
       return certain('page.hidden')
+    case 'reconnect':
+      return certain('client.reconnect')
     case 'restored':
       return certain('conn.restored')
     default:
       return evidence satisfies never
   }
-}
-
-function ofAnswer({ status, contentType, hasOpened }: Extract<Evidence, { kind: 'answered' }>): Opinion {
-  // Where it worked before, a page for people is that of a network which wants a login.
-  if (status === 200 && hasOpened && contentType.startsWith('text/html'))
-    return likely('path.captive', 'path.intermediary', 'http.not_realtime')
-  return certain(status !== 204 && status < 300 ? 'http.not_realtime' : `http.${status}`)
 }
 
 /** A WebSocket that was open, or a session's attachment. */

@@ -7,6 +7,8 @@ export interface Ending {
   readonly wasClean: boolean
 }
 
+const lost: Ending = { code: 1006, reason: '', wasClean: false }
+
 /** An HTTP status s becomes 4000 + s, which no WebSocket registry uses; the loss of the network is 1006. */
 export function endingOf({ evidence }: Diagnosis): Ending {
   switch (evidence.kind) {
@@ -15,11 +17,13 @@ export function endingOf({ evidence }: Diagnosis): Ending {
     case 'answered':
       return { code: 4000 + evidence.status, reason: '', wasClean: true }
     case 'ended':
-      return { code: 1005, reason: '', wasClean: true }
+      return evidence.isCutOff ? lost : { code: 1005, reason: '', wasClean: true }
+    case 'stopped':
+      return { code: 1000, reason: '', wasClean: true }
     case 'hidden':
     case 'unread':
       return { code: 1001, reason: '', wasClean: true }
     default:
-      return { code: 1006, reason: '', wasClean: false }
+      return lost
   }
 }

@@ -9,6 +9,10 @@ export type Finding =
       readonly contentType: string
       /** The first characters of what came instead, at most 80. */
       readonly start?: string
+      /** A redirection that was not followed (its status is 0 where the browser hides it). */
+      readonly isRedirect?: boolean
+      /** Whether it came from where a redirection led. */
+      readonly isRedirected?: boolean
     }
   /** A WebSocket closed (RFC 6455 §7.1.5); 1006 stands for every end without a Close frame. */
   | {
@@ -39,8 +43,10 @@ export type Finding =
   | { readonly kind: 'unsupported'; readonly detail: string }
   /** All slots for held requests to this origin are taken by other tabs. */
   | { readonly kind: 'crowded' }
-  /** `prepare()` threw, or returned what this transport cannot use. */
+  /** `prepare()` threw, did not settle in time, or returned what this transport cannot use. */
   | { readonly kind: 'unprepared'; readonly detail: string; readonly isMistake: boolean }
+  /** `prepare()` threw a `StopConnecting`. */
+  | { readonly kind: 'stopped'; readonly reason: string }
   /** The outbox was full, a message had waited for too long, is larger than the server takes, or the server lost the session. */
   | { readonly kind: 'overflow' | 'expired' | 'too-large' | 'forgotten' }
   /** Two servers, each with a store of its own, answer in turn. */
@@ -51,6 +57,8 @@ export type Finding =
   | { readonly kind: 'unreadable'; readonly detail: string }
   /** The page went into the back/forward cache or away, so the client hung up. */
   | { readonly kind: 'hidden' }
+  /** The application called `reconnect()`. */
+  | { readonly kind: 'reconnect' }
   /** The application left too much unread, so the client hung up until it has read it. */
   | { readonly kind: 'unread' }
   /** The page came back from the back/forward cache or from sleep with a connection that cannot be believed. */
@@ -79,6 +87,10 @@ export interface Circumstances {
   readonly hasHeard?: boolean
   /** Whether this transport has been open before, in this client's life. */
   readonly hasOpened?: boolean
+  /** Whether the page came from the same origin; absent where it did not. */
+  readonly isSameOrigin?: boolean
+  /** Whether any transport of this client has been open before. */
+  readonly hasServed?: boolean
   /** Whether the client has no other transport. */
   readonly isOnlyWay?: boolean
   /** The directive of the page's Content-Security-Policy that forbade it. */
@@ -118,6 +130,8 @@ export interface FollowUp {
   readonly opaque: Outcome
   /** Whether it was answered by a redirection. */
   readonly isRedirect: boolean
+  /** Whether the browser has denied this page the devices of the local network (Local Network Access). */
+  readonly isLocalDenied?: boolean
   /** A request to the page's own origin; `none` where there is no page or it is the same origin. */
   readonly page: Outcome | 'none'
 }

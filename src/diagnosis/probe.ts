@@ -1,5 +1,6 @@
 import type { Host } from '../host/host.ts'
 import { countOf, textOf } from '../protocols/readers.ts'
+import { withoutUser, withQuery } from '../transports/address.ts'
 import { textOfBody } from '../transports/body.ts'
 import type { FollowUp, Ledger, Outcome } from './evidence.ts'
 
@@ -30,12 +31,9 @@ export async function followUp({ url, attempt, credentials }: Subject, host: Hos
   const since = host.now()
   const { pageOrigin } = host
   const elsewhere = pageOrigin?.startsWith('http') && pageOrigin !== url.origin && pageOrigin
-  const place = new URL(url)
-  // A browser asks for no URL with a user in it.
-  place.username = place.password = ''
-  const address = new URL(place)
+  const place = withoutUser(url)
   // No cookie goes along: so the answer may be read wherever the page came from.
-  if (attempt) address.searchParams.set('diagnose', attempt)
+  const address = attempt ? withQuery(place, { diagnose: attempt }) : place
   try {
     const [answer, opaque, redirect, page] = await Promise.all([
       ask(address, { redirect: 'error', credentials: attempt ? 'omit' : credentials }).then(async (asked) => ({

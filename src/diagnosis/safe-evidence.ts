@@ -1,3 +1,4 @@
+import { essenceOf } from '../protocols/http-fields.ts'
 import type { Evidence } from './evidence.ts'
 
 /** Evidence without what may be secret. */
@@ -5,13 +6,13 @@ export type SafeEvidence = Readonly<Record<string, unknown>>
 
 /** Members that are numbers, truths, or names of ours, whatever a server or a page may say. */
 const safe =
-  'kind phase elapsedMs isOnline isHidden engine isSecurePage roundTripMs hasHeard hasOpened violation isRepeated isOnlyWay isSession'
+  'kind phase elapsedMs isOnline isHidden engine isSecurePage roundTripMs hasHeard hasOpened hasServed isSameOrigin violation isRepeated isOnlyWay isSession'
 const alsoSafe =
-  'retryAfterMs status code wasClean hasErred how isBody isCutOff isHandshake isMistake readable opaque isRedirect page'
+  'retryAfterMs status code wasClean hasErred how isBody isCutOff isHandshake isMistake readable opaque isRedirect isRedirected isLocalDenied page'
 const ofLedger = 'scope sawRequest sawUpgrade verdict by'
 const names = new Set(`${safe} ${alsoSafe} ${ofLedger}`.split(' '))
 const groups = new Set(['followUp', 'ledger', 'lastEnd'])
-const knownType = /^(text|application)\/(html|plain|event-stream|json|problem\+json|x-ndjson|octet-stream)/
+const knownType = /^(text|application)\/(html|plain|event-stream|json|problem\+json|x-ndjson|octet-stream)$/
 /** A part of a path that a person has named; anything else may be a token. */
 const readable = /^([a-z][a-z_.~-]{0,23}|[a-z]{1,4}\d{1,2})$/i
 
@@ -26,7 +27,7 @@ export function safeEvidence(evidence: Evidence): SafeEvidence {
 function only(given: object): SafeEvidence {
   return Object.fromEntries(
     Object.entries(given).flatMap(([name, value]): readonly (readonly [string, unknown])[] => {
-      if (name === 'contentType') return [[name, knownType.exec(String(value))?.[0] ?? (value ? 'other' : 'none')]]
+      if (name === 'contentType') return [[name, knownType.exec(essenceOf(String(value)))?.[0] ?? (value ? 'other' : 'none')]]
       if (groups.has(name) && value) return [[name, only(value)]]
       const isPlain = typeof value === 'number' || typeof value === 'boolean' || isWord(value)
       return names.has(name) && isPlain ? [[name, value]] : []

@@ -1,3 +1,5 @@
+import { isPage } from '../protocols/http-fields.ts'
+import { boxes, nameOf } from './answer.ts'
 import type { Evidence, FollowUp, Ledger } from './evidence.ts'
 import { certain, likely, likelyOneOf, type Opinion, possible, possiblyOneOf } from './opinion.ts'
 
@@ -15,6 +17,17 @@ const leastRoundTripMs = 20
 
 const behindTheName = ['net.dns', 'net.refused', 'net.reset'] as const
 const behindTls = ['tls.certificate', 'tls.handshake'] as const
+/** What a server answers without CORS headers like anything else. */
+const hiddenStatuses = [
+  'http.401',
+  'http.403',
+  'http.404',
+  'http.400',
+  'http.429',
+  'http.500',
+  'http.503',
+  'http.redirect',
+] as const
 const behindAnything = ['policy.client_blocked', 'path.proxy_refused', 'path.intermediary', 'path.captive'] as const
 
 /**
@@ -39,7 +52,7 @@ function forbidden(evidence: Evidence): Opinion | undefined {
 function atFirst(evidence: Evidence): Opinion {
   if (evidence.kind === 'blocked') return ofBlocked(evidence)
   // Firefox says 1015 of whatever goes wrong with TLS, and of nothing else.
-  if (evidence.kind === 'closed' && evidence.code === 1015) return likely(...behindTls)
+  if (evidence.kind === 'closed' && evidence.code === 1015) return likelyOneOf('tls.failed', ...behindTls)
   if (evidence.kind !== 'timeout') return possible('net.unreachable')
   return evidence.transport === 'websocket' ? likely('net.timeout', 'ws.upgrade_hang') : likely('net.timeout')
 }
@@ -51,23 +64,38 @@ function ofBlocked({ detail, how, engine }: Extract<Evidence, { kind: 'blocked' 
 }
 
 function followedUp(evidence: Evidence, followUp: FollowUp): Opinion {
-  const { kind, elapsedMs, isSession, isOnline } = evidence
+  const { kind, elapsedMs, isOnline } = evidence
   const { readable, opaque, isRedirect, page } = followUp
   if (kind === 'blocked' || (kind === 'closed' && evidence.code === 1015)) return atFirst(evidence)
-  if (isRedirect) return likely('http.redirect')
+  if (isRedirect) {
+    // A portal may redirect to where nobody but it can answer.
+    if (opaque === 'failed' && page !== 'failed') return likely('path.captive', 'http.redirect', 'path.intermediary')
+    return likely('http.redirect', 'path.captive', 'path.intermediary')
+  }
   if (readable === 'answered') return ofHttpThatWorks(evidence, followUp)
   if (readable === 'silent' && opaque === 'answered') return ofHeldRequest(evidence)
-  if (opaque === 'answered')
-    return isSession
-      ? likely('path.intermediary', 'path.captive')
-      : likelyOneOf('path.intercepted', 'http.cors', 'path.intermediary', 'path.captive')
+  if (opaque === 'answered') return ofHiddenAnswer(evidence)
   if (readable === 'silent' && opaque === 'silent') {
     if (kind !== 'timeout' && elapsedMs < 3000) return possible('path.proxy_auth', 'ws.failed', ...behindTls, 'net.timeout')
     return evidence.transport === 'websocket' ? likely('net.timeout') : unansweredRequest
   }
+  if (followUp.isLocalDenied && isLocal(evidence.url)) return likely('policy.local_network', 'net.unreachable')
   if (page === 'failed') return isOnline ? likely('net.offline', ...behindTheName) : certain('net.offline')
+  // At the page's own origin nobody else can be asked.
+  if (page === 'none' && !isOnline) return likely('net.offline', ...behindTheName)
   // Also where a time limit ended the attempt: browsers put off a WebSocket to where others have failed.
   return unreachable(evidence, followUp)
+}
+
+/** An answer came that this page may not read. Without CORS all statuses look alike, and a WebSocket needs no CORS. */
+function ofHiddenAnswer(evidence: Evidence): Opinion {
+  // A session's server always sends CORS headers.
+  if (evidence.isSession) return likely('path.intermediary', 'path.captive')
+  const { transport, hasServed } = evidence
+  if (transport !== 'websocket') return likelyOneOf('path.intercepted', 'http.cors', ...boxes, ...hiddenStatuses)
+  // What let WebSockets pass before has hardly begun to block them; a portal, or a gateway whose server restarts, answers everything.
+  if (hasServed && evidence.kind !== 'timeout') return likelyOneOf('path.intercepted', ...boxes, 'ws.failed', ...socketFaults)
+  return ofSocketAlone(evidence, 'ws.subprotocol', ...boxes, ...hiddenStatuses, 'policy.client_blocked')
 }
 
 /** Nothing at that address speaks to this page. How long it took to find out tells how far it came (in round trips). */
@@ -82,23 +110,46 @@ function unreachable({ url = '', roundTripMs = 0 }: Evidence, { elapsedMs }: Fol
 }
 
 /** The server answers plain requests of this page. */
-function ofHttpThatWorks(evidence: Evidence, { status = 0, contentType = '', ledger }: FollowUp): Opinion {
+function ofHttpThatWorks(evidence: Evidence, followUp: FollowUp): Opinion {
+  const { status = 0, contentType = '', ledger } = followUp
   const { transport, kind, isSession } = evidence
   const isSocket = transport === 'websocket'
   if (ledger) return isSocket ? ofSocketIn(ledger, evidence) : ofRequestIn(ledger, evidence)
   // Servers that speak WebSocket say 426 to a plain request.
   const isOfSockets = !isSession && status === 426
-  if (status >= 300 && !isOfSockets) return likely(`http.${status}`, ...(isSocket ? ['ws.failed'] : []))
-  if (isSession || (status < 300 && contentType.startsWith('text/html'))) return likely('http.not_realtime')
+  const isHtml = isPage(contentType)
+  const anybody = isHtml || isSession || status >= 502 || status === 403 ? boxes : []
+  // An ordinary server where a session's is asked for, or the reverse: these are what the two say to a plain GET.
+  const isOther = isSession ? status === 426 : status === 400 && /^application\/problem\+json/.test(contentType)
+  const mode = isOther ? ['protocol-mismatch'] : []
+  // Across origins it has CORS headers, which no box gives; at the page's own, a session's server says no HTML.
+  if (isSession && isHtml && followUp.page === 'none') return likely('path.intermediary', 'path.captive', nameOf(status))
+  if (status >= 300 && !isOfSockets) {
+    // The HTTP half of a server may lack what its WebSocket has.
+    const others = isSocket ? ['ws.failed', ...(hidden.includes(status) ? socketFaults : [])] : []
+    return likely(`http.${status}`, ...mode, ...anybody, ...others)
+  }
+  if (isHtml && evidence.hasServed) return likely('path.captive', 'path.intermediary', 'http.not_realtime')
+  if (isSession || (status < 300 && isHtml)) return likely('http.not_realtime', 'path.captive', 'path.intermediary')
   if (isSocket)
-    return ofSocketAlone(evidence, 'ws.subprotocol', 'policy.client_blocked', isOfSockets ? 'http.426' : 'net.refused')
+    return ofSocketAlone(evidence, 'ws.subprotocol', 'policy.client_blocked', 'http.401', 'http.403', 'http.426', 'net.reset')
   if (kind === 'timeout') return likely('sse.buffered', 'net.timeout')
-  return possiblyOneOf('net.unreachable', ...behindTheName, 'path.intermediary')
+  return possiblyOneOf('net.unreachable', 'net.reset', 'path.intermediary')
+}
+
+/** Statuses that a server gives to a GET where it has nothing but a WebSocket. */
+const hidden = [400, 404, 405, 501]
+const socketFaults = ['ws.upgrade_blocked', 'ws.upgrade_stripped', 'ws.bad_handshake', 'ws.subprotocol'] as const
+
+/** Whether a browser counts that host as one of the local network. */
+function isLocal(url = ''): boolean {
+  const { hostname } = new URL(url)
+  return loopback.test(hostname) || /^(10|127|192\.168|169\.254|172\.(1[6-9]|2\d|3[01]))\.|^\[f[cde]|\.local$/.test(hostname)
 }
 
 /** Something answers, but not what this page may read: that is how a server looks that holds a long-poll. */
 function ofHeldRequest(evidence: Evidence): Opinion {
-  return evidence.transport === 'websocket' ? ofSocketAlone(evidence, 'net.refused') : unansweredRequest
+  return evidence.transport === 'websocket' ? ofSocketAlone(evidence, 'net.reset', ...boxes) : unansweredRequest
 }
 
 const unansweredRequest = likely('net.timeout', 'sse.buffered', 'client.pool_exhausted')
@@ -111,7 +162,7 @@ function ofSocketAlone({ kind, isRepeated }: Evidence, ...others: readonly strin
 }
 
 function swallowed(): Opinion {
-  return likely('ws.upgrade_hang', 'ws.upgrade_blocked')
+  return likely('ws.upgrade_hang', 'ws.upgrade_blocked', 'ws.bad_handshake')
 }
 
 /** What the ledger says of a WebSocket that did not open. */
@@ -122,7 +173,7 @@ function ofSocketIn({ sawUpgrade, sawRequest, verdict, scope }: Ledger, { kind, 
   if (sawUpgrade) return possiblyOneOf('ws.failed', 'ws.upgrade_blocked', 'ws.bad_handshake')
   if (sawRequest) return certain('ws.upgrade_stripped')
   // A server that restarts looks the same once: nothing is said to be blocked that has not failed before and after HTTP passed.
-  if (!isRepeated) return possiblyOneOf('ws.failed', 'ws.upgrade_blocked', 'policy.client_blocked', 'net.refused')
+  if (!isRepeated) return possiblyOneOf('ws.failed', 'ws.upgrade_blocked', 'policy.client_blocked', 'net.reset')
   return (scope === 'all' ? likely : possible)('ws.upgrade_blocked', 'policy.client_blocked')
 }
 
@@ -137,8 +188,8 @@ function ofRequestIn({ sawRequest, verdict }: Ledger, { kind }: Evidence): Opini
   const isAnswered = sawRequest && verdict === 'accepted'
   if (kind === 'timeout') {
     if (isAnswered) return likely('sse.buffered', 'net.timeout', 'stream.decode')
-    return sawRequest ? likely('net.timeout') : likely('client.pool_exhausted', 'net.timeout')
+    return sawRequest ? likely('net.timeout') : likely('net.timeout', 'client.pool_exhausted')
   }
   if (isAnswered) return likely('http.cors', 'path.intermediary', 'net.reset')
-  return possiblyOneOf('net.unreachable', ...behindTheName, 'path.intermediary', 'http.cors')
+  return possiblyOneOf('net.unreachable', 'net.reset', 'path.intermediary', 'http.cors')
 }

@@ -1,17 +1,17 @@
-import type { Engine, Host, PageSignal, Violation } from './host.ts'
+import type { Activation, Engine, Host, PageSignal, Violation } from './host.ts'
+import { patient } from './patient.ts'
 import { steady } from './steady.ts'
+
+const clock = steady(() => Date.now())
+const isHidden = () => globalThis.document?.visibilityState === 'hidden'
 
 /**
  * The platform as it is: a page, a worker, or Node. One for all clients, since it knows nothing of any of them. Nothing is touched
  * before a client is made, and everything is looked up when it is used: globals may come late, and tests replace them.
  */
 export const browserHost: Host = {
-  now: steady(() => Date.now()),
-  after(delayMs, run) {
-    // Timers overflow beyond 2^31 − 1 ms and then fire at once.
-    const timer = setTimeout(run, Math.min(delayMs, 2 ** 31 - 1))
-    return () => clearTimeout(timer)
-  },
+  ...clock,
+  after: patient({ now: clock.now, isHidden, after: setTimer }),
   random: () => Math.random(),
   randomBytes: (length) => crypto.getRandomValues(new Uint8Array(length)),
   report(error) {
@@ -21,6 +21,7 @@ export const browserHost: Host = {
         throw error
       })
   },
+  log: (level, line) => globalThis.console?.[level === 'debug' ? 'log' : level](line),
   get fetch() {
     return typeof globalThis.fetch === 'function' ? callFetch : undefined
   },
@@ -33,8 +34,12 @@ export const browserHost: Host = {
   get isLive() {
     return !!globalThis.document || 'WorkerGlobalScope' in globalThis
   },
+  get userAgent() {
+    return globalThis.navigator?.userAgent
+  },
   isOnline: () => globalThis.navigator?.onLine ?? true,
-  isHidden: () => globalThis.document?.visibilityState === 'hidden',
+  isHidden,
+  isPrerendering: () => !!(globalThis.document as Prerendered | undefined)?.prerendering,
   roundTripMs,
   recall(key) {
     return attempt(() => localStorage.getItem(key)) ?? null
@@ -46,7 +51,8 @@ export const browserHost: Host = {
   listen,
   engine,
   get pageOrigin() {
-    return globalThis.location?.origin
+    // Not that of its address: a sandboxed page has none, one without an address (srcdoc) that of the page around it.
+    return globalThis.origin ?? globalThis.location?.origin
   },
 }
 
@@ -54,7 +60,14 @@ export const browserHost: Host = {
 export function hostWith(own: Partial<Host> | undefined): Host {
   if (!own) return browserHost
   const host = { ...browserHost, ...own }
-  return own.now ? { ...host, now: steady(() => host.now()) } : host
+  const timed = { ...host, ...(own.now ? steady(() => host.now()) : clock) }
+  return own.after ? { ...timed, after: patient({ ...timed, after: (delayMs, run) => host.after(delayMs, run) }) } : timed
+}
+
+function setTimer(delayMs: number, run: () => void): () => void {
+  // Timers overflow beyond 2^31 − 1 ms and then fire at once.
+  const timer = setTimeout(run, Math.min(delayMs, 2 ** 31 - 1))
+  return () => clearTimeout(timer)
 }
 
 /** A browser's `fetch` must be called as a function of the global object. */
@@ -85,25 +98,50 @@ async function claim(locks: LockManager | undefined, slots: readonly string[]): 
   return null
 }
 
+/** Not in the DOM library of TypeScript, nor in every browser. */
+interface Prerendered {
+  readonly prerendering?: boolean
+}
+
 const windowTypes = ['online', 'offline', 'pagehide', 'pageshow']
 const documentTypes = ['visibilitychange', 'freeze', 'resume', 'securitypolicyviolation']
 
-function listen(listener: (signal: PageSignal | Violation) => void): () => void {
+function listen(listener: (signal: PageSignal | Activation | Violation) => void): () => void {
   const { document } = globalThis
   // A worker has no document, and is told itself of what its policy forbids.
   const target: Pick<Document, 'addEventListener' | 'removeEventListener'> | undefined = document ?? globalThis
-  const run = (event: Event) => listener(signalOf(event))
+  const targetTypes = browserHost.isPrerendering() ? [...documentTypes, 'prerenderingchange'] : documentTypes
+  let isLeaving = false
+  // Heard before any other listener hears of it: what those send and close must still find the connection. It is put away with the
+  // `visibilitychange` that follows, which does not where the page is hidden already or has made the event itself.
+  const lead = ({ isTrusted }: Event) => {
+    if (!isTrusted) return
+    isLeaving = !isHidden()
+    listener({ type: 'leaving' })
+  }
+  const run = (event: Event) => {
+    if (event.type === 'pagehide' && isLeaving) return
+    // A policy that only reports forbids nothing.
+    if ('disposition' in event && event.disposition === 'report') return
+    listener(signalOf(event))
+    if (event.type !== 'visibilitychange' || !isLeaving) return
+    isLeaving = false
+    listener({ type: 'pagehide' })
+  }
+  globalThis.addEventListener?.('pagehide', lead, true)
   for (const type of windowTypes) globalThis.addEventListener?.(type, run)
-  for (const type of documentTypes) target.addEventListener?.(type, run)
+  for (const type of targetTypes) target.addEventListener?.(type, run)
   return () => {
+    globalThis.removeEventListener?.('pagehide', lead, true)
     for (const type of windowTypes) globalThis.removeEventListener?.(type, run)
-    for (const type of documentTypes) target.removeEventListener?.(type, run)
+    for (const type of targetTypes) target.removeEventListener?.(type, run)
   }
 }
 
-function signalOf(event: Partial<PageTransitionEvent & SecurityPolicyViolationEvent>): PageSignal | Violation {
+function signalOf(event: Partial<PageTransitionEvent & SecurityPolicyViolationEvent>): PageSignal | Activation | Violation {
   const { type, persisted, blockedURI = '', effectiveDirective = '' } = event
   if (type === 'securitypolicyviolation') return { type: 'violation', blockedUrl: blockedURI, directive: effectiveDirective }
+  if (type === 'prerenderingchange') return { type: 'activated' }
   const seen = globalThis.document?.visibilityState === 'hidden' ? 'hidden' : 'visible'
   return { type: type === 'visibilitychange' ? seen : type, persisted } as PageSignal
 }

@@ -1,7 +1,14 @@
 /** What the page (or worker, or test) tells the client about itself. Hints, never commands: no signal proves anything about the network. */
 export type PageSignal =
+  /** The page goes away, and its own listeners to `pagehide` have not run yet: what they send must outlive it. */
+  | { readonly type: 'leaving' }
   | { readonly type: 'online' | 'offline' | 'visible' | 'hidden' | 'pagehide' | 'freeze' | 'resume' }
   | { readonly type: 'pageshow'; readonly persisted: boolean }
+
+/** The page was prerendered (Speculation Rules) and is shown now. */
+export interface Activation {
+  readonly type: 'activated'
+}
 
 /** The page's Content-Security-Policy forbade a request. */
 export interface Violation {
@@ -14,15 +21,15 @@ export interface Violation {
 /** Whose browser it is; `other` also where there is none. */
 export type Engine = 'chromium' | 'firefox' | 'webkit' | 'other'
 
-/** The part of the browser's `WebSocket` that the client uses. */
+/** The part of the browser's `WebSocket` that the client uses, in types that Node has as well. */
 export interface WebSocketLike {
-  binaryType: BinaryType
+  binaryType: 'arraybuffer' | 'blob'
   readonly bufferedAmount: number
   readonly protocol: string
-  onopen: ((event: Event) => void) | null
-  onmessage: ((event: MessageEvent) => void) | null
-  onerror: ((event: Event) => void) | null
-  onclose: ((event: CloseEvent) => void) | null
+  onopen: ((event: object) => void) | null
+  onmessage: ((event: { readonly data: string | ArrayBuffer }) => void) | null
+  onerror: ((event: object) => void) | null
+  onclose: ((event: { readonly code: number; readonly reason: string; readonly wasClean: boolean }) => void) | null
   send(data: string | ArrayBuffer | Blob): void
   close(code?: number, reason?: string): void
 }
@@ -34,6 +41,8 @@ export interface WebSocketLike {
 export interface Host {
   /** Wall-clock milliseconds. Not a monotonic clock on purpose: it must go on while the machine sleeps. */
   now(): number
+  /** An instant of `now()` by the device's clock as it is set now, for what people are shown. */
+  wallTime(at: number): number
   /** Runs something once, later; returns the way to cancel it. */
   after(delayMs: number, run: () => void): () => void
   /** A number in [0, 1), as `Math.random()`. */
@@ -41,7 +50,11 @@ export interface Host {
   /** Random bytes that nobody can guess. */
   randomBytes(length: number): Uint8Array
   /** Reports an error that belongs to the application (a listener that threw) without stopping the client. */
+  /** How the browser names itself; for reports only. */
+  readonly userAgent?: string | undefined
   report(error: unknown): void
+  /** Writes a line to the console: what `debug` tells, or that the client has ended and nobody listens. */
+  log(level: 'debug' | 'error', line: string): void
   /** The platform's `fetch`, or `undefined` where there is none. */
   readonly fetch: ((url: string, init: RequestInit) => Promise<Response>) | undefined
   /** The platform's `WebSocket` (or one with its interface, as that of `ws`), or `undefined` where there is none. */
@@ -52,6 +65,8 @@ export interface Host {
   readonly isLive: boolean
   isOnline(): boolean
   isHidden(): boolean
+  /** Whether the page is only being prerendered: the browser holds back WebSockets and locks, and perhaps nobody ever sees it. */
+  isPrerendering(): boolean
   /** One round trip to that URL's origin, where the page already knows it (Navigation Timing); else `undefined`. */
   roundTripMs(url: URL): number | undefined
   /** Reads what `remember` stored; `null` where there is nothing or no storage. */
@@ -64,9 +79,9 @@ export interface Host {
    */
   claim(slots: readonly string[]): Promise<(() => void) | null>
   /** Listens to the page's signals and to what its policy forbids; returns the way to stop. */
-  listen(listener: (signal: PageSignal | Violation) => void): () => void
+  listen(listener: (signal: PageSignal | Activation | Violation) => void): () => void
   /** Whose browser it is, since what an event means differs between them. */
   engine(): Engine
-  /** Where the page came from (`https://host`); `undefined` where there is no page. */
+  /** The page's origin (`https://host`), `'null'` where it has an opaque one; `undefined` where there is no page. */
   readonly pageOrigin: string | undefined
 }

@@ -1,14 +1,21 @@
+/** A clock that is never set back, and what the platform's clock says at one of its instants. */
+export interface Clock {
+  now(): number
+  wallTime(at: number): number
+}
+
 /**
  * The same clock, but never set back: all waits would otherwise last until it has caught up. Set forward it stays, since that is
- * what the end of sleep looks like.
+ * what the end of sleep looks like. What people are shown is the time of their clock as it goes now: `wallTime`.
  */
-export function steady(clock: () => number): () => number {
+export function steady(clock: () => number): Clock {
   let latest = -Infinity
   let correctionMs = 0
-  return () => {
-    const now = clock()
-    correctionMs = Math.max(correctionMs, latest - now)
-    latest = now + correctionMs
+  const now = () => {
+    const wall = clock()
+    correctionMs = Math.max(correctionMs, latest - wall)
+    latest = wall + correctionMs
     return latest
   }
+  return { now, wallTime: (at) => at - correctionMs }
 }

@@ -1,3 +1,4 @@
+import { byteString, essenceOf, isFieldValue } from './http-fields.ts'
 import type { Answer, Protocol, Received } from './protocol.ts'
 
 /** What may differ between servers that have never heard of us. */
@@ -21,7 +22,10 @@ export function plain({ cursorParameter = 'last_event_id', cursorFrom = validato
       // RFC 7240 §4.3: what tells a poll from a long-poll at the same URL. Across origins it would cost a preflight.
       const headers = transport === 'poll' && isSameOrigin ? { headers: { Prefer: 'wait=0' } } : {}
       if (!cursor || transport === 'websocket') return headers
-      if (transport === 'sse' && isSameOrigin) return { headers: { 'Last-Event-ID': cursor } }
+      // What a native EventSource sends: UTF-8. Not every id fits into a header.
+      const bytes = byteString(cursor)
+      if (transport === 'sse' && isSameOrigin && isFieldValue(bytes) && cursor.trim() === cursor)
+        return { headers: { 'Last-Event-ID': bytes } }
       return { ...headers, query: { [cursorParameter]: cursor } }
     },
     readFrame: (frame) => [{ data: frame }],
@@ -35,7 +39,7 @@ export function plain({ cursorParameter = 'last_event_id', cursorFrom = validato
 
 function messagesOf({ status, headers, body }: Answer, id: string | undefined): Received[] {
   if (status !== 200 || body === '') return []
-  if (typeof body !== 'string' || !/^application\/x-ndjson/i.test(headers.get('content-type') ?? ''))
+  if (typeof body !== 'string' || essenceOf(headers.get('content-type') ?? '') !== 'application/x-ndjson')
     return [{ data: body, id, cursor: id }]
   return body
     .split(/\r?\n/)

@@ -75,6 +75,8 @@ export class Session {
     last: 0,
     bytesUnderWay: 0,
   }
+  /** Counts what has moved: what was taken, missed or acknowledged. */
+  moves = 0
   /** Bytes taken since the server was last told the cursor. */
   owedBytes = 0
   port: SessionPort | null = null
@@ -99,6 +101,11 @@ export class Session {
   /** How long the server is silent at most, and how long an answer may take; `null` until it has said so. */
   get heartbeat(): { readonly intervalMs: number; readonly timeoutMs: number } | null {
     return this.opened && { intervalMs: this.opened.heartbeatMs, timeoutMs: silenceMs }
+  }
+
+  /** Whether the server has opened it, and it has not ended. */
+  get isOn(): boolean {
+    return this.opened !== null && !this.#isOver
   }
 
   /** Over how long the return of this server's clients should be spread, in milliseconds; `null` until it has said so. */
@@ -319,6 +326,7 @@ export class Session {
   #progress(): void {
     this.#hasProgressed = true
     this.#patience = 1
+    this.moves += 1
   }
 
   #acked(n: number): void {
@@ -336,6 +344,7 @@ export class Session {
     const known = this.#streams.get(stream)
     if (this.#isOver || (known && known.epoch === json.epoch && resumesAt <= known.offset + 1)) return
     this.#begin(stream, json.epoch, topic, resumesAt - 1)
+    this.moves += 1
     this.port?.onGap({ topic, after, resumesAt })
   }
 

@@ -13,7 +13,7 @@ export function deskOf(
   liveOf: (id: string) => LiveSession,
 ): Desk {
   return {
-    ...{ sessions, topics, limits: settings.limits },
+    ...{ sessions, topics, limits: settings.limits, codec: settings.codec },
     report: (error) => host.report(error),
     known(id, epoch) {
       const record = knownOf(id)?.known

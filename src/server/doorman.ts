@@ -113,8 +113,9 @@ export class Doorman {
     const { host, authenticate, node } = this.settings
     try {
       const asked = authenticate(request, auth)
-      const principal =
-        asked instanceof Promise ? await within(asked, node.limits.authenticateTimeoutMs, host, 'authenticate()') : asked
+      const principal = isThenable(asked)
+        ? await within(Promise.resolve(asked), node.limits.authenticateTimeoutMs, host, 'authenticate()')
+        : asked
       if (principal === null || principal === undefined) return { code: codes.unauthenticated, reason: 'not authenticated' }
       if (typeof principal.id !== 'string' || principal.id === '')
         throw new TypeError(

@@ -1,4 +1,5 @@
 import type { IncomingMessage } from 'node:http'
+import { isBuffer, tagOf } from '../protocols/tags.ts'
 import { kindOf } from './texts.ts'
 
 /** The body was read in front of us, and what was made of it is no text. */
@@ -14,7 +15,7 @@ export class UnreadableBody extends Error {
  */
 export function givenText(request: IncomingMessage, given: unknown): string | null {
   if (typeof given === 'string') return given
-  if (given instanceof Uint8Array || given instanceof ArrayBuffer) return new TextDecoder().decode(given)
+  if (tagOf(given) === 'Uint8Array' || isBuffer(given)) return new TextDecoder().decode(given as ArrayBuffer)
   const isRead = request.readableEnded || request.readableDidRead
   if (!isRead) return null
   // A hello alone may have come as JSON. What was made of it is the same hello.

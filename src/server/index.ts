@@ -19,5 +19,5 @@ export type {
   TopicLog,
   Versioned,
 } from './ports.ts'
-export { RealtimeServer } from './server.ts'
-export type { Principal, Sendable, Session } from './session.ts'
+export { RealtimeServer, type ServerCodecWhereNeeded } from './server.ts'
+export type { AnyPrincipal, Principal, Sendable, ServerCodec, Session } from './session.ts'

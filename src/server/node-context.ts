@@ -5,7 +5,7 @@ import type { Handlers } from './handlers.ts'
 import type { ServerHost } from './host.ts'
 import type { Limits } from './limits.ts'
 import type { SessionStore, TopicLog } from './ports.ts'
-import type { Desk, Principal } from './session.ts'
+import type { Desk, Principal, ServerCodec } from './session.ts'
 import type { Turns } from './turns.ts'
 
 /** What a node goes by, checked and complete. */
@@ -23,6 +23,8 @@ export interface NodeSettings {
   readonly tickMs: number
   /** Whether principals are told apart. */
   readonly isAuthenticating: boolean
+  /** Makes messages of the application's values and back. */
+  readonly codec?: ServerCodec<unknown, unknown> | undefined
 }
 
 /** The node, as a session on it sees it. */

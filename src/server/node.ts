@@ -15,7 +15,7 @@ import type { SessionRecord, SessionStore, TopicLog } from './ports.ts'
 import { readPosted } from './posted.ts'
 import { Posting, type Receipt } from './posting.ts'
 import { RecentAttachments } from './recent-attachments.ts'
-import { checkTopic, type Desk, type Principal, type Sendable, type Session, SessionHandle } from './session.ts'
+import { checkTopic, type Desk, type Principal, type Session, SessionHandle } from './session.ts'
 import { payloadOf } from './texts.ts'
 import { Turns } from './turns.ts'
 
@@ -159,9 +159,10 @@ export class ServerNode implements NodeContext {
   }
 
   /** Resolves with the message's offset once it is in the log. */
-  async publish(topic: string, data: Sendable): Promise<number> {
+  async publish(topic: string, data: unknown): Promise<number> {
     checkTopic(topic, 'publish')
-    return this.topics.append(topic, payloadOf(data, 'publish', this.settings.limits.maxMessageBytes))
+    const { codec, limits } = this.settings
+    return this.topics.append(topic, payloadOf(codec ? codec.encode(data) : data, 'publish', limits.maxMessageBytes))
   }
 
   /** A session, wherever it is attached; `null` if there is none, or it has ended. */

@@ -5,10 +5,15 @@ import type { ServerHost } from './host.ts'
 import type { Limits } from './limits.ts'
 import type { OriginsOption } from './origin.ts'
 import type { SessionStore, TopicLog } from './ports.ts'
-import type { Principal } from './session.ts'
+import type { AnyPrincipal, Principal, Sendable, ServerCodec } from './session.ts'
 
 /** The options of a `RealtimeServer`. */
-export interface RealtimeServerOptions extends Handlers {
+export interface RealtimeServerOptions<
+  Who extends AnyPrincipal = Principal,
+  Data = unknown,
+  In = string | ArrayBuffer,
+  Out = Sendable,
+> extends Handlers<Who, Data, In, Out> {
   /** Where `attach(httpServer)` listens. @defaultValue '/realtime' */
   readonly path?: string
   /**
@@ -17,7 +22,7 @@ export interface RealtimeServerOptions extends Handlers {
    * principal's `expiresAt` is near. Where it returns `null` for a client that it knew before, what is open of that client ends
    * with 4401. Without it everybody is the same anonymous principal.
    */
-  readonly authenticate?: (request: IncomingMessage, auth: unknown) => Principal | null | Promise<Principal | null>
+  readonly authenticate?: (request: IncomingMessage, auth: unknown) => Who | null | Promise<Who | null>
   /**
    * How long an open WebSocket or event stream is believed to be its principal's, in milliseconds. Then the client is asked for
    * fresh credentials (its `prepare()`) and `authenticate` is called again, while the connection goes on; a client that gives none
@@ -48,6 +53,8 @@ export interface RealtimeServerOptions extends Handlers {
    * @defaultValue false: nobody's, since a client can send them too
    */
   readonly trustProxy?: TrustProxyOption
+  /** Makes values of what clients send, and messages of what is sent to them. @defaultValue none: strings and bytes */
+  readonly codec?: ServerCodec<In, Out>
   /** What to let happen; each has a default. */
   readonly limits?: Partial<Limits>
   /** Where topics are. @defaultValue those of a `memoryStore()` of its own */

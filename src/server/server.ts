@@ -10,17 +10,22 @@ import { Ledger } from './ledger.ts'
 import { mount } from './mount.ts'
 import { ServerNode } from './node.ts'
 import type { RealtimeServerOptions } from './options.ts'
-import type { Sendable, Session } from './session.ts'
+import type { AnyPrincipal, Principal, Sendable, ServerCodec, Session } from './session.ts'
 import { settingsOf } from './settings.ts'
 import { WebSocketDoor } from './websocket.ts'
 import { serveWithoutUpgrade, wantsWebSocket } from './without-upgrade.ts'
+
+/** What the options must have: a codec, where the types are others than without one. */
+export type ServerCodecWhereNeeded<In, Out> = [string | ArrayBuffer, Out] extends [In, Sendable]
+  ? unknown
+  : { readonly codec: ServerCodec<In, Out> }
 
 /**
  * The server of `RealtimeClient` in session mode: sessions that outlive their connections, over WebSocket, SSE, long-poll and
  * poll at one URL. Several servers over one store (in one process or on many machines) are one: no request has to reach the
  * one that had the session before.
  */
-export class RealtimeServer {
+export class RealtimeServer<Who extends AnyPrincipal = Principal, Data = unknown, In = string | ArrayBuffer, Out = Sendable> {
   readonly #node: ServerNode
   readonly #http: HttpDoor
   readonly #webSocket: WebSocketDoor
@@ -29,10 +34,14 @@ export class RealtimeServer {
   readonly #unmounts = new Map<AttachableServer, () => void>()
 
   /** @throws TypeError for an option that is not what it may be; the message names it */
-  constructor(options: RealtimeServerOptions = {}) {
-    const settings = settingsOf(options)
+  constructor(...none: [string | ArrayBuffer, Out] extends [In, Sendable] ? [] : [options: never])
+  constructor(options: RealtimeServerOptions<Who, Data, In, Out> & ServerCodecWhereNeeded<In, Out>)
+  constructor(options: RealtimeServerOptions<Who, Data, In, Out> = {}) {
+    // At run time there is only what JSON holds: the types are a promise of the application's.
+    const given = options as unknown as RealtimeServerOptions
+    const settings = settingsOf(given)
     const { host, topics, sessions, path } = settings
-    const { onSession, onMessage, onEnd } = options
+    const { onSession, onMessage, onEnd } = given
     this.#path = path
     this.#after = host.after
     this.#node = new ServerNode({ host, topics, sessions, settings: settings.node, handlers: { onSession, onMessage, onEnd } })
@@ -93,13 +102,13 @@ export class RealtimeServer {
    * Sends to every session that is subscribed to the topic, on whatever node. Resolves with the message's offset when it is in
    * the log: from then on none of them misses it, unless the log forgets it before they have read it, which they are told.
    */
-  publish(topic: string, data: Sendable): Promise<number> {
+  publish(topic: string, data: Out): Promise<number> {
     return this.#node.publish(topic, data)
   }
 
   /** A session, on whatever node it is; `null` if there is none, or it has ended. */
-  session(id: string): Promise<Session | null> {
-    return this.#node.session(id)
+  session(id: string): Promise<Session<Who, Data, Out> | null> {
+    return this.#node.session(id) as unknown as Promise<Session<Who, Data, Out> | null>
   }
 
   /**

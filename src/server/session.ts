@@ -13,37 +13,46 @@ export interface Principal {
    * Until when the credentials hold, in milliseconds since 1970. The client of an open connection is asked for fresh ones before
    * then, and ended with 4401 where it has none. @defaultValue for ever
    */
-  readonly expiresAt?: number | null
+  readonly expiresAt?: number | null | undefined
   readonly [member: string]: unknown
 }
 
-/** What may be sent: text, or bytes. */
+/** What every principal has; an interface or a class of the application's own will do. Of a class the data are kept, not the methods. */
+export type AnyPrincipal = Pick<Principal, 'id' | 'expiresAt'>
+
+/** What may be sent without a codec: text, or bytes. */
 export type Sendable = string | ArrayBuffer | ArrayBufferView
+
+/** How the application's values become messages and back; `json()` of `steadfast` is one, for both halves. */
+export interface ServerCodec<In, Out> {
+  encode(value: Out): Sendable
+  decode(payload: string | ArrayBuffer): In
+}
 
 /**
  * A session as the application has it, on whatever node. It keeps nothing: all that there is to know of a session is in the
  * store. What it is asked to do resolves once the store holds it, with `false` where the session is over, and rejects where
  * the store fails; a rejection that nobody awaits is reported and does no harm.
  */
-export interface Session {
+export interface Session<Who extends AnyPrincipal = Principal, Data = unknown, Out = Sendable> {
   /** Made by the client, unguessable. Who knows it and is the same principal may take the session over: keep it out of logs. */
   readonly id: string
   /** Whoever made the session, as `authenticate` returned it last: its role may change while the session goes on. */
-  readonly principal: Principal
+  readonly principal: Who
   /** The application's own state of it, as this node last saw it; `null` at first. It cannot be written to: `update()` does that. */
-  readonly data: unknown
+  readonly data: Data | null
   /**
    * Replaces `data`, by a JSON value or by what a function makes of the present one. The function may be called more than once
    * when several nodes are at it, and decides nothing but its result.
    */
-  update(change: unknown): Promise<boolean>
+  update(change: Data | ((data: Data | null) => Data)): Promise<boolean>
   /** Reads `data` anew from the store. */
   reload(): Promise<boolean>
   /**
    * Sends to this session alone, in the order of the calls. While its client is attached here and more than 1 MiB waits to be written to
    * it, the promise resolves when there is room again: who awaits it never sends faster than the client reads.
    */
-  send(data: Sendable): Promise<boolean>
+  send(data: Out): Promise<boolean>
   /** From now on it is sent what is published to this topic. */
   subscribe(topic: string): Promise<boolean>
   unsubscribe(topic: string): Promise<boolean>
@@ -60,6 +69,7 @@ export interface Desk {
   readonly sessions: SessionStore
   readonly topics: TopicLog
   readonly limits: Limits
+  readonly codec?: ServerCodec<unknown, unknown> | undefined
   report(error: unknown): void
   /** A message is in the session's own stream; what is returned is to be waited for before the next is sent. */
   sent(id: string, epoch: string, message: Stored): Promise<void> | null
@@ -107,7 +117,8 @@ export class SessionHandle implements Session {
   }
 
   send(data: Sendable): Promise<boolean> {
-    const payload = payloadOf(data, 'session.send', this.#desk.limits.maxMessageBytes)
+    const { codec, limits } = this.#desk
+    const payload = payloadOf(codec ? codec.encode(data) : data, 'session.send', limits.maxMessageBytes)
     return this.#promise(async () => {
       const { sessions } = this.#desk
       if (this.#desk.known(this.id, this.#epoch)?.ended) return false

@@ -1,3 +1,4 @@
+import { unknownOption } from '../protocols/suggest.ts'
 import { clientAddress, type TrustedProxy, trustedProxyOf } from './client-address.ts'
 import type { ServerHost } from './host.ts'
 import { defaultLimits, type Limits } from './limits.ts'
@@ -33,6 +34,7 @@ const kinds: Readonly<Record<keyof RealtimeServerOptions, string>> = {
   path: 'string',
   authenticate: 'function',
   origins: 'any',
+  codec: 'object',
   limits: 'object',
   topics: 'object',
   sessions: 'object',
@@ -73,14 +75,20 @@ const counts: Partial<Record<keyof Limits, CountRule>> = {
 /** @throws TypeError that names the option, what it was, and what it may be. */
 export function settingsOf(options: RealtimeServerOptions): Settings {
   if (typeof options !== 'object' || options === null) fail('the argument', options, 'an object of options')
+  if (typeof Reflect.get(options, 'listen') === 'function')
+    fail('the argument', options, 'an object of options', 'give the server to attach(), as new RealtimeServer().attach(server)')
   for (const [name, value] of Object.entries(options)) {
     const kind = Object.entries(kinds).find(([known]) => known === name)?.[1]
-    if (!kind) fail(name, value, `left out; there are ${Object.keys(kinds).join(', ')}`)
+    if (!kind) failUnknown(name, Object.keys(kinds))
+    if (name === 'codec' && typeof value === 'function')
+      fail(name, value, 'an object', `call it, as codec: ${value.name || 'json'}()`)
     if (kind !== 'any' && value !== undefined && (typeof value !== kind || value === null)) fail(name, value, article(kind))
   }
-  const { path = '/realtime', topics, sessions } = options
+  const { path = '/realtime', topics, sessions, codec } = options
   const host = options.host ?? nodeHost(options.onError)
   if (!/^\/[^?#]*$/.test(path)) fail('path', path, "a path that begins with '/'")
+  if (codec && (typeof codec.encode !== 'function' || typeof codec.decode !== 'function'))
+    fail('codec', codec, 'an object with encode() and decode()')
   if (!topics !== !sessions) fail(topics ? 'sessions' : 'topics', undefined, 'given together with the other: they are one store')
   if (topics) checkMethods('topics', topics, topicMethods)
   if (sessions) {
@@ -105,6 +113,7 @@ export function settingsOf(options: RealtimeServerOptions): Settings {
       limits: limitsOf(options.limits),
       tickMs: tickOf(heartbeatMs, leaseMs, resumeWindowMs, reauthenticateMs),
       isAuthenticating: options.authenticate !== undefined,
+      codec,
     },
     topics: topics ?? own?.topics ?? memoryStore().topics,
     sessions: sessions ?? own?.sessions ?? memoryStore().sessions,
@@ -116,9 +125,8 @@ export function settingsOf(options: RealtimeServerOptions): Settings {
 
 function limitsOf(given: Partial<Limits> = {}): Limits {
   const values = new Map<string, unknown>(Object.entries(given))
-  for (const [name, value] of values) {
-    if (!Object.hasOwn(defaultLimits, name))
-      fail(`limits.${name}`, value, `left out; there are ${Object.keys(defaultLimits).join(', ')}`)
+  for (const name of values.keys()) {
+    if (!Object.hasOwn(defaultLimits, name)) failUnknown(name, Object.keys(defaultLimits), 'limits.')
   }
   const limits = { ...defaultLimits }
   for (const name of Object.keys(defaultLimits) as (keyof Limits)[]) {
@@ -144,12 +152,13 @@ function timeOf(name: keyof RealtimeServerOptions, value: number | undefined, fa
 
 function originsOf(given: unknown = []): readonly OriginRule[] {
   if (typeof given === 'function') return [ruleOf('origins', given)]
-  if (!Array.isArray(given)) return fail('origins', given, 'a list of origins, or a function')
+  if (!Array.isArray(given)) return fail('origins', given, 'a list of origins, or a function', listOf('origins', given))
   return Array.from(given, (value: unknown, index) => ruleOf(`origins[${index}]`, value))
 }
 
 function publicOriginsOf(given: unknown = []): readonly string[] {
-  if (!Array.isArray(given)) return fail('publicOrigins', given, "a list of this server's own origins")
+  if (!Array.isArray(given))
+    return fail('publicOrigins', given, "a list of this server's own origins", listOf('publicOrigins', given))
   return Array.from(given, (value: unknown, index) => {
     const rule = ruleOf(`publicOrigins[${index}]`, value)
     const isOwn = rule.type === 'exact' && /^https?:/.test(rule.origin)
@@ -183,6 +192,14 @@ function checkStoreId(sessions: SessionStore): void {
 function checkMethods(name: string, port: object, methods: readonly string[]): void {
   const missing = methods.find((method) => typeof Reflect.get(port, method) !== 'function')
   if (missing) fail(name, port, `a store with ${methods.join(', ')}; ${missing} is missing`)
+}
+
+function listOf(name: string, given: unknown): string {
+  return typeof given === 'string' ? `write ${name}: ['${given}']` : ''
+}
+
+function failUnknown(name: string, known: readonly string[], prefix = ''): never {
+  throw new TypeError(`RealtimeServer: ${unknownOption(name, known, prefix)}.`)
 }
 
 function article(kind: string): string {

@@ -1,4 +1,5 @@
 import { Buffer } from 'node:buffer'
+import { isBuffer } from '../protocols/tags.ts'
 import type { Payload } from './ports.ts'
 
 /** The length on the wire: UTF-8 for text. */
@@ -19,7 +20,7 @@ export function payloadOf(data: unknown, name: string, maxBytes: number): Payloa
 
 function asPayload(data: unknown): Payload | null {
   if (typeof data === 'string') return wellFormed(data)
-  if (data instanceof ArrayBuffer) return new Uint8Array(data)
+  if (isBuffer(data)) return new Uint8Array(data)
   if (ArrayBuffer.isView(data)) return new Uint8Array(data.buffer, data.byteOffset, data.byteLength)
   return null
 }

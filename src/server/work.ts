@@ -226,9 +226,13 @@ export class Work {
 
   #handle({ n, data, redelivered }: Incoming): unknown {
     if (data === null) return undefined
-    const { handlers } = this.#live.node
+    const { handlers, settings } = this.#live.node
+    if (!handlers.onMessage) return undefined
     const id = { session: this.#live.id, n }
-    return handlers.onMessage?.(this.#live.handle, { data: typeof data === 'string' ? data : bufferOf(data), id, redelivered })
+    const payload = typeof data === 'string' ? data : bufferOf(data)
+    // What it cannot read is reported as what a handler throws is.
+    const read = settings.codec ? settings.codec.decode(payload) : payload
+    return handlers.onMessage(this.#live.handle, { data: read as typeof payload, id, redelivered })
   }
 
   #finished(tenure: OpenTenure, message: Incoming): void {

@@ -3,7 +3,9 @@ import { codes } from '../protocols/wire.ts'
 import type { Call } from './transport.ts'
 
 /** An answer that came sooner and brought nothing is followed by a pause, so that no server can make the client spin. */
-const quickMs = 1000
+export const quickMs = 1000
+/** So many answers in a row may bring news at once, and from then on one in this time: a queue that is caught up with, and no more. */
+const quickNews = { most: 100, everyMs: 50 }
 const hiddenFactor = 6
 const firstAgainMs = 100
 /** So many failures in a row are the end of an attachment, and so many times that nothing came at all. */
@@ -70,6 +72,7 @@ export function askAgain({ host, signal }: Call, exchange: Exchange): { hurry(ma
 
   async function loop(): Promise<void> {
     let failures = 0
+    let newsUntil = 0
     while (!signal.aborted) {
       const since = host.now()
       let ms: number | null
@@ -78,6 +81,8 @@ export function askAgain({ host, signal }: Call, exchange: Exchange): { hurry(ma
         failures = 0
         // The listener may have been told to hang up by what it was given.
         ms = isNews === null || signal.aborted ? 0 : pauseMs(isNews || host.now() - since >= quickMs)
+        newsUntil = Math.max(newsUntil, since) + quickNews.everyMs
+        ms ||= Math.max(0, newsUntil - host.now() - quickNews.most * quickNews.everyMs)
       } catch (error) {
         failures += 1
         ms = exchange.againMs?.(error, failures) ?? null

@@ -1,27 +1,29 @@
+import { essenceOf, isPage } from '../protocols/http-fields.ts'
 import type { Answer } from '../protocols/protocol.ts'
-import { askAgain, longPollPauseMs, type Manner, pollPauseMs } from './ask-again.ts'
+import { askAgain, longPollPauseMs, type Manner, pollPauseMs, quickMs } from './ask-again.ts'
 import { bytesOfBody, textOfBody } from './body.ts'
 import { Failure, reportOf } from './failure.ts'
+import { askHost } from './host-question.ts'
 import { answered, contentTypeOf, get, postingLink } from './http.ts'
 import { maxEventLength } from './sse.ts'
 import type { Call, Link, Listener, Transport } from './transport.ts'
 
-/** How long a held request must go without failing to count as a working one. */
-const heldMs = 2000
 const answers = [200, 204, 304, 408]
-const binaryTypes = /^application\/(octet-stream|.*(protobuf|msgpack|cbor))|^(image|audio|video)\//i
+const binaryTypes = /^application\/(octet-stream|.*(protobuf|msgpack|cbor))|^(image|audio|video)\//
 
 /**
  * Long-poll: a GET that the server holds until there is something, again and again. `timeoutMs` ends it before the server
  * would: browsers repeat a request by themselves when a reused connection answers 408.
  */
 export function longPoll(timeoutMs: number): Transport {
+  const last = { latestAt: -Infinity }
   return {
     type: 'long-poll',
     isHeld: true,
     isProvenByHearing: true,
     isAsking: true,
-    dial: (call, listener) => ask(call, listener, { type: 'long-poll', timeoutMs: () => timeoutMs, pauseMs: longPollPauseMs }),
+    dial: (call, listener) =>
+      ask(call, listener, { type: 'long-poll', timeoutMs: () => timeoutMs, pauseMs: longPollPauseMs }, last),
   }
 }
 
@@ -36,30 +38,39 @@ export function poll(intervalMs: number, timeoutMs: number): Transport {
 }
 
 /** The one loop of both. */
-function ask(call: Call, listener: Listener, { type, timeoutMs, pauseMs }: Manner & { readonly type: string }): Link {
+function ask(
+  call: Call,
+  listener: Listener,
+  { type, timeoutMs, pauseMs }: Manner & { readonly type: string },
+  last?: { latestAt: number },
+): Link {
   const { host, signal, protocol } = call
   const isHeld = type === 'long-poll'
   let isOpen = false
   let lastBody: Answer['body'] | undefined
-  const cancelHeld = isHeld ? host.after(heldMs, opened) : () => {}
-  signal.addEventListener('abort', cancelHeld, { once: true })
+  // A request that is held looks like one that nobody has received.
+  const stopAsking = last ? askHost(call, last.latestAt, opened) : () => {}
   const asking = askAgain(call, {
     timeoutMs,
     pauseMs,
-    exchange: async (request) => take(await read(await get(call, type, '*/*', request), request)),
+    async exchange(request) {
+      const since = host.now()
+      const answer = await read(await get(call, type, '*/*', request), request)
+      return take(answer, isHeld && host.now() - since >= quickMs)
+    },
     // Nothing to say for so long is what a held request is for.
     timedOut: () => {
       if (!isHeld) throw new Failure({ kind: 'timeout' })
     },
     failed(error) {
-      cancelHeld()
+      stopAsking()
       listener.failed(reportOf(error, 'broken'))
     },
   })
   return { ...postingLink(call), nudge: () => asking.hurry(isHeld) }
 
   function opened() {
-    cancelHeld()
+    stopAsking()
     if (isOpen || signal.aborted) return
     isOpen = true
     listener.opened()
@@ -67,26 +78,32 @@ function ask(call: Call, listener: Listener, { type, timeoutMs, pauseMs }: Manne
 
   async function read(response: Response, request: AbortSignal): Promise<Answer> {
     const { status, headers } = response
-    const contentType = contentTypeOf(headers)
-    if (!answers.includes(status) || (status === 200 && /^text\/(html|event-stream)/i.test(contentType)))
+    const contentType = essenceOf(contentTypeOf(headers))
+    if (!answers.includes(status) || (status === 200 && (isPage(contentType) || contentType === 'text/event-stream')))
       throw new Failure(await answered(response, call))
-    const body = binaryTypes.test(contentType)
-      ? (await bytesOfBody(response, maxEventLength, request)).buffer
-      : await textOfBody(response, maxEventLength, request)
-    return { status, headers, body }
+    if (!binaryTypes.test(contentType)) return { status, headers, body: await textOfBody(response, maxEventLength, request) }
+    const { buffer } = await bytesOfBody(response, maxEventLength, request)
+    return { status, headers, body: buffer.byteLength ? buffer : '' }
   }
 
-  /** Hands over what an answer brought; tells whether it was anything new. */
-  function take(answer: Answer): boolean {
+  /** Hands over what an answer brought; tells whether there was a new message. */
+  function take(answer: Answer, wasHeld: boolean): boolean {
     const { messages, cursor } = protocol.readAnswer(answer)
+    if (last) last.latestAt = host.now()
     opened()
     listener.heard()
     const hasMoved = cursor !== undefined && cursor !== call.cursor()
-    const isNew = messages.length > 0 && answer.body !== lastBody
-    // The same body under the same cursor is the same message once more.
-    if (isNew || hasMoved || cursor === undefined) for (const message of messages) listener.received(message)
+    // The same body is the same message once more, unless the cursor says otherwise, or the server has waited with it.
+    const isNew = messages.length > 0 && (hasMoved || !isSame(answer.body, lastBody) || (wasHeld && cursor === undefined))
+    if (isNew) for (const message of messages) listener.received(message)
     if (cursor !== undefined) listener.moved(cursor)
     lastBody = answer.body
-    return isNew || hasMoved
+    return isNew
   }
+}
+
+function isSame(body: Answer['body'], other: Answer['body'] | undefined): boolean {
+  if (typeof body === 'string' || other === undefined || typeof other === 'string') return body === other
+  const bytes = new Uint8Array(other)
+  return body.byteLength === other.byteLength && new Uint8Array(body).every((byte, index) => byte === bytes[index])
 }

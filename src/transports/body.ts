@@ -45,10 +45,20 @@ export async function bytesOfBody(response: Response, mostBytes: number, signal:
   })
   // What was read of it until then is no answer.
   if (signal.aborted) throw new Failure({ kind: 'timeout' })
+  if (length < lengthOf(response)) throw new Failure({ kind: 'broken', detail: 'shorter than its Content-Length', isBody: true })
   return bytes.slice(0, length)
 }
 
 /** The same as text. */
 export async function textOfBody(response: Response, mostBytes: number, signal: AbortSignal): Promise<string> {
   return new TextDecoder().decode(await bytesOfBody(response, mostBytes, signal))
+}
+
+/**
+ * How long a body has to be at least: WebKit shows one that was cut off as one that is whole. 0 where that is not known: an encoded
+ * body has another length, and of an answer from another origin a page does not see whether it was encoded.
+ */
+function lengthOf({ type, status, headers }: Response): number {
+  const isComparable = status === 200 && type !== 'cors' && !headers.has('content-encoding')
+  return (isComparable && Number(headers.get('content-length'))) || 0
 }

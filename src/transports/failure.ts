@@ -1,4 +1,5 @@
 import type { Report } from '../diagnosis/evidence.ts'
+import { nameOf } from '../protocols/tags.ts'
 
 /** A failure that is already a finding, thrown to where it is reported. */
 export class Failure extends Error {
@@ -19,9 +20,4 @@ export function reportOf(error: unknown, kind: 'broken' | 'blocked'): Report {
 /** An answer that breaks off, after its head has come. */
 export function brokenBody(error: unknown): never {
   throw new Failure({ kind: 'broken', detail: nameOf(error), isBody: true })
-}
-
-/** The kind of an error: messages of browsers differ, and may carry an address. */
-export function nameOf(error: unknown): string {
-  return error instanceof Error ? error.name : String(error)
 }

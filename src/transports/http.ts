@@ -1,27 +1,36 @@
 import type { Report } from '../diagnosis/evidence.ts'
 import type { Host } from '../host/host.ts'
+import { isPage } from '../protocols/http-fields.ts'
 import { longestMs } from '../protocols/readers.ts'
-import { addressOf } from './address.ts'
+import { addressOf, withoutUser } from './address.ts'
 import { bytesOfBody } from './body.ts'
 import { Failure, reportOf } from './failure.ts'
 import type { Call, Delivery, Link, Writable } from './transport.ts'
 
 const startWithinMs = 500
 const startLength = 80
+/** How many redirections in a row are followed where the browser does not do it. */
+const mostHops = 3
 /** What an answer to a POST is read of: it is of no use but that the browser can use the connection again. */
 const restBytes = 2 ** 16
 
 /** Asks for what is new. */
 export async function get(call: Call, type: string, accept: string, signal: AbortSignal): Promise<Response> {
   const { address, headers } = addressOf(call, type)
-  return request(call, address, { headers: { Accept: accept, ...headers }, signal })
+  return follow(call, address, { headers: { Accept: accept, ...headers }, signal })
 }
 
 /** Sends one message. It is never sent again: once a request is on its way, nobody can know whether it arrived. */
 async function post(call: Call, body: Writable, signal: AbortSignal, keepalive = false): Promise<Delivery> {
   try {
-    const response = await request(call, call.sendUrl, { method: 'POST', headers: call.headers, body, keepalive, signal })
-    if (!response.ok) return { outcome: 'refused', report: await answered(response, call) }
+    // A redirection is followed without the message, or with it and the headers of `prepare()` to wherever it leads.
+    const init: RequestInit = { method: 'POST', redirect: 'manual', headers: call.headers, body, keepalive, signal }
+    const response = await request(call, call.sendUrl, init)
+    // A portal answers in the place of every server. A framework calls HTML what is a short text, or nothing.
+    if (!response.ok || isPage(contentTypeOf(response.headers))) {
+      const report = await answered(response, call)
+      if (!response.ok || report.start?.includes('<')) return { outcome: 'refused', report }
+    }
     // Read to its end, so that the browser can use the connection again.
     await bytesOfBody(response, restBytes, signal).catch(() => {})
     return { outcome: 'sent' }
@@ -38,20 +47,47 @@ export function postingLink(call: Call): Link {
 
 export function request({ host, credentials }: Call, url: URL, init: RequestInit): Promise<Response> {
   if (!host.fetch) throw new Failure({ kind: 'unsupported', detail: 'fetch' })
-  return host.fetch(url.href, { credentials, cache: 'no-store', ...init })
+  return host.fetch(withoutUser(url).href, { credentials, cache: 'no-store', ...init })
+}
+
+/**
+ * A GET, also where the server redirects it. The headers that `prepare()` gave are for no other origin: a browser follows by itself
+ * on the page's own origin alone (its mode `same-origin`), and shows no page where else a redirection leads; Node does.
+ */
+async function follow(call: Call, url: URL, init: RequestInit, hops = 0): Promise<Response> {
+  const { pageOrigin } = call.host
+  const isBound = Object.keys(call.headers).length > 0
+  const within: RequestInit = isBound && pageOrigin === url.origin ? { mode: 'same-origin' } : { redirect: 'manual' }
+  const response = await request(call, url, { ...init, ...((isBound || !pageOrigin) && within) })
+  const location = isRedirection(response) && response.headers.get('location')
+  const next = location && new URL(location, url)
+  if (!next || hops >= mostHops || (isBound && next.origin !== url.origin)) return response
+  response.body?.cancel().catch(() => {})
+  return follow(call, next, init, hops + 1)
+}
+
+/** A browser shows nothing of a redirection that it was told not to follow. */
+function isRedirection({ type, status }: Response): boolean {
+  return type === 'opaqueredirect' || [301, 302, 303, 307, 308].includes(status)
 }
 
 /** An answer that is not what was asked for. */
-export async function answered(response: Response, { host }: Call): Promise<Report> {
-  const { status, headers } = response
-  const retryAfterMs = retryAfter(headers.get('retry-after'), host.now())
+export async function answered(response: Response, { host }: Pick<Call, 'host'>): Promise<Answered> {
+  const { status, headers, redirected } = response
+  const contentType = contentTypeOf(headers)
+  const isRedirect = isRedirection(response)
+  const retryAfterMs = retryAfter(headers, host)
   const start = await startOf(response, host)
   return {
-    ...{ kind: 'answered', status, contentType: contentTypeOf(headers) },
+    ...{ kind: 'answered', status, contentType },
+    ...(isRedirect && { isRedirect }),
     ...(start && { start }),
+    ...(redirected && { isRedirected: true }),
     ...(retryAfterMs && { retryAfterMs }),
   }
 }
+
+type Answered = Extract<Report, { readonly kind: 'answered' }>
 
 /** The first characters of an answer that was not asked for, if they come soon. */
 async function startOf({ body, bodyUsed }: Response, host: Host): Promise<string> {
@@ -69,9 +105,13 @@ export function contentTypeOf(headers: Headers): string {
   return headers.get('content-type') ?? ''
 }
 
-/** Seconds, or a date (RFC 9110 §10.2.3). */
-function retryAfter(value: string | null, now: number): number {
-  if (!value) return 0
+/**
+ * Seconds, or a date (RFC 9110 §10.2.3), which is one of the server's clock: what it says in `Date` is subtracted, where the page may
+ * read that, and not what this device takes for the time.
+ */
+function retryAfter(headers: Headers, host: Host): number {
+  const value = headers.get('retry-after') ?? ''
+  const now = Date.parse(headers.get('date') ?? '') || host.wallTime(host.now())
   const ms = /^\d+$/.test(value) ? Number(value) * 1000 : Date.parse(value) - now
   return Math.min(longestMs, Math.max(0, ms || 0))
 }

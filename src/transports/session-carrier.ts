@@ -1,7 +1,9 @@
 import type { Report } from '../diagnosis/evidence.ts'
 import type { Session } from '../protocols/session.ts'
 import { utf8 } from '../protocols/session-frames.ts'
+import { messageOf } from '../protocols/tags.ts'
 import { type CloseFrame, codes, type Hello, maxHelloBytes } from '../protocols/wire.ts'
+import { withQuery } from './address.ts'
 import { Failure } from './failure.ts'
 import type { Call } from './transport.ts'
 
@@ -29,9 +31,7 @@ export function outdated(): never {
 
 /** A name for this attempt, by which the server can be asked afterwards what it saw of it. */
 export function withAttempt({ url, attempt }: Call): URL {
-  const address = new URL(url)
-  address.searchParams.set('attempt', attempt)
-  return address
+  return withQuery(url, { attempt })
 }
 
 /**
@@ -39,11 +39,17 @@ export function withAttempt({ url, attempt }: Call): URL {
  * @throws Failure when the server would not take it
  */
 export function helloOf(session: Session, { id, auth }: Pick<Call, 'id' | 'auth'>, more: Partial<Hello> = {}): string {
-  const hello = JSON.stringify(session.hello(id, { ...more, ...(auth !== undefined && { auth }) }))
-  const { length } = utf8(hello)
-  if (length > maxHelloBytes) {
-    const detail = `prepare() returned auth that makes the hello ${length} bytes long; ${maxHelloBytes} are allowed`
-    throw new Failure({ kind: 'unprepared', detail, isMistake: true })
+  let hello: string
+  try {
+    hello = JSON.stringify(session.hello(id, { ...more, ...(auth !== undefined && { auth }) }))
+  } catch (error) {
+    throw mistaken(`auth that is no plain JSON (${messageOf(error)})`)
   }
+  const { length } = utf8(hello)
+  if (length > maxHelloBytes) throw mistaken(`auth that makes the hello ${length} bytes long; ${maxHelloBytes} are allowed`)
   return hello
+}
+
+function mistaken(what: string): Failure {
+  return new Failure({ kind: 'unprepared', detail: `prepare() returned ${what}`, isMistake: true })
 }

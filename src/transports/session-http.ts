@@ -1,4 +1,5 @@
 import { createParser } from 'eventsource-parser'
+import { essenceOf, isPage } from '../protocols/http-fields.ts'
 import { closeOf } from '../protocols/readers.ts'
 import { ackBytes, type Session } from '../protocols/session.ts'
 import { formOf, utf8 } from '../protocols/session-frames.ts'
@@ -101,6 +102,13 @@ function ask(session: Session, call: Call, listener: Listener, { waitMs, timeout
   return { ...link, nudge: () => asking.hurry(false) }
 }
 
+/** What a session says last where it has no attachment, or one that may not outlive the page: by a request of its own. */
+export function postLast(session: Session, call: Call, lines: string, signal: AbortSignal): Promise<Delivery> | undefined {
+  return attach(session, call, nobody, true).link.write(lines, signal, true)
+}
+
+const nobody: Listener = { opened() {}, heard() {}, received() {}, moved() {}, failed() {} }
+
 /** One attachment: its link, and one request with its answer. */
 function attach(session: Session, call: Call, listener: Listener, tellsCursor: boolean) {
   let { auth } = call
@@ -167,13 +175,12 @@ function attach(session: Session, call: Call, listener: Listener, tellsCursor: b
       throw mismatch('the answer is no event stream')
     }
     if (!response.body) throw new Failure({ kind: 'unsupported', detail: 'streaming fetch' })
-    let isNews = false
+    const { moves } = session
     const parser = createParser({
       maxBufferSize: maxEventLength,
       onComment: () => listener.heard(true),
       onEvent({ data }) {
         if (!isOpen && !data.startsWith('o')) throw mismatch('its first frame is not `open`')
-        isNews ||= !data.startsWith('o')
         readFrame(() => session.readText(data, frames))
       },
     })
@@ -183,7 +190,7 @@ function attach(session: Session, call: Call, listener: Listener, tellsCursor: b
       extend()
       parse(parser, text)
     })
-    return isNews
+    return session.moves !== moves
   }
 }
 
@@ -191,10 +198,10 @@ function attach(session: Session, call: Call, listener: Listener, tellsCursor: b
 async function markedJson(response: Response, call: Call, signal: AbortSignal, hasOpened = true): Promise<Json> {
   const contentType = contentTypeOf(response.headers)
   // An answer that breaks off on its way is no answer, and says nothing about what the server speaks.
-  const answer = contentType.includes('json') ? parsed(await textOfBody(response, answerBytes, signal)) : null
+  const answer = essenceOf(contentType).includes('json') ? parsed(await textOfBody(response, answerBytes, signal)) : null
   if (answer?.['steadfast'] !== 'v1') {
     // A page is for people, any other status says more by itself, and where the protocol was spoken before something else answers now.
-    const isForUs = !hasOpened && response.status === 200 && !contentType.startsWith('text/html')
+    const isForUs = !hasOpened && response.status === 200 && !isPage(contentType)
     throw isForUs ? mismatch('the answer is not marked') : new Failure(await answered(response, call))
   }
   if (!response.ok) throw new Failure(closed(readFrame(() => closeOf(answer))))

@@ -1,8 +1,11 @@
 import { createParser, type EventSourceParser } from 'eventsource-parser'
+import { essenceOf } from '../protocols/http-fields.ts'
 import { longestMs } from '../protocols/readers.ts'
 import { eachPiece } from './body.ts'
 import { Failure, reportOf } from './failure.ts'
+import { askHost } from './host-question.ts'
 import { answered, contentTypeOf, get, postingLink } from './http.ts'
+import { SilentIds } from './silent-ids.ts'
 import { StreamEnd } from './stream-end.ts'
 import type { Call, Link, Listener, Transport } from './transport.ts'
 
@@ -12,8 +15,11 @@ export const maxEventLength = 2 ** 26
 /**
  * An event stream, read by the WHATWG rules (HTML, "Server-sent events") from a `fetch`, because `EventSource` hides the
  * status, the headers and the comments, and retries by itself. Sending is POST.
+ *
+ * @param isPatient whether a server that has sent no head, or whose head the browser keeps until the body begins (Firefox), is
+ * waited for as soon as its host answers something else: right where nothing could be asked instead
  */
-export function sse(): Transport {
+export function sse(isPatient = false): Transport {
   let retryMs = 0
   return { type: 'sse', isHeld: true, isProvenByHearing: true, dial }
 
@@ -27,20 +33,22 @@ export function sse(): Transport {
   }
 
   async function read(call: Call, listener: Listener): Promise<never> {
+    let isOpen = false
+    const opened = () => {
+      stopAsking()
+      if (!isOpen) listener.opened()
+      isOpen = true
+    }
+    const stopAsking = isPatient ? askHost(call, -Infinity, opened) : () => {}
     const response = await get(call, 'sse', 'text/event-stream', call.signal)
     if (!isEventStream(response)) throw new Failure(await answered(response, call))
     if (!response.body) throw new Failure({ kind: 'unsupported', detail: 'streaming fetch' })
-    listener.opened()
-    let unspokenId: string | undefined
+    opened()
+    const silentIds = new SilentIds()
     const parser = createParser({
       maxBufferSize: maxEventLength,
       onEvent({ id, event: name, data }) {
-        unspokenId = undefined
         for (const message of call.protocol.readEvent({ id, name, data })) listener.received(message)
-      },
-      // An id moves the cursor even where no data comes with it.
-      onId: (id) => {
-        unspokenId = id
       },
       onRetry: (ms) => {
         retryMs = Math.min(ms, longestMs)
@@ -49,15 +57,15 @@ export function sse(): Transport {
     await feed(response.body, call.signal, (text) => {
       listener.heard()
       parse(parser, text)
-      if (unspokenId !== undefined) listener.moved(unspokenId)
-      unspokenId = undefined
+      const id = silentIds.take(text)
+      if (id !== undefined) listener.moved(id)
     })
     throw new Failure({ kind: 'ended' })
   }
 }
 
 export function isEventStream({ status, headers }: Response): boolean {
-  return status === 200 && contentTypeOf(headers).startsWith('text/event-stream')
+  return status === 200 && essenceOf(contentTypeOf(headers)) === 'text/event-stream'
 }
 
 /** Parses what came. The parser throws when it is given more behind what is too long for it; it is told of no other error, which would cost. */

@@ -5,6 +5,9 @@ import type { Payload, Protocol, Received } from '../protocols/protocol.ts'
 /** What is written to a link: a payload, or a `Blob` on its way to be one. */
 export type Writable = Payload | Blob
 
+/** What `fetch` takes as `credentials`; the type of that name is of the DOM alone, which Node's types have not. */
+export type FetchCredentials = 'omit' | 'same-origin' | 'include'
+
 /** One dial, as a transport gets it. */
 export interface Call {
   /** Where to, with what `prepare()` and the options gave; http or https. */
@@ -19,7 +22,7 @@ export interface Call {
   readonly attempt: string
   /** What `prepare()` returned to be told to the server in a session's hello. */
   readonly auth?: unknown
-  readonly credentials: RequestCredentials
+  readonly credentials: FetchCredentials
   readonly protocol: Protocol
   /** Where to go on; asked anew before every request, since it moves. */
   cursor(): string | null

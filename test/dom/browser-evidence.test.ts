@@ -1,6 +1,6 @@
 import { afterEach, describe, expect, it, vi } from 'vitest'
 import { browserHost } from '../../src/host/browser.ts'
-import type { PageSignal, Violation } from '../../src/host/host.ts'
+import type { Activation, PageSignal, Violation } from '../../src/host/host.ts'
 
 afterEach(() => void vi.unstubAllGlobals())
 
@@ -9,7 +9,7 @@ describe('what the policy forbids', () => {
     Object.assign(new Event(type), { blockedURI: 'wss://api.example', effectiveDirective: 'connect-src', sample: 'x' })
 
   it('is told by the document', () => {
-    const signals: (PageSignal | Violation)[] = []
+    const signals: (PageSignal | Activation | Violation)[] = []
     const stop = browserHost.listen((signal) => signals.push(signal))
     document.dispatchEvent(violation())
     stop()
@@ -22,7 +22,7 @@ describe('what the policy forbids', () => {
     vi.stubGlobal('document', undefined)
     vi.stubGlobal('addEventListener', worker.addEventListener.bind(worker))
     vi.stubGlobal('removeEventListener', worker.removeEventListener.bind(worker))
-    const signals: (PageSignal | Violation)[] = []
+    const signals: (PageSignal | Activation | Violation)[] = []
     const stop = browserHost.listen((signal) => signals.push(signal))
     worker.dispatchEvent(violation())
     stop()
@@ -61,4 +61,13 @@ it('where the page came from is its origin', () => {
   expect(browserHost.pageOrigin).toBe('https://app.example')
   vi.stubGlobal('location', undefined)
   expect(browserHost.pageOrigin).toBeUndefined()
+})
+
+it('and not that of its address: a page of srcdoc has none, a sandboxed one an opaque origin', () => {
+  vi.stubGlobal('location', { origin: 'null' })
+  vi.stubGlobal('origin', 'https://app.example')
+  expect(browserHost.pageOrigin).toBe('https://app.example')
+  vi.stubGlobal('location', { origin: 'https://app.example' })
+  vi.stubGlobal('origin', 'null')
+  expect(browserHost.pageOrigin).toBe('null')
 })

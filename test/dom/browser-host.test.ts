@@ -1,6 +1,6 @@
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest'
 import { browserHost } from '../../src/host/browser.ts'
-import type { PageSignal, Violation } from '../../src/host/host.ts'
+import type { Activation, PageSignal, Violation } from '../../src/host/host.ts'
 
 const windowTypes = ['online', 'offline', 'pagehide', 'pageshow']
 const documentTypes = ['visibilitychange', 'freeze', 'resume', 'securitypolicyviolation']
@@ -28,13 +28,13 @@ describe("the page's signals", () => {
     const calls = (spy: { readonly mock: { readonly calls: readonly (readonly unknown[])[] } }) =>
       spy.mock.calls.map(([type, listener]) => [type, listener])
     const stop = browserHost.listen(() => {})
-    expect(spies.map(({ added }) => calls(added).map(([type]) => type))).toEqual([windowTypes, documentTypes])
+    expect(spies.map(({ added }) => calls(added).map(([type]) => type))).toEqual([['pagehide', ...windowTypes], documentTypes])
     stop()
     for (const { added, removed } of spies) expect(calls(removed)).toEqual(calls(added))
   })
 
   it('are told as they are', () => {
-    const signals: (PageSignal | Violation)[] = []
+    const signals: (PageSignal | Activation | Violation)[] = []
     const stop = browserHost.listen((signal) => signals.push(signal))
     for (const type of ['online', 'offline', 'pagehide']) globalThis.dispatchEvent(new Event(type))
     globalThis.dispatchEvent(Object.assign(new Event('pageshow'), { persisted: true }))

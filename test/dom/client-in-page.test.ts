@@ -7,7 +7,10 @@ describe('a client in a page', () => {
   it('listens while it lives, and leaves no listener behind', async () => {
     const balance = new Map<string, number>()
     for (const target of [globalThis, document]) {
-      const count = (by: number) => (type: string) => void balance.set(type, (balance.get(type) ?? 0) + by)
+      const count = (by: number) => (type: string, _: unknown, isCapturing?: unknown) => {
+        const name = `${type}${isCapturing ? ', capturing' : ''}`
+        balance.set(name, (balance.get(name) ?? 0) + by)
+      }
       vi.spyOn(target, 'addEventListener').mockImplementation(count(1))
       vi.spyOn(target, 'removeEventListener').mockImplementation(count(-1))
     }
@@ -15,8 +18,8 @@ describe('a client in a page', () => {
     const client = new RealtimeClient('https://api.example/', { transports: [{ type: 'own', dial }] })
     expect(balance.size).toBe(0)
     await Promise.resolve()
-    expect([...balance.values()]).toEqual(Array(8).fill(1))
+    expect([...balance.values()]).toEqual(Array(9).fill(1))
     await client.close()
-    expect([...balance.values()]).toEqual(Array(8).fill(0))
+    expect([...balance.values()]).toEqual(Array(9).fill(0))
   })
 })

@@ -1,11 +1,18 @@
 import { STATUS_CODES } from 'node:http'
+import { deployments, type Site } from './fault.ts'
 import type { Request } from './request.ts'
 
 export const html = '<!doctype html><html><head><title>Sign in</title></head><body><h1>Sign in</h1></body></html>'
 
-/** What lets the page that asks read the answer. */
-export function corsFor({ origin }: Pick<Request, 'origin'>): string {
+/** What a server of that deployment says so that the page that asks may read the answer. */
+export function corsFor({ deployment }: Pick<Site, 'deployment'>, { origin }: Pick<Request, 'origin'>): string {
+  if (!deployments[deployment].hasCors) return ''
   return `Access-Control-Allow-Origin: ${origin || '*'}\r\nAccess-Control-Allow-Credentials: true\r\nTiming-Allow-Origin: *\r\n`
+}
+
+/** What a page that may read such an answer sees, as a cause. */
+export function seenOf(status: number): string {
+  return status < 300 ? 'http.not_realtime' : `http.${status}`
 }
 
 /** A whole answer as text; `fields` are whole lines. */
@@ -15,9 +22,9 @@ export function answerOf(status: number, fields: string, body = '', contentType 
   return `HTTP/1.1 ${status} ${STATUS_CODES[status] ?? ''}\r\n${type}${length}${fields}Connection: close\r\n\r\n${body}`
 }
 
-export function preflightAnswer(request: Request): string {
+export function preflightAnswer(site: Pick<Site, 'deployment'>, request: Request): string {
   const allowed = 'Access-Control-Allow-Methods: GET, POST\r\nAccess-Control-Allow-Headers: Authorization, Content-Type\r\n'
-  return answerOf(204, corsFor(request) + allowed)
+  return answerOf(204, corsFor(site, request) && corsFor(site, request) + allowed)
 }
 
 /** One chunk of a chunked answer. */

@@ -1,8 +1,9 @@
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http'
 import { WebSocketServer } from 'ws'
 import { RealtimeServer } from '../../src/server/index.ts'
-import type { Backend, FaultTransport, Mode } from './fault.ts'
+import { type Backend, type Deployment, deployments, type FaultTransport, type Mode } from './fault.ts'
 import { listen } from './front.ts'
+import { serveOwnPage } from './pages.ts'
 
 export type StartedBackend = Backend & AsyncDisposable
 
@@ -14,15 +15,26 @@ const news = 'there is news'
 
 const plainPaths: Readonly<Record<FaultTransport, string>> = { websocket: '/socket', sse: '/events', 'long-poll': '/news' }
 
-/** The servers behind all fronts, one for each mode. */
-export function startBackend(mode: Mode, origins: readonly string[]): Promise<StartedBackend> {
-  return mode === 'plain' ? startPlain() : startSession(origins)
+export interface BackendOptions {
+  readonly mode: Mode
+  readonly deployment: Deployment
+  /** Of the pages. */
+  readonly origins: readonly string[]
+  /** The built file, for pages of the endpoint's own origin. */
+  readonly script: string
 }
 
-/** An ordinary server, which knows nothing of us but says what CORS wants to hear. */
-async function startPlain(): Promise<StartedBackend> {
+/** The server behind all fronts of a deployment, in one mode. */
+export function startBackend(options: BackendOptions): Promise<StartedBackend> {
+  return options.mode === 'plain' ? startPlain(options) : startSession(options)
+}
+
+/** An ordinary server, which knows nothing of us. */
+async function startPlain({ deployment, script }: BackendOptions): Promise<StartedBackend> {
+  const { hasCors, isSameOrigin } = deployments[deployment]
   const http = createServer((request, response) => {
-    allow(request, response)
+    if (isSameOrigin && serveOwnPage(script, request, response)) return
+    if (hasCors) allow(request, response)
     const path = request.url?.split('?')[0]
     if (request.method === 'OPTIONS') response.writeHead(204).end()
     else if (path === plainPaths.sse) streamEvents(response)
@@ -59,8 +71,11 @@ function tellNews(response: ServerResponse): void {
   response.writeHead(200, { 'Content-Type': 'text/plain', 'Cache-Control': 'no-store', 'Content-Length': news.length }).end(news)
 }
 
-async function startSession(origins: readonly string[]): Promise<StartedBackend> {
-  const http = createServer()
+async function startSession({ deployment, origins, script }: BackendOptions): Promise<StartedBackend> {
+  const { isSameOrigin } = deployments[deployment]
+  const http = createServer((request, response) => {
+    if (!isSameOrigin || !serveOwnPage(script, request, response)) response.writeHead(404).end()
+  })
   const realtime = new RealtimeServer({ origins, heartbeatMs, onError: () => {} })
   realtime.attach(http)
   const backend = await started(http, () => '/realtime')

@@ -1,15 +1,22 @@
-import { mkdir, writeFile } from 'node:fs/promises'
+import { mkdir, readFile, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import type { EngineName } from '../support/engines.ts'
 import type { Result } from './lab.ts'
 
-/** Writes what the client knew of each fault, so that its judgement can be tested without a browser. */
+/**
+ * Writes what the client knew of each fault, so that its judgement can be tested without a browser. What was recorded of deployments
+ * that were not tried now stays.
+ */
 export async function record(folder: string, engine: EngineName, results: readonly Result[]): Promise<void> {
-  const lines = results.flatMap(({ fault, mode, expected, told }) =>
-    told ? [JSON.stringify({ fault, mode, expected, evidence: stable(told.evidence) })] : [],
+  const lines = results.flatMap(({ deployment, fault, mode, expected, seen, told }) =>
+    told ? [JSON.stringify({ deployment, fault, mode, expected, seen, evidence: stable(told.evidence) })] : [],
   )
   await mkdir(folder, { recursive: true })
-  await writeFile(join(folder, `${engine}.json`), `[\n${lines.join(',\n')}\n]\n`)
+  const path = join(folder, `${engine}.json`)
+  const known = (await readFile(path, 'utf8').catch(() => '')).split('\n').filter((line) => line.startsWith('{'))
+  const isTried = (line: string) => results.some(({ deployment }) => line.startsWith(`{"deployment":"${deployment}",`))
+  const kept = known.filter((line) => !isTried(line)).map((line) => line.replace(/,$/, ''))
+  await writeFile(path, `[\n${[...kept, ...lines].join(',\n')}\n]\n`)
 }
 
 /** Hosts, ports and fractions of milliseconds differ from run to run and say nothing. */

@@ -6,10 +6,22 @@ import type { EngineName } from '../support/engines.ts'
 import { type StartedBackend, startBackend } from './backends.ts'
 import { launchBrowser } from './browsers.ts'
 import { type Certificates, makeCertificates } from './certificates.ts'
-import { expectedOf, type Fault, isTolerated, type LabPage, type Mode, modesOf, type PageKind, type Served } from './fault.ts'
+import {
+  type Deployment,
+  deployments,
+  expectedOf,
+  type Fault,
+  type FaultSet,
+  isTolerated,
+  type LabPage,
+  type Mode,
+  modesOf,
+  type PageKind,
+  type Served,
+} from './fault.ts'
 import { begin, type Story, storyOf, type Told } from './page.ts'
 import { PagePool } from './page-pool.ts'
-import { startPageServers } from './pages.ts'
+import { ownPageOf, startPageServers } from './pages.ts'
 import { startProxy } from './proxy.ts'
 import { type Judged, markOf } from './score.ts'
 
@@ -24,7 +36,7 @@ export interface LabOptions {
   readonly engine: EngineName
   /** The built file that a script tag loads. */
   readonly script: string
-  readonly faults: readonly Fault[]
+  readonly sets: readonly FaultSet[]
   readonly modes: readonly Mode[]
 }
 
@@ -34,31 +46,46 @@ const graceMs = 5000
 const askEveryMs = 150
 
 interface Run {
+  readonly deployment: Deployment
   readonly fault: Fault
   readonly mode: Mode
 }
 
 /** Makes every fault in one engine, many at once, and tells what the client made of each. */
-export async function runLab({ engine, script, faults, modes }: LabOptions): Promise<readonly Result[]> {
+export async function runLab({ engine, script, sets, modes }: LabOptions): Promise<readonly Result[]> {
   if (!existsSync(script)) throw new Error(`MISSING: ${script}; run \`npm run build\` first`)
-  await using lab = await Lab.start(engine, script)
-  const runs = faults.flatMap((fault) =>
-    modesOf(fault)
-      .filter((mode) => modes.includes(mode) && !fault.notIn?.[engine] && !isTolerated(fault, mode, engine))
-      .map((mode) => ({ fault, mode })),
+  await using lab = await Lab.start(engine, script, sets)
+  const runs = sets.flatMap(({ deployment, faults }) =>
+    faults.flatMap((fault) =>
+      modesOf(fault, deployment)
+        .filter((mode) => modes.includes(mode) && !fault.notIn?.[engine] && !isTolerated(fault, mode, engine))
+        .map((mode) => ({ deployment, fault, mode })),
+    ),
   )
   const results = await lab.run(runs)
   // A busy machine may be slower than a client is patient. What was told as certain stands.
   const missed = results.filter((result) => !markOf(result).isParent && result.told?.certainty !== 'certain')
-  const isMissed = ({ fault, mode }: Run) => missed.some((each) => each.fault === fault.name && each.mode === mode)
-  const again = await lab.run(runs.filter(isMissed))
-  return results.map((result) => again.find(({ fault, mode }) => fault === result.fault && mode === result.mode) ?? result)
+  const again = await lab.run(runs.filter((run) => missed.some((result) => isOf(result, run))))
+  return results.map((result) => again.find((each) => isSame(each, result)) ?? result)
+}
+
+function isOf(result: Result, { deployment, fault, mode }: Run): boolean {
+  return isSame(result, { deployment, mode, fault: fault.name })
+}
+
+function isSame(one: Result, other: Pick<Result, 'deployment' | 'fault' | 'mode'>): boolean {
+  return one.deployment === other.deployment && one.fault === other.fault && one.mode === other.mode
+}
+
+/** A backend's name in the lab. */
+function keyOf(deployment: Deployment, mode: Mode): string {
+  return `${deployment} ${mode}`
 }
 
 class Lab implements AsyncDisposable {
   readonly #engine: EngineName
   readonly #certificates: Certificates
-  readonly #backends: Readonly<Record<Mode, StartedBackend>>
+  readonly #backends: ReadonlyMap<string, StartedBackend>
   readonly #pool: PagePool
   /** What was started, the last first to end. */
   readonly #started: readonly AsyncDisposable[]
@@ -67,7 +94,7 @@ class Lab implements AsyncDisposable {
   private constructor(
     engine: EngineName,
     certificates: Certificates,
-    backends: Readonly<Record<Mode, StartedBackend>>,
+    backends: ReadonlyMap<string, StartedBackend>,
     pool: PagePool,
     started: readonly AsyncDisposable[],
   ) {
@@ -78,7 +105,7 @@ class Lab implements AsyncDisposable {
     this.#started = started
   }
 
-  static async start(engine: EngineName, script: string): Promise<Lab> {
+  static async start(engine: EngineName, script: string, sets: readonly FaultSet[]): Promise<Lab> {
     const started: AsyncDisposable[] = []
     const keep = <Started extends AsyncDisposable>(what: Started): Started => {
       started.unshift(what)
@@ -91,12 +118,15 @@ class Lab implements AsyncDisposable {
       await copyFile(script, copy)
       const pageServers = keep(await startPageServers(copy, certificates))
       const origins = [pageServers.bare, pageServers.csp, pageServers.secure].map(({ origin }) => origin)
-      const plain = keep(await startBackend('plain', origins))
-      const session = keep(await startBackend('session', origins))
+      const backends = new Map<string, StartedBackend>()
+      for (const { deployment } of sets) {
+        for (const mode of deployments[deployment].modes)
+          backends.set(keyOf(deployment, mode), keep(await startBackend({ mode, deployment, origins, script: copy })))
+      }
       const proxy = keep(await startProxy())
       const browser = keep(await launchBrowser(engine, { certificates, proxyPort: proxy.port }))
-      const pool = keep(new PagePool(browser, (kind) => `${pageServers[kind].origin}/`))
-      return new Lab(engine, certificates, { plain, session }, pool, started)
+      const pool = keep(new PagePool(browser, (kind) => `${pageServers[kind === 'csp-path' ? 'bare' : kind].origin}/`))
+      return new Lab(engine, certificates, backends, pool, started)
     } catch (error) {
       await end(started)
       throw error
@@ -117,18 +147,24 @@ class Lab implements AsyncDisposable {
     return runs.flatMap((run) => results.get(run) ?? [])
   }
 
-  async #one({ fault, mode }: Run): Promise<Result> {
+  async #one({ deployment, fault, mode }: Run): Promise<Result> {
     this.#sites += 1
+    const backend = this.#backends.get(keyOf(deployment, mode))
+    if (!backend) throw new Error(`there is no server for ${keyOf(deployment, mode)}`)
     const site = {
-      ...{ mode, certificates: this.#certificates, backend: this.#backends[mode] },
+      ...{ deployment, mode, backend, certificates: this.#certificates },
       // From 127.0.0.2 on.
       ip: `127.0.${Math.floor((this.#sites + 1) / 250)}.${((this.#sites + 1) % 250) + 1}`,
     }
     await using served = await fault.start(site)
-    const { told, all } = await this.#pool.use(kindOf(fault), !!fault.isAlone, (page) =>
-      observe(page, served, fault, mode, `${fault.name} ${mode}`),
-    )
-    return { fault: fault.name, mode, engine: this.#engine, expected: expectedOf(fault, mode), told, all }
+    const run = (page: LabPage) => observe(page, served, fault, mode, `${fault.name} ${keyOf(deployment, mode)}`)
+    const { told, all } = deployments[deployment].isSameOrigin
+      ? await this.#pool.useAt(ownPageOf(served.url, kindOf(fault)), run)
+      : await this.#pool.use(kindOf(fault), !!fault.isAlone, run)
+    const { name, seen } = fault
+    const expected = expectedOf(fault, mode)
+    const isSeen = deployments[deployment].isSameOrigin && seen !== undefined
+    return { deployment, fault: name, mode, engine: this.#engine, expected, ...(isSeen && { seen }), told, all }
   }
 
   [Symbol.asyncDispose](): Promise<void> {
@@ -155,6 +191,7 @@ function patienceOf({ patienceMs = usualPatienceMs }: Fault): number {
 async function observe(page: LabPage, served: Served, fault: Fault, mode: Mode, id: string): Promise<Story> {
   const { settings = {}, options = {} } = (mode === 'plain' && fault.inPlain) || {}
   await served.before?.(page)
+  await served.arm?.()
   await page.evaluate(begin, {
     ...{ id, url: served.url, transport: fault.transport },
     ...{ settings, options, heldUrls: served.heldUrls ?? [] },

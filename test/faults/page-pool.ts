@@ -45,6 +45,12 @@ export class PagePool implements AsyncDisposable {
     }
   }
 
+  /** Runs in a page of its own at that address. */
+  async useAt<Result>(url: string, run: (page: LabPage) => Promise<Result>): Promise<Result> {
+    await using page = await this.#openAt(url, false)
+    return await run(page)
+  }
+
   #add(kind: PageKind, isAlone: boolean): Shared {
     const page = this.#open(kind)
     const shared = { kind, page, clients: 0, clientsInAll: isAlone ? this.#browser.clientsInAll : 0 }
@@ -52,13 +58,17 @@ export class PagePool implements AsyncDisposable {
     return shared
   }
 
+  #open(kind: PageKind): Promise<LabPage> {
+    return this.#openAt(this.#urlOf(kind), kind === 'secure')
+  }
+
   /** A driver may stumble over a page that closes meanwhile. */
-  async #open(kind: PageKind, tries = 3): Promise<LabPage> {
+  async #openAt(url: string, isSecure: boolean, tries = 3): Promise<LabPage> {
     try {
-      return await this.#browser.open(this.#urlOf(kind), { isSecure: kind === 'secure' })
+      return await this.#browser.open(url, { isSecure })
     } catch (error) {
       if (tries === 1) throw error
-      return this.#open(kind, tries - 1)
+      return this.#openAt(url, isSecure, tries - 1)
     }
   }
 

@@ -102,7 +102,8 @@ export async function begin(order: Order): Promise<void> {
     const now = performance.now()
     if (now - since > patienceMs) return true
     if (now - latestAt < quietMs || !told()) return false
-    const errors = telling().filter(({ type }) => type === 'error')
+    // What is to be told of may have begun with the loss of a connection.
+    const errors = telling().filter(({ type, evidence }) => type === 'error' && (isAfterOpen || evidence['phase'] !== 'open'))
     const { kind, phase } = errors[0]?.evidence ?? {}
     // Of what ended while it was open nobody is asked anything.
     const isAsked = phase !== 'open' || kind === 'silent'

@@ -9,6 +9,8 @@ const closeOpcode = 8
 
 /** Which requests are struck, and how; all others pass untouched. */
 export interface Rule {
+  /** Of another server on 127.0.0.1, to which everything passes. Default: the deployment's own */
+  readonly port?: number
   /** Told of every connection; whether that was all. */
   readonly accept?: (client: Socket) => boolean
   readonly catches: (request: Request) => boolean

@@ -3,14 +3,16 @@ import { join } from 'node:path'
 import { diagnose } from '../../src/diagnosis/diagnose.ts'
 import type { Evidence } from '../../src/diagnosis/evidence.ts'
 import type { EngineName } from '../support/engines.ts'
-import type { Mode } from './fault.ts'
+import type { Deployment, Mode } from './fault.ts'
 import { type Judged, type Score, scoresOf } from './score.ts'
 
 /** What a browser saw of a fault, as `npm run test:faults -- --record` has written it. */
 interface Recording {
+  readonly deployment: Deployment
   readonly fault: string
   readonly mode: Mode
   readonly expected: string
+  readonly seen?: string
   readonly evidence: Evidence
 }
 
@@ -21,7 +23,7 @@ export function rejudged(): readonly Judged[] {
   return engines.flatMap((engine) => {
     const path = join(import.meta.dirname, 'fixtures', `${engine}.json`)
     const recordings: readonly Recording[] = JSON.parse(readFileSync(path, 'utf8'))
-    return recordings.map(({ fault, mode, expected, evidence }) => ({ fault, mode, engine, expected, told: diagnose(evidence) }))
+    return recordings.map(({ evidence, ...recording }) => ({ ...recording, engine, told: diagnose(evidence) }))
   })
 }
 

@@ -1,6 +1,6 @@
 // Bundles the fault lab and runs it; `npm run build` first:
 //   npm run test:faults                                        everything in every engine
-//   npm run test:faults -- --engines chromium,firefox,webkit --modes plain,session --only h_403,close_1012
+//   npm run test:faults -- --engines chromium,firefox,webkit --deployments cors,same-origin,no-cors,boxes --modes plain,session --only h_403,close_1012
 //   npm run test:faults -- --record                            writes fixtures/<engine>.json too
 import { dirname, join } from 'node:path'
 import { fileURLToPath } from 'node:url'
@@ -13,6 +13,7 @@ const root = dirname(dirname(folder))
 const { values } = parseArgs({
   options: {
     engines: { type: 'string', default: 'chromium,firefox,webkit' },
+    deployments: { type: 'string', default: 'cors,same-origin,no-cors,boxes' },
     modes: { type: 'string', default: 'plain,session' },
     /** Names of faults. */
     only: { type: 'string', default: '' },
@@ -22,12 +23,14 @@ const { values } = parseArgs({
   },
 })
 
-if (values.record && values.only) throw new Error('--record writes the fixtures of all faults, so --only cannot go with it.')
+if (values.record && (values.only || values.modes !== 'plain,session'))
+  throw new Error('--record writes the fixtures of whole deployments, so --only and --modes cannot go with it.')
 
 const list = (text) => text.split(',').filter(Boolean)
 const { main } = await loadTypeScript('test/faults/main.ts')
 await main({
   engines: list(values.engines),
+  deployments: list(values.deployments),
   modes: list(values.modes),
   only: list(values.only),
   script: join(root, 'dist/steadfast.min.js'),

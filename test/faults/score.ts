@@ -1,15 +1,18 @@
 import { familyOf } from '../../src/diagnosis/causes.ts'
 import type { Diagnosis } from '../../src/diagnosis/diagnose.ts'
 import type { EngineName } from '../support/engines.ts'
-import type { Mode } from './fault.ts'
+import type { Deployment, Mode } from './fault.ts'
 
 /** What was told of a fault; `null`: nothing. */
 export interface Judged {
+  readonly deployment: Deployment
   readonly fault: string
   readonly mode: Mode
   readonly engine: EngineName
   /** The true cause. */
   readonly expected: string
+  /** See `Fault`. */
+  readonly seen?: string
   readonly told: Pick<Diagnosis, 'cause' | 'certainty' | 'candidates'> | null
 }
 
@@ -19,7 +22,7 @@ export interface Mark {
   readonly isExact: boolean
   /** The cause is at least among its candidates. */
   readonly isRight: boolean
-  /** It told the cause, its family, or a cause of the same family. */
+  /** It told the cause, its family, or a cause of the same family; or what a page sees, and the cause as a candidate. */
   readonly isParent: boolean
   /** Neither the cause nor its family, and the cause is not among the candidates. */
   readonly isWrong: boolean
@@ -28,6 +31,7 @@ export interface Mark {
 }
 
 export interface Score {
+  readonly deployment: Deployment
   readonly engine: EngineName
   readonly mode: Mode
   readonly faults: number
@@ -37,27 +41,29 @@ export interface Score {
   readonly right: number
   readonly wrong: number
   /** How many. */
+  readonly wrongCount: number
   readonly certainWrong: number
 }
 
-export function markOf({ told, expected }: Pick<Judged, 'told' | 'expected'>): Mark {
+export function markOf({ told, expected, seen }: Pick<Judged, 'told' | 'expected' | 'seen'>): Mark {
   if (!told) return { isExact: false, isRight: false, isParent: false, isWrong: true, isCertainWrong: false }
   const isExact = told.cause === expected
   const isFamily = told.cause === familyOf(expected)
-  const isRight = isExact || !!told.candidates?.includes(expected)
+  const isCandidate = !!told.candidates?.includes(expected)
+  const isSeen = isCandidate && told.cause === seen
   return {
-    ...{ isExact, isRight },
-    isParent: isExact || isFamily || familyOf(told.cause) === familyOf(expected),
-    isWrong: !isRight && !isFamily,
-    isCertainWrong: told.certainty === 'certain' && !isExact && !isFamily,
+    ...{ isExact, isRight: isExact || isCandidate },
+    isParent: isExact || isFamily || isSeen || familyOf(told.cause) === familyOf(expected),
+    isWrong: !isExact && !isCandidate && !isFamily,
+    isCertainWrong: told.certainty === 'certain' && !isExact && !isFamily && !isSeen,
   }
 }
 
-/** The shares of each engine and mode, in the order in which they come. */
+/** The shares of each deployment, mode and engine, in the order in which they come. */
 export function scoresOf(results: readonly Judged[]): readonly Score[] {
   const groups = new Map<string, Judged[]>()
   for (const result of results) {
-    const name = `${result.engine} ${result.mode}`
+    const name = `${result.deployment} ${result.mode} ${result.engine}`
     groups.set(name, [...(groups.get(name) ?? []), result])
   }
   return [...groups.values()].flatMap((group) => {
@@ -66,11 +72,12 @@ export function scoresOf(results: readonly Judged[]): readonly Score[] {
     const marks = group.map(markOf)
     const share = (has: (mark: Mark) => boolean) => marks.filter(has).length / marks.length
     return {
-      ...{ engine: first.engine, mode: first.mode, faults: group.length },
+      ...{ deployment: first.deployment, engine: first.engine, mode: first.mode, faults: group.length },
       parent: share(({ isParent }) => isParent),
       exact: share(({ isExact }) => isExact),
       right: share(({ isRight }) => isRight),
       wrong: share(({ isWrong }) => isWrong),
+      wrongCount: marks.filter(({ isWrong }) => isWrong).length,
       certainWrong: marks.filter(({ isCertainWrong }) => isCertainWrong).length,
     }
   })

@@ -3,20 +3,21 @@ import { markOf, scoresOf } from './score.ts'
 
 /** Each result on a line, and the counts below. `=` exact, `~` its family or among the candidates, `!` wrong. */
 export function tableOf(results: readonly Result[]): string {
-  const rows = results.map(({ fault, mode, engine, expected, told }) => {
-    const { isExact, isWrong, isParent } = markOf({ told, expected })
+  const rows = results.map((result) => {
+    const { deployment, fault, mode, engine, expected, told } = result
+    const { isExact, isWrong, isParent } = markOf(result)
     const candidates = told?.candidates ? ` {${told.candidates.join(' ')}}` : ''
     const mark = isExact ? '=' : isWrong && !isParent ? '!' : '~'
-    return [mark, fault, mode, engine, expected, told ? told.cause + candidates : '(nothing)', told?.certainty ?? '']
+    return [mark, deployment, fault, mode, engine, expected, told ? told.cause + candidates : '(nothing)', told?.certainty ?? '']
   })
   return [...aligned(rows), '', ...countsOf(results)].join('\n')
 }
 
 export function countsOf(results: readonly Result[]): readonly string[] {
   const percent = (share: number) => `${(100 * share).toFixed(1)} %`
-  const head = ['engine', 'mode', 'faults', 'parent exact', 'fine exact', 'right', 'wrong', 'certain but wrong']
-  const rows = scoresOf(results).map(({ engine, mode, faults, parent, exact, right, wrong, certainWrong }) => [
-    ...[engine, mode, String(faults)],
+  const head = ['deployment', 'engine', 'mode', 'faults', 'parent exact', 'fine exact', 'right', 'wrong', 'certain but wrong']
+  const rows = scoresOf(results).map(({ deployment, engine, mode, faults, parent, exact, right, wrong, certainWrong }) => [
+    ...[deployment, engine, mode, String(faults)],
     ...[parent, exact, right, wrong].map(percent),
     String(certainWrong),
   ])

@@ -74,22 +74,18 @@ it('keeps a Retry-After that any rung hears, on all rungs', async () => {
   expect(server.requests.map(({ transport }) => transport)).toEqual(['websocket', 'sse', 'websocket'])
 })
 
-it('stops at an endpoint that is none, having asked each rung three times at most', async () => {
-  server.answer(everything, { status: 404 })
-  await using watched = watch({ probe: false, retry: { minDelayMs: 10, maxDelayMs: 10 } })
-  expect(await watched.nth('close')).toMatchObject({ final: true, code: expect.any(Number), retry: null })
-  await sleep(200)
-  for (const transport of ['websocket', 'sse', 'long-poll', 'poll']) {
-    expect(server.requests.filter((request) => request.transport === transport).length).toBeLessThanOrEqual(3)
-  }
-  expect(server.requests.filter(({ transport }) => transport === 'websocket')).toHaveLength(3)
-})
-
-it('stops at a web server that answers everything with a page', async () => {
-  server.answer(everything, { status: 200, body: '<h1>Welcome</h1>' })
-  await using watched = watch({ retry: { minDelayMs: 10, maxDelayMs: 10 } })
-  expect(await watched.nth('close')).toMatchObject({ final: true })
-  expect(watched.data).toEqual([])
+it.each([
+  ['404 while it is deployed', { status: 404 }],
+  ['404 with a page', { status: 404, body: '<h1>Not found</h1>' }],
+  ['403 with a page', { status: 403, body: '<h1>Request blocked</h1>' }],
+  ['200 with a page', { status: 200, body: '<h1>Log in to this network</h1>' }],
+])('goes on where everything is answered with %s, and opens when it is not any more', async (_, answer) => {
+  server.answer(everything, answer)
+  await using watched = watch({ retry: { minDelayMs: 20, maxDelayMs: 40 } })
+  await watched.nth('error', 40)
+  expect([watched.data, watched.of('close')]).toEqual([[], []])
+  server.answer(['sse'], null)
+  expect((await watched.nth('open')).transport).toBe('sse')
 })
 
 it('stops when everything is 401, having asked for fresh credentials once', async () => {

@@ -67,6 +67,54 @@ describe.each(transports.map((settings) => [settings.type, settings] as const))(
     expect(test.watched.client.state.status).toBe('open')
   })
 
+  it.each([301, 302, 303, 307, 308])(
+    'follows no redirection (%i), and says that the message was not delivered',
+    async (status) => {
+      const elsewhere: string[] = []
+      await using other = await startScripted((request, response) => {
+        elsewhere.push(request.path)
+        response.end()
+      })
+      await using test = await start(
+        (request, response) =>
+          request.path === '/up' && request.body === 'm2'
+            ? response.writeHead(status, { Location: status > 303 ? `${other.origin}/send` : '/send/' }).end()
+            : response.end(),
+        { prepare: () => ({ headers: { 'X-Key': 'secret' } }) },
+      )
+      for (const message of numbered(3)) test.watched.client.send(message)
+      await test.watched.client.flushed()
+      expect(test.server.posts().map(({ body, path }) => [body, path])).toEqual(numbered(3).map((body) => [body, '/up']))
+      expect(test.lost()).toMatchObject([
+        { undelivered: ['m2'], diagnosis: { cause: 'http.redirect', certainty: 'certain', evidence: { phase: 'send' } } },
+      ])
+      expect(elsewhere).toEqual([])
+      expect(test.server.requests.some(({ path }) => path === '/send/')).toBe(false)
+    },
+  )
+
+  it.each([
+    ['text/html', '<!doctype html><h1>Log in</h1>'],
+    ['Text/HTML; charset=utf-8', '\n <p>Hello'],
+    ['application/xhtml+xml', '<html/>'],
+  ])('takes no page (%s) for an acceptance', async (type, page) => {
+    await using test = await start((request, response) =>
+      request.body === 'm2' ? response.writeHead(200, { 'Content-Type': type }).end(page) : response.end(),
+    )
+    for (const message of numbered(3)) test.watched.client.send(message)
+    await test.watched.client.flushed()
+    expect(test.lost()).toMatchObject([
+      { undelivered: ['m2'], diagnosis: { evidence: { phase: 'send', kind: 'answered', status: 200 } } },
+    ])
+  })
+
+  it.each(['', 'ok'])('takes %j for one, though a framework calls it HTML', async (text) => {
+    await using test = await start((_request, response) => response.writeHead(201, { 'Content-Type': 'text/html' }).end(text))
+    for (const message of numbered(2)) test.watched.client.send(message)
+    await test.watched.client.flushed()
+    expect([test.server.posts().length, test.lost()]).toEqual([2, []])
+  })
+
   it('says that nobody knows about a message whose request broke, and never repeats it', async () => {
     await using test = await start((_request, response, n) => (n === 1 ? response.socket?.destroy() : response.end()))
     for (const message of numbered(3)) test.watched.client.send(message)

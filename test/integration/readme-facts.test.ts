@@ -177,6 +177,7 @@ describe("README's causes", () => {
     'http.not_realtime': [answered(200, 'text/html'), 'connect'],
     'client.unsupported': [{ kind: 'unsupported', detail: '' }, 'connect'],
     'client.unprepared': [{ kind: 'unprepared', detail: '', isMistake: false }, 'prepare'],
+    'client.stopped': [{ kind: 'stopped', reason: 'log in' }, 'prepare'],
     'session.lost': [{ kind: 'forgotten' }, 'open'],
     'protocol-mismatch': [{ kind: 'mismatch', detail: '' }, 'connect'],
   }

@@ -1,7 +1,14 @@
 import { readFileSync } from 'node:fs'
 import { Window } from 'happy-dom'
 import { afterAll, afterEach, beforeAll, describe, expect, it, vi } from 'vitest'
-import { type ClientState, json, RealtimeClient, type RealtimeEvent, type RealtimeOptions } from '../../src/index.ts'
+import {
+  type ClientState,
+  type CodecWhereNeeded,
+  json,
+  RealtimeClient,
+  type RealtimeEvent,
+  type RealtimeOptions,
+} from '../../src/index.ts'
 import * as protocols from '../../src/protocols/index.ts'
 import * as remedies from '../../src/remedies.ts'
 import { startBetterSse } from '../support/better-sse-server.ts'
@@ -41,7 +48,8 @@ function packageAt(origin: string, more: RealtimeOptions<never, never> = {}) {
   class Client<In, Out> extends RealtimeClient<In, Out> {
     constructor(url: string, options: RealtimeOptions<In, Out> = {}) {
       const host = { ...nodeHost, baseUrl: `${origin}/`, ...options.host }
-      super(url, { retry: { minDelayMs: 100 }, ...(more as object), ...options, host })
+      const all = { retry: { minDelayMs: 100 }, ...(more as object), ...options, host }
+      super(url, all as RealtimeOptions<In, Out> & CodecWhereNeeded<In, Out>)
       clients.push(this as unknown as RealtimeClient<never, never>)
     }
   }
@@ -352,7 +360,7 @@ const tests: Readonly<Record<string, () => void | Promise<void>>> = {
     const { client } = await clientOf('remedies', server.origin, { console: { warn: (...told: unknown[]) => warned.push(told) } })
     await until(() => warned.length > 0)
     const [message, remedy] = warned[0] ?? []
-    expect(message).toMatch(/WebSocket failed where HTTP passes/)
+    expect(message).toMatch(/HTTP requests to \S+ work, but the WebSocket does not/)
     expect(remedy).toMatch(/Upgrade/)
     await until(() => isOpen({ client }))
   },

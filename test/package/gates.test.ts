@@ -48,6 +48,17 @@ test('eventsource-parser is the only package at run time, beside ws for servers 
   expect(peerDependenciesMeta).toEqual({ ws: { optional: true } })
 })
 
+test('what is installed with the package runs on every Node that the package names', () => {
+  const { engines, dependencies, peerDependencies } = JSON.parse(read('package.json'))
+  const { packages } = JSON.parse(read('package-lock.json'))
+  const leastOf = (range: string) => Number(/^>=\s*(\d+)(?:\.0)*$/.exec(range)?.[1])
+  expect(leastOf(engines.node)).toBeGreaterThan(0)
+  for (const name of Object.keys({ ...dependencies, ...peerDependencies })) {
+    const range: string = packages[`node_modules/${name}`].engines.node
+    expect(leastOf(range), `${name} wants Node ${range}`).toBeLessThanOrEqual(leastOf(engines.node))
+  }
+})
+
 test('nothing of the server is in what runs in a page', () => {
   for (const file of pageFiles) expect(read(`dist/${file}`)).not.toMatch(/RealtimeServer|node:/)
 })

@@ -1,5 +1,7 @@
 import { RealtimeClient } from '../../src/client.ts'
 import type { Host, PageSignal } from '../../src/host/host.ts'
+import { endpointOf } from '../../src/memory.ts'
+import { settingsOf } from '../../src/settings.ts'
 import type { Being, Clock } from './clock.ts'
 import type { Network } from './network.ts'
 import type { Setting, Signal } from './operations.ts'
@@ -54,15 +56,23 @@ export class Page {
     this.#clock = clock
     this.#ledgers = ledgers
     this.#trace = trace
-    this.client = new RealtimeClient(`${origin}/websocket`, {
+    const url = `${origin}/websocket`
+    const host = this.#host(network, new Random(seed, 2))
+    const options = {
       probe: false,
       protocol: 'session',
       transports: transports.slice(setting.firstTransport, setting.lastTransport + 1),
       autoConnect: false,
       resend: setting.resends,
       outbox: { maxMessages: outboxMessages },
-      host: this.#host(network, new Random(seed, 2), setting.remembered),
-    })
+      host,
+    } as const
+    if (setting.remembered) {
+      const memory = { transport: setting.remembered, roundTripMs: 40, until: epochMs + 600_000 }
+      const endpoint = endpointOf(settingsOf(url, options, { ...host, randomBytes: (length) => new Uint8Array(length) }))
+      host.remember(`steadfast:${origin}`, JSON.stringify({ [endpoint]: memory }))
+    }
+    this.client = new RealtimeClient(url, options)
     this.#listen()
   }
 
@@ -166,27 +176,26 @@ export class Page {
     })
   }
 
-  #host(network: Network, random: Random, remembered: string | null): Host {
+  #host(network: Network, random: Random): Host {
     const clock = this.#clock
     const storage = new Map<string, string>()
-    if (remembered) {
-      const memory = { transport: remembered, roundTripMs: 40, until: epochMs + 600_000 }
-      storage.set(`steadfast:${origin}`, JSON.stringify(memory))
-    }
     return {
       now: () => epochMs + clock.now + this.skewMs,
       after: this.timers.after,
       random: random.next,
       randomBytes: (length) => Uint8Array.from({ length }, () => Math.floor(random.next() * 256)),
       report: (error) => this.#ledgers.court.must(false, 'client-reports', () => String((error as Error)?.stack ?? error)),
+      log: () => {},
       fetch: fetchOf(network),
       WebSocket: webSocketOf(network),
       engine: () => 'other',
+      wallTime: (at) => at,
       pageOrigin: undefined,
       baseUrl: undefined,
       isLive: false,
       isOnline: () => this.isOnline,
       isHidden: () => this.isHidden,
+      isPrerendering: () => false,
       roundTripMs: () => undefined,
       recall: (key) => storage.get(key) ?? null,
       remember: (key, value) => void (value === null ? storage.delete(key) : storage.set(key, value)),

@@ -17,7 +17,14 @@ import type { PageSignal } from '../../src/host/host.ts'
 type Name = 'websocket' | 'sse' | 'long-poll' | 'poll'
 const names: readonly Name[] = ['websocket', 'sse', 'long-poll', 'poll']
 
-const plainTraits: Rung = { isProvenByHearing: false, isAsking: false, canPing: false, resumes: false }
+const plainTraits: Rung = {
+  isProvenByHearing: false,
+  isAsking: false,
+  canPing: false,
+  isProvenByReply: false,
+  resumes: false,
+  origin: 'https://api.example',
+}
 const traits: Record<Name, Partial<Rung>> = {
   websocket: {},
   sse: { isProvenByHearing: true, resumes: true },
@@ -50,13 +57,14 @@ export const findings = {
 
 export interface More {
   readonly retryAfterMs?: number
+  readonly isOnline?: boolean
+  readonly isHidden?: boolean
   /** What `judge()` would have made of it. */
   readonly verdict?: Verdict
 }
 
-export function diagnosisOf(finding: Finding, phase: Evidence['phase'], { retryAfterMs, verdict }: More = {}): Diagnosis {
-  const more = retryAfterMs === undefined ? {} : { retryAfterMs }
-  const diagnosis = diagnose({ ...finding, ...more, transport: 'any', phase, elapsedMs: 0, isOnline: true })
+export function diagnosisOf(finding: Finding, phase: Evidence['phase'], { verdict, ...more }: More = {}): Diagnosis {
+  const diagnosis = diagnose({ ...finding, transport: 'any', phase, elapsedMs: 0, isOnline: true, ...more })
   if (!verdict) return diagnosis
   const { hint, ...rest } = diagnosis
   return { ...rest, verdict }

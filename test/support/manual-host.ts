@@ -1,5 +1,5 @@
 import { onTestFailed } from 'vitest'
-import type { Host, PageSignal, Violation } from '../../src/host/host.ts'
+import type { Activation, Host, PageSignal, Violation } from '../../src/host/host.ts'
 
 /** Time that passes only when it is told to. Timers run in order, each at its own instant. */
 export class ManualClock {
@@ -64,6 +64,7 @@ export interface ManualHostOptions {
   readonly now?: number
   readonly isOnline?: boolean
   readonly isHidden?: boolean
+  readonly isPrerendering?: boolean
   readonly isLive?: boolean
   readonly roundTripMs?: number
   /** Shared by several hosts to be several visits of one browser. */
@@ -77,9 +78,13 @@ export interface ManualPage {
   readonly storage: Map<string, string>
   /** What listeners threw. */
   readonly reported: unknown[]
+  /** What was written to the console. */
+  readonly logged: string[]
   /** How many listen to the page's signals. */
   readonly listening: () => number
   signal(signal: PageSignal | Exclude<PageSignal['type'], 'pageshow'>): void
+  /** A page that was prerendered is shown. */
+  activate(): void
   /** The page's policy forbids something. */
   forbid(blockedUrl: string, directive?: string): void
   /** Lets time pass and, between any two timers, everything that is promised come true. */
@@ -89,17 +94,21 @@ export interface ManualPage {
 export function manualPage(options: ManualHostOptions = {}): ManualPage {
   const { random = 0.5, now = 0, isLive = true, roundTripMs, storage = new Map<string, string>() } = options
   const clock = new ManualClock(now)
-  const listeners = new Set<(signal: PageSignal | Violation) => void>()
+  const listeners = new Set<(signal: PageSignal | Activation | Violation) => void>()
   const reported: unknown[] = []
+  const logged: string[] = []
   const next = random === 'seeded' ? seededRandom(options.seed) : () => random
   let isOnline = options.isOnline ?? true
   let isHidden = options.isHidden ?? false
+  let isPrerendering = options.isPrerendering ?? false
   const host: Host = {
     now: () => clock.now(),
+    wallTime: (at) => at,
     after: (delayMs, run) => clock.after(delayMs, run),
     random: next,
     randomBytes: (length) => Uint8Array.from({ length }, () => Math.floor(next() * 256)),
     report: (error) => void reported.push(error),
+    log: (level, line) => void logged.push(`${level} ${line}`),
     fetch: undefined,
     WebSocket: undefined,
     engine: () => 'other',
@@ -108,6 +117,7 @@ export function manualPage(options: ManualHostOptions = {}): ManualPage {
     isLive,
     isOnline: () => isOnline,
     isHidden: () => isHidden,
+    isPrerendering: () => isPrerendering,
     roundTripMs: () => roundTripMs,
     recall: (key) => storage.get(key) ?? null,
     remember: (key, value) => void (value === null ? storage.delete(key) : storage.set(key, value)),
@@ -122,12 +132,17 @@ export function manualPage(options: ManualHostOptions = {}): ManualPage {
     clock,
     storage,
     reported,
+    logged,
     listening: () => listeners.size,
     signal(signal) {
       const whole = typeof signal === 'string' ? { type: signal } : signal
       if (whole.type === 'online' || whole.type === 'offline') isOnline = whole.type === 'online'
       if (whole.type === 'visible' || whole.type === 'hidden') isHidden = whole.type === 'hidden'
       for (const listener of [...listeners]) listener(whole)
+    },
+    activate() {
+      isPrerendering = false
+      for (const listener of [...listeners]) listener({ type: 'activated' })
     },
     forbid(blockedUrl, directive = 'connect-src') {
       for (const listener of [...listeners]) listener({ type: 'violation', blockedUrl, directive })

@@ -8,6 +8,8 @@ export interface PageOptions {
   readonly script?: string | undefined
   /** A Content-Security-Policy header; `true`: the strictest one under which a realtime client can work at all. */
   readonly csp?: string | true | undefined
+  /** Whether the policy forbids nothing and only reports what it would forbid. */
+  readonly isReportOnly?: boolean
 }
 
 /** Own scripts and connections only: nothing inline, no code from strings, no string where a script URL is expected. */
@@ -26,12 +28,17 @@ export function blankPage(scriptUrl?: string): string {
 }
 
 /** Answers the requests for the page and what belongs to it; returns whether this was one. */
-export function servePage({ script, csp }: PageOptions, request: IncomingMessage, response: ServerResponse): boolean {
+export function servePage(
+  { script, csp, isReportOnly }: PageOptions,
+  request: IncomingMessage,
+  response: ServerResponse,
+): boolean {
   const path = request.url?.split('?')[0] ?? '/'
   const name = script === undefined ? undefined : basename(script)
   if (path === '/') {
     response.setHeader('Content-Type', 'text/html; charset=utf-8')
-    if (csp !== undefined) response.setHeader('Content-Security-Policy', csp === true ? STRICT_CSP : csp)
+    if (csp !== undefined)
+      response.setHeader(`Content-Security-Policy${isReportOnly ? '-Report-Only' : ''}`, csp === true ? STRICT_CSP : csp)
     response.end(blankPage(name && `/${name}`))
   } else if (path === '/favicon.ico') {
     response.writeHead(204).end()

@@ -45,8 +45,11 @@ export class RandomConnection {
       isProvenByHearing: name === 'sse' || name === 'long-poll',
       isAsking: name === 'long-poll' || name === 'poll',
       canPing: name === 'websocket' && this.#chance(0.5),
+      isProvenByReply: name === 'websocket' && this.#chance(0.3),
       resumes: name !== 'websocket' || this.#chance(0.3),
+      origin: name === 'poll' ? 'https://other.example' : 'https://api.example',
     }))
+    if (this.#chance(0.1)) this.#maxAttempts = 5
     const heartbeat = this.#chance(0.5) ? { intervalMs: 25_000, timeoutMs: 10_000 } : null
     this.#policy = {
       rungs,
@@ -56,7 +59,7 @@ export class RandomConnection {
       heartbeat: () => heartbeat,
       slackMs: () => this.#slackMs,
       prepares: this.#chance(0.3),
-      retry: backoff({ minDelayMs: 1000, maxDelayMs: 30_000, factor: 2, maxAttempts: this.#chance(0.1) ? 5 : Infinity }, random),
+      retry: backoff({ minDelayMs: 1000, maxDelayMs: 30_000, factor: 2, maxAttempts: this.#maxAttempts }, random),
       random,
       diagnose: (report, { rung }, phase, elapsedMs) => this.#diagnose(report, names[rung] ?? '', phase, elapsedMs),
     }
@@ -80,6 +83,7 @@ export class RandomConnection {
     this.#checkCommands(before, after, input)
     this.#checkAnnouncements(before, after)
     this.#checkState(after)
+    this.#checkEnd(before, after, input)
     if (input.type === 'refined') this.#checkRefined(before, after, input.diagnosis)
     if (input.type === 'deadline') this.#checkProgress(input)
     if ('id' in input && !this.#live.has(input.id) && !attemptsOf(before).some(({ id }) => id === input.id)) {
@@ -151,6 +155,13 @@ export class RandomConnection {
     must(state.lastId - this.#live.size >= 0, 'ids ran backwards')
   }
 
+  /** Only the application, its retry schedule, or a verdict that says so ends a client. */
+  #checkEnd(before: State, after: State, input: Input): void {
+    if (after.status !== 'closed' || before.status === 'closed' || input.type === 'close') return
+    const isGivenUp = this.#maxAttempts < Infinity && after.failures > this.#maxAttempts
+    must(after.diagnosis?.verdict === 'stop' || isGivenUp, 'a client ended that nobody stopped')
+  }
+
   /** A deadline that is due again at once, for ever, would be a busy loop. */
   #checkProgress(input: Input): void {
     for (let turn = 0; deadlineOf(this.state, this.#policy) <= this.now; turn += 1) {
@@ -164,6 +175,7 @@ export class RandomConnection {
     }
   }
 
+  #maxAttempts = Infinity
   #lastDeadline = 0
   #slackMs = 0
 

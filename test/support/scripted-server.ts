@@ -1,4 +1,4 @@
-import { createServer, type IncomingHttpHeaders, type IncomingMessage, type ServerResponse } from 'node:http'
+import { createServer, type IncomingHttpHeaders, type IncomingMessage, type Server, type ServerResponse } from 'node:http'
 import { buffer } from 'node:stream/consumers'
 import { listenOnLoopback } from './loopback.ts'
 
@@ -14,6 +14,7 @@ export interface ScriptedRequest {
 
 export interface ScriptedServer extends AsyncDisposable {
   readonly origin: string
+  readonly http: Server
   /** Every request, oldest first. */
   readonly requests: readonly ScriptedRequest[]
   /** Those that were not POSTs. */
@@ -49,6 +50,7 @@ export async function startScripted(script: Script): Promise<ScriptedServer> {
 
   const server: ScriptedServer = {
     origin,
+    http,
     requests,
     gets: () => requests.filter(({ method }) => method !== 'POST'),
     posts: () => requests.filter(({ method }) => method === 'POST'),

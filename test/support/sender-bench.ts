@@ -22,6 +22,7 @@ export function senderBench({ ttlMs = Infinity, ...limits }: Partial<Limits> & {
       bench.carried += 1
     },
     onDue: () => {},
+    isPageLeaving: () => false,
   })
   const send = (...texts: string[]) => {
     for (const text of texts) sender.send(text, text)

@@ -127,6 +127,8 @@ export function sessionBench(options: SessionBenchOptions = {}): SessionBench {
       bench.carried += 1
     },
     onDue: () => {},
+    isPageLeaving: () => false,
+    onPart: () => undefined,
     onDoubt: () => {
       bench.doubts += 1
     },

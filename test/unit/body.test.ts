@@ -56,6 +56,25 @@ function failureOf(transport: Transport, response: Response): Promise<Report> {
 }
 
 describe('a body', () => {
+  const half = { 'Content-Type': 'text/plain', 'Content-Length': '100' }
+
+  it.each([
+    ['long-poll', longPoll(20_000)],
+    ['poll', poll(5000, 10_000)],
+  ])('that is shorter than its Content-Length was cut off, though a browser shows it as whole: %s', async (_, transport) => {
+    const report = await failureOf(transport, new Response('half a me', { headers: half }))
+    expect(report).toMatchObject({ kind: 'broken', isBody: true })
+  })
+
+  it.each([
+    ['encoded', new Response('decoded', { headers: { ...half, 'Content-Encoding': 'gzip' } })],
+    ['whole', new Response('x'.repeat(100), { headers: half })],
+    ['of another origin', Object.defineProperty(new Response('decoded', { headers: half }), 'type', { value: 'cors' })],
+    ['none', new Response(null, { status: 304, headers: half })],
+  ])('that is %s is not compared', async (_, response) => {
+    await expect(textOfBody(response, mebibyte, noSignal())).resolves.toMatch(/^(decoded|x{100})?$/)
+  })
+
   it('is whole, in however many pieces it comes', async () => {
     const text = 'zwei Wörter 🙂 '.repeat(500)
     const bytes = new TextEncoder().encode(`\ufeff${text}`)
@@ -123,9 +142,7 @@ describe('an answer without an end', () => {
 
   it.each([
     ['comments', ': a comment\n'],
-    ['lines that are no field', `${'garbage '.repeat(8)}\n`],
-    ['one line that is no field', 'garbage'],
-    ['one comment', ':garbage'],
+    ['lines that are no field', `${'garbage '.repeat(128)}\n`],
   ])('pins nothing where it is of no event: %s', async (_, text) => {
     const piece = new TextEncoder().encode(text.repeat(mebibyte / text.length))
     let left = 70
@@ -139,6 +156,13 @@ describe('an answer without an end', () => {
     const response = new Response(body, { headers: { 'Content-Type': 'text/event-stream' } })
     // It came to its end: nothing of it had been kept, or it would have been too long.
     expect(await failureOf(sse(), response)).toMatchObject({ kind: 'broken', isBody: true })
+  })
+
+  it.each(['garbage', ':garbage'])('pins no more than its bound of one line: %s', async (text) => {
+    const { body, state } = endless('', new TextEncoder().encode(text.repeat(mebibyte / 8)))
+    const response = new Response(body, { headers: { 'Content-Type': 'text/event-stream' } })
+    expect(await failureOf(sse(), response)).toMatchObject({ kind: 'oversized' })
+    expect(state.bytes).toBeLessThan(2 ** 26 + 4 * mebibyte)
   })
 
   it('after what was posted is left unread, and the message is sent', async () => {

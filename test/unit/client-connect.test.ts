@@ -75,16 +75,18 @@ describe('the first connect', () => {
     client.on('open', ({ url }) => urls.push(url))
     await pass(10)
     expect(urls).toEqual(['https://api.example/realtime'])
-    expect(client.report()).toEqual({
+    const at = (ms: number) => new Date(ms).toISOString()
+    expect(client.report()).toMatchObject({
       status: 'open',
-      attempts: [{ id: 1, transport: 'websocket', url: 'https://api.example/realtime', dialledAt: 0, openedAt: 10 }],
+      at: at(10),
+      attempts: [{ id: 1, transport: 'websocket', url: 'https://api.example/realtime', dialledAt: at(0), openedAt: at(10) }],
     })
   })
 
   it('a swallowed handshake is in the report with its cause', async () => {
     const { client, pass } = benchOf({ websocket: stalls() })
     await pass(10_000)
-    expect(client.report().attempts[0]).toMatchObject({ endedAt: 10_000, cause: 'net.timeout' })
+    expect(client.report().attempts[0]).toMatchObject({ endedAt: '1970-01-01T00:00:10.000Z', cause: 'net.timeout' })
   })
 })
 

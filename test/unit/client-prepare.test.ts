@@ -1,5 +1,6 @@
 import { describe, expect, it } from 'vitest'
 import type { Preparation, PrepareAttempt } from '../../src/options.ts'
+import { StopConnecting } from '../../src/stop-connecting.ts'
 import { benchOf } from '../support/client-bench.ts'
 import { opens, opensThenDrops, refuses, sequence, stalls } from '../support/fake-transport.ts'
 
@@ -121,13 +122,128 @@ describe('prepare()', () => {
     expect(messages).toEqual(['prepare() threw: expired'])
   })
 
-  it('that never answers ends with the time for an attempt', async () => {
+  it('that never settles ends with the time for its attempt, and is called again for the next', async () => {
     const { calls, prepare } = manualPrepare()
-    const { pass, timeline } = benchOf({ websocket: opens() }, { prepare, connectTimeoutMs: 1000 })
+    const { client, pass, timeline } = benchOf({ websocket: opens() }, { prepare, connectTimeoutMs: 1000 })
+    const messages: string[] = []
+    client.onerror = ({ diagnosis }) => messages.push(`${diagnosis.evidence.phase}: ${diagnosis.message}`)
     await pass(1000)
-    expect(timeline.at(-2)).toBe('1000 error net.timeout, again at 1500')
+    expect(timeline.at(-2)).toBe('1000 error client.unprepared, again at 1500')
+    expect(messages).toEqual(['prepare: prepare() did not settle within 1000 ms'])
+    expect(calls[0]?.attempt.signal.aborted).toBe(true)
     await pass(500)
-    expect(calls.length).toBeGreaterThan(0)
+    expect(calls).toHaveLength(2)
+    await pass(1000)
+    expect(timeline.at(-2)).toMatch(/^2500 error client.unprepared/)
+    while (calls.length < 3) await pass(100)
+    calls[2]?.answer()
+    await pass(10)
+    expect(client.state.status).toBe('open')
+  })
+
+  it('that never settles holds up no longer than its attempt what was dialled in its place', async () => {
+    const { calls, prepare } = manualPrepare()
+    const { client, pass, signal } = benchOf({ websocket: opens() }, { prepare, connectTimeoutMs: 1000 })
+    await pass(600)
+    signal('resume')
+    await pass(399)
+    expect(calls).toHaveLength(1)
+    await pass(1)
+    expect(calls).toHaveLength(2)
+    calls[1]?.answer()
+    await pass(10)
+    expect(client.state.status).toBe('open')
+  })
+
+  it('that never settles for a better rung costs the connection that is open nothing', async () => {
+    const { calls, prepare } = manualPrepare()
+    const { client, pass, transport, timeline } = benchOf({ sse: sequence(refuses(500), opens()), poll: opens() }, { prepare })
+    await pass(0)
+    calls[0]?.answer()
+    await pass(10)
+    calls[1]?.answer()
+    await pass(10)
+    for (let seconds = 0; seconds < 60; seconds += 1) {
+      transport('poll').last.receive(`${seconds}`, { cursor: `${seconds}` })
+      await pass(1000)
+    }
+    expect(calls.length).toBeGreaterThan(2)
+    expect(timeline.filter((line) => / error client/.test(line))).toEqual([expect.stringMatching(/error client.unprepared$/)])
+    expect(client.state).toMatchObject({ status: 'open', transport: 'poll' })
+  })
+})
+
+describe('prepare() that throws StopConnecting', () => {
+  const stop = () => {
+    throw new StopConnecting('log in again')
+  }
+
+  it('ends the client for good, as what the application said', async () => {
+    const bench = benchOf({ websocket: opens(), sse: opens() }, { prepare: stop })
+    const messages: string[] = []
+    bench.client.onerror = ({ diagnosis }) =>
+      messages.push(`${diagnosis.cause} ${diagnosis.certainty} ${diagnosis.verdict}: ${diagnosis.message}`)
+    await bench.pass(60_000)
+    expect(messages).toEqual(['client.stopped certain stop: prepare() told the client to stop: log in again.'])
+    expect(bench.timeline).toEqual([
+      '0 state connecting websocket',
+      '0 error client.stopped',
+      '0 close 1000, final',
+      '0 state closed',
+    ])
+    bench.expectNothingLeft()
+  })
+
+  it.each([
+    ['a rejection', () => Promise.reject(new StopConnecting('log in again'))],
+    ['the class of another bundle', () => Promise.reject(Object.assign(new Error('log in again'), { name: 'StopConnecting' }))],
+    ['an error of another realm', () => Promise.reject({ name: 'StopConnecting', message: 'log in again' })],
+  ])('as %s', async (_, prepare) => {
+    const { client, pass } = benchOf({ websocket: opens() }, { prepare })
+    await pass(1000)
+    expect(client.state).toMatchObject({
+      status: 'closed',
+      diagnosis: { cause: 'client.stopped', message: expect.stringContaining('log in again') },
+    })
+  })
+
+  it('until connect()', async () => {
+    let isLoggedIn = false
+    const { client, pass } = benchOf({ websocket: opens() }, { prepare: () => (isLoggedIn ? undefined : stop()) })
+    await pass(1000)
+    expect(client.state.status).toBe('closed')
+    isLoggedIn = true
+    client.connect()
+    await pass(10)
+    expect(client.state.status).toBe('open')
+  })
+
+  it('also where it is asked for fresh credentials after a refusal', async () => {
+    const prepare = ({ isRefresh }: PrepareAttempt) => (isRefresh ? stop() : undefined)
+    const { pass, timeline } = benchOf({ sse: refuses(401) }, { prepare })
+    await pass(1000)
+    expect(timeline.slice(-3)).toEqual(['10 error client.stopped', '10 close 1000, final', '10 state closed'])
+  })
+
+  it('also for a better rung beside the connection that is open', async () => {
+    let calls = 0
+    const prepare = () => {
+      calls += 1
+      return calls > 2 ? stop() : undefined
+    }
+    const { client, pass, transport } = benchOf({ sse: refuses(500), poll: opens() }, { prepare })
+    await pass(30)
+    for (let seconds = 0; seconds < 60 && client.state.status === 'open'; seconds += 1) {
+      transport('poll').last.receive(`${seconds}`, { cursor: `${seconds}` })
+      await pass(1000)
+    }
+    expect(client.state).toMatchObject({ status: 'closed', diagnosis: { cause: 'client.stopped' } })
+  })
+
+  it('the application has the last word on it', async () => {
+    const { client, pass } = benchOf({ websocket: opens() }, { prepare: stop, judge: () => 'retry' })
+    await pass(20)
+    expect(client.state.status).toBe('waiting')
   })
 })
 
@@ -163,8 +279,8 @@ describe('what prepare() returns', () => {
       subprotocols: ['v1'],
     })
     expect([call.url.href, call.sendUrl.href]).toEqual([
-      'https://api.example/other?a=2&token=t',
-      'https://api.example/other?a=2&token=t',
+      'https://api.example/other?token=t&a=2',
+      'https://api.example/other?token=t&a=2',
     ])
     expect([call.headers, call.subprotocols]).toEqual([{ x: 'y' }, ['v1']])
   })

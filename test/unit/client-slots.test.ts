@@ -60,4 +60,24 @@ describe('held requests', () => {
     await pass(20)
     expect(client.state).toMatchObject({ status: 'open', transport: 'poll' })
   })
+
+  it('a browser that never answers is not waited for: the request is made, and a slot that is given late goes back with it', async () => {
+    let give = (_release: () => void) => {}
+    let isFree = false
+    const claim = () =>
+      new Promise<() => void>((resolve) => {
+        give = resolve
+      })
+    const { client, pass } = benchOf({ sse: opens(), poll: opens() }, { host: { claim }, raceAfterMs: 5000 })
+    await pass(1010)
+    expect(client.state).toMatchObject({ status: 'open', transport: 'sse' })
+    give(() => {
+      isFree = true
+    })
+    await pass(1000)
+    expect(isFree).toBe(false)
+    await client.close()
+    await pass(0)
+    expect(isFree).toBe(true)
+  })
 })

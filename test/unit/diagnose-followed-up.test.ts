@@ -19,13 +19,32 @@ const poll = { transport: 'long-poll' } as const
 const session = { isSession: true } as const
 const repeated = { isRepeated: true } as const
 
-const behindName = ['net.dns', 'net.refused', 'net.reset']
-const intercepted = ['http.cors', 'path.intermediary', 'path.captive']
-const noLedger = ['ws.upgrade_blocked', 'ws.upgrade_stripped', 'ws.bad_handshake', 'ws.subprotocol', 'policy.client_blocked']
+const boxes = ['path.intermediary', 'path.captive']
+const redirect = ['http.redirect', 'path.captive', 'path.intermediary']
+const page = ['http.not_realtime', 'path.captive', 'path.intermediary']
+const socketFaults = ['ws.upgrade_blocked', 'ws.upgrade_stripped', 'ws.bad_handshake', 'ws.subprotocol']
+/** Without CORS all of these look alike. */
+const hiddenStatuses = [401, 403, 404, 400, 429, 500, 503].map((status) => `http.${status}`).concat('http.redirect')
+const noLedger = [...socketFaults, 'policy.client_blocked', 'http.401', 'http.403', 'http.426', 'net.reset']
 
 const answers: readonly Row[] = [
-  [{ ...cut, followUp: heard(200, { isRedirect: true }) }, 'http.redirect', 'likely', 'fallback'],
-  [{ ...broken, ...sse, followUp: asked({ isRedirect: true }) }, 'http.redirect', 'likely', 'fallback'],
+  [{ ...cut, followUp: heard(200, { isRedirect: true }) }, 'http.redirect', 'likely', 'fallback', redirect],
+  [
+    { ...broken, ...sse, followUp: asked({ isRedirect: true }) },
+    ...(['path.captive', 'likely', 'fallback', ['path.captive', 'http.redirect', 'path.intermediary']] as const),
+  ],
+  [
+    { ...broken, ...sse, followUp: asked({ isRedirect: true, opaque: 'answered' }) },
+    'http.redirect',
+    'likely',
+    'fallback',
+    redirect,
+  ],
+  // At the page's own origin no box needs CORS headers, and a session's server says no HTML.
+  [
+    { ...cut, ...session, followUp: heard(403, { contentType: 'text/html', page: 'none' }) },
+    ...(['path.intermediary', 'likely', 'fallback', ['path.intermediary', 'path.captive', 'http.403']] as const),
+  ],
   // Without a ledger what a plain request is answered is the best that is known.
   ...[400, 401, 403, 404, 500, 503].map(
     (status): Row => [
@@ -33,7 +52,12 @@ const answers: readonly Row[] = [
       `http.${status}`,
       'likely',
       'fallback',
-      [`http.${status}`, 'ws.failed'],
+      [
+        `http.${status}`,
+        ...(status === 403 || status === 503 ? boxes : []),
+        'ws.failed',
+        ...(status === 400 || status === 404 ? socketFaults : []),
+      ],
     ],
   ),
   ...[{}, session].map(
@@ -42,14 +66,47 @@ const answers: readonly Row[] = [
       'http.not_realtime',
       'likely',
       'fallback',
+      page,
     ],
   ),
-  [{ ...cut, ...session, followUp: heard(200) }, 'http.not_realtime', 'likely', 'fallback'],
-  [{ ...cut, ...session, followUp: heard(426) }, 'http.426', 'likely', 'fallback', ['http.426', 'ws.failed']],
-  [{ ...broken, ...sse, ...session, followUp: heard(200) }, 'http.not_realtime', 'likely', 'fallback'],
+  [{ ...cut, ...session, followUp: heard(200) }, 'http.not_realtime', 'likely', 'fallback', page],
+  // What an ordinary WebSocket server says to a GET, and a session's server to one that speaks no steadfast.v1.
+  [
+    { ...cut, ...session, followUp: heard(426) },
+    ...(['http.426', 'likely', 'fallback', ['http.426', 'protocol-mismatch', ...boxes, 'ws.failed']] as const),
+  ],
+  [
+    { ...cut, followUp: heard(400, { contentType: 'application/problem+json' }) },
+    ...(['http.400', 'likely', 'fallback', ['http.400', 'protocol-mismatch', 'ws.failed', ...socketFaults]] as const),
+  ],
+  // The page's own origin is the only one to ask.
+  [
+    { ...cut, isOnline: false, followUp: asked({ page: 'none' }) },
+    ...(['net.offline', 'likely', 'fallback', ['net.offline', 'net.dns', 'net.refused', 'net.reset']] as const),
+  ],
+  [{ ...broken, ...sse, ...session, followUp: heard(200) }, 'http.not_realtime', 'likely', 'fallback', page],
   // Only requests whose answer the page must not read come through.
+  [
+    { ...cut, followUp: asked({ opaque: 'answered' }) },
+    ...(['ws.failed', 'possible', 'fallback', [...socketFaults, ...boxes, ...hiddenStatuses, 'policy.client_blocked']] as const),
+  ],
+  // What let WebSockets pass before hardly blocks them now: a portal or a gateway answers everything.
+  [
+    { ...cut, ...repeated, hasServed: true, followUp: asked({ opaque: 'answered' }) },
+    ...(['path.intercepted', 'likely', 'fallback', [...boxes, 'ws.failed', ...socketFaults]] as const),
+  ],
+  [
+    { ...timeout, followUp: asked({ opaque: 'answered' }) },
+    'ws.upgrade_hang',
+    'likely',
+    'fallback',
+    ['ws.upgrade_hang', 'ws.upgrade_blocked', 'ws.bad_handshake'],
+  ],
+  [
+    { ...broken, ...sse, followUp: asked({ opaque: 'answered' }) },
+    ...(['path.intercepted', 'likely', 'fallback', ['http.cors', ...boxes, ...hiddenStatuses]] as const),
+  ],
   ...[cut, timeout, { ...broken, ...sse }].flatMap((given): Row[] => [
-    [{ ...given, followUp: asked({ opaque: 'answered' }) }, 'path.intercepted', 'likely', 'fallback', intercepted],
     [
       { ...given, ...session, followUp: asked({ opaque: 'answered', readable: 'failed' }) },
       ...(['path.intermediary', 'likely', 'fallback', ['path.intermediary', 'path.captive']] as const),
@@ -58,13 +115,19 @@ const answers: readonly Row[] = [
 ]
 
 const heldAnswer = asked({ opaque: 'answered', readable: 'silent' })
-const wsSuspects = ['ws.upgrade_blocked', 'ws.upgrade_stripped', 'ws.bad_handshake', 'net.refused']
+const wsSuspects = ['ws.upgrade_blocked', 'ws.upgrade_stripped', 'ws.bad_handshake', 'net.reset', ...boxes]
 
 /** Only a request without a body is answered: a long-poll server holds the other. */
 const held: readonly Row[] = [
   [{ ...cut, followUp: heldAnswer }, 'ws.failed', 'possible', 'fallback', wsSuspects],
   [{ ...cut, ...repeated, followUp: heldAnswer }, 'ws.failed', 'likely', 'fallback', wsSuspects],
-  [{ ...timeout, followUp: heldAnswer }, 'ws.upgrade_hang', 'likely', 'fallback', ['ws.upgrade_hang', 'ws.upgrade_blocked']],
+  [
+    { ...timeout, followUp: heldAnswer },
+    'ws.upgrade_hang',
+    'likely',
+    'fallback',
+    ['ws.upgrade_hang', 'ws.upgrade_blocked', 'ws.bad_handshake'],
+  ],
   [
     { ...timeout, ...poll, followUp: heldAnswer },
     ...(['net.timeout', 'likely', 'fallback', ['net.timeout', 'sse.buffered', 'client.pool_exhausted']] as const),
@@ -77,26 +140,20 @@ const whereHttpPasses: readonly Row[] = [
     [{ ...timeout, ...more, followUp: heard(200) }, 'sse.buffered', 'likely', 'fallback', ['sse.buffered', 'net.timeout']],
     [
       { ...broken, ...more, followUp: heard(200) },
-      ...(['net.unreachable', 'possible', 'fallback', [...behindName, 'path.intermediary']] as const),
+      ...(['net.unreachable', 'possible', 'fallback', ['net.reset', 'path.intermediary']] as const),
     ],
   ]),
   ...[heard(200), recorded(), recorded({ sawUpgrade: true, verdict: 'accepted' })].map(
     (followUp): Row => [
       { ...timeout, ...(followUp.ledger && session), followUp },
-      ...(['ws.upgrade_hang', 'likely', 'fallback', ['ws.upgrade_hang', 'ws.upgrade_blocked']] as const),
+      ...(['ws.upgrade_hang', 'likely', 'fallback', ['ws.upgrade_hang', 'ws.upgrade_blocked', 'ws.bad_handshake']] as const),
     ],
   ),
-  [{ ...cut, followUp: heard(200) }, 'ws.failed', 'possible', 'fallback', [...noLedger, 'net.refused']],
-  [{ ...cut, ...repeated, followUp: heard(200) }, 'ws.failed', 'likely', 'fallback', [...noLedger, 'net.refused']],
-  [{ ...cut, followUp: heard(426) }, 'ws.failed', 'possible', 'fallback', [...noLedger, 'http.426']],
-  [{ ...cut, ...repeated, followUp: heard(426) }, 'ws.failed', 'likely', 'fallback', [...noLedger, 'http.426']],
-  [
-    { ...cut, ...repeated, hasOpened: true, followUp: heard(200) },
-    'ws.failed',
-    'likely',
-    'fallback',
-    [...noLedger, 'net.refused'],
-  ],
+  [{ ...cut, followUp: heard(200) }, 'ws.failed', 'possible', 'fallback', noLedger],
+  [{ ...cut, ...repeated, followUp: heard(200) }, 'ws.failed', 'likely', 'fallback', noLedger],
+  [{ ...cut, followUp: heard(426) }, 'ws.failed', 'possible', 'fallback', noLedger],
+  [{ ...cut, ...repeated, followUp: heard(426) }, 'ws.failed', 'likely', 'fallback', noLedger],
+  [{ ...cut, ...repeated, hasOpened: true, followUp: heard(200) }, 'ws.failed', 'likely', 'fallback', noLedger],
 ]
 
 /** What the server saw of a request. */
@@ -107,11 +164,11 @@ const requests: readonly Row[] = [sse, poll].flatMap((transport): Row[] => {
     followUp: recorded({ sawRequest: true, verdict }),
   })
   const unseen = { ...transport, ...session, followUp: recorded() }
-  const unreachable = [...behindName, 'path.intermediary', 'http.cors']
+  const unreachable = ['net.reset', 'path.intermediary', 'http.cors']
   return [
     [{ ...timeout, ...seen('accepted') }, 'sse.buffered', 'likely', 'fallback', ['sse.buffered', 'net.timeout', 'stream.decode']],
     [{ ...timeout, ...seen(null) }, 'net.timeout', 'likely', 'fallback'],
-    [{ ...timeout, ...unseen }, 'client.pool_exhausted', 'likely', 'fallback', ['client.pool_exhausted', 'net.timeout']],
+    [{ ...timeout, ...unseen }, 'net.timeout', 'likely', 'fallback', ['net.timeout', 'client.pool_exhausted']],
     [{ ...broken, ...seen('accepted') }, 'http.cors', 'likely', 'fallback', ['http.cors', 'path.intermediary', 'net.reset']],
     [{ ...broken, ...seen(4403) }, 'close.4403', 'likely', 'fallback', ['close.4403', 'path.intermediary']],
     [{ ...broken, ...unseen }, 'net.unreachable', 'possible', 'fallback', unreachable],
@@ -132,8 +189,8 @@ const ledgers: readonly Row[] = (
     [{ sawRequest: true, verdict: 4400 }, 'ws.upgrade_stripped', 'certain'],
     [{ sawRequest: true }, 'ws.upgrade_stripped', 'certain'],
     [{ sawRequest: true, verdict: 'accepted' }, 'ws.upgrade_stripped', 'certain'],
-    [{}, 'ws.failed', 'possible', ['ws.upgrade_blocked', 'policy.client_blocked', 'net.refused']],
-    [{ scope: 'node' }, 'ws.failed', 'possible', ['ws.upgrade_blocked', 'policy.client_blocked', 'net.refused']],
+    [{}, 'ws.failed', 'possible', ['ws.upgrade_blocked', 'policy.client_blocked', 'net.reset']],
+    [{ scope: 'node' }, 'ws.failed', 'possible', ['ws.upgrade_blocked', 'policy.client_blocked', 'net.reset']],
     [{ ...repeated }, 'ws.upgrade_blocked', 'likely', ['ws.upgrade_blocked', 'policy.client_blocked']],
     [{ ...repeated, scope: 'node' }, 'ws.upgrade_blocked', 'possible', ['ws.upgrade_blocked', 'policy.client_blocked']],
   ] as const
@@ -190,10 +247,12 @@ describe.each([
 
 it('what the questions found is told in the message', () => {
   const told = (given: Given) => diagnose(evidenceOf(given)).message
-  expect(told({ ...cut, followUp: heard(503) })).toBe('The server answered 503.')
-  expect(told({ ...cut, followUp: heard(200, { contentType: 'text/html' }) })).toBe('The answer is text/html, not messages.')
+  expect(told({ ...cut, followUp: heard(503) })).toBe('Probably the server answered with HTTP status 503.')
+  expect(told({ ...cut, followUp: heard(200, { contentType: 'text/html' }) })).toBe(
+    'Probably the server answered with text/html instead of messages.',
+  )
   expect(told({ ...cut, violation: 'connect-src' })).toContain('(connect-src)')
-  expect(told(answered(503))).toBe('The server answered 503.')
+  expect(told(answered(500))).toBe('The server answered with HTTP status 500.')
 })
 
 type LedgerRow = readonly [

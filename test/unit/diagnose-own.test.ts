@@ -71,11 +71,11 @@ describe('what was only inferred', () => {
     for (const isRepeated of [true, false]) expect(inferred(status, { isRepeated })).toEqual(['fallback', undefined, 'likely'])
   })
 
-  it('a page that answers never does either', () => {
-    const { cause, verdict, hint } = diagnose(
-      evidenceOf({ ...cut, isRepeated: true, followUp: heard(200, { contentType: 'text/html' }) }),
+  it.each([200, 401, 403])('a page that answers %i never does either', (status) => {
+    const { verdict, hint } = diagnose(
+      evidenceOf({ ...cut, isRepeated: true, isOnlyWay: true, followUp: heard(status, { contentType: 'text/html' }) }),
     )
-    expect([cause, verdict, hint]).toEqual(['http.not_realtime', 'fallback', undefined])
+    expect([verdict, hint]).toEqual(['fallback', undefined])
   })
 })
 

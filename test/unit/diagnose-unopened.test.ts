@@ -23,7 +23,7 @@ const atFirst: readonly Row[] = [
   [{ ...broken, ...sse }, 'net.unreachable', 'possible', 'fallback'],
   // While it is open there is nothing to fall back from.
   [{ ...broken, ...sse, phase: 'open' }, 'net.unreachable', 'possible', 'retry'],
-  [firefoxTls, 'tls.certificate', 'likely', 'fallback', tls],
+  [firefoxTls, 'tls.failed', 'likely', 'fallback', tls],
   [timeout, 'net.timeout', 'likely', 'fallback', ['net.timeout', 'ws.upgrade_hang']],
   [{ ...timeout, ...sse }, 'net.timeout', 'likely', 'fallback'],
   [{ ...timeout, ...sse, phase: 'open' }, 'net.timeout', 'likely', 'retry'],
@@ -68,7 +68,7 @@ const unchanged: readonly Row[] = [heard(200), asked({ isRedirect: true }), aske
   (followUp): Row[] => [
     [{ ...thrown, followUp }, 'policy.blocked', 'possible', 'fallback', blockedBy],
     [{ ...mute, engine: 'chromium', followUp }, 'policy.csp', 'likely', 'fallback', undefined, 'not-offered'],
-    [{ ...firefoxTls, followUp }, 'tls.certificate', 'likely', 'fallback', tls],
+    [{ ...firefoxTls, followUp }, 'tls.failed', 'likely', 'fallback', tls],
   ],
 )
 

@@ -5,11 +5,48 @@ import { answered, broken, closed, cut, evidenceOf, type Given, itJudges, type R
 
 const open = { phase: 'open' } as const
 const session = { isSession: true } as const
+const boxes = ['path.intermediary', 'path.captive']
 const dropped = ['conn.dropped', 'conn.protocol_error']
+
+function html(status: number, type: string, verdict: 'fallback' | 'retry'): Row {
+  return [answered(status, type), `http.${status}`, 'likely', verdict, [`http.${status}`, ...boxes]]
+}
 
 const answers: readonly Row[] = [
   [answered(204), 'http.204', 'certain', 'stop'],
-  [answered(200, 'text/html'), 'http.not_realtime', 'certain', 'fallback', undefined, 'not-offered'],
+  // A page for people is never the server's word on what it offers, nor on credentials.
+  ...['text/html', 'text/html; charset=utf-8', 'Text/HTML', 'application/xhtml+xml'].flatMap((type): readonly Row[] => [
+    [answered(200, type), 'http.not_realtime', 'likely', 'fallback', ['http.not_realtime', 'path.captive', 'path.intermediary']],
+    [answered(401, type), 'http.401', 'likely', 'fallback', ['http.401', ...boxes], 'credentials'],
+    ...[403, 404, 405, 406, 426, 501].map((s): Row => html(s, type, 'fallback')),
+    [{ ...answered(403, type), start: ' <!doctype html>' }, 'http.403', 'likely', 'fallback', ['http.403', ...boxes]],
+    // Express calls any text HTML.
+    [{ ...answered(403, type), start: 'No such token' }, 'http.403', 'likely', 'stop', ['http.403', ...boxes], 'credentials'],
+    [{ ...answered(404, type), start: 'No such room' }, 'http.404', 'likely', 'fallback', ['http.404', ...boxes]],
+    html(503, type, 'retry'),
+  ]),
+  [
+    { ...answered(200, 'text/html'), isRedirected: true },
+    ...(['http.redirect', 'likely', 'fallback', ['http.redirect', ...boxes, 'http.not_realtime']] as const),
+  ],
+  [
+    { ...answered(404, 'text/plain'), isRedirected: true },
+    ...(['http.redirect', 'likely', 'fallback', ['http.redirect', ...boxes, 'http.404']] as const),
+  ],
+  [
+    { ...answered(200, 'text/html'), ...session, isSameOrigin: true },
+    ...(['path.intermediary', 'likely', 'fallback', ['path.intermediary', 'path.captive', 'http.not_realtime']] as const),
+  ],
+  // HTML comes from a proxy, a firewall or a service worker as well.
+  [{ ...answered(500, 'text/html') }, 'http.500', 'likely', 'fallback', ['http.500', ...boxes]],
+  [
+    { ...answered(200, 'text/html'), hasServed: true },
+    ...(['path.captive', 'likely', 'fallback', ['path.captive', 'path.intermediary', 'http.not_realtime']] as const),
+  ],
+  [
+    { ...answered(400, 'application/problem+json'), start: '{"steadfast":"v1"}' },
+    ...(['protocol-mismatch', 'likely', 'fallback', ['protocol-mismatch', 'http.400'], 'not-offered'] as const),
+  ],
   [answered(201), 'http.not_realtime', 'certain', 'fallback', undefined, 'not-offered'],
   // Where it worked before, the network wants a login.
   [
@@ -19,12 +56,20 @@ const answers: readonly Row[] = [
     'fallback',
     ['path.captive', 'path.intermediary', 'http.not_realtime'],
   ],
-  ...[401, 403].map((s): Row => [answered(s), `http.${s}`, 'certain', 'stop', undefined, 'credentials']),
+  [answered(401), 'http.401', 'certain', 'stop', undefined, 'credentials'],
+  [answered(403), 'http.403', 'likely', 'stop', ['http.403', ...boxes], 'credentials'],
   // A session's server marks what it says, so these are somebody else's words.
-  ...[401, 403].map((s): Row => [{ ...answered(s, 'text/html'), ...session }, `http.${s}`, 'certain', 'fallback']),
+  ...[401, 403].map(
+    (s): Row => [
+      { ...answered(s, 'text/html'), ...session },
+      ...(['path.intermediary', 'likely', 'fallback', ['path.intermediary', `http.${s}`, 'path.captive']] as const),
+    ],
+  ),
   ...[404, 405, 406, 426, 501].map((s): Row => [answered(s), `http.${s}`, 'certain', 'fallback', undefined, 'not-offered']),
-  ...[408, 410, 425, 429, 502, 503, 504].map((s): Row => [answered(s), `http.${s}`, 'certain', 'retry']),
-  ...[302, 400, 402, 409, 500, 505, 520].map((s): Row => [answered(s), `http.${s}`, 'certain', 'fallback']),
+  ...[408, 410, 425, 429].map((s): Row => [answered(s), `http.${s}`, 'certain', 'retry']),
+  ...[502, 503, 504].map((s): Row => [answered(s), `http.${s}`, 'likely', 'retry', [`http.${s}`, ...boxes]]),
+  ...[511, 520, 522].map((s): Row => [answered(s), `http.${s}`, 'likely', 'fallback', [`http.${s}`, ...boxes]]),
+  ...[302, 400, 402, 409, 500, 505].map((s): Row => [answered(s), `http.${s}`, 'certain', 'fallback']),
   // What a server said while the connection was open means the same.
   [{ ...answered(404), ...open }, 'http.404', 'certain', 'fallback', undefined, 'not-offered'],
 ]
@@ -142,6 +187,7 @@ const others: readonly Row[] = [
   [{ kind: 'forgotten', ...open }, 'session.lost', 'certain', 'retry'],
   [{ kind: 'unreadable', detail: 'x', ...open }, 'client.unreadable', 'certain', 'retry'],
   [{ kind: 'unread', ...open }, 'client.unread', 'certain', 'retry'],
+  [{ kind: 'reconnect', ...open }, 'client.reconnect', 'certain', 'retry'],
   [{ kind: 'hidden', ...open }, 'page.hidden', 'certain', 'retry'],
   [{ kind: 'restored', ...open }, 'conn.restored', 'certain', 'retry'],
 ]
@@ -160,18 +206,29 @@ describe('the message', () => {
   it.each<[Given, string]>([
     [{ ...closed(4000, { reason: 'maintenance' }), ...open }, 'The server closed the connection (4000: maintenance).'],
     [{ ...closed(1001), ...open }, 'The server closed the connection (1001).'],
-    [{ ...cut, ...open, lastEnd: lastEnd('server', 4503, 'restart') }, 'The server closed the connection (4503: restart).'],
-    [answered(503), 'The server answered 503.'],
+    [
+      { ...cut, ...open, lastEnd: lastEnd('server', 4503, 'restart') },
+      'Probably the server closed the connection (4503: restart).',
+    ],
+    [answered(503), 'Probably the server answered with HTTP status 503.'],
+    [{ ...answered(404), url: 'https://api.example/rt' }, 'api.example answered with HTTP status 404.'],
+    [
+      { ...cut, url: 'http://a.example:81/' },
+      'Possibly the browser could not connect to a.example:81; it does not tell pages why.',
+    ],
     [answered(401), 'The server refused the credentials (401).'],
-    [{ ...answered(403), ...session }, 'Something on the way answered 403 in place of the server.'],
-    [answered(200, 'text/html; charset=utf-8'), 'The answer is text/html; charset=utf-8, not messages.'],
-    [answered(200), 'The answer is of no type, not messages.'],
+    [{ ...answered(403), ...session }, 'Probably a proxy or firewall answered with HTTP status 403 in place of the server.'],
+    [
+      answered(200, 'text/html; charset=utf-8'),
+      'Probably the server answered with text/html; charset=utf-8 instead of messages.',
+    ],
+    [answered(200), 'The server answered with something of no type instead of messages.'],
     [{ kind: 'unsupported', detail: 'WebSocket' }, 'This browser lacks WebSocket.'],
     [{ kind: 'unprepared', detail: 'prepare() threw: {status}', isMistake: false }, 'prepare() threw: {status}'],
-    [{ kind: 'unreadable', detail: 'no JSON', ...open }, 'A message could not be read: no JSON.'],
+    [{ kind: 'unreadable', detail: 'no JSON', ...open }, 'The client could not decode a message: no JSON.'],
     [
       { kind: 'mismatch', detail: 'the answer is not marked' },
-      'The server does not speak steadfast.v1: the answer is not marked.',
+      'The client and the server do not speak the same protocol: the answer is not marked.',
     ],
   ])('of %j: %s', (given, message) => {
     expect(diagnose(evidenceOf(given)).message).toBe(message)

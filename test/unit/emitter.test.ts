@@ -1,3 +1,4 @@
+import { getEventListeners } from 'node:events'
 import { describe, expect, it } from 'vitest'
 import { Emitter } from '../../src/emitter.ts'
 
@@ -21,9 +22,9 @@ function benchOf() {
 describe('listeners', () => {
   it('are called in the order in which they were added, then the handler property', () => {
     const { emitter, calls, named } = benchOf()
-    emitter.add('open', named('first'), false)
-    emitter.add('open', { handleEvent: named('object') }, false)
-    emitter.add('close', named('other'), false)
+    emitter.add('open', named('first'))
+    emitter.add('open', { handleEvent: named('object') })
+    emitter.add('close', named('other'))
     emitter.emit('open', 'x', named('handler'))
     expect(calls).toEqual(['first x', 'object x', 'handler x'])
   })
@@ -31,8 +32,8 @@ describe('listeners', () => {
   it('are added once', () => {
     const { emitter, calls, named } = benchOf()
     const listener = named('a')
-    emitter.add('open', listener, false)
-    emitter.add('open', listener, true)
+    emitter.add('open', listener)
+    emitter.add('open', listener, { once: true })
     emitter.emit('open', '1', null)
     emitter.emit('open', '2', null)
     expect(calls).toEqual(['a 1', 'a 2'])
@@ -42,7 +43,7 @@ describe('listeners', () => {
     const { emitter, calls, named } = benchOf()
     const listener = named('a')
     emitter.remove('open', listener)
-    emitter.add('open', listener, false)
+    emitter.add('open', listener)
     emitter.remove('open', named('a'))
     emitter.remove('open', listener)
     emitter.emit('open', 'x', null)
@@ -57,7 +58,7 @@ describe('listeners', () => {
         calls.push(event)
         if (event === '1') emitter.emit('open', 'again', null)
       },
-      true,
+      { once: true },
     )
     emitter.emit('open', '1', null)
     emitter.emit('open', '2', null)
@@ -67,14 +68,10 @@ describe('listeners', () => {
   it('that throw stop nobody and are reported', () => {
     const { emitter, calls, named, reported } = benchOf()
     const error = new Error('mistake')
-    emitter.add(
-      'open',
-      () => {
-        throw error
-      },
-      false,
-    )
-    emitter.add('open', named('second'), false)
+    emitter.add('open', () => {
+      throw error
+    })
+    emitter.add('open', named('second'))
     emitter.emit('open', 'x', () => {
       throw 'handler'
     })
@@ -85,7 +82,7 @@ describe('listeners', () => {
   it('added while they are called are called the next time', () => {
     const { emitter, calls, named } = benchOf()
     const late = named('late')
-    emitter.add('open', () => emitter.add('open', late, false), false)
+    emitter.add('open', () => emitter.add('open', late))
     emitter.emit('open', '1', null)
     expect(calls).toEqual([])
     emitter.emit('open', '2', null)
@@ -95,9 +92,129 @@ describe('listeners', () => {
   it('removed by one before them are not called any more, as in an EventTarget', () => {
     const { emitter, calls, named } = benchOf()
     const second = named('second')
-    emitter.add('open', () => emitter.remove('open', second), false)
-    emitter.add('open', second, false)
+    emitter.add('open', () => emitter.remove('open', second))
+    emitter.add('open', second)
     emitter.emit('open', 'x', null)
     expect(calls).toEqual([])
+  })
+})
+
+/** What the DOM Standard has each of these call; Node's `EventTarget` keeps less of it than browsers do. */
+describe('listeners with a signal', () => {
+  type Step = 'add f' | 'add f with the signal' | 'add f once with the signal' | 'remove f' | 'abort' | 'emit'
+  const rows: readonly (readonly [string, readonly Step[], number])[] = [
+    ['abort removes it', ['add f with the signal', 'emit', 'abort', 'emit'], 1],
+    ['the signal of a second registration counts for nothing', ['add f', 'add f with the signal', 'abort', 'emit'], 1],
+    ['nor does a second registration make the first last longer', ['add f with the signal', 'add f', 'abort', 'emit'], 0],
+    ['removed and added again, it is not of the old signal', ['add f with the signal', 'remove f', 'add f', 'abort', 'emit'], 1],
+    ['called once and added again, neither', ['add f once with the signal', 'emit', 'add f', 'abort', 'emit'], 2],
+    ['aborted before, it is never added', ['abort', 'add f with the signal', 'emit'], 0],
+    ['aborted, it can be added again', ['add f with the signal', 'abort', 'add f', 'emit'], 1],
+  ]
+
+  it.each(rows)('%s', (_, steps, count) => {
+    const { emitter, calls, named } = benchOf()
+    const controller = new AbortController()
+    const { signal } = controller
+    const f = named('f')
+    const take: Readonly<Record<Step, () => unknown>> = {
+      'add f': () => emitter.add('open', f),
+      'add f with the signal': () => emitter.add('open', f, { signal }),
+      'add f once with the signal': () => emitter.add('open', f, { signal, once: true }),
+      'remove f': () => emitter.remove('open', f),
+      abort: () => controller.abort(),
+      emit: () => emitter.emit('open', 'x', null),
+    }
+    for (const step of steps) take[step]()
+    expect(calls).toHaveLength(count)
+  })
+
+  it('who hears of the abort before finds them removed already, as in a browser', () => {
+    const { emitter, calls, named } = benchOf()
+    const controller = new AbortController()
+    const listener = named('f')
+    controller.signal.addEventListener('abort', () => {
+      emitter.emit('open', '1', null)
+      emitter.add('open', listener)
+    })
+    emitter.add('open', listener, { signal: controller.signal })
+    emitter.add('open', named('g'))
+    controller.abort()
+    emitter.emit('open', '2', null)
+    expect(calls).toEqual(['g 1', 'g 2', 'f 2'])
+  })
+
+  it('a thousand of them are one listener of the signal, and none when they are gone', () => {
+    const { emitter, calls, named } = benchOf()
+    const { signal } = new AbortController()
+    const offs = Array.from({ length: 1000 }, (_, index) =>
+      emitter.add(index % 2 ? 'open' : 'close', named(String(index)), { signal, once: index === 1 }),
+    )
+    expect(getEventListeners(signal, 'abort')).toHaveLength(1)
+    emitter.emit('open', 'x', null)
+    expect(calls).toHaveLength(500)
+    for (const off of offs.slice(0, -1)) off()
+    expect(getEventListeners(signal, 'abort')).toHaveLength(1)
+    offs.at(-1)?.()
+    expect(getEventListeners(signal, 'abort')).toHaveLength(0)
+  })
+
+  it('added and removed for ever, they leave nothing at the signal', () => {
+    const { emitter, named } = benchOf()
+    const controller = new AbortController()
+    for (let round = 0; round < 100; round += 1) emitter.add('open', named('f'), { signal: controller.signal })()
+    emitter.add('open', named('g'), { signal: controller.signal, once: true })
+    emitter.emit('open', 'x', null)
+    expect(getEventListeners(controller.signal, 'abort')).toHaveLength(0)
+    emitter.add('open', named('h'), { signal: controller.signal })
+    controller.abort()
+    expect(getEventListeners(controller.signal, 'abort')).toHaveLength(0)
+  })
+})
+
+describe('the way to stop', () => {
+  it('removes its own registration alone, however often it is called', () => {
+    const { emitter, calls, named } = benchOf()
+    const listener = named('f')
+    const off = emitter.add('open', listener)
+    off()
+    emitter.add('open', listener)
+    off()
+    emitter.emit('open', '1', null)
+    const ignored = emitter.add('open', listener)
+    ignored()
+    emitter.emit('open', '2', null)
+    expect(calls).toEqual(['f 1', 'f 2'])
+  })
+})
+
+describe('what is no listener', () => {
+  it.each([null, undefined])('%s is ignored', (nothing) => {
+    const { emitter, reported } = benchOf()
+    emitter.add('open', nothing)()
+    emitter.remove('open', nothing)
+    emitter.emit('open', 'x', null)
+    expect(reported).toEqual([])
+    expect(emitter.has('open')).toBe(false)
+  })
+
+  it.each(['text', 42, true])('%s is refused at once', (value) => {
+    const { emitter } = benchOf()
+    expect(() => emitter.add('open', value as unknown as Listener)).toThrow(TypeError)
+  })
+})
+
+describe('listeners for all types', () => {
+  it('are called last, for each event, and keep the same rules', () => {
+    const { emitter, calls, named } = benchOf()
+    const controller = new AbortController()
+    emitter.add('*', named('all'), { signal: controller.signal })
+    emitter.add('*', named('next'), { once: true })
+    emitter.add('open', named('open'))
+    emitter.emit('open', '1', named('handler'))
+    emitter.emit('close', '2', null)
+    controller.abort()
+    emitter.emit('close', '3', null)
+    expect(calls).toEqual(['open 1', 'handler 1', 'all 1', 'next 1', 'all 2'])
   })
 })

@@ -83,4 +83,15 @@ describe('Retry-After', () => {
     const report = await told(new Response(null, { status: 503, headers: { 'Retry-After': value } }), 10_000).report
     expect(report.retryAfterMs).toBe(retryAfterMs)
   })
+
+  it.each([
+    ['an hour slow', 0],
+    ['an hour fast', 7_200_000],
+    ['right', 3_600_000],
+  ])('as a date is one of the server’s clock, which its Date tells, where that of the device is %s', async (_, now) => {
+    const headers = { 'Retry-After': 'Thu, 01 Jan 1970 01:00:30 GMT', Date: 'Thu, 01 Jan 1970 01:00:01 GMT' }
+    expect((await told(new Response(null, { status: 503, headers }), now).report).retryAfterMs).toBe(29_000)
+    const days = { 'Retry-After': 'Fri, 31 Dec 9999 23:59:59 GMT', Date: headers.Date }
+    expect((await told(new Response(null, { status: 429, headers: days }), now).report).retryAfterMs).toBe(86_400_000)
+  })
 })

@@ -32,19 +32,65 @@ describe('what begins anew', () => {
 
   it('is not the question of what ended the connection before: it is answered when the next one is open', async () => {
     const bench = investigated({ websocket: sequence(opens(), opens()) }, { heartbeat })
-    await bench.pass(7000)
+    await bench.pass(11_000)
     expect([bench.client.state.status, bench.told(), bench.questions.rounds]).toEqual(['open', ['conn.silent'], 1])
     bench.questions.answerAll()
     await bench.pass(0)
     expect(bench.told()).toEqual(['(conn.stale)'])
   })
 
-  it('is not the streak of a transport when another one opens', async () => {
-    const bench = await failedAndAnswered({ websocket: blocked, sse: opensThenDrops(1006, minute) })
-    await bench.pass(2 * minute)
-    const repeated = bench.errors.filter(({ evidence }) => evidence.transport === 'websocket').slice(1)
-    expect(repeated.length).toBeGreaterThan(0)
-    expect(repeated.every(({ evidence }) => evidence.isRepeated)).toBe(true)
+  it('is an outage, also for a transport that was not open before it: what was found says nothing of it', async () => {
+    const bench = await failedAndAnswered({ websocket: blocked, sse: sequence(opensThenDrops(1006, minute), opens()) })
+    await bench.pass(minute + 1000)
+    const [, loss, again] = bench.errors
+    expect([loss?.evidence.transport, again?.evidence.transport]).toEqual(['sse', 'websocket'])
+    for (const { evidence } of [loss, again].flatMap((each) => each ?? [])) {
+      expect(evidence).not.toHaveProperty('followUp')
+      expect(evidence).not.toHaveProperty('isRepeated')
+    }
+    // The other one is open again, so that the network lets something pass: why not this one?
+    expect([bench.client.state.status, bench.questions.rounds]).toEqual(['open', 1])
+    await bench.pass(5000)
+    expect(bench.questions.rounds).toBe(2)
+  })
+
+  it('is an outage with everything down: two in one life are judged apart', async () => {
+    // The first is a restart: HTTP passes before the WebSocket does. In the second nothing does.
+    const bench = investigated({
+      websocket: sequence(opensThenDrops(1006, 10_000), blocked, blocked, opensThenDrops(1006, 10_000), blocked),
+      sse: blocked,
+    })
+    bench.questions.reply = (question) => question.answer()
+    bench.clock.advance(0)
+    while (bench.client.report().attempts.filter(({ transport, cause }) => transport === 'websocket' && cause).length < 5)
+      await bench.pass(1000)
+    expect(bench.told().filter((cause) => cause.includes('ws.'))).toEqual([])
+  })
+
+  it('is an outage that no restart explains: it is asked about once, 15 to 30 s after the loss', async () => {
+    for (const [random, least, most] of [
+      [0, 15_000, 21_000],
+      [0.99, 29_000, 36_000],
+    ] as const) {
+      const servers = { websocket: sequence(opensThenDrops(1006, 10_000), blocked), sse: blocked }
+      const bench = investigated(servers, {}, { random })
+      while (bench.errors.length === 0) await bench.pass(10)
+      const from = bench.clock.now()
+      while (!bench.questions.rounds) await bench.pass(10)
+      const waited = bench.clock.now() - from
+      expect([waited >= least, waited <= most]).toEqual([true, true])
+      bench.questions.failAll()
+      await bench.pass(10 * minute)
+      expect(bench.questions.rounds).toBe(1)
+      expect(bench.errors.at(-1)?.evidence).toMatchObject({ isRepeated: true, followUp: { opaque: 'failed' } })
+    }
+  })
+
+  it('is a silence that ends in a connection before it was asked about: no timer is left', async () => {
+    const bench = investigated({ websocket: sequence(opens(), opens()) }, { heartbeat })
+    await bench.pass(6500)
+    await bench.client.close()
+    bench.expectNothingLeft()
   })
 
   it('is everything when the network has changed: questions on their way are given up, and what is known forgotten', async () => {

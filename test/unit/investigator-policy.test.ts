@@ -14,7 +14,7 @@ const verdicts = ({ errors }: Investigated) =>
   errors.map(({ cause, certainty, evidence }) => `${evidence.transport} ${cause}, ${certainty}`)
 
 describe("what the page's policy forbids", () => {
-  it.each(['wss://api.example', 'wss://api.example/realtime', 'ws://api.example', 'wss://api.example:443/other'])(
+  it.each(['wss://api.example', 'wss://api.example/realtime', 'ws://api.example', 'wss://api.example:443/realtime'])(
     'is certain: %s',
     async (blockedUrl) => {
       const bench = await dialling()
@@ -39,6 +39,7 @@ describe("what the page's policy forbids", () => {
   it.each([
     'https://api.example',
     'wss://other.example',
+    'wss://api.example/other',
     'wss://api.example:8443',
     'wss://api.example.evil.example',
     'inline',

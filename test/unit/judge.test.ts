@@ -53,11 +53,18 @@ describe('the circumstances', () => {
     const { judge, of, investigator } = judgeOf()
     judge.roundTripMs = 40
     judge.opened('sse')
-    expect(of().evidence).toEqual({ ...cut, ...bare, roundTripMs: 40 })
+    expect(of().evidence).toEqual({ ...cut, ...bare, roundTripMs: 40, hasServed: true })
     judge.opened('websocket')
     judge.investigator = investigator
     investigator.forbade('wss://api.example', 'connect-src')
-    expect(of().evidence).toEqual({ ...cut, ...bare, roundTripMs: 40, hasOpened: true, violation: 'connect-src' })
+    expect(of().evidence).toEqual({
+      ...cut,
+      ...bare,
+      roundTripMs: 40,
+      hasServed: true,
+      hasOpened: true,
+      violation: 'connect-src',
+    })
   })
 
   it('where no attempt is concerned there is no transport and no URL', () => {

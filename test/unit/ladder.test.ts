@@ -6,11 +6,14 @@ import {
   hasAlternative,
   isHopeless,
   type Ladder,
+  type Life,
   ladderOf,
+  lesson,
   opened,
   plan,
   proven,
   type Refusal,
+  reconsidered,
   recovered,
   refused,
   rest,
@@ -32,44 +35,38 @@ describe('what was said not to be offered', () => {
   const absent = [1, 2, 3].reduce((ladder, rung) => refused(ladder, rung, 'absent', 0), fresh)
 
   it('is believed no more when a rung opens that had just been refused itself: a portal may have said it', () => {
-    expect(plan(opened(refused(absent, 0, 'mute', 0), 0), 0, false)).toEqual([0, 1, 2, 3])
-    expect(plan(opened(refused(absent, 0, 'absent', 0), 0), 0, false)).toEqual([0, 1, 2, 3])
+    expect(plan(opened(refused(absent, 0, 'mute', 0), 0), 0)).toEqual([0, 1, 2, 3])
+    expect(plan(opened(refused(absent, 0, 'absent', 0), 0), 0)).toEqual([0, 1, 2, 3])
   })
 
   it('is believed while nothing speaks against it, and a missing feature of the browser for ever', () => {
-    expect(plan(opened(absent, 0), 0, false)).toEqual([0])
+    expect(plan(opened(absent, 0), 0)).toEqual([0])
     const unsupported = refused(refused(absent, 0, 'mute', 0), 2, 'unsupported', 0)
-    expect(plan(opened(unsupported, 0), 0, false)).toEqual([0, 1, 3])
+    expect(plan(opened(unsupported, 0), 0)).toEqual([0, 1, 3])
   })
 })
 
 describe('the plan of a round', () => {
-  it.each<[string, Ladder, number, boolean, number[]]>([
-    ['everything in order when nothing is known', fresh, 0, false, [0, 1, 2, 3]],
-    ['a first retry with nothing proven is a whole round', fresh, 0, true, [0, 1, 2, 3]],
-    ['what was proven is retried first and alone', proven(fresh, 0, 0), 0, true, [0]],
-    ['and only then: later retries take the others along', proven(fresh, 0, 0), 0, false, [0, 1, 2, 3]],
-    ['not alone while a better one is healthy', proven(fresh, 1, 0), 0, true, [0, 1, 2, 3]],
-    ['a proven lower one alone while the better ones rest', proven(rest(fresh, [0], 0), 1, 0), second, true, [1]],
-    ['what rests comes last', rest(fresh, [0, 1], 0), second, false, [2, 3, 0, 1]],
-    ['until it has rested', rest(fresh, [0, 1], 0), 30 * second, false, [0, 1, 2, 3]],
-    ['one short life is nothing', shortLives(fresh, 0, 1), 0, false, [0, 1, 2, 3]],
-    ['what broke twice soon after opening comes last', shortLives(fresh, 0, 2), 0, false, [1, 2, 3, 0]],
-    ['what the server does not offer is left out', refused(fresh, 1, 'absent', 0), 0, false, [0, 2, 3]],
-    ['for ten minutes', refused(fresh, 1, 'absent', 0), 10 * minute, false, [0, 1, 2, 3]],
-    ['what this browser cannot do is left out for ever', refused(fresh, 0, 'unsupported', 0), 9e12, false, [1, 2, 3]],
+  it.each<[string, Ladder, number, number[]]>([
+    ['everything in order when nothing is known', fresh, 0, [0, 1, 2, 3]],
+    ['what was proven makes no difference', proven(fresh, 1, 0), 0, [0, 1, 2, 3]],
+    ['what rests comes last', rest(fresh, [0, 1], 0), second, [2, 3, 0, 1]],
+    ['until it has rested', rest(fresh, [0, 1], 0), 30 * second, [0, 1, 2, 3]],
+    ['one short life is nothing', shortLives(fresh, 0, 1), 0, [0, 1, 2, 3]],
+    ['what broke twice soon after opening comes last', shortLives(fresh, 0, 2), 0, [1, 2, 3, 0]],
+    ['what the server does not offer is left out', refused(fresh, 1, 'absent', 0), 0, [0, 2, 3]],
+    ['for ten minutes', refused(fresh, 1, 'absent', 0), 10 * minute, [0, 1, 2, 3]],
+    ['what this browser cannot do is left out for ever', refused(fresh, 0, 'unsupported', 0), 9e12, [1, 2, 3]],
     [
       'what nobody offers is tried all the same',
       [0, 1, 2, 3].reduce((l, r) => refused(l, r, 'absent', 0), fresh),
       0,
-      false,
       [0, 1, 2, 3],
     ],
-    ['a remembered rung lets better ones rest', ladderOf(4, { rung: 2, until: minute }), 0, false, [2, 3, 0, 1]],
-    ['until the memory ends', ladderOf(4, { rung: 2, until: minute }), minute, false, [0, 1, 2, 3]],
-    ['a remembered rung is retried first and alone', ladderOf(4, { rung: 2, until: minute }), 0, true, [2]],
-  ])('%s', (_, ladder, now, isFirstRetry, order) => {
-    expect(plan(ladder, now, isFirstRetry)).toEqual(order)
+    ['a remembered rung lets better ones rest', ladderOf(4, { rung: 2, until: minute }), 0, [2, 3, 0, 1]],
+    ['until the memory ends', ladderOf(4, { rung: 2, until: minute }), minute, [0, 1, 2, 3]],
+  ])('%s', (_, ladder, now, order) => {
+    expect(plan(ladder, now)).toEqual(order)
   })
 })
 
@@ -93,7 +90,7 @@ describe('resting', () => {
 
   it('ends when the rung is seen to work, and so does its absence', () => {
     const ladder = recovered(refused(rest(fresh, [0], 0), 0, 'absent', 0), 0)
-    expect(plan(ladder, 0, false)).toEqual([0, 1, 2, 3])
+    expect(plan(ladder, 0)).toEqual([0, 1, 2, 3])
   })
 
   it('is shortest again after a long life', () => {
@@ -115,9 +112,9 @@ describe('demotion', () => {
     const lengths = Array.from({ length: 6 }, () => {
       ladder = proven(shortLives(ladder, 0, 2), 1, now)
       const lasted = restUntil(ladder, 0) - now
-      expect(plan(ladder, now, false)[0]).toBe(1)
+      expect(plan(ladder, now)[0]).toBe(1)
       now += lasted
-      expect(plan(ladder, now, false)[0]).toBe(0)
+      expect(plan(ladder, now)[0]).toBe(0)
       return lasted / minute
     })
     expect(lengths).toEqual([5, 10, 20, 40, 60, 60])
@@ -129,16 +126,16 @@ describe('demotion', () => {
     expect(at(ladder.rungs, 3).shortLives).toBe(2)
   })
 
-  it.each<[string, 'short' | 'clean' | 'long', number]>([
-    ['a cut soon after opening is a short life', 'short', 2],
-    ['a clean close by the server is none', 'clean', 1],
+  it.each<[string, Life, number]>([
+    ['an end soon after opening is a short life', 'short', 2],
+    ['an end that tells nothing of the transport is none', 'neutral', 1],
     ['a long life forgives', 'long', 0],
   ])('%s', (_, life, count) => {
     expect(at(ended(shortLives(fresh, 0, 1), 0, life).rungs, 0).shortLives).toBe(count)
   })
 
   it('takes two short lives', () => {
-    const first = [0, 1, 2, 3].map((times) => plan(shortLives(fresh, 0, times), 0, false)[0])
+    const first = [0, 1, 2, 3].map((times) => plan(shortLives(fresh, 0, times), 0)[0])
     expect(first).toEqual([0, 0, 1, 1])
   })
 })
@@ -177,7 +174,8 @@ describe('giving up', () => {
     ['all not offered: hopeless', refused(absent, 0, 'absent', 0), 3, 0, true],
     ['a browser without WebSocket, and nothing offered: hopeless', refused(absent, 0, 'unsupported', 0), 3, 0, true],
   ])('%s', (_, ladder, rounds, now, expected) => {
-    expect(isHopeless(ladder, rounds, now)).toBe(expected)
+    expect(isHopeless(ladder, rounds, 3 * minute, now)).toBe(expected)
+    expect(isHopeless(ladder, rounds, 3 * minute - 1, now)).toBe(false)
   })
 })
 
@@ -191,8 +189,39 @@ describe('when all rungs fail', () => {
     const learned = refused(shortLives(rest(proven(fresh, 1, 0), [0], 0), 2, 2), 3, 'absent', 0)
     const after = allFailed(opened(learned, 1))
     expect(after.preferred).toBeNull()
-    expect(plan(after, 0, false)).toEqual([0, 1, 2])
+    expect(plan(after, 0)).toEqual([0, 1, 2])
     expect(at(after.rungs, 1).hasOpened).toBe(true)
+  })
+
+  const denied = refused(refused(refused(fresh, 0, 'unsupported', 0), 1, 'absent', 0), 2, 'absent', 0)
+  it.each<[string, Ladder, number, number[]]>([
+    ['is believed after the first round', denied, 1, [3]],
+    ['is reconsidered after the second: a portal may have said it', denied, 2, [1, 2, 3]],
+    ['is believed where another has ever opened', opened(denied, 3), 2, [3]],
+  ])('that something is not offered %s', (_, ladder, failedRounds, order) => {
+    expect(plan(reconsidered(ladder, failedRounds), 0)).toEqual(order)
+  })
+})
+
+it('a rung that has opened is left out no more, whatever a server says while it is deployed', () => {
+  expect(plan(refused(opened(fresh, 1), 1, 'absent', 0), 0)).toEqual([0, 1, 2, 3])
+})
+
+describe('the lesson for the next visit', () => {
+  const telling = (ladder: Ladder, ...rungs: number[]) => rungs.reduce((l, r) => refused(l, r, 'mute', 0, true), ladder)
+  it.each<[string, Ladder, number | null]>([
+    ['is none while nothing is proven', telling(fresh, 0), null],
+    ['is the first rung where that is proven', proven(fresh, 0, 0), 0],
+    ['is a lower one where each better one failed here', proven(telling(fresh, 0, 1), 2, 0), 2],
+    ['is none where a better one has merely not been tried', proven(telling(fresh, 0), 2, 0), null],
+    ['is none where a better one was held back', proven(refused(fresh, 0, 'spoken', 0), 1, 0), null],
+    ['is a lower one where a better one was demoted', proven(shortLives(fresh, 0, 2), 1, 0), 1],
+    ['is none where a better one works by now', proven(recovered(telling(fresh, 0), 0), 1, 0), null],
+    ['is none where a better one has opened since', proven(opened(telling(fresh, 0), 0), 1, 0), null],
+    ['is none of a round that failed as a whole', proven(reconsidered(telling(fresh, 0), 1), 1, 0), null],
+    ['is that of the last visit', ladderOf(4, { rung: 2, until: minute }), 2],
+  ])('%s', (_, ladder, expected) => {
+    expect(lesson(ladder)).toBe(expected)
   })
 })
 

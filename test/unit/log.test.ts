@@ -15,15 +15,15 @@ it('an attempt is told from its dial to its end, without anything secret', () =>
       id: 1,
       transport: 'sse',
       url: 'https://api.example:8443/realtime',
-      dialledAt: 10,
-      openedAt: 20,
-      endedAt: 30,
+      dialledAt: '1970-01-01T00:00:00.010Z',
+      openedAt: '1970-01-01T00:00:00.020Z',
+      endedAt: '1970-01-01T00:00:00.030Z',
       cause: 'net.unreachable',
       certainty: 'possible',
       verdict: 'retry',
       evidence: { kind: 'broken', phase: 'open', elapsedMs: 0, isOnline: true },
     },
-    { id: 2, transport: 'poll', url: 'https://api.example:8443/realtime', dialledAt: 11 },
+    { id: 2, transport: 'poll', url: 'https://api.example:8443/realtime', dialledAt: '1970-01-01T00:00:00.011Z' },
   ])
   expect(JSON.stringify(log.attempts)).not.toMatch(/secret|password|user/)
 })
@@ -34,7 +34,7 @@ it('what is known of its end later takes the place of what was, and its instants
   log.failed(1, diagnosisOf(findings.closed(1005), 'open'), 30)
   expect(log.attempts[0]?.candidates).toEqual(['close.1005', 'conn.protocol_error'])
   log.refined(1, diagnosisOf(findings.closed(1001), 'open'))
-  expect(log.attempts[0]).toMatchObject({ cause: 'close.1001', certainty: 'certain', dialledAt: 10, endedAt: 30 })
+  expect(log.attempts[0]).toMatchObject({ cause: 'close.1001', certainty: 'certain', endedAt: '1970-01-01T00:00:00.030Z' })
   expect(log.attempts[0]).not.toHaveProperty('candidates')
 })
 
@@ -54,6 +54,19 @@ describe('the URL', () => {
   })
 })
 
+it('its members have one order, whatever became known first', () => {
+  const log = new AttemptLog()
+  log.dialled(1, 'sse', url, 10)
+  log.failed(1, diagnosisOf(findings.closed(1005), 'open'), 30)
+  log.opened(1, 20)
+  log.dialled(2, 'poll', url, 40)
+  log.ended(2, 50)
+  expect(log.attempts.map((attempt) => Object.keys(attempt).join(' '))).toEqual([
+    'id transport url dialledAt openedAt endedAt cause certainty candidates verdict evidence',
+    'id transport url dialledAt endedAt isGivenUp',
+  ])
+})
+
 it('what is told of an unknown attempt is ignored, and the last hundred are kept', () => {
   const log = new AttemptLog()
   for (let id = 1; id <= 150; id += 1) log.dialled(id, 'poll', url, id)
@@ -71,7 +84,7 @@ it('an attempt that was given up, or gave way to another, ends without a cause; 
   log.ended(2, 41)
   log.ended(3, 42)
   expect(log.attempts.map(({ endedAt, cause }) => [endedAt, cause !== undefined])).toEqual([
-    [30, true],
-    [41, false],
+    ['1970-01-01T00:00:00.030Z', true],
+    ['1970-01-01T00:00:00.041Z', false],
   ])
 })

@@ -225,11 +225,15 @@ describe('falling back', () => {
     expect(driver.pass(500).live).toEqual(['poll'])
   })
 
-  it('so is one that answers with a page instead of messages', () => {
-    const driver = new Driver({ names: ['sse', 'poll'] })
-      .connect()
-      .failed('sse', answered(200, 'text/html'))
-      .failed('poll', refused)
-    expect(driver.pass(500).live).toEqual(['poll'])
-  })
+  it.each([200, 404, 405, 501])(
+    'one that answers %i with a page for people is tried again: it may be a portal, or a deploy',
+    (status) => {
+      const driver = new Driver({ names: ['sse', 'poll'] })
+        .connect()
+        .failed('sse', answered(status, 'text/html; charset=utf-8'))
+        .opened('poll')
+        .received()
+      expect(driver.pass(60_000).failed('poll', refused).wait().live).toEqual(['sse'])
+    },
+  )
 })

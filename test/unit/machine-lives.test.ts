@@ -1,7 +1,7 @@
 import { describe, expect, it } from 'vitest'
 import { Driver, findings } from '../support/machine-driver.ts'
 
-const { refused, closed, ended } = findings
+const { refused, answered, closed, cut, ended } = findings
 const minute = 60_000
 const isProven = ({ state }: Driver) => state.status === 'open' && state.link.isProven
 
@@ -54,7 +54,7 @@ describe('proving', () => {
 })
 
 describe('after a loss', () => {
-  it('what was proven is retried first and alone, and only at the next retry with the others', () => {
+  it('what was proven is retried first and alone, and at the next retry the others join when nothing comes', () => {
     const driver = new Driver({ raceAfterMs: 100 }).connect().opened('websocket').received().failed('websocket', closed(1006))
     driver.pass(500)
     expect(driver.pass(5000).live).toEqual(['websocket'])
@@ -72,7 +72,7 @@ describe('after a loss', () => {
     const driver = new Driver({ names: ['websocket', 'sse'] }).connect().opened('websocket').received()
     driver.failed('websocket', closed(1006)).pass(500).failed('websocket', refused)
     expect(driver.state.ladder.preferred).toBe(0)
-    driver.pass(2000).failed('websocket', refused).failed('sse', refused)
+    driver.signal('online').wait().failed('websocket', refused).failed('sse', refused)
     expect(driver.state.ladder.preferred).toBeNull()
   })
 
@@ -148,14 +148,118 @@ describe('short lives', () => {
     expect(driver.pass(500).live).toEqual(['websocket'])
   })
 
-  it('a clean close soon after opening is no short life', () => {
-    const driver = new Driver().connect()
-    for (let times = 0; times < 5; times += 1) {
-      driver.opened('websocket').failed('websocket', closed(1012))
-      expect(driver.status).toBe('waiting')
-      driver.pass(5000)
-      expect(driver.live[0]).toBe('websocket')
+  it.each([1000, 1001, 1012, 1013, 4000, 4429])(
+    'a close with %i soon after opening is one as well, but nothing is dialled at once',
+    (code) => {
+      const driver = new Driver().connect()
+      for (const next of ['websocket', 'sse']) {
+        driver.opened('websocket').pass(150).failed('websocket', closed(code))
+        expect(driver.status).toBe('waiting')
+        expect(driver.wait().live).toEqual([next])
+      }
+      expect(driver.opened('sse').received().pass(minute).failed('sse', ended).wait().live).toEqual(['sse'])
+    },
+  )
+
+  it('where the other rungs are refused as well, a server that closes on purpose keeps its WebSocket', () => {
+    const driver = new Driver({ names: ['websocket', 'sse'] }).connect()
+    for (let times = 0; times < 4; times += 1) {
+      if (driver.live[0] === 'sse') driver.failed('sse', answered(503)).wait()
+      while (driver.live[0] !== 'websocket') driver.failed('sse', answered(404))
+      driver.opened('websocket').pass(150).failed('websocket', closed(1013)).wait()
     }
+    driver.pass(0)
+    while (driver.live[0] !== 'websocket') driver.failed('sse', answered(404))
+    expect(driver.opened('websocket').received().pass(minute).status).toBe('open')
+  })
+
+  it('a stream that ends in order soon after opening is one, and so is one that is cut inside an event', () => {
+    for (const isCutOff of [false, true]) {
+      const driver = new Driver({ names: ['sse', 'poll'] }).connect()
+      for (const _ of [1, 2])
+        driver
+          .opened('sse')
+          .pass(100)
+          .failed('sse', { ...ended, isCutOff })
+          .wait()
+      expect(driver.live).toEqual(['poll'])
+    }
+  })
+
+  it('a stream that is cut inside an event did not end in order', () => {
+    const driver = new Driver({ names: ['sse'] }).connect().opened('sse').received()
+    expect(driver.failed('sse', { ...ended, isCutOff: true }).lines()).toContain('0 close 1006, again in 500')
+  })
+
+  it.each<[string, (driver: Driver) => Driver]>([
+    ['refuses credentials', (d) => d.failed('websocket', closed(4401))],
+    ['is lost without a network', (d) => d.failed('websocket', closed(1006), { isOnline: false })],
+    ['is lost by a page that nobody sees', (d) => d.failed('websocket', closed(1006), { isHidden: true })],
+    ['is silent after the page has woken', (d) => d.signal('resume').pass(3000)],
+    ['comes back from the cache', (d) => d.signal({ type: 'pageshow', persisted: true })],
+  ])('one that %s tells nothing of its transport', (_, end) => {
+    const driver = new Driver({ prepares: true, traits: { websocket: { canPing: true } } }).connect().prepared('websocket')
+    for (let times = 0; times < 3; times += 1) {
+      driver.opened('websocket').pass(10)
+      expect(driver.state.ladder.rungs[0]).toMatchObject({ shortLives: 0 })
+      end(driver).wait()
+      if (driver.status === 'closed') driver.connect()
+      expect(driver.live).toEqual(['websocket'])
+    }
+  })
+})
+
+describe('a WebSocket that opens and passes nothing', () => {
+  const heartbeat = { intervalMs: 5000, timeoutMs: 2000 }
+  const canPing = {
+    names: ['websocket', 'sse'],
+    heartbeat,
+    traits: { websocket: { canPing: true, isProvenByReply: true } },
+  } as const
+
+  it('is not proven by having lived, and two such lives are short ones', () => {
+    const driver = new Driver(canPing).connect().opened('websocket').pass(6999)
+    expect([driver.status, isProven(driver)]).toEqual(['open', false])
+    driver.pass(1).wait().opened('websocket').pass(6999).lines()
+    expect(driver.pass(1).lines()).toContain(`${driver.now} dial sse`)
+    expect(driver.opened('sse').received().pass(6000).failed('sse', ended).wait().live).toEqual(['sse'])
+  })
+
+  it('is proven by an answer to its heartbeat', () => {
+    expect(isProven(new Driver(canPing).connect().opened('websocket').pass(5100).heard())).toBe(true)
+  })
+
+  it('its waits go on growing', () => {
+    const driver = new Driver({ ...canPing, names: ['websocket'] }).connect()
+    const waits = Array.from({ length: 4 }, () => {
+      driver.opened('websocket').pass(7000)
+      const wait = driver.deadline - driver.now
+      driver.wait()
+      return wait
+    })
+    expect(waits).toEqual([500, 1500, 3000, 3750])
+  })
+
+  it('is not told from a quiet server where nothing asks: that one is kept, however often it is cut', () => {
+    const driver = new Driver({ names: ['websocket', 'sse'] }).connect()
+    for (let times = 0; times < 5; times += 1) {
+      driver.opened('websocket').pass(minute)
+      expect(isProven(driver)).toBe(true)
+      expect(driver.failed('websocket', closed(1006)).wait().live).toEqual(['websocket'])
+    }
+  })
+
+  it('one that was heard, and went silent, has worked', () => {
+    const driver = new Driver(canPing).connect()
+    for (let times = 0; times < 3; times += 1) {
+      expect(driver.opened('websocket').received().pass(7000).wait().live).toEqual(['websocket'])
+    }
+  })
+
+  it('an event stream of which nothing came while it lived is no better', () => {
+    const driver = new Driver({ names: ['sse', 'poll'] }).connect()
+    for (const _ of [1, 2]) driver.opened('sse').sent().pass(minute).failed('sse', cut).wait()
+    expect(driver.live).toEqual(['poll'])
   })
 
   it('rungs that all break soon are tried in turn, with waits that grow', () => {

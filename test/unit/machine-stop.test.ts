@@ -49,6 +49,25 @@ describe('refused credentials', () => {
   })
 
   it.each([
+    ['a message came', (driver: Driver) => driver.received()],
+    ['one was written and something came', (driver: Driver) => driver.sent().heard()],
+  ])('however short they last, the fresh ones were good where %s', (_, carry) => {
+    const driver = new Driver({ names: ['websocket'], prepares: true }).connect()
+    for (let tokens = 0; tokens < 10; tokens += 1) {
+      carry(driver.opened('websocket')).pass(3000)
+      expect(driver.failed('websocket', closed(4401)).status).toBe('waiting')
+      expect(driver.state.isRefreshed).toBe(true)
+      driver.wait()
+    }
+  })
+
+  it('what was only written proves no credentials', () => {
+    const driver = new Driver({ names: ['websocket'], prepares: true }).connect()
+    driver.opened('websocket').sent().failed('websocket', closed(4401)).wait().opened('websocket').sent()
+    expect(driver.failed('websocket', closed(4401)).status).toBe('closed')
+  })
+
+  it.each([
     ['waits', (driver: Driver) => driver.failed('websocket', refused)],
     ['waits for a network', (driver: Driver) => driver.failed('websocket', refused).signal('offline')],
     ['connects', (driver: Driver) => driver],
@@ -84,14 +103,55 @@ describe('giving up', () => {
     driver.wait()
   }
 
-  it('is for the third round, when nothing is offered and nothing ever worked', () => {
+  it('is no end: after three minutes in which nothing is offered and nothing ever worked it asks about once a minute', () => {
     const driver = new Driver().connect()
-    const statuses = Array.from({ length: 3 }, () => {
+    const pauses: number[] = []
+    for (let since = 0; driver.now < 20 * 60_000; since = driver.now) {
       round(driver, 404)
-      return driver.status
-    })
-    expect(statuses).toEqual(['connecting', 'connecting', 'closed'])
-    expect(driver.lines().slice(-2)).toEqual(['2000 close 1006, final', '2000 state closed'])
+      pauses.push(driver.now - since)
+    }
+    const slow = pauses.findIndex((pause) => pause > 30_000)
+    expect(pauses.slice(0, slow).reduce((sum, pause) => sum + pause)).toBeGreaterThanOrEqual(3 * 60_000)
+    expect(new Set(pauses.slice(slow))).toEqual(new Set([56_250]))
+    expect(driver.status).toBe('connecting')
+    expect(driver.opened('websocket').received().failed('websocket', closed(1006)).deadline - driver.now).toBe(500)
+  })
+
+  it('each of those rounds asks all of them again, since a portal or a deploy may have said it', () => {
+    const driver = new Driver().connect()
+    while (driver.now < 20 * 60_000) round(driver, 404)
+    driver.lines()
+    round(driver, 404)
+    expect(
+      driver
+        .lines()
+        .filter((line) => line.includes('dial'))
+        .map((line) => line.split(' ').at(-1)),
+    ).toEqual(['sse', 'long-poll', 'poll', 'websocket'])
+  })
+
+  it.each([200, 401, 403, 404])('a page for people with %i is temporary on all rungs, and never the end', (status) => {
+    const driver = new Driver({ prepares: status === 403 }).connect()
+    while (driver.now < 30 * 60_000) {
+      driver.failed('websocket', refused)
+      for (const name of ['sse', 'long-poll', 'poll'] as const)
+        if (driver.live.includes(name)) driver.failed(name, answered(status, 'text/html'))
+      driver.wait()
+    }
+    expect(driver.status).toBe('connecting')
+  })
+
+  it('a page with 401 has prepare() asked for fresh credentials, and ends nothing', () => {
+    const driver = new Driver({ names: ['sse'], prepares: true }).connect().failed('sse', answered(401, 'text/html'))
+    expect([driver.status, driver.state.isRefreshed]).toEqual(['waiting', true])
+    driver.wait().failed('sse', answered(401, 'text/html'))
+    expect(driver.status).toBe('waiting')
+  })
+
+  it('a retry function that gives up ends it all the same', () => {
+    const driver = new Driver({ retry: ({ attempt }) => (attempt > 2 ? null : 0) }).connect()
+    for (let rounds = 0; rounds < 3; rounds += 1) round(driver, 404)
+    expect(driver.status).toBe('closed')
   })
 
   it.each([

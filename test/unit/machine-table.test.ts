@@ -30,6 +30,7 @@ const page = (type: 'online' | 'offline' | 'visible' | 'hidden' | 'pagehide' | '
 })
 const inputs = {
   connect: { type: 'connect' },
+  reconnect: { type: 'reconnect' },
   close: bye,
   online: page('online'),
   offline: page('offline'),
@@ -57,6 +58,7 @@ const dialled = ['dial websocket', 'state connecting']
 const table: Record<Place, Partial<Record<keyof typeof inputs, readonly string[]>>> = {
   idle: { connect: dialled, close: closedNow },
   connecting: {
+    reconnect: anew,
     close: [...both, ...closedNow],
     resume: anew,
     restored: anew,
@@ -65,12 +67,14 @@ const table: Record<Place, Partial<Record<keyof typeof inputs, readonly string[]
     'refined to refused': [...both, ...denied],
   },
   contested: {
+    reconnect: ['hang-up sse', 'hang-up websocket', 'dial websocket', 'close 1000, again in 0', 'state connecting'],
     close: ['hang-up sse', 'hang-up websocket', ...closedNow],
     resume: ['ping sse'],
     restored: ['hang-up sse', 'error conn.restored', 'close 1006, again in 0', 'state connecting'],
     pagehide: ['hang-up sse', 'hang-up websocket', 'close 1001', 'state waiting'],
   },
   open: {
+    reconnect: ['hang-up websocket', 'dial websocket', 'close 1000, again in 0', 'state connecting'],
     close: ['hang-up websocket', ...closedNow],
     online: ['ping websocket'],
     offline: ['ping websocket'],
@@ -80,6 +84,7 @@ const table: Record<Place, Partial<Record<keyof typeof inputs, readonly string[]
   },
   waiting: {
     connect: dialled,
+    reconnect: dialled,
     close: closedNow,
     offline: ['state offline'],
     pagehide: ['state waiting'],
@@ -88,6 +93,7 @@ const table: Record<Place, Partial<Record<keyof typeof inputs, readonly string[]
   },
   offline: {
     connect: dialled,
+    reconnect: dialled,
     close: closedNow,
     online: ['state waiting'],
     pagehide: ['state offline'],
@@ -96,6 +102,7 @@ const table: Record<Place, Partial<Record<keyof typeof inputs, readonly string[]
   },
   'put away': {
     connect: dialled,
+    reconnect: dialled,
     close: closedNow,
     online: ['state waiting'],
     offline: ['state offline'],

@@ -1,28 +1,36 @@
 import { describe, expect, it } from 'vitest'
-import { ladderOf, proven } from '../../src/connection/ladder.ts'
+import type { RealtimeOptions } from '../../src/index.ts'
 import { recall, remember } from '../../src/memory.ts'
+import { nchan } from '../../src/protocols/nchan.ts'
 import { settingsOf } from '../../src/settings.ts'
 import { manualPage } from '../support/manual-host.ts'
 
 const key = 'steadfast:https://api.example'
 const ttlMs = 30 * 60_000
-const url = 'wss://api.example/realtime?token=secret'
 
-function benchOf(stored?: string, storage = new Map<string, string>()) {
+const three: RealtimeOptions = { transports: ['websocket', 'sse', 'poll'] }
+
+function benchOf(storage = new Map<string, string>(), url = 'wss://api.example/realtime?token=secret', options = three) {
   const page = manualPage({ now: 1_000_000, storage })
-  if (stored !== undefined) storage.set(key, stored)
-  const settings = settingsOf(url, { transports: ['websocket', 'sse', 'poll'] }, page.host)
-  const ladder = ladderOf(3, null)
+  const settings = settingsOf(url, options, page.host)
   return {
     ...page,
     recall: () => recall(settings, page.host),
-    remember: (rung: number | null, rtt: number | null = 40) =>
-      remember(rung === null ? ladder : proven(ladder, rung, 0), rtt, settings, page.host),
+    remember: (rung: number | null, rtt: number | null = 40) => remember(rung, rtt, settings, page.host),
   }
 }
 
+/** What somebody else stored in place of what was remembered of the endpoint. */
+function stored(memory: string) {
+  const bench = benchOf()
+  bench.remember(1)
+  const [[endpoint] = ['']] = Object.entries(JSON.parse(bench.storage.get(key) ?? ''))
+  bench.storage.set(key, `{${JSON.stringify(endpoint)}:${memory}}`)
+  return bench
+}
+
 describe('what worked here', () => {
-  it('is remembered for its origin, for half an hour, and holds nothing secret', () => {
+  it('is remembered for its endpoint, for half an hour, and holds nothing secret', () => {
     const { storage, clock, recall, remember } = benchOf()
     expect(recall()).toBeNull()
     remember(1)
@@ -59,7 +67,6 @@ describe('what worked here', () => {
   })
 
   it.each([
-    ['no JSON', '{"transport":'],
     ['null', 'null'],
     ['of another kind', '[1,2]'],
     ['a number', '7'],
@@ -70,12 +77,22 @@ describe('what worked here', () => {
     ['with an end that is no number', '{"transport":"sse","until":"never"}'],
     ['with an end too far away', `{"transport":"sse","until":${1_000_001 + ttlMs}}`],
     ['of the past', '{"transport":"sse","until":1000000}'],
-  ])('what somebody else stored is not believed: %s', (_, stored) => {
-    expect(benchOf(stored).recall()).toBeNull()
+  ])('what somebody else stored is not believed: %s', (_, memory) => {
+    expect(stored(memory).recall()).toBeNull()
   })
 
+  it.each(['{"transport":', 'null', '[1,2]', '7', '"sse"', '{"transport":"sse","until":1000001}'])(
+    'what somebody else stored for the origin is not believed, and written over: %s',
+    (text) => {
+      const bench = benchOf(new Map([[key, text]]))
+      expect(bench.recall()).toBeNull()
+      bench.remember(1)
+      expect(bench.recall()).toMatchObject({ rung: 1 })
+    },
+  )
+
   it('a round trip that is none is left out', () => {
-    expect(benchOf('{"transport":"sse","until":1000001,"roundTripMs":"fast"}').recall()).toMatchObject({ roundTripMs: null })
+    expect(stored('{"transport":"sse","until":1000001,"roundTripMs":"fast"}').recall()).toMatchObject({ roundTripMs: null })
   })
 
   it('storage that throws is storage without anything in it', () => {
@@ -86,6 +103,42 @@ describe('what worked here', () => {
         throw new Error('SecurityError')
       },
     }
-    expect(recall(settingsOf(url, {}, host), host)).toBeNull()
+    expect(recall(settingsOf('wss://api.example/', {}, host), host)).toBeNull()
+  })
+})
+
+describe('an endpoint', () => {
+  const feed = 'https://api.example/feed'
+  it.each<[string, string, RealtimeOptions]>([
+    ['another path', 'https://api.example/chat', three],
+    ['another origin', 'https://other.example/feed', three],
+    ['the other mode', feed, { ...three, protocol: 'session' }],
+    ['another protocol', feed, { ...three, protocol: nchan() }],
+    ['a client that has poll alone', feed, { transports: ['poll'] }],
+    ['a client without WebSocket', feed, { transports: ['sse', 'poll'] }],
+    ['a client whose event stream is elsewhere', feed, { transports: ['websocket', { type: 'sse', url: '/stream' }, 'poll'] }],
+  ])('%s neither teaches it anything nor learns from it', (_, url, options) => {
+    const storage = new Map<string, string>()
+    const [own, other] = [benchOf(storage, feed), benchOf(storage, url, options)]
+    other.remember(0)
+    expect(own.recall()).toBeNull()
+    own.remember(2)
+    expect(other.recall()).toMatchObject({ rung: 0 })
+    other.remember(null)
+    expect([own.recall()?.rung, other.recall()]).toEqual([2, null])
+  })
+
+  it.each(['wss://api.example/feed', 'https://api.example/feed?token=another'])('is the same at %s', (url) => {
+    const storage = new Map<string, string>()
+    benchOf(storage, feed).remember(2)
+    expect(benchOf(storage, url).recall()).toMatchObject({ rung: 2 })
+  })
+
+  it('of a thousand rooms only the latest are kept', () => {
+    const storage = new Map<string, string>()
+    for (let room = 1; room <= 1000; room += 1) benchOf(storage, `${feed}/${room}`).remember(1)
+    expect(benchOf(storage, `${feed}/1000`).recall()).toMatchObject({ rung: 1 })
+    expect(benchOf(storage, `${feed}/900`).recall()).toBeNull()
+    expect([...storage.values()].join('').length).toBeLessThan(5000)
   })
 })

@@ -4,7 +4,7 @@ import { Sender } from '../../src/sender.ts'
 import { FakePostLink, FakeSocketLink } from '../support/fake-link.ts'
 import { manualPage } from '../support/manual-host.ts'
 
-function benchOf(link: FakePostLink | FakeSocketLink | null) {
+function benchOf(link: FakePostLink | FakeSocketLink | null, isPageLeaving = false) {
   const page = manualPage()
   const told: unknown[] = []
   const sender = new Sender<string>({
@@ -15,6 +15,7 @@ function benchOf(link: FakePostLink | FakeSocketLink | null) {
     onLost: (lost) => told.push(lost),
     onCarried: () => {},
     onDue: () => {},
+    isPageLeaving: () => isPageLeaving,
   })
   if (link) sender.attach(link)
   const result: { unsent?: Unsent<string>; closedAt?: number; at?: number } = {}
@@ -119,5 +120,42 @@ describe('the end of a link that posts', () => {
     expect(link.posts[0]?.signal.aborted).toBe(true)
     await pass(0)
     expect(clock.pending).toBe(0)
+  })
+})
+
+describe('the end in a page that goes away', () => {
+  it('waits for nothing: what is on its way and one more outlive the page', async () => {
+    const link = new FakePostLink()
+    const { send, finish, result, pass, clock } = benchOf(link, true)
+    send('a', 'b', 'c')
+    finish()
+    expect(link.posts.map(({ data, isLast }) => [data, isLast])).toEqual([
+      ['a', true],
+      ['b', true],
+    ])
+    for (const { settle } of link.posts) settle({ outcome: 'sent' })
+    await pass(20)
+    expect(result.unsent).toEqual({ unsent: ['c'], unconfirmed: [] })
+    expect(clock.pending).toBe(0)
+  })
+
+  it('posts where the stream is gone already', async () => {
+    const link = new FakePostLink()
+    const { sender, send, finish, pass } = benchOf(link, true)
+    sender.detach()
+    send('bye')
+    finish()
+    await pass(0)
+    expect(link.posts.map(({ data, isLast }) => [data, isLast])).toEqual([['bye', true]])
+  })
+
+  it('in a page that stays, without a stream, nothing is posted', async () => {
+    const link = new FakePostLink()
+    const { sender, send, finish, pass, result } = benchOf(link)
+    sender.detach()
+    send('bye')
+    finish()
+    await pass(0)
+    expect([link.posts, result.unsent]).toEqual([[], { unsent: ['bye'], unconfirmed: [] }])
   })
 })

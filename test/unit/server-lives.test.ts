@@ -242,6 +242,27 @@ describe('[SP8] ends', () => {
     expect(seen).toEqual(['0: one', '0: two', '0: client 1000 bye'])
   })
 
+  it('[SP8] ends at once by a POST of a client that is not attached, on whichever node that comes', async () => {
+    const { seen, handlers } = ends()
+    const bench = new ServerBench({ nodes: 2, handlers })
+    const { attachment } = await bench.confirmed()
+    attachment.ended({ by: 'network', code: 1006, reason: '' })
+    await bench.pass(5000)
+    expect(await bench.post(['M[1,"bye"]', 'x{"code":1000,"reason":"bye"}'], {}, { node: 1 })).toMatchObject({ taken: 1 })
+    await promised()
+    expect(seen).toEqual(['1: bye', '1: client 1000 bye'])
+  })
+
+  it('[SP13] is not ended by a POST of another principal', async () => {
+    const { seen, handlers } = ends()
+    const bench = new ServerBench({ handlers })
+    const { attachment } = await bench.confirmed()
+    attachment.ended({ by: 'network', code: 1006, reason: '' })
+    expect(await bench.post(['x{"code":1000}'], {}, { principal: 'bob' })).toMatchObject({ code: 4400 })
+    await bench.pass(5000)
+    expect(seen).toEqual([])
+  })
+
   it('ends by the server, behind what it sent before, and tells whoever comes later', async () => {
     const { seen, handlers } = ends()
     const bench = new ServerBench({ nodes: 2, handlers })

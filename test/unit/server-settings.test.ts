@@ -43,10 +43,21 @@ describe('options', () => {
 
   it.each<[unknown, string]>([
     [null, 'the argument must be an object of options; it was null'],
-    [{ colour: 'red' }, 'colour must be left out; there are path, authenticate, origins, limits, topics, sessions, heartbeatMs'],
+    [
+      { colour: 'red' },
+      "unknown option 'colour'; there are path, authenticate, origins, codec, limits, topics, sessions, heartbeatMs",
+    ],
+    [{ origin: 'https://app.example' }, "unknown option 'origin'; did you mean 'origins'? There are path, "],
+    [{ resumeWindow: 5 }, "unknown option 'resumeWindow'; did you mean 'resumeWindowMs'? There are path, "],
+    [{ codec: function json() {} }, 'codec must be an object; it was a function: call it, as codec: json()'],
+    [{ codec: {} }, 'codec must be an object with encode() and decode(); it was an object'],
+    [{ listen() {} }, 'the argument must be an object of options; it was an object: give the server to attach()'],
     [{ path: 'realtime' }, "path must be a path that begins with '/'; it was 'realtime'"],
     [{ path: 7 }, 'path must be a string; it was 7'],
-    [{ origins: 'https://app.example' }, "origins must be a list of origins, or a function; it was 'https://app.example'"],
+    [
+      { origins: 'https://app.example' },
+      "origins must be a list of origins, or a function; it was 'https://app.example': write origins: ['https://app.example']",
+    ],
     [
       { origins: ['https://app.example/'] },
       "origins[0] must be an origin as 'https://app.example', without a path; it was 'https://app.example/'",
@@ -63,7 +74,7 @@ describe('options', () => {
     [{ leaseMs: Infinity }, 'leaseMs must be a number of milliseconds from 1 to 2,147,483,647: messages that a node had taken'],
     [{ leaseMs: 2 ** 31 }, 'leaseMs must be a number of milliseconds from 1 to 2,147,483,647; it was 2147483648'],
     [{ leaseMs: '10' }, "leaseMs must be a number; it was '10'"],
-    [{ limits: { colour: 1 } }, 'limits.colour must be left out; there are maxMessageBytes, maxBatchBytes'],
+    [{ limits: { colour: 1 } }, "unknown option 'limits.colour'; there are maxMessageBytes, maxBatchBytes"],
     [{ limits: { maxSessions: -1 } }, 'limits.maxSessions must be an integer from 1 up, or Infinity for no limit; it was -1'],
     [{ limits: { maxSessions: 1.5 } }, 'limits.maxSessions must be an integer from 1 up, or Infinity for no limit; it was 1.5'],
     [

@@ -420,6 +420,21 @@ describe('the bounds', () => {
 })
 
 describe('over posts', () => {
+  it('a server that answers and takes nothing is given it once more, and then the connection is given up', async () => {
+    const { send, bodies, broken, lost, take, wait } = await posted()
+    send('a')
+    await promised()
+    await take(0)
+    expect([bodies(), broken]).toEqual([['M[1,"a"]', 'M[1,"a"]'], []])
+    await take(0)
+    await wait(10_000)
+    expect([bodies().length, broken, lost]).toEqual([
+      2,
+      [{ kind: 'closed', code: 4500, reason: 'nothing is taken', wasClean: true }],
+      [],
+    ])
+  })
+
   it('[SP5] the first names the turn at once, with what waits', async () => {
     const bench = sessionBench()
     bench.send('a', 'b')

@@ -1,4 +1,5 @@
 import { describe, expect, it } from 'vitest'
+import { json } from '../../src/codec.ts'
 import type { RealtimeOptions } from '../../src/options.ts'
 import { type Settings, settingsOf } from '../../src/settings.ts'
 import { diagnosisOf, findings } from '../support/machine-driver.ts'
@@ -69,10 +70,38 @@ describe('the URL', () => {
     )
   })
 
-  it('a relative one needs a page', () => {
-    const host = { ...page.host, baseUrl: undefined }
-    expect(() => settle({}, '/realtime', host)).toThrow(TypeError)
-    expect(settle({}, 'wss://api.example', host).url.href).toBe('https://api.example/')
+  it('a relative one needs a page when it is dialled, and not before', () => {
+    let baseUrl: string | undefined
+    const host = {
+      ...page.host,
+      get baseUrl() {
+        return baseUrl
+      },
+    }
+    const transports = ['websocket', { type: 'sse', url: 'events', sendUrl: '../send' }]
+    const settings = settle({ transports }, '/realtime/', host)
+    expect(settings.autoConnect).toBe(false)
+    expect(() => settings.url).toThrow(
+      new TypeError(
+        "RealtimeClient: url must be an http(s) or ws(s) URL where there is no page to which it is relative; it was '/realtime/'.",
+      ),
+    )
+    expect(() => settings.ways[1]?.sendUrl).toThrow(TypeError)
+    baseUrl = 'https://app.example/x/'
+    expect(settings.url.href).toBe('https://app.example/realtime/')
+    expect(settings.ways.map(({ url, sendUrl }) => [url.href, sendUrl.href])).toEqual([
+      ['https://app.example/realtime/', 'https://app.example/realtime/'],
+      ['https://app.example/realtime/events', 'https://app.example/send'],
+    ])
+    baseUrl = 'https://elsewhere.example/'
+    expect(settings.url.href).toBe('https://app.example/realtime/')
+    expect(settle({}, 'wss://api.example', { ...page.host, baseUrl: undefined }).url.href).toBe('https://api.example/')
+  })
+
+  it.each(['ftp://x', 'http://[', 'https://', 'mailto:x', 42, null, {}])('%j is none without a page either', (url) => {
+    expect(() => settle({}, url, { ...page.host, baseUrl: undefined })).toThrow(/: url must be/)
+    const transports = [{ type: 'sse', url }]
+    expect(() => settle({ transports }, '/', { ...page.host, baseUrl: undefined })).toThrow(/: transports\[0\]\.url must be/)
   })
 })
 
@@ -102,7 +131,10 @@ describe('transports', () => {
 
 describe('a bad option throws a TypeError that says what it was and what it may be', () => {
   it.each<[object, RegExp]>([
-    [{ transport: ['sse'] }, /: transport must be left out; there are transports, protocol, .*; it was \["sse"\]\.$/],
+    [
+      { transport: ['sse'] },
+      /: unknown option 'transport'; did you mean 'transports'\? There are transports, protocol, .*; it was \["sse"\]\.$/,
+    ],
     [{ transports: 'sse' }, /: transports must be .*; it was 'sse'\.$/],
     [{ transports: null }, /: transports must be .*; it was null\.$/],
     [{ transports: [] }, /: transports must be a list of at least one transport; it was \[\]\.$/],
@@ -121,7 +153,7 @@ describe('a bad option throws a TypeError that says what it was and what it may 
     [{ protocol: 'session2' }, /: protocol must be 'plain', 'session' or a Protocol; it was 'session2'\.$/],
     [
       { protocol: 'session', transports: [{ type: 'sse', sendUrl: '/x' }] },
-      /: transports\[0\]\.sendUrl must be left out; there are type, url; it was/,
+      /: unknown option 'transports\[0\]\.sendUrl'; did you mean 'transports\[0\]\.url'\? There are type, url; it was/,
     ],
     [{ protocol: 'session', heartbeat: {} }, /: heartbeat must be left out where protocol is 'session'/],
     [{ protocol: null }, /: protocol must be 'plain', 'session' or a Protocol; it was null\.$/],
@@ -134,11 +166,27 @@ describe('a bad option throws a TypeError that says what it was and what it may 
     [{ retry: 5 }, /: retry must be a schedule, a function or false; it was 5\.$/],
     [
       { retry: { minDelay: 5 } },
-      /: retry\.minDelay must be left out; there are minDelayMs, maxDelayMs, factor, maxAttempts; it was 5\.$/,
+      /: unknown option 'retry\.minDelay'; did you mean 'retry\.minDelayMs'\? There are minDelayMs, maxDelayMs, factor, maxAttempts; it was 5\.$/,
     ],
-    [{ outbox: { max: 1 } }, /: outbox\.max must be left out/],
-    [{ heartbeat: { interval: 5 } }, /: heartbeat\.interval must be left out/],
-    [{ transports: [{ type: 'poll', interval: 5 }] }, /: transports\[0\]\.interval must be left out/],
+    [{ outbox: { max: 1 } }, /: unknown option 'outbox\.max'; did you mean 'outbox\.maxMessages'\?/],
+    [{ heartbeat: { interval: 5 } }, /: unknown option 'heartbeat\.interval'; did you mean 'heartbeat\.intervalMs'\?/],
+    [
+      { transports: [{ type: 'poll', interval: 5 }] },
+      /: unknown option 'transports\[0\]\.interval'; did you mean 'transports\[0\]\.intervalMs'\?/,
+    ],
+    [{ hearbeat: {} }, /: unknown option 'hearbeat'; did you mean 'heartbeat'\?/],
+    [{ Protocol: 'session' }, /: unknown option 'Protocol'; did you mean 'protocol'\?/],
+    [{ connectTimeout: 5 }, /: unknown option 'connectTimeout'; did you mean 'connectTimeoutMs'\?/],
+    [{ timeout: 5 }, /: unknown option 'timeout'; did you mean 'connectTimeoutMs'\?/],
+    [{ reconnect: true }, /: unknown option 'reconnect'; there are transports, /],
+    [
+      { heartbeat: true },
+      /: heartbeat must be an object; it was true: write heartbeat: \{ message: 'ping', reply: 'pong' \}, or /,
+    ],
+    [{ heartbeat: false }, /: heartbeat must be an object; it was false: leave it out, since without it there is none\.$/],
+    [{ codec: json }, /: codec must be an object; it was the function json: call it, as codec: json\(\)\.$/],
+    [{ signal: new AbortController() }, /: signal must be an AbortSignal; it was \{\}: give the controller's signal\.$/],
+    [{ debug: 'all' }, /: debug must be true, false or a function; it was 'all'\.$/],
     [{ signal: {} }, /: signal must be an AbortSignal; it was \{\}\.$/],
     [{ codec: {} }, /: codec must be a Codec with `encode` and `decode`/],
     ...['minDelayMs', 'maxDelayMs', 'factor', 'maxAttempts'].map((name): [object, RegExp] => [

@@ -1,6 +1,5 @@
-import { createServer } from 'node:net'
-import type { Fault, FaultTransport, Served, Site } from '../fault.ts'
-import { type Listening, listen, servedAt, startFront, strikeAll } from '../front.ts'
+import { deployments, type Fault, type FaultTransport, type Served, type Site } from '../fault.ts'
+import { type Listening, servedAt, startFront, strikeAll } from '../front.ts'
 import type { Rule } from '../passage.ts'
 import { type ProxyManner, proxiedDomain } from '../proxy.ts'
 import { startSilentListener } from '../silent-listener.ts'
@@ -51,11 +50,13 @@ function at(site: Site, listening: Listening): Served {
   return servedAt(site, 'websocket', listening)
 }
 
-/** The port was free a moment ago, and nobody else uses this address. */
+/** The port was free a moment ago, and nobody else uses this address; or the page's own server has gone since. */
 async function refused(site: Site, transport: FaultTransport): Promise<Served> {
-  const listening = await listen(createServer(), site.ip)
-  await listening[Symbol.asyncDispose]()
-  return servedAt(site, transport, listening)
+  const { arm: _, ...listening } = await startFront(site, { catches: () => false, strike() {} })
+  const close = async () => listening[Symbol.asyncDispose]()
+  const isLater = deployments[site.deployment].isSameOrigin
+  if (!isLater) await close()
+  return { ...servedAt(site, transport, listening), ...(isLater && { arm: close }), async [Symbol.asyncDispose]() {} }
 }
 
 async function unresolvable({ backend }: Site): Promise<Served> {

@@ -1,11 +1,13 @@
 import { answerOf, corsFor, html, preflightAnswer } from '../answers.ts'
-import type { Fault, FaultTransport } from '../fault.ts'
+import type { Fault, FaultTransport, Site } from '../fault.ts'
 import { strikeAll } from '../front.ts'
 import type { Request } from '../request.ts'
 
 const websocketStatuses = [400, 401, 403, 404, 426, 429, 500, 503]
 const sseStatuses = [204, 401, 404, 503]
 const pollStatuses = [401, 429, 500]
+
+type Answer = (request: Request, site: Site) => string
 
 /** The server, or what speaks for it, answers every request alike, and the page may read it. */
 export const httpFaults: readonly Fault[] = [
@@ -23,29 +25,31 @@ export const httpFaults: readonly Fault[] = [
 function answered(name: string, transport: FaultTransport, status: number): Fault {
   const more = status === 429 || status === 503 ? 'Retry-After: 1\r\nAccess-Control-Expose-Headers: Retry-After\r\n' : ''
   const body = status === 204 ? '' : `status ${status}`
-  return answering(name, transport, `http.${status}`, (request) => answerOf(status, corsFor(request) + more, body))
+  return answering(name, transport, `http.${status}`, (request, site) => answerOf(status, corsFor(site, request) + more, body))
 }
 
 function page(name: string, transport: FaultTransport): Fault {
-  return answering(name, transport, 'http.not_realtime', (request) => answerOf(200, corsFor(request), html, 'text/html'))
+  return answering(name, transport, 'http.not_realtime', (request, site) =>
+    answerOf(200, corsFor(site, request), html, 'text/html'),
+  )
 }
 
 /** Where it leads there is a page of somebody who knows nothing of CORS, unless it is the same server at another path. */
 function redirected(name: string, transport: FaultTransport, status: number, to: string): Fault {
-  return answering(name, transport, 'http.redirect', (request) => {
+  return answering(name, transport, 'http.redirect', (request, site) => {
     const isThere = request.path.startsWith(to)
-    if (!isThere) return answerOf(status, `${corsFor(request)}Location: ${to}\r\n`)
-    return to === '/login' ? answerOf(200, '', html, 'text/html') : answerOf(426, corsFor(request), 'Upgrade Required')
+    if (!isThere) return answerOf(status, `${corsFor(site, request)}Location: ${to}\r\n`)
+    return to === '/login' ? answerOf(200, '', html, 'text/html') : answerOf(426, corsFor(site, request), 'Upgrade Required')
   })
 }
 
-function answering(name: string, transport: FaultTransport, expected: string, answer: (request: Request) => string): Fault {
+function answering(name: string, transport: FaultTransport, expected: string, answer: Answer): Fault {
   return {
     ...{ name, group: 'http', transport, expected },
     start: (site) =>
       strikeAll(site, transport, (passage) => {
         const { request } = passage
-        passage.answer(request.method === 'OPTIONS' ? preflightAnswer(request) : answer(request))
+        passage.answer(request.method === 'OPTIONS' ? preflightAnswer(site, request) : answer(request, site))
       }),
   }
 }

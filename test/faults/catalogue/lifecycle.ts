@@ -49,14 +49,14 @@ export const lifecycleFaults: readonly Fault[] = [
 ]
 
 /** The beginning of a stream that does not end. */
-function endless(request: Request): string {
-  return `HTTP/1.1 200 OK\r\nContent-Type: text/plain\r\nTransfer-Encoding: chunked\r\n${corsFor(request)}\r\n1\r\nx\r\n`
+function endless(site: Site, request: Request): string {
+  return `HTTP/1.1 200 OK\r\nContent-Type: text/plain\r\nTransfer-Encoding: chunked\r\n${corsFor(site, request)}\r\n1\r\nx\r\n`
 }
 
 async function working(site: Site, transport: FaultTransport): Promise<Served> {
   const front = await startFront(site, {
     catches: ({ path }) => path.startsWith('/held'),
-    strike: (passage) => passage.toClient(endless(passage.request)),
+    strike: (passage) => passage.toClient(endless(site, passage.request)),
   })
   return servedAt(site, transport, front)
 }

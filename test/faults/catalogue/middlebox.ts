@@ -1,5 +1,5 @@
 import { createServer } from 'node:net'
-import { answerOf, html } from '../answers.ts'
+import { answerOf, html, seenOf } from '../answers.ts'
 import type { Fault, FaultTransport } from '../fault.ts'
 import { listen, servedAt, startFront, strikeAll, strikeAttaching } from '../front.ts'
 import type { Passage } from '../passage.ts'
@@ -28,6 +28,7 @@ export const middleboxFaults: readonly Fault[] = [
     ...common,
     name: 'captive_302',
     expected: 'path.captive',
+    seen: 'http.redirect',
     async start(site) {
       // A port that was free a moment ago: the portal cannot be reached from where the page is.
       const portal = await listen(createServer(), site.ip)
@@ -46,5 +47,8 @@ function atUpgrade(name: string, expected: string, strike: (passage: Passage) =>
 /** It answers whatever is asked, and knows nothing of CORS. */
 function answering(name: string, expected: string, status: number, fields = '', transport: FaultTransport = 'websocket'): Fault {
   const answer = answerOf(status, fields, html, 'text/html')
-  return { ...common, name, expected, transport, start: (site) => strikeAll(site, transport, (to) => to.answer(answer)) }
+  return {
+    ...{ ...common, name, expected, transport, seen: seenOf(status) },
+    start: (site) => strikeAll(site, transport, (to) => to.answer(answer)),
+  }
 }

@@ -1,0 +1,171 @@
+import { createServer } from 'node:http'
+import { afterAll, beforeAll, describe, expect, it, vi } from 'vitest'
+import { WebSocketServer } from 'ws'
+import type { RealtimeOptions } from '../../src/index.ts'
+import { type Engine, type EngineName, type EnginePage, launchEngine, missingFor } from '../support/engines.ts'
+import { listenOnLoopback, stopListening } from '../support/loopback.ts'
+import { type PageGlobals, SCRIPT } from '../support/page-client.ts'
+import { servePage } from '../support/page-host.ts'
+import { startRig, wayOf } from '../support/session-rig.ts'
+
+/** What a page sends and closes when it goes away, and what one hears whose thread is busy for longer than its deadlines. */
+const engines: readonly EngineName[] = ['chromium', 'firefox']
+
+/** Makes a client in the page, and resolves when it is open. */
+async function open(page: EnginePage, url: string, options: RealtimeOptions): Promise<void> {
+  await page.evaluate(
+    async ([url, options]) => {
+      const scope = globalThis as unknown as PageGlobals
+      scope.client = new scope.Steadfast.RealtimeClient(url, JSON.parse(options))
+      await new Promise<void>((resolve) => scope.client.addEventListener('open', () => resolve()))
+    },
+    [url, JSON.stringify(options)] as const,
+  )
+}
+
+/** The application says goodbye in `pagehide`, to which it listens later than the client, and the page goes elsewhere. */
+async function sayGoodbyeAndGo(page: EnginePage): Promise<void> {
+  await page.evaluate(() => {
+    const { client } = globalThis as unknown as PageGlobals
+    addEventListener('pagehide', () => {
+      client.send('bye')
+      void client.close(3001, 'gone')
+    })
+    setTimeout(() => {
+      location.href = '/?elsewhere'
+    }, 10)
+  })
+}
+
+async function startSession() {
+  const told: string[] = []
+  const rig = await startRig({
+    page: { script: SCRIPT },
+    options: {
+      onMessage: (_, { data }) => void told.push(String(data)),
+      onEnd: (_, { by, code, reason }) => void told.push(`${by} ${code} ${reason}`),
+    },
+  })
+  return { rig, told, [Symbol.asyncDispose]: () => rig[Symbol.asyncDispose]() }
+}
+
+/** A server that has never heard of us: an echo over WebSocket, an event stream, and a place to post to. */
+async function startPlain() {
+  const told: string[] = []
+  const sockets = new WebSocketServer({ noServer: true })
+  const server = createServer((request, response) => {
+    if (request.method === 'GET' && servePage({ script: SCRIPT }, request, response)) return
+    if (request.method === 'GET') response.writeHead(200, { 'Content-Type': 'text/event-stream' }).write(':\n\n')
+    else {
+      let body = ''
+      request.on('data', (chunk) => {
+        body += chunk
+      })
+      request.on('end', () => {
+        told.push(body)
+        response.end()
+      })
+    }
+  })
+  server.on('upgrade', (request, socket, head) =>
+    sockets.handleUpgrade(request, socket, head, (webSocket) => {
+      webSocket.on('message', (data) => {
+        told.push(String(data))
+        webSocket.send(`${data}`)
+      })
+      webSocket.on('close', (code, reason) => told.push(`${code} ${reason}`))
+    }),
+  )
+  const port = await listenOnLoopback(server)
+  return {
+    told,
+    origin: `http://127.0.0.1:${port}`,
+    async [Symbol.asyncDispose]() {
+      for (const each of sockets.clients) each.terminate()
+      await stopListening(server)
+    },
+  }
+}
+
+describe.each(engines)('in %s', (name) => {
+  const isMissing = missingFor(name).length > 0
+  let engine: Engine
+  beforeAll(async () => {
+    if (!isMissing || process.env['CI']) engine = await launchEngine(name)
+  }, 180_000)
+  afterAll(() => engine?.[Symbol.asyncDispose]())
+  const test = isMissing && !process.env['CI'] ? it.skip : it
+
+  test.each(['websocket', 'sse', 'long-poll'] as const)(
+    '[SP8] a page that goes away ends its session at once, over %s',
+    async (type) => {
+      await using session = await startSession()
+      await using page = await engine.open(session.rig.proxy.url)
+      await open(page, '/realtime', { protocol: 'session', transports: [wayOf(type)] })
+      await sayGoodbyeAndGo(page)
+      await vi.waitFor(() => expect(session.told).toEqual(['bye', 'client 3001 gone']), { timeout: 8000, interval: 20 })
+    },
+  )
+
+  test('[SP8] a session that has lost its connection ends at once when it is closed', async () => {
+    await using session = await startSession()
+    await using page = await engine.open(session.rig.proxy.url)
+    await open(page, '/realtime', { protocol: 'session', transports: [wayOf('websocket')] })
+    await page.evaluate(() => {
+      const { client } = globalThis as unknown as PageGlobals
+      client.addEventListener('close', ({ final }) => {
+        if (final) return
+        client.send('bye')
+        void client.close(3001, 'gone')
+      })
+    })
+    session.rig.proxy.killAll()
+    await vi.waitFor(() => expect(session.told).toEqual(['bye', 'client 3001 gone']), { timeout: 8000, interval: 20 })
+  })
+
+  // Firefox closes a page's sockets (1001) before the page hears of it.
+  const types = name === 'firefox' ? (['sse'] as const) : (['websocket', 'sse'] as const)
+  test.each(types)('a page that goes away has its last message delivered by any server, over %s', async (type) => {
+    await using server = await startPlain()
+    await using page = await engine.open(server.origin)
+    await open(page, '/plain', { transports: [type] })
+    await sayGoodbyeAndGo(page)
+    const expected = type === 'websocket' ? ['bye', '3001 gone'] : ['bye']
+    await vi.waitFor(() => expect(server.told).toEqual(expected), { timeout: 8000, interval: 20 })
+  })
+
+  test('a thread that is busy for longer than each deadline loses nothing', async () => {
+    await using server = await startPlain()
+    await using page = await engine.open(server.origin)
+    const errors = await page.evaluate(async () => {
+      const { Steadfast } = globalThis as unknown as PageGlobals
+      const errors: string[] = []
+      const busy = (ms: number) => {
+        const until = performance.now() + ms
+        while (performance.now() < until) {}
+      }
+      const clientOf = async (options: RealtimeOptions) => {
+        const client = new Steadfast.RealtimeClient('/plain', { probe: false, connectTimeoutMs: 1000, ...options })
+        client.addEventListener('error', ({ diagnosis }) => errors.push(`${diagnosis.evidence.phase} ${diagnosis.cause}`))
+        const opened = new Promise<void>((resolve) => client.addEventListener('open', () => resolve()))
+        await new Promise((resolve) => setTimeout(resolve))
+        return { client, opened }
+      }
+      for (const transport of ['websocket', 'sse'] as const) {
+        const { client, opened } = await clientOf({
+          transports: [transport],
+          ...(transport === 'websocket' && { heartbeat: { message: 'ping', reply: 'ping', intervalMs: 500, timeoutMs: 500 } }),
+        })
+        // The handshake is answered meanwhile.
+        busy(1500)
+        await opened
+        client.send('a')
+        busy(1500)
+        await new Promise((resolve) => setTimeout(resolve, 1000))
+        await client.close()
+      }
+      return errors
+    })
+    expect(errors).toEqual([])
+  })
+})

@@ -1,0 +1,96 @@
+import { createPinia, defineStore, setActivePinia } from 'pinia'
+import { act, createElement, useSyncExternalStore } from 'react'
+import { createRoot } from 'react-dom/client'
+import { renderToString } from 'react-dom/server'
+import { afterEach, describe, expect, it } from 'vitest'
+import { effect, isReactive, reactive, ref } from 'vue'
+import { benchOf } from '../support/client-bench.ts'
+import { opensThenDrops } from '../support/fake-transport.ts'
+
+Object.assign(globalThis, { IS_REACT_ACT_ENVIRONMENT: true })
+
+describe('React', () => {
+  const cleanUps: (() => void)[] = []
+  afterEach(() => {
+    for (const cleanUp of cleanUps.splice(0)) cleanUp()
+  })
+
+  it('reads the state with useSyncExternalStore, on the server and in the page', async () => {
+    const { client, pass } = benchOf({ websocket: opensThenDrops(1006, 6000) })
+    let renders = 0
+    function Status() {
+      renders += 1
+      const state = useSyncExternalStore(
+        (changed) => client.on('state', changed),
+        () => client.state,
+        () => client.state,
+      )
+      return createElement('b', null, state.status)
+    }
+    expect(renderToString(createElement(Status))).toBe('<b>idle</b>')
+    const container = document.createElement('div')
+    const root = createRoot(container)
+    cleanUps.push(() => act(() => root.unmount()))
+    act(() => root.render(createElement(Status)))
+    for (const [ms, text] of [
+      [15, '<b>open</b>'],
+      [6000, '<b>waiting</b>'],
+      [2000, '<b>open</b>'],
+    ] as const) {
+      await act(() => pass(ms))
+      expect(container.innerHTML).toBe(text)
+    }
+    expect(renders).toBeLessThan(20)
+  })
+})
+
+describe('Vue', () => {
+  it('leaves a client in reactive data as it is', async () => {
+    const { client, pass } = benchOf({ websocket: opensThenDrops(1006, 60_000) })
+    const data = reactive({ client, state: client.state })
+    expect(data.client).toBe(client)
+    expect(isReactive(reactive(client))).toBe(false)
+    expect(ref(client).value).toBe(client)
+    const seen: string[] = []
+    effect(() => seen.push(data.state.status))
+    data.client.on('state', ({ state }) => {
+      data.state = state
+    })
+    await pass(15)
+    data.client.send('x')
+    expect(data.client.report().attempts).toHaveLength(1)
+    expect(seen).toEqual(['idle', 'connecting', 'open'])
+    await data.client.close()
+  })
+
+  it('in a Pinia store, too', async () => {
+    const { client, pass } = benchOf({ websocket: opensThenDrops(1006, 60_000) })
+    setActivePinia(createPinia())
+    const useStore = defineStore('realtime', {
+      state: () => ({ client }),
+      getters: { status: (state) => state.client.state.status },
+    })
+    const store = useStore()
+    await pass(15)
+    store.client.send('x')
+    expect(store.client.state.status).toBe('open')
+    expect(JSON.parse(JSON.stringify(store.$state)).client).toMatchObject({ status: 'open' })
+    await store.client.close()
+  })
+})
+
+describe('what else copies or prints a client', () => {
+  it('JSON has the report, without what is secret', () => {
+    const { client } = benchOf({ websocket: opensThenDrops(1006, 10) })
+    expect(JSON.parse(JSON.stringify({ client }))).toEqual({ client: client.report() })
+    expect(client.report()).toMatchObject({ status: 'idle', attempts: [] })
+  })
+
+  it('a state can be cloned', async () => {
+    const { client, pass } = benchOf({ websocket: opensThenDrops(1006, 10) })
+    await pass(30)
+    expect(client.state.status).toBe('waiting')
+    expect(structuredClone(client.state)).toEqual(client.state)
+    expect(JSON.parse(JSON.stringify(client.state))).toEqual(client.state)
+  })
+})

@@ -1,0 +1,152 @@
+import { execFile } from 'node:child_process'
+import { mkdirSync, mkdtempSync, rmSync, symlinkSync, writeFileSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { afterAll, beforeAll, describe, expect, it } from 'vitest'
+import { root } from './package.ts'
+
+/** What an application writes, checked with the declarations that it installs and with its own compiler. */
+const files = {
+  'page.ts': `
+    import { json, type NamedCause, RealtimeClient, type RealtimeEvent, type RealtimeOptions } from 'steadfast'
+    import { nchan } from 'steadfast/protocols'
+    import { remedies } from 'steadfast/remedies'
+
+    interface News { readonly id: number }
+    interface Command { readonly say: string }
+
+    const client = new RealtimeClient('/realtime', { causes: remedies })
+    client.on('open', ({ target }) => target.send('hello'))
+    client.on('*', (event) => event.type === 'error' && event.scope)
+    client.once('message', ({ data }) => (typeof data === 'string' ? data : data.byteLength))
+    client.onclose = ({ target, final }) => final && target.reconnect()
+    client.onclose = null
+    // @ts-expect-error there is no such event
+    client.on('messages', () => {})
+
+    const typed = new RealtimeClient('/realtime', { codec: json<News, Command>(), debug: (line) => line.length })
+    typed.send({ say: 'hello' })
+    typed.on('message', ({ data, target }) => data.id && target.send({ say: 'thanks' }))
+    // @ts-expect-error a command has more
+    typed.send({})
+    export async function read(): Promise<number | undefined> {
+      for await (const { data } of typed) return data.id
+      return undefined
+    }
+
+    // What is written for any client suits every client.
+    const listener = (event: RealtimeEvent<'close'>) => event.target.connect()
+    client.on('close', listener)
+    typed.on('close', listener)
+    const any: RealtimeClient<unknown, unknown> = typed
+    any.off('close', listener)
+
+    const options: RealtimeOptions = { protocol: nchan(), prepare: async ({ attempt }) => ({ query: { n: String(attempt) } }) }
+    new RealtimeClient('/realtime', options)
+    // @ts-expect-error nothing makes News of what comes
+    new RealtimeClient<News, Command>('/realtime')
+    // @ts-expect-error nothing makes News of what comes
+    new RealtimeClient<News, Command>('/realtime', { debug: true })
+    // @ts-expect-error nothing makes texts of commands
+    new RealtimeClient<unknown, Command>('/realtime', {})
+    new RealtimeClient<unknown, string>('/realtime')
+
+    export function colourOf({ diagnosis: { cause } }: RealtimeEvent<'error'>): string {
+      const named: NamedCause = 'net.timeout'
+      switch (cause) {
+        case named: return 'grey'
+        case 'http.401': return 'red'
+        case 'close.4402': return 'gold'
+        case 'my.own': return 'blue'
+        default: return cause.toUpperCase()
+      }
+    }
+    // @ts-expect-error there is no cause of that name
+    export const unnamed: NamedCause = 'net.tiemout'
+  `,
+  'using.ts': `
+    import { RealtimeClient } from 'steadfast'
+    export function once(): void {
+      using client = new RealtimeClient('/realtime', { autoConnect: false })
+      client.connect()
+    }
+  `,
+  'common.cts': `
+    import steadfast = require('steadfast')
+    import server = require('steadfast/server')
+    export const client = new steadfast.RealtimeClient('/realtime')
+    export const realtime = new server.RealtimeServer()
+  `,
+  'server.ts': `
+    import { memoryStore, RealtimeServer } from 'steadfast/server'
+    interface User { id: string; name: string }
+    class Person { constructor(readonly id: string, readonly age: number) {} }
+    interface Cart { items: string[] }
+
+    export const anonymous = new RealtimeServer(memoryStore())
+    anonymous.attach
+    export const server = new RealtimeServer<User, Cart>({
+      authenticate: async (request) => (request.headers.cookie ? { id: '1', name: 'Ann' } : null),
+      onSession: async (session) => session.update({ items: [session.principal.name] }),
+      onMessage: (session, { data }) => session.send(data + String(session.data?.items.length)),
+    })
+    new RealtimeServer({
+      authenticate: () => new Person('1', 30),
+      onMessage: ({ principal }) => principal.age,
+    })
+    // @ts-expect-error who has no id cannot be told from others
+    new RealtimeServer<{ name: string }>({})
+    export const typed = new RealtimeServer({
+      codec: { encode: (value: { text: string }) => JSON.stringify(value), decode: (payload): { say: string } => JSON.parse(String(payload)) },
+      onMessage: (session, { data }) => session.send({ text: data.say.toUpperCase() }),
+    })
+    export const published: Promise<number> = typed.publish('news', { text: 'x' })
+    // @ts-expect-error the codec takes a text
+    typed.publish('news', { say: 'x' })
+  `,
+}
+
+const page = { lib: ['ES2022', 'DOM'], module: 'ESNext', moduleResolution: 'Bundler', types: [] }
+const node = { lib: ['ES2022'], module: 'NodeNext', moduleResolution: 'NodeNext', types: ['node'] }
+const rows = [
+  ...['5.0', '5.4', '5.9', '6.0'].map((version) => [version, 'a page without @types/node', page, ['page.ts']] as const),
+  ...['5.0', '6.0'].map((version) => [version, 'Node without the DOM', node, ['page.ts', 'server.ts', 'common.cts']] as const),
+  ['5.9', 'a page with `using`', { ...page, lib: ['ES2022', 'ESNext.Disposable', 'DOM'] }, ['using.ts']],
+] as const
+
+let folder = ''
+beforeAll(() => {
+  folder = mkdtempSync(join(tmpdir(), 'steadfast-types-'))
+  mkdirSync(`${folder}/node_modules`)
+  symlinkSync(root, `${folder}/node_modules/steadfast`)
+  symlinkSync(`${root}node_modules/@types`, `${folder}/node_modules/@types`)
+  writeFileSync(`${folder}/package.json`, '{ "type": "module" }')
+  for (const [name, text] of Object.entries(files)) writeFileSync(`${folder}/${name}`, text)
+})
+afterAll(() => rmSync(folder, { recursive: true, force: true }))
+
+describe.concurrent('the declarations compile, with skipLibCheck off', () => {
+  it.each(rows)(
+    'TypeScript %s, %s',
+    async (version, name, surroundings, sources) => {
+      const config = join(folder, `tsconfig.${version} ${name.replaceAll(/\W/g, '-')}.json`)
+      const compilerOptions = {
+        ...surroundings,
+        ...{ target: 'ES2022', strict: true, exactOptionalPropertyTypes: true, noEmit: true, skipLibCheck: false },
+      }
+      writeFileSync(config, JSON.stringify({ compilerOptions, files: sources }))
+      expect(await complaintsOf(version, config)).toBe('')
+      // A compiler takes some seconds of a processor, and all of them run at once.
+    },
+    300_000,
+  )
+})
+
+function complaintsOf(version: string, config: string): Promise<string> {
+  const compiler = version === '6.0' ? 'typescript' : `typescript-${version}`
+  return new Promise((resolve) => {
+    execFile(process.execPath, [`${root}node_modules/${compiler}/bin/tsc`, '-p', config], (error, stdout, stderr) => {
+      resolve(stdout + stderr || (error ? error.message : ''))
+    })
+  })
+}

@@ -1,0 +1,153 @@
+import { describe, expect, it } from 'vitest'
+import { RealtimeClient, type RealtimeOptions } from '../../src/index.ts'
+import { manualPage } from '../support/manual-host.ts'
+
+interface Asked {
+  readonly at: number
+  readonly method: string
+  readonly url: string
+  readonly init: RequestInit
+  answer(status: number, body?: string): void
+  fail(): void
+}
+
+/** A client of a host that holds everything, until the test answers it. */
+function benchOf(options: RealtimeOptions = {}) {
+  const page = manualPage()
+  const requests: Asked[] = []
+  const fetch = (url: string, init: RequestInit) =>
+    new Promise<Response>((resolve, reject) => {
+      init.signal?.addEventListener('abort', () => reject(new DOMException('aborted', 'AbortError')))
+      requests.push({
+        at: page.clock.now(),
+        method: init.method ?? 'GET',
+        url,
+        init,
+        answer: (status, body) => resolve(new Response(body ?? null, { status, headers: { 'Content-Type': 'text/plain' } })),
+        fail: () => reject(new TypeError('Failed to fetch')),
+      })
+    })
+  const client = new RealtimeClient('https://api.example/events?token=secret', {
+    transports: ['long-poll'],
+    probe: false,
+    ...options,
+    host: { ...page.host, fetch },
+  })
+  const questions = () => requests.filter(({ url }) => !url.includes('/events'))
+  const posts = () => requests.filter(({ method }) => method === 'POST')
+  return { ...page, client, requests, questions, posts }
+}
+
+describe('a long-poll of which nothing has come', () => {
+  it('is open when its host answers something else, with whatever status, and sends only then', async () => {
+    for (const [index, status] of [200, 404, 500].entries()) {
+      const bench = benchOf()
+      bench.client.send('hello')
+      await bench.pass(2000)
+      expect([bench.client.state.status, bench.posts().length]).toEqual(['connecting', 0])
+      if (index) await bench.pass(500)
+      bench.questions()[index ? 1 : 0]?.answer(status)
+      await bench.pass(0)
+      expect(bench.client.state).toMatchObject({ status: 'open', proven: false })
+      expect(bench.posts()).toHaveLength(1)
+      bench.posts()[0]?.answer(204)
+      await bench.client.close()
+    }
+  })
+
+  it('is not open, and spends nothing, while the host answers nobody; it fails in connectTimeoutMs', async () => {
+    const bench = benchOf({ connectTimeoutMs: 4000 })
+    bench.client.send('hello')
+    await bench.pass(3999)
+    expect(bench.client.state.status).toBe('connecting')
+    await bench.pass(1)
+    expect(bench.client.state).toMatchObject({ status: 'waiting', diagnosis: { cause: 'net.timeout' } })
+    await bench.pass(60_000)
+    expect(bench.posts()).toEqual([])
+    expect(bench.requests.filter(({ init }) => !init.signal?.aborted).length).toBeLessThanOrEqual(3)
+    expect(await bench.client.close()).toMatchObject({ unsent: ['hello'] })
+    expect([bench.clock.pending, bench.requests.every(({ init }) => init.signal?.aborted)]).toEqual([0, true])
+  })
+
+  it('asks the root of the host, readable or not, without a cookie or the query, and each time at another URL', async () => {
+    const bench = benchOf()
+    await bench.pass(9000)
+    expect(bench.questions().map(({ at, method }) => [at, method])).toEqual([
+      [2000, 'HEAD'],
+      [2500, 'GET'],
+    ])
+    for (const { url, init } of bench.questions()) {
+      expect(url).toMatch(/^https:\/\/api\.example\/\?[\w-]{22}$/)
+      expect(init).toMatchObject({ mode: 'no-cors', credentials: 'omit', cache: 'no-store' })
+    }
+    await bench.client.close()
+  })
+
+  it('a question that fails shows nothing', async () => {
+    const bench = benchOf()
+    await bench.pass(2600)
+    for (const question of bench.questions()) question.fail()
+    await bench.pass(1000)
+    expect(bench.client.state.status).toBe('connecting')
+    await bench.client.close()
+  })
+
+  it('asks nothing where the host answered it just before', async () => {
+    for (const [pauseMs, asked] of [
+      [5000, 0],
+      [9000, 1],
+    ] as const) {
+      const bench = benchOf()
+      bench.requests[0]?.answer(204)
+      await bench.pass(0)
+      bench.requests[0]?.answer(204)
+      await bench.pass(pauseMs)
+      bench.requests.at(-1)?.fail()
+      await bench.pass(500 + 2100)
+      expect(bench.questions()).toHaveLength(asked)
+      expect(bench.client.state.status).toBe(asked ? 'connecting' : 'open')
+      await bench.client.close()
+    }
+  })
+
+  it('asks nothing more once it is answered itself, or has failed', async () => {
+    const bench = benchOf()
+    await bench.pass(1000)
+    bench.requests[0]?.answer(200, 'news')
+    await bench.pass(60)
+    expect(bench.client.state).toMatchObject({ status: 'open', proven: true })
+    bench.requests[1]?.fail()
+    await bench.pass(1400)
+    expect(bench.questions()).toEqual([])
+    await bench.client.close()
+    expect(bench.clock.pending).toBe(0)
+  })
+})
+
+describe('an event stream of which not even the head has come', () => {
+  it('is waited for when its host answers something else, where nothing could be asked instead', async () => {
+    const bench = benchOf({ transports: ['sse'] })
+    await bench.pass(2000)
+    bench.questions()[0]?.answer(404)
+    await bench.pass(30_000)
+    expect(bench.client.state).toMatchObject({ status: 'open', proven: false })
+    bench.requests[0]?.answer(500)
+    await bench.pass(100)
+    expect(bench.client.state).toMatchObject({ diagnosis: { cause: 'http.500' } })
+    await bench.client.close()
+    expect(bench.clock.pending).toBe(0)
+  })
+
+  it.each([
+    ['while its host answers nobody', ['sse']],
+    ['where something else can ask', ['sse', 'poll']],
+  ] as const)('fails in connectTimeoutMs %s', async (_, transports) => {
+    const bench = benchOf({ transports, raceAfterMs: 60_000 })
+    await bench.pass(9999)
+    expect(bench.client.state).toMatchObject({ status: 'connecting', transports: ['sse'] })
+    expect(bench.questions()).toHaveLength(transports.length === 1 ? 2 : 0)
+    await bench.pass(1)
+    expect(bench.client.state).not.toMatchObject({ transports: ['sse'] })
+    await bench.client.close()
+  })
+})

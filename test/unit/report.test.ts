@@ -1,0 +1,36 @@
+import { readFileSync } from 'node:fs'
+import { expect, it } from 'vitest'
+import { safeOptions, version } from '../../src/report.ts'
+
+it('the version is that of the package', () => {
+  expect(version).toBe(JSON.parse(readFileSync('package.json', 'utf8')).version)
+})
+
+it('options are told in one order, and nothing of them that may be secret', () => {
+  const options = {
+    transports: ['websocket', { type: 'sse', url: 'https://user:secret@host/?token=secret', query: { token: 'secret' } }],
+    protocol: 'session',
+    prepare: () => 'secret',
+    sessionKey: 'secret',
+    outbox: { messages: 10, overflow: 'error' },
+    causes: { secret: { message: 'secret' } },
+    headers: { secret: 'secret' },
+    connectTimeoutMs: 500,
+    retry: false,
+    codec: undefined,
+  }
+  const told = JSON.stringify(safeOptions(options))
+  expect(told).not.toContain('"secret"')
+  expect(told).not.toMatch(/secret@|=secret/)
+  expect(safeOptions(options)).toMatchObject({
+    protocol: 'session',
+    prepare: 'function',
+    connectTimeoutMs: 500,
+    retry: false,
+    outbox: { messages: 10 },
+    transports: ['websocket', { type: 'sse', url: 'string' }],
+  })
+  expect(Object.keys(safeOptions(options))).toEqual(
+    Object.keys(safeOptions(Object.fromEntries(Object.entries(options).reverse()))),
+  )
+})

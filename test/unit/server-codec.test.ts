@@ -1,0 +1,20 @@
+import { expect, it } from 'vitest'
+import { json } from '../../src/codec.ts'
+import { promised } from '../support/manual-host.ts'
+import { ServerBench, sessionId } from '../support/server-bench.ts'
+
+it('a codec makes messages of what is sent and published, and what it cannot make is refused at once', async () => {
+  const bench = new ServerBench({ settings: { codec: json() } })
+  const { carrier } = await bench.confirmed()
+  const session = await bench.session(sessionId)
+  expect(await session.subscribe('news')).toBe(true)
+  expect(await session.send({ text: 'hello' } as never)).toBe(true)
+  await bench.at(0).publish('news', { text: 'all' })
+  await promised()
+  expect(carrier.news.join(' ')).toContain('{"text":"hello"}')
+  expect(carrier.news.join(' ')).toContain('{"text":"all"}')
+  const cyclic: { self?: unknown } = {}
+  cyclic.self = cyclic
+  expect(() => session.send(cyclic as never)).toThrow(TypeError)
+  await expect(bench.at(0).publish('news', cyclic)).rejects.toThrow(TypeError)
+})
