@@ -59,7 +59,7 @@ export class RealtimeClient<In = Payload, Out = Sendable> extends Listenable<In,
   readonly #settings: Settings
   readonly #debug: ((line: string) => void) | null
   readonly #lines = new DebugLines()
-  readonly #log = new AttemptLog()
+  readonly #log: AttemptLog
   #queues: readonly MessageQueue<Told<'message', In, Out>>[] = []
   /** Those of which too much is unread. */
   #full: readonly object[] = []
@@ -83,6 +83,7 @@ export class RealtimeClient<In = Payload, Out = Sendable> extends Listenable<In,
     const judge = new Judge(host, { ...(session && { isSession: true }), ...(isOnlyWay && { isOnlyWay }) }, options)
     this.#options = options
     this.#host = host
+    this.#log = new AttemptLog((at) => host.wallTime(at))
     this.#settings = settings
     this.#events = events
     this.#debug = debug === true ? (line) => host.log('debug', line) : debug || null
@@ -210,9 +211,10 @@ export class RealtimeClient<In = Payload, Out = Sendable> extends Listenable<In,
    * its members always have the same order.
    */
   report(): ClientReport {
-    const { now, userAgent = '' } = this.#host
+    const host = this.#host
+    const { userAgent = '' } = host
     return {
-      ...{ version, at: new Date(now()).toJSON(), userAgent, options: safeOptions(this.#options) },
+      ...{ version, at: new Date(host.wallTime(host.now())).toJSON(), userAgent, options: safeOptions(this.#options) },
       ...{ status: this.state.status, attempts: this.#log.attempts },
     }
   }

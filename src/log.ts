@@ -24,28 +24,34 @@ export interface AttemptReport {
 
 /** The last attempts, for a person who has to find out what went wrong. */
 export class AttemptLog {
+  readonly #wallTime: (at: number) => number
   #attempts: readonly AttemptReport[] = []
+
+  /** `wallTime` turns an instant of the client's steady clock into what the platform's clock says. */
+  constructor(wallTime: (at: number) => number) {
+    this.#wallTime = wallTime
+  }
 
   get attempts(): readonly AttemptReport[] {
     return this.#attempts
   }
 
   dialled(id: number, transport: string, url: URL, dialledAt: number): void {
-    this.#attempts = [...this.#attempts, { id, transport, url: safeUrl(url), dialledAt: iso(dialledAt) }].slice(-kept)
+    this.#attempts = [...this.#attempts, { id, transport, url: safeUrl(url), dialledAt: this.#iso(dialledAt) }].slice(-kept)
   }
 
   opened(id: number, openedAt: number): void {
-    this.#amend(id, { openedAt: iso(openedAt) })
+    this.#amend(id, { openedAt: this.#iso(openedAt) })
   }
 
   failed(id: number, diagnosis: Diagnosis, endedAt: number): void {
-    this.#amend(id, { endedAt: iso(endedAt), ...told(diagnosis) })
+    this.#amend(id, { endedAt: this.#iso(endedAt), ...told(diagnosis) })
   }
 
   /** It was given up, or another took its place. */
   ended(id: number, endedAt: number): void {
     if (this.#attempts.some((attempt) => attempt.id === id && attempt.endedAt === undefined))
-      this.#amend(id, { endedAt: iso(endedAt), isGivenUp: true })
+      this.#amend(id, { endedAt: this.#iso(endedAt), isGivenUp: true })
   }
 
   /** More is known of why it ended. */
@@ -54,6 +60,10 @@ export class AttemptLog {
       const { candidates: _, ...rest } = attempt
       return attempt.id === id ? ordered({ ...rest, ...told(diagnosis) }) : attempt
     })
+  }
+
+  #iso(at: number): string {
+    return new Date(this.#wallTime(at)).toJSON()
   }
 
   #amend(id: number, more: Partial<AttemptReport>): void {
@@ -69,11 +79,6 @@ function ordered(attempt: AttemptReport): AttemptReport {
   return Object.fromEntries(
     entries.sort(([one], [other]) => order.indexOf(one) - order.indexOf(other)),
   ) as unknown as AttemptReport
-}
-
-/** Wall-clock milliseconds as a person reads them. */
-function iso(ms: number): string {
-  return new Date(ms).toJSON()
 }
 
 function told({ cause, certainty, candidates, verdict, evidence }: Diagnosis): Partial<AttemptReport> {

@@ -102,12 +102,12 @@ export class Attempts extends EventTarget {
   }
 
   #take({ id, transport, dialledAt, openedAt, endedAt, cause, certainty, evidence }) {
-    const attempt = this.#byId.get(id) ?? this.#begin(id, transport, dialledAt)
+    const attempt = this.#byId.get(id) ?? this.#begin(id, transport, Date.parse(dialledAt))
     attempt.isOpen = openedAt !== undefined && endedAt === undefined
     const isNews = cause !== attempt.cause || certainty !== attempt.certainty
     if (cause === undefined || !isNews) return
     const outcome = attempt.openedAt === null ? 'failed' : 'lost'
-    this.#update(attempt, { outcome, endedAt, cause, certainty, evidence: { transport, ...evidence } })
+    this.#update(attempt, { outcome, endedAt: Date.parse(endedAt), cause, certainty, evidence: { transport, ...evidence } })
   }
 
   /** One attempt carries the connection; of those beside it some may still take its place. */

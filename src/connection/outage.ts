@@ -4,8 +4,10 @@ import type { Core, Policy } from './state.ts'
 
 /** An outage that is older may have become one of this client's network: then every round dials all rungs. */
 const patienceMs = 60_000
-/** So many rounds of the proven rung alone lie between two that try another one. */
+/** So many rounds of the proven rung alone lie between two that try others. */
 const alone = 2
+/** Until this round, a restart explains the outage: what is tried beside the proven rung is one rung, and later all of them. */
+const restartRounds = 4
 
 /** What a round dials, in order, and what it leaves out as long as the whole server seems to be away. */
 export interface Round {
@@ -15,15 +17,17 @@ export interface Round {
 
 /**
  * The rungs of a round. In an outage of a proven connection it is the server that is away, most often, so each rung would hear the
- * same: the proven one is dialled, and better ones that have rested. One more rung joins them in every third round, in case that the
- * client has moved to a network where the proven one is blocked. Rungs at another origin are not concerned.
+ * same: the proven one is dialled, and better ones that have rested. In every third round others join them, in case that the client
+ * has moved to a network where the proven one is blocked: one at first, and all in an outage that outlasts a restart. Rungs at another
+ * origin are not concerned.
  */
 export function roundOf(core: Core, now: number, { rungs }: Policy): Round {
   const { failures, othersAt, ladder } = core
   const order = plan(ladder, now)
   const { preferred } = ladder
   if (preferred === null || !order.includes(preferred) || !isLimited(core, now)) return { queue: order, spare: [] }
-  const last = order.indexOf(preferred) + (failures === othersAt ? 1 : 0)
+  const others = failures > restartRounds ? order.length : 1
+  const last = order.indexOf(preferred) + (failures === othersAt ? others : 0)
   const { origin } = at(rungs, preferred)
   const isSpare = (rung: number, index: number) => index > last && at(rungs, rung).origin === origin
   return {

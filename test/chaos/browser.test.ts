@@ -13,7 +13,7 @@ import { startRig, type WayName, wayOf, ways } from '../support/session-rig.ts'
 const firstSeed = seedOf(process.env)
 /** How many messages go each way, and over how long: more of it finds more. */
 const most: Volume = {
-  count: Number(process.env['CHAOS_MESSAGES'] ?? 10_000),
+  count: Number(process.env['CHAOS_MESSAGES'] ?? 5_000),
   spreadMs: Number(process.env['CHAOS_MS'] ?? 30_000),
 }
 /** What the other engines do differently shows soon. */

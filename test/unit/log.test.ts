@@ -5,7 +5,7 @@ import { diagnosisOf, findings } from '../support/machine-driver.ts'
 const url = new URL('https://user:password@api.example:8443/realtime?token=secret')
 
 it('an attempt is told from its dial to its end, without anything secret', () => {
-  const log = new AttemptLog()
+  const log = new AttemptLog((at) => at)
   log.dialled(1, 'sse', url, 10)
   log.dialled(2, 'poll', url, 11)
   log.opened(1, 20)
@@ -29,7 +29,7 @@ it('an attempt is told from its dial to its end, without anything secret', () =>
 })
 
 it('what is known of its end later takes the place of what was, and its instants stay', () => {
-  const log = new AttemptLog()
+  const log = new AttemptLog((at) => at)
   log.dialled(1, 'websocket', url, 10)
   log.failed(1, diagnosisOf(findings.closed(1005), 'open'), 30)
   expect(log.attempts[0]?.candidates).toEqual(['close.1005', 'conn.protocol_error'])
@@ -48,14 +48,14 @@ describe('the URL', () => {
     ['/a/a/aVeryLongNameThatCouldBeATokenAsWell', '/a/a/…'],
     ['/123456', '/…'],
   ])('%s is told as %s', (path, told) => {
-    const log = new AttemptLog()
+    const log = new AttemptLog((at) => at)
     log.dialled(1, 'sse', new URL(path, url), 0)
     expect(log.attempts[0]?.url).toBe(`https://api.example:8443${told}`)
   })
 })
 
 it('its members have one order, whatever became known first', () => {
-  const log = new AttemptLog()
+  const log = new AttemptLog((at) => at)
   log.dialled(1, 'sse', url, 10)
   log.failed(1, diagnosisOf(findings.closed(1005), 'open'), 30)
   log.opened(1, 20)
@@ -68,7 +68,7 @@ it('its members have one order, whatever became known first', () => {
 })
 
 it('what is told of an unknown attempt is ignored, and the last hundred are kept', () => {
-  const log = new AttemptLog()
+  const log = new AttemptLog((at) => at)
   for (let id = 1; id <= 150; id += 1) log.dialled(id, 'poll', url, id)
   log.opened(3, 99)
   expect(log.attempts).toHaveLength(100)
@@ -76,7 +76,7 @@ it('what is told of an unknown attempt is ignored, and the last hundred are kept
 })
 
 it('an attempt that was given up, or gave way to another, ends without a cause; one that failed keeps its own end', () => {
-  const log = new AttemptLog()
+  const log = new AttemptLog((at) => at)
   log.dialled(1, 'sse', url, 10)
   log.dialled(2, 'sse', url, 11)
   log.failed(1, diagnosisOf(findings.cut, 'open'), 30)

@@ -36,5 +36,8 @@ it('a client whose clock is set back shows the time of its next retry, and since
   await page.pass(2000)
   expect(client.state).toMatchObject({ status: 'open' })
   expect(client.state.status === 'open' && today() - client.state.since).toBeLessThanOrEqual(2000)
+  const { at, attempts } = client.report()
+  expect(Math.abs(Date.parse(at) - today())).toBeLessThanOrEqual(1)
+  expect(Math.abs(Date.parse(attempts.at(-1)?.openedAt ?? '') - today())).toBeLessThanOrEqual(2000)
   await client.close()
 })
