@@ -5,6 +5,8 @@ const pure = [
   '^src/connection/',
   '^src/diagnosis/(?!probe\\.ts$)',
   '^src/protocols/',
+  '^src/wire/',
+  '^src/session/(session|frames|unacknowledged)\\.ts$',
   '^src/(options|events)\\.ts$',
   '^src/host/host\\.ts$',
   '^src/transports/transport\\.ts$',
@@ -53,7 +55,7 @@ export default {
       name: 'server-shares-the-codec-only',
       severity: 'error',
       from: { path: '^src/server/' },
-      to: { path: '^src/', pathNot: ['^src/server/', '^src/protocols/'] },
+      to: { path: '^src/', pathNot: ['^src/server/', '^src/wire/', '^src/protocols/'] },
     },
     {
       name: 'client-knows-no-server',

@@ -15,7 +15,7 @@ import type { Payload, Received } from './protocols/protocol.ts'
 import { isBlob, isBuffer } from './protocols/tags.ts'
 import { type ClientReport, safeOptions, version } from './report.ts'
 import { bytesOf, type Outgoing, Sender, type SenderPort } from './sender.ts'
-import { SessionSender } from './session-sender.ts'
+import { SessionSender } from './session/session-sender.ts'
 import { type Settings, settingsOf } from './settings.ts'
 import type { Writable } from './transports/transport.ts'
 

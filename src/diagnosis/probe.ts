@@ -1,7 +1,7 @@
 import type { Host } from '../host/host.ts'
-import { countOf, textOf } from '../protocols/readers.ts'
 import { withoutUser, withQuery } from '../transports/address.ts'
 import { textOfBody } from '../transports/body.ts'
+import { countOf, textOf } from '../wire/readers.ts'
 import type { FollowUp, Ledger, Outcome } from './evidence.ts'
 
 /** Nothing waits for the answers, so they may take their time; what hangs longer is a finding. */

@@ -1,6 +1,6 @@
 import { Buffer } from 'node:buffer'
 import type { OutgoingHttpHeaders, ServerResponse } from 'node:http'
-import { type CloseFrame, codes } from '../protocols/wire.ts'
+import { type CloseFrame, codes } from '../wire/steadfast-v1.ts'
 import type { Attachment } from './attachment.ts'
 import type { Share } from './byte-budget.ts'
 import type { Carrier } from './carrier.ts'

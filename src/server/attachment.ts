@@ -1,4 +1,4 @@
-import { type CloseFrame, codes, type OpenFrame } from '../protocols/wire.ts'
+import { type CloseFrame, codes, type OpenFrame } from '../wire/steadfast-v1.ts'
 import type { Carrier } from './carrier.ts'
 import type { Cursor, Greeting } from './client-frames.ts'
 import { authenticatedUntil, CredentialCheck, isNearExpiry, mostLeadMs } from './credential-check.ts'

@@ -1,6 +1,6 @@
 import { Buffer } from 'node:buffer'
 import type { IncomingMessage } from 'node:http'
-import { maxHelloBytes } from '../protocols/wire.ts'
+import { maxHelloBytes } from '../wire/steadfast-v1.ts'
 import type { Share } from './byte-budget.ts'
 import type { ServerHost } from './host.ts'
 import { linesOf, maxPartHeadBytes, startOfLines } from './lines.ts'

@@ -1,4 +1,4 @@
-import type { CloseFrame } from '../protocols/wire.ts'
+import type { CloseFrame } from '../wire/steadfast-v1.ts'
 
 /**
  * How it carries: a `websocket` takes texts and bytes as they are; a `stream` (an answer that stays open) and an `answer`

@@ -1,6 +1,6 @@
 import { Buffer } from 'node:buffer'
 import type { Duplex } from 'node:stream'
-import { codes } from '../protocols/wire.ts'
+import { codes } from '../wire/steadfast-v1.ts'
 import type { ServerHost } from './host.ts'
 import { refuseAndDestroy } from './raw-answer.ts'
 

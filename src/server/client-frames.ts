@@ -1,5 +1,5 @@
 import { Buffer } from 'node:buffer'
-import { type CloseFrame, type Hello, maxHelloBytes, type Place } from '../protocols/wire.ts'
+import { type CloseFrame, type Hello, maxHelloBytes, type Place } from '../wire/steadfast-v1.ts'
 import type { Payload } from './ports.ts'
 
 /** Streams that a cursor may name. */

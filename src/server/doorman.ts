@@ -1,5 +1,5 @@
 import type { IncomingMessage } from 'node:http'
-import { type CloseFrame, codes } from '../protocols/wire.ts'
+import { type CloseFrame, codes } from '../wire/steadfast-v1.ts'
 import type { Reauthenticate } from './attachment.ts'
 import { CarrierCount } from './carrier-count.ts'
 import { isForwarded, isPrivateAddress, limitKey, peerOf } from './client-address.ts'

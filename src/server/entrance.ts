@@ -1,5 +1,5 @@
 import { isDeepStrictEqual } from 'node:util'
-import { type CloseFrame, codes } from '../protocols/wire.ts'
+import { type CloseFrame, codes } from '../wire/steadfast-v1.ts'
 import type { Greeting } from './client-frames.ts'
 import { expiryOf } from './credential-check.ts'
 import type { Ending, SessionRecord } from './ports.ts'

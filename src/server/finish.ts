@@ -1,6 +1,6 @@
 import { Buffer } from 'node:buffer'
 import type { IncomingMessage, OutgoingHttpHeaders, ServerResponse } from 'node:http'
-import type { CloseFrame } from '../protocols/wire.ts'
+import type { CloseFrame } from '../wire/steadfast-v1.ts'
 import type { ServerHost } from './host.ts'
 import { problemOf } from './problem.ts'
 

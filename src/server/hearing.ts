@@ -1,4 +1,4 @@
-import { type CloseFrame, codes } from '../protocols/wire.ts'
+import { type CloseFrame, codes } from '../wire/steadfast-v1.ts'
 import type { Carrier } from './carrier.ts'
 import { type ClientFrame, type Cursor, readBinary, readFrame } from './client-frames.ts'
 import type { NodeContext } from './node-context.ts'

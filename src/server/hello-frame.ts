@@ -1,7 +1,7 @@
 import { Buffer } from 'node:buffer'
 import type { Duplex } from 'node:stream'
 import type { WebSocket } from 'ws'
-import { type CloseFrame, codes, maxHelloBytes } from '../protocols/wire.ts'
+import { type CloseFrame, codes, maxHelloBytes } from '../wire/steadfast-v1.ts'
 import type { ServerHost } from './host.ts'
 
 /** WebSockets that may wait for their hello at one time: nobody knows yet who they are. */

@@ -1,5 +1,5 @@
 import type { IncomingMessage, OutgoingHttpHeaders, ServerResponse } from 'node:http'
-import { type CloseFrame, codes } from '../protocols/wire.ts'
+import { type CloseFrame, codes } from '../wire/steadfast-v1.ts'
 import { type AnswerCarrier, StreamCarrier, type Verdict, WholeCarrier } from './answers.ts'
 import { type Body, BodyReader, type BodySource, GivenBody, UnfinishedHellos } from './body.ts'
 import { Bucket } from './bucket.ts'

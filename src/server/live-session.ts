@@ -1,4 +1,4 @@
-import { type CloseFrame, codes } from '../protocols/wire.ts'
+import { type CloseFrame, codes } from '../wire/steadfast-v1.ts'
 import type { Attachment, Home } from './attachment.ts'
 import type { Cursor } from './client-frames.ts'
 import { authenticated, closeOf, type Entrance } from './entrance.ts'

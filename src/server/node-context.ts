@@ -1,4 +1,4 @@
-import type { CloseFrame } from '../protocols/wire.ts'
+import type { CloseFrame } from '../wire/steadfast-v1.ts'
 import type { Backlog } from './backlog.ts'
 import type { Feeds } from './feed.ts'
 import type { Handlers } from './handlers.ts'

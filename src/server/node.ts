@@ -1,4 +1,4 @@
-import { type CloseFrame, codes } from '../protocols/wire.ts'
+import { type CloseFrame, codes } from '../wire/steadfast-v1.ts'
 import { Admission } from './admission.ts'
 import { Attachment, type Reauthenticate } from './attachment.ts'
 import { Backlog } from './backlog.ts'

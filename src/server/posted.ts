@@ -1,4 +1,4 @@
-import { type CloseFrame, codes } from '../protocols/wire.ts'
+import { type CloseFrame, codes } from '../wire/steadfast-v1.ts'
 import { overheadBytes } from './backlog.ts'
 import { type Cursor, readFrame } from './client-frames.ts'
 import type { Limits } from './limits.ts'

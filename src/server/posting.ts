@@ -1,4 +1,4 @@
-import { type CloseFrame, codes } from '../protocols/wire.ts'
+import { type CloseFrame, codes } from '../wire/steadfast-v1.ts'
 import type { Greeting } from './client-frames.ts'
 import type { Entrance } from './entrance.ts'
 import type { LiveSession } from './live-session.ts'

@@ -1,5 +1,5 @@
 import { Buffer } from 'node:buffer'
-import { type CloseFrame, codes } from '../protocols/wire.ts'
+import { type CloseFrame, codes } from '../wire/steadfast-v1.ts'
 
 /** What stands for a close code where HTTP must say it (rule 9). */
 const statuses: Readonly<Record<number, number>> = {

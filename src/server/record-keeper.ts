@@ -1,4 +1,4 @@
-import { codes } from '../protocols/wire.ts'
+import { codes } from '../wire/steadfast-v1.ts'
 import { type Authentication, type Entrance, entered, freshRecord, isForgotten, passed } from './entrance.ts'
 import { attachedUntil, type NodeContext } from './node-context.ts'
 import type { SessionRecord, Versioned } from './ports.ts'

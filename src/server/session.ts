@@ -1,4 +1,4 @@
-import { codes } from '../protocols/wire.ts'
+import { codes } from '../wire/steadfast-v1.ts'
 import type { Limits } from './limits.ts'
 import type { SessionRecord, SessionStore, Stored, TopicLog } from './ports.ts'
 import { amended } from './record.ts'

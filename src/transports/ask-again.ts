@@ -1,5 +1,5 @@
 import type { Report } from '../diagnosis/evidence.ts'
-import { codes } from '../protocols/wire.ts'
+import { codes } from '../wire/steadfast-v1.ts'
 import type { Call } from './transport.ts'
 
 /** An answer that came sooner and brought nothing is followed by a pause, so that no server can make the client spin. */

@@ -1,7 +1,7 @@
 import type { Report } from '../diagnosis/evidence.ts'
 import type { Host } from '../host/host.ts'
 import { isPage } from '../protocols/http-fields.ts'
-import { longestMs } from '../protocols/readers.ts'
+import { longestMs } from '../wire/readers.ts'
 import { addressOf, withoutUser } from './address.ts'
 import { bytesOfBody } from './body.ts'
 import { Failure, reportOf } from './failure.ts'

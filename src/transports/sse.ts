@@ -1,6 +1,6 @@
 import { createParser, type EventSourceParser } from 'eventsource-parser'
 import { essenceOf } from '../protocols/http-fields.ts'
-import { longestMs } from '../protocols/readers.ts'
+import { longestMs } from '../wire/readers.ts'
 import { eachPiece } from './body.ts'
 import { Failure, reportOf } from './failure.ts'
 import { askHost } from './host-question.ts'

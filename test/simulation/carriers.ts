@@ -1,6 +1,6 @@
-import type { CloseFrame } from '../../src/protocols/wire.ts'
 import { Places } from '../../src/server/batch.ts'
 import type { Carrier, Medium } from '../../src/server/carrier.ts'
+import type { CloseFrame } from '../../src/wire/steadfast-v1.ts'
 import type { Clock } from './clock.ts'
 import type { Connection, Network } from './network.ts'
 import { type RequestEnd, requests } from './page-fetch.ts'

@@ -1,6 +1,6 @@
 import type { Host, WebSocketLike } from '../../src/host/host.ts'
-import type { Hello, OpenFrame } from '../../src/protocols/wire.ts'
 import { linesOf } from '../../src/server/lines.ts'
+import type { Hello, OpenFrame } from '../../src/wire/steadfast-v1.ts'
 
 /** The `open` frame of a server in good order. */
 export function openFrame(more: Partial<OpenFrame> = {}): string {

@@ -1,7 +1,7 @@
 import { once } from 'node:events'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { WebSocket } from 'ws'
-import type { CloseFrame, OpenFrame } from '../../src/protocols/wire.ts'
+import type { CloseFrame, OpenFrame } from '../../src/wire/steadfast-v1.ts'
 import { type HelloOptions, helloOf, newsOf } from './server-bench.ts'
 
 const patienceMs = 5000

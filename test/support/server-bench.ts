@@ -1,4 +1,3 @@
-import type { CloseFrame, OpenFrame, Run } from '../../src/protocols/wire.ts'
 import type { Attachment } from '../../src/server/attachment.ts'
 import type { Carrier, Medium } from '../../src/server/carrier.ts'
 import { type Greeting, readHello } from '../../src/server/client-frames.ts'
@@ -8,6 +7,7 @@ import { type MemoryLimits, type MemoryStore, memoryStore } from '../../src/serv
 import { ServerNode } from '../../src/server/node.ts'
 import { type NodeSettings, tickOf } from '../../src/server/node-context.ts'
 import type { Receipt } from '../../src/server/posting.ts'
+import type { CloseFrame, OpenFrame, Run } from '../../src/wire/steadfast-v1.ts'
 import { ManualClock, promised } from './manual-host.ts'
 
 /** The session of most tests. */

@@ -1,5 +1,5 @@
 import { plain } from '../../src/protocols/plain.ts'
-import { Session } from '../../src/protocols/session.ts'
+import { Session } from '../../src/session/session.ts'
 import type { Call, Link, Transport } from '../../src/transports/transport.ts'
 import { type HandNetwork, handNetwork } from './hand-network.ts'
 import { type ManualHostOptions, type ManualPage, manualPage } from './manual-host.ts'

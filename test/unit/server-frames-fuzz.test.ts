@@ -1,9 +1,9 @@
 import fc from 'fast-check'
 import { describe, expect, it } from 'vitest'
-import { framesOf, linesOf, type Numbered } from '../../src/protocols/session-frames.ts'
-import { cursorText, maxHelloBytes, type Place } from '../../src/protocols/wire.ts'
 import { type ClientFrame, readBinary, readCursor, readFrame, readHello } from '../../src/server/client-frames.ts'
 import type { Payload } from '../../src/server/ports.ts'
+import { framesOf, linesOf, type Numbered } from '../../src/session/frames.ts'
+import { cursorText, maxHelloBytes, type Place } from '../../src/wire/steadfast-v1.ts'
 import { seedOf } from '../support/seeded.ts'
 
 const seed = seedOf(process.env)

@@ -1,5 +1,7 @@
 import fc from 'fast-check'
 import { describe, expect, it } from 'vitest'
+import { readFrame } from '../../src/server/client-frames.ts'
+import { linesOf as serverLines } from '../../src/server/lines.ts'
 import {
   base64,
   base64url,
@@ -9,10 +11,8 @@ import {
   lineBytes,
   linesOf,
   type Numbered,
-} from '../../src/protocols/session-frames.ts'
-import { cursorText } from '../../src/protocols/wire.ts'
-import { readFrame } from '../../src/server/client-frames.ts'
-import { linesOf as serverLines } from '../../src/server/lines.ts'
+} from '../../src/session/frames.ts'
+import { cursorText } from '../../src/wire/steadfast-v1.ts'
 import { binaryFrame } from '../support/hand-network.ts'
 import { seedOf } from '../support/seeded.ts'
 

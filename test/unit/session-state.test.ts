@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest'
-import { outdated } from '../../src/transports/session-carrier.ts'
+import { outdated } from '../../src/session/carrier.ts'
 import { binaryFrame, openFrame } from '../support/hand-network.ts'
 import { reading } from '../support/session-bench.ts'
 

@@ -1,8 +1,8 @@
 import fc from 'fast-check'
 import { describe, expect, it } from 'vitest'
 import { type Entry, type Limits, Outbox } from '../../src/connection/outbox.ts'
-import { Unacknowledged } from '../../src/connection/unacknowledged.ts'
-import type { Numbered } from '../../src/protocols/session-frames.ts'
+import type { Numbered } from '../../src/session/frames.ts'
+import { Unacknowledged } from '../../src/session/unacknowledged.ts'
 import { seedOf } from '../support/seeded.ts'
 
 const seed = seedOf(process.env)

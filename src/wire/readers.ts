@@ -1,4 +1,4 @@
-import type { CloseFrame } from './wire.ts'
+import type { CloseFrame } from './steadfast-v1.ts'
 
 /** No server may keep a client waiting for longer than this, in milliseconds. */
 export const longestMs = 86_400_000

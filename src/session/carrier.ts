@@ -1,11 +1,11 @@
 import type { Report } from '../diagnosis/evidence.ts'
-import type { Session } from '../protocols/session.ts'
-import { utf8 } from '../protocols/session-frames.ts'
 import { messageOf } from '../protocols/tags.ts'
-import { type CloseFrame, codes, type Hello, maxHelloBytes } from '../protocols/wire.ts'
-import { withQuery } from './address.ts'
-import { Failure } from './failure.ts'
-import type { Call } from './transport.ts'
+import { withQuery } from '../transports/address.ts'
+import { Failure } from '../transports/failure.ts'
+import type { Call } from '../transports/transport.ts'
+import { type CloseFrame, codes, type Hello, maxHelloBytes } from '../wire/steadfast-v1.ts'
+import { utf8 } from './frames.ts'
+import type { Session } from './session.ts'
 
 /** Runs what reads a frame: what cannot be read is not of this protocol. */
 export function readFrame<Read>(read: () => Read): Read {

@@ -1,6 +1,6 @@
-import { closeOf, countIn, countOf, msOf, must, textOf } from './readers.ts'
-import { bytesOfBase64 } from './session-frames.ts'
-import { cursorText, type Hello, type OpenFrame } from './wire.ts'
+import { closeOf, countIn, countOf, msOf, must, textOf } from '../wire/readers.ts'
+import { cursorText, type Hello, type OpenFrame } from '../wire/steadfast-v1.ts'
+import { bytesOfBase64 } from './frames.ts'
 
 /** What a session tells whoever sends for it. */
 export interface SessionPort {

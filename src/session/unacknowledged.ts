@@ -1,7 +1,7 @@
-import type { Numbered } from '../protocols/session-frames.ts'
+import type { Entry, Outbox } from '../connection/outbox.ts'
 import { isBlob } from '../protocols/tags.ts'
 import type { Writable } from '../transports/transport.ts'
-import type { Entry, Outbox } from './outbox.ts'
+import type { Numbered } from './frames.ts'
 
 interface Kept<Out> {
   readonly entry: Entry<Out>

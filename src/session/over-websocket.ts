@@ -1,10 +1,10 @@
-import { closeOf } from '../protocols/readers.ts'
-import type { Session } from '../protocols/session.ts'
-import { base64url, utf8 } from '../protocols/session-frames.ts'
-import { type CloseFrame, subprotocol } from '../protocols/wire.ts'
-import { closed, helloOf, mismatch, outdated, readFrame, withAttempt } from './session-carrier.ts'
-import type { Transport } from './transport.ts'
-import { dialSocket } from './websocket.ts'
+import type { Transport } from '../transports/transport.ts'
+import { dialSocket } from '../transports/websocket.ts'
+import { closeOf } from '../wire/readers.ts'
+import { type CloseFrame, subprotocol } from '../wire/steadfast-v1.ts'
+import { closed, helloOf, mismatch, outdated, readFrame, withAttempt } from './carrier.ts'
+import { base64url, utf8 } from './frames.ts'
+import type { Session } from './session.ts'
 
 /** A longer hello is no header: nginx and Apache take lines of 8 KiB, and base64 makes it a third longer. */
 const maxHeaderHello = 6000
