@@ -76,6 +76,13 @@ export default {
       from: { path: '^src/', pathNot: '^src/server/' },
       to: { dependencyTypes: ['core'] },
     },
+    {
+      name: 'plain-knows-no-session',
+      comment: 'Whoever does not use a session does not load it: the client meets it as a mode (src/mode.ts).',
+      severity: 'error',
+      from: { path: '^src/', pathNot: ['^src/session/', '^src/everything\\.ts$'] },
+      to: { path: '^src/session/' },
+    },
     { name: 'no-cycle', severity: 'error', from: { path: '^src/' }, to: { circular: true } },
     { name: 'no-orphan', severity: 'error', from: { path: '^src/', orphan: true }, to: {} },
     { name: 'no-unresolvable', severity: 'error', from: { path: '^src/' }, to: { couldNotResolve: true } },

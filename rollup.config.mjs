@@ -1,4 +1,4 @@
-import { readFileSync } from 'node:fs'
+import { readdirSync, readFileSync } from 'node:fs'
 import { dirname, relative, resolve } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import nodeResolve from '@rollup/plugin-node-resolve'
@@ -10,6 +10,7 @@ const root = dirname(fileURLToPath(import.meta.url))
 /** What runs in a page. */
 const pageEntries = {
   index: `${root}/src/index.ts`,
+  session: `${root}/src/session/index.ts`,
   protocols: `${root}/src/protocols/index.ts`,
   remedies: `${root}/src/remedies.ts`,
 }
@@ -17,7 +18,13 @@ const external = ['eventsource-parser']
 const server = `${root}/src/server/index.ts`
 const serverExternal = [/^node:/, 'ws']
 
-/** The builds, in order, into `outDir`. Each entry stands alone, so that dist holds the promised files and no others. */
+/** The script files that a script tag loads, and what is in each. */
+export const scripts = {
+  'steadfast.min.js': pageEntries.index,
+  'steadfast.session.min.js': `${root}/src/everything.ts`,
+}
+
+/** The builds, in order, into `outDir`. What entries share is in files of its own, so that an app loads it once. */
 export function builds(outDir = `${root}/dist`) {
   const output = {
     sourcemap: true,
@@ -26,21 +33,22 @@ export function builds(outDir = `${root}/dist`) {
     generatedCode: { preset: 'es2015', symbols: false },
     externalLiveBindings: false,
   }
-  const entryBuilds = Object.entries(pageEntries).flatMap(([name, input]) => [
+  const named = (ending) => ({ dir: outDir, entryFileNames: `[name].${ending}`, chunkFileNames: `shared/[name].${ending}` })
+  const entryBuilds = [
     {
-      input,
+      input: pageEntries,
       external,
       plugins: [dts({ tsconfig: `${root}/tsconfig.json` })],
-      output: ['d.ts', 'd.cts'].map((ending) => ({ file: `${outDir}/${name}.${ending}`, format: 'es' })),
+      output: ['d.ts', 'd.cts'].map((ending) => ({ ...named(ending), format: 'es' })),
     },
-    { input, external, plugins: [stripTypes()], output: { ...output, file: `${outDir}/${name}.js`, format: 'es' } },
+    { input: pageEntries, external, plugins: [stripTypes()], output: { ...output, ...named('js'), format: 'es' } },
     {
-      input,
+      input: pageEntries,
       // The parser comes as ESM only, which `require` cannot load everywhere, so it is built in.
       plugins: [nodeResolve(), stripTypes()],
-      output: { ...output, file: `${outDir}/${name}.cjs`, format: 'cjs', exports: 'named' },
+      output: { ...output, ...named('cjs'), format: 'cjs', exports: 'named' },
     },
-  ])
+  ]
   const serverBuilds = [
     {
       input: server,
@@ -59,20 +67,26 @@ export function builds(outDir = `${root}/dist`) {
     },
   ]
   // The public types are built by now, and tell which names are not ours to shorten.
-  const publicTypes = () => Object.keys(pageEntries).map((name) => readFileSync(`${outDir}/${name}.d.ts`, 'utf8'))
-  const script = {
-    input: pageEntries.index,
+  const publicTypes = () => declarationsIn(outDir).map((file) => readFileSync(file, 'utf8'))
+  const scriptBuilds = Object.entries(scripts).map(([name, input]) => ({
+    input,
     plugins: [nodeResolve(), stripTypes(), shrink(publicTypes)],
     output: {
       ...output,
-      file: `${outDir}/steadfast.min.js`,
+      file: `${outDir}/${name}`,
       format: 'iife',
       name: 'Steadfast',
       exports: 'named',
       esModule: false,
     },
-  }
-  return [...entryBuilds, ...serverBuilds, script]
+  }))
+  return [...entryBuilds, ...serverBuilds, ...scriptBuilds]
+}
+
+/** The declarations of what runs in a page, those that entries share included. */
+function declarationsIn(outDir) {
+  const isOfPage = (name) => name.endsWith('.d.ts') && name !== 'server.d.ts'
+  return readdirSync(outDir, { recursive: true }).flatMap((name) => (isOfPage(name) ? [`${outDir}/${name}`] : []))
 }
 
 function sourceName(path) {

@@ -1,11 +1,11 @@
 // Builds the package into dist (or into another folder, for the test that a build can be repeated), then tells what a script
-// tag must say: the hash in dist/integrity.json and in README.md.
+// tag must say: the hashes in dist/integrity.json and in README.md.
 import { createHash } from 'node:crypto'
 import { readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { dirname, resolve } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { rollup } from 'rollup'
-import { builds } from '../rollup.config.mjs'
+import { builds, scripts } from '../rollup.config.mjs'
 import { writeReadmeHash } from './readme-hash.mjs'
 
 const root = dirname(dirname(fileURLToPath(import.meta.url)))
@@ -20,10 +20,11 @@ for (const { output, ...input } of builds(outDir)) {
 }
 
 const { version } = JSON.parse(readFileSync(`${root}/package.json`, 'utf8'))
-const hash = createHash('sha384')
-  .update(readFileSync(`${outDir}/steadfast.min.js`))
-  .digest('base64')
-const integrity = { version, 'steadfast.min.js': `sha384-${hash}` }
+const hashOf = (name) =>
+  `sha384-${createHash('sha384')
+    .update(readFileSync(`${outDir}/${name}`))
+    .digest('base64')}`
+const integrity = { version, ...Object.fromEntries(Object.keys(scripts).map((name) => [name, hashOf(name)])) }
 writeFileSync(`${outDir}/integrity.json`, `${JSON.stringify(integrity, null, 2)}\n`)
 if (outDir === dist && writeReadmeHash()) console.log('README.md: the hash of the script tag was rewritten')
 

@@ -5,14 +5,17 @@ import { fileURLToPath, pathToFileURL } from 'node:url'
 
 const root = dirname(dirname(fileURLToPath(import.meta.url)))
 const readme = `${root}/README.md`
-const tag = /(\/steadfast@)[^/]+(\/dist\/steadfast\.min\.js"\s+integrity=")[^"]*(")/g
+const tag = /(\/steadfast@)[^/]+\/dist\/(steadfast(?:\.\w+)?\.min\.js)("\s+integrity=")[^"]*(")/g
 
 /** Returns whether anything was wrong. */
 export function writeReadmeHash() {
   if (!existsSync(readme)) return false
   const integrity = JSON.parse(readFileSync(`${root}/dist/integrity.json`, 'utf8'))
   const before = readFileSync(readme, 'utf8')
-  const after = before.replace(tag, `$1${integrity.version}$2${integrity['steadfast.min.js']}$3`)
+  const after = before.replace(
+    tag,
+    (_, at, name, middle, end) => `${at}${integrity.version}/dist/${name}${middle}${integrity[name]}${end}`,
+  )
   if (after !== before) writeFileSync(readme, after)
   return after !== before
 }

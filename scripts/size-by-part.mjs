@@ -11,7 +11,7 @@ import { parseAst } from 'rollup/parseAst'
 import { propertyNames, walk } from './syntax.mjs'
 
 const root = dirname(dirname(fileURLToPath(import.meta.url)))
-const script = `${root}/dist/steadfast.min.js`
+const script = `${root}/dist/${process.argv[2] ?? 'steadfast.session.min.js'}`
 const [code = ''] = readFileSync(script, 'utf8').split('\n')
 const sizeOf = (text) => gzipSync(text, { level: 9 }).length
 

@@ -9,11 +9,10 @@ import type { AttemptLog } from './log.ts'
 import type { PrepareAttempt, RealtimeOptions } from './options.ts'
 import type { Received } from './protocols/protocol.ts'
 import type { Outgoing } from './sender.ts'
-import { base64url } from './session/frames.ts'
-import { postLast } from './session/over-http.ts'
 import type { Settings, Way } from './settings.ts'
 import { reportOf } from './transports/failure.ts'
-import type { Call, Delivery } from './transports/transport.ts'
+import type { Delivery } from './transports/transport.ts'
+import { base64url } from './wire/base64.ts'
 import { codes } from './wire/steadfast-v1.ts'
 import { within } from './within.ts'
 
@@ -34,7 +33,7 @@ export interface AttemptsOwner {
   rearm(): void
   /** A message could not be read. */
   unreadable(error: unknown): void
-  /** The server lost the session while the connection went on. */
+  /** The server lost what it knew of this client while the connection went on. */
   forgotten(id: number): void
   /** Two servers that share no store answer in turn. */
   divided(): void
@@ -52,8 +51,6 @@ export class Attempts {
   #active: Attempt | null = null
   /** Ends what was left to itself. */
   #leave: (() => void) | null = null
-  /** How the server was reached last, by the session that is on. */
-  #lastCall: Call | null = null
   #cursor = ''
   #isRenewing = false
   #hasCarriedIn = false
@@ -66,7 +63,7 @@ export class Attempts {
   }
 
   get hasCursor(): boolean {
-    return !!this.#port.settings.session || this.#cursor !== ''
+    return this.#port.settings.mode.hasCursor || this.#cursor !== ''
   }
 
   /** What carries the connection now. */
@@ -136,16 +133,12 @@ export class Attempts {
     if (!attempt?.link) return
     const { link, preparation, controller } = attempt
     const { host, settings, sender } = this.#port
-    const { session } = settings
+    const { mode } = settings
     this.#active = attempt
-    this.#lastCall = attempt.call
     this.heardAt = 0
-    if (!settings.protocol.resumes(attempt.way.transport.type)) this.#cursor = ''
+    if (!mode.resumes(attempt.way.transport.type)) this.#cursor = ''
     this.#hasCarriedIn = this.#hasCarriedOut = false
-    if (session) {
-      session.turn += 1
-      link.choose?.(session.turn)
-    }
+    mode.activated(link, attempt.call)
     const greeted = preparation.greeting === undefined ? undefined : link.write(preparation.greeting, controller.signal)
     if (greeted) {
       within(greeted, settings.connectTimeoutMs, host, late, controller.signal)
@@ -159,8 +152,7 @@ export class Attempts {
   }
 
   ping(): void {
-    const { session, heartbeat } = this.#port.settings
-    const message = session ? 'p' : heartbeat?.message
+    const message = this.#port.settings.mode.ping()
     if (message === undefined || !this.#active?.way.transport.canPing) return
     this.#active.link?.write(message, this.#active.controller.signal)?.catch(() => {})
   }
@@ -198,15 +190,6 @@ export class Attempts {
     settled.then(settle, settle)
   }
 
-  /**
-   * Says the last of a session by a request of its own that outlives the page, where no attachment can say it; `undefined` where the server
-   * knows of no session.
-   */
-  part(lines: string, signal: AbortSignal): Promise<Delivery> | undefined {
-    const { session } = this.#port.settings
-    return session && this.#lastCall ? postLast(session, this.#lastCall, lines, signal) : undefined
-  }
-
   /** A living attempt, as the investigator is told of it. */
   about(id: number): Pick<Attempt, 'id' | 'way' | 'url' | 'name' | 'hasHeard' | 'link'> | undefined {
     return this.#living.get(id)
@@ -227,11 +210,11 @@ export class Attempts {
   opening(id: number, attempt: number): EventDetails['open'] {
     const { way, since, openedAt } = this.#living.get(id) as Attempt
     const { transport, url } = way
-    const { session, protocol } = this.#port.settings
+    const { mode } = this.#port.settings
     return {
       transport: transport.type,
       url: url.origin + url.pathname,
-      resumed: session ? session.isResumed : this.hasCursor && protocol.resumes(transport.type),
+      resumed: mode.isResumed(transport.type, this.hasCursor),
       attempt,
       elapsedMs: (openedAt ?? since) - since,
     }
@@ -246,9 +229,10 @@ export class Attempts {
       log.opened(id, attempt.openedAt)
       this.#owner.apply({ type: 'opened', id, hasCursor: this.hasCursor, roundTripMs })
     } else if (link && attempt === this.#active) sender.attach(link)
-    if (settings.session?.isDivided) this.#owner.divided()
-    // No connection was lost, so nothing else would tell that the session was (rule 4).
-    if (hadConnection && attempt === this.#active && settings.session?.isResumed === false) this.#owner.forgotten(id)
+    const { mode } = settings
+    if (mode.isDivided()) this.#owner.divided()
+    // No connection was lost, so nothing else would tell that the server has lost what it knew (rule 4).
+    if (hadConnection && attempt === this.#active && mode.isForgotten()) this.#owner.forgotten(id)
   }
 
   #failed(attempt: Attempt, report: Report): void {
@@ -261,15 +245,14 @@ export class Attempts {
     const code = report.kind === 'closed' ? report.code : 0
     const isActive = attempt === this.#active
     if (isActive && (code === codes.tooLarge || code === 1009)) sender.tooLarge?.()
-    // What a rival is refused for says nothing of the session that goes on beside it.
-    const mayRenew = code === codes.protocolError && (isActive || !this.#active)
-    const isRenewed = mayRenew && settings.session?.renewOnce(base64url(host.randomBytes(16)))
+    // What a rival is refused for says nothing of the connection that goes on beside it.
+    const isRenewed = (isActive || !this.#active) && settings.mode.beginsAnewAfter(code)
     this.#owner.apply({ type: 'failed', id, diagnosis: isRenewed ? { ...diagnosis, verdict: 'retry' } : diagnosis })
   }
 
   #heard(attempt: Attempt, isBeat = false): void {
     attempt.hasHeard = true
-    // A session's attachment is of use when `open` has come, not when a handshake, a padding or half a frame has.
+    // A connection is of use when its transport says that it is open, not when a handshake, a padding or half a frame has come.
     if (attempt.openedAt === null) return
     const isActive = attempt === this.#active
     if (isActive) this.heardAt = this.#port.host.now()
@@ -286,7 +269,7 @@ export class Attempts {
       .then((auth) => {
         this.#isRenewing = false
         if (!this.#living.has(attempt.id)) return
-        if (this.#lastCall && attempt === this.#active) this.#lastCall = { ...this.#lastCall, auth }
+        if (attempt === this.#active) this.#port.settings.mode.authenticated(auth)
         attempt.link?.authenticate?.(auth)
       })
       .catch((error: unknown) => {
@@ -299,12 +282,11 @@ export class Attempts {
   #received(attempt: Attempt, message: Received): void {
     const { settings, onMessage } = this.#port
     const { cursor } = message
-    if (message.data === settings.heartbeat?.reply) return
+    if (message.data === settings.mode.heartbeatReply) return
     if (attempt !== this.#active || !this.#hasCarriedIn) {
       // It may make this attempt the active one.
       this.#owner.apply({ type: 'carried', id: attempt.id, isIncoming: true })
-      // A session takes what comes first, whoever brings it: it knows what it has.
-      if (attempt !== this.#active && !settings.session) return
+      if (attempt !== this.#active && !settings.mode.recognizesRepeats) return
       this.#hasCarriedIn = attempt === this.#active
     }
     if (cursor !== undefined && attempt.delivered?.delete(cursor)) return

@@ -49,3 +49,35 @@ function shown(value: unknown): string {
     return Object.prototype.toString.call(value)
   }
 }
+
+/** The numbers of a group of options, with their defaults; `others` are the names in it that are no numbers. */
+export function numbers<Group extends Readonly<Record<string, number>>>(
+  prefix: string,
+  given: object = {},
+  defaults: Group,
+  others: readonly string[],
+): Group {
+  const values: Readonly<Record<string, unknown>> = { ...given }
+  const known = [...Object.keys(defaults), ...others]
+  for (const name of Object.keys(values)) {
+    if (!known.includes(name)) failUnknown(prefix, name, values[name], known)
+  }
+  const entries = Object.entries(defaults).map(([name, fallback]) => {
+    const value = values[name] ?? fallback
+    const least = leasts[name] ?? 0
+    return [
+      name,
+      typeof value === 'number' && value >= least
+        ? value
+        : fail(prefix + name, value, least ? `a number from ${least} up` : 'a number that is not negative'),
+    ]
+  })
+  return Object.fromEntries(entries)
+}
+
+/** Below these a client would spin. */
+const leasts: Readonly<Record<string, number>> = { factor: 1, intervalMs: 1, maxMessages: 1 }
+
+export function oneOf<Value extends string>(name: string, value: unknown, allowed: readonly Value[]): Value {
+  return allowed.find((each) => each === value) ?? fail(name, value, `one of ${allowed.join(', ')}`)
+}

@@ -14,8 +14,7 @@ import type { Codec, RealtimeOptions, Sendable } from './options.ts'
 import type { Payload, Received } from './protocols/protocol.ts'
 import { isBlob, isBuffer } from './protocols/tags.ts'
 import { type ClientReport, safeOptions, version } from './report.ts'
-import { bytesOf, type Outgoing, Sender, type SenderPort } from './sender.ts'
-import { SessionSender } from './session/session-sender.ts'
+import { bytesOf, type Outgoing, type SenderPort } from './sender.ts'
 import { type Settings, settingsOf } from './settings.ts'
 import type { Writable } from './transports/transport.ts'
 
@@ -78,9 +77,8 @@ export class RealtimeClient<In = Payload, Out = Sendable> extends Listenable<In,
     const events = new Emitter<EventType, Told<'*', In, Out>>((error) => host.report(error))
     super(events)
     const { signal, debug } = options
-    const { session } = settings
     const isOnlyWay = settings.ways.length === 1
-    const judge = new Judge(host, { ...(session && { isSession: true }), ...(isOnlyWay && { isOnlyWay }) }, options)
+    const judge = new Judge(host, { ...settings.mode.circumstances, ...(isOnlyWay && { isOnlyWay }) }, options)
     this.#options = options
     this.#host = host
     this.#log = new AttemptLog((at) => host.wallTime(at))
@@ -99,20 +97,13 @@ export class RealtimeClient<In = Payload, Out = Sendable> extends Listenable<In,
       onCarried: () => this.#connector.carried(),
       onDue: () => this.#connector.arm(),
       isPageLeaving: () => this.#connector.isLeaving,
+      roundTripMs: () => this.#connector.roundTripMs,
+      onGap: (gap) => this.#raise('gap', gap),
+      onAckOverdue: () => this.#connector.ackOverdue(),
+      onDivided: () => this.#connector.divided(),
+      onBroken: (report) => this.#connector.broke(report),
     }
-    this.#sender = session
-      ? new SessionSender<Out>({
-          ...port,
-          session,
-          resends: settings.resend,
-          roundTripMs: () => this.#connector.roundTripMs,
-          onGap: (gap) => this.#raise('gap', gap),
-          onDoubt: () => this.#connector.doubt(),
-          onDivided: () => this.#connector.divided(),
-          onBroken: (report) => this.#connector.broke(report),
-          onPart: (lines, signal) => this.#connector.part(lines, signal),
-        })
-      : new Sender<Out>(port)
+    this.#sender = settings.mode.sender(port)
     this.#connector = new Connector({
       host,
       settings,
@@ -199,7 +190,7 @@ export class RealtimeClient<In = Payload, Out = Sendable> extends Listenable<In,
         this.#queues = this.#queues.filter((each) => each !== queue)
         this.#hold(queue, false)
       },
-      this.#settings.session ? (isFull) => this.#hold(queue, isFull) : null,
+      this.#settings.mode.canPause ? (isFull) => this.#hold(queue, isFull) : null,
     )
     if (this.state.status === 'closed') queue.end(null)
     else this.#queues = [...this.#queues, queue]

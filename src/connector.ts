@@ -10,9 +10,7 @@ import type { ClientState, EventDetails } from './events.ts'
 import { Investigator } from './investigator.ts'
 import { recall, remember } from './memory.ts'
 import { messageOf } from './protocols/tags.ts'
-import { base64url } from './session/frames.ts'
 import type { Way } from './settings.ts'
-import type { Delivery } from './transports/transport.ts'
 
 export interface ConnectorPort extends AttemptsPort {
   raise<Type extends 'open' | 'error' | 'close' | 'transport' | 'state' | 'diagnosis'>(
@@ -40,7 +38,7 @@ export class Connector {
 
   constructor(port: ConnectorPort) {
     const { host, settings, judge, prepare } = port
-    const { ways, protocol, heartbeat, session } = settings
+    const { ways, mode } = settings
     this.#port = port
     this.#names = ways.map(({ transport }) => transport.type)
     this.#attempts = new Attempts(port, this)
@@ -53,13 +51,12 @@ export class Connector {
         origin: url.origin,
         isProvenByHearing: !!transport.isProvenByHearing,
         isAsking: !!transport.isAsking,
-        canPing: !!transport.canPing && (!!session || heartbeat?.message !== undefined),
-        // A session has been answered when it opens.
-        isProvenByReply: !!transport.canPing && !session && heartbeat?.message !== undefined,
-        resumes: !!session || protocol.resumes(transport.type),
+        canPing: !!transport.canPing && mode.canPing,
+        isProvenByReply: !!transport.canPing && mode.isProvenByReply,
+        resumes: mode.resumes(transport.type),
       })),
-      heartbeat: () => (session ? session.heartbeat : heartbeat),
-      slackMs: () => session?.slackMs() ?? 0,
+      heartbeat: () => mode.heartbeat(),
+      slackMs: () => mode.graceMs(),
       prepares: !!prepare,
       random: () => host.random(),
       diagnose: (report, { id, rung }, phase, elapsedMs) => {
@@ -124,8 +121,8 @@ export class Connector {
         host.now(),
       )
     } else if (state.status === 'closed') {
-      // Nobody listened to the page in the meantime, and a session ends with its client.
-      settings.session?.begin(base64url(host.randomBytes(16)))
+      // Nobody listened to the page in the meantime, and what the server knew ended with the client.
+      settings.mode.begin()
       sender.begin?.()
       this.#state = { ...state, isOnline: host.isOnline(), hiddenSince: host.isHidden() ? host.now() : null }
     }
@@ -145,11 +142,6 @@ export class Connector {
     this.apply({ type: 'close', code: code ?? 1000, reason })
   }
 
-  /** Says the last of a session by a request of its own; see `Attempts.part`. */
-  part(lines: string, signal: AbortSignal): Promise<Delivery> | undefined {
-    return this.#attempts.part(lines, signal)
-  }
-
   /** A message was handed to the network. */
   carried(): void {
     this.#attempts.carried()
@@ -161,7 +153,7 @@ export class Connector {
   }
 
   /** What was sent should have been acknowledged by now. */
-  doubt(): void {
+  ackOverdue(): void {
     this.apply({ type: 'doubt' })
   }
 
@@ -186,7 +178,7 @@ export class Connector {
     raise('error', { scope: 'connection', diagnosis, retry: null })
   }
 
-  /** The server lost the session while the connection went on. */
+  /** The server lost what it knew of this client while the connection went on. */
   forgotten(id: number): void {
     this.#port.raise('open', this.#attempts.opening(id, this.#state.failures))
   }
@@ -243,7 +235,7 @@ export class Connector {
     if (before.status === 'open' && after.status !== 'open' && after.status !== 'closed') this.#investigate().lost()
     for (const { id, diagnosis } of after.news) {
       log.failed(id, diagnosis, now)
-      if (diagnosis.evidence.kind === 'silent') settings.session?.fellSilent()
+      if (diagnosis.evidence.kind === 'silent') settings.mode.fellSilent()
       const attempt = this.#attempts.about(id)
       // When it is over nobody waits for an answer.
       if (attempt && after.status !== 'closed')
@@ -256,7 +248,7 @@ export class Connector {
     if (unconfirmed.length) this.#addUnconfirmed(announcements, unconfirmed)
     if (after.status === 'closed') {
       this.#stop()
-      settings.session?.end()
+      settings.mode.end()
     }
     if (after.status === 'open' && (before.status !== 'open' || before.link.id !== after.link.id))
       this.#opened(at(this.#names, after.link.rung))
@@ -312,7 +304,7 @@ export class Connector {
   #opened(type: string): void {
     const { settings, judge } = this.#port
     judge.opened(type)
-    judge.investigator?.opened(type, settings.session?.opened?.lastEnd)
+    judge.investigator?.opened(type, settings.mode.lastEnd())
   }
 
   /** A follow-up question told more of a failure. */

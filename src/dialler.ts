@@ -58,7 +58,7 @@ export class Dialler {
   constructor(host: Host, settings: Settings, prepare: RealtimeOptions['prepare'], reader: Reader) {
     this.#host = host
     this.#settings = settings
-    this.#protocol = settings.isOwnProtocol ? guarded(settings.protocol, reader) : settings.protocol
+    this.#protocol = settings.mode.isOwnProtocol ? guarded(settings.mode.protocol, reader) : settings.mode.protocol
     this.#prepare = prepare
     this.#yields = settings.ways.some(({ transport }) => transport.isAsking && !transport.isHeld)
   }
@@ -126,12 +126,9 @@ export class Dialler {
 
   #call({ id, name, way, preparation, controller }: Attempt, cursor: () => string | null): Call {
     const { url, query, headers = {}, subprotocols = way.subprotocols, greeting, auth } = preparation
-    const isSession = !!this.#settings.session
     checkSendable(preparation, 'prepare()')
-    if (isSession && (greeting !== undefined || Object.keys(headers).length))
-      throw mistake(
-        "prepare() returned headers or a greeting, which a session has no use for: return auth, which its server's authenticate() is given",
-      )
+    const wrong = this.#settings.mode.mistakeIn(preparation)
+    if (wrong) throw mistake(`prepare() returned ${wrong}`)
     if (
       way.transport.type === 'websocket' &&
       Object.keys(headers).length &&
@@ -144,10 +141,6 @@ export class Dialler {
         'prepare() returned headers, which a browser cannot send with a WebSocket: return query, subprotocols or a greeting when transport is websocket',
       )
     }
-    if (!isSession && auth !== undefined)
-      throw mistake(
-        "prepare() returned auth, which only a session has: set protocol to 'session', or return query, headers or a greeting",
-      )
     try {
       return {
         url: withQuery(url === undefined ? way.url : urlOf('prepare().url', url, way.url.href), query),

@@ -24,6 +24,7 @@ export type {
   RealtimeOptions,
   RetrySchedule,
   Sendable,
+  SessionProtocol,
   TransportName,
   TransportSettings,
 } from './options.ts'

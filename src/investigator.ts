@@ -17,7 +17,7 @@ export interface Case {
   readonly way: Way
   /** Where it led. */
   readonly url: URL
-  /** The attempt's name in the ledger of a session's server. */
+  /** The attempt's name in the server's ledger, where it keeps one. */
   readonly attempt: string
   readonly diagnosis: Diagnosis
 }
@@ -52,7 +52,7 @@ export class Investigator {
   /** A server whose connection was lost may be restarting until then. */
   #patientUntil = -Infinity
   #cancelTimer: (() => void) | null = null
-  /** A session's connection that was lost, until its server says what it saw of that. */
+  /** A connection that was lost, until its server says what it saw of that, where it does. */
   #lost: Case | null = null
   #controller: AbortController | null = null
 
@@ -79,9 +79,9 @@ export class Investigator {
 
   /** An open connection was lost: what was found before says nothing of this outage. */
   lost(): void {
-    const { session } = this.#settings
+    const { mode } = this.#settings
     this.forget()
-    this.#patientUntil = this.#host.now() + Math.max(restartMs, session?.spreadMs ?? 0) * (1 + this.#host.random())
+    this.#patientUntil = this.#host.now() + Math.max(restartMs, mode.spreadMs() ?? 0) * (1 + this.#host.random())
   }
 
   /** The network has changed: what was found was found in another. */
@@ -109,7 +109,7 @@ export class Investigator {
   /** An attempt failed; where that leaves something to ask, it is asked. */
   failed(which: Case): void {
     const { diagnosis } = which
-    if (diagnosis.evidence.phase === 'open' && this.#settings.session) this.#lost = which
+    if (diagnosis.evidence.phase === 'open') this.#lost = which
     if (!this.#settings.probe || !isOpenQuestion(diagnosis)) return
     this.#consider(which, diagnosis.evidence.kind === 'silent')
   }
@@ -133,7 +133,7 @@ export class Investigator {
     else ask()
   }
 
-  /** A transport is open: its streak is over. `lastEnd`: what a session's server saw of the connection before. */
+  /** A transport is open: its streak is over. `lastEnd`: what the server saw of the end of the connection before. */
   opened(type: string, lastEnd: Circumstances['lastEnd']): void {
     this.#patientUntil = -Infinity
     this.#streaks = this.#streaks.filter((streak) => streak.type !== type)
@@ -167,11 +167,11 @@ export class Investigator {
     this.#controller = controller
     this.#openedSince = none
     this.#lastRoundAt = this.#host.now()
-    const { credentials, session } = this.#settings
+    const { credentials, mode } = this.#settings
     const place = new URL(url)
-    // What a session's server is asked is no secret, so nothing that might be one goes along.
-    if (session) place.search = way.url.search
-    followUp({ url: place, credentials, ...(session && { attempt }) }, this.#host, controller.signal)
+    // What a ledger is asked for is no secret, so nothing that might be one goes along.
+    if (mode.hasLedger) place.search = way.url.search
+    followUp({ url: place, credentials, ...(mode.hasLedger && { attempt }) }, this.#host, controller.signal)
       .then((found) => {
         if (controller.signal.aborted) return
         this.#controller = null

@@ -49,12 +49,12 @@ function keyOf({ url }: Settings): string {
  * What a memory is good for: the same path, protocol and transports. What is offered differs from path to path, and a client that
  * has only poll has learned nothing about WebSocket.
  */
-export function endpointOf({ url, protocol, session, ways }: Settings): string {
+export function endpointOf({ url, mode, ways }: Settings): string {
   const places = ways.map(({ transport, url: { origin, pathname } }) => {
     const place = origin + pathname
     return place === url.origin + url.pathname ? transport.type : `${transport.type} ${place}`
   })
-  return `${url.pathname} ${session ? 'session' : protocol.name} ${places.join(', ')}`
+  return `${url.pathname} ${mode.name} ${places.join(', ')}`
 }
 
 function known(settings: Settings, memories: Memories): Memory | undefined {

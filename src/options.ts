@@ -107,6 +107,11 @@ export interface OutboxLimits {
   readonly ttlMs?: number
 }
 
+/** What `session()` of `steadfast/session` returns. */
+export interface SessionProtocol {
+  readonly name: 'session'
+}
+
 /** What can be sent without a codec. */
 export type Sendable = string | ArrayBuffer | ArrayBufferView | Blob
 
@@ -119,13 +124,11 @@ export interface Codec<In, Out> {
 export interface RealtimeOptions<In = Payload, Out = Sendable> {
   /** The fallback order, best first. @defaultValue ['websocket', 'sse', 'long-poll', 'poll'] */
   readonly transports?: readonly (TransportName | TransportSettings | Transport)[]
-  /** What the server speaks. `'session'`: steadfast.v1, with `steadfast/server` behind it. @defaultValue 'plain': any server */
-  readonly protocol?: 'plain' | 'session' | Protocol
   /**
-   * In a session: whether a server that has lost it is sent again what it never acknowledged, which it then sees as
-   * `redelivered`. Otherwise that is reported as `undelivered`. @defaultValue true
+   * What the server speaks: `session()` of `steadfast/session`, with `steadfast/server` behind it, or a dialect of plain mode.
+   * @defaultValue 'plain': any server
    */
-  readonly resend?: boolean
+  readonly protocol?: 'plain' | SessionProtocol | Protocol
   /**
    * Called before every attempt on every transport, one call at a time, for what must be fresh. A throw is a failed attempt, and so is a
    * call that has not settled within `connectTimeoutMs`; a `StopConnecting` ends the client.

@@ -65,7 +65,7 @@ export const remedies: Readonly<Record<string, OwnCause>> = about({
     'Nothing need be done: another transport does. To have WebSocket, use wss:// or ask whoever runs the network.',
   'ws.bad_handshake': 'Look at what the proxy in front makes of the 101 answer.',
   'ws.subprotocol': 'Let the server select one of the subprotocols that the client offers, and no other.',
-  'protocol-mismatch': "Set the option protocol to 'session' for a steadfast/server, and to 'plain' for any other server.",
+  'protocol-mismatch': 'Set the option protocol to session() for a steadfast/server, and leave it out for any other server.',
   'session.lost': 'Raise resumeWindowMs, or give all nodes one store.',
   'server.two_stores': 'Give all servers at this URL one store, or run one process.',
   'sse.buffered': 'Turn off buffering in the proxy in front (X-Accel-Buffering: no) and compression for this URL.',

@@ -35,6 +35,7 @@ function safeValue(name: string, value: unknown): unknown {
   if (typeof value === 'number' || typeof value === 'boolean' || value === null) return value
   if (typeof value === 'string') return named.includes(name) && /^[a-z-]{1,24}$/.test(value) ? value : 'string'
   if (Array.isArray(value)) return value.map((each) => safeValue('type', each))
+  if (name === 'protocol' && typeof value === 'object' && 'name' in value) return safeValue(name, value.name)
   const isPlain =
     typeof value === 'object' && Object.getPrototypeOf(value) === Object.prototype && name !== 'host' && name !== 'headers'
   return isPlain && name !== 'causes' ? safeOptions(value) : typeof value

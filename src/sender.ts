@@ -1,5 +1,6 @@
 import { type Limits, Outbox } from './connection/outbox.ts'
 import type { Report } from './diagnosis/evidence.ts'
+import type { EventDetails } from './events.ts'
 import {
   deliveredBy,
   type EntryPosting,
@@ -20,7 +21,7 @@ import type { Delivery, Link, Writable } from './transports/transport.ts'
 /** More is not written while so many bytes still wait in the socket: what is there can neither be taken back nor counted. */
 export const highWaterBytes = 2 ** 20
 
-/** What sends, in plain mode and in a session. */
+/** What sends for a client, whichever its mode. */
 export interface Outgoing<Out> {
   send(value: Out, data: Writable): void
   attach(link: Link): void
@@ -50,6 +51,16 @@ export interface SenderPort<Out> {
   onDue(): void
   /** Whether the page goes away, so that a request has to outlive it. */
   isPageLeaving(): boolean
+  /** The last known round trip, in milliseconds; 0 where there is none. */
+  roundTripMs(): number
+  /** The server can no longer replay messages that this client missed. */
+  onGap(gap: EventDetails['gap']): void
+  /** What was written should have been acknowledged by now. */
+  onAckOverdue(): void
+  /** Requests reach a server with another store, and then the one that knows this client. */
+  onDivided(): void
+  /** A request of the link failed, and the connection with it. */
+  onBroken(report: Report): void
 }
 
 /** Brings messages from the outbox to the link, in order, and knows of each whether it has been handed to the network. */

@@ -1,16 +1,14 @@
-import { fail, failUnknown } from './check-options.ts'
+import { fail, failUnknown, numbers, oneOf } from './check-options.ts'
 import { backoff, type RetryPolicy } from './connection/backoff.ts'
 import type { Limits } from './connection/outbox.ts'
 import type { Host } from './host/host.ts'
 import { type LazyUrl, lazyUrl } from './lazy-url.ts'
+import type { Mode, ModeProtocol } from './mode.ts'
 import type { RealtimeOptions, TransportName, TransportSettings } from './options.ts'
+import { plainMode } from './plain-mode.ts'
 import { wrongSubprotocol } from './protocols/http-fields.ts'
 import { plain } from './protocols/plain.ts'
-import type { Payload, Protocol } from './protocols/protocol.ts'
-import { base64url } from './session/frames.ts'
-import { sessionLongPoll, sessionPoll, sessionSse } from './session/over-http.ts'
-import { sessionWebsocket } from './session/over-websocket.ts'
-import { Session } from './session/session.ts'
+import type { Protocol } from './protocols/protocol.ts'
 import { longPoll, poll } from './transports/asking.ts'
 import { sse } from './transports/sse.ts'
 import type { FetchCredentials, Transport } from './transports/transport.ts'
@@ -28,20 +26,10 @@ export interface Way {
 export interface Settings {
   readonly url: URL
   readonly ways: readonly Way[]
-  readonly protocol: Protocol
-  /** Whether the application gave it, so that it may throw. */
-  readonly isOwnProtocol: boolean
-  /** `null` in plain mode. */
-  readonly session: Session | null
-  readonly resend: boolean
+  /** One of its own for each client. */
+  readonly mode: Mode
   readonly retry: RetryPolicy
   readonly outbox: Limits & { readonly ttlMs: number }
-  readonly heartbeat: {
-    readonly message?: Payload | undefined
-    readonly reply?: string | undefined
-    readonly intervalMs: number
-    readonly timeoutMs: number
-  } | null
   readonly connectTimeoutMs: number
   readonly raceAfterMs: number | null
   readonly provingMs: number
@@ -54,7 +42,6 @@ export interface Settings {
 const kinds: Readonly<Record<keyof RealtimeOptions, string>> = {
   transports: 'any',
   protocol: 'any',
-  resend: 'boolean',
   prepare: 'function',
   credentials: 'string',
   retry: 'any',
@@ -85,8 +72,6 @@ export function settingsOf<In, Out>(url: unknown, options: RealtimeOptions<In, O
       fail(name, value, `${kind === 'object' ? 'an' : 'a'} ${kind}`)
   }
   const { protocol = 'plain', transports = names, outbox, heartbeat, retry, raceAfterMs, signal, codec, debug } = options
-  const session = protocol === 'session' ? new Session(base64url(host.randomBytes(16))) : null
-  const { credentials = session ? 'include' : 'same-origin' } = options
   if (!['undefined', 'boolean', 'function'].includes(typeof debug)) fail('debug', debug, 'true, false or a function')
   if (signal && typeof signal.addEventListener !== 'function') fail('signal', signal, 'an AbortSignal')
   if (codec && (typeof codec.encode !== 'function' || typeof codec.decode !== 'function'))
@@ -99,27 +84,20 @@ export function settingsOf<In, Out>(url: unknown, options: RealtimeOptions<In, O
   const times = numbers('', options, { connectTimeoutMs: 10_000, provingMs: 5000, raceAfterMs: 0 }, Object.keys(kinds))
   if (!Array.isArray(transports) || !transports.length) fail('transports', transports, 'a list of at least one transport')
   const mayAsk = transports.some((entry) => ['long-poll', 'poll'].includes(typeof entry === 'string' ? entry : entry?.type))
-  const isOwn = typeof protocol === 'object' && typeof protocol?.ask === 'function'
-  if (!isOwn && protocol !== 'plain' && !session) fail('protocol', protocol, "'plain', 'session' or a Protocol")
-  if (session && heartbeat) fail('heartbeat', heartbeat, "left out where protocol is 'session': the server sets it")
+  const mode = modeOf(protocol, heartbeat, host)
+  const { credentials = mode.credentials } = options
   return {
     ...times,
     get url() {
       return base.get()
     },
-    ways: transports.map((entry, index) => wayOf(entry, `transports[${index}]`, base, times.connectTimeoutMs, session, !mayAsk)),
-    protocol: isOwn ? protocol : plain(),
-    isOwnProtocol: isOwn,
-    session,
-    resend: options.resend ?? true,
-    retry: retryOf(retry, host, session),
+    ways: transports.map((entry, index) => wayOf(entry, `transports[${index}]`, base, times.connectTimeoutMs, mode, !mayAsk)),
+    mode,
+    retry: retryOf(retry, host, mode),
     outbox: {
       ...numbers('outbox.', outbox, { maxMessages: 100_000, maxBytes: 2 ** 24, ttlMs: Infinity }, ['overflow']),
       overflow: oneOf('outbox.overflow', outbox?.overflow ?? 'reject', ['reject', 'drop-oldest', 'drop-newest']),
     },
-    heartbeat: heartbeat
-      ? { ...heartbeat, ...numbers('heartbeat.', heartbeat, { intervalMs: 25_000, timeoutMs: 10_000 }, ['message', 'reply']) }
-      : null,
     raceAfterMs: raceAfterMs ?? null,
     credentials: oneOf('credentials', credentials, ['omit', 'same-origin', 'include']),
     autoConnect: options.autoConnect ?? (host.isLive && base.isKnown),
@@ -132,20 +110,21 @@ function wayOf(
   name: string,
   base: LazyUrl,
   connectTimeoutMs: number,
-  session: Session | null,
+  mode: Mode,
   isPatient: boolean,
 ): Way {
   if (typeof entry === 'object' && entry && 'dial' in entry) {
     if (typeof entry.dial !== 'function' || typeof entry.type !== 'string')
       fail(name, entry, 'a Transport with `type` and `dial`')
-    if (session) fail(name, entry.type, `one of ${names.join(', ')} where protocol is 'session'`)
+    if (mode.transport) fail(name, entry.type, `one of ${names.join(', ')} where protocol is ${mode.name}()`)
     return placed({ transport: entry, subprotocols: none }, base, base)
   }
   const settings: TransportSettings = typeof entry === 'string' ? { type: entry } : entry
   oneOf(name, settings?.type, names)
   const url = settings.url === undefined ? base : lazyUrl(settings.url, base, `${name}.url`)
   const sendUrl = settings.type === 'websocket' ? undefined : settings.sendUrl
-  const transport = transportOf(settings, `${name}.`, connectTimeoutMs, session, isPatient)
+  const transport =
+    mode.transport?.(settings, `${name}.`, connectTimeoutMs) ?? transportOf(settings, `${name}.`, connectTimeoutMs, isPatient)
   const subprotocols = (settings.type === 'websocket' && settings.subprotocols) || none
   const wrong = wrongSubprotocol(subprotocols)
   if (wrong) fail(`${name}.subprotocols`, subprotocols, `left out or a list of tokens, ${wrong}`)
@@ -164,36 +143,55 @@ function placed(way: Omit<Way, 'url' | 'sendUrl'>, url: LazyUrl, sendUrl: LazyUr
   }
 }
 
-function transportOf(
-  settings: TransportSettings,
-  name: string,
-  connectTimeoutMs: number,
-  session: Session | null,
-  isPatient: boolean,
-): Transport {
-  // A session has one URL, subprotocols of its own, and its server says how long a request is held.
-  const place = session ? ['type', 'url'] : ['type', 'url', 'sendUrl']
+function transportOf(settings: TransportSettings, name: string, connectTimeoutMs: number, isPatient: boolean): Transport {
+  const place = ['type', 'url', 'sendUrl']
   switch (settings.type) {
     case 'websocket':
-      numbers(name, settings, {}, session ? place : ['type', 'url', 'subprotocols'])
-      return session ? sessionWebsocket(session) : websocket()
+      numbers(name, settings, {}, ['type', 'url', 'subprotocols'])
+      return websocket()
     case 'sse':
       numbers(name, settings, {}, place)
-      return session ? sessionSse(session) : sse(isPatient)
+      return sse(isPatient)
     case 'long-poll': {
-      const { timeoutMs = 0 } = numbers<{ timeoutMs?: number }>(name, settings, session ? {} : { timeoutMs: 20_000 }, place)
-      return session ? sessionLongPoll(session, connectTimeoutMs) : longPoll(timeoutMs)
+      const { timeoutMs } = numbers(name, settings, { timeoutMs: 20_000 }, place)
+      return longPoll(timeoutMs)
     }
     case 'poll': {
       const { intervalMs } = numbers(name, settings, { intervalMs: 5000 }, place)
-      return session ? sessionPoll(session, intervalMs, connectTimeoutMs) : poll(intervalMs, connectTimeoutMs)
+      return poll(intervalMs, connectTimeoutMs)
     }
     default:
       return settings satisfies never
   }
 }
 
-function retryOf(retry: RealtimeOptions['retry'], host: Host, session: Session | null): RetryPolicy {
+/** The client's mode: plain, with its own protocol or ours, or what an entry of its own provides. */
+function modeOf(protocol: unknown, heartbeat: RealtimeOptions['heartbeat'], host: Host): Mode {
+  if (isModeProtocol(protocol)) {
+    if (heartbeat) fail('heartbeat', heartbeat, 'left out where protocol is session(): the server sets it')
+    return protocol.createMode(host)
+  }
+  const isOwn = isProtocol(protocol)
+  if (protocol === 'session')
+    fail('protocol', protocol, "session(), which is imported: import { session } from 'steadfast/session'")
+  if (!isOwn && protocol !== 'plain') fail('protocol', protocol, "'plain', session() or a Protocol")
+  const others = ['message', 'reply']
+  const times = heartbeat && {
+    ...heartbeat,
+    ...numbers('heartbeat.', heartbeat, { intervalMs: 25_000, timeoutMs: 10_000 }, others),
+  }
+  return plainMode(isOwn ? protocol : plain(), isOwn, times ?? null)
+}
+
+function isProtocol(value: unknown): value is Protocol {
+  return typeof value === 'object' && value !== null && 'ask' in value && typeof value.ask === 'function'
+}
+
+function isModeProtocol(value: unknown): value is ModeProtocol {
+  return typeof value === 'object' && value !== null && 'createMode' in value
+}
+
+function retryOf(retry: RealtimeOptions['retry'], host: Host, mode: Mode): RetryPolicy {
   if (retry === false) return () => null
   if (retry !== undefined && retry !== null && typeof retry !== 'object' && typeof retry !== 'function')
     fail('retry', retry, 'a schedule, a function or false')
@@ -201,9 +199,9 @@ function retryOf(retry: RealtimeOptions['retry'], host: Host, session: Session |
   const defaults = { minDelayMs: 1000, maxDelayMs: 30_000, factor: 2, maxAttempts: Infinity }
   const times = numbers('retry.', given, defaults, [])
   // The server knows how many would come back at once; a schedule of the application's own is nevertheless its own.
-  const spreadMs = () => (given?.minDelayMs === undefined && session ? session.spreadMs : null)
+  const spreadMs = () => (given?.minDelayMs === undefined ? mode.spreadMs() : null)
   const windows = backoff(times, () => host.random(), spreadMs)
-  // A session's server that names a time keeps a place for this client then (rule 18).
+  // A server that names a time with its close code keeps a place for this client then (rule 18).
   const schedule: RetryPolicy = (context) => {
     const delayMs = windows(context)
     const { evidence } = context.diagnosis
@@ -220,36 +218,4 @@ function retryOf(retry: RealtimeOptions['retry'], host: Host, session: Session |
       return schedule(context)
     }
   }
-}
-
-/** The numbers of a group of options, with their defaults; `others` are the names in it that are no numbers. */
-function numbers<Group extends Readonly<Record<string, number>>>(
-  prefix: string,
-  given: object = {},
-  defaults: Group,
-  others: readonly string[],
-): Group {
-  const values: Readonly<Record<string, unknown>> = { ...given }
-  const known = [...Object.keys(defaults), ...others]
-  for (const name of Object.keys(values)) {
-    if (!known.includes(name)) failUnknown(prefix, name, values[name], known)
-  }
-  const entries = Object.entries(defaults).map(([name, fallback]) => {
-    const value = values[name] ?? fallback
-    const least = leasts[name] ?? 0
-    return [
-      name,
-      typeof value === 'number' && value >= least
-        ? value
-        : fail(prefix + name, value, least ? `a number from ${least} up` : 'a number that is not negative'),
-    ]
-  })
-  return Object.fromEntries(entries)
-}
-
-/** Below these a client would spin. */
-const leasts: Readonly<Record<string, number>> = { factor: 1, intervalMs: 1, maxMessages: 1 }
-
-function oneOf<Value extends string>(name: string, value: unknown, allowed: readonly Value[]): Value {
-  return allowed.find((each) => each === value) ?? fail(name, value, `one of ${allowed.join(', ')}`)
 }

@@ -105,7 +105,7 @@ function filled(message: string, evidence: object, certainty: Diagnosis['certain
   const { followUp, url }: Partial<Circumstances> = evidence
   const given: Readonly<Record<string, unknown>> = {
     contentType: '',
-    detail: "the server speaks steadfast.v1, so the option is protocol: 'session'",
+    detail: 'the server speaks steadfast.v1, so the option is protocol: session()',
     ...placeOf(url),
     ...followUp,
     ...evidence,

@@ -1,3 +1,5 @@
+import { base64 } from '../wire/base64.ts'
+
 /** A message under its number; `null` for one that was withdrawn. */
 export interface Numbered {
   readonly n: number
@@ -53,19 +55,6 @@ export function formOf(lines: string, random: number): Form {
     type: `multipart/form-data; boundary=${boundary}`,
     body: `--${boundary}\r\nContent-Disposition: form-data; name="f"; filename="f"\r\n\r\n${lines}\r\n--${boundary}--\r\n`,
   }
-}
-
-/** base64 of bytes. */
-export function base64(bytes: Uint8Array): string {
-  const parts: string[] = []
-  // A function takes only so many arguments.
-  for (let from = 0; from < bytes.length; from += 8192) parts.push(String.fromCharCode(...bytes.subarray(from, from + 8192)))
-  return btoa(parts.join(''))
-}
-
-/** base64url (RFC 4648 §5) without padding. */
-export function base64url(bytes: Uint8Array): string {
-  return base64(bytes).replace(/[+/=]/g, (sign) => ({ '+': '-', '/': '_' })[sign] ?? '')
 }
 
 export function bytesOfBase64(text: string): Uint8Array<ArrayBuffer> {

@@ -1,9 +1,10 @@
 import type { Transport } from '../transports/transport.ts'
 import { dialSocket } from '../transports/websocket.ts'
+import { base64url } from '../wire/base64.ts'
 import { closeOf } from '../wire/readers.ts'
 import { type CloseFrame, subprotocol } from '../wire/steadfast-v1.ts'
 import { closed, helloOf, mismatch, outdated, readFrame, withAttempt } from './carrier.ts'
-import { base64url, utf8 } from './frames.ts'
+import { utf8 } from './frames.ts'
 import type { Session } from './session.ts'
 
 /** A longer hello is no header: nginx and Apache take lines of 8 KiB, and base64 makes it a third longer. */

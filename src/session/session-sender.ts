@@ -11,7 +11,7 @@ import type { Delivery, Link, Writable } from '../transports/transport.ts'
 import { codes } from '../wire/steadfast-v1.ts'
 import { within } from '../within.ts'
 import { framesOf, lineBytes, linesOf, type Numbered } from './frames.ts'
-import { ackBytes, type Gap, type Session } from './session.ts'
+import { ackBytes, type Session } from './session.ts'
 import { Unacknowledged } from './unacknowledged.ts'
 
 const ackAfterMs = 1000
@@ -25,16 +25,8 @@ export interface SessionSenderPort<Out> extends SenderPort<Out> {
   readonly session: Session
   /** Whether a server that has lost the session is sent again what it never settled. */
   readonly resends: boolean
-  roundTripMs(): number
-  onGap(gap: Gap): void
-  /** What was written should have been acknowledged by now. */
-  onDoubt(): void
-  /** Requests reach a server with another store, and then the one that has the session. */
-  onDivided(): void
-  /** A request of the link failed, and the attachment with it. */
-  onBroken(report: Report): void
-  /** The last of the session, to be posted where no link can say it; see `Attempts.part`. */
-  onPart(lines: string, signal: AbortSignal): Promise<Delivery> | undefined
+  /** Sends the last frames by a request of its own, where no link can; `null` where the server does not know the session. */
+  postLast(lines: string, signal: AbortSignal): Promise<Delivery> | null | undefined
 }
 
 /** Sends in a session: numbers what it writes, keeps it until it is acknowledged, and writes it again where that is needed. */
@@ -178,7 +170,7 @@ export class SessionSender<Out> implements Outgoing<Out> {
 
   /** Writes what can be written. */
   pump(): void {
-    const { host, onDue, onDoubt } = this.#port
+    const { host, onDue, onAckOverdue } = this.#port
     this.#isToPump = false
     const now = host.now()
     this.#lose(valuesOf(this.#outbox.expire(now)), { kind: 'expired' })
@@ -188,7 +180,7 @@ export class SessionSender<Out> implements Outgoing<Out> {
     this.#lookAgainAt = isStuck ? now + lookAgainMs : Infinity
     if (now >= this.#doubtAt) {
       this.#doubtAt = now + this.#answerMs()
-      onDoubt()
+      onAckOverdue()
     }
     this.#wake()
     onDue()
@@ -211,7 +203,7 @@ export class SessionSender<Out> implements Outgoing<Out> {
    * acknowledged by then is unconfirmed, and never sent again.
    */
   async finish(close: (settled?: Promise<void>) => void, code: number | undefined, reason: string): Promise<Unsent<Out>> {
-    const { host, session, isPageLeaving, onPart } = this.#port
+    const { host, session, isPageLeaving, postLast } = this.#port
     const { id } = session
     const link = this.#link
     const outbox = this.#outbox
@@ -247,7 +239,7 @@ export class SessionSender<Out> implements Outgoing<Out> {
       const lines = sent.nextBytes <= farewellBytes ? linesOf(sent.next(farewellBytes, lineBytes)) : []
       const body = [...lines, `x${JSON.stringify({ code: code ?? 1000, reason })}`].join('\n')
       const controller = new AbortController()
-      const done = link?.isPosting ? link.write(body, controller.signal, true) : onPart(body, controller.signal)
+      const done = link?.isPosting ? link.write(body, controller.signal, true) : postLast(body, controller.signal)
       if (done) await deliveredBy({ controller, done }, until, host)
     }
     this.#isLeaving = false

@@ -4,7 +4,7 @@ import { WebSocketServer } from 'ws'
 import type { RealtimeOptions } from '../../src/index.ts'
 import { type Engine, type EngineName, type EnginePage, launchEngine, missingFor } from '../support/engines.ts'
 import { listenOnLoopback, stopListening } from '../support/loopback.ts'
-import { type PageGlobals, SCRIPT } from '../support/page-client.ts'
+import { type PageGlobals, type PageOptions, SCRIPT } from '../support/page-client.ts'
 import { servePage } from '../support/page-host.ts'
 import { startRig, wayOf } from '../support/session-rig.ts'
 
@@ -12,11 +12,13 @@ import { startRig, wayOf } from '../support/session-rig.ts'
 const engines: readonly EngineName[] = ['chromium', 'firefox']
 
 /** Makes a client in the page, and resolves when it is open. */
-async function open(page: EnginePage, url: string, options: RealtimeOptions): Promise<void> {
+async function open(page: EnginePage, url: string, options: PageOptions): Promise<void> {
   await page.evaluate(
     async ([url, options]) => {
       const scope = globalThis as unknown as PageGlobals
-      scope.client = new scope.Steadfast.RealtimeClient(url, JSON.parse(options))
+      const { protocol, ...given } = JSON.parse(options)
+      const mode = protocol === 'session' ? { protocol: scope.Steadfast.session() } : {}
+      scope.client = new scope.Steadfast.RealtimeClient(url, { ...given, ...mode })
       await new Promise<void>((resolve) => scope.client.addEventListener('open', () => resolve()))
     },
     [url, JSON.stringify(options)] as const,

@@ -68,7 +68,6 @@ describe.each(parts)('in %s', (engineName, { count, spreadMs }) => {
       await using page = await engine.open(rig.proxy.url)
       await startChaosInPage(page, '/realtime', lanes, {
         speed,
-        protocol: 'session',
         transports: on.map(wayOf),
         connectTimeoutMs: 5000 * speed,
         retry: { minDelayMs: 50 * speed, maxDelayMs: 500 * speed },

@@ -1,7 +1,7 @@
 /**
  * What runs in the page. Each function is given to `evaluate` and stands alone: it sees nothing of this file but types.
  */
-import type * as Package from '../../src/index.ts'
+import type * as Package from '../../src/everything.ts'
 import type { Diagnosis, TransportSettings } from '../../src/index.ts'
 import type { FaultTransport } from './fault.ts'
 
@@ -57,7 +57,7 @@ export async function begin(order: Order): Promise<void> {
   const client = new scope.Steadfast.RealtimeClient(order.url, {
     retry: () => 300,
     connectTimeoutMs: 3000,
-    protocol: isSession ? 'session' : 'plain',
+    protocol: isSession ? scope.Steadfast.session() : 'plain',
     ...order.options,
     transports: [{ ...order.settings, type: transport } as TransportSettings],
   })

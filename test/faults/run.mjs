@@ -33,7 +33,7 @@ await main({
   deployments: list(values.deployments),
   modes: list(values.modes),
   only: list(values.only),
-  script: join(root, 'dist/steadfast.min.js'),
+  script: join(root, 'dist/steadfast.session.min.js'),
   ...(values.record && { fixtures: join(folder, 'fixtures') }),
   ...(values.json && { json: values.json }),
 })

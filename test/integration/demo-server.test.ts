@@ -4,6 +4,7 @@ import { setTimeout as sleep } from 'node:timers/promises'
 import { expect, it, vi } from 'vitest'
 import { WebSocket } from 'ws'
 import { anew, counted, tallyOf, uncounted } from '../../demo/public/counter.js'
+import { session } from '../../src/session/index.ts'
 import { startDemo } from '../support/demo.ts'
 import { type WatchedClient, watchClient } from '../support/watched-client.ts'
 
@@ -139,7 +140,7 @@ it('does harm to one visitor only, over a restart too, until it is healed', asyn
 function sessionOf(origin: string, visitor: string, type: 'websocket' | 'sse' | 'long-poll' | 'poll') {
   const url = `${origin}/realtime?visitor=${visitor}&via=${type}`
   const transport = type === 'poll' ? ({ type, intervalMs: 100 } as const) : type
-  return watchClient(url, { protocol: 'session', transports: [transport], connectTimeoutMs: 2000 })
+  return watchClient(url, { protocol: session(), transports: [transport], connectTimeoutMs: 2000 })
 }
 
 function messagesOf({ data }: WatchedClient) {

@@ -1,5 +1,6 @@
 import { EventEmitter } from 'node:events'
 import { expect, it, vi } from 'vitest'
+import { session } from '../../src/session/index.ts'
 import { proxyNames } from '../support/proxies.ts'
 import { deployment, deploymentSnippet } from '../support/proxy-settings.ts'
 import { snippetsOf } from '../support/readme.ts'
@@ -10,7 +11,7 @@ import { watchClient } from '../support/watched-client.ts'
 async function everyTransportEchoes({ origins: [origin] }: SessionServers): Promise<void> {
   for (const type of ['websocket', 'sse', 'long-poll', 'poll'] as const) {
     const transports = [type === 'poll' ? ({ type, intervalMs: 50 } as const) : type]
-    await using page = watchClient(`${origin}/realtime`, { protocol: 'session', transports })
+    await using page = watchClient(`${origin}/realtime`, { protocol: session(), transports })
     page.client.send(`over ${type}`)
     await vi.waitFor(() => expect(page.data).toEqual([`over ${type}`]), { timeout: 10_000 })
     expect(page.causes()).toEqual([])
@@ -35,7 +36,7 @@ it('node-server', async () => {
   await everyTransportEchoes(servers)
   expect([await health(), (await fetch(`${origin}/`)).status]).toEqual([200, 404])
 
-  await using page = watchClient(`${origin}/realtime`, { protocol: 'session', transports: ['websocket'] })
+  await using page = watchClient(`${origin}/realtime`, { protocol: session(), transports: ['websocket'] })
   await page.nth('open')
   signals.emit('SIGTERM')
   // Nothing runs that it has to wait for, so it may be gone already.

@@ -1,4 +1,5 @@
 import { describe, expect, it, vi } from 'vitest'
+import { session } from '../../src/session/index.ts'
 import { type FirewallName, missingForFirewall, startFirewall } from '../support/firewall.ts'
 import { pageAt } from '../support/page-like.ts'
 import { randomSession, rawPost } from '../support/raw-client.ts'
@@ -48,7 +49,7 @@ describe.each(firewalls)('ModSecurity in %s with the rules of OWASP, paranoia le
       const prepare = () => ({ auth: { token: 'x'.repeat(8754), note: "' OR 1=1 --" } })
       const host = pageAt(firewall.origin)
       const transports = [type === 'poll' ? { type, intervalMs: 100 } : type]
-      await using page = watchClient(`${firewall.origin}/realtime`, { protocol: 'session', transports, prepare, host })
+      await using page = watchClient(`${firewall.origin}/realtime`, { protocol: session(), transports, prepare, host })
       for (const each of [...texts, bytes]) page.client.send(each)
       const lost = () => JSON.stringify(page.of('error').map(({ diagnosis, undelivered }) => [diagnosis.cause, undelivered]))
       const isDone = () => expect(page.data.length + page.of('error').length).toBeGreaterThan(texts.length)

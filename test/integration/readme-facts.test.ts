@@ -55,12 +55,12 @@ describe("README's options", () => {
   it('have the defaults that the client takes', () => {
     const { host } = manualPage({ random: 1 })
     const settings = settingsOf('https://app.example', { heartbeat: {} }, host)
-    const { outbox, heartbeat, connectTimeoutMs, provingMs, credentials } = settings
+    const { outbox, mode, connectTimeoutMs, provingMs, credentials } = settings
     const diagnosis = diagnose({ kind: 'timeout', phase: 'connect', transport: 'sse', elapsedMs: 0, isOnline: true })
     const wait = (attempt: number, outageMs: number) => settings.retry({ attempt, outageMs, diagnosis })
     const taken = {
       ...prefixed('outbox.', outbox),
-      ...prefixed('heartbeat.', heartbeat ?? {}),
+      ...prefixed('heartbeat.', mode.heartbeat() ?? {}),
       connectTimeoutMs,
       provingMs,
       credentials,

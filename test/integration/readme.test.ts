@@ -11,6 +11,7 @@ import {
 } from '../../src/index.ts'
 import * as protocols from '../../src/protocols/index.ts'
 import * as remedies from '../../src/remedies.ts'
+import { session } from '../../src/session/index.ts'
 import { startBetterSse } from '../support/better-sse-server.ts'
 import { startNchan } from '../support/nchan.ts'
 import { startProxy } from '../support/proxies.ts'
@@ -74,7 +75,7 @@ function watch(client: RealtimeClient<unknown, unknown>) {
 
 function sessionOf(servers: SessionServers, options: RealtimeOptions<unknown, string>) {
   const { RealtimeClient: Client } = packageAt(servers.origins[0] ?? '').steadfast
-  const client = new Client<unknown, string>('/realtime', { ...options, protocol: 'session' })
+  const client = new Client<unknown, string>('/realtime', { ...options, protocol: session() })
   return { client, ...watch(client as unknown as RealtimeClient<unknown, unknown>) }
 }
 

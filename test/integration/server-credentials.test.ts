@@ -1,6 +1,7 @@
 import { setTimeout as sleep } from 'node:timers/promises'
 import { describe, expect, it, vi } from 'vitest'
 import type { Principal, Session } from '../../src/server/index.ts'
+import { session } from '../../src/session/index.ts'
 import { RawSocket, RawStream, randomSession, rawPost, rawSend, until } from '../support/raw-client.ts'
 import { RealtimeServers } from '../support/realtime-servers.ts'
 import { type WayName, wayOf } from '../support/session-rig.ts'
@@ -28,7 +29,7 @@ describe.concurrent.each(names)('[SP13] credentials that expire, over %s', (type
     })
     let calls = 0
     await using watched = watchClient(servers.url(), {
-      protocol: 'session',
+      protocol: session(),
       transports: [wayOf(type)],
       prepare: () => {
         calls += 1
@@ -57,7 +58,7 @@ describe.concurrent.each(names)('[SP13] credentials that expire, over %s', (type
     const expiry = Date.now() + 1500
     const refreshes: boolean[] = []
     await using watched = watchClient(servers.url(), {
-      protocol: 'session',
+      protocol: session(),
       transports: [wayOf(type)],
       prepare: ({ isRefresh }) => {
         refreshes.push(isRefresh)

@@ -1,6 +1,7 @@
 import { createServer } from 'node:http'
 import { afterAll, describe, expect, it } from 'vitest'
 import type { RealtimeServerOptions } from '../../src/server/options.ts'
+import { session } from '../../src/session/index.ts'
 import { listenOnLoopback } from '../support/loopback.ts'
 import { RawSocket, RawStream, randomSession, rawPost, rawSend, until } from '../support/raw-client.ts'
 import { startNginx } from '../support/readme-nginx.ts'
@@ -167,7 +168,7 @@ describe('[SP13] the limit per address', () => {
       options: { addressOf, onSession: (session) => session.subscribe('news') },
     })
     const clients = Array.from({ length: 40 }, () =>
-      watchClient(servers.url(), { protocol: 'session', transports: ['long-poll'] }),
+      watchClient(servers.url(), { protocol: session(), transports: ['long-poll'] }),
     )
     try {
       for (const { nth } of clients) await nth('open', 1, 20_000)

@@ -3,6 +3,7 @@ import { describe, expect, it, vi } from 'vitest'
 import type { Message } from '../../src/server/handlers.ts'
 import type { RealtimeServerOptions } from '../../src/server/index.ts'
 import type { Session } from '../../src/server/session.ts'
+import { session } from '../../src/session/index.ts'
 import { RawStream, randomSession, rawSend } from '../support/raw-client.ts'
 import { RealtimeServers, type RealtimeServersOptions } from '../support/realtime-servers.ts'
 import { type SessionRig, startRig, type WayName, wayOf, ways } from '../support/session-rig.ts'
@@ -149,7 +150,7 @@ describe.each([1, 2])('with %i servers', (count) => {
               isFirst = false
             },
           },
-          { resend },
+          { protocol: session({ resend }) },
         )
         const { client, nth, of } = bench.watched
         await nth('open')

@@ -1,4 +1,5 @@
 import { describe, expect, it, vi } from 'vitest'
+import { session } from '../../src/session/index.ts'
 import { type MeddledRequest, type Meddling, startMeddler } from '../support/meddler.ts'
 import { startNginx } from '../support/readme-nginx.ts'
 import { RealtimeServers } from '../support/realtime-servers.ts'
@@ -21,7 +22,7 @@ async function behind(type: WayName, meddle: (request: MeddledRequest) => Meddli
     },
   })
   const meddler = await startMeddler(servers.ports[0] ?? 0, meddle)
-  const watched = watchClient(meddler.url, { protocol: 'session', transports: [wayOf(type)], probe: false })
+  const watched = watchClient(meddler.url, { protocol: session(), transports: [wayOf(type)], probe: false })
   return {
     ...{ received, servers, meddler, watched },
     async [Symbol.asyncDispose]() {
@@ -143,7 +144,7 @@ it.each(asking)(
       `server { listen 80; client_max_body_size 4k; location / { proxy_pass ${new URL(servers.url()).origin};
       proxy_http_version 1.1; proxy_set_header Connection ""; proxy_set_header Host $http_host; proxy_buffering off; } }`,
     )
-    const watched = watchClient(`${nginx.origin}/realtime`, { protocol: 'session', transports: [wayOf(type)], probe: false })
+    const watched = watchClient(`${nginx.origin}/realtime`, { protocol: session(), transports: [wayOf(type)], probe: false })
     try {
       await watched.nth('open')
       const large = 'x'.repeat(10_000)

@@ -2,6 +2,7 @@ import { setTimeout as sleep } from 'node:timers/promises'
 import { describe, expect, it, vi } from 'vitest'
 import type { Payload } from '../../src/protocols/protocol.ts'
 import type { RealtimeServerOptions } from '../../src/server/index.ts'
+import { session } from '../../src/session/index.ts'
 import { startReferenceServer } from '../support/reference-server.ts'
 import { type SessionRig, startRig, wayOf, ways } from '../support/session-rig.ts'
 import { makeTraffic, wholeReport } from '../support/traffic.ts'
@@ -159,7 +160,7 @@ describe.concurrent('in real time', () => {
   it.each(names)('a server that does not speak steadfast.v1 is a diagnosis: %s', { timeout: 40_000 }, async (type) => {
     const server = await startReferenceServer({ from: 'oldest' })
     server.publish('a message that is no frame')
-    await using watched = watchClient(server.url, { protocol: 'session', transports: [wayOf(type)], retry: quickRetry })
+    await using watched = watchClient(server.url, { protocol: session(), transports: [wayOf(type)], retry: quickRetry })
     await watched.nth('error')
     await watched.client.close()
     await server.close()

@@ -1,4 +1,5 @@
 import { afterAll, beforeAll, describe, expect, it, vi } from 'vitest'
+import { session } from '../../src/session/index.ts'
 import { startNginx } from '../support/readme-nginx.ts'
 import { RealtimeServers } from '../support/realtime-servers.ts'
 import { type WayName, ways } from '../support/session-rig.ts'
@@ -40,7 +41,7 @@ server { listen 80; location / { proxy_pass http://127.0.0.1:${servers.ports[0]}
 
   const visit = (type: WayName, auth: string) =>
     watchClient(nginx ? `${nginx.origin}/realtime` : servers.url(), {
-      protocol: 'session',
+      protocol: session(),
       transports: [type === 'poll' ? { type, intervalMs: 100 } : type],
       outbox: { maxBytes: 64 * mebibyte },
       prepare: () => ({ auth }),

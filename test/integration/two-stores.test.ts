@@ -3,6 +3,7 @@ import type { Socket } from 'node:net'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { expect, it, vi } from 'vitest'
 import { memoryStore, RealtimeServer } from '../../src/server/index.ts'
+import { session } from '../../src/session/index.ts'
 import { listenOnLoopback, stopListening } from '../support/loopback.ts'
 import { startRoundRobin } from '../support/round-robin.ts'
 import { wayOf, ways } from '../support/session-rig.ts'
@@ -43,7 +44,7 @@ async function started(stores: readonly ReturnType<typeof memoryStore>[]) {
 /** A client that sends something ten times a second. */
 function watched(url: string, type: (typeof ways)[number]['type']) {
   const one = watchClient(url, {
-    ...{ protocol: 'session', transports: [wayOf(type)], retry: { minDelayMs: 20, maxDelayMs: 100 } },
+    ...{ protocol: session(), transports: [wayOf(type)], retry: { minDelayMs: 20, maxDelayMs: 100 } },
   })
   const sending = setInterval(() => one.client.send('hello'), 100)
   return {

@@ -6,6 +6,7 @@ import { join } from 'node:path'
 import type { Browser, Page } from 'playwright-core'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import type * as Steadfast from '../../src/index.ts'
+import { session } from '../../src/session/index.ts'
 import { launchChromium } from '../support/chromium.ts'
 import { SCRIPT } from '../support/page-client.ts'
 import { freePort, missingProxy, startProxy } from '../support/proxies.ts'
@@ -94,7 +95,7 @@ function echoInPage(page: Page, type: 'websocket' | 'sse' | 'long-poll' | 'poll'
   return page.evaluate(async (transport) => {
     const { RealtimeClient } = (globalThis as unknown as { Steadfast: typeof Steadfast }).Steadfast
     const chosen = transport === 'poll' ? { type: transport, intervalMs: 100 } : transport
-    const client = new RealtimeClient('/realtime', { protocol: 'session', transports: [chosen] })
+    const client = new RealtimeClient('/realtime', { protocol: session(), transports: [chosen] })
     client.send('hello')
     return new Promise<unknown[]>((resolve) => {
       client.on('message', ({ data }) => resolve([data]))

@@ -1,6 +1,7 @@
 import { RealtimeClient } from '../../src/client.ts'
 import type { Host, PageSignal } from '../../src/host/host.ts'
 import { endpointOf } from '../../src/memory.ts'
+import { session } from '../../src/session/index.ts'
 import { settingsOf } from '../../src/settings.ts'
 import type { Being, Clock } from './clock.ts'
 import type { Network } from './network.ts'
@@ -60,10 +61,9 @@ export class Page {
     const host = this.#host(network, new Random(seed, 2))
     const options = {
       probe: false,
-      protocol: 'session',
+      protocol: session({ resend: setting.resends }),
       transports: transports.slice(setting.firstTransport, setting.lastTransport + 1),
       autoConnect: false,
-      resend: setting.resends,
       outbox: { maxMessages: outboxMessages },
       host,
     } as const

@@ -5,6 +5,7 @@ import { resolve } from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { afterEach, expect, it } from 'vitest'
 import { type PageSignal, RealtimeClient } from '../../src/index.ts'
+import { session } from '../../src/session/index.ts'
 import { startChaos } from '../support/chaos.ts'
 import { startFaultProxy } from '../support/fault-proxy.ts'
 import { seeded, seedOf } from '../support/seeded.ts'
@@ -151,7 +152,7 @@ interface Life {
 async function live({ url, index, endsAt, random, told }: Life): Promise<void> {
   let signal = (_: PageSignal) => {}
   const client = new RealtimeClient(url, {
-    protocol: 'session',
+    protocol: session(),
     // That many clients ask more seldom.
     transports: waysOf(index).map((name) => (name === 'poll' ? { ...wayOf(name), intervalMs: 1000 } : wayOf(name))),
     connectTimeoutMs: 5000,

@@ -51,7 +51,7 @@ export async function startChaosInPage(
       addEventListener('error', ({ message }) => wrongs.push(message))
       addEventListener('unhandledrejection', ({ reason }) => wrongs.push(`rejected: ${reason}`))
       const host = speed === 1 ? {} : { host: scope.fastClock(speed) }
-      const client = new scope.Steadfast.RealtimeClient(url, { ...(options as RealtimeOptions), ...host })
+      const client = new scope.Steadfast.RealtimeClient(url, { ...options, protocol: scope.Steadfast.session(), ...host })
       client.addEventListener('open', (event) => {
         opened.push(event.transport)
         resumed.push(event.resumed)

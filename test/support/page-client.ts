@@ -2,12 +2,12 @@ import { existsSync } from 'node:fs'
 import { resolve } from 'node:path'
 import type { Page } from 'playwright-core'
 import { vi } from 'vitest'
-import type * as Package from '../../src/index.ts'
+import type * as Package from '../../src/everything.ts'
 import type { ClientState, RealtimeOptions } from '../../src/index.ts'
 import type { EnginePage } from './engines.ts'
 
-/** The built file that a script tag loads. */
-export const SCRIPT = resolve(import.meta.dirname, '../../dist/steadfast.min.js')
+/** The built file that a script tag loads, with all that there is. */
+export const SCRIPT = resolve(import.meta.dirname, '../../dist/steadfast.session.min.js')
 if (!existsSync(SCRIPT)) throw new Error(`MISSING: ${SCRIPT}; run \`npm run build\` first`)
 
 /** What a client in a page has said so far, as plain data. */
@@ -25,6 +25,9 @@ export interface PageClientLog {
   readonly closes: readonly { readonly code: number; readonly final: boolean }[]
 }
 
+/** Options as plain data: the page itself makes the protocol of a session. */
+export type PageOptions = Omit<RealtimeOptions, 'protocol'> & { readonly protocol?: 'plain' | 'session' }
+
 /** The globals of a page with a client, for use inside `evaluate`. */
 export interface PageGlobals {
   readonly Steadfast: typeof Package
@@ -35,7 +38,7 @@ export interface PageGlobals {
 }
 
 /** Makes a client in the page that writes down what it says. The options must be plain data. */
-export async function startInPage(page: Page, url: string, options: RealtimeOptions = {}): Promise<void> {
+export async function startInPage(page: Page, url: string, options: PageOptions = {}): Promise<void> {
   await page.evaluate(
     ([url, options]) => {
       const scope = globalThis as unknown as PageGlobals
@@ -49,7 +52,9 @@ export async function startInPage(page: Page, url: string, options: RealtimeOpti
         causes: [] as string[],
         closes: [] as { code: number; final: boolean }[],
       }
-      const client = new scope.Steadfast.RealtimeClient(url, { ...scope.defaults, ...JSON.parse(options) })
+      const { protocol, ...given } = JSON.parse(options)
+      const mode = protocol === 'session' ? { protocol: scope.Steadfast.session() } : {}
+      const client = new scope.Steadfast.RealtimeClient(url, { ...scope.defaults, ...given, ...mode })
       client.addEventListener('message', ({ data, id, transport }) => {
         log.data.push(typeof data === 'string' ? data : [...new Uint8Array(data)])
         log.ids.push(id)

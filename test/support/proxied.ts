@@ -1,6 +1,7 @@
 import { expect, vi } from 'vitest'
 import type { RealtimeOptions } from '../../src/index.ts'
 import type { RealtimeServerOptions } from '../../src/server/index.ts'
+import { session } from '../../src/session/index.ts'
 import { pageAt } from './page-like.ts'
 import { freePort, type ProxyName, type RunningProxy, startProxy } from './proxies.ts'
 import { aimed, shortened } from './proxy-settings.ts'
@@ -42,7 +43,7 @@ export async function startProxied(name: ProxyName, lines: string, options: Prox
     ...{ servers, proxy },
     visit(transports, own = {}) {
       const chosen = transports.map((type) => (type === 'poll' ? { ...wayOf(type), intervalMs: 100 } : wayOf(type)))
-      return watchClient(`${origin}/realtime`, { protocol: 'session', transports: chosen, host: pageAt(origin), ...own })
+      return watchClient(`${origin}/realtime`, { protocol: session(), transports: chosen, host: pageAt(origin), ...own })
     },
     async [Symbol.asyncDispose]() {
       await proxy[Symbol.asyncDispose]()

@@ -2,6 +2,7 @@ import { RealtimeClient } from '../../src/client.ts'
 import type { Preparation, PrepareAttempt } from '../../src/options.ts'
 import type { Payload } from '../../src/protocols/protocol.ts'
 import { linesOf } from '../../src/server/lines.ts'
+import { session } from '../../src/session/index.ts'
 import { HandSocket, openFrame } from './hand-network.ts'
 import { manualPage } from './manual-host.ts'
 import { seeded } from './seeded.ts'
@@ -46,7 +47,7 @@ export async function live({ seed, isSession, secrets }: Life): Promise<Lived> {
   const url = `https://${secret()}:${secret()}@api.example/realtime/${secret()}?token=${secret()}`
   const subprotocols = isSession ? {} : { subprotocols: [secret()] }
   const client = new RealtimeClient<Payload, string>(url, {
-    protocol: isSession ? 'session' : 'plain',
+    protocol: isSession ? session() : 'plain',
     transports: [
       { type: 'websocket', ...subprotocols },
       ...['sse' as const, { type: 'long-poll', url: `/realtime/${secret()}` } as const],

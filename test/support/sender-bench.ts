@@ -23,6 +23,8 @@ export function senderBench({ ttlMs = Infinity, ...limits }: Partial<Limits> & {
     },
     onDue: () => {},
     isPageLeaving: () => false,
+    roundTripMs: () => 0,
+    ...{ onGap() {}, onAckOverdue() {}, onDivided() {}, onBroken() {} },
   })
   const send = (...texts: string[]) => {
     for (const text of texts) sender.send(text, text)

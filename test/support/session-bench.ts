@@ -128,8 +128,8 @@ export function sessionBench(options: SessionBenchOptions = {}): SessionBench {
     },
     onDue: () => {},
     isPageLeaving: () => false,
-    onPart: () => undefined,
-    onDoubt: () => {
+    postLast: () => null,
+    onAckOverdue: () => {
       bench.doubts += 1
     },
     onDivided() {},

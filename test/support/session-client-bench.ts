@@ -2,6 +2,7 @@ import { expect } from 'vitest'
 import { RealtimeClient } from '../../src/client.ts'
 import type { RealtimeEvent } from '../../src/events.ts'
 import type { RealtimeOptions } from '../../src/options.ts'
+import { session } from '../../src/session/index.ts'
 import { eventTypes } from './client-bench.ts'
 import { type HandNetwork, handNetwork } from './hand-network.ts'
 import { type ManualHostOptions, type ManualPage, manualPage } from './manual-host.ts'
@@ -27,7 +28,7 @@ export function sessionClient(options: RealtimeOptions = {}, hostOptions: Manual
   const questions = new Questions()
   const client = new RealtimeClient('https://api.example/realtime', {
     probe: false,
-    ...{ protocol: 'session', transports: ['websocket'], ...options },
+    ...{ protocol: session(), transports: ['websocket'], ...options },
     host: {
       ...{ ...page.host, ...network.host },
       // What a session requests has a body.

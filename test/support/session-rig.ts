@@ -1,4 +1,5 @@
 import type { RealtimeOptions, TransportSettings } from '../../src/index.ts'
+import { session } from '../../src/session/index.ts'
 import { type FaultProxy, startFaultProxy } from './fault-proxy.ts'
 import { RealtimeServers, type RealtimeServersOptions } from './realtime-servers.ts'
 import { type RoundRobin, startRoundRobin } from './round-robin.ts'
@@ -35,7 +36,7 @@ export async function startRig(options: RealtimeServersOptions = {}): Promise<Se
   const url = `${proxy.url}/realtime`
   return {
     ...{ servers, proxy, url },
-    watch: (own = {}) => watchClient(url, { protocol: 'session', transports: ways, ...own }),
+    watch: (own = {}) => watchClient(url, { protocol: session(), transports: ways, ...own }),
     async [Symbol.asyncDispose]() {
       await proxy.close()
       await balancer?.[Symbol.asyncDispose]()

@@ -2,6 +2,7 @@ import { describe, expect, it } from 'vitest'
 import type { RealtimeOptions } from '../../src/index.ts'
 import { recall, remember } from '../../src/memory.ts'
 import { nchan } from '../../src/protocols/nchan.ts'
+import { session } from '../../src/session/index.ts'
 import { settingsOf } from '../../src/settings.ts'
 import { manualPage } from '../support/manual-host.ts'
 
@@ -112,7 +113,7 @@ describe('an endpoint', () => {
   it.each<[string, string, RealtimeOptions]>([
     ['another path', 'https://api.example/chat', three],
     ['another origin', 'https://other.example/feed', three],
-    ['the other mode', feed, { ...three, protocol: 'session' }],
+    ['the other mode', feed, { ...three, protocol: session() }],
     ['another protocol', feed, { ...three, protocol: nchan() }],
     ['a client that has poll alone', feed, { transports: ['poll'] }],
     ['a client without WebSocket', feed, { transports: ['sse', 'poll'] }],

@@ -1,6 +1,7 @@
 import { readFileSync } from 'node:fs'
 import { expect, it } from 'vitest'
 import { safeOptions, version } from '../../src/report.ts'
+import { session } from '../../src/session/index.ts'
 
 it('the version is that of the package', () => {
   expect(version).toBe(JSON.parse(readFileSync('package.json', 'utf8')).version)
@@ -9,7 +10,7 @@ it('the version is that of the package', () => {
 it('options are told in one order, and nothing of them that may be secret', () => {
   const options = {
     transports: ['websocket', { type: 'sse', url: 'https://user:secret@host/?token=secret', query: { token: 'secret' } }],
-    protocol: 'session',
+    protocol: session(),
     prepare: () => 'secret',
     sessionKey: 'secret',
     outbox: { messages: 10, overflow: 'error' },

@@ -16,6 +16,8 @@ function benchOf(link: FakePostLink | FakeSocketLink | null, isPageLeaving = fal
     onCarried: () => {},
     onDue: () => {},
     isPageLeaving: () => isPageLeaving,
+    roundTripMs: () => 0,
+    ...{ onGap() {}, onAckOverdue() {}, onDivided() {}, onBroken() {} },
   })
   if (link) sender.attach(link)
   const result: { unsent?: Unsent<string>; closedAt?: number; at?: number } = {}

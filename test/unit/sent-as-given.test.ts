@@ -2,7 +2,10 @@ import { createContext, runInContext } from 'node:vm'
 import { describe, expect, it } from 'vitest'
 import { RealtimeClient, type RealtimeOptions } from '../../src/index.ts'
 import { betterSse, nchan } from '../../src/protocols/index.ts'
+import { session } from '../../src/session/index.ts'
 import { manualPage } from '../support/manual-host.ts'
+
+const protocolOf = (mode: 'plain' | 'session') => (mode === 'session' ? session() : mode)
 
 interface Asked {
   readonly url: string
@@ -92,7 +95,7 @@ describe('a URL is never written anew', () => {
   it.each(['sse', 'long-poll', 'poll', 'websocket'] as const)('in a session: %s, nor by its questions', async (transport) => {
     const { client, asked, dialled } = await run(
       `https://api.example${signed}`,
-      { protocol: 'session', transports: [transport], probe: true, connectTimeoutMs: 500 },
+      { protocol: session(), transports: [transport], probe: true, connectTimeoutMs: 500 },
       () => {
         throw new TypeError('fetch failed')
       },
@@ -184,7 +187,7 @@ describe('a page at a URL with a user in it', () => {
   it.each(['plain', 'session'] as const)('in %s mode: no request has it', async (protocol) => {
     const { client, asked, causes } = await run(
       '/rt',
-      { protocol, transports: ['sse', 'long-poll', 'poll'], host, probe: true },
+      { protocol: protocolOf(protocol), transports: ['sse', 'long-poll', 'poll'], host, probe: true },
       () => new Response(null, { status: 500 }),
     )
     expect(causes).toContain('http.500')
@@ -239,7 +242,7 @@ describe('what no browser sends', () => {
       const prepare = () => ({ auth: { id: 7n } })
       const { client, asked, dialled } = await run(
         'https://api.example/',
-        { protocol: 'session', transports: [transport], prepare },
+        { protocol: session(), transports: [transport], prepare },
         () => new Response('x'),
         60_000,
       )
@@ -269,7 +272,7 @@ describe('content types', () => {
     for (const protocol of ['plain', 'session'] as const) {
       const { client, causes } = await run(
         'https://api.example/',
-        { protocol, transports: ['sse'] },
+        { protocol: protocolOf(protocol), transports: ['sse'] },
         () =>
           new Response(protocol === 'plain' ? 'data: x\n\n' : 'data: x{"code":4500}\n\n', { headers: { 'Content-Type': type } }),
         50,
@@ -307,7 +310,7 @@ describe('values of another realm', () => {
     for (const protocol of ['plain', 'session'] as const) {
       const { client } = await run(
         'https://api.example/',
-        { protocol, transports: ['poll'], outbox: { maxBytes: 5 } },
+        { protocol: protocolOf(protocol), transports: ['poll'], outbox: { maxBytes: 5 } },
         () => new Response(null, { status: 500 }),
       )
       client.send(make(code))

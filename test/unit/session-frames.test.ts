@@ -2,16 +2,8 @@ import fc from 'fast-check'
 import { describe, expect, it } from 'vitest'
 import { readFrame } from '../../src/server/client-frames.ts'
 import { linesOf as serverLines } from '../../src/server/lines.ts'
-import {
-  base64,
-  base64url,
-  bytesOfBase64,
-  formOf,
-  framesOf,
-  lineBytes,
-  linesOf,
-  type Numbered,
-} from '../../src/session/frames.ts'
+import { bytesOfBase64, formOf, framesOf, lineBytes, linesOf, type Numbered } from '../../src/session/frames.ts'
+import { base64, base64url } from '../../src/wire/base64.ts'
 import { cursorText } from '../../src/wire/steadfast-v1.ts'
 import { binaryFrame } from '../support/hand-network.ts'
 import { seedOf } from '../support/seeded.ts'

@@ -1,6 +1,7 @@
 import { describe, expect, it } from 'vitest'
 import { json } from '../../src/codec.ts'
 import type { RealtimeOptions } from '../../src/options.ts'
+import { session } from '../../src/session/index.ts'
 import { type Settings, settingsOf } from '../../src/settings.ts'
 import { diagnosisOf, findings } from '../support/machine-driver.ts'
 import { manualPage } from '../support/manual-host.ts'
@@ -15,31 +16,25 @@ function settle(options: object = {}, url: unknown = '/realtime', host = page.ho
 
 describe('without options', () => {
   it('everything has its documented default', () => {
-    const { ways, url, protocol, retry, ...rest } = settle()
+    const { ways, url, mode, retry, ...rest } = settle()
     expect(url.href).toBe('https://app.example/realtime')
     expect(ways.map(({ transport }) => transport.type)).toEqual(['websocket', 'sse', 'long-poll', 'poll'])
     expect(ways.every((way) => way.url === url && way.sendUrl === url && !way.subprotocols.length)).toBe(true)
-    expect(protocol.name).toBe('plain')
+    expect([mode.name, mode.heartbeat()]).toEqual(['plain', null])
     expect(retry(context)).toBe(500)
     expect(rest).toEqual({
       outbox: { maxMessages: 100_000, maxBytes: 16_777_216, overflow: 'reject', ttlMs: Infinity },
-      heartbeat: null,
       connectTimeoutMs: 10_000,
       raceAfterMs: null,
       provingMs: 5000,
       credentials: 'same-origin',
       autoConnect: true,
       probe: true,
-      session: null,
-      isOwnProtocol: false,
-      resend: true,
     })
   })
 
-  it('a session sends the cookies to wherever it leads, and has an id of 128 random bits', () => {
-    const { session, credentials } = settle({ protocol: 'session' })
-    expect(session?.id).toMatch(/^[\w-]{22}$/)
-    expect(credentials).toBe('include')
+  it('a session sends the cookies to wherever it leads', () => {
+    expect(settle({ protocol: session() }).credentials).toBe('include')
   })
 
   it('it connects by itself only in a page or a worker', () => {
@@ -150,14 +145,18 @@ describe('a bad option throws a TypeError that says what it was and what it may 
       /: transports\[0\] must be a Transport with .*; it was \{"type":"own","dial":1\}\.$/,
     ],
     [{ transports: [{ dial() {} }] }, /: transports\[0\] must be a Transport with/],
-    [{ protocol: 'session2' }, /: protocol must be 'plain', 'session' or a Protocol; it was 'session2'\.$/],
+    [{ protocol: 'session2' }, /: protocol must be 'plain', session\(\) or a Protocol; it was 'session2'\.$/],
     [
-      { protocol: 'session', transports: [{ type: 'sse', sendUrl: '/x' }] },
+      { protocol: session(), transports: [{ type: 'sse', sendUrl: '/x' }] },
       /: unknown option 'transports\[0\]\.sendUrl'; did you mean 'transports\[0\]\.url'\? There are type, url; it was/,
     ],
-    [{ protocol: 'session', heartbeat: {} }, /: heartbeat must be left out where protocol is 'session'/],
-    [{ protocol: null }, /: protocol must be 'plain', 'session' or a Protocol; it was null\.$/],
-    [{ protocol: {} }, /: protocol must be 'plain', 'session' or a Protocol; it was \{\}\.$/],
+    [{ protocol: session(), heartbeat: {} }, /: heartbeat must be left out where protocol is session\(\)/],
+    [
+      { protocol: 'session' },
+      /: protocol must be session\(\), .*import \{ session \} from 'steadfast\/session'; it was 'session'\.$/,
+    ],
+    [{ protocol: null }, /: protocol must be 'plain', session\(\) or a Protocol; it was null\.$/],
+    [{ protocol: {} }, /: protocol must be 'plain', session\(\) or a Protocol; it was \{\}\.$/],
     [{ prepare: 'token' }, /: prepare must be a function; it was 'token'\.$/],
     [{ judge: {} }, /: judge must be a function; it was \{\}\.$/],
     [{ credentials: 'yes' }, /: credentials must be one of omit, same-origin, include; it was 'yes'\.$/],
@@ -253,7 +252,7 @@ describe('retry', () => {
 
 describe('a heartbeat', () => {
   it('has its defaults', () => {
-    expect(settle({ heartbeat: { message: 'ping', reply: 'pong' } }).heartbeat).toEqual({
+    expect(settle({ heartbeat: { message: 'ping', reply: 'pong' } }).mode.heartbeat()).toEqual({
       message: 'ping',
       reply: 'pong',
       intervalMs: 25_000,

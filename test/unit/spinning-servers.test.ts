@@ -1,5 +1,6 @@
 import { describe, expect, it } from 'vitest'
 import { RealtimeClient, type RealtimeOptions, type TransportName } from '../../src/index.ts'
+import { session } from '../../src/session/index.ts'
 import { openFrame } from '../support/hand-network.ts'
 import { manualPage } from '../support/manual-host.ts'
 
@@ -87,7 +88,7 @@ describe.each(['sse', 'long-poll', 'poll'] as const)('no server makes %s ask wit
   })
 
   it.concurrent.each(Object.entries(sessionServers))('in a session: %s', async (_, answer) => {
-    const { count } = await requestsTo(answer, transport, { protocol: 'session' })
+    const { count } = await requestsTo(answer, transport, { protocol: session() })
     expect(count).toBeGreaterThan(0)
     expect(count).toBeLessThan(mostRequests)
   })

@@ -1,0 +1,3 @@
+/** All that there is for a page, for the script file: what an app with a bundler imports from the entries one by one. */
+export * from './index.ts'
+export { type SessionOptions, session } from './session/index.ts'

@@ -1,0 +1,80 @@
+import { numbers } from '../check-options.ts'
+import type { Host } from '../host/host.ts'
+import type { Mode } from '../mode.ts'
+import type { TransportSettings } from '../options.ts'
+import { plain } from '../protocols/plain.ts'
+import type { Call, Transport } from '../transports/transport.ts'
+import { base64url } from '../wire/base64.ts'
+import { codes } from '../wire/steadfast-v1.ts'
+import { postLast, sessionLongPoll, sessionPoll, sessionSse } from './over-http.ts'
+import { sessionWebsocket } from './over-websocket.ts'
+import { Session } from './session.ts'
+import { SessionSender } from './session-sender.ts'
+
+/** A session in the place of plain mode: what the server has not acknowledged is kept, and sent again over the next connection. */
+export function sessionMode(host: Host, resends: boolean): Mode {
+  /** 128 random bits. */
+  const newId = () => base64url(host.randomBytes(16))
+  const session = new Session(newId())
+  /** How the server was reached last. */
+  let lastCall: Call | null = null
+  return {
+    ...{ name: 'session', protocol: plain(), isOwnProtocol: false, credentials: 'include', circumstances: { isSession: true } },
+    ...{ hasLedger: true, canPause: true, recognizesRepeats: true, hasCursor: true },
+    // The server has answered when a session opens.
+    ...{ canPing: true, isProvenByReply: false },
+    transport: (settings, name, connectTimeoutMs) => transportOf(session, settings, name, connectTimeoutMs),
+    mistakeIn: ({ greeting, headers = {} }) =>
+      greeting !== undefined || Object.keys(headers).length
+        ? "headers or a greeting, which a session has no use for: return auth, which its server's authenticate() is given"
+        : undefined,
+    sender: (port) =>
+      new SessionSender({
+        ...port,
+        ...{ session, resends },
+        postLast: (lines, signal) => lastCall && postLast(session, lastCall, lines, signal),
+      }),
+    heartbeat: () => session.heartbeat,
+    ping: () => 'p',
+    heartbeatReply: undefined,
+    graceMs: () => session.slackMs(),
+    spreadMs: () => session.spreadMs,
+    resumes: () => true,
+    isResumed: () => session.isResumed,
+    isForgotten: () => !session.isResumed,
+    isDivided: () => session.isDivided,
+    lastEnd: () => session.opened?.lastEnd,
+    activated(link, call) {
+      lastCall = call
+      session.turn += 1
+      link.choose?.(session.turn)
+    },
+    authenticated(auth) {
+      if (lastCall) lastCall = { ...lastCall, auth }
+    },
+    fellSilent: () => session.fellSilent(),
+    beginsAnewAfter: (code) => code === codes.protocolError && session.renewOnce(newId()),
+    begin: () => session.begin(newId()),
+    end: () => session.end(),
+  }
+}
+
+/** A session has one URL and subprotocols of its own, and its server says how long a request is held. */
+function transportOf(session: Session, settings: TransportSettings, name: string, connectTimeoutMs: number): Transport {
+  const place = ['type', 'url']
+  if (settings.type === 'poll') {
+    const { intervalMs } = numbers(name, settings, { intervalMs: 5000 }, place)
+    return sessionPoll(session, intervalMs, connectTimeoutMs)
+  }
+  numbers(name, settings, {}, place)
+  switch (settings.type) {
+    case 'websocket':
+      return sessionWebsocket(session)
+    case 'sse':
+      return sessionSse(session)
+    case 'long-poll':
+      return sessionLongPoll(session, connectTimeoutMs)
+    default:
+      return settings satisfies never
+  }
+}
