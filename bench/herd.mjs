@@ -182,7 +182,9 @@ function summarizeOutcomes(client, outcomes) {
 /** @returns {Promise<import('./lib/report.mjs').Result>} */
 export async function run() {
   const greet = openSession(retryWindowMs)
-  const session = /** @type {const} */ ({ protocol: 'session' })
+  /** @type {typeof import('../dist/session.js')} */
+  const { session: sessionProtocol } = await import(built('session.js'))
+  const session = { protocol: sessionProtocol() }
   /** @type {Variant[]} */
   const variants = [
     { name: 'steadfast, WebSocket only', options: { transports: ['websocket'] }, limits },

@@ -40,7 +40,10 @@ async function echo(origin, kind, { warmUp, count, bytes }) {
     const client =
       kind === 'websocket'
         ? new WebSocket(`${origin.replace('http', 'ws')}/echo`)
-        : new window.Steadfast.RealtimeClient(`${origin}/session`, { protocol: 'session', transports: ['websocket'] })
+        : new window.Steadfast.RealtimeClient(`${origin}/session`, {
+            protocol: window.Steadfast.session(),
+            transports: ['websocket'],
+          })
     const socket = /** @type {WebSocket} */ (client)
     await new Promise((resolve) => socket.addEventListener('open', resolve))
     socket.addEventListener('message', ({ data }) => take(data))

@@ -107,7 +107,10 @@ function receiveInSession(origin, transport, { messages, bytes, form }) {
     const expected = messages * bytes
     let startedAt = 0
     let came = 0
-    const client = new window.Steadfast.RealtimeClient(`${origin}/session`, { protocol: 'session', transports: [transport] })
+    const client = new window.Steadfast.RealtimeClient(`${origin}/session`, {
+      protocol: window.Steadfast.session(),
+      transports: [transport],
+    })
     client.addEventListener('open', () => client.send(`flood ${messages} ${bytes} ${form}`), { once: true })
     client.addEventListener('gap', ({ after, resumesAt }) => reject(new Error(`A gap from ${after} to ${resumesAt}.`)))
     client.addEventListener('close', ({ code, reason }) => reject(new Error(`Closed: ${code} ${reason}`)))

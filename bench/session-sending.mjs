@@ -79,7 +79,10 @@ async function sendRaw(origin, { messages, bytes, burst, mostUnacknowledged }, i
  */
 async function sendInSession(origin, { messages, burst, mostUnacknowledged }) {
   const { port1, port2 } = new MessageChannel()
-  const client = new window.Steadfast.RealtimeClient(`${origin}/session`, { protocol: 'session', transports: ['websocket'] })
+  const client = new window.Steadfast.RealtimeClient(`${origin}/session`, {
+    protocol: window.Steadfast.session(),
+    transports: ['websocket'],
+  })
   client.send(`sink ${messages}`)
   await client.flushed()
   const done = new Promise((resolve) => client.addEventListener('message', resolve))

@@ -24,7 +24,7 @@ const files = new Map([
   ...readdirSync(pages).map((name) => [name === 'index.html' ? '/' : `/${name}`, new URL(name, pages)]),
   ['/plain', new URL('index.html', pages)],
   // What there is to do about a failure is not in the script, and is loaded when it is wanted.
-  ...['steadfast.min.js', 'remedies.js'].flatMap((name) => [
+  ...['steadfast.session.min.js', 'remedies.js'].flatMap((name) => [
     [`/${name}`, new URL(name, dist)],
     [`/${name}.map`, new URL(`${name}.map`, dist)],
   ]),
@@ -169,7 +169,7 @@ process.once('SIGINT', stop)
 process.once('SIGTERM', stop)
 const port = await openAnywhereNear(wantedPort)
 feed.start()
-if (!existsSync(files.get('/steadfast.min.js')))
-  process.stderr.write('dist/steadfast.min.js is missing: run `npm run build` first.\n')
+if (!existsSync(files.get('/steadfast.session.min.js')))
+  process.stderr.write('dist/steadfast.session.min.js is missing: run `npm run build` first.\n')
 const shown = host === '0.0.0.0' || host === '::' ? 'localhost' : host.includes(':') ? `[${host}]` : host
 process.stdout.write(`The demo is at http://${shown}:${port}/\n`)

@@ -31,6 +31,7 @@ class CountingWebSocket extends WebSocket {
 Object.assign(globalThis, { WebSocket: CountingWebSocket })
 /** @type {typeof import('../../dist/index.js')} */
 const { RealtimeClient } = await import(built('index.js'))
+const { session } = await import(built('session.js'))
 
 const opened = () => void openedAt.push(Date.now())
 
@@ -43,7 +44,7 @@ function connect(kind, origin) {
       dials += 1
     })
   } else {
-    const client = new RealtimeClient(`${origin}/session`, { protocol: 'session', transports: ['websocket'] })
+    const client = new RealtimeClient(`${origin}/session`, { protocol: session(), transports: ['websocket'] })
     client.addEventListener('open', opened)
     client.connect()
   }

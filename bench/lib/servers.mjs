@@ -10,7 +10,7 @@ const tickMs = 200
 
 const files = {
   '/clients.js': '../page/clients.js',
-  '/steadfast.js': built('steadfast.min.js'),
+  '/steadfast.js': built('steadfast.session.min.js'),
   '/socket.io.js': '../node_modules/socket.io-client/dist/socket.io.min.js',
   '/sockjs.js': '../node_modules/sockjs-client/dist/sockjs.min.js',
   '/partysocket.js': '../node_modules/partysocket/dist/ws.js',

@@ -14,7 +14,7 @@ import { WordsView } from './words.js'
 if (!globalThis.Steadfast) {
   show('eyebrow', 'The client is not built')
   show('detail', 'Run `npm run build` and reload the page.')
-  throw new Error('/steadfast.min.js did not load')
+  throw new Error('/steadfast.session.min.js did not load')
 }
 
 // A key of this tab's own, so that the harm it asks for is done to nobody else. It is kept over a reload, as the harm is.

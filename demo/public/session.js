@@ -5,10 +5,10 @@ const sendEveryMs = 250
 
 /** A session: the server's half is `steadfast/server`. */
 export function sessionMode(visitor, options) {
-  const { RealtimeClient } = globalThis.Steadfast
+  const { RealtimeClient, session } = globalThis.Steadfast
   const client = new RealtimeClient(`/realtime?visitor=${visitor}`, {
     ...options,
-    protocol: 'session',
+    protocol: session(),
     transports: ['websocket', 'sse', 'long-poll', { type: 'poll', intervalMs: 2000 }],
     // A server need not know. This one is told so that it can do harm to one transport and leave the others in peace.
     prepare: ({ transport }) => ({ query: { via: transport } }),

@@ -54,7 +54,12 @@ function packageAt(origin: string, more: RealtimeOptions<never, never> = {}) {
       clients.push(this as unknown as RealtimeClient<never, never>)
     }
   }
-  return { steadfast: { RealtimeClient: Client, json }, 'steadfast/protocols': protocols, 'steadfast/remedies': remedies }
+  return {
+    steadfast: { RealtimeClient: Client, json },
+    'steadfast/session': { session },
+    'steadfast/protocols': protocols,
+    'steadfast/remedies': remedies,
+  }
 }
 
 /** Runs a snippet that makes a client; returns it, with the messages that it gets. */

@@ -1,7 +1,7 @@
 import { createHash } from 'node:crypto'
 import { mkdtempSync, readdirSync, readFileSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
-import { join } from 'node:path'
+import { join, relative } from 'node:path'
 import { afterAll, beforeAll, expect, test } from 'vitest'
 import { dist, root, run } from './package.ts'
 
@@ -24,7 +24,9 @@ function hashesOf(path: string): Record<string, string> {
       .update(readFileSync(join(path, name)))
       .digest('hex')
   return Object.fromEntries(
-    readdirSync(path)
+    readdirSync(path, { recursive: true, withFileTypes: true })
+      .filter((entry) => entry.isFile())
+      .map((entry) => relative(path, join(entry.parentPath, entry.name)))
       .sort()
       .map((name) => [name, hash(name)]),
   )

@@ -1,7 +1,7 @@
 import { publint } from 'publint'
 import { formatMessage } from 'publint/utils'
 import { expect, test } from 'vitest'
-import { entries, pageFiles, read, root, run, scriptTag } from './package.ts'
+import { entries, pageFiles, read, root, run, scriptTag, sessionScriptTag } from './package.ts'
 
 test('publint reports nothing about the packed files', async () => {
   const { messages, pkg } = await publint({ pkgDir: root, strict: true, pack: 'npm' })
@@ -10,7 +10,15 @@ test('publint reports nothing about the packed files', async () => {
 
 test('every way to resolve the types finds them ("are the types wrong?" reports nothing)', () => {
   // The script-tag file is for script tags: it has no types.
-  const report = run('attw', ['--pack', '.', '--exclude-entrypoints', `./${scriptTag}`, '--format', 'json'])
+  const report = run('attw', [
+    '--pack',
+    '.',
+    '--exclude-entrypoints',
+    `./${scriptTag}`,
+    `./${sessionScriptTag}`,
+    '--format',
+    'json',
+  ])
   expect(JSON.parse(report).problems ?? {}).toEqual({})
 })
 
@@ -20,7 +28,7 @@ test('the package carries what it promises and nothing of the workshop', () => {
   const built = entries.flatMap((entry) =>
     ['js', 'js.map', 'cjs', 'cjs.map', 'd.ts', 'd.cts'].map((ending) => `dist/${entry}.${ending}`),
   )
-  const script = [`dist/${scriptTag}`, `dist/${scriptTag}.map`, 'dist/integrity.json']
+  const script = [scriptTag, sessionScriptTag].flatMap((name) => [`dist/${name}`, `dist/${name}.map`])
   const papers = [
     'package.json',
     'README.md',
@@ -30,7 +38,8 @@ test('the package carries what it promises and nothing of the workshop', () => {
     'THIRD-PARTY-NOTICES.txt',
     'docs/DEPLOYMENT.md',
   ]
-  expect(files.filter((path) => !path.startsWith('src/')).sort()).toEqual([...built, ...script, ...papers].sort())
+  const isOther = (path: string) => !/^(src|dist\/shared)\//.test(path)
+  expect(files.filter(isOther).sort()).toEqual([...built, ...script, 'dist/integrity.json', ...papers].sort())
   expect(files).toContain('src/index.ts')
 })
 

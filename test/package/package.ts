@@ -11,7 +11,9 @@ export const entries = [...pageEntries, 'server']
 export const scriptTag = 'steadfast.min.js'
 /** The page's entries in both forms. */
 export const pageModules = pageEntries.flatMap((entry) => [`${entry}.js`, `${entry}.cjs`])
-export const pageFiles = [...pageModules, scriptTag]
+/** With session mode as well. */
+export const sessionScriptTag = 'steadfast.session.min.js'
+export const pageFiles = [...pageModules, scriptTag, sessionScriptTag]
 
 export function read(path: string): string {
   return readFileSync(`${root}${path}`, 'utf8')

@@ -2,7 +2,7 @@ import { createHash } from 'node:crypto'
 import vm from 'node:vm'
 import { parse } from 'acorn'
 import { expect, test } from 'vitest'
-import { dist, pageFiles, read, scriptTag } from './package.ts'
+import { dist, pageFiles, read, scriptTag, sessionScriptTag } from './package.ts'
 
 const file = `dist/${scriptTag}`
 
@@ -27,11 +27,15 @@ test('the script-tag file sends its headers under their own names', () => {
   for (const header of ['Accept', 'Last-Event-ID', 'Prefer']) expect(read(file)).toMatch(new RegExp(`[{,]"?${header}"?:`))
 })
 
-test('integrity.json carries the version and the hash of the script-tag file', () => {
-  const hash = createHash('sha384').update(read(file)).digest('base64')
+test('integrity.json carries the version and the hash of each script file', () => {
+  const hashOf = (name: string) =>
+    `sha384-${createHash('sha384')
+      .update(read(`dist/${name}`))
+      .digest('base64')}`
   expect(JSON.parse(read('dist/integrity.json'))).toEqual({
     version: JSON.parse(read('package.json')).version,
-    [scriptTag]: `sha384-${hash}`,
+    [scriptTag]: hashOf(scriptTag),
+    [sessionScriptTag]: hashOf(sessionScriptTag),
   })
 })
 
