@@ -10,7 +10,7 @@ import type { PrepareAttempt, RealtimeOptions } from './options.ts'
 import type { Received } from './protocols/protocol.ts'
 import { base64url } from './protocols/session-frames.ts'
 import { codes } from './protocols/wire.ts'
-import type { Outgoing } from './sender.ts'
+import { deliver, type Outgoing } from './sender.ts'
 import type { Settings, Way } from './settings.ts'
 import { reportOf } from './transports/failure.ts'
 import { postLast } from './transports/session-http.ts'
@@ -146,7 +146,7 @@ export class Attempts {
       session.turn += 1
       link.choose?.(session.turn)
     }
-    const greeted = preparation.greeting === undefined ? undefined : link.write(preparation.greeting, controller.signal)
+    const greeted = preparation.greeting === undefined ? undefined : deliver(link, preparation.greeting, controller.signal)
     if (greeted) {
       within(greeted, settings.connectTimeoutMs, host, late, controller.signal)
         .then((delivery) => {

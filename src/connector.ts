@@ -49,8 +49,11 @@ export class Connector {
       provingMs: settings.provingMs,
       raceAfterMs: settings.raceAfterMs,
       retry: settings.retry,
-      rungs: ways.map(({ transport, url }) => ({
-        origin: url.origin,
+      rungs: ways.map(({ transport }, rung) => ({
+        // Where the URL is relative, it is not known before the first dial.
+        get origin() {
+          return at(ways, rung).url.origin
+        },
         isProvenByHearing: !!transport.isProvenByHearing,
         isAsking: !!transport.isAsking,
         canPing: !!transport.canPing && (!!session || heartbeat?.message !== undefined),
