@@ -285,7 +285,7 @@ export class Connector {
         this.#attempts.nudge()
         break
       case 'hang-up':
-        this.#port.log.ended(id, this.#port.host.now())
+        this.#port.log.ended(id, this.#port.host.now(), command.isSilent)
         return this.#attempts.hangUp(id)
       default:
         command satisfies never
