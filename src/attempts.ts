@@ -8,7 +8,7 @@ import type { Judge } from './judge.ts'
 import type { AttemptLog } from './log.ts'
 import type { PrepareAttempt, RealtimeOptions } from './options.ts'
 import type { Received } from './protocols/protocol.ts'
-import type { Outgoing } from './sender.ts'
+import { deliver, type Outgoing } from './sender.ts'
 import type { Settings, Way } from './settings.ts'
 import { reportOf } from './transports/failure.ts'
 import type { Delivery } from './transports/transport.ts'
@@ -139,7 +139,7 @@ export class Attempts {
     if (!mode.resumes(attempt.way.transport.type)) this.#cursor = ''
     this.#hasCarriedIn = this.#hasCarriedOut = false
     mode.activated(link, attempt.call)
-    const greeted = preparation.greeting === undefined ? undefined : link.write(preparation.greeting, controller.signal)
+    const greeted = preparation.greeting === undefined ? undefined : deliver(link, preparation.greeting, controller.signal)
     if (greeted) {
       within(greeted, settings.connectTimeoutMs, host, late, controller.signal)
         .then((delivery) => {

@@ -47,8 +47,11 @@ export class Connector {
       provingMs: settings.provingMs,
       raceAfterMs: settings.raceAfterMs,
       retry: settings.retry,
-      rungs: ways.map(({ transport, url }) => ({
-        origin: url.origin,
+      rungs: ways.map(({ transport }, rung) => ({
+        // Where the URL is relative, it is not known before the first dial.
+        get origin() {
+          return at(ways, rung).url.origin
+        },
         isProvenByHearing: !!transport.isProvenByHearing,
         isAsking: !!transport.isAsking,
         canPing: !!transport.canPing && mode.canPing,
@@ -274,7 +277,7 @@ export class Connector {
         this.#attempts.nudge()
         break
       case 'hang-up':
-        this.#port.log.ended(id, this.#port.host.now())
+        this.#port.log.ended(id, this.#port.host.now(), command.isSilent)
         return this.#attempts.hangUp(id)
       default:
         command satisfies never

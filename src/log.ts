@@ -15,6 +15,8 @@ export interface AttemptReport {
   readonly endedAt?: string
   /** It was given up while it worked or was dialled, because another transport took its place or the client was closed. */
   readonly isGivenUp?: true
+  /** Nothing had come over it for longer than silence is tolerated. */
+  readonly isSilent?: true
   readonly cause?: string
   readonly certainty?: Diagnosis['certainty']
   readonly candidates?: readonly string[]
@@ -48,10 +50,10 @@ export class AttemptLog {
     this.#amend(id, { endedAt: this.#iso(endedAt), ...told(diagnosis) })
   }
 
-  /** It was given up, or another took its place. */
-  ended(id: number, endedAt: number): void {
+  /** It was given up, or another took its place; `isSilent`: because nothing came over it. */
+  ended(id: number, endedAt: number, isSilent?: true): void {
     if (this.#attempts.some((attempt) => attempt.id === id && attempt.endedAt === undefined))
-      this.#amend(id, { endedAt: this.#iso(endedAt), isGivenUp: true })
+      this.#amend(id, { endedAt: this.#iso(endedAt), isGivenUp: true, ...(isSilent && { isSilent }) })
   }
 
   /** More is known of why it ended. */
@@ -71,7 +73,9 @@ export class AttemptLog {
   }
 }
 
-const order = 'id transport url dialledAt openedAt endedAt isGivenUp cause certainty candidates verdict evidence'.split(' ')
+const order = 'id transport url dialledAt openedAt endedAt isGivenUp isSilent cause certainty candidates verdict evidence'.split(
+  ' ',
+)
 
 /** With its members in one order, whatever became known first. */
 function ordered(attempt: AttemptReport): AttemptReport {

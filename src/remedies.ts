@@ -8,7 +8,7 @@ export const remedies: Readonly<Record<string, OwnCause>> = about({
   'policy.csp': "Add the server to connect-src of the page's Content-Security-Policy, with wss:// and with https://.",
   'policy.mixed_content': 'Give the server TLS and connect to wss:// or https://.',
   'policy.blocked_port': 'Let the server listen on another port; 443 passes nearly everywhere.',
-  'policy.local_network': "Allow this site to access the local network in the browser's site settings.",
+  'policy.local_network': "Serve the page over https, and allow it to access the local network in the browser's site settings.",
   'policy.client_blocked': 'Try a window without extensions; if that helps, ask for an exception, or rename the URL.',
   'policy.blocked': "Look into the browser's console: it says there what was not allowed.",
   'client.pool_exhausted': 'Serve the site over HTTP/2 or share one connection between its tabs: HTTP/1.1 has six for each host.',

@@ -216,7 +216,7 @@ export class Sender<Out> implements Outgoing<Out> {
 }
 
 /** Writes to a link; one that throws has not taken the message. */
-function deliver(link: Link, data: Writable, signal: AbortSignal, isLast: boolean): Promise<Delivery> | undefined {
+export function deliver(link: Link, data: Writable, signal: AbortSignal, isLast = false): Promise<Delivery> | undefined {
   try {
     return link.write(data, signal, isLast)
   } catch (error) {

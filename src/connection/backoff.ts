@@ -44,7 +44,7 @@ export function backoff(
     const firstMs = Math.min(spread === null ? minDelayMs : Math.min(spread, mostFirstMs), maxDelayMs)
     if (attempt === 1) return random() * firstMs
     const patientMs = outageMs < patienceMs ? Math.max(impatientMaxDelayMs, spread ?? 0) : Infinity
-    const window = Math.max(minDelayMs, firstMs) * factor ** (attempt - 1)
+    const window = Math.max(minDelayMs, firstMs, 1) * factor ** (attempt - 1)
     return Math.min(window, patientMs, maxDelayMs) * (0.5 + random() / 2)
   }
 }

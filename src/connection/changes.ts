@@ -5,7 +5,8 @@ import type { Dial, State } from './state.ts'
 
 /** What the shell must do because of a change. */
 export type Command =
-  | { readonly do: 'hang-up'; readonly id: number }
+  /** `isSilent`: it was open, and nothing had come over it for longer than silence is tolerated. */
+  | { readonly do: 'hang-up'; readonly id: number; readonly isSilent?: true }
   | { readonly do: 'dial'; readonly id: number; readonly rung: number }
   /** This attempt carries the connection from now on. */
   | { readonly do: 'adopt'; readonly id: number }
@@ -18,7 +19,9 @@ export function commandsBetween(before: State, after: State): Command[] {
   const old = attemptsOf(before)
   const current = attemptsOf(after)
   const commands: Command[] = [
-    ...old.filter(({ id }) => !has(current, id)).map(({ id }): Command => ({ do: 'hang-up', id })),
+    ...old
+      .filter(({ id }) => !has(current, id))
+      .map(({ id }): Command => ({ do: 'hang-up', id, ...(isReplacing(before, id) && { isSilent: true }) })),
     ...current.filter(({ id }) => !has(old, id)).map(({ id, rung }): Command => ({ do: 'dial', id, rung })),
   ]
   if (after.status !== 'open') return commands
@@ -36,6 +39,11 @@ type Attempt = Pick<Dial, 'id' | 'rung'>
 export function attemptsOf(state: State): readonly Attempt[] {
   if (state.status === 'connecting') return state.dials
   return state.status === 'open' ? [state.link, ...state.rivals] : []
+}
+
+/** A link that is asked for a sign of life without a time limit is silent: its replacement is dialled. */
+function isReplacing(state: State, id: number): boolean {
+  return state.status === 'open' && state.link.id === id && state.link.asked?.until === Infinity
 }
 
 function has(attempts: readonly Attempt[], id: number): boolean {

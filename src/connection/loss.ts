@@ -7,6 +7,8 @@ import { canRefresh, closedBy, coreOf, isAskedAnew, isHeldBack, startRound, wait
 import type { Open, OpenLink, Policy, State } from './state.ts'
 
 const wokenJitterMs = 250
+/** So many connections in a row may break soon and still be redialled at once, as on a train. More are a spin. */
+const forgivenLives = 6
 
 /** Drops the open connection for a reason that no transport reported. */
 export function loseTo(state: Open, finding: Finding, now: number, policy: Policy): State {
@@ -22,7 +24,7 @@ export function lose(state: Open, diagnosis: Diagnosis, now: number, policy: Pol
   const life = lifeOf(link, diagnosis, isLong, policy)
   const ladder = ended(state.ladder, link.rung, life)
   // A server that greets and then shows the door has not proven anything: the waits must go on growing.
-  const isForgiven = link.isProven && (isLong || !wasClean)
+  const isForgiven = link.isProven && (isLong || (!wasClean && at(ladder.rungs, link.rung).shortLives <= forgivenLives))
   // Credentials with which messages passed were good, however short they last.
   const isAccepted = isLong || link.isProven || (link.hasCarried && link.hasHeard)
   const failures = isForgiven ? 1 : state.failures + 1

@@ -18,8 +18,8 @@ export interface Round {
 /**
  * The rungs of a round. In an outage of a proven connection it is the server that is away, most often, so each rung would hear the
  * same: the proven one is dialled, and better ones that have rested. In every third round others join them, in case that the client
- * has moved to a network where the proven one is blocked: one at first, and all in an outage that outlasts a restart. Rungs at another
- * origin are not concerned.
+ * has moved to a network where the proven one is blocked: one at first, and all in an outage that outlasts a restart. A rung at
+ * another origin is dialled in any case, and so are the better ones before it.
  */
 export function roundOf(core: Core, now: number, { rungs }: Policy): Round {
   const { failures, othersAt, ladder } = core
@@ -29,7 +29,8 @@ export function roundOf(core: Core, now: number, { rungs }: Policy): Round {
   const others = failures > restartRounds ? order.length : 1
   const last = order.indexOf(preferred) + (failures === othersAt ? others : 0)
   const { origin } = at(rungs, preferred)
-  const isSpare = (rung: number, index: number) => index > last && at(rungs, rung).origin === origin
+  const lastElsewhere = order.map((rung) => at(rungs, rung).origin !== origin).lastIndexOf(true)
+  const isSpare = (_: number, index: number) => index > Math.max(last, lastElsewhere)
   return {
     queue: order.filter((rung, index) => !isSpare(rung, index)),
     spare: order.filter(isSpare),

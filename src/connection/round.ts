@@ -75,7 +75,7 @@ export function dialFailed(state: Connecting, dial: Dial, diagnosis: Diagnosis, 
     isRefreshed: isAskedAnew(state, diagnosis, policy),
     news: [...state.news, { id: dial.id, diagnosis }],
   }
-  if (verdict === 'stop' && !isForbiddenOnly(next, dial, diagnosis)) {
+  if (verdict === 'stop' && !isForbiddenOnly(next, dial, diagnosis) && !isQuiet(next, dial, diagnosis, policy)) {
     // What is still on its way may show that it was this rung alone that was refused.
     return next.dials.length && diagnosis.hint
       ? { ...next, refusal: diagnosis, queue: [], raceAt: Infinity }
@@ -104,6 +104,12 @@ function stop(core: Core, diagnosis: Diagnosis, now: number, policy: Policy): St
 function isForbiddenOnly({ ladder: { rungs } }: Connecting, { rung }: Dial, { evidence }: Diagnosis): boolean {
   const isForbidden = evidence.kind === 'answered' && evidence.status === 403
   return isForbidden && !at(rungs, rung).hasOpened && rungs.some(({ hasOpened }) => hasOpened)
+}
+
+/** 204 tells an event stream that it is over, unless it may be a long-poll or a poll that answers so where there is no news. */
+function isQuiet({ ladder }: Connecting, { rung }: Dial, { evidence }: Diagnosis, { rungs }: Policy): boolean {
+  const isEmpty = evidence.kind === 'answered' && evidence.status === 204
+  return isEmpty && !at(ladder.rungs, rung).hasOpened && rungs.some(({ isAsking }) => isAsking)
 }
 
 /** How a failed dial counts for its rung. */

@@ -156,12 +156,12 @@ export const closeCodes: Readonly<Record<number, Cause>> = each(
 export const goesOn = [4408, 4409, 4413, 4429, 4500, 4503]
 const otherClose = cause('retry', closedMessage)
 const sessionEnd = cause('stop', closedMessage)
-/** A session's server marks what it says, so this is not its own word about the credentials. */
+/** A session's server marks what it says, so this is not its own word: neither about the credentials nor that it is over. */
 const foreignRefusal = cause('fallback', 'A proxy or firewall answered with HTTP status {status} in place of {host}.')
 
 export function statusCause(status: number, isSession = false): Cause {
   const known = statuses[status] ?? otherStatus
-  return isSession && known.hint === 'credentials' ? foreignRefusal : known
+  return isSession && known.verdict === 'stop' ? foreignRefusal : known
 }
 
 export function closeCause(code: number, isSession: boolean): Cause {

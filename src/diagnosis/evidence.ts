@@ -130,8 +130,11 @@ export interface FollowUp {
   readonly opaque: Outcome
   /** Whether it was answered by a redirection. */
   readonly isRedirect: boolean
-  /** Whether the browser has denied this page the devices of the local network (Local Network Access). */
-  readonly isLocalDenied?: boolean
+  /**
+   * The page's permission to connect to the local network (Local Network Access): denied, or a question to the user. Absent where
+   * it is granted, the browser has no such permission, the page is of the local network itself, or something answered.
+   */
+  readonly localAccess?: 'denied' | 'prompt'
   /** A request to the page's own origin; `none` where there is no page or it is the same origin. */
   readonly page: Outcome | 'none'
 }

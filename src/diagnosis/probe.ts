@@ -2,10 +2,14 @@ import type { Host } from '../host/host.ts'
 import { withoutUser, withQuery } from '../transports/address.ts'
 import { textOfBody } from '../transports/body.ts'
 import { countOf, textOf } from '../wire/readers.ts'
+import { within } from '../within.ts'
 import type { FollowUp, Ledger, Outcome } from './evidence.ts'
+import { spaceOf } from './local-network.ts'
 
 /** Nothing waits for the answers, so they may take their time; what hangs longer is a finding. */
 const limitMs = 5000
+/** A browser answers at once what a page is permitted. */
+const permissionMs = 1000
 /** No ledger says more. */
 const ledgerBytes = 2 ** 16
 
@@ -46,12 +50,16 @@ export async function followUp({ url, attempt, credentials }: Subject, host: Hos
       elsewhere ? ask(new URL(elsewhere), {}) : { outcome: 'none' as const },
     ])
     const { outcome, response: _, ...content } = answer
+    const isAnswered = outcome === 'answered' || opaque.outcome === 'answered'
+    // Asked last: while the others were on their way the user may have been asked.
+    const localAccess = !isAnswered && elsewhere ? await localAccessOf(url, new URL(elsewhere), host) : undefined
     return {
       readable: outcome,
       ...content,
       opaque: opaque.outcome,
       isRedirect: redirect.response?.type === 'opaqueredirect',
       page: page.outcome,
+      ...(localAccess && { localAccess }),
     }
   } finally {
     cancelLimit()
@@ -69,6 +77,14 @@ export async function followUp({ url, attempt, credentials }: Subject, host: Hos
       return { outcome: controller.signal.aborted ? 'silent' : 'failed' }
     }
   }
+}
+
+/** Whether the browser may be what keeps this page from the local network. A page that is of it needs no permission. */
+async function localAccessOf(url: URL, page: URL, host: Host): Promise<FollowUp['localAccess']> {
+  if (!host.localAccess || spaceOf(page.hostname)) return undefined
+  const asked = host.localAccess(spaceOf(url.hostname) ?? 'local')
+  const state = await within(asked, permissionMs, host, () => undefined).catch(() => undefined)
+  return state === 'granted' ? undefined : state
 }
 
 async function contentOf(

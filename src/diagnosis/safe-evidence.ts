@@ -8,7 +8,7 @@ export type SafeEvidence = Readonly<Record<string, unknown>>
 const safe =
   'kind phase elapsedMs isOnline isHidden engine isSecurePage roundTripMs hasHeard hasOpened hasServed isSameOrigin violation isRepeated isOnlyWay isSession'
 const alsoSafe =
-  'retryAfterMs status code wasClean hasErred how isBody isCutOff isHandshake isMistake readable opaque isRedirect isRedirected isLocalDenied page'
+  'retryAfterMs status code wasClean hasErred how isBody isCutOff isHandshake isMistake readable opaque isRedirect isRedirected localAccess page'
 const ofLedger = 'scope sawRequest sawUpgrade verdict by'
 const names = new Set(`${safe} ${alsoSafe} ${ofLedger}`.split(' '))
 const groups = new Set(['followUp', 'ledger', 'lastEnd'])

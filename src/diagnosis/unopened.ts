@@ -1,6 +1,7 @@
 import { isPage } from '../protocols/http-fields.ts'
 import { boxes, nameOf } from './answer.ts'
 import type { Evidence, FollowUp, Ledger } from './evidence.ts'
+import { spaceOf } from './local-network.ts'
 import { certain, likely, likelyOneOf, type Opinion, possible, possiblyOneOf } from './opinion.ts'
 
 /** Ports that no browser connects to (WHATWG Fetch, "Port blocking"). */
@@ -10,7 +11,6 @@ const blockedPorts = [
   [563, 587, 601, 636, 989, 990, 993, 995, 1719, 1720, 1723, 2049, 3659, 4045, 4190, 5060, 5061, 6000, 6566, 6665, 6666, 6667],
   [6668, 6669, 6679, 6697, 10080],
 ].flat()
-const loopback = /^(localhost|127\.\d+\.\d+\.\d+|\[::1\])$/
 
 /** Below so many milliseconds a round trip is lost in the noise of the browser. */
 const leastRoundTripMs = 20
@@ -44,7 +44,7 @@ function forbidden(evidence: Evidence): Opinion | undefined {
   if (!evidence.url) return undefined
   const { protocol, port, hostname } = new URL(evidence.url)
   if (blockedPorts.includes(Number(port))) return certain('policy.blocked_port')
-  const isMixed = evidence.isSecurePage && protocol === 'http:' && !loopback.test(hostname)
+  const isMixed = evidence.isSecurePage && protocol === 'http:' && spaceOf(hostname) !== 'loopback'
   if (!isMixed) return undefined
   return evidence.kind === 'blocked' ? certain('policy.mixed_content') : likely('policy.mixed_content')
 }
@@ -75,16 +75,23 @@ function followedUp(evidence: Evidence, followUp: FollowUp): Opinion {
   if (readable === 'answered') return ofHttpThatWorks(evidence, followUp)
   if (readable === 'silent' && opaque === 'answered') return ofHeldRequest(evidence)
   if (opaque === 'answered') return ofHiddenAnswer(evidence)
+  const { localAccess } = followUp
+  const isLocal = !!evidence.url && !!spaceOf(new URL(evidence.url).hostname)
+  // The browser holds a request for as long as its question to the user is open.
+  if (isLocal && localAccess === 'prompt' && readable === 'silent') return possible('policy.local_network', 'net.timeout')
   if (readable === 'silent' && opaque === 'silent') {
     if (kind !== 'timeout' && elapsedMs < 3000) return possible('path.proxy_auth', 'ws.failed', ...behindTls, 'net.timeout')
     return evidence.transport === 'websocket' ? likely('net.timeout') : unansweredRequest
   }
-  if (followUp.isLocalDenied && isLocal(evidence.url)) return likely('policy.local_network', 'net.unreachable')
+  if (isLocal && localAccess === 'denied' && page !== 'failed')
+    return likely('policy.local_network', 'net.unreachable', ...behindTheName)
   if (page === 'failed') return isOnline ? likely('net.offline', ...behindTheName) : certain('net.offline')
   // At the page's own origin nobody else can be asked.
   if (page === 'none' && !isOnline) return likely('net.offline', ...behindTheName)
   // Also where a time limit ended the attempt: browsers put off a WebSocket to where others have failed.
-  return unreachable(evidence, followUp)
+  // A name may lead to the local network too. To a page without TLS the browser always denies that, so it says nothing there.
+  const mayBeLocal = localAccess && (isLocal || (localAccess === 'denied' && evidence.isSecurePage))
+  return unreachable(evidence, followUp, mayBeLocal ? [...behindAnything, 'policy.local_network'] : behindAnything)
 }
 
 /** An answer came that this page may not read. Without CORS all statuses look alike, and a WebSocket needs no CORS. */
@@ -99,14 +106,14 @@ function ofHiddenAnswer(evidence: Evidence): Opinion {
 }
 
 /** Nothing at that address speaks to this page. How long it took to find out tells how far it came (in round trips). */
-function unreachable({ url = '', roundTripMs = 0 }: Evidence, { elapsedMs }: FollowUp): Opinion {
+function unreachable({ url = '', roundTripMs = 0 }: Evidence, { elapsedMs }: FollowUp, others: readonly string[]): Opinion {
   const isTls = url.startsWith('https:')
   const tls = isTls ? behindTls : []
   const trips = roundTripMs < leastRoundTripMs ? Infinity : elapsedMs / roundTripMs
-  if (trips < 0.6) return likelyOneOf('net.unreachable', 'net.dns', ...behindAnything)
-  if (trips < 1.65) return likely('net.refused', 'net.reset', 'net.dns', ...behindAnything)
-  if (trips < 3) return likelyOneOf('net.unreachable', ...tls, 'net.reset', ...behindAnything)
-  return possiblyOneOf('net.unreachable', 'net.refused', 'net.dns', ...tls, 'net.reset', ...behindAnything)
+  if (trips < 0.6) return likelyOneOf('net.unreachable', 'net.dns', ...others)
+  if (trips < 1.65) return likely('net.refused', 'net.reset', 'net.dns', ...others)
+  if (trips < 3) return likelyOneOf('net.unreachable', ...tls, 'net.reset', ...others)
+  return possiblyOneOf('net.unreachable', 'net.refused', 'net.dns', ...tls, 'net.reset', ...others)
 }
 
 /** The server answers plain requests of this page. */
@@ -140,12 +147,6 @@ function ofHttpThatWorks(evidence: Evidence, followUp: FollowUp): Opinion {
 /** Statuses that a server gives to a GET where it has nothing but a WebSocket. */
 const hidden = [400, 404, 405, 501]
 const socketFaults = ['ws.upgrade_blocked', 'ws.upgrade_stripped', 'ws.bad_handshake', 'ws.subprotocol'] as const
-
-/** Whether a browser counts that host as one of the local network. */
-function isLocal(url = ''): boolean {
-  const { hostname } = new URL(url)
-  return loopback.test(hostname) || /^(10|127|192\.168|169\.254|172\.(1[6-9]|2\d|3[01]))\.|^\[f[cde]|\.local$/.test(hostname)
-}
 
 /** Something answers, but not what this page may read: that is how a server looks that holds a long-poll. */
 function ofHeldRequest(evidence: Evidence): Opinion {

@@ -49,6 +49,7 @@ export const browserHost: Host = {
   },
   claim: (slots) => claim(globalThis.navigator?.locks, slots),
   listen,
+  localAccess,
   engine,
   get pageOrigin() {
     // Not that of its address: a sandboxed page has none, one without an address (srcdoc) that of the page around it.
@@ -96,6 +97,18 @@ async function claim(locks: LockManager | undefined, slots: readonly string[]): 
     if (release) return release
   }
   return null
+}
+
+/** Chromium has one permission from 142 on and two from 145 on; a browser rejects a name that it does not know. */
+async function localAccess(space: 'loopback' | 'local'): Promise<PermissionState | undefined> {
+  for (const name of [`${space}-network`, 'local-network-access']) {
+    try {
+      return (await navigator.permissions.query({ name: name as PermissionName })).state
+    } catch {
+      // The next name, if there is one.
+    }
+  }
+  return undefined
 }
 
 /** Not in the DOM library of TypeScript, nor in every browser. */

@@ -49,9 +49,9 @@ export interface Host {
   random(): number
   /** Random bytes that nobody can guess. */
   randomBytes(length: number): Uint8Array
-  /** Reports an error that belongs to the application (a listener that threw) without stopping the client. */
   /** How the browser names itself; for reports only. */
   readonly userAgent?: string | undefined
+  /** Reports an error that belongs to the application (a listener that threw) without stopping the client. */
   report(error: unknown): void
   /** Writes a line to the console: what `debug` tells, or that the client has ended and nobody listens. */
   log(level: 'debug' | 'error', line: string): void
@@ -80,6 +80,8 @@ export interface Host {
   claim(slots: readonly string[]): Promise<(() => void) | null>
   /** Listens to the page's signals and to what its policy forbids; returns the way to stop. */
   listen(listener: (signal: PageSignal | Activation | Violation) => void): () => void
+  /** The page's permission to connect to that address space; absent or `undefined` where the platform has no such permission. */
+  localAccess?(space: 'loopback' | 'local'): Promise<'granted' | 'denied' | 'prompt' | undefined>
   /** Whose browser it is, since what an event means differs between them. */
   engine(): Engine
   /** The page's origin (`https://host`), `'null'` where it has an opaque one; `undefined` where there is no page. */

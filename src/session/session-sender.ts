@@ -240,7 +240,9 @@ export class SessionSender<Out> implements Outgoing<Out> {
       const body = [...lines, `x${JSON.stringify({ code: code ?? 1000, reason })}`].join('\n')
       const controller = new AbortController()
       const done = link?.isPosting ? link.write(body, controller.signal, true) : postLast(body, controller.signal)
-      if (done) await deliveredBy({ controller, done }, until, host)
+      const told = done && deliveredBy({ controller, done }, until, host)
+      // Without a link the answer may never come: it is waited for where it can still confirm something.
+      if (link || sent.oldest) await told
     }
     this.#isLeaving = false
     const left = { unsent: valuesOf(outbox.drain()), unconfirmed: valuesOf(sent.drain()) }

@@ -1,5 +1,6 @@
 import { wrongHeader, wrongSubprotocol } from '../protocols/http-fields.ts'
 import type { Ask } from '../protocols/protocol.ts'
+import { isBlob, isBuffer } from '../protocols/tags.ts'
 import { Failure } from './failure.ts'
 import type { Call } from './transport.ts'
 
@@ -21,17 +22,30 @@ export function addressOf({ url, protocol, cursor, host, headers, subprotocols }
 }
 
 /** @throws Failure which says whose they are and what is wrong with them */
-export function checkSendable({ headers = {}, subprotocols = [] }: Sendable, giver: string): void {
+export function checkSendable(given: Sendable, giver: string): void {
+  const wrong = wrongOf(given)
+  if (wrong) throw new Failure({ kind: 'unprepared', detail: `${giver} returned ${wrong}`, isMistake: true })
+}
+
+function wrongOf(given: Sendable): string | undefined {
+  // Nothing, and what a condition leaves of it (`token && { … }`), is nothing to send.
+  if (given && typeof given !== 'object') return `a ${typeof given}, not an object such as { query: { … } }`
+  const { headers = {}, subprotocols = [], query = {}, greeting = '' } = given
   const header = wrongHeader(headers)
+  if (header) return `headers ${header}`
   const subprotocol = wrongSubprotocol(subprotocols)
-  if (!header && !subprotocol) return
-  const detail = `${giver} returned ${header ? `headers ${header}` : `subprotocols ${subprotocol}`}`
-  throw new Failure({ kind: 'unprepared', detail, isMistake: true })
+  if (subprotocol) return `subprotocols ${subprotocol}`
+  if (typeof query !== 'object' || !query || Symbol.iterator in query)
+    return 'a query which is no plain object of names and values'
+  const isWritable = typeof greeting === 'string' || isBuffer(greeting) || ArrayBuffer.isView(greeting) || isBlob(greeting)
+  return isWritable ? undefined : 'a greeting which is no string, ArrayBuffer, view or Blob'
 }
 
 interface Sendable {
   readonly headers?: unknown
   readonly subprotocols?: unknown
+  readonly query?: unknown
+  readonly greeting?: unknown
 }
 
 /** A URL with more in its query, in the place of what had the same name. The rest is left as it is written: it may be signed. */

@@ -3,7 +3,7 @@ import type { Host } from '../host/host.ts'
 import { isPage } from '../protocols/http-fields.ts'
 import { longestMs } from '../wire/readers.ts'
 import { addressOf, withoutUser } from './address.ts'
-import { bytesOfBody } from './body.ts'
+import { bytesOfBody, textOfBody } from './body.ts'
 import { Failure, reportOf } from './failure.ts'
 import type { Call, Delivery, Link, Writable } from './transport.ts'
 
@@ -27,9 +27,11 @@ async function post(call: Call, body: Writable, signal: AbortSignal, keepalive =
     const init: RequestInit = { method: 'POST', redirect: 'manual', headers: call.headers, body, keepalive, signal }
     const response = await request(call, call.sendUrl, init)
     // A portal answers in the place of every server. A framework calls HTML what is a short text, or nothing.
-    if (!response.ok || isPage(contentTypeOf(response.headers))) {
-      const report = await answered(response, call)
-      if (!response.ok || report.start?.includes('<')) return { outcome: 'refused', report }
+    const isHtml = isPage(contentTypeOf(response.headers))
+    const html = response.ok && isHtml ? await textOfBody(response, restBytes, signal).catch(() => '<') : ''
+    if (!response.ok || html.includes('<')) {
+      const start = html.trim().slice(0, startLength)
+      return { outcome: 'refused', report: { ...(await answered(response, call)), ...(start && { start }) } }
     }
     // Read to its end, so that the browser can use the connection again.
     await bytesOfBody(response, restBytes, signal).catch(() => {})

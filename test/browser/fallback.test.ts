@@ -113,12 +113,15 @@ it('replaces a WebSocket without a path, found by its heartbeat', async () => {
 })
 
 describe('what worked', () => {
-  it('is remembered across a reload, and forgotten when all fail', async () => {
+  it('is remembered across a reload', async () => {
     await using test = await start({ from: 'latest' }, { type: 'swallow-upgrade' })
     await startInPage(test.page, '/events', { provingMs: 300 })
     await until(test.page, ({ state }) => expect(state).toMatchObject({ transport: 'sse', proven: true }))
     const dials = () => test.proxy.dials('websocket').length
     expect(dials()).toBe(1)
+    const remembered = () => test.page.evaluate(() => Object.keys(localStorage))
+    // The WebSocket may still open: it is given up two seconds after the other.
+    await vi.waitFor(async () => expect(await remembered()).toHaveLength(1), 5000)
 
     await test.page.reload({ waitUntil: 'load' })
     const startedAt = performance.now()
@@ -126,15 +129,7 @@ describe('what worked', () => {
     await until(test.page, ({ opened }) => expect(opened).toEqual(['sse']))
     expect(performance.now() - startedAt).toBeLessThan(450) // without waiting for a race
     expect(dials()).toBe(1)
-    const remembered = () => test.page.evaluate(() => Object.keys(localStorage))
     expect(await remembered()).toEqual([`steadfast:${test.proxy.url}`])
-
-    await test.proxy.set({ type: 'refuse' })
-    test.proxy.killAll()
-    await until(test.page, ({ causes }) => expect(causes.length).toBeGreaterThan(9))
-    expect(await remembered()).toEqual([])
-    await test.proxy.set({ type: 'pass' })
-    await until(test.page, ({ state }) => expect(state).toMatchObject({ status: 'open', transport: 'websocket' }))
   })
 
   it('is not believed when it is nonsense, too old or from a clock that ran ahead', async () => {

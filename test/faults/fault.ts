@@ -87,6 +87,8 @@ export interface Fault {
   readonly isAlone?: boolean
   /** How long it may take until everything was told, in milliseconds. Default: 12,000 */
   readonly patienceMs?: number
+  /** How long after the first failure the answers to the client's questions may come, in milliseconds. Default: 5,500 */
+  readonly questionsMs?: number
   start(site: Site): Promise<Served>
 }
 

@@ -41,6 +41,8 @@ export interface LabOptions {
 }
 
 const usualPatienceMs = 12_000
+/** How long the follow-up questions may take, and a little. */
+const usualQuestionsMs = 5500
 /** What the page itself may need beyond that. */
 const graceMs = 5000
 const askEveryMs = 150
@@ -196,6 +198,7 @@ async function observe(page: LabPage, served: Served, fault: Fault, mode: Mode, 
     ...{ id, url: served.url, transport: fault.transport },
     ...{ settings, options, heldUrls: served.heldUrls ?? [] },
     ...{ isSession: mode === 'session', isAfterOpen: !!fault.isAfterOpen, patienceMs: patienceOf(fault) },
+    questionsMs: fault.questionsMs ?? usualQuestionsMs,
   })
   const until = performance.now() + patienceOf(fault) + graceMs
   let hasActed = !served.act

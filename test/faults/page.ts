@@ -16,6 +16,7 @@ export interface Order {
   /** Only failures of open connections say something. */
   readonly isAfterOpen: boolean
   readonly patienceMs: number
+  readonly questionsMs: number
   /** Streams that the page holds by itself. */
   readonly heldUrls: readonly string[]
 }
@@ -38,14 +39,12 @@ export interface Story {
 /** Makes the client and does not wait for it; `storyOf` tells how it went. */
 export async function begin(order: Order): Promise<void> {
   const scope = globalThis as unknown as { Steadfast: typeof Package; stories?: Record<string, () => Story> }
-  const { transport, isAfterOpen, isSession, patienceMs } = order
+  const { transport, isAfterOpen, isSession, patienceMs, questionsMs } = order
   const held = new AbortController()
   // Requests with and without cookies do not share their connections.
   const credentials = isSession ? 'include' : 'same-origin'
   await Promise.all(order.heldUrls.map((url) => fetch(url, { credentials, signal: held.signal })))
   const quietMs = 300
-  /** How long the follow-up questions may take, and a little. */
-  const questionsMs = 5500
   const since = performance.now()
   const all: Told[] = []
   let isSettled = false

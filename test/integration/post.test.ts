@@ -108,6 +108,25 @@ describe.each(transports.map((settings) => [settings.type, settings] as const))(
     ])
   })
 
+  it.each([
+    ['behind many empty lines', ['\r\n'.repeat(100), '<h1>Log in</h1>'], 0, false],
+    ['in pieces', ['\n', '<h1>Log in</h1>'], 20, false],
+    ['that comes late', ['', '<h1>Log in</h1>'], 700, false],
+    ['that is long', ['<h1>Log in</h1>', 'x'.repeat(100_000)], 0, false],
+    ['that breaks off', ['\n'], 20, true],
+  ])('takes no page %s for an acceptance', async (_, [first = '', ...others], pauseMs, isBroken) => {
+    await using test = await start(async (_request, response) => {
+      response.writeHead(200, { 'Content-Type': 'text/html' }).flushHeaders()
+      response.write(first)
+      await sleep(pauseMs)
+      if (isBroken) response.destroy()
+      else response.end(others.join(''))
+    })
+    test.watched.client.send('m1')
+    await test.watched.client.flushed()
+    expect(test.lost()).toMatchObject([{ undelivered: ['m1'], diagnosis: { evidence: { kind: 'answered', status: 200 } } }])
+  })
+
   it.each(['', 'ok'])('takes %j for one, though a framework calls it HTML', async (text) => {
     await using test = await start((_request, response) => response.writeHead(201, { 'Content-Type': 'text/html' }).end(text))
     for (const message of numbered(2)) test.watched.client.send(message)

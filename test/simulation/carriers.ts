@@ -56,7 +56,8 @@ export class SocketCarrier implements Carrier {
 
   #write(frame: string | Uint8Array): void {
     const copy = typeof frame === 'string' ? frame : new Uint8Array(frame)
-    this.wroteAt = this.#connection.toldAt = this.#clock.now
+    this.wroteAt = this.#clock.now
+    if (isOpening(copy)) this.#connection.toldAt = this.#clock.now
     this.#connection.down.push(4 + copy.length, () => {
       if (typeof copy === 'string') this.#overhear(copy, this.#connection)
       sockets.get(this.#connection)?.received(copy)
@@ -143,7 +144,7 @@ export class AnswerCarrier implements Carrier {
   }
 
   write(frame: string | Uint8Array): void {
-    this.#connection.toldAt = this.#clock.now
+    if (isOpening(frame)) this.#connection.toldAt = this.#clock.now
     const text = `data: ${String(frame)}\n\n`
     if (this.medium === 'answer') {
       this.#whole += text
@@ -267,4 +268,9 @@ function joined(parts: readonly Uint8Array[]): Uint8Array {
     at += part.length
   }
   return whole
+}
+
+/** Whether it is an `open` frame. Whatever follows it is no sign that the client is there. */
+function isOpening(frame: string | Uint8Array): boolean {
+  return typeof frame === 'string' && frame.startsWith('o')
 }

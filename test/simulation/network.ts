@@ -59,7 +59,7 @@ export class Connection {
   /** The page has it: a socket that is not closed, a request that is not over. */
   isHeld = true
   isOver = false
-  /** When a node last said something over it. */
+  /** When a node last told over it that the attachment is open. */
   toldAt = 0
 
   constructor(id: number, way: Way, node: number, up: Pipe, down: Pipe, random: Random, page: PageEnd) {

@@ -43,6 +43,7 @@ describe('the waits between attempts', () => {
     ['a smaller cap holds in the first minute too', 1, 0, { maxDelayMs: 200 }, 0, 200],
     ['and later', 5, 0, { maxDelayMs: 200 }, 100, 200],
     ['another beginning', 1, 0, { minDelayMs: 100 }, 0, 100],
+    ['no beginning at all, which grows nevertheless', 11, 0, { minDelayMs: 0 }, 512, 1024],
     ['another factor', 3, 0, { factor: 1 }, 500, 1000],
     ['a beginning above the impatient cap', 2, 0, { minDelayMs: 8000 }, 2500, 5000],
   ])('%s', (_, attempt, outageMs, schedule, shortest, longest) => {

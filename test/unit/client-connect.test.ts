@@ -1,4 +1,6 @@
 import { describe, expect, it } from 'vitest'
+import { RealtimeClient } from '../../src/client.ts'
+import { session } from '../../src/session/index.ts'
 import { benchOf } from '../support/client-bench.ts'
 import { closed, opens, opensThenDrops, refuses, sequence, stalls } from '../support/fake-transport.ts'
 import { promised } from '../support/manual-host.ts'
@@ -32,6 +34,24 @@ describe('the first connect', () => {
     client.connect()
     await pass(10)
     expect(client.state).toEqual({ status: 'open', transport: 'websocket', since: 1010, proven: false })
+  })
+
+  it.each([
+    {},
+    { protocol: session() },
+    { transports: [{ type: 'sse', url: 'events', sendUrl: '../send' }] },
+    { transports: ['poll'], debug: () => {}, retry: false },
+  ] as const)('to a relative URL waits for a page, as at module level in server-side rendering (%o)', async (options) => {
+    const client = new RealtimeClient('/realtime', options)
+    client.send('kept')
+    await Promise.resolve()
+    expect([client.state.status, client.report().attempts, JSON.stringify(client).length > 0]).toEqual(['idle', [], true])
+    expect(() => client.connect()).toThrow(TypeError)
+    expect(() => client.reconnect()).toThrow(
+      /^RealtimeClient: url must be .* no page to which it is relative; it was '\/realtime'/,
+    )
+    expect(client.state.status).toBe('idle')
+    expect(await client.close()).toEqual({ unsent: ['kept'], unconfirmed: [] })
   })
 
   it('asked for twice is made once', async () => {

@@ -1,4 +1,5 @@
-import { describe, expect, it } from 'vitest'
+import { describe, expect, it, vi } from 'vitest'
+import type { Transport } from '../../src/transports/transport.ts'
 import { benchOf } from '../support/client-bench.ts'
 import { opens, sequence, stalls } from '../support/fake-transport.ts'
 
@@ -31,5 +32,27 @@ describe('a greeting', () => {
     if ('answer' in link) link.answer('sent')
     await pass(0)
     expect(link.written).toEqual(['auth'])
+  })
+
+  it('that a transport of the application cannot write ends that attempt', async () => {
+    const write = vi.fn(() => {
+      throw new Error('not now')
+    })
+    const own: Transport = {
+      type: 'own',
+      dial(_, listener) {
+        Promise.resolve().then(
+          () => listener.opened(),
+          () => {},
+        )
+        return { write, bufferedBytes: () => 0, close() {} }
+      },
+    }
+    const { client, pass, timeline } = benchOf({}, { transports: [own], prepare: () => ({ greeting: 'auth' }) })
+    client.send('kept')
+    await pass(10)
+    expect(timeline).toContainEqual(expect.stringMatching(/error policy.blocked/))
+    expect(client.state.status).toBe('waiting')
+    expect(await client.close()).toEqual({ unsent: ['kept'], unconfirmed: [] })
   })
 })

@@ -300,6 +300,31 @@ describe('what prepare() returns', () => {
   })
 })
 
+describe('what prepare() returns and nobody can send', () => {
+  it.each<[unknown, RegExp]>([
+    ['a token', /returned a string, not an object such as/],
+    [{ query: 'token=t' }, /a query which is no plain object/],
+    [{ query: null }, /a query which is no plain object/],
+    [{ query: new URLSearchParams({ token: 't' }) }, /a query which is no plain object/],
+    [{ greeting: { token: 't' } }, /a greeting which is no string/],
+    [{ greeting: null }, /a greeting which is no string/],
+  ])('%o is a mistake that says so, and the end', async (returned, message) => {
+    const { client, pass, transport, timeline } = benchOf({ websocket: opens() }, { prepare: () => returned as Preparation })
+    const messages: string[] = []
+    client.onerror = ({ diagnosis }) => messages.push(diagnosis.message)
+    await pass(100)
+    expect([client.state.status, transport('websocket').dials]).toEqual(['closed', []])
+    expect(messages.join()).toMatch(message)
+    expect(timeline).toContainEqual(expect.stringMatching(/error client\.unprepared/))
+  })
+
+  it.each([undefined, null, false, '', {}, []])('%o is nothing, and all right', async (returned) => {
+    const { client, pass } = benchOf({ websocket: opens() }, { prepare: () => returned as Preparation })
+    await pass(100)
+    expect(client.state.status).toBe('open')
+  })
+})
+
 describe('headers for a WebSocket', () => {
   const headers = { authorization: 'Bearer t' }
 

@@ -127,6 +127,52 @@ const silences: readonly Row[] = [
   [{ ...cut, isOnline: false, followUp: asked({ page: 'failed' }) }, 'net.offline', 'certain', 'fallback'],
 ]
 
+const printer = 'https://192.168.1.7/status'
+const silent = { readable: 'silent', opaque: 'silent' } as const
+const elsewhere = ['policy.client_blocked', 'path.proxy_refused', 'path.intermediary', 'path.captive']
+const unreached = ['net.refused', 'net.dns', ...tls, 'net.reset', ...elsewhere]
+const local = [{ url: printer }, { url: 'http://localhost:8080/', isSecurePage: true }, { url: 'http://127.0.0.1/' }]
+
+const localNetwork: readonly Row[] = [
+  ...local.map(
+    (more): Row => [
+      { ...cut, ...more, followUp: asked({ localAccess: 'denied' }) },
+      ...(['policy.local_network', 'likely', 'fallback', ['policy.local_network', 'net.unreachable', ...behindName]] as const),
+    ],
+  ),
+  // The browser asks the user, and holds the request meanwhile.
+  ...[cut, timeout].map(
+    (given): Row => [
+      { ...given, url: printer, followUp: asked({ ...silent, localAccess: 'prompt' }) },
+      ...(['policy.local_network', 'possible', 'fallback', ['policy.local_network', 'net.timeout']] as const),
+    ],
+  ),
+  // The user may have closed the question; or there was none, because the page is of the local network under another name.
+  [
+    { ...cut, url: printer, followUp: asked({ localAccess: 'prompt' }) },
+    ...(['net.unreachable', 'possible', 'fallback', [...unreached, 'policy.local_network']] as const),
+  ],
+  // Any name may lead to the local network.
+  [
+    { ...cut, url: 'https://nas.example/', isSecurePage: true, followUp: asked({ localAccess: 'denied' }) },
+    ...(['net.unreachable', 'possible', 'fallback', [...unreached, 'policy.local_network']] as const),
+  ],
+  // To a page without TLS all of it is always denied.
+  [
+    { ...cut, url: 'https://nas.example/', followUp: asked({ localAccess: 'denied' }) },
+    ...(['net.unreachable', 'possible', 'fallback', unreached] as const),
+  ],
+  [
+    { ...timeout, url: 'https://nas.example/', isSecurePage: true, followUp: asked({ ...silent, localAccess: 'prompt' }) },
+    ...(['net.timeout', 'likely', 'fallback'] as const),
+  ],
+  // Without any network nothing needs a permission.
+  [
+    { ...cut, url: printer, isOnline: false, followUp: asked({ page: 'failed', localAccess: 'denied' }) },
+    ...(['net.offline', 'certain', 'fallback'] as const),
+  ],
+]
+
 describe.each([
   ['before anything was asked', atFirst],
   ['what the browser forbids', forbidden],
@@ -134,6 +180,7 @@ describe.each([
   ['what it says is not overruled', unchanged],
   ['how long it took to fail', trips],
   ['no answer', silences],
+  ['the local network', localNetwork],
 ] as const)('%s', (_, rows) => {
   itJudges(rows)
 })

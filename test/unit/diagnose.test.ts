@@ -14,6 +14,8 @@ function html(status: number, type: string, verdict: 'fallback' | 'retry'): Row 
 
 const answers: readonly Row[] = [
   [answered(204), 'http.204', 'certain', 'stop'],
+  // No server of a session says that.
+  [{ ...answered(204), ...session }, 'http.204', 'likely', 'fallback', ['http.204', ...boxes]],
   // A page for people is never the server's word on what it offers, nor on credentials.
   ...['text/html', 'text/html; charset=utf-8', 'Text/HTML', 'application/xhtml+xml'].flatMap((type): readonly Row[] => [
     [answered(200, type), 'http.not_realtime', 'likely', 'fallback', ['http.not_realtime', 'path.captive', 'path.intermediary']],

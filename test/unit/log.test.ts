@@ -61,9 +61,13 @@ it('its members have one order, whatever became known first', () => {
   log.opened(1, 20)
   log.dialled(2, 'poll', url, 40)
   log.ended(2, 50)
+  log.dialled(3, 'poll', url, 40)
+  log.opened(3, 45)
+  log.ended(3, 50, true)
   expect(log.attempts.map((attempt) => Object.keys(attempt).join(' '))).toEqual([
     'id transport url dialledAt openedAt endedAt cause certainty candidates verdict evidence',
     'id transport url dialledAt endedAt isGivenUp',
+    'id transport url dialledAt openedAt endedAt isGivenUp isSilent',
   ])
 })
 

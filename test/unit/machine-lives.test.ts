@@ -101,6 +101,15 @@ describe('after a loss', () => {
     expect(waits(new Driver({ names: ['websocket'] }).connect(), life, 4)).toEqual(expected)
   })
 
+  it('earlier failures are forgotten six times when a message came before it was cut soon, until one lives', () => {
+    const driver = new Driver({ names: ['websocket'] }).connect()
+    const cutSoon = (d: Driver) => d.received().pass(100).failed('websocket', closed(1006))
+    const forgiven = Array.from({ length: 6 }, () => 500)
+    expect(waits(driver, cutSoon, 9)).toEqual([...forgiven, 1500, 3000, 3750])
+    expect(waits(driver, (d) => d.received().pass(5000).failed('websocket', closed(1006)), 1)).toEqual([500])
+    expect(waits(driver, cutSoon, 7)).toEqual([...forgiven, 1500])
+  })
+
   it('an outage is as old as its first loss, so that after a minute the waits may grow', () => {
     const driver = new Driver({ names: ['websocket'] }).connect()
     const found: number[] = []

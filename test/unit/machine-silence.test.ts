@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest'
-import { attemptsOf } from '../../src/connection/changes.ts'
+import { attemptsOf, commandsBetween } from '../../src/connection/changes.ts'
 import { Driver, type DriverOptions, findings } from '../support/machine-driver.ts'
 
 const heartbeat = { intervalMs: 25_000, timeoutMs: 10_000 }
@@ -87,6 +87,24 @@ describe('a replacement beside the silent one, where there is a cursor', () => {
     const driver = withCursor(resuming).pass(35_000)
     driver.lines()
     expect(driver.opened('websocket').lines()).toEqual(['35000 hang-up websocket', '35000 adopt websocket', '35000 state open'])
+  })
+
+  it('takes over from one that was silent, which is told when it is hung up', () => {
+    const driver = withCursor(resuming).pass(35_000)
+    const before = driver.state
+    const [silent] = attemptsOf(before)
+    expect(silent).toBeDefined()
+    driver.opened('websocket')
+    const hungUp = commandsBetween(before, driver.state).filter((command) => command.do === 'hang-up')
+    expect(hungUp).toEqual([{ do: 'hang-up', id: silent?.id, isSilent: true }])
+  })
+
+  it('is hung up without being called silent when the silent one speaks', () => {
+    const driver = withCursor(resuming).pass(35_000)
+    const before = driver.state
+    const replacement = attemptsOf(before).at(-1)
+    driver.heard()
+    expect(commandsBetween(before, driver.state)).toEqual([{ do: 'hang-up', id: replacement?.id }])
   })
 
   it('is hung up when the silent one speaks', () => {

@@ -92,6 +92,15 @@ describe('refused credentials', () => {
     const driver = new Driver({ names: ['sse'], prepares: true }).connect().failed('sse', answered(204))
     expect(driver.state).toMatchObject({ status: 'closed', code: 4204 })
   })
+
+  it('204 on a stream is no end where a long-poll or poll may say so for lack of news, until the stream has been open', () => {
+    const driver = new Driver({ names: ['sse', 'long-poll'] }).connect()
+    expect(driver.failed('sse', answered(204)).live).toEqual(['long-poll'])
+    expect(driver.opened('long-poll').status).toBe('open')
+    const other = new Driver({ names: ['sse', 'long-poll'] }).connect().opened('sse').heard().pass(6000)
+    other.failed('sse', findings.ended).wait()
+    expect(other.failed('sse', answered(204)).state).toMatchObject({ status: 'closed', code: 4204 })
+  })
 })
 
 describe('giving up', () => {

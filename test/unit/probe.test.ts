@@ -149,6 +149,68 @@ describe('the answers', () => {
   })
 })
 
+describe('the permission for the local network', () => {
+  const asks = (state: 'granted' | 'denied' | 'prompt' | undefined) => vi.fn(() => Promise.resolve(state))
+  const app = 'https://app.example'
+  const failed = { readable: 'failed', opaque: 'failed' }
+
+  it.each([
+    ['denied', { localAccess: 'denied' }],
+    ['prompt', { localAccess: 'prompt' }],
+    ['granted', {}],
+    [undefined, {}],
+  ] as const)('is found to be %s where nothing answered', async (state, found) => {
+    const bench = asking({}, { pageOrigin: app, localAccess: asks(state) })
+    bench.questions.failAll()
+    const { localAccess, readable, opaque } = await bench.found
+    expect({ readable, opaque, ...(localAccess && { localAccess }) }).toEqual({ ...failed, ...found })
+    bench.expectNothingLeft()
+  })
+
+  it.each([
+    ['http://127.0.0.1:8080/', 'loopback'],
+    ['http://printer.localhost/', 'loopback'],
+    ['https://[::1]/', 'loopback'],
+    ['https://192.168.1.7/', 'local'],
+    ['https://172.31.0.1/', 'local'],
+    ['https://[fd00::1]/', 'local'],
+    ['https://printer.local/', 'local'],
+    ['https://10.example.com/', 'local'],
+  ])('is that for the address space of %s', async (url, space) => {
+    const localAccess = asks('denied')
+    const bench = asking({ url: new URL(url) }, { pageOrigin: app, localAccess })
+    bench.questions.failAll()
+    await bench.found
+    expect(localAccess.mock.calls).toEqual([[space]])
+  })
+
+  it.each<[string, string, (bench: Asking) => void]>([
+    ['where the page may read an answer', app, ({ questions }) => questions.of('readable').answer(200, '')],
+    ['where anything answers', app, ({ questions }) => questions.of('opaque').answer(200, '')],
+    ['of a page on this device', 'http://localhost:3000', () => {}],
+    ['of a page of the local network', 'http://192.168.0.1', () => {}],
+    ["at the page's own origin", 'https://api.example', () => {}],
+  ])('is not asked for %s', async (_, pageOrigin, answer) => {
+    const localAccess = asks('denied')
+    const bench = asking({}, { pageOrigin, localAccess })
+    answer(bench)
+    bench.questions.failAll()
+    expect(await bench.found).not.toHaveProperty('localAccess')
+    expect(localAccess).not.toHaveBeenCalled()
+  })
+
+  it.each([
+    ['throws', () => Promise.reject(new TypeError('no such permission'))],
+    ['never answers', () => new Promise<never>(() => {})],
+  ])('is unknown where the browser %s', async (_, localAccess) => {
+    const bench = asking({}, { pageOrigin: app, localAccess })
+    bench.questions.failAll()
+    await bench.pass(1000)
+    expect(await bench.found).not.toHaveProperty('localAccess')
+    bench.expectNothingLeft()
+  })
+})
+
 describe('a ledger', () => {
   const answeredBy = async (answer: (bench: Asking) => void, isSession = true) => {
     const bench = asking(isSession ? { attempt: 'attempt-1' } : {})

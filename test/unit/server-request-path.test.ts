@@ -90,7 +90,8 @@ describe('the path of a request target', () => {
     fc.assert(
       fc.property(fc.array(fc.oneof(piece, fc.string()), { maxLength: 12 }), (pieces) => {
         const path = pathOfTarget(pieces.join(''))
-        if (path !== null) expect(pathOfTarget(path === '' ? '/' : path)?.replace(/\/$/, '')).toBe(path.replace(/\/$/, ''))
+        // One slash at the end does not matter.
+        if (path !== null) expect(pathOfTarget(`${path}/`)).toBe(path)
       }),
     )
   })

@@ -705,6 +705,38 @@ describe('close()', () => {
     bench.expectNothingLeft()
   })
 
+  it.each([
+    ['nothing is waited for', [], { unsent: [], unconfirmed: [] }],
+    ['what is too long for it is not', ['x'.repeat(40_000)], { unsent: ['x'.repeat(40_000)], unconfirmed: [] }],
+  ] as const)('[SP8] without an attachment the end is posted, and where nothing is unconfirmed: %s', async (_, sent, left) => {
+    const bench = await connected()
+    bench.network.socket.end(1006)
+    await bench.pass(0)
+    for (const each of sent) bench.client.send(each)
+    const closing = bench.client.close()
+    expect(bench.network.sending.lines).toEqual(['x{"code":1000,"reason":""}'])
+    await expect(outcomeOf(closing)).resolves.toBe('resolved')
+    expect(await closing).toEqual(left)
+    await bench.pass(5000)
+    bench.expectNothingLeft()
+  })
+
+  it('[SP8] of a session that is begun while the end of the one before is under way nothing is said by that', async () => {
+    const bench = await connected()
+    bench.network.socket.end(1006)
+    await bench.pass(0)
+    await bench.client.close()
+    bench.client.connect()
+    await bench.pass(0)
+    bench.network.socket.open({ epoch: 'e2', taken: 0, ack: 0 })
+    bench.client.send('new')
+    await bench.pass(0)
+    bench.network.sends[0]?.break()
+    await bench.pass(6000)
+    expect(bench.network.socket.texts).toContainEqual('m1:new')
+    expect(bench.of('error')).toHaveLength(1)
+  })
+
   it('[SP8] of a session that the server has never opened, or has ended, there is nothing to say', async () => {
     const bench = sessionClient()
     await bench.pass(0)

@@ -79,7 +79,8 @@ function always(name: string, transport: FaultTransport, expected: Fault['expect
 function onceOpen(name: string, expected: string, status: number, page: string): Fault {
   const answer = answerOf(status, '', page, 'text/html')
   return {
-    ...{ ...common, name, expected, seen: seenOf(status) },
+    // After the loss of a connection that worked, nothing is asked for up to 30 s: its server may be restarting.
+    ...{ ...common, name, expected, seen: seenOf(status), questionsMs: 40_000, patienceMs: 45_000 },
     async start(site) {
       let isThere = false
       const front = await startFront(site, {

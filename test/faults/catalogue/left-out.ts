@@ -14,7 +14,7 @@ export const leftOut: readonly LeftOut[] = [
   {
     name: 'lna',
     cause: 'policy.local_network',
-    reason: 'needs a page from a public address; a page on loopback is local itself',
+    reason: 'needs a browser that takes the page for one from a public address: test/browser/local-network.test.ts',
   },
   { name: 'dns_servfail', cause: 'net.dns', reason: needsResolver },
   { name: 'dns_timeout', cause: 'net.timeout', reason: needsResolver },
