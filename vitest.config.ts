@@ -1,5 +1,38 @@
 import { defineConfig, type TestProjectInlineConfiguration } from 'vitest/config'
 
+/**
+ * `npm test` runs the quick part, `.ci/run` after it the rest, `npm run test:all` and vitest by itself both. The quick part has all
+ * files of its projects but those that are slower than what they are likely to find, and one browser.
+ */
+const part = process.env['STEADFAST_TESTS'] ?? 'all'
+const quickProjects = ['unit', 'dom', 'unhurried', 'node', 'browser']
+const slow = [
+  'unit/report-secrets',
+  'unit/simulation',
+  'integration/demo-server',
+  'integration/faults',
+  'integration/firewall',
+  'integration/outages',
+  'integration/session-time',
+  'integration/sizes',
+  'browser/demo',
+  'browser/demo-alone',
+  'browser/fallback',
+  'browser/leaks',
+  'browser/nchan',
+  'browser/page-leaves',
+].map((name) => `test/${name}.test.ts`)
+
+/** Of the files of a project those that are in the part asked for. */
+function inPart(name: string, folder: string, include: readonly string[]): { include: string[]; exclude: string[] } {
+  if (part === 'all') return { include: [...include], exclude: [] }
+  const isQuick = quickProjects.includes(name)
+  if (part === 'quick') return { include: isQuick ? [...include] : [], exclude: slow }
+  if (part !== 'rest') throw new Error(`STEADFAST_TESTS is '${part}'; it can be 'quick', 'rest' or 'all'`)
+  const isOwn = (file: string) => file.startsWith(`test/${folder}/`) && !(name === 'unhurried')
+  return { include: isQuick ? slow.filter(isOwn) : [...include], exclude: [] }
+}
+
 /** Projects of one group run side by side, the groups one after another. */
 function project(
   name: string,
@@ -7,14 +40,16 @@ function project(
   group: number,
   options: TestProjectInlineConfiguration['test'] = {},
 ): TestProjectInlineConfiguration {
+  const { include, exclude } = inPart(name, folder, options.include ?? [`test/${folder}/**/*.test.ts`])
   return {
     test: {
       name,
-      include: [`test/${folder}/**/*.test.ts`],
       setupFiles: ['./test/setup.ts'],
       testTimeout: 10_000,
       sequence: { groupOrder: group },
       ...options,
+      include,
+      exclude: [...exclude, ...(options.exclude ?? [])],
     },
   }
 }

@@ -1,7 +1,7 @@
 /**
  * The demo: `node demo/server.mjs` (after `npm run build`) serves two pages, in session mode and in plain mode, with one live
  * feed over four transports, and the means to do it harm. PORT (8080; if it is taken the next free one) and HOST (127.0.0.1)
- * say where.
+ * say where; `--open` opens the page in the browser of whoever started it.
  */
 import { existsSync, readdirSync } from 'node:fs'
 import { readFile } from 'node:fs/promises'
@@ -9,6 +9,7 @@ import { createServer } from 'node:http'
 import { Feed } from './feed.mjs'
 import { faults, Harm } from './harm.mjs'
 import { createLive } from './live.mjs'
+import { openInBrowser } from './open-in-browser.mjs'
 import { createSessions } from './session.mjs'
 
 const host = process.env.HOST || '127.0.0.1'
@@ -172,4 +173,8 @@ feed.start()
 if (!existsSync(files.get('/steadfast.session.min.js')))
   process.stderr.write('dist/steadfast.session.min.js is missing: run `npm run build` first.\n')
 const shown = host === '0.0.0.0' || host === '::' ? 'localhost' : host.includes(':') ? `[${host}]` : host
-process.stdout.write(`The demo is at http://${shown}:${port}/\n`)
+const address = `http://${shown}:${port}/`
+process.stdout.write(`The demo is at ${address}\n`)
+if (wantedPort !== 0 && port !== wantedPort)
+  process.stderr.write(`Port ${wantedPort} is taken or not allowed, so the demo listens on ${port}.\n`)
+if (process.argv.includes('--open')) openInBrowser(address)

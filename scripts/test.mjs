@@ -1,23 +1,20 @@
-// Everything that must hold, in one command. Each check counts as one, each test of vitest as one; the last line is the sum:
+// What must hold. `npm test` is the checks, the build and the quick part of the tests (vitest.config.ts says which), `--all` (`npm run
+// test:all`) all tests, and `--all --rest` only what `npm test` leaves out, without the checks. Each check counts as one, each test of vitest as one; the last line is the sum:
 // `N passed, N failed, N skipped`. Under CI=true a skipped test is a failure too, since there nobody reads why.
 import { existsSync, mkdtempSync, readFileSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { checks, root, run } from './checks.mjs'
 
+const flags = process.argv.slice(2)
+const unknown = flags.find((flag) => !['--all', '--rest'].includes(flag))
+if (unknown !== undefined)
+  throw new Error(`${unknown} is unknown: there are --all and --rest; vitest by itself runs single files`)
+const part = flags.includes('--rest') ? 'rest' : flags.includes('--all') ? 'all' : 'quick'
 const isCI = Boolean(process.env.CI) && process.env.CI !== 'false'
 const readme = () => (existsSync(`${root}/README.md`) ? readFileSync(`${root}/README.md`, 'utf8') : '')
 
-const before = readme()
-const results = [
-  ...checks.map(run),
-  run({ title: 'build', command: ['node', 'scripts/build.mjs'] }),
-  run({ title: 'size', command: ['node', 'scripts/size.mjs'] }),
-]
-const isReadmeRight = readme() === before
-if (!isReadmeRight) console.log('\nREADME.md carried another hash than the build has. It is rewritten: commit it.')
-results.push({ title: 'the hash in README.md is that of the build', ok: isReadmeRight || !isCI })
-
+const results = part === 'rest' ? builtBefore() : checkAndBuild()
 const tests = runTests()
 const ofChecks = (ok) => results.filter((result) => result.ok === ok).length
 const sum = { passed: tests.passed + ofChecks(true), failed: tests.failed + ofChecks(false), skipped: tests.skipped }
@@ -25,17 +22,40 @@ const sum = { passed: tests.passed + ofChecks(true), failed: tests.failed + ofCh
 console.log()
 for (const { title } of results.filter(({ ok }) => !ok)) console.log(`failed: ${title}`)
 for (const name of tests.skippedNames) console.log(`skipped: ${name}`)
+for (const line of tests.lacks) console.log(`skipped: ${line}`)
+if (part === 'quick')
+  console.log('This was the quick part; `npm run test:all` runs every test, in three browsers and behind five proxies.')
+else if (tests.skipped > 0) console.log('`.ci/run` names the packages of Debian that every test together wants.')
 process.exitCode = sum.failed > 0 || (isCI && sum.skipped > 0) ? 1 : 0
 console.log(`${sum.passed} passed, ${sum.failed} failed, ${sum.skipped} skipped`)
+
+function checkAndBuild() {
+  const before = readme()
+  const results = [
+    ...checks.map(run),
+    run({ title: 'build', command: ['node', 'scripts/build.mjs'] }),
+    run({ title: 'size', command: ['node', 'scripts/size.mjs'] }),
+  ]
+  const isReadmeRight = readme() === before
+  if (!isReadmeRight) console.log('\nREADME.md carried another hash than the build has. It is rewritten: commit it.')
+  return [...results, { title: 'the hash in README.md is that of the build', ok: isReadmeRight || !isCI }]
+}
+
+/** The rest is run after `npm test`, which has built what the tests load. */
+function builtBefore() {
+  return existsSync(`${root}/dist/integrity.json`) ? [] : [run({ title: 'build', command: ['node', 'scripts/build.mjs'] })]
+}
 
 function runTests() {
   const folder = mkdtempSync(join(tmpdir(), 'steadfast-test-'))
   const outputFile = join(folder, 'results.json')
+  const lacksFile = join(folder, 'lacks')
+  Object.assign(process.env, { STEADFAST_TESTS: part, STEADFAST_LACKS: lacksFile })
   const { ok } = run({
     title: 'tests',
     command: ['vitest', 'run', '--reporter=default', '--reporter=json', `--outputFile.json=${outputFile}`],
   })
-  const counts = read(outputFile)
+  const counts = { ...read(outputFile), lacks: lacksIn(lacksFile) }
   rmSync(folder, { recursive: true })
   // A file that cannot be loaded, or an error outside any test, has no test of its own to fail.
   return ok || counts.failed > 0 ? counts : { ...counts, failed: 1 }
@@ -57,6 +77,13 @@ function read(outputFile) {
     console.error(`no results of the tests: ${error.message}`)
     return { passed: 0, failed: 1, skipped: 0, skippedNames: [] }
   }
+}
+
+/** A line per test that was skipped for want of something, counted. */
+function lacksIn(file) {
+  const lines = existsSync(file) ? readFileSync(file, 'utf8').split('\n').filter(Boolean) : []
+  const count = (line) => lines.filter((each) => each === line).length
+  return [...new Set(lines)].map((line) => `${count(line)} ${count(line) === 1 ? 'test' : 'tests'} ${line}`)
 }
 
 function passes({ status }) {

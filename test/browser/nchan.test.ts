@@ -6,6 +6,7 @@ import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest'
 import type * as Protocols from '../../src/protocols/index.ts'
 import { type OpenedPage, openPage } from '../support/browser-page.ts'
 import { launchChromium } from '../support/chromium.ts'
+import { isEquippedWith, want } from '../support/equipment.ts'
 import { type FaultProxy, startFaultProxy } from '../support/fault-proxy.ts'
 import { type Nchan, startNchan } from '../support/nchan.ts'
 import { closeInPage, logOf, type PageClientLog, type PageGlobals, SCRIPT, startInPage, until } from '../support/page-client.ts'
@@ -22,16 +23,18 @@ beforeAll(async () => {
   const entryPoints = [resolve(import.meta.dirname, '../../dist/protocols.js')]
   const { outputFiles } = await build({ entryPoints, bundle: true, format: 'iife', globalName: 'Protocols', write: false })
   protocols = outputFiles[0]?.text ?? ''
+  if (!(await isEquippedWith('nginx'))) return
   nchan = await startNchan({ script: SCRIPT })
   browser = await launchChromium()
 }, 180_000)
 afterAll(async () => {
   await browser?.close()
-  expect(nchan.log()).not.toContain('exited on signal')
+  if (nchan) expect(nchan.log()).not.toContain('exited on signal')
   await nchan?.close()
 })
 
-beforeEach(async () => {
+beforeEach(async (context) => {
+  await want(context, 'nginx')
   channels += 1
   channel = `c${channels}`
   await nchan.publish(channel, 'prime') // nchan's worker dies of two subscribers on an empty channel
@@ -102,6 +105,7 @@ describe('a client that is made to hop', () => {
   let proxy: FaultProxy
   let pollProxy: FaultProxy
   beforeEach(async () => {
+    if (!(await isEquippedWith('nginx'))) return
     proxy = await startFaultProxy({ target: { port: nchan.port } })
     pollProxy = await startFaultProxy({ target: { port: nchan.port } })
     return async () => {

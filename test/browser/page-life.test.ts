@@ -3,6 +3,7 @@ import { type Browser, chromium } from 'playwright-core'
 import { afterAll, beforeAll, describe, expect, it, vi } from 'vitest'
 import { openPage } from '../support/browser-page.ts'
 import { findChromium } from '../support/chromium.ts'
+import { want } from '../support/equipment.ts'
 import { startFaultProxy } from '../support/fault-proxy.ts'
 import { SCRIPT, startInPage, until } from '../support/page-client.ts'
 import { startReferenceServer } from '../support/reference-server.ts'
@@ -112,7 +113,8 @@ it('polls a sixth as often while hidden, and at once when it is shown', async ()
 })
 
 describe.each(['websocket', 'sse', 'long-poll'] as const)('the back/forward cache, over %s', (transport) => {
-  it('takes the page, which hangs up, and gives it back, which resumes', async () => {
+  it('takes the page, which hangs up, and gives it back, which resumes', async (context) => {
+    await want(context, 'a Chromium with windows')
     await using test = await start()
     const { page, server } = test
     await startInPage(page, '/events', { transports: [transport] })

@@ -1,8 +1,9 @@
 import type { Browser } from 'playwright-core'
-import { afterAll, beforeAll, describe, expect, it } from 'vitest'
+import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest'
 import type { RealtimeServerOptions } from '../../src/server/options.ts'
 import { openPage } from '../support/browser-page.ts'
 import { launchChromium } from '../support/chromium.ts'
+import { want } from '../support/equipment.ts'
 import { closeInPage, SCRIPT, send, startInPage, until } from '../support/page-client.ts'
 import { startNginx } from '../support/readme-nginx.ts'
 import { RealtimeServers } from '../support/realtime-servers.ts'
@@ -34,6 +35,8 @@ const options: RealtimeServerOptions = { onMessage: (session, { data }) => sessi
 const names: readonly WayName[] = ['sse', 'long-poll', 'poll']
 
 describe('[SP13] a page behind nginx, which replaces Host by the name of the upstream', () => {
+  beforeEach((context) => want(context, 'nginx'))
+
   it.each(names)('is let in over %s, since its browser says same-origin, and pages of others are not', async (type) => {
     await using servers = await RealtimeServers.start({ page: { script: SCRIPT }, options })
     const nginx = await startNginxFor(servers)

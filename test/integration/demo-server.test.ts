@@ -1,5 +1,8 @@
 import { once } from 'node:events'
+import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { connect, createServer } from 'node:net'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { expect, it, vi } from 'vitest'
 import { WebSocket } from 'ws'
@@ -360,13 +363,39 @@ it.concurrent('refuses what it is not asked for by its own page', async () => {
   socket.destroy()
 })
 
+it.concurrent.each([
+  ['with the opener of the desktop', '#!/bin/sh\necho "$1" >"$OPENED"\n'],
+  ['and says so where that fails', '#!/bin/sh\nexit 3\n'],
+  ['and says so where there is none', ''],
+])('opens the browser, %s', async (_name, opener) => {
+  const folder = mkdtempSync(join(tmpdir(), 'demo-open-'))
+  const opened = join(folder, 'opened')
+  if (opener) for (const name of ['xdg-open', 'open']) writeFileSync(join(folder, name), opener, { mode: 0o755 })
+  // `sh` is named by its whole path, so nothing else has to be found.
+  await using demo = await startDemo(0, { parameters: ['--open'], env: { PATH: folder, OPENED: opened } })
+  if (opener.includes('OPENED')) {
+    await vi.waitFor(() => expect(readFileSync(opened, 'utf8')).toBe(`${demo.origin}/\n`), 5000)
+    expect(demo.complaints()).toBe('')
+  } else {
+    const why = opener ? 'exit code 3' : 'not found'
+    const command = process.platform === 'darwin' ? 'open' : 'xdg-open'
+    const complaint = `No browser could be opened (${command}: ${why}): open ${demo.origin}/ yourself.\n`
+    await vi.waitFor(() => expect(demo.complaints()).toBe(complaint), 5000)
+  }
+  expect((await fetch(demo.origin)).ok).toBe(true)
+  rmSync(folder, { recursive: true })
+})
+
 it('takes the next port when its own is taken, and goes at once when it is told to', async () => {
   const other = createServer().listen(0, '127.0.0.1')
   await once(other, 'listening')
   const address = other.address()
   const port = typeof address === 'object' && address ? address.port : 0
   await using demo = await startDemo(port)
-  expect(new URL(demo.origin).port).not.toBe(String(port))
+  const taken = new URL(demo.origin).port
+  expect(taken).not.toBe(String(port))
+  const complaint = `Port ${port} is taken or not allowed, so the demo listens on ${taken}.\n`
+  await vi.waitFor(() => expect(demo.complaints()).toBe(complaint), 5000)
   other.close()
 
   const socket = new WebSocket(`${demo.origin.replace('http', 'ws')}/live`).on('error', () => {})

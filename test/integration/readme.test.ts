@@ -13,6 +13,7 @@ import * as protocols from '../../src/protocols/index.ts'
 import * as remedies from '../../src/remedies.ts'
 import { session } from '../../src/session/index.ts'
 import { startBetterSse } from '../support/better-sse-server.ts'
+import { want } from '../support/equipment.ts'
 import { startNchan } from '../support/nchan.ts'
 import { startProxy } from '../support/proxies.ts'
 import { readme, type Snippet, snippetsOf } from '../support/readme.ts'
@@ -439,10 +440,13 @@ const tests: Readonly<Record<string, () => void | Promise<void>>> = {
   },
 
   developers() {
-    expect(snippet('developers').code).toBe('npm ci && npm run demo\nnpm ci && npm test\n')
+    expect(snippet('developers').code).toBe('npm ci && npm run demo\nnpm ci && npm test\nnpm run test:all\n')
     expect(Object.keys(scripts)).toEqual(expect.arrayContaining(['demo', 'test']))
   },
 }
+
+/** Their snippets run in the real nginx. */
+const ofNginx = new Set(['nchan', 'nginx'])
 
 describe('the snippets of README.md', () => {
   it('are all covered by a test of their own', () => {
@@ -460,7 +464,12 @@ describe('the snippets of README.md', () => {
     expect(typeErrorsOf(typed, ambient)).toEqual([])
   })
 
-  it.each(Object.entries(tests))('%s', (_, run) => run())
+  for (const [name, run] of Object.entries(tests)) {
+    it(name, async (context) => {
+      if (ofNginx.has(name)) await want(context, 'nginx')
+      await run()
+    })
+  }
 })
 
 function isOpen({ client }: { readonly client: { readonly state: ClientState } }): boolean {

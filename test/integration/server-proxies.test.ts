@@ -1,7 +1,8 @@
 import { createServer } from 'node:http'
-import { afterAll, describe, expect, it } from 'vitest'
+import { afterAll, beforeEach, describe, expect, it } from 'vitest'
 import type { RealtimeServerOptions } from '../../src/server/options.ts'
 import { session } from '../../src/session/index.ts'
+import { want } from '../support/equipment.ts'
 import { listenOnLoopback } from '../support/loopback.ts'
 import { RawSocket, RawStream, randomSession, rawPost, rawSend, until } from '../support/raw-client.ts'
 import { startNginx } from '../support/readme-nginx.ts'
@@ -52,6 +53,7 @@ describe('[SP13] behind the real nginx, on a port of its own', () => {
   afterAll(async () => {
     for (const stop of stops.reverse()) await stop()
   })
+  beforeEach((context) => want(context, 'nginx'))
 
   async function start(options: RealtimeServerOptions | ((origin: string) => RealtimeServerOptions), lines?: string) {
     // nginx has to be there first, to know the public origin.

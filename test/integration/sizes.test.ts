@@ -1,5 +1,6 @@
-import { afterAll, beforeAll, describe, expect, it, vi } from 'vitest'
+import { afterAll, beforeAll, beforeEach, describe, expect, it, vi } from 'vitest'
 import { session } from '../../src/session/index.ts'
+import { isEquippedWith, want } from '../support/equipment.ts'
 import { startNginx } from '../support/readme-nginx.ts'
 import { RealtimeServers } from '../support/realtime-servers.ts'
 import { type WayName, ways } from '../support/session-rig.ts'
@@ -28,12 +29,15 @@ describe.each([false, true])('through nginx: %s', (isProxied) => {
         },
       },
     })
-    if (isProxied)
+    if (isProxied && (await isEquippedWith('nginx')))
       nginx = await startNginx(`map $http_upgrade $connection_upgrade { default upgrade; '' close; }
 server { listen 80; location / { proxy_pass http://127.0.0.1:${servers.ports[0]}; proxy_http_version 1.1;
   proxy_set_header Upgrade $http_upgrade; proxy_set_header Connection $connection_upgrade; } }`)
   })
 
+  beforeEach(async (context) => {
+    if (isProxied) await want(context, 'nginx')
+  })
   afterAll(async () => {
     await nginx?.close()
     await servers[Symbol.asyncDispose]()

@@ -5,6 +5,7 @@ import type { Browser } from 'playwright-core'
 import { afterAll, beforeAll, describe, expect, it, vi } from 'vitest'
 import { openPage } from '../support/browser-page.ts'
 import { findChromium, launchChromium } from '../support/chromium.ts'
+import { want } from '../support/equipment.ts'
 import { startFaultProxy } from '../support/fault-proxy.ts'
 import { startNchan } from '../support/nchan.ts'
 import { startReferenceServer } from '../support/reference-server.ts'
@@ -98,7 +99,8 @@ it('leaves nothing on that Playwright switches off', async () => {
   }
 })
 
-it('loads the page from nchan itself', async () => {
+it('loads the page from nchan itself', async (context) => {
+  await want(context, 'nginx')
   await using nchan = await startNchan({ script })
   await nchan.publish('a', 'prime')
   const browser = await launchChromium()

@@ -3,8 +3,9 @@ import { tmpdir } from 'node:os'
 import { basename, join } from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { createParser } from 'eventsource-parser'
-import { afterAll, afterEach, beforeAll, describe, expect, it, vi } from 'vitest'
+import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it, vi } from 'vitest'
 import { type BetterSseServer, startBetterSse } from '../support/better-sse-server.ts'
+import { isEquippedWith, want } from '../support/equipment.ts'
 import { type Nchan, startNchan } from '../support/nchan.ts'
 import { probeSocket } from '../support/socket-probe.ts'
 
@@ -25,11 +26,13 @@ describe('nchan', () => {
   let channels = 0
 
   beforeAll(async () => {
+    if (!(await isEquippedWith('nginx'))) return
     nchan = await startNchan({ holdSeconds: 1, script: import.meta.filename })
   })
   afterAll(async () => {
-    await nchan.close()
+    await nchan?.close()
   })
+  beforeEach((context) => want(context, 'nginx'))
 
   async function primed(): Promise<{ channel: string; cursor: string; sub: string }> {
     channels += 1

@@ -35,10 +35,17 @@ const MODULES = ['/usr/lib/nginx/modules', '/usr/share/nginx/modules', '/usr/lib
   (folder) => `${folder}/ngx_nchan_module.so`,
 )
 
+/** Of each, one has to be there. STEADFAST_ROOT moves them all: an empty folder there is a machine that has none of them. */
+export const nchanFiles = { nginx: () => moved(BINARIES), module: () => moved(MODULES) }
+
+function moved(paths: readonly string[]): string[] {
+  return paths.map((path) => (process.env['STEADFAST_ROOT'] ?? '') + path)
+}
+
 /** nginx with nchan on a port of its own, a server that nobody here wrote. Everything it writes is in a folder that goes with it. */
 export async function startNchan(options: NchanOptions = {}): Promise<Nchan> {
-  const binary = find('nginx', BINARIES)
-  const module = find('the nchan module of nginx', MODULES)
+  const binary = find('nginx', nchanFiles.nginx())
+  const module = find('the nchan module of nginx', nchanFiles.module())
   const folder = mkdtempSync(join(tmpdir(), 'nchan-'))
   const errorLog = join(folder, 'error.log')
   const log = () => (existsSync(errorLog) ? readFileSync(errorLog, 'utf8') : '')

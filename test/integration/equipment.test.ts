@@ -1,0 +1,104 @@
+import { execFileSync } from 'node:child_process'
+import { chmodSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { dirname, join, resolve } from 'node:path'
+import { afterAll, afterEach, beforeEach, describe, expect, it, vi } from 'vitest'
+import { findChromium } from '../support/chromium.ts'
+import { hasWindows, isEquippedWith, want } from '../support/equipment.ts'
+
+/** A machine that has nothing but Node and npm, and the sum that `.ci/run` ends with. */
+const folder = mkdtempSync(join(tmpdir(), 'bare-machine-'))
+afterAll(() => rmSync(folder, { recursive: true }))
+afterEach(() => vi.unstubAllEnvs())
+
+describe('on a bare machine', () => {
+  beforeEach(() => {
+    vi.stubEnv('STEADFAST_ROOT', folder)
+    vi.stubEnv('STEADFAST_LACKS', join(folder, 'lacks'))
+    vi.stubEnv('STEADFAST_CHROMIUM', undefined)
+    vi.stubEnv('CHROME_PATH', undefined)
+    vi.stubEnv('CI', undefined)
+  })
+
+  it('a test that wants something is skipped with the line that installs it', async () => {
+    const skip = vi.fn()
+    await want({ skip } as never, 'nginx')
+    expect(skip).toHaveBeenCalledWith('wants nginx: apt-get install nginx libnginx-mod-nchan')
+    expect(readFileSync(join(folder, 'lacks'), 'utf8')).toBe('want nginx: apt-get install nginx libnginx-mod-nchan\n')
+  })
+
+  it('under CI it is run all the same, so that it fails', async () => {
+    vi.stubEnv('CI', 'true')
+    const skip = vi.fn()
+    await want({ skip } as never, 'nginx')
+    expect([await isEquippedWith('nginx'), skip.mock.calls]).toEqual([true, []])
+  })
+
+  it('the browser is that of npm, which has no windows', { timeout: 180_000 }, async () => {
+    expect(hasWindows(await findChromium())).toBe(false)
+    expect(await isEquippedWith('a Chromium with windows')).toBe(false)
+    expect(hasWindows({ executablePath: '/usr/bin/chromium', env: {} })).toBe(true)
+  })
+
+  it('what has been installed is found', async () => {
+    for (const path of ['usr/sbin/nginx', 'usr/lib/nginx/modules/ngx_nchan_module.so']) {
+      mkdirSync(dirname(join(folder, path)), { recursive: true })
+      writeFileSync(join(folder, path), '')
+    }
+    const skip = vi.fn()
+    await want({ skip } as never, 'nginx')
+    expect(skip).not.toHaveBeenCalled()
+  })
+})
+
+describe.each([
+  {
+    first: '5 passed, 0 failed, 0 skipped',
+    second: '7 passed, 0 failed, 0 skipped',
+    sum: '12 passed, 0 failed, 0 skipped',
+    status: 0,
+  },
+  {
+    first: '4 passed, 1 failed, 2 skipped',
+    second: '7 passed, 0 failed, 1 skipped',
+    sum: '11 passed, 1 failed, 3 skipped',
+    status: 1,
+  },
+  {
+    first: '5 passed, 0 failed, 0 skipped',
+    second: '6 passed, 2 failed, 0 skipped',
+    sum: '11 passed, 2 failed, 0 skipped',
+    status: 1,
+  },
+  { first: 'killed', second: '7 passed, 0 failed, 0 skipped', sum: '7 passed, 1 failed, 0 skipped', status: 1 },
+])('.ci/run, after `$first` and `$second`', ({ first, second, sum, status }) => {
+  it(`ends with ${sum}`, () => {
+    const bin = mkdtempSync(join(folder, 'bin-'))
+    const fails = (line: string) => (/ 0 failed/.test(line) ? 0 : 1)
+    const tool = (name: string, lines: string) => {
+      writeFileSync(join(bin, name), `#!/bin/sh\n${lines}\n`)
+      chmodSync(join(bin, name), 0o755)
+    }
+    tool('dpkg-query', 'echo installed')
+    tool(
+      'npm',
+      `case "$*" in
+  ci) ;;
+  test) echo '${first}'; exit ${fails(first)} ;;
+  'run test:all -- --rest') echo '${second}'; exit ${fails(second)} ;;
+  *) exit 9 ;;
+esac`,
+    )
+    let ended = 0
+    let output = ''
+    try {
+      const env = { ...process.env, PATH: `${bin}:${process.env['PATH']}` }
+      output = execFileSync('bash', [resolve(import.meta.dirname, '../../.ci/run')], { env, encoding: 'utf8' })
+    } catch (error) {
+      const { status: code, stdout } = error as { status: number; stdout: string }
+      ended = code
+      output = stdout
+    }
+    expect([output.trimEnd().split('\n').at(-1), ended]).toEqual([sum, status])
+  })
+})
