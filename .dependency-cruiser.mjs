@@ -3,11 +3,11 @@
 /** Files without a timer, a socket, a clock or randomness of their own, and the contracts that are types only. */
 const pure = [
   '^src/connection/',
-  '^src/diagnosis/(?!probe\\.ts$)',
+  '^src/diagnosis/(?!(probe|failure-prober|index)\\.ts$)',
   '^src/protocols/',
   '^src/wire/',
   '^src/session/(session|frames|unacknowledged)\\.ts$',
-  '^src/(options|events)\\.ts$',
+  '^src/(options|events|diagnostics)\\.ts$',
   '^src/host/host\\.ts$',
   '^src/transports/transport\\.ts$',
 ]
@@ -34,7 +34,7 @@ export default {
       name: 'probe-knows-no-client',
       comment: 'The follow-up question is asked through the host, by whoever holds the client.',
       severity: 'error',
-      from: { path: '^src/diagnosis/probe\\.ts$' },
+      from: { path: '^src/diagnosis/(probe|failure-prober)\\.ts$' },
       to: { path: ['^src/(client|index)\\.ts$', '^src/connection/', '^src/host/(?!host\\.ts$)'] },
     },
     {
@@ -75,6 +75,18 @@ export default {
       severity: 'error',
       from: { path: '^src/', pathNot: '^src/server/' },
       to: { dependencyTypes: ['core'] },
+    },
+    {
+      name: 'core-knows-no-diagnosis',
+      comment:
+        'Whoever does not use the diagnosis does not load it: core has the verdicts, the shape of the evidence and what hides secrets.',
+      severity: 'error',
+      from: { path: '^src/', pathNot: ['^src/diagnosis/', '^src/(index|remedies|everything)\\.ts$'] },
+      to: {
+        path: '^src/diagnosis/',
+        pathNot: '^src/diagnosis/(basic|verdicts|ending|safe-evidence|evidence)\\.ts$',
+        dependencyTypesNot: ['type-only'],
+      },
     },
     {
       name: 'plain-knows-no-session',

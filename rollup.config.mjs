@@ -10,7 +10,9 @@ const root = dirname(fileURLToPath(import.meta.url))
 /** What runs in a page. */
 const pageEntries = {
   index: `${root}/src/index.ts`,
+  core: `${root}/src/core.ts`,
   session: `${root}/src/session/index.ts`,
+  diagnosis: `${root}/src/diagnosis/index.ts`,
   protocols: `${root}/src/protocols/index.ts`,
   remedies: `${root}/src/remedies.ts`,
 }
@@ -20,6 +22,7 @@ const serverExternal = [/^node:/, 'ws']
 
 /** The script files that a script tag loads, and what is in each. */
 export const scripts = {
+  'steadfast.core.min.js': pageEntries.core,
   'steadfast.min.js': pageEntries.index,
   'steadfast.session.min.js': `${root}/src/everything.ts`,
 }

@@ -190,7 +190,7 @@ export class Attempts {
     settled.then(settle, settle)
   }
 
-  /** A living attempt, as the investigator is told of it. */
+  /** A living attempt, as a prober gets it. */
   about(id: number): Pick<Attempt, 'id' | 'way' | 'url' | 'name' | 'hasHeard' | 'link'> | undefined {
     return this.#living.get(id)
   }

@@ -10,7 +10,7 @@ import { Judge } from './judge.ts'
 import { type Handler, Listenable } from './listenable.ts'
 import { AttemptLog } from './log.ts'
 import { type MessageIterator, MessageQueue } from './messages.ts'
-import type { Codec, RealtimeOptions, Sendable } from './options.ts'
+import type { Codec, CoreOptions, Sendable } from './options.ts'
 import type { Payload, Received } from './protocols/protocol.ts'
 import { isBlob, isBuffer } from './protocols/tags.ts'
 import { type ClientReport, safeOptions, version } from './report.ts'
@@ -40,17 +40,18 @@ export type ClientListener<
 export type CodecWhereNeeded<In, Out> = [Payload, Out] extends [In, Sendable] ? unknown : { readonly codec: Codec<In, Out> }
 
 /**
- * A realtime connection that holds: it takes the best transport that works here and now, reconnects, and says why it broke.
+ * A realtime connection that holds: it takes the best of its transports that works here and now, and reconnects. The client of
+ * `steadfast` extends it by the names of the transports and the diagnosis.
  *
  * It connects by itself, in a microtask after construction, so a client that is closed in the same task never dials.
  *
  * @example
- * const client = new RealtimeClient('/realtime')
+ * const client = new RealtimeClient('/realtime', { transports: [webSocket(), sse()] })
  * client.addEventListener('message', (event) => console.log(event.data))
  * client.send('hello')
  */
 export class RealtimeClient<In = Payload, Out = Sendable> extends Listenable<In, Out, RealtimeClient<In, Out>> {
-  readonly #options: RealtimeOptions<In, Out>
+  readonly #options: CoreOptions<In, Out>
   readonly #connector: Connector
   readonly #sender: Outgoing<Out>
   readonly #events: Emitter<EventType, Told<'*', In, Out>>
@@ -68,9 +69,7 @@ export class RealtimeClient<In = Payload, Out = Sendable> extends Listenable<In,
    * @param url where the server is: http(s) or ws(s), which mean the same here, or relative to the page
    * @throws TypeError for an option that is not what it may be; the message names it, and says what to write instead
    */
-  constructor(url: string | URL, options: RealtimeOptions<In, Out> & CodecWhereNeeded<In, Out>)
-  constructor(url: string | URL, ...none: [Payload, Out] extends [In, Sendable] ? [] : [options: never])
-  constructor(url: string | URL, options: RealtimeOptions<In, Out> = {}) {
+  constructor(url: string | URL, options: CoreOptions<In, Out> & CodecWhereNeeded<In, Out>) {
     checkOptions(options)
     const host = hostWith(options.host)
     const settings = settingsOf(url, options, host)
@@ -111,6 +110,7 @@ export class RealtimeClient<In = Payload, Out = Sendable> extends Listenable<In,
       log: this.#log,
       prepare: options.prepare,
       judge,
+      diagnosis: options.diagnosis,
       raise: (type, details) => this.#raise(type, details as EventDetails<In, Out>[typeof type]),
       onMessage: (message, transport) => this.#receive(message, transport),
     })

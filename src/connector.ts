@@ -3,16 +3,16 @@ import { type Announcement, announcementsBetween, type Command, commandsBetween,
 import { at, ladderOf, lesson } from './connection/ladder.ts'
 import { transition } from './connection/machine.ts'
 import { deadlineOf, type Input, initialState, type Policy, type State } from './connection/state.ts'
-import type { Diagnosis } from './diagnosis/diagnose.ts'
 import type { Circumstances, Report } from './diagnosis/evidence.ts'
+import type { Diagnostics, FailedAttempt, Prober } from './diagnostics.ts'
 import { unsettled } from './dialler.ts'
 import type { ClientState, EventDetails } from './events.ts'
-import { Investigator } from './investigator.ts'
 import { recall, remember } from './memory.ts'
 import { messageOf } from './protocols/tags.ts'
 import type { Way } from './settings.ts'
 
 export interface ConnectorPort extends AttemptsPort {
+  readonly diagnosis: Diagnostics | undefined
   raise<Type extends 'open' | 'error' | 'close' | 'transport' | 'state' | 'diagnosis'>(
     type: Type,
     details: EventDetails[Type],
@@ -102,10 +102,10 @@ export class Connector {
   connect(): void {
     const { host, settings, sender, judge } = this.#port
     this.#stopListening ??= host.listen((signal) => {
-      if (signal.type === 'online') judge.investigator?.forget()
+      if (signal.type === 'online') judge.prober?.forget()
       // Whatever else is heard of a page, it is heard of one that is there.
       this.#isLeaving = signal.type === 'leaving' || (this.#isLeaving && signal.type === 'hidden')
-      if (signal.type === 'violation') this.#investigate().forbade(signal.blockedUrl, signal.directive)
+      if (signal.type === 'violation') this.#prober()?.forbade(signal.blockedUrl, signal.directive)
       else if (signal.type === 'activated') this.connect()
       else this.apply({ type: 'page', signal })
     })
@@ -235,14 +235,16 @@ export class Connector {
     const rung = lesson(after.ladder)
     if (rung !== lesson(before.ladder)) remember(rung, after.roundTripMs, settings, host)
     judge.roundTripMs = after.roundTripMs
-    if (before.status === 'open' && after.status !== 'open' && after.status !== 'closed') this.#investigate().lost()
+    if (before.status === 'open' && after.status !== 'open' && after.status !== 'closed') this.#prober()?.lost()
     for (const { id, diagnosis } of after.news) {
       log.failed(id, diagnosis, now)
       if (diagnosis.evidence.kind === 'silent') settings.mode.fellSilent()
       const attempt = this.#attempts.about(id)
       // When it is over nobody waits for an answer.
-      if (attempt && after.status !== 'closed')
-        this.#investigate().failed({ id, way: attempt.way, url: attempt.url, attempt: attempt.name, diagnosis })
+      if (attempt && after.status !== 'closed') {
+        const { way, url, name } = attempt
+        this.#prober()?.failed({ id, type: way.transport.type, url, search: way.url.search, attempt: name, diagnosis })
+      }
     }
     const announcements = announcementsBetween(before, after, this.#names, now, this.#shown, (at) => host.wallTime(at))
     const last = announcements.at(-1)
@@ -298,20 +300,26 @@ export class Connector {
     announcements.unshift({ type: 'error', details: { scope: 'message', diagnosis, retry: null, unconfirmed } })
   }
 
-  #investigate(): Investigator {
-    const { host, settings, judge } = this.#port
-    judge.investigator ??= new Investigator(host, settings, ({ id, diagnosis }, news) => this.#refine(id, diagnosis, news))
-    return judge.investigator
+  #prober(): Prober | null {
+    const { host, settings, judge, diagnosis } = this.#port
+    const { mode, credentials, probe } = settings
+    judge.prober ??=
+      diagnosis?.prober?.({
+        ...{ host, credentials, mayAsk: probe, transports: this.#names, hasLedger: mode.hasLedger },
+        spreadMs: () => mode.spreadMs(),
+        onNews: (which, news) => this.#refine(which, news),
+      }) ?? null
+    return judge.prober
   }
 
   #opened(type: string): void {
     const { settings, judge } = this.#port
     judge.opened(type)
-    judge.investigator?.opened(type, settings.mode.lastEnd())
+    judge.prober?.opened(type, settings.mode.lastEnd())
   }
 
   /** A follow-up question told more of a failure. */
-  #refine(id: number, before: Diagnosis, news: Partial<Circumstances>): void {
+  #refine({ id, diagnosis: before }: FailedAttempt, news: Partial<Circumstances>): void {
     const { judge, log, raise } = this.#port
     const diagnosis = judge.again(before, news)
     log.refined(id, diagnosis)
@@ -320,7 +328,7 @@ export class Connector {
   }
 
   #stop(): void {
-    this.#port.judge.investigator?.end()
+    this.#port.judge.prober?.end()
     this.#stopListening?.()
     this.#stopListening = null
   }

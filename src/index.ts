@@ -1,14 +1,17 @@
-export {
-  type ClientEvent as RealtimeEvent,
-  type ClientListener as EventListener,
-  type CodecWhereNeeded,
-  RealtimeClient,
-} from './client.ts'
+import { type CodecWhereNeeded, RealtimeClient as CoreClient } from './client.ts'
+import { diagnosis } from './diagnosis/index.ts'
+import { namedTransports } from './named-transports.ts'
+import type { CoreOptions, RealtimeOptions, Sendable } from './options.ts'
+import type { Payload } from './protocols/protocol.ts'
+
+export type { ClientEvent as RealtimeEvent, ClientListener as EventListener, CodecWhereNeeded } from './client.ts'
 export { json } from './codec.ts'
 export type { RetryContext, RetryPolicy } from './connection/backoff.ts'
-export type { Hint, NamedCause, OwnCause, Verdict } from './diagnosis/causes.ts'
+export type { NamedCause, OwnCause } from './diagnosis/causes.ts'
 export type { CauseName, Diagnosis, OwnCauses } from './diagnosis/diagnose.ts'
 export type { Circumstances, Evidence, Finding, FollowUp, Ledger, Outcome, Report } from './diagnosis/evidence.ts'
+export type { Hint, Verdict } from './diagnosis/verdicts.ts'
+export type { Diagnostics, FailedAttempt, Prober, ProberContext } from './diagnostics.ts'
 export type { ListenOptions } from './emitter.ts'
 export type { ClientState, EventDetails, EventType, Retry } from './events.ts'
 export type { Unsent } from './farewell.ts'
@@ -16,6 +19,7 @@ export type { Engine, Host, PageSignal, Violation, WebSocketLike } from './host/
 export type { AttemptReport } from './log.ts'
 export type { MessageIterator } from './messages.ts'
 export type {
+  BuiltInTransport,
   Codec,
   Heartbeat,
   OutboxLimits,
@@ -25,6 +29,7 @@ export type {
   RetrySchedule,
   Sendable,
   SessionProtocol,
+  TransportContext,
   TransportName,
   TransportSettings,
 } from './options.ts'
@@ -32,3 +37,32 @@ export { type PlainSettings, plain } from './protocols/plain.ts'
 export type { Answer, Ask, Payload, Protocol, Question, Received } from './protocols/protocol.ts'
 export { StopConnecting } from './stop-connecting.ts'
 export type { Call, Delivery, FetchCredentials, Link, Listener, Transport, Writable } from './transports/transport.ts'
+
+/**
+ * A realtime connection that holds: it takes the best transport that works here and now, reconnects, and says why it broke. Without
+ * options it has all four transports, by their names, and the diagnosis.
+ *
+ * It connects by itself, in a microtask after construction, so a client that is closed in the same task never dials.
+ *
+ * @example
+ * const client = new RealtimeClient('/realtime')
+ * client.addEventListener('message', (event) => console.log(event.data))
+ * client.send('hello')
+ */
+export class RealtimeClient<In = Payload, Out = Sendable> extends CoreClient<In, Out> {
+  /**
+   * @param url where the server is: http(s) or ws(s), which mean the same here, or relative to the page
+   * @throws TypeError for an option that is not what it may be; the message names it, and says what to write instead
+   */
+  constructor(url: string | URL, options: RealtimeOptions<In, Out> & CodecWhereNeeded<In, Out>)
+  constructor(url: string | URL, ...none: [Payload, Out] extends [In, Sendable] ? [] : [options: never])
+  constructor(url: string | URL, options: RealtimeOptions<In, Out> = {}) {
+    super(url, withDefaults(options) as CoreOptions<In, Out> & CodecWhereNeeded<In, Out>)
+  }
+}
+
+/** What is no object of options is refused by the client of core. */
+function withDefaults<Options extends Pick<RealtimeOptions, 'transports' | 'diagnosis'>>(options: Options): Options {
+  const isObject = typeof options === 'object' && options && !Array.isArray(options)
+  return isObject ? { diagnosis, ...options, transports: namedTransports(options.transports) } : options
+}

@@ -1,7 +1,8 @@
-import { type Diagnosis, diagnose } from './diagnosis/diagnose.ts'
+import { basicDiagnosis } from './diagnosis/basic.ts'
+import type { Diagnosis } from './diagnosis/diagnose.ts'
 import type { Circumstances, Evidence, Report } from './diagnosis/evidence.ts'
+import type { Prober } from './diagnostics.ts'
 import type { Host } from './host/host.ts'
-import type { Investigator } from './investigator.ts'
 import type { RealtimeOptions } from './options.ts'
 import type { Way } from './settings.ts'
 
@@ -23,15 +24,15 @@ export class Judge {
   /** The last known round trip, in milliseconds. */
   roundTripMs: number | null = null
   /** Made when something fails for the first time: an idle client in a page has no use for it. */
-  investigator: Investigator | null = null
+  prober: Prober | null = null
   readonly #host: Host
   readonly #always: Partial<Circumstances>
-  readonly #options: Pick<RealtimeOptions, 'judge' | 'causes'>
+  readonly #options: Pick<RealtimeOptions, 'judge' | 'causes' | 'diagnosis'>
   /** The transports that have been open. */
   #opened: readonly string[] = none
 
   /** @param always what is known of every failure */
-  constructor(host: Host, always: Partial<Circumstances>, options: Pick<RealtimeOptions, 'judge' | 'causes'>) {
+  constructor(host: Host, always: Partial<Circumstances>, options: Pick<RealtimeOptions, 'judge' | 'causes' | 'diagnosis'>) {
     this.#host = host
     this.#always = always
     this.#options = options
@@ -61,7 +62,7 @@ export class Judge {
       ...(this.#opened.includes(transport) && { hasOpened: true }),
       ...(this.#opened.length > 0 && { hasServed: true }),
       ...(url && url.origin === host.pageOrigin && { isSameOrigin: true }),
-      ...(url && { url: url.origin + url.pathname, ...this.investigator?.about(transport, url, occasion.phase === 'open') }),
+      ...(url && { url: url.origin + url.pathname, ...this.prober?.about(transport, url, occasion.phase === 'open') }),
     })
   }
 
@@ -71,8 +72,8 @@ export class Judge {
   }
 
   #judged(evidence: Evidence): Diagnosis {
-    const { causes, judge: overrule } = this.#options
-    const diagnosis = diagnose(evidence, causes)
+    const { causes, judge: overrule, diagnosis: diagnostics } = this.#options
+    const diagnosis = (diagnostics?.diagnose ?? basicDiagnosis)(evidence, causes)
     let verdict: Diagnosis['verdict'] | undefined
     try {
       verdict = overrule?.(diagnosis)

@@ -1,6 +1,7 @@
 import type { RetryContext } from './connection/backoff.ts'
-import type { Verdict } from './diagnosis/causes.ts'
 import type { Diagnosis, OwnCauses } from './diagnosis/diagnose.ts'
+import type { Verdict } from './diagnosis/verdicts.ts'
+import type { Diagnostics } from './diagnostics.ts'
 import type { Host } from './host/host.ts'
 import type { Payload, Protocol } from './protocols/protocol.ts'
 import type { FetchCredentials, Transport } from './transports/transport.ts'
@@ -36,6 +37,23 @@ export type TransportSettings =
       /** The pause between two requests, in milliseconds; up to a fifth is added at random, and it is six times as long in a hidden tab. @defaultValue 5,000 */
       readonly intervalMs?: number
     })
+
+/** The settings of a built-in transport without its name. */
+export type TransportOptions<Name extends TransportName> = Omit<Extract<TransportSettings, { type: Name }>, 'type'>
+
+/** What the built-in transports know of their client. */
+export interface TransportContext {
+  readonly connectTimeoutMs: number
+  /** Whether no transport that asks again and again is among those of the client. */
+  readonly isPatient: boolean
+}
+
+/** A built-in transport with its settings: what `webSocket()`, `sse()`, `longPoll()` and `poll()` return. */
+export interface BuiltInTransport {
+  readonly settings: TransportSettings
+  /** @throws TypeError for settings that are not what they may be; `name` is that of the option */
+  create(settings: TransportSettings, name: string, context: TransportContext): Transport
+}
 
 /** What `prepare()` is told. */
 export interface PrepareAttempt {
@@ -123,7 +141,7 @@ export interface Codec<In, Out> {
 
 export interface RealtimeOptions<In = Payload, Out = Sendable> {
   /** The fallback order, best first. @defaultValue ['websocket', 'sse', 'long-poll', 'poll'] */
-  readonly transports?: readonly (TransportName | TransportSettings | Transport)[]
+  readonly transports?: readonly (TransportName | TransportSettings | BuiltInTransport | Transport)[]
   /**
    * What the server speaks: `session()` of `steadfast/session`, with `steadfast/server` behind it, or a dialect of plain mode.
    * @defaultValue 'plain': any server
@@ -147,6 +165,8 @@ export interface RealtimeOptions<In = Payload, Out = Sendable> {
   readonly causes?: OwnCauses
   /** Whether a failed connection is followed up by a few HTTP requests to the same URL and to the page's own origin. @defaultValue true */
   readonly probe?: boolean
+  /** Who explains failures: `diagnosis` of `steadfast/diagnosis`, which the client of `steadfast` has by itself. */
+  readonly diagnosis?: Diagnostics
   readonly heartbeat?: Heartbeat
   /**
    * Prints one line for each event, with transport, attempt, cause and next try, and nothing that may be secret: `true` on the
@@ -168,4 +188,10 @@ export interface RealtimeOptions<In = Payload, Out = Sendable> {
   readonly codec?: Codec<In, Out>
   /** Replaces parts of the platform: `{ WebSocket }` where there is none, a clock in tests. */
   readonly host?: Partial<Host>
+}
+
+/** The options of the client of `steadfast/core`, which has no transport of its own accord. */
+export type CoreOptions<In = Payload, Out = Sendable> = Omit<RealtimeOptions<In, Out>, 'transports'> & {
+  /** The fallback order, best first: of `webSocket()`, `sse()`, `longPoll()`, `poll()` and transports of your own. */
+  readonly transports: readonly (BuiltInTransport | Transport)[]
 }

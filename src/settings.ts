@@ -4,15 +4,12 @@ import type { Limits } from './connection/outbox.ts'
 import type { Host } from './host/host.ts'
 import { type LazyUrl, lazyUrl } from './lazy-url.ts'
 import type { Mode, ModeProtocol } from './mode.ts'
-import type { RealtimeOptions, TransportName, TransportSettings } from './options.ts'
+import type { BuiltInTransport, RealtimeOptions, TransportName } from './options.ts'
 import { plainMode } from './plain-mode.ts'
 import { wrongSubprotocol } from './protocols/http-fields.ts'
 import { plain } from './protocols/plain.ts'
 import type { Protocol } from './protocols/protocol.ts'
-import { longPoll, poll } from './transports/asking.ts'
-import { sse } from './transports/sse.ts'
 import type { FetchCredentials, Transport } from './transports/transport.ts'
-import { websocket } from './transports/websocket.ts'
 
 /** A rung of the ladder with where it leads. */
 export interface Way {
@@ -48,6 +45,7 @@ const kinds: Readonly<Record<keyof RealtimeOptions, string>> = {
   judge: 'function',
   causes: 'object',
   probe: 'boolean',
+  diagnosis: 'object',
   heartbeat: 'object',
   outbox: 'object',
   debug: 'any',
@@ -71,7 +69,7 @@ export function settingsOf<In, Out>(url: unknown, options: RealtimeOptions<In, O
     if (value !== undefined && kind !== 'any' && (typeof value !== kind || value === null))
       fail(name, value, `${kind === 'object' ? 'an' : 'a'} ${kind}`)
   }
-  const { protocol = 'plain', transports = names, outbox, heartbeat, retry, raceAfterMs, signal, codec, debug } = options
+  const { protocol = 'plain', transports, outbox, heartbeat, retry, raceAfterMs, signal, codec, debug } = options
   if (!['undefined', 'boolean', 'function'].includes(typeof debug)) fail('debug', debug, 'true, false or a function')
   if (signal && typeof signal.addEventListener !== 'function') fail('signal', signal, 'an AbortSignal')
   if (codec && (typeof codec.encode !== 'function' || typeof codec.decode !== 'function'))
@@ -83,7 +81,7 @@ export function settingsOf<In, Out>(url: unknown, options: RealtimeOptions<In, O
   const base = lazyUrl(url, host)
   const times = numbers('', options, { connectTimeoutMs: 10_000, provingMs: 5000, raceAfterMs: 0 }, Object.keys(kinds))
   if (!Array.isArray(transports) || !transports.length) fail('transports', transports, 'a list of at least one transport')
-  const mayAsk = transports.some((entry) => ['long-poll', 'poll'].includes(typeof entry === 'string' ? entry : entry?.type))
+  const mayAsk = transports.some((entry) => isBuiltIn(entry) && ['long-poll', 'poll'].includes(entry.settings.type))
   const mode = modeOf(protocol, heartbeat, host)
   const { credentials = mode.credentials } = options
   return {
@@ -105,26 +103,20 @@ export function settingsOf<In, Out>(url: unknown, options: RealtimeOptions<In, O
   }
 }
 
-function wayOf(
-  entry: TransportName | TransportSettings | Transport,
-  name: string,
-  base: LazyUrl,
-  connectTimeoutMs: number,
-  mode: Mode,
-  isPatient: boolean,
-): Way {
-  if (typeof entry === 'object' && entry && 'dial' in entry) {
-    if (typeof entry.dial !== 'function' || typeof entry.type !== 'string')
-      fail(name, entry, 'a Transport with `type` and `dial`')
+function wayOf(entry: unknown, name: string, base: LazyUrl, connectTimeoutMs: number, mode: Mode, isPatient: boolean): Way {
+  if (!isBuiltIn(entry)) {
+    const isOwn = typeof entry === 'object' && entry !== null && 'dial' in entry
+    if (!isOwn || !isTransport(entry))
+      fail(name, entry, isOwn ? 'a Transport with `type` and `dial`' : 'webSocket(), sse(), longPoll(), poll() or a Transport')
     if (mode.transport) fail(name, entry.type, `one of ${names.join(', ')} where protocol is ${mode.name}()`)
     return placed({ transport: entry, subprotocols: none }, base, base)
   }
-  const settings: TransportSettings = typeof entry === 'string' ? { type: entry } : entry
-  oneOf(name, settings?.type, names)
+  const { settings } = entry
   const url = settings.url === undefined ? base : lazyUrl(settings.url, base, `${name}.url`)
   const sendUrl = settings.type === 'websocket' ? undefined : settings.sendUrl
+  const prefix = `${name}.`
   const transport =
-    mode.transport?.(settings, `${name}.`, connectTimeoutMs) ?? transportOf(settings, `${name}.`, connectTimeoutMs, isPatient)
+    mode.transport?.(settings, prefix, connectTimeoutMs) ?? entry.create(settings, prefix, { connectTimeoutMs, isPatient })
   const subprotocols = (settings.type === 'websocket' && settings.subprotocols) || none
   const wrong = wrongSubprotocol(subprotocols)
   if (wrong) fail(`${name}.subprotocols`, subprotocols, `left out or a list of tokens, ${wrong}`)
@@ -140,28 +132,6 @@ function placed(way: Omit<Way, 'url' | 'sendUrl'>, url: LazyUrl, sendUrl: LazyUr
     get sendUrl() {
       return sendUrl.get()
     },
-  }
-}
-
-function transportOf(settings: TransportSettings, name: string, connectTimeoutMs: number, isPatient: boolean): Transport {
-  const place = ['type', 'url', 'sendUrl']
-  switch (settings.type) {
-    case 'websocket':
-      numbers(name, settings, {}, ['type', 'url', 'subprotocols'])
-      return websocket()
-    case 'sse':
-      numbers(name, settings, {}, place)
-      return sse(isPatient)
-    case 'long-poll': {
-      const { timeoutMs } = numbers(name, settings, { timeoutMs: 20_000 }, place)
-      return longPoll(timeoutMs)
-    }
-    case 'poll': {
-      const { intervalMs } = numbers(name, settings, { intervalMs: 5000 }, place)
-      return poll(intervalMs, connectTimeoutMs)
-    }
-    default:
-      return settings satisfies never
   }
 }
 
@@ -181,6 +151,14 @@ function modeOf(protocol: unknown, heartbeat: RealtimeOptions['heartbeat'], host
     ...numbers('heartbeat.', heartbeat, { intervalMs: 25_000, timeoutMs: 10_000 }, others),
   }
   return plainMode(isOwn ? protocol : plain(), isOwn, times ?? null)
+}
+
+function isBuiltIn(value: unknown): value is BuiltInTransport {
+  return typeof value === 'object' && value !== null && 'create' in value && 'settings' in value
+}
+
+function isTransport(value: object): value is Transport {
+  return 'dial' in value && typeof value.dial === 'function' && 'type' in value && typeof value.type === 'string'
 }
 
 function isProtocol(value: unknown): value is Protocol {

@@ -1,5 +1,4 @@
 import { isPage } from '../protocols/http-fields.ts'
-import type { Hint } from './causes.ts'
 import type { Evidence } from './evidence.ts'
 import { certain, likely, type Opinion } from './opinion.ts'
 
@@ -38,11 +37,4 @@ function isOfSession(start: string): boolean {
 /** What an answer is called that is not what was asked for. */
 export function nameOf(status: number): string {
   return status < 300 && status !== 204 ? 'http.not_realtime' : `http.${status}`
-}
-
-/** Whether the answer is HTML. Express calls any text HTML: one without markup may still refuse credentials. */
-export function isForPeople(evidence: Evidence, hint: Hint): boolean {
-  if (evidence.kind !== 'answered') return false
-  const { contentType, start = '' } = evidence
-  return isPage(contentType) && (hint !== 'credentials' || !start || /^\s*</.test(start))
 }

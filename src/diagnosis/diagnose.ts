@@ -1,9 +1,9 @@
-import { isPage } from '../protocols/http-fields.ts'
-import { isForPeople, ofAnswer } from './answer.ts'
-import { type Cause, causeOf, type Hint, type NamedCause, type OwnCause, type Verdict } from './causes.ts'
+import { ofAnswer } from './answer.ts'
+import { causeOf, type NamedCause, type OwnCause } from './causes.ts'
 import type { Circumstances, Evidence } from './evidence.ts'
 import { certain, likely, likelyOneOf, type Opinion, possiblyOneOf } from './opinion.ts'
 import { unopened } from './unopened.ts'
+import { type Hint, judged, type Verdict } from './verdicts.ts'
 
 /** A named cause, an HTTP status, a close code, or whatever a later version or an application adds. */
 export type CauseName = NamedCause | `http.${number}` | `close.${number}` | (string & {})
@@ -39,7 +39,7 @@ export function diagnose(evidence: Evidence, own: OwnCauses = noCauses): Diagnos
   const { cause, certainty, candidates } = opinionOf(evidence)
   const known = causeOf(cause, !!evidence.isSession)
   const mine = own[cause] ?? own[Number(cause.split('.')[1])]
-  const { verdict, hint } = mine?.verdict ? { verdict: mine.verdict } : judged(known, cause, evidence)
+  const { verdict, hint } = mine?.verdict ? { verdict: mine.verdict } : judged(cause, evidence)
   const remedy = mine?.remedy
   return {
     cause,
@@ -77,27 +77,6 @@ export function isOpenQuestion({ certainty, evidence }: Diagnosis): boolean {
     default:
       return evidence.kind === 'timeout' || evidence.kind === 'silent' || evidence.kind === 'blocked'
   }
-}
-
-/** The table says what a cause means; what was only inferred must not stop a client for good. */
-function judged({ verdict, hint }: Cause, cause: string, evidence: Evidence): { verdict: Verdict; hint?: Hint | undefined } {
-  const { kind, phase, isRepeated, hasOpened, isOnlyWay } = evidence
-  if (kind === 'unprepared') return { verdict: evidence.isMistake ? 'stop' : verdict }
-  // A page for people comes from a portal, a firewall, a service worker, or in the middle of a deployment.
-  if (hint && isForPeople(evidence, hint)) return { verdict: 'fallback', ...(cause === 'http.401' && { hint }) }
-  // What only the server's memory says has not been said to this attempt.
-  const wasTold = evidence.kind === 'closed' && cause === `close.${evidence.code}`
-  if (cause.startsWith('close.') && !wasTold) return { verdict: phase === 'open' ? 'retry' : 'fallback' }
-  // A browser may tell with a request that the page is the server's own, and not with a handshake (rule 13).
-  const isOriginRefused = evidence.kind === 'closed' && evidence.code === 4403 && evidence.reason.startsWith('the origin ')
-  if (isOriginRefused && evidence.isSession && evidence.transport === 'websocket' && !isOnlyWay) return { verdict: 'fallback' }
-  if (cause.startsWith('http.') && kind !== 'answered') {
-    // Another transport will be told by the server itself.
-    const isProven =
-      hint === 'credentials' && isRepeated && !hasOpened && isOnlyWay && !isPage(evidence.followUp?.contentType ?? '')
-    return isProven ? { verdict, hint } : { verdict: 'fallback' }
-  }
-  return verdict === 'fallback' && phase === 'open' && kind !== 'answered' ? { verdict: 'retry' } : { verdict, hint }
 }
 
 /** The sentence with what the evidence gives, and how sure it is. */

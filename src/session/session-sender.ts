@@ -1,6 +1,6 @@
 import { type Entry, Outbox } from '../connection/outbox.ts'
-import { statusCause } from '../diagnosis/causes.ts'
 import type { Report } from '../diagnosis/evidence.ts'
+import { rulingOf } from '../diagnosis/verdicts.ts'
 import { deliveredBy, lastWriteMs, lookAgainMs, type Posting, type Unsent, unlessLeaving, valuesOf } from '../farewell.ts'
 import { Flushes } from '../flushes.ts'
 import { isBlob, nameOf } from '../protocols/tags.ts'
@@ -425,7 +425,7 @@ function isTooLarge(report: Report): boolean {
 
 /** Whether something on the way does not like what it saw. A gateway that answers in place of a server loses messages at random. */
 function wasRefused(report: Report): boolean {
-  return report.kind === 'answered' && statusCause(report.status).verdict !== 'retry'
+  return report.kind === 'answered' && rulingOf(`http.${report.status}`, false).verdict !== 'retry'
 }
 
 /** A lone surrogate has no UTF-8: what stands in its place is put there now, so that all ways of writing it agree (rule 17). */

@@ -1,5 +1,5 @@
 import { afterEach, describe, expect, it, vi } from 'vitest'
-import { RealtimeClient } from '../../src/client.ts'
+import { RealtimeClient } from '../../src/index.ts'
 
 afterEach(() => void vi.restoreAllMocks())
 

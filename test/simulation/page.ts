@@ -1,5 +1,5 @@
-import { RealtimeClient } from '../../src/client.ts'
 import type { Host, PageSignal } from '../../src/host/host.ts'
+import { RealtimeClient } from '../../src/index.ts'
 import { endpointOf } from '../../src/memory.ts'
 import { session } from '../../src/session/index.ts'
 import { settingsOf } from '../../src/settings.ts'

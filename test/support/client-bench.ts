@@ -1,6 +1,6 @@
 import { expect } from 'vitest'
-import { RealtimeClient } from '../../src/client.ts'
 import type { EventType, RealtimeEvent } from '../../src/events.ts'
+import { RealtimeClient } from '../../src/index.ts'
 import type { RealtimeOptions } from '../../src/options.ts'
 import { type Behaviour, FakeTransport } from './fake-transport.ts'
 import { type ManualHostOptions, type ManualPage, manualPage } from './manual-host.ts'

@@ -1,5 +1,5 @@
-import type { RealtimeClient } from '../../src/client.ts'
 import type { Diagnosis } from '../../src/diagnosis/diagnose.ts'
+import type { RealtimeClient } from '../../src/index.ts'
 import type { RealtimeOptions } from '../../src/options.ts'
 import { type Bench, benchOf } from './client-bench.ts'
 import { type Behaviour, refuses } from './fake-transport.ts'

@@ -9,9 +9,9 @@ import {
 import { ladderOf } from '../../src/connection/ladder.ts'
 import { transition } from '../../src/connection/machine.ts'
 import { deadlineOf, type Input, initialState, type Policy, type Rung, type State } from '../../src/connection/state.ts'
-import type { Verdict } from '../../src/diagnosis/causes.ts'
 import { type Diagnosis, diagnose } from '../../src/diagnosis/diagnose.ts'
 import type { Evidence, Finding } from '../../src/diagnosis/evidence.ts'
+import type { Verdict } from '../../src/diagnosis/verdicts.ts'
 import type { PageSignal } from '../../src/host/host.ts'
 
 type Name = 'websocket' | 'sse' | 'long-poll' | 'poll'

@@ -1,4 +1,4 @@
-import { RealtimeClient } from '../../src/client.ts'
+import { RealtimeClient } from '../../src/index.ts'
 import type { Preparation, PrepareAttempt } from '../../src/options.ts'
 import type { Payload } from '../../src/protocols/protocol.ts'
 import { linesOf } from '../../src/server/lines.ts'

@@ -1,6 +1,6 @@
 import { expect } from 'vitest'
-import { RealtimeClient } from '../../src/client.ts'
 import type { RealtimeEvent } from '../../src/events.ts'
+import { RealtimeClient } from '../../src/index.ts'
 import type { RealtimeOptions } from '../../src/options.ts'
 import { session } from '../../src/session/index.ts'
 import { eventTypes } from './client-bench.ts'

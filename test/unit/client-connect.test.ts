@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest'
-import { RealtimeClient } from '../../src/client.ts'
+import { RealtimeClient } from '../../src/index.ts'
 import { session } from '../../src/session/index.ts'
 import { benchOf } from '../support/client-bench.ts'
 import { closed, opens, opensThenDrops, refuses, sequence, stalls } from '../support/fake-transport.ts'

@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest'
-import { RealtimeClient } from '../../src/client.ts'
+import { RealtimeClient } from '../../src/index.ts'
 import { benchOf } from '../support/client-bench.ts'
 import { opens, refuses, sequence } from '../support/fake-transport.ts'
 import { manualPage } from '../support/manual-host.ts'

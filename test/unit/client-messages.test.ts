@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest'
-import { RealtimeClient } from '../../src/client.ts'
 import { json } from '../../src/codec.ts'
+import { RealtimeClient } from '../../src/index.ts'
 import { plain } from '../../src/protocols/plain.ts'
 import { benchOf } from '../support/client-bench.ts'
 import { closed, FakeTransport, opens, refuses, sequence } from '../support/fake-transport.ts'

@@ -1,8 +1,9 @@
 import { describe, expect, it } from 'vitest'
-import type { Verdict } from '../../src/diagnosis/causes.ts'
 import type { Diagnosis } from '../../src/diagnosis/diagnose.ts'
+import { FailureProber } from '../../src/diagnosis/failure-prober.ts'
+import { diagnosis } from '../../src/diagnosis/index.ts'
+import type { Verdict } from '../../src/diagnosis/verdicts.ts'
 import type { Engine } from '../../src/host/host.ts'
-import { Investigator } from '../../src/investigator.ts'
 import { Judge } from '../../src/judge.ts'
 import type { RealtimeOptions } from '../../src/options.ts'
 import { type Settings, settingsOf } from '../../src/settings.ts'
@@ -19,11 +20,12 @@ function judgeOf(options: Pick<RealtimeOptions, 'judge' | 'causes'> = {}, settin
   const { engine = 'other', pageOrigin, isSession = false } = setting
   const page = manualPage(setting)
   const host = { ...page.host, engine: () => engine, pageOrigin }
-  const judge = new Judge(host, isSession ? { isSession } : {}, options)
+  const judge = new Judge(host, isSession ? { isSession } : {}, { diagnosis, ...options })
   const settings: Settings = settingsOf('https://user:word@api.example/realtime?token=secret', {}, host)
   const [way = null] = settings.ways
+  const context = { host, mayAsk: true, transports: ['websocket'], credentials: 'omit', hasLedger: false } as const
   return {
-    ...{ judge, page, investigator: new Investigator(host, settings, () => {}) },
+    ...{ judge, page, investigator: new FailureProber({ ...context, spreadMs: () => null, onNews() {} }) },
     of: (report: Parameters<Judge['of']>[0] = cut) => judge.of(report, { way, phase: 'connect', elapsedMs: 7 }),
   }
 }
@@ -55,7 +57,7 @@ describe('the circumstances', () => {
     judge.opened('sse')
     expect(of().evidence).toEqual({ ...cut, ...bare, roundTripMs: 40, hasServed: true })
     judge.opened('websocket')
-    judge.investigator = investigator
+    judge.prober = investigator
     investigator.forbade('wss://api.example', 'connect-src')
     expect(of().evidence).toEqual({
       ...cut,

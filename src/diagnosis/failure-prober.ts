@@ -1,8 +1,8 @@
-import { type Diagnosis, isOpenQuestion } from './diagnosis/diagnose.ts'
-import type { Circumstances, FollowUp } from './diagnosis/evidence.ts'
-import { followUp } from './diagnosis/probe.ts'
-import type { Host } from './host/host.ts'
-import type { Settings, Way } from './settings.ts'
+import type { FailedAttempt, Prober, ProberContext } from '../diagnostics.ts'
+import type { Host } from '../host/host.ts'
+import { isOpenQuestion } from './diagnose.ts'
+import type { Circumstances, FollowUp } from './evidence.ts'
+import { followUp } from './probe.ts'
 
 /** No two rounds of questions lie closer together. */
 const leastPauseMs = 30_000
@@ -11,21 +11,10 @@ const restartMs = 15_000
 /** What many clients see in the same instant they do not ask about in the same instant. */
 const spreadMs = 5000
 
-/** What the investigator is told of a failed attempt. */
-export interface Case {
-  readonly id: number
-  readonly way: Way
-  /** Where it led. */
-  readonly url: URL
-  /** The attempt's name in the server's ledger, where it keeps one. */
-  readonly attempt: string
-  readonly diagnosis: Diagnosis
-}
-
 /** The failures of one transport since it was last open, or since the network has changed. */
 interface Streak {
   readonly type: string
-  readonly latest: Case
+  readonly latest: FailedAttempt
   readonly isAsked: boolean
   /** Whether answers came since it began: a failure from now on is a repeated one. */
   readonly isAnswered: boolean
@@ -38,14 +27,13 @@ const none: readonly never[] = []
  * it. A streak of failures, until the transport opens or the network changes, is asked about once, and not again about another
  * transport to which the same answers apply. When a connection has been lost, only an outage that no restart explains is asked about.
  */
-export class Investigator {
+export class FailureProber implements Prober {
   readonly #host: Host
-  readonly #settings: Settings
-  readonly #onNews: (which: Case, news: Partial<Circumstances>) => void
+  readonly #context: ProberContext
   /** What the page's policy forbade: it may allow https and not wss, or the other way round. */
   #forbidden: readonly { readonly target: string; readonly directive: string }[] = none
   #streaks: readonly Streak[] = none
-  #answers: { readonly of: Case; readonly found: FollowUp } | null = null
+  #answers: { readonly of: FailedAttempt; readonly found: FollowUp } | null = null
   /** What has opened since they were asked for: of its next failure they say nothing. */
   #openedSince: readonly string[] = none
   #lastRoundAt = -Infinity
@@ -53,14 +41,12 @@ export class Investigator {
   #patientUntil = -Infinity
   #cancelTimer: (() => void) | null = null
   /** A connection that was lost, until its server says what it saw of that, where it does. */
-  #lost: Case | null = null
+  #lost: FailedAttempt | null = null
   #controller: AbortController | null = null
 
-  /** @param onNews is told of a case about which more is known now */
-  constructor(host: Host, settings: Settings, onNews: (which: Case, news: Partial<Circumstances>) => void) {
-    this.#host = host
-    this.#settings = settings
-    this.#onNews = onNews
+  constructor(context: ProberContext) {
+    this.#host = context.host
+    this.#context = context
   }
 
   /** What the page's policy forbids. */
@@ -79,9 +65,8 @@ export class Investigator {
 
   /** An open connection was lost: what was found before says nothing of this outage. */
   lost(): void {
-    const { mode } = this.#settings
     this.forget()
-    this.#patientUntil = this.#host.now() + Math.max(restartMs, mode.spreadMs() ?? 0) * (1 + this.#host.random())
+    this.#patientUntil = this.#host.now() + Math.max(restartMs, this.#context.spreadMs() ?? 0) * (1 + this.#host.random())
   }
 
   /** The network has changed: what was found was found in another. */
@@ -107,16 +92,16 @@ export class Investigator {
   }
 
   /** An attempt failed; where that leaves something to ask, it is asked. */
-  failed(which: Case): void {
+  failed(which: FailedAttempt): void {
     const { diagnosis } = which
     if (diagnosis.evidence.phase === 'open') this.#lost = which
-    if (!this.#settings.probe || !isOpenQuestion(diagnosis)) return
+    if (!this.#context.mayAsk || !isOpenQuestion(diagnosis)) return
     this.#consider(which, diagnosis.evidence.kind === 'silent')
   }
 
   /** Asks about it, if that has a point now. */
-  #consider(which: Case, isSpread: boolean): void {
-    const { type } = which.way.transport
+  #consider(which: FailedAttempt, isSpread: boolean): void {
+    const { type } = which
     const before = this.#streaks.find((streak) => streak.type === type) ?? { type, isAsked: false, isAnswered: false }
     const now = this.#host.now()
     const isDue = now >= this.#lastRoundAt + leastPauseMs && (isSpread || now >= this.#patientUntil)
@@ -140,9 +125,9 @@ export class Investigator {
     this.#openedSince = [...this.#openedSince.filter((each) => each !== type), type]
     const lost = this.#lost
     this.#lost = null
-    if (lost && lastEnd) this.#onNews(lost, { lastEnd })
+    if (lost && lastEnd) this.#context.onNews(lost, { lastEnd })
     // Why a better transport failed where this one works is worth a question.
-    const types = this.#settings.ways.map(({ transport }) => transport.type)
+    const types = this.#context.transports
     const unasked = this.#streaks.find((streak) => !streak.isAsked && types.indexOf(streak.type) < types.indexOf(type))
     if (unasked) this.#consider(unasked.latest, true)
   }
@@ -152,7 +137,7 @@ export class Investigator {
     const { of, found } = this.#answers ?? {}
     // The query may hold a token that is another every time.
     const isThere = of?.url.origin === origin && (of.url.pathname === pathname || !isAnswered(found))
-    return isThere && (of.way.transport.type === type || !found?.ledger) ? found : undefined
+    return isThere && (of.type === type || !found?.ledger) ? found : undefined
   }
 
   /** A policy may forbid one path of a host and allow another; browsers that tell the origin alone mean all of it. */
@@ -161,17 +146,17 @@ export class Investigator {
     return this.#forbidden.find((each) => targets.includes(each.target))?.directive
   }
 
-  #ask(which: Case): void {
-    const { way, url, attempt } = which
+  #ask(which: FailedAttempt): void {
+    const { url, search, attempt } = which
     const controller = new AbortController()
     this.#controller = controller
     this.#openedSince = none
     this.#lastRoundAt = this.#host.now()
-    const { credentials, mode } = this.#settings
+    const { credentials, hasLedger } = this.#context
     const place = new URL(url)
     // What a ledger is asked for is no secret, so nothing that might be one goes along.
-    if (mode.hasLedger) place.search = way.url.search
-    followUp({ url: place, credentials, ...(mode.hasLedger && { attempt }) }, this.#host, controller.signal)
+    if (hasLedger) place.search = search
+    followUp({ url: place, credentials, ...(hasLedger && { attempt }) }, this.#host, controller.signal)
       .then((found) => {
         if (controller.signal.aborted) return
         this.#controller = null
@@ -182,11 +167,10 @@ export class Investigator {
         const cases = [which, ...concerned.flatMap(({ latest }) => (latest.id === which.id ? [] : [latest]))]
         // What failed before the answers is no repetition.
         const news = cases.map(
-          (each) =>
-            [each, { ...this.about(each.way.transport.type, each.url), ...(!isForbidden && { followUp: found }) }] as const,
+          (each) => [each, { ...this.about(each.type, each.url), ...(!isForbidden && { followUp: found }) }] as const,
         )
         this.#streaks = this.#streaks.map((streak) => (concerned.includes(streak) ? { ...streak, isAnswered: true } : streak))
-        for (const [each, about] of news) this.#onNews(each, about)
+        for (const [each, about] of news) this.#context.onNews(each, about)
       })
       .catch((error) => this.#host.report(error))
   }

@@ -1,0 +1,67 @@
+import type { Diagnosis, OwnCauses } from './diagnose.ts'
+import type { Evidence } from './evidence.ts'
+import { judged } from './verdicts.ts'
+
+/** Causes that need no thought, by the kind of evidence. */
+const causes: Readonly<Record<Exclude<Evidence['kind'], 'answered' | 'closed' | 'broken'>, string>> = {
+  ended: 'stream.ended',
+  oversized: 'stream.oversized',
+  blocked: 'policy.blocked',
+  timeout: 'net.timeout',
+  silent: 'conn.silent',
+  mismatch: 'protocol-mismatch',
+  unsupported: 'client.unsupported',
+  crowded: 'client.pool_exhausted',
+  unprepared: 'client.unprepared',
+  stopped: 'client.stopped',
+  overflow: 'client.outbox_full',
+  expired: 'client.expired',
+  'too-large': 'client.too_large',
+  forgotten: 'session.lost',
+  divided: 'server.two_stores',
+  unreadable: 'client.unreadable',
+  unread: 'client.unread',
+  hidden: 'page.hidden',
+  reconnect: 'client.reconnect',
+  restored: 'conn.restored',
+}
+
+/**
+ * What a client does about a failure where nobody explains it: the verdicts are those of `steadfast/diagnosis`, the cause is the
+ * coarsest that is true, and the message names the cause and what the evidence says of it.
+ */
+export function basicDiagnosis(evidence: Evidence, own: OwnCauses = {}): Diagnosis {
+  const cause = causeOf(evidence)
+  const mine = own[cause] ?? own[Number(cause.split('.')[1])]
+  const { verdict, hint } = mine?.verdict ? { verdict: mine.verdict } : judged(cause, evidence)
+  const detail = 'detail' in evidence ? evidence.detail : 'reason' in evidence ? evidence.reason : ''
+  return {
+    cause,
+    certainty: evidence.kind === 'answered' || cause.startsWith('close.') || cause.startsWith('client.') ? 'certain' : 'possible',
+    verdict,
+    message: mine?.message ?? (detail ? `${cause}: ${detail}` : cause),
+    evidence,
+    ...(hint && { hint }),
+    ...(mine?.remedy && { remedy: mine.remedy }),
+  }
+}
+
+function causeOf(evidence: Evidence): string {
+  switch (evidence.kind) {
+    case 'answered': {
+      const { status, isRedirect } = evidence
+      if (isRedirect) return 'http.redirect'
+      return status < 300 && status !== 204 ? 'http.not_realtime' : `http.${status}`
+    }
+    case 'closed': {
+      // A handshake that fails is 1006, or in Firefox 1015; a session's server says what it has to say behind it.
+      const isLost = evidence.code === 1006 || evidence.code === 1015
+      if (evidence.phase !== 'open' && (isLost || !evidence.isSession)) return 'net.unreachable'
+      return isLost ? 'conn.lost' : `close.${evidence.code}`
+    }
+    case 'broken':
+      return evidence.isBody ? 'stream.broken' : 'net.unreachable'
+    default:
+      return causes[evidence.kind]
+  }
+}

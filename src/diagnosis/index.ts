@@ -1,0 +1,12 @@
+import type { Diagnostics } from '../diagnostics.ts'
+import { diagnose } from './diagnose.ts'
+import { FailureProber } from './failure-prober.ts'
+
+/**
+ * Tells why a connection broke, for a client of `steadfast/core`: `new RealtimeClient(url, { transports: [webSocket()], diagnosis })`.
+ * The client of `steadfast` has it already.
+ */
+export const diagnosis: Diagnostics = {
+  diagnose,
+  prober: (context) => new FailureProber(context),
+}

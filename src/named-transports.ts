@@ -1,0 +1,23 @@
+import { oneOf } from './check-options.ts'
+import type { BuiltInTransport, RealtimeOptions, TransportName } from './options.ts'
+import { longPoll, poll, sse, webSocket } from './transports/built-in.ts'
+
+const builtIn: Readonly<Record<TransportName, (options?: object) => BuiltInTransport>> = {
+  websocket: webSocket,
+  sse,
+  'long-poll': longPoll,
+  poll,
+}
+export const transportNames: readonly TransportName[] = ['websocket', 'sse', 'long-poll', 'poll']
+
+/** The transports that options name, all four where they name none. @throws TypeError for a name that there is not */
+export function namedTransports(transports: RealtimeOptions['transports'] = transportNames): RealtimeOptions['transports'] {
+  // What is no list is refused with all other options.
+  return Array.isArray(transports) ? transports.map(transportOf) : transports
+}
+
+function transportOf(entry: NonNullable<RealtimeOptions['transports']>[number], index: number) {
+  if (typeof entry === 'object' && entry && ('dial' in entry || 'create' in entry)) return entry
+  const { type, ...options } = typeof entry === 'string' ? { type: entry } : (entry ?? { type: entry })
+  return builtIn[oneOf(`transports[${index}]`, type, transportNames)](options)
+}
