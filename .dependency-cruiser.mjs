@@ -81,7 +81,7 @@ export default {
       comment:
         'Whoever does not use the diagnosis does not load it: core has the verdicts, the shape of the evidence and what hides secrets.',
       severity: 'error',
-      from: { path: '^src/', pathNot: ['^src/diagnosis/', '^src/(index|remedies|everything)\\.ts$'] },
+      from: { path: '^src/', pathNot: ['^src/diagnosis/', '^src/(index|defaults|remedies|everything)\\.ts$'] },
       to: {
         path: '^src/diagnosis/',
         pathNot: '^src/diagnosis/(basic|verdicts|ending|safe-evidence|evidence)\\.ts$',

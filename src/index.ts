@@ -1,6 +1,5 @@
 import { type CodecWhereNeeded, RealtimeClient as CoreClient } from './client.ts'
-import { diagnosis } from './diagnosis/index.ts'
-import { namedTransports } from './named-transports.ts'
+import { withDefaults } from './defaults.ts'
 import type { CoreOptions, RealtimeOptions, Sendable } from './options.ts'
 import type { Payload } from './protocols/protocol.ts'
 
@@ -59,10 +58,4 @@ export class RealtimeClient<In = Payload, Out = Sendable> extends CoreClient<In,
   constructor(url: string | URL, options: RealtimeOptions<In, Out> = {}) {
     super(url, withDefaults(options) as CoreOptions<In, Out> & CodecWhereNeeded<In, Out>)
   }
-}
-
-/** What is no object of options is refused by the client of core. */
-function withDefaults<Options extends Pick<RealtimeOptions, 'transports' | 'diagnosis'>>(options: Options): Options {
-  const isObject = typeof options === 'object' && options && !Array.isArray(options)
-  return isObject ? { diagnosis, ...options, transports: namedTransports(options.transports) } : options
 }

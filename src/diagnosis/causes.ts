@@ -1,6 +1,6 @@
-import { type Ruling, rulingOf, statusRulings, type Verdict } from './verdicts.ts'
+import { type Ruling, refusalCodes, rulingOf, statusRulings, type Verdict } from './verdicts.ts'
 
-export { closeCodes, goesOn } from './verdicts.ts'
+export { goesOn } from './verdicts.ts'
 
 export interface Cause extends Ruling {
   /** What happened, in a sentence; `{name}` stands for that member of the evidence. */
@@ -156,6 +156,11 @@ export function statusCause(status: number, isSession = false): Cause {
 export function closeCause(code: number, isSession: boolean): Cause {
   return cause(`close.${code}`, closedMessage, undefined, isSession)
 }
+
+/** By which servers refuse credentials. */
+export const closeCodes: Readonly<Record<number, Cause>> = Object.fromEntries(
+  refusalCodes.map((code) => [code, closeCause(code, false)]),
+)
 
 /** The statuses of which more is to be said than that this transport does not work. */
 export const statuses: Readonly<Record<number, Cause>> = Object.fromEntries(

@@ -29,7 +29,7 @@ export const statusRulings: Readonly<Record<number, Ruling>> = {
 }
 
 /** Close codes by which servers refuse credentials. In a session none help against 4403 (docs/PROTOCOL.md, rule 9). */
-export const closeCodes = [1008, 4401, 4403]
+export const refusalCodes = [1008, 4401, 4403]
 /** Close codes of steadfast.v1 after which a session goes on; any other from 4001 up ends it. */
 export const goesOn = [4408, 4409, 4413, 4429, 4500, 4503]
 
@@ -60,7 +60,7 @@ export function rulingOf(name: string, isSession: boolean): Ruling {
 }
 
 function closeRuling(code: number, isSession: boolean): Ruling {
-  if (closeCodes.includes(code) && !(isSession && code === 4403)) return stopForCredentials
+  if (refusalCodes.includes(code) && !(isSession && code === 4403)) return stopForCredentials
   return { verdict: isSession && code > 4000 && !goesOn.includes(code) ? 'stop' : 'retry' }
 }
 

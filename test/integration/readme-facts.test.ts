@@ -1,5 +1,6 @@
 import { existsSync, readdirSync, readFileSync } from 'node:fs'
 import { describe, expect, it } from 'vitest'
+import { withDefaults } from '../../src/defaults.ts'
 import { diagnose } from '../../src/diagnosis/diagnose.ts'
 import type { Evidence, Finding } from '../../src/diagnosis/evidence.ts'
 import { RealtimeClient } from '../../src/index.ts'
@@ -54,7 +55,7 @@ describe("README's options", () => {
 
   it('have the defaults that the client takes', () => {
     const { host } = manualPage({ random: 1 })
-    const settings = settingsOf('https://app.example', { heartbeat: {} }, host)
+    const settings = settingsOf('https://app.example', { ...withDefaults({}), heartbeat: {} }, host)
     const { outbox, mode, connectTimeoutMs, provingMs, credentials } = settings
     const diagnosis = diagnose({ kind: 'timeout', phase: 'connect', transport: 'sse', elapsedMs: 0, isOnline: true })
     const wait = (attempt: number, outageMs: number) => settings.retry({ attempt, outageMs, diagnosis })

@@ -1,3 +1,4 @@
+import { withDefaults } from '../../src/defaults.ts'
 import type { Host, PageSignal } from '../../src/host/host.ts'
 import { RealtimeClient } from '../../src/index.ts'
 import { endpointOf } from '../../src/memory.ts'
@@ -69,7 +70,9 @@ export class Page {
     } as const
     if (setting.remembered) {
       const memory = { transport: setting.remembered, roundTripMs: 40, until: epochMs + 600_000 }
-      const endpoint = endpointOf(settingsOf(url, options, { ...host, randomBytes: (length) => new Uint8Array(length) }))
+      const endpoint = endpointOf(
+        settingsOf(url, withDefaults(options), { ...host, randomBytes: (length) => new Uint8Array(length) }),
+      )
       host.remember(`steadfast:${origin}`, JSON.stringify({ [endpoint]: memory }))
     }
     this.client = new RealtimeClient(url, options)

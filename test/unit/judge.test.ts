@@ -1,4 +1,5 @@
 import { describe, expect, it } from 'vitest'
+import { withDefaults } from '../../src/defaults.ts'
 import type { Diagnosis } from '../../src/diagnosis/diagnose.ts'
 import { FailureProber } from '../../src/diagnosis/failure-prober.ts'
 import { diagnosis } from '../../src/diagnosis/index.ts'
@@ -21,7 +22,7 @@ function judgeOf(options: Pick<RealtimeOptions, 'judge' | 'causes'> = {}, settin
   const page = manualPage(setting)
   const host = { ...page.host, engine: () => engine, pageOrigin }
   const judge = new Judge(host, isSession ? { isSession } : {}, { diagnosis, ...options })
-  const settings: Settings = settingsOf('https://user:word@api.example/realtime?token=secret', {}, host)
+  const settings: Settings = settingsOf('https://user:word@api.example/realtime?token=secret', withDefaults({}), host)
   const [way = null] = settings.ways
   const context = { host, mayAsk: true, transports: ['websocket'], credentials: 'omit', hasLedger: false } as const
   return {

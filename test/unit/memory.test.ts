@@ -1,4 +1,5 @@
 import { describe, expect, it } from 'vitest'
+import { withDefaults } from '../../src/defaults.ts'
 import type { RealtimeOptions } from '../../src/index.ts'
 import { recall, remember } from '../../src/memory.ts'
 import { nchan } from '../../src/protocols/nchan.ts'
@@ -13,7 +14,7 @@ const three: RealtimeOptions = { transports: ['websocket', 'sse', 'poll'] }
 
 function benchOf(storage = new Map<string, string>(), url = 'wss://api.example/realtime?token=secret', options = three) {
   const page = manualPage({ now: 1_000_000, storage })
-  const settings = settingsOf(url, options, page.host)
+  const settings = settingsOf(url, withDefaults(options), page.host)
   return {
     ...page,
     recall: () => recall(settings, page.host),
@@ -104,7 +105,7 @@ describe('what worked here', () => {
         throw new Error('SecurityError')
       },
     }
-    expect(recall(settingsOf('wss://api.example/', {}, host), host)).toBeNull()
+    expect(recall(settingsOf('wss://api.example/', withDefaults({}), host), host)).toBeNull()
   })
 })
 

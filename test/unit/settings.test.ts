@@ -1,5 +1,6 @@
 import { describe, expect, it } from 'vitest'
 import { json } from '../../src/codec.ts'
+import { withDefaults } from '../../src/defaults.ts'
 import type { RealtimeOptions } from '../../src/options.ts'
 import { session } from '../../src/session/index.ts'
 import { type Settings, settingsOf } from '../../src/settings.ts'
@@ -11,7 +12,7 @@ const context = { attempt: 1, outageMs: 0, diagnosis: diagnosisOf(findings.refus
 
 /** Options as JavaScript gives them, unchecked. */
 function settle(options: object = {}, url: unknown = '/realtime', host = page.host): Settings {
-  return settingsOf(url, options as RealtimeOptions, host)
+  return settingsOf(url, withDefaults(options as RealtimeOptions), host)
 }
 
 describe('without options', () => {
@@ -135,7 +136,7 @@ describe('a bad option throws a TypeError that says what it was and what it may 
     [{ transports: [] }, /: transports must be a list of at least one transport; it was \[\]\.$/],
     [{ transports: ['sse', 'ws'] }, /: transports\[1\] must be one of websocket, sse, long-poll, poll; it was 'ws'\.$/],
     [{ transports: [{ type: 'sockjs' }] }, /: transports\[0\] must be one of websocket, .*; it was 'sockjs'\.$/],
-    [{ transports: [null] }, /: transports\[0\] must be one of .*; it was undefined\.$/],
+    [{ transports: [null] }, /: transports\[0\] must be one of .*; it was null\.$/],
     [{ transports: [{ type: 'sse', url: 'ftp://x' }] }, /: transports\[0\]\.url must be .*; it was 'ftp:\/\/x'\.$/],
     [{ transports: [{ type: 'sse', sendUrl: 'ftp://x' }] }, /: transports\[0\]\.sendUrl must be .*; it was 'ftp:\/\/x'\.$/],
     [{ transports: [{ type: 'long-poll', timeoutMs: -1 }] }, /: transports\[0\]\.timeoutMs must be a number .*; it was -1\.$/],
@@ -218,7 +219,7 @@ describe('a bad option throws a TypeError that says what it was and what it may 
   })
 
   it.each([[undefined], [null], [42], [{}]])('%j is no URL', (url) => {
-    expect(() => settingsOf(url, {}, page.host)).toThrow(TypeError)
+    expect(() => settingsOf(url, withDefaults({}), page.host)).toThrow(TypeError)
   })
 })
 

@@ -1,4 +1,5 @@
 import { oneOf } from './check-options.ts'
+import { diagnosis } from './diagnosis/index.ts'
 import type { BuiltInTransport, RealtimeOptions, TransportName } from './options.ts'
 import { longPoll, poll, sse, webSocket } from './transports/built-in.ts'
 
@@ -8,10 +9,10 @@ const builtIn: Readonly<Record<TransportName, (options?: object) => BuiltInTrans
   'long-poll': longPoll,
   poll,
 }
-export const transportNames: readonly TransportName[] = ['websocket', 'sse', 'long-poll', 'poll']
+const transportNames: readonly TransportName[] = ['websocket', 'sse', 'long-poll', 'poll']
 
 /** The transports that options name, all four where they name none. @throws TypeError for a name that there is not */
-export function namedTransports(transports: RealtimeOptions['transports'] = transportNames): RealtimeOptions['transports'] {
+function namedTransports(transports: RealtimeOptions['transports'] = transportNames): RealtimeOptions['transports'] {
   // What is no list is refused with all other options.
   return Array.isArray(transports) ? transports.map(transportOf) : transports
 }
@@ -20,4 +21,10 @@ function transportOf(entry: NonNullable<RealtimeOptions['transports']>[number], 
   if (typeof entry === 'object' && entry && ('dial' in entry || 'create' in entry)) return entry
   const { type, ...options } = typeof entry === 'string' ? { type: entry } : (entry ?? { type: entry })
   return builtIn[oneOf(`transports[${index}]`, type, transportNames)](options)
+}
+
+/** What the client of `steadfast` adds to the options. What is no object of options is refused by that of core. */
+export function withDefaults<Options extends Pick<RealtimeOptions, 'transports' | 'diagnosis'>>(options: Options): Options {
+  const isObject = typeof options === 'object' && options && !Array.isArray(options)
+  return isObject ? { diagnosis, ...options, transports: namedTransports(options.transports) } : options
 }
