@@ -35,6 +35,8 @@ export function builds(outDir = `${root}/dist`) {
     sourcemapPathTransform: (path, map) => sourceName(resolve(dirname(map), path)),
     generatedCode: { preset: 'es2015', symbols: false },
     externalLiveBindings: false,
+    // An import for nothing but its effects, of which there are none, is a warning in the bundler of an app.
+    hoistTransitiveImports: false,
   }
   const named = (ending) => ({ dir: outDir, entryFileNames: `[name].${ending}`, chunkFileNames: `shared/[name].${ending}` })
   const entryBuilds = [
