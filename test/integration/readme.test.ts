@@ -16,7 +16,7 @@ import { startBetterSse } from '../support/better-sse-server.ts'
 import { want } from '../support/equipment.ts'
 import { startNchan } from '../support/nchan.ts'
 import { startProxy } from '../support/proxies.ts'
-import { readme, type Snippet, snippetsOf } from '../support/readme.ts'
+import { documentation, pages, pagesIn, snippetNamed as snippet, snippetsOf } from '../support/readme.ts'
 import { reactTypes, strictReact } from '../support/readme-react.ts'
 import { runSnippet, typeErrorsOf } from '../support/readme-run.ts'
 import { type ReadmeServer, startReadmeServer } from '../support/readme-server.ts'
@@ -24,7 +24,7 @@ import { type SessionServers, startSessionServers } from '../support/readme-sess
 import { startReferenceServer } from '../support/reference-server.ts'
 import { nodeHost } from '../support/watched-client.ts'
 
-const snippets = snippetsOf(readme)
+const snippets = snippetsOf(documentation)
 const { name: packageName, scripts } = JSON.parse(readFileSync(new URL('../../package.json', import.meta.url), 'utf8'))
 
 let server: ReadmeServer
@@ -38,12 +38,6 @@ afterEach(async () => {
   server.refuseUpgrades(false)
 })
 afterAll(() => server.close())
-
-function snippet(name: string): Snippet {
-  const found = snippets.get(name)
-  if (!found) throw new Error(`README.md has no snippet ${name}`)
-  return found
-}
 
 /** The package as a page at this origin has it, but for the reconnects, which come sooner. */
 function packageAt(origin: string, more: RealtimeOptions<never, never> = {}) {
@@ -448,9 +442,21 @@ const tests: Readonly<Record<string, () => void | Promise<void>>> = {
 /** Their snippets run in the real nginx. */
 const ofNginx = new Set(['nchan', 'nginx'])
 
-describe('the snippets of README.md', () => {
+describe('the snippets of README.md, the guides and the reference', () => {
   it('are all covered by a test of their own', () => {
     expect([...snippets.keys()].sort()).toEqual(Object.keys(tests).sort())
+  })
+
+  it('are all that there are in docs, but for those of DEPLOYMENT.md, which deployment.test.ts has', () => {
+    const withBlocks = ['docs/DEPLOYMENT.md', ...pages.keys()]
+    for (const path of pagesIn('docs').filter((each) => !withBlocks.includes(each))) {
+      const text = readFileSync(new URL(`../../${path}`, import.meta.url), 'utf8')
+      expect(text.match(/^ *(```|~~~)[a-z]+/gm) ?? [], path).toEqual([])
+    }
+    for (const [path, text] of pages) {
+      const fences = text.match(/^ *(```|~~~)/gm) ?? []
+      expect(fences, path).toHaveLength(2 * snippetsOf(text).size)
+    }
   })
 
   it('have types that fit', () => {

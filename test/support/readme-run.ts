@@ -25,7 +25,7 @@ export async function runSnippet(
   }
   const names = Object.keys(scope)
   const run = vm.runInThisContext(`(async (require, exports, ${names.join(', ')}) => {${outputText}\n})`, {
-    filename: `README.md, ${name}`,
+    filename: `snippet ${name}`,
   })
   await run(load, exported, ...names.map((each) => scope[each]))
   return exported
