@@ -1,3 +1,4 @@
+import { basename } from 'node:path'
 import type { Browser } from 'playwright-core'
 import { afterAll, beforeAll, describe, expect, it, vi } from 'vitest'
 import type { TransportSettings } from '../../src/index.ts'
@@ -187,7 +188,7 @@ for (const transports of [['websocket'], ['sse']]) {
         worker.onerror = ({ message }) => reject(new Error(message))
         worker.onmessage = ({ data }) => heard.push(data) === 2 && resolve(heard)
       }),
-    [`${server.origin}/steadfast.min.js`, server.url] as const,
+    [`${server.origin}/${basename(SCRIPT)}`, server.url] as const,
   )
   expect(said.toSorted()).toEqual([
     ['hello', 'sse'],

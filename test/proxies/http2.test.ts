@@ -5,8 +5,7 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import type { Browser, Page } from 'playwright-core'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
-import type * as Steadfast from '../../src/index.ts'
-import { session } from '../../src/session/index.ts'
+import type * as Steadfast from '../../src/everything.ts'
 import { launchChromium } from '../support/chromium.ts'
 import { SCRIPT } from '../support/page-client.ts'
 import { freePort, missingProxy, startProxy } from '../support/proxies.ts'
@@ -93,7 +92,7 @@ describe.each(Object.keys(encrypted) as (keyof typeof encrypted)[])('%s', (name)
 /** Leaves the client open, and resolves with what it was sent. */
 function echoInPage(page: Page, type: 'websocket' | 'sse' | 'long-poll' | 'poll'): Promise<unknown[]> {
   return page.evaluate(async (transport) => {
-    const { RealtimeClient } = (globalThis as unknown as { Steadfast: typeof Steadfast }).Steadfast
+    const { RealtimeClient, session } = (globalThis as unknown as { Steadfast: typeof Steadfast }).Steadfast
     const chosen = transport === 'poll' ? { type: transport, intervalMs: 100 } : transport
     const client = new RealtimeClient('/realtime', { protocol: session(), transports: [chosen] })
     client.send('hello')

@@ -110,8 +110,8 @@ export const mutations = [
     name: 'old-attachment-kept',
     breaks: 'rule 5: the client hangs up what it has moved from',
     file: 'src/connection/changes.ts',
-    from: "...old.filter(({ id }) => !has(current, id)).map(({ id }): Command => ({ do: 'hang-up', id })),",
-    to: "...old.filter(({ id }) => !has(current, id) && after.status !== 'open').map(({ id }): Command => ({ do: 'hang-up', id })),",
+    from: '.filter(({ id }) => !has(current, id))',
+    to: ".filter(({ id }) => !has(current, id) && after.status !== 'open')",
   },
   {
     name: 'silence-is-life',
