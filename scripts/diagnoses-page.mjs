@@ -92,14 +92,8 @@ ${group('client')}
 
 ## Causes of your own
 
-\`\`\`js
-new RealtimeClient(url, {
-  causes: {
-    ...remedies,
-    4402: { message: 'The plan has ended.', remedy: 'Renew it on the account page.', verdict: 'stop' },
-  },
-})
-\`\`\`
+Name them in the option \`causes\`, together with \`remedies\` if you want both:
+[an example](reference/events.md#events).
 
 A key is a close code, an HTTP status or the name of a cause; what is left out stays as it is.
 

@@ -6,7 +6,7 @@ import { WebSocket } from 'ws'
 import { AttackedServer } from '../support/attacked-server.ts'
 import { randomSession } from '../support/raw-client.ts'
 import { opcodes, postText, RawTcp, requestText, upgradeText, webSocketFrame } from '../support/raw-tcp.ts'
-import { readme, snippetsOf } from '../support/readme.ts'
+import { snippetNamed } from '../support/readme.ts'
 import type { ScenarioName } from './scenarios.ts'
 
 const session = () => randomSession()
@@ -163,9 +163,9 @@ it('frames that are none end their connection alone', async () => {
   expect((await server.account()).errors).toEqual([])
 })
 
-const code = snippetsOf(readme).get('server')?.code ?? ''
+const { code } = snippetNamed('server')
 
-it('the server of README.md: targets that are no path', async () => {
+it('the server of the documentation: targets that are no path', async () => {
   await using server = await AttackedServer.start('script', { code })
   for (const target of ['//', 'http://[', '///x', 'http://', '*', '/%', '/?last_event_id=%', '?']) {
     for (const method of ['GET', 'POST', 'OPTIONS']) {
@@ -183,7 +183,7 @@ it('the server of README.md: targets that are no path', async () => {
   expect((await raw.answered(1))[0]?.status).toBe(200)
 })
 
-it('the server of README.md: a body without an end, and a page of somebody else', async () => {
+it('the server of the documentation: a body without an end, and a page of somebody else', async () => {
   await using server = await AttackedServer.start('script', { code })
   const before = await server.account()
   using raw = await RawTcp.open(server.port)

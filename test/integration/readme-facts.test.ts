@@ -9,7 +9,7 @@ import { defaultLimits } from '../../src/server/limits.ts'
 import { settingsOf as serverSettingsOf } from '../../src/server/settings.ts'
 import { settingsOf } from '../../src/settings.ts'
 import { manualPage } from '../support/manual-host.ts'
-import { readme, tableOf } from '../support/readme.ts'
+import { documentation, pages, pagesIn, tableOf } from '../support/readme.ts'
 import { carriedBy, type Member, membersOf, methodsOf, variantsOf } from '../support/readme-facts.ts'
 
 const root = new URL('../../', import.meta.url)
@@ -32,8 +32,8 @@ const options: readonly Member[] = optionTypes.flatMap(([prefix, type]) =>
     .map(({ name, defaultValue }) => ({ name: prefix + name, defaultValue })),
 )
 
-describe("README's options", () => {
-  const rows = tableOf(readme, 'option')
+describe('the options', () => {
+  const rows = tableOf(documentation, 'option')
 
   it('are those of src/options.ts', () => {
     expect(rows.map(({ option }) => option).sort()).toEqual(options.map(({ name }) => name).sort())
@@ -77,28 +77,34 @@ describe("README's options", () => {
   })
 })
 
-describe("README's other tables", () => {
+describe('the other tables', () => {
   it.each([
     ['prepare() is told', 'PrepareAttempt'],
     ['and returns', 'Preparation'],
   ])('%s what src/options.ts says', (header, type) => {
-    const names = tableOf(readme, header).map((row) => row[header])
+    const names = tableOf(documentation, header).map((row) => row[header])
     expect(names).toEqual(membersOf('src/options.ts', type).map(({ name }) => name))
   })
 
   it('name all events and what they carry', () => {
-    const rows = tableOf(readme, 'event').map(({ event, carries = '' }) => [event, carries.replace(/ \(.*?\)/g, '').split(', ')])
+    const rows = tableOf(documentation, 'event').map(({ event, carries = '' }) => [
+      event,
+      carries.replace(/ \(.*?\)/g, '').split(', '),
+    ])
     const carried = [...carriedBy('src/events.ts', 'EventDetails')]
     expect(rows).toEqual(carried.map(([event, names]) => [event, [...names]]))
   })
 
   it('name all states and what they carry', () => {
-    const rows = tableOf(readme, 'status').map(({ status, carries = '' }) => [status, carries === '' ? [] : carries.split(', ')])
+    const rows = tableOf(documentation, 'status').map(({ status, carries = '' }) => [
+      status,
+      carries === '' ? [] : carries.split(', '),
+    ])
     expect(rows).toEqual([...variantsOf('src/events.ts', 'ClientState')].map(([status, names]) => [status, [...names]]))
   })
 
   it('name all that a diagnosis carries', () => {
-    const [, names] = /A `diagnosis` is `{ (.*?) }`/.exec(readme) ?? []
+    const [, names] = /A `diagnosis` is `{ (.*?) }`/.exec(documentation) ?? []
     expect(names?.split(', ')).toEqual(membersOf('src/diagnosis/diagnose.ts', 'Diagnosis').map(({ name }) => name))
   })
 
@@ -107,17 +113,19 @@ describe("README's other tables", () => {
     expect(budgets.length).toBeGreaterThan(1)
     for (const [, file = '', bytes = ''] of budgets) {
       const kilobytes = Number(bytes.replaceAll('_', '')) / 1000
-      expect(readme.replaceAll('\n', ' ')).toMatch(new RegExp(`\`${file}\`[^\`]*(\\[[^\\]]*\\][^\`]*)?at most ${kilobytes} kB`))
+      expect(documentation.replaceAll('\n', ' ')).toMatch(
+        new RegExp(`\`${file}\`[^\`]*(\\[[^\\]]*\\][^\`]*)?at most ${kilobytes} kB`),
+      )
     }
-    const [sizes] = readme.match(/^\| size .*$/m) ?? []
+    const [sizes] = documentation.match(/^\| size .*$/m) ?? []
     const [[, , least = ''] = []] = budgets
     expect(sizes).toContain(`≤ ${Number(least.replaceAll('_', '')) / 1000}`)
     const { version } = JSON.parse(read('package.json'))
-    expect(readme).toContain(`| steadfast ${version} |`)
+    expect(documentation).toContain(`| steadfast ${version} |`)
   })
 })
 
-describe("README's tables of the server half", () => {
+describe('the tables of the server half', () => {
   const serverOptions = ['src/server/options.ts RealtimeServerOptions', 'src/server/handlers.ts Handlers']
   const documented: readonly (readonly [string, readonly Member[]])[] = [
     ['server option', serverOptions.flatMap((each) => membersAt(each))],
@@ -126,7 +134,7 @@ describe("README's tables of the server half", () => {
   ]
 
   it.each(documented)('%s: names, units and defaults are those of the sources', (header, members) => {
-    const rows = tableOf(readme, header)
+    const rows = tableOf(documentation, header)
     expect(rows.map((row) => row[header]).sort()).toEqual(members.map(({ name }) => name).sort())
     for (const { unit, default: shown = '', ...row } of rows) {
       const name = row[header] ?? ''
@@ -138,7 +146,8 @@ describe("README's tables of the server half", () => {
   it('tell the defaults that the server takes', () => {
     const { path, node } = serverSettingsOf({})
     const { heartbeatMs, resumeWindowMs, leaseMs } = node
-    const shown = (header: string) => Object.fromEntries(tableOf(readme, header).map((row) => [row[header], row['default']]))
+    const shown = (header: string) =>
+      Object.fromEntries(tableOf(documentation, header).map((row) => [row[header], row['default']]))
     expect(shown('server option')).toMatchObject({
       path: `'${path}'`,
       ...texts({ heartbeatMs, resumeWindowMs, leaseMs }),
@@ -146,19 +155,19 @@ describe("README's tables of the server half", () => {
     const { maxBatchBytes, ...limits } = defaultLimits
     expect(shown('limit')).toMatchObject(texts(limits))
     expect(maxBatchBytes).toBe(4 * limits.maxMessageBytes)
-    const names = tableOf(readme, 'server option').map((row) => row['server option'] ?? '')
+    const names = tableOf(documentation, 'server option').map((row) => row['server option'] ?? '')
     for (const name of names) expect(() => new RealtimeServer({ unknown: true } as object)).toThrow(new RegExp(`\\b${name}\\b`))
   })
 
   it('name all methods', () => {
     const named = (header: string) =>
-      tableOf(readme, header).flatMap((row) => (row[header] ?? '').split('), ').map((each) => each.replace(/\(.*/, '')))
+      tableOf(documentation, header).flatMap((row) => (row[header] ?? '').split('), ').map((each) => each.replace(/\(.*/, '')))
     expect(named('session')).toEqual(membersAt('src/server/session.ts Session').map(({ name }) => name))
     expect(named('server')).toEqual(['new RealtimeServer', ...methodsOf('src/server/server.ts', 'RealtimeServer')])
   })
 
   it('name all that a message and an end carry', () => {
-    const carried = (handler: string) => new RegExp(`\\| \`${handler}\` .*?{ (.*?) }`).exec(readme)?.[1]?.split(', ')
+    const carried = (handler: string) => new RegExp(`\\| \`${handler}\` .*?{ (.*?) }`).exec(documentation)?.[1]?.split(', ')
     expect(carried('onEnd')).toEqual(membersAt('src/server/ports.ts Ending').map(({ name }) => name))
     const idMembers = ['session', 'n']
     const ofMessage = membersAt('src/server/handlers.ts Message').map(({ name }) => name)
@@ -167,7 +176,7 @@ describe("README's tables of the server half", () => {
   })
 })
 
-describe("README's causes", () => {
+describe('the causes', () => {
   const answered = (status: number, contentType = ''): Finding => ({ kind: 'answered', status, contentType })
   const findings: Readonly<Record<string, readonly [Finding, Evidence['phase']]>> = {
     'net.unreachable': [{ kind: 'closed', code: 1006, reason: '', wasClean: false }, 'connect'],
@@ -186,7 +195,7 @@ describe("README's causes", () => {
     'session.lost': [{ kind: 'forgotten' }, 'open'],
     'protocol-mismatch': [{ kind: 'mismatch', detail: '' }, 'connect'],
   }
-  const rows = tableOf(readme, 'cause')
+  const rows = tableOf(documentation, 'cause')
   const judge = (finding: Finding, phase: Evidence['phase']) =>
     diagnose({ ...finding, phase, transport: 'websocket', elapsedMs: 0, isOnline: true })
 
@@ -220,15 +229,32 @@ describe("README's causes", () => {
 })
 
 describe('what is written', () => {
-  const papers = ['README.md', 'SECURITY.md', 'docs/ARCHITECTURE.md', 'docs/DEPLOYMENT.md', 'docs/DIAGNOSES.md', 'CHANGELOG.md']
+  const papers = ['SECURITY.md', 'CHANGELOG.md', ...pagesIn('docs'), ...pages.keys()]
 
   it.each(papers)('%s: its links lead somewhere', (path) => {
-    const text = read(path)
-    const headings = [...text.matchAll(/^#+ (.*)$/gm)].map(([, heading = '']) => `#${slugOf(heading)}`)
-    for (const [, target = ''] of text.matchAll(/\]\(([^)]+)\)/g)) {
-      if (target.startsWith('#')) expect(headings).toContain(target)
-      else if (!target.startsWith('https:')) expect(existsSync(new URL(target, new URL(path, root))), target).toBe(true)
+    const place = new URL(path, root)
+    for (const [, target = ''] of read(path).matchAll(/\]\(([^)]+)\)/g)) {
+      if (target.startsWith('https:')) continue
+      const url = new URL(target, place)
+      const { hash } = url
+      url.hash = ''
+      expect(existsSync(url), target).toBe(true)
+      if (hash !== '') expect(anchorsOf(readFileSync(url, 'utf8')), target).toContain(hash)
     }
+  })
+
+  it.each([...pages])('%s: its relative links lead to files of the package', (path, text) => {
+    const shipped = /^(README|SECURITY|CHANGELOG)\.md$|^docs\//
+    const targets = [...text.matchAll(/\]\(([^)#]+)/g)].map(([, target = '']) => new URL(target, new URL(path, root)))
+    const local = targets
+      .filter(({ protocol }) => protocol === 'file:')
+      .map(({ pathname }) => pathname.slice(root.pathname.length))
+    expect(local.filter((each) => !shipped.test(each))).toEqual([])
+  })
+
+  it('README.md leads to every guide and every page of the reference', () => {
+    const text = read('README.md')
+    expect([...pages.keys()].filter((path) => path !== 'README.md' && !text.includes(`](${path}`))).toEqual([])
   })
 
   it('docs/ARCHITECTURE.md names files that are there', () => {
@@ -266,6 +292,12 @@ function texts(numbers: object): Record<string, string> {
 
 function prefixed(prefix: string, values: object): Record<string, unknown> {
   return Object.fromEntries(Object.entries(values).map(([name, value]) => [prefix + name, value]))
+}
+
+/** The anchors that GitHub gives the headings of a page. */
+function anchorsOf(markdown: string): string[] {
+  const headings = markdown.replaceAll(/^```[\s\S]*?^```$/gm, '').matchAll(/^#+ (.*)$/gm)
+  return [...headings].map(([, heading = '']) => `#${slugOf(heading)}`)
 }
 
 function slugOf(heading: string): string {

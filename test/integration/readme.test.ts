@@ -8,6 +8,7 @@ import {
   RealtimeClient,
   type RealtimeEvent,
   type RealtimeOptions,
+  StopConnecting,
 } from '../../src/index.ts'
 import * as protocols from '../../src/protocols/index.ts'
 import * as remedies from '../../src/remedies.ts'
@@ -16,7 +17,7 @@ import { startBetterSse } from '../support/better-sse-server.ts'
 import { want } from '../support/equipment.ts'
 import { startNchan } from '../support/nchan.ts'
 import { startProxy } from '../support/proxies.ts'
-import { readme, type Snippet, snippetsOf } from '../support/readme.ts'
+import { documentation, pages, pagesIn, snippetNamed as snippet, snippetsOf } from '../support/readme.ts'
 import { reactTypes, strictReact } from '../support/readme-react.ts'
 import { runSnippet, typeErrorsOf } from '../support/readme-run.ts'
 import { type ReadmeServer, startReadmeServer } from '../support/readme-server.ts'
@@ -24,8 +25,12 @@ import { type SessionServers, startSessionServers } from '../support/readme-sess
 import { startReferenceServer } from '../support/reference-server.ts'
 import { nodeHost } from '../support/watched-client.ts'
 
-const snippets = snippetsOf(readme)
-const { name: packageName, scripts } = JSON.parse(readFileSync(new URL('../../package.json', import.meta.url), 'utf8'))
+const snippets = snippetsOf(documentation)
+const {
+  name: packageName,
+  scripts,
+  peerDependencies,
+} = JSON.parse(readFileSync(new URL('../../package.json', import.meta.url), 'utf8'))
 
 let server: ReadmeServer
 const clients: RealtimeClient<never, never>[] = []
@@ -39,12 +44,6 @@ afterEach(async () => {
 })
 afterAll(() => server.close())
 
-function snippet(name: string): Snippet {
-  const found = snippets.get(name)
-  if (!found) throw new Error(`README.md has no snippet ${name}`)
-  return found
-}
-
 /** The package as a page at this origin has it, but for the reconnects, which come sooner. */
 function packageAt(origin: string, more: RealtimeOptions<never, never> = {}) {
   class Client<In, Out> extends RealtimeClient<In, Out> {
@@ -56,7 +55,7 @@ function packageAt(origin: string, more: RealtimeOptions<never, never> = {}) {
     }
   }
   return {
-    steadfast: { RealtimeClient: Client, json },
+    steadfast: { RealtimeClient: Client, json, StopConnecting },
     'steadfast/session': { session },
     'steadfast/protocols': protocols,
     'steadfast/remedies': remedies,
@@ -74,6 +73,8 @@ async function clientOf(name: string, origin: string, scope = {}, more: Realtime
 function watch(client: RealtimeClient<unknown, unknown>) {
   const data: unknown[] = []
   const opens: RealtimeEvent<'open'>[] = []
+  // Without a listener a client that gives up says so on the console.
+  client.on('error', () => {})
   client.on('message', (event) => data.push(event.data))
   client.on('open', (event) => opens.push(event))
   return { data, opens, textsOf: () => data.map((each) => JSON.parse(String(each)).text) }
@@ -85,8 +86,10 @@ function sessionOf(servers: SessionServers, options: RealtimeOptions<unknown, st
   return { client, ...watch(client as unknown as RealtimeClient<unknown, unknown>) }
 }
 
+const httpAndWebSocket = ['websocket', 'sse', 'long-poll'] as const
+
 async function everyTransportEchoes(servers: SessionServers): Promise<void> {
-  for (const name of ['websocket', 'sse', 'long-poll'] as const) {
+  for (const name of httpAndWebSocket) {
     const { client, data } = sessionOf(servers, { transports: [name] })
     client.send(`over ${name}`)
     await until(() => data.length === 1)
@@ -97,7 +100,7 @@ async function everyTransportEchoes(servers: SessionServers): Promise<void> {
 
 const tests: Readonly<Record<string, () => void | Promise<void>>> = {
   install() {
-    expect(snippet('install').code).toBe(`npm install ${packageName}\n`)
+    expect(snippet('install').code).toBe(`npm install ${packageName}\nnpm install ${Object.keys(peerDependencies)}\n`)
   },
 
   async 'script-tag'() {
@@ -115,6 +118,112 @@ const tests: Readonly<Record<string, () => void | Promise<void>>> = {
     await until(() => clients.at(-1)?.state.status === 'open')
     await server.publish('hello')
     await until(() => String(log.mock.calls).includes('hello'))
+  },
+
+  async 'first-server'() {
+    expect(linesOf('first-server')).toBeLessThanOrEqual(10)
+    await using servers = await startSessionServers(snippet('first-server'))
+    const all = httpAndWebSocket.map((name) => sessionOf(servers, { transports: [name] }))
+    await until(() => all.every(isOpen))
+    for (const [index, { client }] of all.entries()) {
+      client.send(`from ${index}`)
+      await client.flushed()
+    }
+    await until(() => all.every(({ data }) => data.length >= all.length))
+    for (const { data } of all) expect(data).toEqual(['from 0', 'from 1', 'from 2'])
+    const fromVite = { method: 'OPTIONS', headers: { Origin: 'http://localhost:5173', 'Access-Control-Request-Method': 'POST' } }
+    const { headers } = await fetch(`${servers.origins[0]}/realtime`, fromVite)
+    expect(headers.get('access-control-allow-origin')).toBe('http://localhost:5173')
+    expect(servers.errors).toEqual([])
+  },
+
+  async 'first-client'() {
+    expect(linesOf('first-client')).toBeLessThanOrEqual(15)
+    await using servers = await startSessionServers(snippet('first-server'))
+    const log = vi.fn()
+    const warn = vi.fn()
+    const { name, language, code } = snippet('first-client')
+    expect(code).toContain('http://localhost:8080/realtime')
+    const here = { name, language, code: code.replace('http://localhost:8080', servers.origins[0] ?? '') }
+    await runSnippet(here, packageAt(servers.origins[0] ?? ''), { console: { log, warn } })
+    await until(() => log.mock.calls.length === 2)
+    expect(log.mock.calls).toEqual([['connected over websocket'], ['hello']])
+    servers.cut()
+    await until(() => log.mock.calls.length === 4)
+    expect(log.mock.calls.slice(2).map(String)).toEqual([
+      expect.stringMatching(/^connection lost, trying again in \d+ ms$/),
+      'connected over websocket',
+    ])
+    expect(warn.mock.calls.map(String)).toEqual([expect.stringMatching(/\w/)])
+  },
+
+  async plain() {
+    const log = vi.fn()
+    await clientOf('plain', server.origin, { console: { log } })
+    await until(() => log.mock.calls.length === 1)
+    expect(JSON.parse(String(log.mock.calls[0]))).toMatchObject({ text: 'hello' })
+  },
+
+  async 'auth-server'() {
+    await using servers = await startSessionServers(snippet('auth-server'))
+    const [origin = ''] = servers.origins
+    const withCookie = (cookie: string): NonNullable<RealtimeOptions['host']> => ({
+      ...nodeHost,
+      baseUrl: `${origin}/`,
+      fetch(url, init) {
+        const headers = new Headers(init?.headers)
+        headers.set('Cookie', cookie)
+        headers.set('Origin', origin) // a request with cookies is a browser's, and has one
+        return fetch(url, { ...init, headers })
+      },
+    })
+    const byCookie = sessionOf(servers, { transports: ['sse'], host: withCookie('a=b; sid=c2VjcmV0; c=d') })
+    const byToken = httpAndWebSocket.map((name) => {
+      return sessionOf(servers, { transports: [name], prepare: () => ({ auth: 'c2VjcmV0' }) })
+    })
+    const all = [byCookie, ...byToken]
+    for (const { client } of all) client.send('hello')
+    await until(() => all.every(({ data }) => data.length === 1))
+    expect(all.map(({ data }) => data)).toEqual(all.map(() => ['ada: hello']))
+    const nobody = sessionOf(servers, { transports: ['sse'], host: withCookie('xsid=c2VjcmV0') })
+    await until(() => nobody.client.state.status === 'closed')
+    expect(servers.errors).toEqual([])
+  },
+
+  async 'auth-client'() {
+    await using servers = await startSessionServers(snippet('auth-server'))
+    const answers = [new Response('', { status: 500 }), new Response('c2VjcmV0'), new Response('', { status: 401 })]
+    const fetch = vi.fn(async (..._: unknown[]) => answers.shift())
+    const { client, data } = await clientOf('auth-client', servers.origins[0] ?? '', { fetch })
+    client.send('hello')
+    await until(() => data.length === 1)
+    expect(data).toEqual(['ada: hello'])
+    expect(fetch.mock.calls).toEqual(Array(2).fill(['/token', { method: 'POST', signal: expect.any(AbortSignal) }]))
+    servers.cut()
+    await until(() => client.state.status === 'closed')
+    expect(client.state).toMatchObject({
+      diagnosis: { cause: 'client.stopped', message: expect.stringContaining('log in again') },
+    })
+  },
+
+  async 'log-in-again'() {
+    await using servers = await startSessionServers(snippet('auth-server'))
+    const stopping = () => {
+      throw new StopConnecting('log in again')
+    }
+    const refused = httpAndWebSocket.map((name) => sessionOf(servers, { transports: [name], prepare: () => ({ auth: 'old' }) }))
+    const accepted = sessionOf(servers, { prepare: () => ({ auth: 'c2VjcmV0' }) })
+    const assigned = await Promise.all(
+      [...refused, sessionOf(servers, { prepare: stopping }), accepted].map(async ({ client }) => {
+        const assign = vi.fn()
+        await runSnippet(snippet('log-in-again'), {}, { client, location: { assign } })
+        return { client, assign }
+      }),
+    )
+    await until(() => isOpen(accepted))
+    await accepted.client.close()
+    await until(() => assigned.every(({ client }) => client.state.status === 'closed'))
+    expect(assigned.map(({ assign }) => assign.mock.calls)).toEqual([...Array(4).fill([['/login']]), []])
   },
 
   async 'fifteen-lines'() {
@@ -448,9 +557,25 @@ const tests: Readonly<Record<string, () => void | Promise<void>>> = {
 /** Their snippets run in the real nginx. */
 const ofNginx = new Set(['nchan', 'nginx'])
 
-describe('the snippets of README.md', () => {
+describe('the snippets of README.md, the guides and the reference', () => {
   it('are all covered by a test of their own', () => {
     expect([...snippets.keys()].sort()).toEqual(Object.keys(tests).sort())
+  })
+
+  it('are all that there are in docs, but for those of DEPLOYMENT.md, which deployment.test.ts has', () => {
+    const withBlocks = ['docs/DEPLOYMENT.md', ...pages.keys()]
+    for (const path of pagesIn('docs').filter((each) => !withBlocks.includes(each))) {
+      const text = readFileSync(new URL(`../../${path}`, import.meta.url), 'utf8')
+      expect(text.match(/^ *(```|~~~)[a-z]+/gm) ?? [], path).toEqual([])
+    }
+    for (const [path, text] of pages) {
+      const fences = text.match(/^ *(```|~~~)/gm) ?? []
+      expect(fences, path).toHaveLength(2 * snippetsOf(text).size)
+    }
+  })
+
+  it('README.md is short enough to be read', () => {
+    expect(pages.get('README.md')?.split('\n').length).toBeLessThanOrEqual(300)
   })
 
   it('have types that fit', () => {
@@ -458,7 +583,8 @@ describe('the snippets of README.md', () => {
       declare function accessToken(options: { fresh: boolean }): Promise<string>
       declare function userOf(auth: unknown): Promise<{ id: string } | null>
       declare const client: import('../../src/index.ts').RealtimeClient
-      declare function show(text: string): void`
+      declare function show(text: string): void
+      declare const location: { assign(url: string): void }`
     const typed = [...snippets.values()].filter(({ language }) => language === 'ts')
     expect(typed.length).toBeGreaterThan(8)
     expect(typeErrorsOf(typed, ambient)).toEqual([])
@@ -471,6 +597,13 @@ describe('the snippets of README.md', () => {
     })
   }
 })
+
+/** Without empty ones. */
+function linesOf(name: string): number {
+  return snippet(name)
+    .code.split('\n')
+    .filter((line) => line !== '').length
+}
 
 function isOpen({ client }: { readonly client: { readonly state: ClientState } }): boolean {
   return client.state.status === 'open'

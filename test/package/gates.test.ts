@@ -1,3 +1,4 @@
+import { readdirSync } from 'node:fs'
 import { publint } from 'publint'
 import { formatMessage } from 'publint/utils'
 import { expect, test } from 'vitest'
@@ -29,15 +30,10 @@ test('the package carries what it promises and nothing of the workshop', () => {
     ['js', 'js.map', 'cjs', 'cjs.map', 'd.ts', 'd.cts'].map((ending) => `dist/${entry}.${ending}`),
   )
   const script = [scriptTag, sessionScriptTag].flatMap((name) => [`dist/${name}`, `dist/${name}.map`])
-  const papers = [
-    'package.json',
-    'README.md',
-    'CHANGELOG.md',
-    'LICENSE',
-    'SECURITY.md',
-    'THIRD-PARTY-NOTICES.txt',
-    'docs/DEPLOYMENT.md',
-  ]
+  const docs = readdirSync(`${root}docs`, { recursive: true, encoding: 'utf8' })
+    .filter((path) => /\.\w+$/.test(path))
+    .map((path) => `docs/${path}`)
+  const papers = ['package.json', 'README.md', 'CHANGELOG.md', 'LICENSE', 'SECURITY.md', 'THIRD-PARTY-NOTICES.txt', ...docs]
   const isOther = (path: string) => !/^(src|dist\/shared)\//.test(path)
   expect(files.filter(isOther).sort()).toEqual([...built, ...script, 'dist/integrity.json', ...papers].sort())
   expect(files).toContain('src/index.ts')

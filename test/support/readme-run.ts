@@ -25,7 +25,7 @@ export async function runSnippet(
   }
   const names = Object.keys(scope)
   const run = vm.runInThisContext(`(async (require, exports, ${names.join(', ')}) => {${outputText}\n})`, {
-    filename: `README.md, ${name}`,
+    filename: `snippet ${name}`,
   })
   await run(load, exported, ...names.map((each) => scope[each]))
   return exported
@@ -42,6 +42,7 @@ export function typeErrorsOf(snippets: readonly Snippet[], ambient: string): str
   files.set(`${root}test/readme/ambient.d.ts`, ambient)
   const paths = {
     steadfast: [`${root}src/index.ts`],
+    'steadfast/session': [`${root}src/session/index.ts`],
     'steadfast/protocols': [`${root}src/protocols/index.ts`],
     'steadfast/remedies': [`${root}src/remedies.ts`],
     'steadfast/server': [`${root}src/server/index.ts`],

@@ -5,7 +5,7 @@ import { WebSocketServer } from 'ws'
 import type { Snippet } from './readme.ts'
 import { runSnippet } from './readme-run.ts'
 
-/** The server that README.md shows, on a free port, and what a network can do to it. */
+/** The server that docs/reference/any-server.md shows, on a free port, and what a network can do to it. */
 export interface ReadmeServer {
   readonly port: number
   readonly origin: string
@@ -37,7 +37,7 @@ export async function startReadmeServer(snippet: Snippet): Promise<ReadmeServer>
   }
   await runSnippet(snippet, modules, { process: { env: { PORT: '0' } } })
   const [server] = servers
-  if (!server || servers.length > 1) throw new Error(`README's server makes ${servers.length} HTTP servers`)
+  if (!server || servers.length > 1) throw new Error(`the documentation's server makes ${servers.length} HTTP servers`)
   if (!server.listening) await new Promise((resolve) => server.once('listening', resolve))
   const { port } = server.address() as AddressInfo
   const origin = `http://127.0.0.1:${port}`
@@ -52,7 +52,7 @@ export async function startReadmeServer(snippet: Snippet): Promise<ReadmeServer>
       // On a connection of its own: those that fetch keeps may have been cut just now.
       const request = http.request(url, { method: 'POST', agent: false }).end(text)
       const [{ statusCode }] = await once(request, 'response')
-      if (statusCode !== 204) throw new Error(`README's server answered ${statusCode} to a POST`)
+      if (statusCode !== 204) throw new Error(`the documentation's server answered ${statusCode} to a POST`)
     },
     cut() {
       for (const socket of sockets) socket.destroy()

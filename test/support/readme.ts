@@ -1,13 +1,36 @@
-import { readFileSync } from 'node:fs'
+import { readdirSync, readFileSync } from 'node:fs'
 
-/** A fenced block of README.md. The second word of its info string is its name, which Markdown does not show. */
+/** A fenced block of a page. The second word of its info string is its name, which Markdown does not show. */
 export interface Snippet {
   readonly name: string
   readonly language: string
   readonly code: string
 }
 
-export const readme = readFileSync(new URL('../../README.md', import.meta.url), 'utf8')
+/** Each page that has snippets and tables with tests of their own, by its path: README.md, the guides and the reference. */
+export const pages: ReadonlyMap<string, string> = new Map(
+  ['README.md', ...pagesIn('docs/guide'), ...pagesIn('docs/reference')].map((path) => [path, read(path)]),
+)
+
+/** All of them as one: a name of a snippet and a first header of a table are used once in all pages. */
+export const documentation = [...pages.values()].join('\n\n')
+
+/** The snippet with this name, on whichever page it is. */
+export function snippetNamed(name: string): Snippet {
+  const found = snippetsOf(documentation).get(name)
+  if (!found) throw new Error(`no page has a snippet ${name}`)
+  return found
+}
+
+/** The paths of the Markdown files of a folder. */
+export function pagesIn(folder: string): readonly string[] {
+  const names = readdirSync(new URL(`../../${folder}`, import.meta.url)).filter((name) => name.endsWith('.md'))
+  return names.sort().map((name) => `${folder}/${name}`)
+}
+
+function read(path: string): string {
+  return readFileSync(new URL(`../../${path}`, import.meta.url), 'utf8')
+}
 
 /** All fenced blocks. Throws for one that has no name, or the name of another. */
 export function snippetsOf(markdown: string): ReadonlyMap<string, Snippet> {
