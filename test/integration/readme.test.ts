@@ -1,6 +1,7 @@
 import { readFileSync } from 'node:fs'
 import { Window } from 'happy-dom'
 import { afterAll, afterEach, beforeAll, describe, expect, it, vi } from 'vitest'
+import { RealtimeClient as CoreClient, type RealtimeOptions as CoreOptions, webSocket } from '../../src/core.ts'
 import {
   type ClientState,
   type CodecWhereNeeded,
@@ -54,8 +55,15 @@ function packageAt(origin: string, more: RealtimeOptions<never, never> = {}) {
       clients.push(this as unknown as RealtimeClient<never, never>)
     }
   }
+  class Core extends CoreClient {
+    constructor(url: string, options: CoreOptions) {
+      super(url, { ...options, host: { ...nodeHost, baseUrl: `${origin}/` } })
+      clients.push(this as unknown as RealtimeClient<never, never>)
+    }
+  }
   return {
     steadfast: { RealtimeClient: Client, json, StopConnecting },
+    'steadfast/core': { RealtimeClient: Core, webSocket },
     'steadfast/session': { session },
     'steadfast/protocols': protocols,
     'steadfast/remedies': remedies,
@@ -240,6 +248,13 @@ const tests: Readonly<Record<string, () => void | Promise<void>>> = {
       expect.stringMatching(/^closed \(1006\), trying again in \d+ ms$/),
       'connected over websocket',
     ])
+  },
+
+  async 'core-client'() {
+    const log = vi.fn()
+    const { client } = await clientOf('core-client', server.origin, { console: { log } })
+    await until(() => log.mock.calls.length > 0)
+    expect(client.state).toMatchObject({ status: 'open', transport: 'websocket' })
   },
 
   async codec() {

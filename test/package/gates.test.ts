@@ -2,7 +2,7 @@ import { readdirSync } from 'node:fs'
 import { publint } from 'publint'
 import { formatMessage } from 'publint/utils'
 import { expect, test } from 'vitest'
-import { entries, pageFiles, read, root, run, scriptTag, sessionScriptTag } from './package.ts'
+import { entries, pageFiles, read, root, run, scriptTags } from './package.ts'
 
 test('publint reports nothing about the packed files', async () => {
   const { messages, pkg } = await publint({ pkgDir: root, strict: true, pack: 'npm' })
@@ -11,15 +11,8 @@ test('publint reports nothing about the packed files', async () => {
 
 test('every way to resolve the types finds them ("are the types wrong?" reports nothing)', () => {
   // The script-tag file is for script tags: it has no types.
-  const report = run('attw', [
-    '--pack',
-    '.',
-    '--exclude-entrypoints',
-    `./${scriptTag}`,
-    `./${sessionScriptTag}`,
-    '--format',
-    'json',
-  ])
+  const scripts = scriptTags.map((name) => `./${name}`)
+  const report = run('attw', ['--pack', '.', '--exclude-entrypoints', ...scripts, '--format', 'json'])
   expect(JSON.parse(report).problems ?? {}).toEqual({})
 })
 
@@ -29,7 +22,7 @@ test('the package carries what it promises and nothing of the workshop', () => {
   const built = entries.flatMap((entry) =>
     ['js', 'js.map', 'cjs', 'cjs.map', 'd.ts', 'd.cts'].map((ending) => `dist/${entry}.${ending}`),
   )
-  const script = [scriptTag, sessionScriptTag].flatMap((name) => [`dist/${name}`, `dist/${name}.map`])
+  const script = scriptTags.flatMap((name) => [`dist/${name}`, `dist/${name}.map`])
   const docs = readdirSync(`${root}docs`, { recursive: true, encoding: 'utf8' })
     .filter((path) => /\.\w+$/.test(path))
     .map((path) => `docs/${path}`)

@@ -13,7 +13,10 @@ export const scriptTag = 'steadfast.min.js'
 export const pageModules = pageEntries.flatMap((entry) => [`${entry}.js`, `${entry}.cjs`])
 /** With session mode as well. */
 export const sessionScriptTag = 'steadfast.session.min.js'
-export const pageFiles = [...pageModules, scriptTag, sessionScriptTag]
+/** Without the diagnosis. */
+export const coreScriptTag = 'steadfast.core.min.js'
+export const scriptTags = [coreScriptTag, scriptTag, sessionScriptTag]
+export const pageFiles = [...pageModules, ...scriptTags]
 
 export function read(path: string): string {
   return readFileSync(`${root}${path}`, 'utf8')

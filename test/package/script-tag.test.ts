@@ -2,7 +2,7 @@ import { createHash } from 'node:crypto'
 import vm from 'node:vm'
 import { parse } from 'acorn'
 import { expect, test } from 'vitest'
-import { dist, pageFiles, read, scriptTag, sessionScriptTag } from './package.ts'
+import { dist, pageFiles, read, scriptTag, scriptTags } from './package.ts'
 
 const file = `dist/${scriptTag}`
 
@@ -34,8 +34,7 @@ test('integrity.json carries the version and the hash of each script file', () =
       .digest('base64')}`
   expect(JSON.parse(read('dist/integrity.json'))).toEqual({
     version: JSON.parse(read('package.json')).version,
-    [scriptTag]: hashOf(scriptTag),
-    [sessionScriptTag]: hashOf(sessionScriptTag),
+    ...Object.fromEntries(scriptTags.map((name) => [name, hashOf(name)])),
   })
 })
 
