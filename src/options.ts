@@ -165,7 +165,7 @@ export interface RealtimeOptions<In = Payload, Out = Sendable> {
   readonly causes?: OwnCauses
   /** Whether a failed connection is followed up by a few HTTP requests to the same URL and to the page's own origin. @defaultValue true */
   readonly probe?: boolean
-  /** Who explains failures: `diagnosis` of `steadfast/diagnosis`, which the client of `steadfast` has by itself. */
+  /** Who explains failures; the client of `steadfast/core` has nobody unless it is given here. @defaultValue that of `steadfast/diagnosis` */
   readonly diagnosis?: Diagnostics
   readonly heartbeat?: Heartbeat
   /**
