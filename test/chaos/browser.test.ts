@@ -14,10 +14,10 @@ const firstSeed = seedOf(process.env)
 /** How many messages go each way, and over how long: more of it finds more. */
 const most: Volume = {
   count: Number(process.env['CHAOS_MESSAGES'] ?? 5_000),
-  spreadMs: Number(process.env['CHAOS_MS'] ?? 30_000),
+  spreadMs: Number(process.env['CHAOS_MS'] ?? 20_000),
 }
 /** What the other engines do differently shows soon. */
-const less: Volume = { count: Math.ceil(most.count / 5), spreadMs: most.spreadMs / 3 }
+const less: Volume = { count: Math.ceil(most.count / 5), spreadMs: most.spreadMs / 2 }
 /** Silence may last two minutes where much is under way (rule 7). */
 const patienceMs = 150_000
 
