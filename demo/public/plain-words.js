@@ -18,7 +18,7 @@ const suspicions = {
   'path.proxy_refused': 'a proxy forbids this server',
   'path.proxy_auth': 'a proxy wants a login first',
   'path.intermediary': 'something on the way answers in place of the server',
-  'path.intercepted': 'something on the way opens the encryption',
+  'path.intercepted': 'what answers there may not be read by this page',
   'path.captive': 'the network wants a login first',
   'http.cors': 'the server does not let this page read its answers',
   'http.not_realtime': 'what answers there is no realtime server',
@@ -38,6 +38,7 @@ const suspicions = {
   'conn.protocol_error': 'what came over it was damaged',
   'conn.stale': 'the connection is dead, though the server lives',
   'conn.lost_host': 'the server cannot be reached any more',
+  'protocol-mismatch': 'something else than the server answers',
 }
 
 /** What else it may be. */
