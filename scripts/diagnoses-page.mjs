@@ -22,7 +22,8 @@ const meanings = {
  * docs/DIAGNOSES.md, from the table by which failures are judged. `table` is `src/diagnosis/causes.ts`, `remedies` that of
  * `src/remedies.ts`, `lab` what `test/faults` knows of itself; they are handed in, because they are TypeScript and this is not.
  */
-export function diagnosesPage({ causes, statuses, statusCause, closeCodes, closeCause, goesOn }, remedies, lab) {
+export function diagnosesPage(table, remedies, lab) {
+  const { causes, gatewayStatuses, statusRulings, statusCause, refusalCodes, closeCause, goesOn } = table
   const row = ([name, cause]) =>
     `| \`${name}\` | ${cause.family ? `\`${cause.family}\`` : ''} | ${told(cause)} | ${cause.message} | ${remedies[name]?.remedy ?? ''} |`
   const group = (...prefixes) => {
@@ -31,12 +32,12 @@ export function diagnosesPage({ causes, statuses, statusCause, closeCodes, close
       '\n',
     )
   }
-  const codes = Object.keys({ ...meanings, ...closeCodes, ...Object.fromEntries(goesOn.map((code) => [code, ''])) }).map(Number)
+  const codes = sorted([...Object.keys(meanings), ...refusalCodes, ...goesOn])
   const remedyOf = (name) => remedies[name]?.remedy ?? ''
   const closeRow = (code) =>
     `| \`close.${code}\` | ${meanings[code]} | ${told(closeCause(code, false))} | ${told(closeCause(code, true))} | ${remedyOf(`close.${code}`)} |`
   const statusRow = (status) => `| \`http.${status}\` | ${told(statusCause(status))} | ${remedyOf(`http.${status}`)} |`
-  const statusNumbers = [...new Set([...Object.keys(statuses), ...remedied(remedies, 'http.')].map(Number))].sort((a, b) => a - b)
+  const statusNumbers = sorted([...gatewayStatuses, ...Object.keys(statusRulings), ...remedied(remedies, 'http.')])
   return `# Diagnoses
 
 <!-- Written by \`npm run docs\` from src/diagnosis/causes.ts, src/remedies.ts and test/faults; a test compares. -->
@@ -183,4 +184,9 @@ Left out of the lab:
 
 ${leftOut.map(({ name, cause, reason }) => `- \`${name}\` (\`${cause}\`): ${reason}`).join('\n')}
 `
+}
+
+/** Each number once, in ascending order. */
+function sorted(numbers) {
+  return [...new Set(numbers.map(Number))].sort((a, b) => a - b)
 }

@@ -1,6 +1,6 @@
-import { type Ruling, refusalCodes, rulingOf, statusRulings, type Verdict } from './verdicts.ts'
+import { type Ruling, rulingOf, type Verdict } from './verdicts.ts'
 
-export { goesOn } from './verdicts.ts'
+export { goesOn, refusalCodes, statusRulings } from './verdicts.ts'
 
 export interface Cause extends Ruling {
   /** What happened, in a sentence; `{name}` stands for that member of the evidence. */
@@ -139,7 +139,7 @@ const answeredMessage = '{host} answered with HTTP status {status}.'
 const foreignMessage = 'A proxy or firewall answered with HTTP status {status} in place of {host}.'
 const closedMessage = '{host} closed the connection ({code}{reason}).'
 /** A gateway says these of the server behind it, 511 the login page of a network; so does Cloudflare with 520 to 530. */
-const gatewayStatuses = [407, 502, 504, 511, 520, 521, 522, 523, 524, 525, 526, 527, 530]
+export const gatewayStatuses = [407, 502, 504, 511, 520, 521, 522, 523, 524, 525, 526, 527, 530]
 const statusMessages: Readonly<Record<number, string>> = {
   204: '{host} says that nothing more will come (204).',
   401: '{host} refused the credentials (401).',
@@ -156,16 +156,6 @@ export function statusCause(status: number, isSession = false): Cause {
 export function closeCause(code: number, isSession: boolean): Cause {
   return cause(`close.${code}`, closedMessage, undefined, isSession)
 }
-
-/** By which servers refuse credentials. */
-export const closeCodes: Readonly<Record<number, Cause>> = Object.fromEntries(
-  refusalCodes.map((code) => [code, closeCause(code, false)]),
-)
-
-/** The statuses of which more is to be said than that this transport does not work. */
-export const statuses: Readonly<Record<number, Cause>> = Object.fromEntries(
-  [...new Set([...gatewayStatuses, ...Object.keys(statusRulings).map(Number)])].map((status) => [status, statusCause(status)]),
-)
 
 /** The cause of that name. */
 export function causeOf(name: string, isSession: boolean): Cause {
