@@ -78,6 +78,16 @@ const unhurried = [
 // A page of the demo draws without end and takes a fifth of a core.
 const threeAtOnce = { ...alone, maxConcurrency: 3 }
 
+// A page of these waits most of the time, or what is measured there is memory: two files at once do not hinder each other.
+const patient = [
+  'browser/demo',
+  'browser/demo-alone',
+  'browser/leaks',
+  'browser/nchan',
+  'browser/page-leaves',
+  'faults/faults',
+].map((name) => `test/${name}.test.ts`)
+
 // Real proxies, each with a server behind it. Their timeouts are scaled down, so the tests wait beside each other, but not so
 // many that this process is late with an answer for which a proxy waits.
 const fewAtOnce = { ...alone, maxConcurrency: 16 }
@@ -95,11 +105,11 @@ export default defineConfig({
       project('node', 'integration', 2, { ...alone, exclude: unhurried }),
       project('proxies', 'proxies', 2, fewAtOnce),
       project('package', 'package', 3, alone),
-      project('browser', 'browser', 4, threeAtOnce),
+      project('browser', 'browser', 4, { ...threeAtOnce, exclude: patient }),
       project('chaos', 'chaos', 5, alone),
       // What is measured there is the processor's time, which takes no harm from what runs beside it.
       project('attack', 'attack', 6, { ...alone, fileParallelism: true, maxWorkers: 2 }),
-      project('faults', 'faults', 7, alone),
+      project('patient', 'browser', 7, { ...threeAtOnce, include: patient, fileParallelism: true, maxWorkers: 2 }),
     ],
   },
 })

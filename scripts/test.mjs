@@ -21,6 +21,7 @@ const sum = { passed: tests.passed + ofChecks(true), failed: tests.failed + ofCh
 
 console.log()
 for (const { title } of results.filter(({ ok }) => !ok)) console.log(`failed: ${title}`)
+for (const name of tests.failedNames) console.log(`failed: ${name}`)
 for (const name of tests.skippedNames) console.log(`skipped: ${name}`)
 for (const line of tests.lacks) console.log(`skipped: ${line}`)
 if (part === 'quick')
@@ -71,11 +72,12 @@ function read(outputFile) {
       passed: all.filter(passes).length,
       failed: all.filter(fails).length + broken.length,
       skipped: skipped.length,
+      failedNames: [...all.filter(fails).map(({ fullName }) => fullName), ...broken.map(({ name }) => name)],
       skippedNames: skipped.map(({ fullName }) => fullName),
     }
   } catch (error) {
     console.error(`no results of the tests: ${error.message}`)
-    return { passed: 0, failed: 1, skipped: 0, skippedNames: [] }
+    return { passed: 0, failed: 1, skipped: 0, failedNames: [outputFile], skippedNames: [] }
   }
 }
 
