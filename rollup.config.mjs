@@ -14,7 +14,7 @@ const pageEntries = {
   session: `${root}/src/session/index.ts`,
   diagnosis: `${root}/src/diagnosis/index.ts`,
   protocols: `${root}/src/protocols/index.ts`,
-  remedies: `${root}/src/remedies.ts`,
+  remedies: `${root}/src/diagnosis/remedies.ts`,
 }
 const external = ['eventsource-parser']
 const server = `${root}/src/server/index.ts`

@@ -83,7 +83,6 @@ const patient = [
   'browser/demo',
   'browser/demo-alone',
   'browser/leaks',
-  'browser/nchan',
   'browser/page-leaves',
   'faults/faults',
 ].map((name) => `test/${name}.test.ts`)

@@ -20,7 +20,7 @@ const meanings = {
 
 /**
  * docs/DIAGNOSES.md, from the table by which failures are judged. `table` is `src/diagnosis/causes.ts`, `remedies` that of
- * `src/remedies.ts`, `lab` what `test/faults` knows of itself; they are handed in, because they are TypeScript and this is not.
+ * `src/diagnosis/remedies.ts`, `lab` what `test/faults` knows of itself; they are handed in, because they are TypeScript and this is not.
  */
 export function diagnosesPage(table, remedies, lab) {
   const { causes, gatewayStatuses, statusRulings, statusCause, refusalCodes, closeCause, goesOn } = table
@@ -40,7 +40,7 @@ export function diagnosesPage(table, remedies, lab) {
   const statusNumbers = sorted([...gatewayStatuses, ...Object.keys(statusRulings), ...remedied(remedies, 'http.')])
   return `# Diagnoses
 
-<!-- Written by \`npm run docs\` from src/diagnosis/causes.ts, src/remedies.ts and test/faults; a test compares. -->
+<!-- Written by \`npm run docs\` from src/diagnosis/causes.ts, src/diagnosis/remedies.ts and test/faults; a test compares. -->
 
 Every \`error\` and \`close\` carries a diagnosis, and a \`diagnosis\` event follows where a few questions over plain HTTP have told
 more. This page lists every cause there is, and explains the report.

@@ -7,7 +7,7 @@ import { loadTypeScript } from './load-typescript.mjs'
 
 const root = dirname(dirname(fileURLToPath(import.meta.url)))
 const table = await loadTypeScript('src/diagnosis/causes.ts')
-const { remedies } = await loadTypeScript('src/remedies.ts')
+const { remedies } = await loadTypeScript('src/diagnosis/remedies.ts')
 const { leftOut } = await loadTypeScript('test/faults/catalogue/left-out.ts')
 const { recordedCounts } = await loadTypeScript('test/faults/recorded.ts')
 writeFileSync(`${root}/docs/DIAGNOSES.md`, diagnosesPage(table, remedies, { leftOut, counts: recordedCounts() }))

@@ -1,5 +1,5 @@
-import { isPage } from '../protocols/http-fields.ts'
-import type { Evidence } from './evidence.ts'
+import type { Evidence } from '../api/evidence.ts'
+import { isPage } from '../util/http-fields.ts'
 import { certain, likely, type Opinion } from './opinion.ts'
 
 /** Statuses that proxies and firewalls say as often as servers do. */

@@ -1,5 +1,5 @@
+import type { Evidence } from '../api/evidence.ts'
 import type { Diagnosis, OwnCauses } from './diagnose.ts'
-import type { Evidence } from './evidence.ts'
 import { judged } from './verdicts.ts'
 
 /** Causes that need no thought, by the kind of evidence. */

@@ -1,6 +1,6 @@
+import type { Circumstances, Evidence } from '../api/evidence.ts'
 import { ofAnswer } from './answer.ts'
 import { causeOf, type NamedCause, type OwnCause } from './causes.ts'
-import type { Circumstances, Evidence } from './evidence.ts'
 import { certain, likely, likelyOneOf, type Opinion, possiblyOneOf } from './opinion.ts'
 import { unopened } from './unopened.ts'
 import { type Hint, judged, type Verdict } from './verdicts.ts'

@@ -1,7 +1,7 @@
-import type { FailedAttempt, Prober, ProberContext } from '../diagnostics.ts'
-import type { Host } from '../host/host.ts'
+import type { FailedAttempt, Prober, ProberContext } from '../api/diagnostics.ts'
+import type { Circumstances, FollowUp } from '../api/evidence.ts'
+import type { Host } from '../api/host.ts'
 import { isOpenQuestion } from './diagnose.ts'
-import type { Circumstances, FollowUp } from './evidence.ts'
 import { followUp } from './probe.ts'
 
 /** No two rounds of questions lie closer together. */

@@ -1,4 +1,4 @@
-import type { Diagnostics } from '../diagnostics.ts'
+import type { Diagnostics } from '../api/diagnostics.ts'
 import { diagnose } from './diagnose.ts'
 import { FailureProber } from './failure-prober.ts'
 

@@ -1,9 +1,9 @@
-import type { Host } from '../host/host.ts'
-import { withoutUser, withQuery } from '../transports/address.ts'
+import type { FollowUp, Ledger, Outcome } from '../api/evidence.ts'
+import type { Host } from '../api/host.ts'
 import { textOfBody } from '../transports/body.ts'
+import { withoutUser, withQuery } from '../transports/request-url.ts'
+import { within } from '../util/within.ts'
 import { countOf, textOf } from '../wire/readers.ts'
-import { within } from '../within.ts'
-import type { FollowUp, Ledger, Outcome } from './evidence.ts'
 import { spaceOf } from './local-network.ts'
 
 /** Nothing waits for the answers, so they may take their time; what hangs longer is a finding. */

@@ -1,5 +1,5 @@
-import { essenceOf } from '../protocols/http-fields.ts'
-import type { Evidence } from './evidence.ts'
+import type { Evidence } from '../api/evidence.ts'
+import { essenceOf } from '../util/http-fields.ts'
 
 /** Evidence without what may be secret. */
 export type SafeEvidence = Readonly<Record<string, unknown>>

@@ -1,6 +1,6 @@
-import { isPage } from '../protocols/http-fields.ts'
+import type { Evidence, FollowUp, Ledger } from '../api/evidence.ts'
+import { isPage } from '../util/http-fields.ts'
 import { boxes, nameOf } from './answer.ts'
-import type { Evidence, FollowUp, Ledger } from './evidence.ts'
 import { spaceOf } from './local-network.ts'
 import { certain, likely, likelyOneOf, type Opinion, possible, possiblyOneOf } from './opinion.ts'
 

@@ -1,5 +1,5 @@
-import { isPage } from '../protocols/http-fields.ts'
-import type { Evidence } from './evidence.ts'
+import type { Evidence } from '../api/evidence.ts'
+import { isPage } from '../util/http-fields.ts'
 
 /** What to do: try again, try another transport, or stop until the application says `connect()`. */
 export type Verdict = 'retry' | 'fallback' | 'stop'

@@ -1,4 +1,4 @@
-import type { Activation, Engine, Host, PageSignal, Violation } from './host.ts'
+import type { Activation, Engine, Host, PageSignal, Violation } from '../api/host.ts'
 import { patient } from './patient.ts'
 import { steady } from './steady.ts'
 

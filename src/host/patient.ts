@@ -1,4 +1,4 @@
-import type { Host } from './host.ts'
+import type { Host } from '../api/host.ts'
 
 /** A timer that rings later than that has waited for a busy thread, and so has everything else that came meanwhile. */
 const lateMs = 50

@@ -1,5 +1,5 @@
+import type { Payload, Protocol, Received } from '../api/protocol.ts'
 import { plain } from './plain.ts'
-import type { Payload, Protocol, Received } from './protocol.ts'
 
 const meta = /^id: (.*)\n(?:content-type: .*\n)?\n/
 

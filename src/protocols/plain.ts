@@ -1,5 +1,5 @@
-import { byteString, essenceOf, isFieldValue } from './http-fields.ts'
-import type { Answer, Protocol, Received } from './protocol.ts'
+import type { Answer, Protocol, Received } from '../api/protocol.ts'
+import { byteString, essenceOf, isFieldValue } from '../util/http-fields.ts'
 
 /** What may differ between servers that have never heard of us. */
 export interface PlainSettings {

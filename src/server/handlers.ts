@@ -1,5 +1,5 @@
-import type { Ending } from './ports.ts'
-import type { AnyPrincipal, Principal, Sendable, Session } from './session.ts'
+import type { AnyPrincipal, Principal, Sendable, Session } from './session/session-handle.ts'
+import type { Ending } from './store/ports.ts'
 
 /** A client's message. */
 export interface Message<In = string | ArrayBuffer> {

@@ -1,10 +1,12 @@
-export type { TrustProxyOption } from './client-address.ts'
+export type { TrustProxyOption } from './adapters/client-address.ts'
+export type { OriginFunction, OriginsOption } from './adapters/origin-patterns.ts'
 export type { Handlers, Message } from './handlers.ts'
-export type { ServerHost } from './host.ts'
 export type { Limits } from './limits.ts'
-export { type MemoryLimits, type MemoryStore, memoryStore } from './memory-store.ts'
+export type { ServerHost } from './node/host.ts'
 export type { RealtimeServerOptions } from './options.ts'
-export type { OriginFunction, OriginsOption } from './origin.ts'
+export { RealtimeServer, type ServerCodecWhereNeeded } from './server.ts'
+export type { AnyPrincipal, Principal, Sendable, ServerCodec, Session } from './session/session-handle.ts'
+export { type MemoryLimits, type MemoryStore, memoryStore } from './store/memory/memory-store.ts'
 export type {
   Ending,
   Payload,
@@ -18,6 +20,4 @@ export type {
   Subscription,
   TopicLog,
   Versioned,
-} from './ports.ts'
-export { RealtimeServer, type ServerCodecWhereNeeded } from './server.ts'
-export type { AnyPrincipal, Principal, Sendable, ServerCodec, Session } from './session.ts'
+} from './store/ports.ts'

@@ -1,11 +1,11 @@
 import type { IncomingMessage } from 'node:http'
-import type { TrustProxyOption } from './client-address.ts'
+import type { TrustProxyOption } from './adapters/client-address.ts'
+import type { OriginsOption } from './adapters/origin-patterns.ts'
 import type { Handlers } from './handlers.ts'
-import type { ServerHost } from './host.ts'
 import type { Limits } from './limits.ts'
-import type { OriginsOption } from './origin.ts'
-import type { SessionStore, TopicLog } from './ports.ts'
-import type { AnyPrincipal, Principal, Sendable, ServerCodec } from './session.ts'
+import type { ServerHost } from './node/host.ts'
+import type { AnyPrincipal, Principal, Sendable, ServerCodec } from './session/session-handle.ts'
+import type { SessionStore, TopicLog } from './store/ports.ts'
 
 /** The options of a `RealtimeServer`. */
 export interface RealtimeServerOptions<

@@ -1,11 +1,11 @@
-import type { Report } from '../diagnosis/evidence.ts'
-import { messageOf } from '../protocols/tags.ts'
-import { withQuery } from '../transports/address.ts'
+import type { Report } from '../api/evidence.ts'
+import type { Call } from '../api/transport.ts'
 import { Failure } from '../transports/failure.ts'
-import type { Call } from '../transports/transport.ts'
+import { withQuery } from '../transports/request-url.ts'
+import { messageOf } from '../util/type-tags.ts'
 import { type CloseFrame, codes, type Hello, maxHelloBytes } from '../wire/steadfast-v1.ts'
 import { utf8 } from './frames.ts'
-import type { Session } from './session.ts'
+import type { Session } from './session-state.ts'
 
 /** Runs what reads a frame: what cannot be read is not of this protocol. */
 export function readFrame<Read>(read: () => Read): Read {

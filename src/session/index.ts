@@ -1,6 +1,6 @@
-import { fail, failUnknown } from '../check-options.ts'
-import type { ModeProtocol } from '../mode.ts'
-import type { SessionProtocol } from '../options.ts'
+import type { ModeProtocol } from '../api/mode.ts'
+import type { SessionProtocol } from '../api/options.ts'
+import { fail, failUnknown } from '../util/check-options.ts'
 import { sessionMode } from './session-mode.ts'
 
 /** The options of a session. */

@@ -1,16 +1,16 @@
 import { createParser } from 'eventsource-parser'
-import { essenceOf, isPage } from '../protocols/http-fields.ts'
-import { askAgain, askAgainMs, longPollPauseMs, pollPauseMs } from '../transports/ask-again.ts'
+import type { Call, Delivery, Link, Listener, Transport } from '../api/transport.ts'
 import { textOfBody } from '../transports/body.ts'
 import { Failure, reportOf } from '../transports/failure.ts'
 import { answered, contentTypeOf, request } from '../transports/http.ts'
+import { askAgain, askAgainMs, longPollPauseMs, pollPauseMs } from '../transports/poll-loop.ts'
 import { feed, isEventStream, maxEventLength, parse } from '../transports/sse.ts'
-import type { Call, Delivery, Link, Listener, Transport } from '../transports/transport.ts'
+import { essenceOf, isPage } from '../util/http-fields.ts'
 import { closeOf } from '../wire/readers.ts'
 import type { Hello } from '../wire/steadfast-v1.ts'
 import { closed, helloOf, mismatch, outdated, readFrame, withAttempt } from './carrier.ts'
 import { formOf, utf8 } from './frames.ts'
-import { ackBytes, type Session } from './session.ts'
+import { ackBytes, type Session } from './session-state.ts'
 
 /** How long a held answer may be silent beyond what the server promises. */
 const silenceMs = 5000

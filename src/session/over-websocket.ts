@@ -1,11 +1,11 @@
-import type { Transport } from '../transports/transport.ts'
+import type { Transport } from '../api/transport.ts'
 import { dialSocket } from '../transports/websocket.ts'
 import { base64url } from '../wire/base64.ts'
 import { closeOf } from '../wire/readers.ts'
 import { type CloseFrame, subprotocol } from '../wire/steadfast-v1.ts'
 import { closed, helloOf, mismatch, outdated, readFrame, withAttempt } from './carrier.ts'
 import { utf8 } from './frames.ts'
-import type { Session } from './session.ts'
+import type { Session } from './session-state.ts'
 
 /** A longer hello is no header: nginx and Apache take lines of 8 KiB, and base64 makes it a third longer. */
 const maxHeaderHello = 6000

@@ -1,15 +1,15 @@
-import { numbers } from '../check-options.ts'
-import type { Host } from '../host/host.ts'
-import type { Mode } from '../mode.ts'
-import type { TransportSettings } from '../options.ts'
+import type { Host } from '../api/host.ts'
+import type { Mode } from '../api/mode.ts'
+import type { TransportSettings } from '../api/options.ts'
+import type { Call, Transport } from '../api/transport.ts'
 import { plain } from '../protocols/plain.ts'
-import type { Call, Transport } from '../transports/transport.ts'
+import { numbers } from '../util/check-options.ts'
 import { base64url } from '../wire/base64.ts'
 import { codes } from '../wire/steadfast-v1.ts'
 import { postLast, sessionLongPoll, sessionPoll, sessionSse } from './over-http.ts'
 import { sessionWebsocket } from './over-websocket.ts'
-import { Session } from './session.ts'
 import { SessionSender } from './session-sender.ts'
+import { Session } from './session-state.ts'
 
 /** A session in the place of plain mode: what the server has not acknowledged is kept, and sent again over the next connection. */
 export function sessionMode(host: Host, resends: boolean): Mode {

@@ -1,17 +1,18 @@
-import { type Entry, Outbox } from '../connection/outbox.ts'
-import type { Report } from '../diagnosis/evidence.ts'
+import type { Report } from '../api/evidence.ts'
+import type { MessageSender, SenderPort, Unsent } from '../api/message-sender.ts'
+import type { Delivery, Link, Writable } from '../api/transport.ts'
 import { rulingOf } from '../diagnosis/verdicts.ts'
-import { deliveredBy, lastWriteMs, lookAgainMs, type Posting, type Unsent, unlessLeaving, valuesOf } from '../farewell.ts'
-import { Flushes } from '../flushes.ts'
-import { isBlob, nameOf } from '../protocols/tags.ts'
-import { bytesOf, highWaterBytes, type Outgoing, type SenderPort } from '../sender.ts'
-import { askAgainMs } from '../transports/ask-again.ts'
+import { deliveredBy, lastWriteMs, lookAgainMs, type Posting, unlessLeaving, valuesOf } from '../sending/final-flush.ts'
+import { Flushes } from '../sending/flush-waiters.ts'
+import { type Entry, Outbox } from '../sending/outbox.ts'
+import { bytesOf, highWaterBytes } from '../sending/plain-sender.ts'
 import { reportOf } from '../transports/failure.ts'
-import type { Delivery, Link, Writable } from '../transports/transport.ts'
+import { askAgainMs } from '../transports/poll-loop.ts'
+import { isBlob, nameOf } from '../util/type-tags.ts'
+import { within } from '../util/within.ts'
 import { codes } from '../wire/steadfast-v1.ts'
-import { within } from '../within.ts'
 import { framesOf, lineBytes, linesOf, type Numbered } from './frames.ts'
-import { ackBytes, type Session } from './session.ts'
+import { ackBytes, type Session } from './session-state.ts'
 import { Unacknowledged } from './unacknowledged.ts'
 
 const ackAfterMs = 1000
@@ -30,7 +31,7 @@ export interface SessionSenderPort<Out> extends SenderPort<Out> {
 }
 
 /** Sends in a session: numbers what it writes, keeps it until it is acknowledged, and writes it again where that is needed. */
-export class SessionSender<Out> implements Outgoing<Out> {
+export class SessionSender<Out> implements MessageSender<Out> {
   readonly #port: SessionSenderPort<Out>
   #outbox: Outbox<Out>
   #sent: Unacknowledged<Out>

@@ -1,6 +1,6 @@
-import type { Entry, Outbox } from '../connection/outbox.ts'
-import { isBlob } from '../protocols/tags.ts'
-import type { Writable } from '../transports/transport.ts'
+import type { Writable } from '../api/transport.ts'
+import type { Entry, Outbox } from '../sending/outbox.ts'
+import { isBlob } from '../util/type-tags.ts'
 import type { Numbered } from './frames.ts'
 
 interface Kept<Out> {

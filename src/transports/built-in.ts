@@ -1,6 +1,6 @@
-import { numbers } from '../check-options.ts'
-import type { BuiltInTransport, TransportOptions } from '../options.ts'
-import { longPoll as longPollTransport, poll as pollTransport } from './asking.ts'
+import type { BuiltInTransport, TransportOptions } from '../api/options.ts'
+import { numbers } from '../util/check-options.ts'
+import { longPoll as longPollTransport, poll as pollTransport } from './polling.ts'
 import { sse as sseTransport } from './sse.ts'
 import { websocket } from './websocket.ts'
 

@@ -1,5 +1,5 @@
-import type { Report } from '../diagnosis/evidence.ts'
-import { nameOf } from '../protocols/tags.ts'
+import type { Report } from '../api/evidence.ts'
+import { nameOf } from '../util/type-tags.ts'
 
 /** A failure that is already a finding, thrown to where it is reported. */
 export class Failure extends Error {

@@ -1,4 +1,4 @@
-import type { Call } from './transport.ts'
+import type { Call } from '../api/transport.ts'
 
 /** When the host is asked, in milliseconds after the request began that it holds: a server that also holds the first is asked otherwise. */
 const questions: readonly (readonly [method: string, afterMs: number])[] = [

@@ -1,11 +1,11 @@
-import type { Report } from '../diagnosis/evidence.ts'
-import type { Host } from '../host/host.ts'
-import { isPage } from '../protocols/http-fields.ts'
+import type { Report } from '../api/evidence.ts'
+import type { Host } from '../api/host.ts'
+import type { Call, Delivery, Link, Writable } from '../api/transport.ts'
+import { isPage } from '../util/http-fields.ts'
 import { longestMs } from '../wire/readers.ts'
-import { addressOf, withoutUser } from './address.ts'
 import { bytesOfBody, textOfBody } from './body.ts'
 import { Failure, reportOf } from './failure.ts'
-import type { Call, Delivery, Link, Writable } from './transport.ts'
+import { addressOf, withoutUser } from './request-url.ts'
 
 const startWithinMs = 500
 const startLength = 80

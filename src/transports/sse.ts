@@ -1,5 +1,6 @@
 import { createParser, type EventSourceParser } from 'eventsource-parser'
-import { essenceOf } from '../protocols/http-fields.ts'
+import type { Call, Link, Listener, Transport } from '../api/transport.ts'
+import { essenceOf } from '../util/http-fields.ts'
 import { longestMs } from '../wire/readers.ts'
 import { eachPiece } from './body.ts'
 import { Failure, reportOf } from './failure.ts'
@@ -7,7 +8,6 @@ import { askHost } from './host-question.ts'
 import { answered, contentTypeOf, get, postingLink } from './http.ts'
 import { SilentIds } from './silent-ids.ts'
 import { StreamEnd } from './stream-end.ts'
-import type { Call, Link, Listener, Transport } from './transport.ts'
 
 /** No event of a sane server is longer; beyond, the stream counts as broken. */
 export const maxEventLength = 2 ** 26

@@ -1,9 +1,9 @@
-import type { Report } from '../diagnosis/evidence.ts'
-import type { WebSocketLike } from '../host/host.ts'
-import type { Payload } from '../protocols/protocol.ts'
-import { addressOf } from './address.ts'
+import type { Report } from '../api/evidence.ts'
+import type { WebSocketLike } from '../api/host.ts'
+import type { Payload } from '../api/protocol.ts'
+import type { Call, Link, Listener, Transport, Writable } from '../api/transport.ts'
 import { reportOf } from './failure.ts'
-import type { Call, Link, Listener, Transport, Writable } from './transport.ts'
+import { addressOf } from './request-url.ts'
 
 /** How long an `error` may stand without its `close`: of some of their own refusals browsers report the one and never the other. */
 const closeAfterErrorMs = 50

@@ -8,7 +8,7 @@ import { WebSocketServer } from 'ws'
 import type { Message } from '../../src/server/handlers.ts'
 import { RealtimeServer } from '../../src/server/index.ts'
 import type { RealtimeServerOptions } from '../../src/server/options.ts'
-import type { Session } from '../../src/server/session.ts'
+import type { Session } from '../../src/server/session/session-handle.ts'
 import type { Meters } from './meters.ts'
 
 /** What of a server can be told over IPC. */

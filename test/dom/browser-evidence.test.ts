@@ -1,6 +1,6 @@
 import { afterEach, describe, expect, it, vi } from 'vitest'
+import type { Activation, PageSignal, Violation } from '../../src/api/host.ts'
 import { browserHost } from '../../src/host/browser.ts'
-import type { Activation, PageSignal, Violation } from '../../src/host/host.ts'
 
 afterEach(() => void vi.unstubAllGlobals())
 

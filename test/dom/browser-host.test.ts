@@ -1,6 +1,6 @@
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest'
+import type { Activation, PageSignal, Violation } from '../../src/api/host.ts'
 import { browserHost } from '../../src/host/browser.ts'
-import type { Activation, PageSignal, Violation } from '../../src/host/host.ts'
 
 const windowTypes = ['online', 'offline', 'pagehide', 'pageshow']
 const documentTypes = ['visibilitychange', 'freeze', 'resume', 'securitypolicyviolation']

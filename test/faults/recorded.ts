@@ -1,7 +1,7 @@
 import { readFileSync } from 'node:fs'
 import { join } from 'node:path'
+import type { Evidence } from '../../src/api/evidence.ts'
 import { diagnose } from '../../src/diagnosis/diagnose.ts'
-import type { Evidence } from '../../src/diagnosis/evidence.ts'
 import type { EngineName } from '../support/engines.ts'
 import type { Deployment, Mode } from './fault.ts'
 import { type Judged, type Score, scoresOf } from './score.ts'

@@ -1,4 +1,4 @@
-import { linesOf } from '../../src/server/lines.ts'
+import { linesOf } from '../../src/server/adapters/body-lines.ts'
 import type { FaultTransport, Mode } from './fault.ts'
 
 /** A request of a browser, whole. */

@@ -1,13 +1,13 @@
 import { existsSync, readdirSync, readFileSync } from 'node:fs'
 import { describe, expect, it } from 'vitest'
-import { withDefaults } from '../../src/defaults.ts'
+import type { Evidence, Finding } from '../../src/api/evidence.ts'
+import { withDefaults } from '../../src/client/defaults.ts'
+import { settingsOf } from '../../src/client/settings.ts'
 import { diagnose } from '../../src/diagnosis/diagnose.ts'
-import type { Evidence, Finding } from '../../src/diagnosis/evidence.ts'
 import { RealtimeClient } from '../../src/index.ts'
 import { RealtimeServer } from '../../src/server/index.ts'
 import { defaultLimits } from '../../src/server/limits.ts'
 import { settingsOf as serverSettingsOf } from '../../src/server/settings.ts'
-import { settingsOf } from '../../src/settings.ts'
 import { manualPage } from '../support/manual-host.ts'
 import { documentation, pages, pagesIn, tableOf } from '../support/readme.ts'
 import { carriedBy, type Member, membersOf, methodsOf, variantsOf } from '../support/readme-facts.ts'
@@ -25,9 +25,9 @@ const optionTypes = [
   ['transports[].', 'TransportSettings'],
 ] as const
 
-/** Every option with its default, as `src/options.ts` documents it. */
+/** Every option with its default, as `src/api/options.ts` documents it. */
 const options: readonly Member[] = optionTypes.flatMap(([prefix, type]) =>
-  membersOf('src/options.ts', type)
+  membersOf('src/api/options.ts', type)
     .filter(({ name }) => name !== 'type')
     .map(({ name, defaultValue }) => ({ name: prefix + name, defaultValue })),
 )
@@ -35,7 +35,7 @@ const options: readonly Member[] = optionTypes.flatMap(([prefix, type]) =>
 describe('the options', () => {
   const rows = tableOf(documentation, 'option')
 
-  it('are those of src/options.ts', () => {
+  it('are those of src/api/options.ts', () => {
     expect(rows.map(({ option }) => option).sort()).toEqual(options.map(({ name }) => name).sort())
   })
 
@@ -81,9 +81,9 @@ describe('the other tables', () => {
   it.each([
     ['prepare() is told', 'PrepareAttempt'],
     ['and returns', 'Preparation'],
-  ])('%s what src/options.ts says', (header, type) => {
+  ])('%s what src/api/options.ts says', (header, type) => {
     const names = tableOf(documentation, header).map((row) => row[header])
-    expect(names).toEqual(membersOf('src/options.ts', type).map(({ name }) => name))
+    expect(names).toEqual(membersOf('src/api/options.ts', type).map(({ name }) => name))
   })
 
   it('name all events and what they carry', () => {
@@ -91,7 +91,7 @@ describe('the other tables', () => {
       event,
       carries.replace(/ \(.*?\)/g, '').split(', '),
     ])
-    const carried = [...carriedBy('src/events.ts', 'EventDetails')]
+    const carried = [...carriedBy('src/api/events.ts', 'EventDetails')]
     expect(rows).toEqual(carried.map(([event, names]) => [event, [...names]]))
   })
 
@@ -100,7 +100,7 @@ describe('the other tables', () => {
       status,
       carries === '' ? [] : carries.split(', '),
     ])
-    expect(rows).toEqual([...variantsOf('src/events.ts', 'ClientState')].map(([status, names]) => [status, [...names]]))
+    expect(rows).toEqual([...variantsOf('src/api/events.ts', 'ClientState')].map(([status, names]) => [status, [...names]]))
   })
 
   it('name all that a diagnosis carries', () => {
@@ -130,7 +130,7 @@ describe('the tables of the server half', () => {
   const documented: readonly (readonly [string, readonly Member[]])[] = [
     ['server option', serverOptions.flatMap((each) => membersAt(each))],
     ['limit', membersAt('src/server/limits.ts Limits')],
-    ['bound', membersAt('src/server/memory-store.ts MemoryLimits')],
+    ['bound', membersAt('src/server/store/memory/memory-store.ts MemoryLimits')],
   ]
 
   it.each(documented)('%s: names, units and defaults are those of the sources', (header, members) => {
@@ -162,13 +162,13 @@ describe('the tables of the server half', () => {
   it('name all methods', () => {
     const named = (header: string) =>
       tableOf(documentation, header).flatMap((row) => (row[header] ?? '').split('), ').map((each) => each.replace(/\(.*/, '')))
-    expect(named('session')).toEqual(membersAt('src/server/session.ts Session').map(({ name }) => name))
+    expect(named('session')).toEqual(membersAt('src/server/session/session-handle.ts Session').map(({ name }) => name))
     expect(named('server')).toEqual(['new RealtimeServer', ...methodsOf('src/server/server.ts', 'RealtimeServer')])
   })
 
   it('name all that a message and an end carry', () => {
     const carried = (handler: string) => new RegExp(`\\| \`${handler}\` .*?{ (.*?) }`).exec(documentation)?.[1]?.split(', ')
-    expect(carried('onEnd')).toEqual(membersAt('src/server/ports.ts Ending').map(({ name }) => name))
+    expect(carried('onEnd')).toEqual(membersAt('src/server/store/ports.ts Ending').map(({ name }) => name))
     const idMembers = ['session', 'n']
     const ofMessage = membersAt('src/server/handlers.ts Message').map(({ name }) => name)
     expect(carried('onMessage')).toEqual(ofMessage.filter((name) => !idMembers.includes(name)))

@@ -2,6 +2,7 @@ import { readFileSync } from 'node:fs'
 import { Window } from 'happy-dom'
 import { afterAll, afterEach, beforeAll, describe, expect, it, vi } from 'vitest'
 import { RealtimeClient as CoreClient, type RealtimeOptions as CoreOptions, webSocket } from '../../src/core.ts'
+import * as remedies from '../../src/diagnosis/remedies.ts'
 import {
   type ClientState,
   type CodecWhereNeeded,
@@ -12,7 +13,6 @@ import {
   StopConnecting,
 } from '../../src/index.ts'
 import * as protocols from '../../src/protocols/index.ts'
-import * as remedies from '../../src/remedies.ts'
 import { session } from '../../src/session/index.ts'
 import { startBetterSse } from '../support/better-sse-server.ts'
 import { want } from '../support/equipment.ts'

@@ -1,6 +1,6 @@
 import { setTimeout as sleep } from 'node:timers/promises'
 import { expect, it, vi } from 'vitest'
-import { nodeHost } from '../../src/server/node-host.ts'
+import { nodeHost } from '../../src/server/node/process-host.ts'
 import { startRig, wayOf, ways } from '../support/session-rig.ts'
 
 it.concurrent.each(ways.map(({ type }) => type))(

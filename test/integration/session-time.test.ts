@@ -1,6 +1,6 @@
 import { setTimeout as sleep } from 'node:timers/promises'
 import { describe, expect, it, vi } from 'vitest'
-import type { Payload } from '../../src/protocols/protocol.ts'
+import type { Payload } from '../../src/api/protocol.ts'
 import type { RealtimeServerOptions } from '../../src/server/index.ts'
 import { session } from '../../src/session/index.ts'
 import { startReferenceServer } from '../support/reference-server.ts'

@@ -1,5 +1,5 @@
-import { Places } from '../../src/server/batch.ts'
-import type { Carrier, Medium } from '../../src/server/carrier.ts'
+import type { Carrier, Medium } from '../../src/server/delivery/carrier.ts'
+import { Places } from '../../src/server/delivery/frame-batch.ts'
 import type { CloseFrame } from '../../src/wire/steadfast-v1.ts'
 import type { Clock } from './clock.ts'
 import type { Connection, Network } from './network.ts'
@@ -109,7 +109,7 @@ const statuses: Readonly<Record<number, number>> = {
   4503: 503,
 }
 
-/** An answer that is sent whole grows no further than this, as `src/server/answers.ts` has it. */
+/** An answer that is sent whole grows no further than this, as `src/server/adapters/http-carriers.ts` has it. */
 const fullLength = 262_144
 
 /** An answer at a node, which an event stream is that stays open. What is in between may hold it back. */

@@ -1,7 +1,7 @@
-import type { Attachment } from '../../src/server/attachment.ts'
-import type { Carrier, Medium } from '../../src/server/carrier.ts'
-import { readHello } from '../../src/server/client-frames.ts'
-import type { ServerNode } from '../../src/server/node.ts'
+import type { Attachment } from '../../src/server/delivery/attachment.ts'
+import type { Carrier, Medium } from '../../src/server/delivery/carrier.ts'
+import { readHello } from '../../src/server/delivery/parse-frames.ts'
+import type { ServerNode } from '../../src/server/node/node.ts'
 import type { Being, Clock } from './clock.ts'
 import type { Court } from './violation.ts'
 

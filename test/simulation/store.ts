@@ -1,5 +1,5 @@
-import { type MemoryStore, memoryStore } from '../../src/server/memory-store.ts'
-import type { Answer, PrivateAppend, SessionRecord, SessionStore, TopicLog } from '../../src/server/ports.ts'
+import { type MemoryStore, memoryStore } from '../../src/server/store/memory/memory-store.ts'
+import type { Answer, PrivateAppend, SessionRecord, SessionStore, TopicLog } from '../../src/server/store/ports.ts'
 import { Being, type Clock } from './clock.ts'
 import type { DownLedger } from './down-ledger.ts'
 import type { Setting } from './operations.ts'

@@ -1,4 +1,4 @@
-import { linesOf } from '../../src/server/lines.ts'
+import { linesOf } from '../../src/server/adapters/body-lines.ts'
 import type { Way } from './network.ts'
 
 export const origin = 'https://server.example'

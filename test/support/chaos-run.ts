@@ -1,7 +1,7 @@
 import { setTimeout as sleep } from 'node:timers/promises'
 import type { Handlers } from '../../src/server/handlers.ts'
 import type { RealtimeServer } from '../../src/server/index.ts'
-import type { MemoryLimits } from '../../src/server/memory-store.ts'
+import type { MemoryLimits } from '../../src/server/store/memory/memory-store.ts'
 import { makeTraffic, type Tally, type TallyReport, type Traffic, wholeReport } from './traffic.ts'
 
 const { message, tally } = makeTraffic()

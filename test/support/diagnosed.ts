@@ -1,6 +1,6 @@
+import type { RealtimeOptions } from '../../src/api/options.ts'
 import type { Diagnosis } from '../../src/diagnosis/diagnose.ts'
 import type { RealtimeClient } from '../../src/index.ts'
-import type { RealtimeOptions } from '../../src/options.ts'
 import { type Bench, benchOf } from './client-bench.ts'
 import { type Behaviour, refuses } from './fake-transport.ts'
 import type { ManualHostOptions } from './manual-host.ts'

@@ -1,6 +1,6 @@
 import { expect, it } from 'vitest'
+import type { Circumstances, Evidence, Finding, FollowUp, Ledger } from '../../src/api/evidence.ts'
 import { type Diagnosis, diagnose } from '../../src/diagnosis/diagnose.ts'
-import type { Circumstances, Evidence, Finding, FollowUp, Ledger } from '../../src/diagnosis/evidence.ts'
 import type { Verdict } from '../../src/diagnosis/verdicts.ts'
 
 /** What is known of a failure, as far as it matters to a test. */

@@ -1,4 +1,4 @@
-import type { Delivery, Link, Writable } from '../../src/transports/transport.ts'
+import type { Delivery, Link, Writable } from '../../src/api/transport.ts'
 
 /** A link like a WebSocket's: it takes everything at once, and the network takes it as fast as the test says. */
 export class FakeSocketLink implements Link {

@@ -1,6 +1,6 @@
-import type { Report } from '../../src/diagnosis/evidence.ts'
-import type { Received } from '../../src/protocols/protocol.ts'
-import type { Call, Link, Listener, Transport } from '../../src/transports/transport.ts'
+import type { Report } from '../../src/api/evidence.ts'
+import type { Received } from '../../src/api/protocol.ts'
+import type { Call, Link, Listener, Transport } from '../../src/api/transport.ts'
 import { FakePostLink, FakeSocketLink } from './fake-link.ts'
 
 /** One dial of a fake transport, for the test to play the server's part. */

@@ -1,6 +1,6 @@
 import type { Host } from '../../src/index.ts'
-import type { ServerHost } from '../../src/server/host.ts'
-import { nodeHost as serverHost } from '../../src/server/node-host.ts'
+import type { ServerHost } from '../../src/server/node/host.ts'
+import { nodeHost as serverHost } from '../../src/server/node/process-host.ts'
 
 /**
  * A client's clock that runs `speed` times as fast as it should. With the server's the same, all that is measured in seconds

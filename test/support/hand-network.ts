@@ -1,5 +1,5 @@
-import type { Host, WebSocketLike } from '../../src/host/host.ts'
-import { linesOf } from '../../src/server/lines.ts'
+import type { Host, WebSocketLike } from '../../src/api/host.ts'
+import { linesOf } from '../../src/server/adapters/body-lines.ts'
 import type { Hello, OpenFrame } from '../../src/wire/steadfast-v1.ts'
 
 /** The `open` frame of a server in good order. */

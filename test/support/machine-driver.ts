@@ -1,18 +1,18 @@
-import { backoff } from '../../src/connection/backoff.ts'
+import type { Evidence, Finding } from '../../src/api/evidence.ts'
+import type { PageSignal } from '../../src/api/host.ts'
+import { backoff } from '../../src/connection/machine/backoff.ts'
 import {
   type Announcement,
   announcementsBetween,
   attemptsOf,
   type Command,
   commandsBetween,
-} from '../../src/connection/changes.ts'
-import { ladderOf } from '../../src/connection/ladder.ts'
-import { transition } from '../../src/connection/machine.ts'
-import { deadlineOf, type Input, initialState, type Policy, type Rung, type State } from '../../src/connection/state.ts'
+} from '../../src/connection/machine/effects.ts'
+import { deadlineOf, type Input, initialState, type Policy, type Rung, type State } from '../../src/connection/machine/state.ts'
+import { transition } from '../../src/connection/machine/transition.ts'
+import { ladderOf } from '../../src/connection/machine/transport-ranking.ts'
 import { type Diagnosis, diagnose } from '../../src/diagnosis/diagnose.ts'
-import type { Evidence, Finding } from '../../src/diagnosis/evidence.ts'
 import type { Verdict } from '../../src/diagnosis/verdicts.ts'
-import type { PageSignal } from '../../src/host/host.ts'
 
 type Name = 'websocket' | 'sse' | 'long-poll' | 'poll'
 const names: readonly Name[] = ['websocket', 'sse', 'long-poll', 'poll']

@@ -1,5 +1,5 @@
 import { onTestFailed } from 'vitest'
-import type { Activation, Host, PageSignal, Violation } from '../../src/host/host.ts'
+import type { Activation, Host, PageSignal, Violation } from '../../src/api/host.ts'
 
 /** Time that passes only when it is told to. Timers run in order, each at its own instant. */
 export class ManualClock {

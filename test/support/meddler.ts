@@ -1,6 +1,6 @@
 import { createServer, request as forward, type IncomingMessage, type ServerResponse } from 'node:http'
 import { buffer } from 'node:stream/consumers'
-import { linesOf } from '../../src/server/lines.ts'
+import { linesOf } from '../../src/server/adapters/body-lines.ts'
 import { listenOnLoopback } from './loopback.ts'
 
 export interface MeddledRequest {

@@ -1,4 +1,4 @@
-import type { Host } from '../../src/host/host.ts'
+import type { Host } from '../../src/api/host.ts'
 
 /** Which of the four questions it is. */
 type Kind = 'readable' | 'opaque' | 'redirect' | 'page'

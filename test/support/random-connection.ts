@@ -1,10 +1,10 @@
-import { backoff } from '../../src/connection/backoff.ts'
-import { announcementsBetween, attemptsOf, commandsBetween } from '../../src/connection/changes.ts'
-import { ladderOf } from '../../src/connection/ladder.ts'
-import { transition } from '../../src/connection/machine.ts'
-import { deadlineOf, type Input, initialState, type Policy, type State } from '../../src/connection/state.ts'
+import type { Report } from '../../src/api/evidence.ts'
+import { backoff } from '../../src/connection/machine/backoff.ts'
+import { announcementsBetween, attemptsOf, commandsBetween } from '../../src/connection/machine/effects.ts'
+import { deadlineOf, type Input, initialState, type Policy, type State } from '../../src/connection/machine/state.ts'
+import { transition } from '../../src/connection/machine/transition.ts'
+import { ladderOf } from '../../src/connection/machine/transport-ranking.ts'
 import { type Diagnosis, diagnose } from '../../src/diagnosis/diagnose.ts'
-import type { Report } from '../../src/diagnosis/evidence.ts'
 
 const names = ['websocket', 'sse', 'long-poll', 'poll']
 

@@ -44,7 +44,7 @@ export function typeErrorsOf(snippets: readonly Snippet[], ambient: string): str
     steadfast: [`${root}src/index.ts`],
     'steadfast/session': [`${root}src/session/index.ts`],
     'steadfast/protocols': [`${root}src/protocols/index.ts`],
-    'steadfast/remedies': [`${root}src/remedies.ts`],
+    'steadfast/remedies': [`${root}src/diagnosis/remedies.ts`],
     'steadfast/server': [`${root}src/server/index.ts`],
   }
   const host = ts.createCompilerHost(options)

@@ -1,18 +1,21 @@
-import type { Limits } from '../../src/connection/outbox.ts'
-import { Sender } from '../../src/sender.ts'
+import type { OutboxLimits } from '../../src/api/message-sender.ts'
+import { PlainSender } from '../../src/sending/plain-sender.ts'
 import { type ManualPage, manualPage, promised } from './manual-host.ts'
 
 export interface SenderBench extends ManualPage {
-  readonly sender: Sender<string>
+  readonly sender: PlainSender<string>
   readonly lost: unknown[]
   carried: number
   send(...texts: string[]): void
 }
 
-export function senderBench({ ttlMs = Infinity, ...limits }: Partial<Limits> & { readonly ttlMs?: number } = {}): SenderBench {
+export function senderBench({
+  ttlMs = Infinity,
+  ...limits
+}: Partial<OutboxLimits> & { readonly ttlMs?: number } = {}): SenderBench {
   const page = manualPage()
   const lost: unknown[] = []
-  const sender = new Sender<string>({
+  const sender = new PlainSender<string>({
     host: page.host,
     limits: { maxMessages: 100_000, maxBytes: 2 ** 24, overflow: 'reject', ...limits },
     ttlMs,

@@ -1,8 +1,8 @@
-import type { Limits } from '../../src/connection/outbox.ts'
+import type { OutboxLimits } from '../../src/api/message-sender.ts'
+import type { Link, Writable } from '../../src/api/transport.ts'
 import { outdated } from '../../src/session/carrier.ts'
-import { type FrameListener, Session, type SessionMessage } from '../../src/session/session.ts'
 import { SessionSender } from '../../src/session/session-sender.ts'
-import type { Link, Writable } from '../../src/transports/transport.ts'
+import { type FrameListener, Session, type SessionMessage } from '../../src/session/session-state.ts'
 import { FakePostLink, FakeSocketLink } from './fake-link.ts'
 import { openFrame } from './hand-network.ts'
 import { type ManualPage, manualPage, promised } from './manual-host.ts'
@@ -105,7 +105,7 @@ export interface SessionBench extends ManualPage {
   wait(ms: number): Promise<void>
 }
 
-export interface SessionBenchOptions extends Partial<Limits> {
+export interface SessionBenchOptions extends Partial<OutboxLimits> {
   readonly ttlMs?: number
   readonly resends?: boolean
   readonly roundTripMs?: number

@@ -1,6 +1,6 @@
+import type { Call, Link, Transport } from '../../src/api/transport.ts'
 import { plain } from '../../src/protocols/plain.ts'
-import { Session } from '../../src/session/session.ts'
-import type { Call, Link, Transport } from '../../src/transports/transport.ts'
+import { Session } from '../../src/session/session-state.ts'
 import { type HandNetwork, handNetwork } from './hand-network.ts'
 import { type ManualHostOptions, type ManualPage, manualPage } from './manual-host.ts'
 

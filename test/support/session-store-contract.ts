@@ -1,5 +1,5 @@
 import { afterEach, beforeEach, describe, expect, it } from 'vitest'
-import type { PrivateAppend, SessionNews, SessionRecord, SessionStore } from '../../src/server/ports.ts'
+import type { PrivateAppend, SessionNews, SessionRecord, SessionStore } from '../../src/server/store/ports.ts'
 import { until } from './topic-log-contract.ts'
 
 /** An engine under test: what two nodes have of one store (of an engine within one process: twice the same). */

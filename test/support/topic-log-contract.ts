@@ -1,6 +1,6 @@
 import fc from 'fast-check'
 import { afterEach, beforeEach, describe, expect, it } from 'vitest'
-import type { Payload, TopicLog } from '../../src/server/ports.ts'
+import type { Payload, TopicLog } from '../../src/server/store/ports.ts'
 import { seedOf } from './seeded.ts'
 
 /** An engine under test: what two nodes have of one store (of an engine within one process: twice the same). */

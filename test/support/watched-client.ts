@@ -1,8 +1,8 @@
 import { setTimeout as sleep } from 'node:timers/promises'
 import { vi } from 'vitest'
 import { WebSocket } from 'ws'
+import type { Payload } from '../../src/api/protocol.ts'
 import { type EventDetails, type EventType, type Host, RealtimeClient, type RealtimeOptions } from '../../src/index.ts'
-import type { Payload } from '../../src/protocols/protocol.ts'
 
 type Recorded = { readonly [Type in EventType]: { readonly type: Type } & EventDetails[Type] }[EventType]
 

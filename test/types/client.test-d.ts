@@ -1,6 +1,7 @@
 // Read by the type checker and never run: what must compile does, and what must not is marked as an expected error.
+
+import { remedies } from '../../src/diagnosis/remedies.ts'
 import { type Diagnosis, json, type OwnCauses, RealtimeClient, type RealtimeEvent } from '../../src/index.ts'
-import { remedies } from '../../src/remedies.ts'
 
 const client = new RealtimeClient('/realtime')
 

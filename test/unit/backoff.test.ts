@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest'
-import { type Backoff, backoff } from '../../src/connection/backoff.ts'
+import { type Backoff, backoff } from '../../src/connection/machine/backoff.ts'
 import { diagnosisOf, findings } from '../support/machine-driver.ts'
 import { seededRandom } from '../support/manual-host.ts'
 

@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest'
-import type { RealtimeOptions } from '../../src/options.ts'
+import type { RealtimeOptions } from '../../src/api/options.ts'
 import { type Bench, benchOf } from '../support/client-bench.ts'
 import { type Behaviour, opens, opensThenDrops, refuses, sequence, stalls } from '../support/fake-transport.ts'
 

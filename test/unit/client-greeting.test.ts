@@ -1,5 +1,5 @@
 import { describe, expect, it, vi } from 'vitest'
-import type { Transport } from '../../src/transports/transport.ts'
+import type { Transport } from '../../src/api/transport.ts'
 import { benchOf } from '../support/client-bench.ts'
 import { opens, sequence, stalls } from '../support/fake-transport.ts'
 

@@ -1,5 +1,5 @@
 import { afterEach, beforeEach, describe, expect, it } from 'vitest'
-import type { EventType } from '../../src/events.ts'
+import type { EventType } from '../../src/api/events.ts'
 import { benchOf } from '../support/client-bench.ts'
 import { opens, opensThenDrops, refuses, sequence } from '../support/fake-transport.ts'
 import { promised } from '../support/manual-host.ts'

@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest'
-import { json } from '../../src/codec.ts'
+import { json } from '../../src/client/json.ts'
 import { RealtimeClient } from '../../src/index.ts'
 import { plain } from '../../src/protocols/plain.ts'
 import { benchOf } from '../support/client-bench.ts'

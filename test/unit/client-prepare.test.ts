@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest'
-import type { Preparation, PrepareAttempt } from '../../src/options.ts'
-import { StopConnecting } from '../../src/stop-connecting.ts'
+import type { Preparation, PrepareAttempt } from '../../src/api/options.ts'
+import { StopConnecting } from '../../src/connection/stop-connecting.ts'
 import { benchOf } from '../support/client-bench.ts'
 import { opens, opensThenDrops, refuses, sequence, stalls } from '../support/fake-transport.ts'
 

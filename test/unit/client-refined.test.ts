@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest'
-import type { RealtimeOptions } from '../../src/options.ts'
+import type { RealtimeOptions } from '../../src/api/options.ts'
 import { blocked, failedOnce, type Investigated, investigated } from '../support/diagnosed.ts'
 import { opens, opensThenDrops, refuses, sequence, stalls } from '../support/fake-transport.ts'
 

@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest'
+import type { Circumstances } from '../../src/api/evidence.ts'
 import { diagnose, isOpenQuestion, type OwnCauses } from '../../src/diagnosis/diagnose.ts'
-import type { Circumstances } from '../../src/diagnosis/evidence.ts'
 import { answered, asked, broken, closed, cut, evidenceOf, type Given, heard, recorded, timeout } from '../support/evidence.ts'
 
 const open = { phase: 'open' } as const

@@ -2,7 +2,7 @@ import { readFileSync } from 'node:fs'
 import { expect, it } from 'vitest'
 import { diagnosesPage } from '../../scripts/diagnoses-page.mjs'
 import * as table from '../../src/diagnosis/causes.ts'
-import { remedies } from '../../src/remedies.ts'
+import { remedies } from '../../src/diagnosis/remedies.ts'
 import { leftOut } from '../faults/catalogue/left-out.ts'
 import { recordedCounts } from '../faults/recorded.ts'
 

@@ -1,6 +1,6 @@
 import { getEventListeners } from 'node:events'
 import { describe, expect, it } from 'vitest'
-import { Emitter } from '../../src/emitter.ts'
+import { Emitter } from '../../src/client/emitter.ts'
 
 type Listener = (event: string) => void
 

@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest'
+import type { Call } from '../../src/api/transport.ts'
 import { answered } from '../../src/transports/http.ts'
-import type { Call } from '../../src/transports/transport.ts'
 import { manualPage, promised } from '../support/manual-host.ts'
 
 /** What is told of an answer that was not asked for. */

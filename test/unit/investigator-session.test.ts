@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest'
-import type { RealtimeOptions } from '../../src/options.ts'
+import type { RealtimeOptions } from '../../src/api/options.ts'
 import { diagnosesOf } from '../support/diagnosed.ts'
 import { sessionClient } from '../support/session-client-bench.ts'
 

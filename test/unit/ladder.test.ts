@@ -18,7 +18,7 @@ import {
   refused,
   rest,
   withheld,
-} from '../../src/connection/ladder.ts'
+} from '../../src/connection/machine/transport-ranking.ts'
 
 const second = 1000
 const minute = 60 * second

@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest'
-import { AttemptLog } from '../../src/log.ts'
+import { AttemptLog } from '../../src/connection/attempt-log.ts'
 import { diagnosisOf, findings } from '../support/machine-driver.ts'
 
 const url = new URL('https://user:password@api.example:8443/realtime?token=secret')

@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest'
-import { attemptsOf, commandsBetween } from '../../src/connection/changes.ts'
+import { attemptsOf, commandsBetween } from '../../src/connection/machine/effects.ts'
 import { Driver, type DriverOptions, findings } from '../support/machine-driver.ts'
 
 const heartbeat = { intervalMs: 25_000, timeoutMs: 10_000 }

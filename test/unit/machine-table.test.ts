@@ -1,7 +1,7 @@
 import { describe, expect, it } from 'vitest'
-import { commandsBetween } from '../../src/connection/changes.ts'
-import { transition } from '../../src/connection/machine.ts'
-import type { Input } from '../../src/connection/state.ts'
+import { commandsBetween } from '../../src/connection/machine/effects.ts'
+import type { Input } from '../../src/connection/machine/state.ts'
+import { transition } from '../../src/connection/machine/transition.ts'
 import { Driver, type DriverOptions, diagnosisOf, findings } from '../support/machine-driver.ts'
 
 const { refused } = findings

@@ -1,10 +1,10 @@
 import { describe, expect, it } from 'vitest'
-import { withDefaults } from '../../src/defaults.ts'
+import { withDefaults } from '../../src/client/defaults.ts'
+import { settingsOf } from '../../src/client/settings.ts'
+import { recall, remember } from '../../src/connection/transport-memory.ts'
 import type { RealtimeOptions } from '../../src/index.ts'
-import { recall, remember } from '../../src/memory.ts'
 import { nchan } from '../../src/protocols/nchan.ts'
 import { session } from '../../src/session/index.ts'
-import { settingsOf } from '../../src/settings.ts'
 import { manualPage } from '../support/manual-host.ts'
 
 const key = 'steadfast:https://api.example'

@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest'
-import { MessageQueue } from '../../src/messages.ts'
+import { MessageQueue } from '../../src/client/message-iterator.ts'
 
 function queueOf(...messages: string[]) {
   let ended = 0

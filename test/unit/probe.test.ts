@@ -1,6 +1,6 @@
 import { describe, expect, it, vi } from 'vitest'
+import type { Host } from '../../src/api/host.ts'
 import { followUp, type Subject } from '../../src/diagnosis/probe.ts'
-import type { Host } from '../../src/host/host.ts'
 import { manualPage, promised } from '../support/manual-host.ts'
 import { Questions } from '../support/questions.ts'
 

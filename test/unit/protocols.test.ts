@@ -1,7 +1,7 @@
 import { describe, expect, it } from 'vitest'
-import { json } from '../../src/codec.ts'
+import type { Answer, Payload } from '../../src/api/protocol.ts'
+import { json } from '../../src/client/json.ts'
 import { betterSse, nchan, plain } from '../../src/protocols/index.ts'
-import type { Answer, Payload } from '../../src/protocols/protocol.ts'
 
 const date = 'Tue, 10 Jun 2025 12:00:00 GMT'
 const seconds = Date.parse(date) / 1000

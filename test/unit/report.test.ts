@@ -1,6 +1,6 @@
 import { readFileSync } from 'node:fs'
 import { expect, it } from 'vitest'
-import { safeOptions, version } from '../../src/report.ts'
+import { safeOptions, version } from '../../src/client/report.ts'
 import { session } from '../../src/session/index.ts'
 
 it('the version is that of the package', () => {

@@ -1,13 +1,13 @@
 import { describe, expect, it } from 'vitest'
-import type { Unsent } from '../../src/farewell.ts'
-import { Sender } from '../../src/sender.ts'
+import type { Unsent } from '../../src/api/message-sender.ts'
+import { PlainSender } from '../../src/sending/plain-sender.ts'
 import { FakePostLink, FakeSocketLink } from '../support/fake-link.ts'
 import { manualPage } from '../support/manual-host.ts'
 
 function benchOf(link: FakePostLink | FakeSocketLink | null, isPageLeaving = false) {
   const page = manualPage()
   const told: unknown[] = []
-  const sender = new Sender<string>({
+  const sender = new PlainSender<string>({
     host: page.host,
     limits: { maxMessages: 100, maxBytes: 2 ** 24, overflow: 'reject' },
     ttlMs: Infinity,

@@ -7,9 +7,9 @@ import {
   plainAddress,
   type TrustProxyOption,
   trustedProxyOf,
-} from '../../src/server/client-address.ts'
-import { RecentAttachments } from '../../src/server/recent-attachments.ts'
-import { AddressLimit } from '../../src/server/trust.ts'
+} from '../../src/server/adapters/client-address.ts'
+import { AddressLimit } from '../../src/server/adapters/origin.ts'
+import { RecentAttachments } from '../../src/server/adapters/recent-attachments.ts'
 
 function addressOf(
   remoteAddress: string | undefined,

@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest'
-import { Admission } from '../../src/server/admission.ts'
+import { Admission } from '../../src/server/node/admission.ts'
 import { seeded, seedOf } from '../support/seeded.ts'
 
 const seed = seedOf(process.env)

@@ -1,7 +1,7 @@
 import { describe, expect, it } from 'vitest'
-import { Backlog } from '../../src/server/backlog.ts'
-import { Queue } from '../../src/server/queue.ts'
-import type { Session } from '../../src/server/session.ts'
+import { Backlog } from '../../src/server/session/backlog.ts'
+import type { Session } from '../../src/server/session/session-handle.ts'
+import { Queue } from '../../src/server/util/queue.ts'
 import { promised } from '../support/manual-host.ts'
 import { FakeCarrier, greetingOf, ServerBench, sessionId } from '../support/server-bench.ts'
 

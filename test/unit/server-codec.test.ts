@@ -1,5 +1,5 @@
 import { expect, it } from 'vitest'
-import { json } from '../../src/codec.ts'
+import { json } from '../../src/client/json.ts'
 import { promised } from '../support/manual-host.ts'
 import { ServerBench, sessionId } from '../support/server-bench.ts'
 

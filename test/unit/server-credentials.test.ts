@@ -1,7 +1,7 @@
 import { describe, expect, it } from 'vitest'
-import { readFrame } from '../../src/server/client-frames.ts'
-import { authenticatedUntil, CredentialCheck, isNearExpiry } from '../../src/server/credential-check.ts'
-import { authenticated } from '../../src/server/entrance.ts'
+import { readFrame } from '../../src/server/delivery/parse-frames.ts'
+import { authenticatedUntil, CredentialCheck, isNearExpiry } from '../../src/server/session/credential-check.ts'
+import { authenticated } from '../../src/server/session/join-request.ts'
 import { recordOf } from '../support/session-store-contract.ts'
 
 describe('[SP13] a credential check', () => {

@@ -1,6 +1,6 @@
 import { describe, expect, it, vi } from 'vitest'
-import { Places } from '../../src/server/batch.ts'
-import type { Session } from '../../src/server/session.ts'
+import { Places } from '../../src/server/delivery/frame-batch.ts'
+import type { Session } from '../../src/server/session/session-handle.ts'
 import { promised } from '../support/manual-host.ts'
 import { newsOf, ServerBench } from '../support/server-bench.ts'
 

@@ -1,7 +1,7 @@
 import { describe, expect, it } from 'vitest'
-import { Bucket } from '../../src/server/bucket.ts'
-import { Ledger } from '../../src/server/ledger.ts'
-import { AddressLimit } from '../../src/server/trust.ts'
+import { Ledger } from '../../src/server/adapters/attempt-ledger.ts'
+import { AddressLimit } from '../../src/server/adapters/origin.ts'
+import { Bucket } from '../../src/server/adapters/token-bucket.ts'
 
 function ledgerAt(now: () => number): Ledger {
   return new Ledger({ now, elapsedMs: now })

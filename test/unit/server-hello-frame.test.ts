@@ -2,7 +2,7 @@ import { EventEmitter } from 'node:events'
 import type { Duplex } from 'node:stream'
 import { describe, expect, it } from 'vitest'
 import type { WebSocket } from 'ws'
-import { HelloFrames } from '../../src/server/hello-frame.ts'
+import { HelloFrames } from '../../src/server/adapters/hello-frame.ts'
 import { manualPage } from '../support/manual-host.ts'
 
 class FakeSocket extends EventEmitter {

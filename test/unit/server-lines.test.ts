@@ -1,6 +1,6 @@
 import fc from 'fast-check'
 import { describe, expect, it } from 'vitest'
-import { linesOf, maxPartHeadBytes, startOfLines } from '../../src/server/lines.ts'
+import { linesOf, maxPartHeadBytes, startOfLines } from '../../src/server/adapters/body-lines.ts'
 import { seedOf } from '../support/seeded.ts'
 
 const seed = seedOf(process.env)

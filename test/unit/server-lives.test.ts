@@ -1,7 +1,7 @@
 import { describe, expect, it, vi } from 'vitest'
 import type { Message } from '../../src/server/handlers.ts'
-import type { Ending } from '../../src/server/ports.ts'
-import type { Session } from '../../src/server/session.ts'
+import type { Session } from '../../src/server/session/session-handle.ts'
+import type { Ending } from '../../src/server/store/ports.ts'
 import { promised } from '../support/manual-host.ts'
 import { greetingOf, ServerBench, sessionId } from '../support/server-bench.ts'
 

@@ -1,7 +1,7 @@
 import { setFlagsFromString } from 'node:v8'
 import { runInNewContext } from 'node:vm'
 import { expect, test } from 'vitest'
-import { memoryStore } from '../../src/server/memory-store.ts'
+import { memoryStore } from '../../src/server/store/memory/memory-store.ts'
 import { recordOf } from '../support/session-store-contract.ts'
 
 setFlagsFromString('--expose-gc')

@@ -1,6 +1,6 @@
 import fc from 'fast-check'
 import { expect, test } from 'vitest'
-import { memoryStore } from '../../src/server/memory-store.ts'
+import { memoryStore } from '../../src/server/store/memory/memory-store.ts'
 import { seedOf } from '../support/seeded.ts'
 import { recordOf } from '../support/session-store-contract.ts'
 

@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest'
-import { type MemoryLimits, type MemoryStore, memoryStore } from '../../src/server/memory-store.ts'
-import type { Payload } from '../../src/server/ports.ts'
+import { type MemoryLimits, type MemoryStore, memoryStore } from '../../src/server/store/memory/memory-store.ts'
+import type { Payload } from '../../src/server/store/ports.ts'
 import { recordOf, sessionStoreContract } from '../support/session-store-contract.ts'
 import { topicLogContract } from '../support/topic-log-contract.ts'
 

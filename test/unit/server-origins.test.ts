@@ -1,11 +1,11 @@
 import type { IncomingMessage } from 'node:http'
 import { describe, expect, it } from 'vitest'
-import { trustedProxyOf } from '../../src/server/client-address.ts'
+import { trustedProxyOf } from '../../src/server/adapters/client-address.ts'
+import { judgeOrigin } from '../../src/server/adapters/origin.ts'
+import { RefusalReporter, reasonOf } from '../../src/server/adapters/origin-refusals.ts'
 import { RealtimeServer } from '../../src/server/index.ts'
 import type { RealtimeServerOptions } from '../../src/server/options.ts'
-import { RefusalReporter, reasonOf } from '../../src/server/refusals.ts'
 import { settingsOf } from '../../src/server/settings.ts'
-import { judgeOrigin } from '../../src/server/trust.ts'
 
 type Headers = Readonly<Record<string, string>>
 

@@ -1,8 +1,8 @@
 import { Buffer } from 'node:buffer'
 import fc from 'fast-check'
 import { describe, expect, it } from 'vitest'
-import { targetOfError } from '../../src/server/client-error.ts'
-import { pathOfOption, pathOfTarget } from '../../src/server/request-path.ts'
+import { targetOfError } from '../../src/server/adapters/client-error.ts'
+import { pathOfOption, pathOfTarget } from '../../src/server/adapters/request-path.ts'
 
 const latin1 = (text: string) => Buffer.from(text).toString('latin1')
 

@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest'
-import type { Session } from '../../src/server/session.ts'
+import type { Session } from '../../src/server/session/session-handle.ts'
 import { promised } from '../support/manual-host.ts'
 import { ServerBench, sessionId } from '../support/server-bench.ts'
 

@@ -1,8 +1,8 @@
 import { describe, expect, it } from 'vitest'
 import { RealtimeServer } from '../../src/server/index.ts'
 import { defaultLimits } from '../../src/server/limits.ts'
-import { memoryStore } from '../../src/server/memory-store.ts'
 import { settingsOf } from '../../src/server/settings.ts'
+import { memoryStore } from '../../src/server/store/memory/memory-store.ts'
 
 describe('options', () => {
   it('are complete without any', () => {

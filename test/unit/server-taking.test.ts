@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest'
 import type { Handlers, Message } from '../../src/server/handlers.ts'
-import type { Session } from '../../src/server/session.ts'
+import type { Session } from '../../src/server/session/session-handle.ts'
 import { promised } from '../support/manual-host.ts'
 import { ServerBench, sessionId } from '../support/server-bench.ts'
 

@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest'
+import type { Preparation, RealtimeOptions } from '../../src/api/options.ts'
 import type { Diagnosis } from '../../src/diagnosis/diagnose.ts'
-import type { Preparation, RealtimeOptions } from '../../src/options.ts'
 import { type HandRequest, openFrame } from '../support/hand-network.ts'
 import { promised } from '../support/manual-host.ts'
 import { outcomeOf } from '../support/sender-bench.ts'

@@ -1,6 +1,6 @@
 import fc from 'fast-check'
 import { expect, it } from 'vitest'
-import type { Report } from '../../src/diagnosis/evidence.ts'
+import type { Report } from '../../src/api/evidence.ts'
 import { sessionLongPoll, sessionPoll, sessionSse } from '../../src/session/over-http.ts'
 import { sessionWebsocket } from '../../src/session/over-websocket.ts'
 import { binaryFrame, openFrame } from '../support/hand-network.ts'

@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest'
-import type { Report } from '../../src/diagnosis/evidence.ts'
-import { readFrame } from '../../src/server/client-frames.ts'
+import type { Report } from '../../src/api/evidence.ts'
+import { readFrame } from '../../src/server/delivery/parse-frames.ts'
 import { FakeSocketLink } from '../support/fake-link.ts'
 import { binaryFrame, openFrame } from '../support/hand-network.ts'
 import { promised } from '../support/manual-host.ts'

@@ -1,9 +1,9 @@
 import { describe, expect, it } from 'vitest'
-import { json } from '../../src/codec.ts'
-import { withDefaults } from '../../src/defaults.ts'
-import type { RealtimeOptions } from '../../src/options.ts'
+import type { RealtimeOptions } from '../../src/api/options.ts'
+import { withDefaults } from '../../src/client/defaults.ts'
+import { json } from '../../src/client/json.ts'
+import { type Settings, settingsOf } from '../../src/client/settings.ts'
 import { session } from '../../src/session/index.ts'
-import { type Settings, settingsOf } from '../../src/settings.ts'
 import { diagnosisOf, findings } from '../support/machine-driver.ts'
 import { manualPage } from '../support/manual-host.ts'
 

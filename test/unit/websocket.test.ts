@@ -1,8 +1,8 @@
 import { WebSocket as MockWebSocket, Server } from 'mock-socket'
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest'
-import type { Host, WebSocketLike } from '../../src/host/host.ts'
+import type { Host, WebSocketLike } from '../../src/api/host.ts'
+import type { Call } from '../../src/api/transport.ts'
 import { plain } from '../../src/protocols/plain.ts'
-import type { Call } from '../../src/transports/transport.ts'
 import { websocket } from '../../src/transports/websocket.ts'
 import { manualPage } from '../support/manual-host.ts'
 

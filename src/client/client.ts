@@ -1,0 +1,289 @@
+import type { ClientState, EventDetails, EventListener, EventType, RealtimeEvent } from '../api/events.ts'
+import type { Host } from '../api/host.ts'
+import type { MessageSender, SenderPort, Unsent } from '../api/message-sender.ts'
+import type { Codec, CoreOptions, Sendable } from '../api/options.ts'
+import type { Payload, Received } from '../api/protocol.ts'
+import type { Writable } from '../api/transport.ts'
+import { AttemptLog } from '../connection/attempt-log.ts'
+import { Connector } from '../connection/connection.ts'
+import { Judge } from '../diagnosis/classifier.ts'
+import { hostWith } from '../host/browser.ts'
+import { bytesOf } from '../sending/plain-sender.ts'
+import { checkOptions, refuseMore } from '../util/check-options.ts'
+import { isBlob, isBuffer } from '../util/type-tags.ts'
+import { DebugLines, lastWords } from './debug.ts'
+import { Emitter } from './emitter.ts'
+import { type Handler, Listenable } from './listenable.ts'
+import { type MessageIterator, MessageQueue } from './message-iterator.ts'
+import { type ClientReport, safeOptions, version } from './report.ts'
+import { type Settings, settingsOf } from './settings.ts'
+
+/** An event as listeners of this client get it. */
+type Told<Type extends EventType | '*', In, Out> = RealtimeEvent<Type, In, Out, RealtimeClient<In, Out>>
+
+/** An event as an application names its type; `target` is the client. */
+export type ClientEvent<
+  Type extends EventType | '*' = '*',
+  In = Payload,
+  Out = unknown,
+  Target = RealtimeClient<unknown, unknown>,
+> = RealtimeEvent<Type, In, Out, Target>
+
+export type ClientListener<
+  Type extends EventType | '*' = '*',
+  In = Payload,
+  Out = unknown,
+  Target = RealtimeClient<unknown, unknown>,
+> = EventListener<Type, In, Out, Target>
+
+/** What the options must have: a codec, where the types are others than without one. */
+export type CodecWhereNeeded<In, Out> = [Payload, Out] extends [In, Sendable] ? unknown : { readonly codec: Codec<In, Out> }
+
+/**
+ * A realtime connection that holds: it takes the best of its transports that works here and now, and reconnects. The client of
+ * `steadfast` extends it by the names of the transports and the diagnosis.
+ *
+ * It connects by itself, in a microtask after construction, so a client that is closed in the same task never dials.
+ *
+ * @example
+ * const client = new RealtimeClient('/realtime', { transports: [webSocket(), sse()] })
+ * client.addEventListener('message', (event) => console.log(event.data))
+ * client.send('hello')
+ */
+export class RealtimeClient<In = Payload, Out = Sendable> extends Listenable<In, Out, RealtimeClient<In, Out>> {
+  readonly #options: CoreOptions<In, Out>
+  readonly #connector: Connector
+  readonly #sender: MessageSender<Out>
+  readonly #events: Emitter<EventType, Told<'*', In, Out>>
+  readonly #host: Host
+  readonly #settings: Settings
+  readonly #debug: ((line: string) => void) | null
+  readonly #lines = new DebugLines()
+  readonly #log: AttemptLog
+  #queues: readonly MessageQueue<Told<'message', In, Out>>[] = []
+  /** Those of which too much is unread. */
+  #full: readonly object[] = []
+  readonly #onAbort = () => void this.close().catch(() => {})
+
+  /**
+   * @param url where the server is: http(s) or ws(s), which mean the same here, or relative to the page
+   * @throws TypeError for an option that is not what it may be; the message names it, and says what to write instead
+   */
+  constructor(url: string | URL, options: CoreOptions<In, Out> & CodecWhereNeeded<In, Out>) {
+    checkOptions(options)
+    const host = hostWith(options.host)
+    const settings = settingsOf(url, options, host)
+    const events = new Emitter<EventType, Told<'*', In, Out>>((error) => host.report(error))
+    super(events)
+    const { signal, debug } = options
+    const isOnlyWay = settings.ways.length === 1
+    const judge = new Judge(host, { ...settings.mode.circumstances, ...(isOnlyWay && { isOnlyWay }) }, options)
+    this.#options = options
+    this.#host = host
+    this.#log = new AttemptLog((at) => host.wallTime(at))
+    this.#settings = settings
+    this.#events = events
+    this.#debug = debug === true ? (line) => host.log('debug', line) : debug || null
+    const port: SenderPort<Out> = {
+      host,
+      limits: settings.outbox,
+      ttlMs: settings.outbox.ttlMs,
+      writeTimeoutMs: settings.connectTimeoutMs,
+      onLost: (lost, report) => {
+        const diagnosis = judge.of(report, { way: this.#connector.way, phase: 'send', elapsedMs: 0 })
+        this.#raise('error', { scope: 'message', diagnosis, retry: null, ...lost })
+      },
+      onCarried: () => this.#connector.carried(),
+      onDue: () => this.#connector.arm(),
+      isPageLeaving: () => this.#connector.isLeaving,
+      roundTripMs: () => this.#connector.roundTripMs,
+      onGap: (gap) => this.#raise('gap', gap),
+      onAckOverdue: () => this.#connector.ackOverdue(),
+      onDivided: () => this.#connector.divided(),
+      onBroken: (report) => this.#connector.broke(report),
+    }
+    this.#sender = settings.mode.sender(port)
+    this.#connector = new Connector({
+      host,
+      settings,
+      sender: this.#sender as MessageSender<unknown>,
+      log: this.#log,
+      prepare: options.prepare,
+      judge,
+      diagnosis: options.diagnosis,
+      raise: (type, details) => this.#raise(type, details as EventDetails<In, Out>[typeof type]),
+      onMessage: (message, transport) => this.#receive(message, transport),
+    })
+    if (signal?.aborted || !settings.autoConnect) return
+    Promise.resolve()
+      .then(() => this.state.status === 'idle' && !signal?.aborted && this.connect())
+      .catch((error) => host.report(error))
+  }
+
+  /** What the client is doing now. */
+  get state(): ClientState {
+    return this.#connector.state
+  }
+
+  /**
+   * Connects, or connects again after the end, at once; while it is connecting or connected nothing happens.
+   * @throws TypeError where the URL is relative and there is no page that it could be relative to
+   */
+  connect(): void {
+    this.#prepareToConnect()
+    this.#connector.connect()
+  }
+
+  /**
+   * Replaces the connection by a new one, at once, and forgets what went wrong before: after a login, say, so that `prepare()` runs
+   * again. A session goes on, and so does what waits to be sent. Where there is no connection it is `connect()`.
+   */
+  reconnect(): void {
+    this.#prepareToConnect()
+    this.#connector.reconnect()
+  }
+
+  /**
+   * Sends a message as soon as there is a connection; never blocks.
+   * @throws TypeError when it is not a string, `ArrayBuffer`, view or `Blob` and there is no codec
+   * @throws RangeError when the outbox is full and may not drop anything
+   * @throws Error when the client is closed
+   */
+  send(data: Out): void
+  send(data: Out, ...more: readonly unknown[]): void {
+    const { codec } = this.#options
+    refuseMore(data, more)
+    const writable = writableOf(codec ? codec.encode(data) : data)
+    if (this.#connector.isClosed)
+      throw new Error('RealtimeClient: it is closed, so nothing can be sent; connect() opens it again.')
+    this.#sender.send(data, writable)
+  }
+
+  /** Resolves when all sent so far has been handed to the network, in a session when the server has acknowledged it; rejects when the client is closed before. */
+  flushed(): Promise<void> {
+    return this.#sender.flushed()
+  }
+
+  /**
+   * Ends the connection until `connect()`. What waits is sent as far as one last write allows, which may outlive the client
+   * by at most 5 s. The promise never rejects and tells what may not have arrived.
+   * @param code 1000 or 3000–4999, as for a WebSocket; the server sees it over WebSocket alone. @defaultValue 1000
+   * @param reason at most 123 bytes
+   */
+  close(code?: number, reason = ''): Promise<Unsent<Out>> {
+    if (code !== undefined && code !== 1000 && !(code >= 3000 && code <= 4999)) {
+      throw new TypeError(`RealtimeClient: the close code must be 1000 or 3000 to 4999; it was ${code}.`)
+    }
+    if (bytesOf(reason) > 123)
+      throw new TypeError(`RealtimeClient: the close reason must have at most 123 bytes; it has ${bytesOf(reason)}.`)
+    this.#options.signal?.removeEventListener('abort', this.#onAbort)
+    return this.#sender.finish((settled) => this.#connector.close(code, reason, settled), code, reason)
+  }
+
+  /**
+   * `for await (const message of client)`: ends with the client. When more than 1,000 messages or 1 MiB are left unread it ends
+   * with an error; in a session the client hangs up instead, and goes on where it was when all have been read.
+   */
+  [Symbol.asyncIterator](): MessageIterator<Told<'message', In, Out>> {
+    const queue: MessageQueue<Told<'message', In, Out>> = new MessageQueue(
+      () => {
+        this.#queues = this.#queues.filter((each) => each !== queue)
+        this.#hold(queue, false)
+      },
+      this.#settings.mode.canPause ? (isFull) => this.#hold(queue, isFull) : null,
+    )
+    if (this.state.status === 'closed') queue.end(null)
+    else this.#queues = [...this.#queues, queue]
+    return queue
+  }
+
+  /**
+   * The version, the browser, the options and the last 100 attempts, for a bug report: no query, token, id or payload is in it, and
+   * its members always have the same order.
+   */
+  report(): ClientReport {
+    const host = this.#host
+    const { userAgent = '' } = host
+    return {
+      ...{ version, at: new Date(host.wallTime(host.now())).toJSON(), userAgent, options: safeOptions(this.#options) },
+      ...{ status: this.state.status, attempts: this.#log.attempts },
+    }
+  }
+
+  /** What `JSON.stringify()` makes of the client, which stores and error reporters call: `report()`. */
+  toJSON(): ReturnType<RealtimeClient['report']> {
+    return this.report()
+  }
+
+  /** Vue and what is built on it (Pinia, Alpine) leave the client as it is: its private members cannot be read through a proxy. */
+  get __v_skip(): true {
+    return true
+  }
+
+  #prepareToConnect(): void {
+    const { signal } = this.#options
+    if (signal?.aborted) throw new Error('RealtimeClient: its signal is aborted, so it cannot connect.')
+    // Throws where it cannot be resolved, before anything has changed.
+    void this.#settings.url
+    signal?.addEventListener('abort', this.#onAbort)
+  }
+
+  /** A session's client whose messages are not read hangs up, and goes on where it was when they have been. */
+  #hold(queue: object, isFull: boolean): void {
+    const others = this.#full.filter((each) => each !== queue)
+    const wasHeld = this.#full.length > 0
+    this.#full = isFull ? [...others, queue] : others
+    if (isFull || (wasHeld && !others.length)) this.#connector.hold(isFull)
+  }
+
+  #receive({ data, id = '', name = 'message', topic = '' }: Received, transport: string): void {
+    let decoded: In
+    try {
+      const { codec } = this.#options
+      decoded = codec ? codec.decode(data) : (data as In)
+    } catch (error) {
+      this.#connector.unreadable(error)
+      return
+    }
+    const event: Told<'message', In, Out> = { type: 'message', target: this, data: decoded, id, name, topic, transport }
+    for (const queue of this.#queues) queue.push(event, bytesOf(data))
+    this.#emit(event)
+  }
+
+  #raise<Type extends Exclude<EventType, 'message'>>(type: Type, details: EventDetails<In, Out>[Type]): void {
+    const event = { type, target: this, ...details } as unknown as Told<'*', In, Out>
+    if (event.type === 'close' && event.final) {
+      this.#options.signal?.removeEventListener('abort', this.#onAbort)
+      this.#sender.giveUp()
+      for (const queue of this.#queues) queue.end(null)
+    }
+    this.#emit(event)
+  }
+
+  #emit(event: Told<'*', In, Out>): void {
+    const { type } = event
+    if (this.#debug) this.#print(this.#debug, this.#lines.of(event))
+    if (type === 'close' && event.final && event.diagnosis && !this.onerror && !this.#events.has('error'))
+      this.#host.log('error', lastWords(event.diagnosis))
+    this.#events.emit(type, event, this[`on${type}`] as Handler<EventType, In, Out, RealtimeClient<In, Out>>)
+  }
+
+  #print(print: (line: string) => void, line: string): void {
+    try {
+      print(line)
+    } catch (error) {
+      this.#host.report(error)
+    }
+  }
+}
+
+function writableOf(data: unknown): Writable {
+  if (typeof data === 'string') return data
+  // Copied, because the application may change or transfer them while they wait.
+  if (isBuffer(data)) return new Uint8Array(data).slice().buffer
+  if (ArrayBuffer.isView(data)) return new Uint8Array(data.buffer, data.byteOffset, data.byteLength).slice().buffer
+  if (isBlob(data)) return data
+  throw new TypeError(
+    `RealtimeClient: send() takes a string, ArrayBuffer, view or Blob, not ${Object.prototype.toString.call(data)}; for anything else give a codec, such as { codec: json() }.`,
+  )
+}

@@ -1,0 +1,30 @@
+import type { BuiltInTransport, RealtimeOptions, TransportName } from '../api/options.ts'
+import { diagnosis } from '../diagnosis/index.ts'
+import { longPoll, poll, sse, webSocket } from '../transports/built-in.ts'
+import { oneOf } from '../util/check-options.ts'
+
+const builtIn: Readonly<Record<TransportName, (options?: object) => BuiltInTransport>> = {
+  websocket: webSocket,
+  sse,
+  'long-poll': longPoll,
+  poll,
+}
+const transportNames: readonly TransportName[] = ['websocket', 'sse', 'long-poll', 'poll']
+
+/** The transports that options name, all four where they name none. @throws TypeError for a name that there is not */
+function namedTransports(transports: RealtimeOptions['transports'] = transportNames): RealtimeOptions['transports'] {
+  // What is no list is refused with all other options.
+  return Array.isArray(transports) ? transports.map(transportOf) : transports
+}
+
+function transportOf(entry: NonNullable<RealtimeOptions['transports']>[number], index: number) {
+  if (typeof entry === 'object' && entry && ('dial' in entry || 'create' in entry)) return entry
+  const { type, ...options } = typeof entry === 'string' ? { type: entry } : (entry ?? { type: entry })
+  return builtIn[oneOf(`transports[${index}]`, type, transportNames)](options)
+}
+
+/** What the client of `steadfast` adds to the options. What is no object of options is refused by that of core. */
+export function withDefaults<Options extends Pick<RealtimeOptions, 'transports' | 'diagnosis'>>(options: Options): Options {
+  const isObject = typeof options === 'object' && options && !Array.isArray(options)
+  return isObject ? { diagnosis, ...options, transports: namedTransports(options.transports) } : options
+}

@@ -1,0 +1,199 @@
+import type { Host } from '../api/host.ts'
+import type { OutboxLimits } from '../api/message-sender.ts'
+import type { Mode, ModeProtocol } from '../api/mode.ts'
+import type { BuiltInTransport, RealtimeOptions, TransportName } from '../api/options.ts'
+import type { Protocol } from '../api/protocol.ts'
+import type { FetchCredentials, Transport } from '../api/transport.ts'
+import { backoff, type RetryPolicy } from '../connection/machine/backoff.ts'
+import { plain } from '../protocols/plain.ts'
+import { plainMode } from '../sending/plain-mode.ts'
+import { fail, failUnknown, numbers, oneOf } from '../util/check-options.ts'
+import { wrongSubprotocol } from '../util/http-fields.ts'
+import { type LazyUrl, lazyUrl } from './lazy-url.ts'
+
+/** A rung of the ladder with where it leads. */
+export interface Way {
+  readonly transport: Transport
+  readonly url: URL
+  readonly sendUrl: URL
+  readonly subprotocols: readonly string[]
+}
+
+/** The options, checked and complete. */
+export interface Settings {
+  readonly url: URL
+  readonly ways: readonly Way[]
+  /** One of its own for each client. */
+  readonly mode: Mode
+  readonly retry: RetryPolicy
+  readonly outbox: OutboxLimits & { readonly ttlMs: number }
+  readonly connectTimeoutMs: number
+  readonly raceAfterMs: number | null
+  readonly provingMs: number
+  readonly credentials: FetchCredentials
+  readonly autoConnect: boolean
+  readonly probe: boolean
+}
+
+/** What each option must be, as `typeof` says it; `any` is looked at closely below. */
+const kinds: Readonly<Record<keyof RealtimeOptions, string>> = {
+  transports: 'any',
+  protocol: 'any',
+  prepare: 'function',
+  credentials: 'string',
+  retry: 'any',
+  judge: 'function',
+  causes: 'object',
+  probe: 'boolean',
+  diagnosis: 'object',
+  heartbeat: 'object',
+  outbox: 'object',
+  debug: 'any',
+  autoConnect: 'boolean',
+  connectTimeoutMs: 'number',
+  raceAfterMs: 'number',
+  provingMs: 'number',
+  signal: 'object',
+  codec: 'object',
+  host: 'object',
+}
+
+const none: readonly string[] = []
+const names: readonly TransportName[] = ['websocket', 'sse', 'long-poll', 'poll']
+
+/** @throws TypeError that names the option, what it was, and what it may be. */
+export function settingsOf<In, Out>(url: unknown, options: RealtimeOptions<In, Out>, host: Host): Settings {
+  for (const [name, value] of Object.entries(options)) {
+    const kind = Object.entries(kinds).find(([known]) => known === name)?.[1]
+    if (!kind) failUnknown('', name, value, Object.keys(kinds))
+    if (value !== undefined && kind !== 'any' && (typeof value !== kind || value === null))
+      fail(name, value, `${kind === 'object' ? 'an' : 'a'} ${kind}`)
+  }
+  const { protocol = 'plain', transports, outbox, heartbeat, retry, raceAfterMs, signal, codec, debug } = options
+  if (!['undefined', 'boolean', 'function'].includes(typeof debug)) fail('debug', debug, 'true, false or a function')
+  if (signal && typeof signal.addEventListener !== 'function') fail('signal', signal, 'an AbortSignal')
+  if (codec && (typeof codec.encode !== 'function' || typeof codec.decode !== 'function'))
+    fail('codec', codec, 'a Codec with `encode` and `decode`')
+  for (const [cause, own] of Object.entries(options.causes ?? {})) {
+    if (typeof own !== 'object' || !own) fail(`causes.${cause}`, own, 'an object with message, remedy or verdict')
+    if (own.verdict !== undefined) oneOf(`causes.${cause}.verdict`, own.verdict, ['retry', 'fallback', 'stop'])
+  }
+  const base = lazyUrl(url, host)
+  const times = numbers('', options, { connectTimeoutMs: 10_000, provingMs: 5000, raceAfterMs: 0 }, Object.keys(kinds))
+  if (!Array.isArray(transports) || !transports.length) fail('transports', transports, 'a list of at least one transport')
+  const mayAsk = transports.some((entry) => isBuiltIn(entry) && ['long-poll', 'poll'].includes(entry.settings.type))
+  const mode = modeOf(protocol, heartbeat, host)
+  const { credentials = mode.credentials } = options
+  return {
+    ...times,
+    get url() {
+      return base.get()
+    },
+    ways: transports.map((entry, index) => wayOf(entry, `transports[${index}]`, base, times.connectTimeoutMs, mode, !mayAsk)),
+    mode,
+    retry: retryOf(retry, host, mode),
+    outbox: {
+      ...numbers('outbox.', outbox, { maxMessages: 100_000, maxBytes: 2 ** 24, ttlMs: Infinity }, ['overflow']),
+      overflow: oneOf('outbox.overflow', outbox?.overflow ?? 'reject', ['reject', 'drop-oldest', 'drop-newest']),
+    },
+    raceAfterMs: raceAfterMs ?? null,
+    credentials: oneOf('credentials', credentials, ['omit', 'same-origin', 'include']),
+    autoConnect: options.autoConnect ?? (host.isLive && base.isKnown),
+    probe: options.probe ?? true,
+  }
+}
+
+function wayOf(entry: unknown, name: string, base: LazyUrl, connectTimeoutMs: number, mode: Mode, isPatient: boolean): Way {
+  if (!isBuiltIn(entry)) {
+    const isOwn = typeof entry === 'object' && entry !== null && 'dial' in entry
+    if (!isOwn || !isTransport(entry))
+      fail(name, entry, isOwn ? 'a Transport with `type` and `dial`' : 'webSocket(), sse(), longPoll(), poll() or a Transport')
+    if (mode.transport) fail(name, entry.type, `one of ${names.join(', ')} where protocol is ${mode.name}()`)
+    return placed({ transport: entry, subprotocols: none }, base, base)
+  }
+  const { settings } = entry
+  const url = settings.url === undefined ? base : lazyUrl(settings.url, base, `${name}.url`)
+  const sendUrl = settings.type === 'websocket' ? undefined : settings.sendUrl
+  const prefix = `${name}.`
+  const transport =
+    mode.transport?.(settings, prefix, connectTimeoutMs) ?? entry.create(settings, prefix, { connectTimeoutMs, isPatient })
+  const subprotocols = (settings.type === 'websocket' && settings.subprotocols) || none
+  const wrong = wrongSubprotocol(subprotocols)
+  if (wrong) fail(`${name}.subprotocols`, subprotocols, `left out or a list of tokens, ${wrong}`)
+  return placed({ transport, subprotocols }, url, sendUrl === undefined ? url : lazyUrl(sendUrl, base, `${name}.sendUrl`))
+}
+
+function placed(way: Omit<Way, 'url' | 'sendUrl'>, url: LazyUrl, sendUrl: LazyUrl): Way {
+  return {
+    ...way,
+    get url() {
+      return url.get()
+    },
+    get sendUrl() {
+      return sendUrl.get()
+    },
+  }
+}
+
+/** The client's mode: plain, with its own protocol or ours, or what an entry of its own provides. */
+function modeOf(protocol: unknown, heartbeat: RealtimeOptions['heartbeat'], host: Host): Mode {
+  if (isModeProtocol(protocol)) {
+    if (heartbeat) fail('heartbeat', heartbeat, 'left out where protocol is session(): the server sets it')
+    return protocol.createMode(host)
+  }
+  const isOwn = isProtocol(protocol)
+  if (protocol === 'session')
+    fail('protocol', protocol, "session(), which is imported: import { session } from 'steadfast/session'")
+  if (!isOwn && protocol !== 'plain') fail('protocol', protocol, "'plain', session() or a Protocol")
+  const others = ['message', 'reply']
+  const times = heartbeat && {
+    ...heartbeat,
+    ...numbers('heartbeat.', heartbeat, { intervalMs: 25_000, timeoutMs: 10_000 }, others),
+  }
+  return plainMode(isOwn ? protocol : plain(), isOwn, times ?? null)
+}
+
+function isBuiltIn(value: unknown): value is BuiltInTransport {
+  return typeof value === 'object' && value !== null && 'create' in value && 'settings' in value
+}
+
+function isTransport(value: object): value is Transport {
+  return 'dial' in value && typeof value.dial === 'function' && 'type' in value && typeof value.type === 'string'
+}
+
+function isProtocol(value: unknown): value is Protocol {
+  return typeof value === 'object' && value !== null && 'ask' in value && typeof value.ask === 'function'
+}
+
+function isModeProtocol(value: unknown): value is ModeProtocol {
+  return typeof value === 'object' && value !== null && 'createMode' in value
+}
+
+function retryOf(retry: RealtimeOptions['retry'], host: Host, mode: Mode): RetryPolicy {
+  if (retry === false) return () => null
+  if (retry !== undefined && retry !== null && typeof retry !== 'object' && typeof retry !== 'function')
+    fail('retry', retry, 'a schedule, a function or false')
+  const given = typeof retry === 'function' ? {} : retry
+  const defaults = { minDelayMs: 1000, maxDelayMs: 30_000, factor: 2, maxAttempts: Infinity }
+  const times = numbers('retry.', given, defaults, [])
+  // The server knows how many would come back at once; a schedule of the application's own is nevertheless its own.
+  const spreadMs = () => (given?.minDelayMs === undefined ? mode.spreadMs() : null)
+  const windows = backoff(times, () => host.random(), spreadMs)
+  // A server that names a time with its close code keeps a place for this client then (rule 18).
+  const schedule: RetryPolicy = (context) => {
+    const delayMs = windows(context)
+    const { evidence } = context.diagnosis
+    return delayMs !== null && evidence.kind === 'closed' && evidence.retryAfterMs ? 0 : delayMs
+  }
+  if (typeof retry !== 'function') return schedule
+  return (context) => {
+    try {
+      const delayMs = retry(context)
+      return delayMs === null || delayMs >= 0 ? delayMs : fail('what retry() returns', delayMs, 'milliseconds or null')
+    } catch (error) {
+      // A mistake in it must not end the connection.
+      host.report(error)
+      return schedule(context)
+    }
+  }
+}

@@ -1,0 +1,203 @@
+import type { Report } from '../api/evidence.ts'
+import type { Host } from '../api/host.ts'
+import type { Preparation, PrepareAttempt, RealtimeOptions } from '../api/options.ts'
+import type { Protocol } from '../api/protocol.ts'
+import type { Call, Link, Listener } from '../api/transport.ts'
+import { urlOf } from '../client/lazy-url.ts'
+import type { Settings, Way } from '../client/settings.ts'
+import { Failure } from '../transports/failure.ts'
+import { checkSendable, withQuery } from '../transports/request-url.ts'
+import { messageOf } from '../util/type-tags.ts'
+import { within } from '../util/within.ts'
+import { isStopConnecting } from './stop-connecting.ts'
+
+/** Browsers allow six connections to an HTTP/1.1 origin; two stay free for the application. */
+const heldPerOrigin = 4
+/** A browser that has not answered by then whether a slot is free will not: the request is made without one. */
+const claimWithinMs = 1000
+
+/** One dial with all that belongs to it. Aborting the controller ends everything of it. */
+export interface Attempt {
+  readonly id: number
+  /** A random name for it, for servers that keep a ledger of attempts. */
+  readonly name: string
+  readonly way: Way
+  /** Where it leads; `prepare()` may have changed that. */
+  url: URL
+  readonly controller: AbortController
+  readonly since: number
+  preparation: Preparation
+  /** What its transport was given; `null` before. */
+  call: Call | null
+  link: Link | null
+  /** Whether anything came, if only a part of something. */
+  hasHeard: boolean
+  openedAt: number | null
+  /** Cursors of messages that came over another attempt while this one was on its way: it will bring them once more. */
+  delivered: Set<string> | null
+}
+
+/** Who is told of messages that cannot be read. */
+interface Reader {
+  unreadable(error: unknown): void
+}
+
+/** Asks for slots and for `prepare()`, so that a transport is only given what is ready to be dialled. */
+export class Dialler {
+  readonly #host: Host
+  readonly #settings: Settings
+  readonly #protocol: Protocol
+  readonly #prepare: RealtimeOptions['prepare']
+  readonly #yields: boolean
+  /**
+   * The call of `prepare()` that runs. There is one at a time, since two at once would spend a refresh token twice; one that has not
+   * settled when the time for an attempt is over is waited for no longer.
+   */
+  #running: { readonly call: Promise<unknown>; readonly until: number } | null = null
+
+  constructor(host: Host, settings: Settings, prepare: RealtimeOptions['prepare'], reader: Reader) {
+    this.#host = host
+    this.#settings = settings
+    this.#protocol = settings.mode.isOwnProtocol ? guarded(settings.mode.protocol, reader) : settings.mode.protocol
+    this.#prepare = prepare
+    this.#yields = settings.ways.some(({ transport }) => transport.isAsking && !transport.isHeld)
+  }
+
+  /** Dials; `onPrepared` is called when the transport is told to. Throws a `Failure` when it does not come to that. */
+  async dial(
+    attempt: Attempt,
+    about: Omit<PrepareAttempt, 'signal' | 'transport'>,
+    cursor: () => string | null,
+    onPrepared: () => void,
+    listener: Listener,
+  ): Promise<void> {
+    const { way, controller } = attempt
+    const { signal } = controller
+    if (way.transport.isHeld && this.#yields) await this.#claim(way, signal)
+    if (this.#prepare) attempt.preparation = (await this.#prepared({ ...about, transport: way.transport.type, signal })) ?? {}
+    if (signal.aborted) return
+    const call = this.#call(attempt, cursor)
+    attempt.url = call.url
+    attempt.call = call
+    onPrepared()
+    attempt.link = way.transport.dial(call, listener)
+  }
+
+  /** Asks `prepare()` for fresh credentials for a connection that is open. */
+  async renew({ way, controller: { signal } }: Attempt): Promise<unknown> {
+    if (!this.#prepare) return undefined
+    return (await this.#prepared({ attempt: 0, isRefresh: true, transport: way.transport.type, signal }))?.auth
+  }
+
+  async #claim({ url }: Way, signal: AbortSignal): Promise<void> {
+    const slots = Array.from({ length: heldPerOrigin }, (_, index) => `steadfast:${url.origin}:${index}`)
+    const claiming = this.#host.claim(slots)
+    // It may be given later than it was waited for.
+    const giveBack = () => void claiming.then((release) => release?.(), nothing)
+    const release = await within(claiming, claimWithinMs, this.#host, () => nothing, signal)
+    if (release === null) throw new Failure({ kind: 'crowded' })
+    if (signal.aborted) giveBack()
+    else signal.addEventListener('abort', giveBack, { once: true })
+  }
+
+  /** Waits for the call before to end, also where nobody waits for that one any more; `undefined` where the attempt is given up. */
+  async #prepared(attempt: PrepareAttempt): Promise<Preparation | undefined> {
+    const { signal } = attempt
+    const host = this.#host
+    const { connectTimeoutMs } = this.#settings
+    for (let other = this.#running; other && host.now() < other.until && !signal.aborted; other = this.#running)
+      await within(other.call.catch(nothing), other.until - host.now(), host, nothing, signal)
+    if (signal.aborted) return undefined
+    const call = (async () => this.#prepare?.(attempt))()
+    const running = { call, until: host.now() + connectTimeoutMs }
+    this.#running = running
+    const ended = () => {
+      if (this.#running === running) this.#running = null
+    }
+    call.then(ended, ended)
+    try {
+      return await within(call, connectTimeoutMs, host, () => fail(unsettled(connectTimeoutMs)), signal)
+    } catch (error) {
+      if (error instanceof Failure) throw error
+      if (isStopConnecting(error)) throw new Failure({ kind: 'stopped', reason: error.message })
+      throw new Failure({ kind: 'unprepared', detail: `prepare() threw: ${messageOf(error)}`, isMistake: false })
+    }
+  }
+
+  #call({ id, name, way, preparation, controller }: Attempt, cursor: () => string | null): Call {
+    const { url, query, headers = {}, subprotocols = way.subprotocols, greeting, auth } = preparation
+    checkSendable(preparation, 'prepare()')
+    const wrong = this.#settings.mode.mistakeIn(preparation)
+    if (wrong) throw mistake(`prepare() returned ${wrong}`)
+    if (
+      way.transport.type === 'websocket' &&
+      Object.keys(headers).length &&
+      !url &&
+      !query &&
+      !preparation.subprotocols &&
+      greeting === undefined
+    ) {
+      throw mistake(
+        'prepare() returned headers, which a browser cannot send with a WebSocket: return query, subprotocols or a greeting when transport is websocket',
+      )
+    }
+    try {
+      return {
+        url: withQuery(url === undefined ? way.url : urlOf('prepare().url', url, way.url.href), query),
+        sendUrl: withQuery(
+          way.sendUrl === way.url && url !== undefined ? urlOf('prepare().url', url, way.url.href) : way.sendUrl,
+          query,
+        ),
+        headers,
+        subprotocols,
+        id,
+        attempt: name,
+        auth,
+        credentials: this.#settings.credentials,
+        protocol: this.#protocol,
+        cursor,
+        host: this.#host,
+        signal: controller.signal,
+      }
+    } catch (error) {
+      throw mistake(messageOf(error))
+    }
+  }
+}
+
+/** A protocol of the application's own may throw on what it reads: that must cost the message, not the connection. */
+function guarded(protocol: Protocol, reader: Reader): Protocol {
+  const guard =
+    <Given, Read>(read: (given: Given) => Read, nothing: Read) =>
+    (given: Given): Read => {
+      try {
+        return read(given)
+      } catch (error) {
+        reader.unreadable(error)
+        return nothing
+      }
+    }
+  return {
+    name: protocol.name,
+    resumes: (transport) => protocol.resumes(transport),
+    ask: (question) => protocol.ask(question),
+    readFrame: guard((frame) => protocol.readFrame(frame), []),
+    readEvent: guard((event) => protocol.readEvent(event), []),
+    readAnswer: guard((answer) => protocol.readAnswer(answer), { messages: [] }),
+  }
+}
+
+function nothing(): void {}
+
+function mistake(detail: string): Failure {
+  return new Failure({ kind: 'unprepared', detail, isMistake: true })
+}
+
+/** `prepare()` took so long that its attempt was given up. */
+export function unsettled(ms: number): Report {
+  return { kind: 'unprepared', detail: `prepare() did not settle within ${ms} ms`, isMistake: false }
+}
+
+function fail(report: Report): never {
+  throw new Failure(report)
+}

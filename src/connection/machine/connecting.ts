@@ -1,0 +1,187 @@
+import type { Diagnosis } from '../../diagnosis/diagnose.ts'
+import { endingOf } from '../../diagnosis/ending.ts'
+import { isLimited, looksAway, othersAfter, roundOf } from './outage.ts'
+import type { Closed, Connecting, Core, Dial, Policy, State, Waiting } from './state.ts'
+import { allFailed, at, isHealthy, isHopeless, type Refusal, reconsidered, refused } from './transport-ranking.ts'
+
+const race = { unknownMs: 500, leastMs: 200, mostMs: 3000 }
+/** How often a server is asked that has shown for minutes that it is none; half as long again at random. */
+const hopelessDelayMs = 45_000
+
+/** Begins to try the ladder's rungs. */
+export function startRound(core: Core, now: number, policy: Policy): Connecting {
+  const round = roundOf(core, now, policy)
+  return dialNext({ ...coreOf(core), status: 'connecting', dials: [], ...round, raceAt: Infinity, refusal: null }, now, policy)
+}
+
+/** Dials the next rung of the round, beside whatever is on its way. */
+export function dialNext(state: Connecting, now: number, policy: Policy): Connecting {
+  const [rung, ...queue] = state.queue
+  if (rung === undefined) return { ...state, raceAt: Infinity }
+  const dial = dialOf(state, rung, now, policy)
+  const dialled = { ...state, lastId: dial.id, dialledAt: now, dials: [...state.dials, dial], queue }
+  return { ...dialled, raceAt: policy.prepares ? Infinity : raceAt(dialled, now, policy) }
+}
+
+/** What is on its way takes its time: the next rung is dialled beside it, also one that this round had left out. */
+export function raced(state: Connecting, now: number, policy: Policy): Connecting {
+  const { queue, spare } = state
+  return dialNext(queue.length ? state : { ...state, queue: spare, spare: [] }, now, policy)
+}
+
+export function dialOf({ lastId }: Core, rung: number, now: number, { connectTimeoutMs }: Policy): Dial {
+  return { id: lastId + 1, rung, since: now, until: now + connectTimeoutMs }
+}
+
+/** `prepare()` is done: the dial's own time, and the race, begin now. */
+export function prepared(state: Connecting, dial: Dial, now: number, policy: Policy): Connecting {
+  const isLatest = dial.id === state.lastId
+  return {
+    ...state,
+    dials: state.dials.map((each) => (each === dial ? begun(dial, now, policy) : each)),
+    raceAt: isLatest ? raceAt(state, now, policy) : state.raceAt,
+  }
+}
+
+export function begun(dial: Dial, now: number, { connectTimeoutMs }: Policy): Dial {
+  return { ...dial, since: now, until: now + connectTimeoutMs }
+}
+
+function raceAt(state: Connecting, now: number, { raceAfterMs }: Policy): number {
+  const { roundTripMs, queue, spare, failures } = state
+  // At first a server that restarts may be slow.
+  const others = queue.length || failures < 2 ? queue : spare
+  if (!hasHealthyNext({ ...state, queue: others }, now)) return Infinity
+  const derived = roundTripMs === null ? race.unknownMs : Math.min(Math.max(5 * roundTripMs + 100, race.leastMs), race.mostMs)
+  return now + (raceAfterMs ?? derived)
+}
+
+/** What rests or keeps breaking is dialled only when everything else has failed, not beside it. */
+function hasHealthyNext({ queue: [next], ladder }: Connecting, now: number): boolean {
+  return next !== undefined && isHealthy(at(ladder.rungs, next), now)
+}
+
+/** One dial of the round failed. */
+export function dialFailed(state: Connecting, dial: Dial, diagnosis: Diagnosis, now: number, policy: Policy): State {
+  const { verdict } = diagnosis
+  // Something answers, or it takes too long to tell: the other rungs may fare better.
+  const isWhole = verdict === 'fallback' && !looksAway(diagnosis)
+  const next: Connecting = {
+    ...state,
+    ...(isWhole && { othersAt: 0, queue: [...state.queue, ...state.spare], spare: [] }),
+    dials: state.dials.filter((each) => each !== dial),
+    ladder: refused(state.ladder, dial.rung, refusalOf(diagnosis), now, isTelling(state, diagnosis)),
+    notBefore: notBefore(state, diagnosis, now),
+    isRefreshed: isAskedAnew(state, diagnosis, policy),
+    news: [...state.news, { id: dial.id, diagnosis }],
+  }
+  if (verdict === 'stop' && !isForbiddenOnly(next, dial, diagnosis) && !isQuiet(next, dial, diagnosis, policy)) {
+    // What is still on its way may show that it was this rung alone that was refused.
+    return next.dials.length && diagnosis.hint
+      ? { ...next, refusal: diagnosis, queue: [], raceAt: Infinity }
+      : stop(next, diagnosis, now, policy)
+  }
+  const mayDialNext = next.dials.length ? hasHealthyNext(next, now) : next.queue.length > 0
+  if (verdict !== 'retry' && mayDialNext) return dialNext(next, now, policy)
+  // What the whole server says, every other rung would hear as well.
+  if (next.dials.length) return verdict === 'retry' ? { ...next, queue: [], raceAt: Infinity } : next
+  return next.refusal ? stop(next, next.refusal, now, policy) : roundFailed(next, diagnosis, now, policy)
+}
+
+/** More is known of a failure now. Where that says stop, nothing is tried any more; what is open by now refutes it. */
+export function refined(state: State, diagnosis: Diagnosis, now: number, policy: Policy): State {
+  const isTrying = state.status === 'waiting' || state.status === 'offline' || state.status === 'connecting'
+  return isTrying && diagnosis.verdict === 'stop' ? stop(state, diagnosis, now, policy) : state
+}
+
+/** It is over, unless `prepare()` has not been asked for fresh credentials yet. */
+function stop(core: Core, diagnosis: Diagnosis, now: number, policy: Policy): State {
+  const isRefresh = canRefresh(core, diagnosis, policy)
+  return isRefresh ? startRound({ ...core, isRefreshed: true }, now, policy) : closedBy(core, diagnosis)
+}
+
+/** Whether this rung is merely forbidden where another has opened: gateways do that which let pass nothing but the WebSocket. */
+function isForbiddenOnly({ ladder: { rungs } }: Connecting, { rung }: Dial, { evidence }: Diagnosis): boolean {
+  const isForbidden = evidence.kind === 'answered' && evidence.status === 403
+  return isForbidden && !at(rungs, rung).hasOpened && rungs.some(({ hasOpened }) => hasOpened)
+}
+
+/** 204 tells an event stream that it is over, unless it may be a long-poll or a poll that answers so where there is no news. */
+function isQuiet({ ladder }: Connecting, { rung }: Dial, { evidence }: Diagnosis, { rungs }: Policy): boolean {
+  const isEmpty = evidence.kind === 'answered' && evidence.status === 204
+  return isEmpty && !at(ladder.rungs, rung).hasOpened && rungs.some(({ isAsking }) => isAsking)
+}
+
+/** How a failed dial counts for its rung. */
+export function refusalOf({ hint, evidence }: Diagnosis): Refusal {
+  if (hint === 'not-offered') return evidence.kind === 'unsupported' ? 'unsupported' : 'absent'
+  return evidence.kind === 'closed' ? 'mute' : 'spoken'
+}
+
+/** Whether a failure tells something of its transport: not where the page or the browser held it back, nor in an outage of all. */
+export function isTelling({ failures }: Core, { evidence }: Diagnosis): boolean {
+  const isOfPage = ['blocked', 'unsupported', 'crowded', 'unprepared'].includes(evidence.kind) || evidence.violation
+  return !isOfPage && !isHeldBack(evidence) && failures === 0
+}
+
+/** A device without a network and a hidden page hold back whatever they like. */
+export function isHeldBack({ isOnline, isHidden }: Diagnosis['evidence']): boolean {
+  return !isOnline || !!isHidden
+}
+
+function roundFailed(state: Connecting, diagnosis: Diagnosis, now: number, policy: Policy): State {
+  const failures = state.failures + 1
+  const wasWhole = diagnosis.verdict === 'fallback' && !isLimited(state, now)
+  const reconsideredLadder = reconsidered(state.ladder, failures)
+  const ladder = wasWhole ? allFailed(reconsideredLadder) : reconsideredLadder
+  const waiting = wait({ ...state, failures, othersAt: othersAfter(state), ladder }, diagnosis, now, policy)
+  const isSlow = isHopeless(state.ladder, failures, now - (state.outageSince ?? now), now)
+  if (!isSlow || waiting.status === 'closed') return waiting
+  return { ...waiting, retryAt: Math.max(waiting.retryAt, now + Math.round(hopelessDelayMs * (1 + policy.random() / 2))) }
+}
+
+/** Whether `prepare()` is asked for fresh credentials from now on, though a refusal of the old ones was not certain. */
+export function isAskedAnew(core: Core, diagnosis: Diagnosis, policy: Policy): boolean {
+  return core.isRefreshed || (diagnosis.verdict !== 'stop' && canRefresh(core, diagnosis, policy))
+}
+
+export function canRefresh({ isRefreshed }: Core, { hint }: Diagnosis, { prepares }: Policy): boolean {
+  return hint === 'credentials' && prepares && !isRefreshed
+}
+
+/** `Retry-After` of one rung holds for the server as a whole, whichever rung ends the round. */
+function notBefore(core: Core, { evidence }: Diagnosis, now: number): number {
+  return Math.max(core.notBefore, now + (evidence.retryAfterMs ?? 0))
+}
+
+/** Waits for the next attempt, as long as the retry policy says (or `delayMs`) and never less than the server asked for. */
+export function wait(core: Core, diagnosis: Diagnosis, now: number, policy: Policy, delayMs?: number): Waiting | Closed {
+  const outageSince = core.outageSince ?? now
+  const wanted = delayMs ?? policy.retry({ attempt: core.failures, outageMs: now - outageSince, diagnosis })
+  if (wanted === null) return closedBy(core, diagnosis)
+  const floor = notBefore(core, diagnosis, now)
+  return {
+    ...coreOf(core),
+    outageSince,
+    status: core.isOnline ? 'waiting' : 'offline',
+    waitingSince: now,
+    retryAt: Math.max(now + Math.round(wanted), floor),
+    notBefore: floor,
+    diagnosis,
+  }
+}
+
+export function closedBy(core: Core, diagnosis: Diagnosis): Closed {
+  const { code, reason } = endingOf(diagnosis)
+  return { ...coreOf(core), status: 'closed', code, reason, diagnosis }
+}
+
+/** What survives the phase; a phase's own fields must not leak into the next. */
+export function coreOf(state: Core): Core {
+  const { lastId, ladder, failures, othersAt, outageSince, isRefreshed, isOnline, hiddenSince, roundTripMs, dialledAt } = state
+  const { notBefore, news } = state
+  return {
+    ...{ lastId, ladder, failures, othersAt, outageSince, isRefreshed, isOnline, hiddenSince, roundTripMs, dialledAt },
+    ...{ notBefore, news },
+  }
+}

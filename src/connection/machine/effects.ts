@@ -1,0 +1,162 @@
+import type { ClientState, EventDetails, Retry } from '../../api/events.ts'
+import { endingOf } from '../../diagnosis/ending.ts'
+import type { Dial, State } from './state.ts'
+import { at } from './transport-ranking.ts'
+
+/** What the shell must do because of a change. */
+export type Command =
+  /** `isSilent`: it was open, and nothing had come over it for longer than silence is tolerated. */
+  | { readonly do: 'hang-up'; readonly id: number; readonly isSilent?: true }
+  | { readonly do: 'dial'; readonly id: number; readonly rung: number }
+  /** This attempt carries the connection from now on. */
+  | { readonly do: 'adopt'; readonly id: number }
+  | { readonly do: 'ping'; readonly id: number }
+  | { readonly do: 'nudge'; readonly id: number }
+
+/** Derived from the pair of states, so that no branch of the machine can forget to hang up. */
+export function commandsBetween(before: State, after: State): Command[] {
+  if (before === after) return []
+  const old = attemptsOf(before)
+  const current = attemptsOf(after)
+  const commands: Command[] = [
+    ...old
+      .filter(({ id }) => !has(current, id))
+      .map(({ id }): Command => ({ do: 'hang-up', id, ...(isReplacing(before, id) && { isSilent: true }) })),
+    ...current.filter(({ id }) => !has(old, id)).map(({ id, rung }): Command => ({ do: 'dial', id, rung })),
+  ]
+  if (after.status !== 'open') return commands
+  const { id, asked, nudges } = after.link
+  const previous = before.status === 'open' && before.link.id === id ? before.link : null
+  if (!previous) commands.push({ do: 'adopt', id })
+  if (asked && !previous?.asked) commands.push({ do: 'ping', id })
+  if (nudges > (previous?.nudges ?? 0)) commands.push({ do: 'nudge', id })
+  return commands
+}
+
+type Attempt = Pick<Dial, 'id' | 'rung'>
+
+/** The attempts that live in a state, whatever they are good for. */
+export function attemptsOf(state: State): readonly Attempt[] {
+  if (state.status === 'connecting') return state.dials
+  return state.status === 'open' ? [state.link, ...state.rivals] : []
+}
+
+/** A link that is asked for a sign of life without a time limit is silent: its replacement is dialled. */
+function isReplacing(state: State, id: number): boolean {
+  return state.status === 'open' && state.link.id === id && state.link.asked?.until === Infinity
+}
+
+function has(attempts: readonly Attempt[], id: number): boolean {
+  return attempts.some((attempt) => attempt.id === id)
+}
+
+/** An instant of the machine's clock by that of the device. */
+type WallTime = (at: number) => number
+
+const unchanged: WallTime = (at) => at
+
+/** An event to raise, as far as the pair of states tells it; the shell knows the rest. */
+export type Announcement =
+  | { readonly type: 'open'; readonly id: number }
+  | { [Type in 'error' | 'close' | 'transport' | 'state']: { readonly type: Type; readonly details: EventDetails[Type] } }[
+      | 'error'
+      | 'close'
+      | 'transport'
+      | 'state']
+
+/**
+ * The events of a change, in the order in which an application should hear them: why, what, and where that leaves it.
+ * @param previous the state that the application saw before, as the object that it was given
+ */
+export function announcementsBetween(
+  before: State,
+  after: State,
+  names: readonly string[],
+  now: number,
+  previous = publicState(before, names),
+  wallTime = unchanged,
+): Announcement[] {
+  if (before === after) return []
+  const retry = retryOf(after, now, wallTime)
+  const announcements = after.news.map(
+    ({ diagnosis }, index): Announcement => ({
+      type: 'error',
+      details: {
+        scope: 'connection',
+        diagnosis,
+        retry: index === after.news.length - 1 && after.status !== 'connecting' ? retry : null,
+      },
+    }),
+  )
+  if (after.status === 'open') {
+    if (before.status !== 'open') announcements.push({ type: 'open', id: after.link.id })
+    else if (before.link.rung !== after.link.rung) {
+      announcements.push({
+        type: 'transport',
+        details: { from: at(names, before.link.rung), to: at(names, after.link.rung) },
+      })
+    }
+  } else if (before.status === 'open' || (after.status === 'closed' && before.status !== 'closed')) {
+    announcements.push({ type: 'close', details: { ...endOf(before, after), retry, final: after.status === 'closed' } })
+  }
+  const state = publicState(after, names, wallTime)
+  if (JSON.stringify(state) !== JSON.stringify(previous))
+    announcements.push({ type: 'state', details: { state: frozen(state), previous } })
+  return announcements
+}
+
+function endOf(before: State, after: State) {
+  const diagnosis =
+    after.status === 'closed' || after.status === 'waiting' || after.status === 'offline'
+      ? after.diagnosis
+      : (after.news[0]?.diagnosis ?? null)
+  if (after.status === 'closed' && !after.diagnosis)
+    return { code: after.code, reason: after.reason, wasClean: before.status === 'open', diagnosis }
+  // The application wanted another connection in its place.
+  if (!diagnosis) return { code: 1000, reason: '', wasClean: true, diagnosis }
+  return { ...endingOf(diagnosis), diagnosis }
+}
+
+function retryOf(state: State, now: number, wallTime: WallTime): Retry | null {
+  switch (state.status) {
+    case 'connecting':
+      return { attempt: state.failures, delayMs: 0, at: wallTime(now) }
+    case 'waiting':
+    case 'offline':
+      return state.retryAt === Infinity
+        ? null
+        : { attempt: state.failures, delayMs: state.retryAt - state.waitingSince, at: wallTime(state.retryAt) }
+    default:
+      return null
+  }
+}
+
+/** The smaller state that applications see; its instants are those of the device's clock. */
+export function publicState(state: State, names: readonly string[], wallTime: WallTime = unchanged): ClientState {
+  switch (state.status) {
+    case 'idle':
+      return { status: 'idle' }
+    case 'connecting':
+      return { status: 'connecting', attempt: state.failures, transports: state.dials.map(({ rung }) => at(names, rung)) }
+    case 'open':
+      return {
+        status: 'open',
+        transport: at(names, state.link.rung),
+        since: wallTime(state.link.openedAt),
+        proven: state.link.isProven,
+      }
+    case 'waiting':
+    case 'offline':
+      return { status: state.status, retry: retryOf(state, 0, wallTime), diagnosis: state.diagnosis }
+    case 'closed':
+      return { status: 'closed', code: state.code, reason: state.reason, diagnosis: state.diagnosis }
+    default:
+      return state satisfies never
+  }
+}
+
+/** Frozen with all that is in it: applications keep it, compare it and give it to stores. */
+export function frozen<Value extends object>(value: Value): Value {
+  for (const each of Object.values(value)) if (typeof each === 'object' && each && !Object.isFrozen(each)) frozen(each)
+  return Object.freeze(value)
+}

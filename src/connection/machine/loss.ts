@@ -1,0 +1,64 @@
+import type { Finding } from '../../api/evidence.ts'
+import type { Diagnosis } from '../../diagnosis/diagnose.ts'
+import { endingOf } from '../../diagnosis/ending.ts'
+import { canRefresh, closedBy, coreOf, isAskedAnew, isHeldBack, startRound, wait } from './connecting.ts'
+import { othersAtLoss } from './outage.ts'
+import type { Open, OpenLink, Policy, State } from './state.ts'
+import { at, ended, hasAlternative, type Life } from './transport-ranking.ts'
+
+const wokenJitterMs = 250
+/** So many connections in a row may break soon and still be redialled at once, as on a train. More are a spin. */
+const forgivenLives = 6
+
+/** Drops the open connection for a reason that no transport reported. */
+export function loseTo(state: Open, finding: Finding, now: number, policy: Policy): State {
+  const { link } = state
+  return lose(state, policy.diagnose(finding, link, 'open', now - link.openedAt), now, policy)
+}
+
+/** The open connection is lost. */
+export function lose(state: Open, diagnosis: Diagnosis, now: number, policy: Policy): State {
+  const { link } = state
+  const isLong = now - link.openedAt >= policy.provingMs
+  const { wasClean } = endingOf(diagnosis)
+  const life = lifeOf(link, diagnosis, isLong, policy)
+  const ladder = ended(state.ladder, link.rung, life)
+  // A server that greets and then shows the door has not proven anything: the waits must go on growing.
+  const isForgiven = link.isProven && (isLong || (!wasClean && at(ladder.rungs, link.rung).shortLives <= forgivenLives))
+  // Credentials with which messages passed were good, however short they last.
+  const isAccepted = isLong || link.isProven || (link.hasCarried && link.hasHeard)
+  const failures = isForgiven ? 1 : state.failures + 1
+  const core = {
+    ...coreOf(state),
+    ladder,
+    failures,
+    othersAt: ladder.preferred === link.rung ? othersAtLoss(failures, policy.random) : 0,
+    outageSince: isForgiven ? now : (state.outageSince ?? now),
+    isRefreshed: isAskedAnew({ ...state, isRefreshed: state.isRefreshed && !isAccepted }, diagnosis, policy),
+    news: [...state.news, { id: link.id, diagnosis }],
+  }
+  if (diagnosis.verdict === 'stop') {
+    return canRefresh(core, diagnosis, policy)
+      ? wait({ ...core, isRefreshed: true }, diagnosis, now, policy)
+      : closedBy(core, diagnosis)
+  }
+  const rivals = state.rivals.filter(({ rung }) => rung < link.rung)
+  if (rivals.length)
+    return { ...core, status: 'connecting', dials: rivals, queue: [], spare: [], raceAt: Infinity, refusal: null }
+  // A server that closes in order may want its clients to stay away: what is below is tried next, but not at once.
+  if (life === 'short' && !wasClean && hasAlternative(ladder, link.rung, now)) return startRound(core, now, policy)
+  const isWoken = link.asked?.isWoken || diagnosis.evidence.kind === 'restored'
+  return wait(core, diagnosis, now, policy, isWoken ? policy.random() * wokenJitterMs : undefined)
+}
+
+/**
+ * What the end tells of the transport. A close code is no excuse for a short life: whether the server wants nobody or only this
+ * transport fails here, the other rungs will show.
+ */
+function lifeOf({ rung, hasHeard, asked }: OpenLink, { hint, evidence }: Diagnosis, isLong: boolean, policy: Policy): Life {
+  // A plain WebSocket may have nothing to say for hours; one that was asked has said that it passes nothing.
+  const mayBeQuiet = evidence.kind !== 'silent' && !at(policy.rungs, rung).isProvenByHearing
+  if (isLong && (hasHeard || mayBeQuiet)) return 'long'
+  const isOfPage = evidence.kind === 'restored' || asked?.isWoken || isHeldBack(evidence)
+  return isOfPage || hint === 'credentials' ? 'neutral' : 'short'
+}

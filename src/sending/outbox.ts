@@ -1,0 +1,115 @@
+import type { OutboxLimits } from '../api/message-sender.ts'
+import type { Writable } from '../api/transport.ts'
+
+/** A message that waits to be sent. */
+export interface Entry<Out> {
+  /** What the application gave, to be given back if it cannot be delivered. */
+  readonly value: Out
+  /** A `Blob` until it has been read, where the transport needs its bytes. */
+  data: Writable
+  readonly bytes: number
+  /** Its number in the client's life, from 1. */
+  readonly n: number
+  readonly expiresAt: number
+}
+
+/** A queue bounded in messages and in bytes. It never drops anything silently: whatever has to go is returned. */
+export class Outbox<Out> {
+  readonly #limits: OutboxLimits
+  #entries: Entry<Out>[] = []
+  #head = 0
+  #bytes = 0
+  /** Written and kept by whoever may have to write them again: they count, and are not dropped. */
+  #held = { messages: 0, bytes: 0 }
+
+  constructor(limits: OutboxLimits) {
+    this.#limits = limits
+  }
+
+  get first(): Entry<Out> | undefined {
+    return this.#entries[this.#head]
+  }
+
+  get length(): number {
+    return this.#entries.length - this.#head
+  }
+
+  get bytes(): number {
+    return this.#bytes
+  }
+
+  /**
+   * Adds a message; returns what had to go for it, which may be the message itself.
+   * @throws RangeError when it is full and nothing may be dropped, or when the message alone is larger than the bounds.
+   */
+  push(entry: Entry<Out>): Entry<Out>[] {
+    const { maxMessages, maxBytes, overflow } = this.#limits
+    const { messages, bytes } = this.#held
+    const isFull = () => this.length + messages + 1 > maxMessages || this.#bytes + bytes + entry.bytes > maxBytes
+    if (entry.bytes > maxBytes)
+      throw new RangeError(`The message has ${entry.bytes} bytes; the outbox holds ${maxBytes} (outbox.maxBytes).`)
+    if (isFull() && overflow === 'reject') {
+      throw new RangeError(
+        `The outbox is full: ${this.length + messages} messages, ${this.#bytes + bytes} bytes wait (outbox.maxMessages, outbox.maxBytes).`,
+      )
+    }
+    const dropped = overflow === 'drop-oldest' ? this.#takeWhile(isFull) : []
+    if (isFull()) return [...dropped, entry]
+    this.#entries.push(entry)
+    this.#bytes += entry.bytes
+    return dropped
+  }
+
+  shift(): Entry<Out> | undefined {
+    const entry = this.first
+    if (!entry) return undefined
+    this.#bytes -= entry.bytes
+    this.#head += 1
+    // Taking from the front of a long array one by one would be quadratic.
+    if (this.#head * 2 > this.#entries.length) {
+      this.#entries = this.#entries.slice(this.#head)
+      this.#head = 0
+    }
+    return entry
+  }
+
+  /** Takes the first out, which goes on counting until it is released. */
+  hold(): Entry<Out> | undefined {
+    const entry = this.shift()
+    if (entry) this.release(-1, -entry.bytes)
+    return entry
+  }
+
+  release(messages: number, bytes: number): void {
+    this.#held.messages -= messages
+    this.#held.bytes -= bytes
+  }
+
+  /** Takes out one message, wherever it waits; tells whether it did. */
+  remove(entry: Entry<Out>): boolean {
+    const index = this.#entries.indexOf(entry, this.#head)
+    if (index < 0) return false
+    this.#entries.splice(index, 1)
+    this.#bytes -= entry.bytes
+    return true
+  }
+
+  /** Takes out what has waited too long; all wait equally long, so the oldest expire first. */
+  expire(now: number): Entry<Out>[] {
+    return this.#takeWhile(({ expiresAt }) => expiresAt <= now)
+  }
+
+  /** Takes out everything. */
+  drain(): Entry<Out>[] {
+    return this.#takeWhile(() => true)
+  }
+
+  #takeWhile(isTaken: (entry: Entry<Out>) => boolean): Entry<Out>[] {
+    const taken: Entry<Out>[] = []
+    for (let entry = this.first; entry && isTaken(entry); entry = this.first) {
+      taken.push(entry)
+      this.shift()
+    }
+    return taken
+  }
+}

@@ -1,0 +1,167 @@
+import type { IncomingMessage } from 'node:http'
+import { type CloseFrame, codes } from '../../wire/steadfast-v1.ts'
+import type { Reauthenticate } from '../delivery/attachment.ts'
+import type { Greeting } from '../delivery/parse-frames.ts'
+import type { ServerNode } from '../node/node.ts'
+import type { Principal } from '../session/session-handle.ts'
+import type { Settings } from '../settings.ts'
+import { isThenable } from '../util/thenable.ts'
+import type { Ledger } from './attempt-ledger.ts'
+import { CarrierCount } from './carrier-count.ts'
+import { isForwarded, isPrivateAddress, limitKey, peerOf } from './client-address.ts'
+import { AddressLimit, judgeOrigin, type OriginVerdict, type RefusedOrigin } from './origin.ts'
+import { RefusalReporter, reasonOf } from './origin-refusals.ts'
+
+/** What a request's URL says that anybody need know. */
+export interface Address {
+  readonly query: URLSearchParams
+  readonly isTooLong: boolean
+}
+
+/** Who may come in: what both ways in, HTTP and WebSocket, ask of a request before the node hears of it. */
+export class Doorman {
+  readonly node: ServerNode
+  readonly settings: Settings
+  readonly ledger: Ledger
+  readonly carriers: CarrierCount
+  readonly #addresses: AddressLimit
+  readonly #refusals: RefusalReporter
+  #mayWarn: boolean
+
+  constructor(node: ServerNode, settings: Settings, ledger: Ledger) {
+    this.node = node
+    this.settings = settings
+    this.ledger = ledger
+    this.carriers = new CarrierCount(settings.node.limits.attachmentsPerSession)
+    this.#addresses = new AddressLimit(settings.node.limits.attachmentsPerSecondPerAddress)
+    this.#refusals = new RefusalReporter((error) => settings.host.report(error))
+    this.#mayWarn = settings.isProxyUnset
+  }
+
+  addressOf({ url = '' }: IncomingMessage): Address {
+    const isTooLong = url.length > this.settings.node.limits.maxUrlLength
+    const mark = url.indexOf('?')
+    return { isTooLong, query: new URLSearchParams(isTooLong || mark < 0 ? '' : url.slice(mark + 1)) }
+  }
+
+  /** The client's address as limits count by it, as far as it can be told. To be asked once for each request: it may be the application's to say. */
+  clientOf(request: IncomingMessage): string | undefined {
+    const { host, addressOf } = this.settings
+    try {
+      const address = addressOf(request)
+      return typeof address === 'string' ? limitKey(address) : undefined
+    } catch (error) {
+      host.report(error)
+      return undefined
+    }
+  }
+
+  /** What a client goes by where what it uses is counted. */
+  namesOf(address: string | undefined, { id }: Principal): readonly string[] {
+    const ofPrincipal = this.settings.node.isAuthenticating ? [`principal ${id}`] : []
+    return address === undefined ? ofPrincipal : [`address ${address}`, ...ofPrincipal]
+  }
+
+  /** What its origin means. It never throws nor rejects: a function of the application's that does lets nobody in. */
+  judgeOrigin(request: IncomingMessage): OriginVerdict | Promise<OriginVerdict> {
+    const { settings } = this
+    const failed = (error: unknown): RefusedOrigin => {
+      settings.host.report(error)
+      return { type: 'refused', origin: request.headers.origin ?? null, own: settings.publicOrigins[0] ?? 'unknown' }
+    }
+    try {
+      const verdict = judgeOrigin(request, settings)
+      if (!isThenable(verdict)) return verdict
+      const { authenticateTimeoutMs } = settings.node.limits
+      return within(verdict, authenticateTimeoutMs, settings.host, 'a function in `origins`').catch(failed)
+    } catch (error) {
+      return failed(error)
+    }
+  }
+
+  /** Why this request is not let in, whatever it says. */
+  refusal(request: IncomingMessage, { isTooLong }: Address, origin: OriginVerdict): CloseFrame | null {
+    this.#warnOfProxy(request)
+    if (isTooLong) return { code: codes.tooLarge, reason: 'the URL is too long' }
+    if (origin.type !== 'refused') return null
+    this.#refusals.refused(origin)
+    return { code: codes.forbidden, reason: reasonOf(origin) }
+  }
+
+  /** Why its address has to wait, if it has. What goes on with an attachment that was let in here is none of its attachments. */
+  addressRefusal(address: string | undefined, greeting: Greeting | null): CloseFrame | null {
+    const { host } = this.settings
+    if (greeting && this.node.isContinued(greeting)) return null
+    if (this.#addresses.take(address, host.elapsedMs())) return null
+    return { code: codes.tooMany, reason: 'too many from this address', retryAfterMs: this.node.pauseMs() }
+  }
+
+  /** Asks the application who this is; where it is nobody any more, what is open of that client ends. */
+  async principalOf(request: IncomingMessage, greeting: Greeting): Promise<Principal | CloseFrame> {
+    const principal = await this.#ask(request, greeting.auth)
+    if (!isPrincipal(principal) && principal.code === codes.unauthenticated) this.node.revoke(greeting)
+    return principal
+  }
+
+  /** How this client is asked for once more, if its credentials do not hold for ever. It keeps the request. */
+  reauthentication(request: IncomingMessage, { expiresAt }: Principal): Reauthenticate | null {
+    const isEver = (expiresAt ?? Infinity) === Infinity && (this.settings.node.reauthenticateMs ?? Infinity) === Infinity
+    return isEver ? null : (auth) => this.#ask(request, auth)
+  }
+
+  async #ask(request: IncomingMessage, auth: unknown): Promise<Principal | CloseFrame> {
+    const { host, authenticate, node } = this.settings
+    try {
+      const asked = authenticate(request, auth)
+      const principal = isThenable(asked)
+        ? await within(Promise.resolve(asked), node.limits.authenticateTimeoutMs, host, 'authenticate()')
+        : asked
+      if (principal === null || principal === undefined) return { code: codes.unauthenticated, reason: 'not authenticated' }
+      if (typeof principal.id !== 'string' || principal.id === '')
+        throw new TypeError(
+          'RealtimeServer: authenticate() must return null or an object whose `id` is a string that is not empty.',
+        )
+      if (!isExpiry(principal.expiresAt))
+        throw new TypeError(
+          'RealtimeServer: `expiresAt`, in what authenticate() returns, must be a time in milliseconds since 1970 (the `exp` of a JWT is in seconds: multiply it by 1000).',
+        )
+      if ((principal.expiresAt ?? Infinity) <= host.now())
+        return { code: codes.unauthenticated, reason: 'the credentials have expired' }
+      // The application may change its own object later, and the session's record must not change with it.
+      return this.settings.node.isAuthenticating ? JSON.parse(JSON.stringify(principal)) : principal
+    } catch (error) {
+      host.report(error)
+      return { code: codes.internal, reason: 'internal error', retryAfterMs: this.node.pauseMs() }
+    }
+  }
+
+  /** Tells once of a proxy that nobody has told the server of: all of its clients are one address, or none. */
+  #warnOfProxy(request: IncomingMessage): void {
+    if (!this.#mayWarn || !isForwarded(request)) return
+    const peer = peerOf(request)
+    if (!isPrivateAddress(peer)) return
+    this.#mayWarn = false
+    this.settings.host.report(
+      new Error(
+        `RealtimeServer: forwarding headers (X-Forwarded-For or Forwarded) come from ${peer}, but the option trustProxy is not set, so limits per address cannot tell the clients behind it apart. If a proxy of yours is there, set trustProxy: '${peer}' (or 'loopback', 'uniquelocal'); otherwise set trustProxy: false.`,
+      ),
+    )
+  }
+}
+
+/** A time in seconds would be one in January 1970. */
+function isExpiry(value: unknown): boolean {
+  return value === undefined || value === null || value === Infinity || (typeof value === 'number' && value > 1e11)
+}
+
+export function isPrincipal(value: Principal | CloseFrame): value is Principal {
+  return 'id' in value
+}
+
+function within<Value>(promise: Promise<Value>, timeoutMs: number, { after }: Settings['host'], what: string): Promise<Value> {
+  if (timeoutMs === Infinity) return promise
+  return new Promise((resolve, reject) => {
+    const cancel = after(timeoutMs, () => reject(new Error(`RealtimeServer: ${what} took more than ${timeoutMs} ms.`)))
+    promise.finally(cancel).then(resolve, reject)
+  })
+}

@@ -1,0 +1,54 @@
+import type { Server } from 'node:http'
+import type { Http2SecureServer, Http2Server } from 'node:http2'
+import type { Server as SecureServer } from 'node:https'
+import { kindOf } from '../util/payload.ts'
+
+/** What `attach()` takes: a server of `node:http`, `node:https` or `node:http2`. */
+export type AttachableServer = Server | SecureServer | Http2Server | Http2SecureServer
+
+/** @throws TypeError that says what was given, and what to pass in its place */
+export function checkAttachable(given: unknown): asserts given is AttachableServer {
+  if (isServer(given)) return
+  throw new TypeError(
+    `RealtimeServer: attach() takes a server of node:http, node:https or node:http2; it was ${remedyFor(given)}.`,
+  )
+}
+
+/** Told by what it can do, because test runners have more than one class of that name. */
+function isServer(given: unknown): boolean {
+  return (
+    typeof given === 'object' &&
+    can(given, 'on', 'emit', 'listenerCount', 'listen', 'address') &&
+    // What a server of plain TCP or TLS has not.
+    (has(given, 'maxHeadersCount') || can(given, 'updateSettings'))
+  )
+}
+
+function remedyFor(given: unknown): string {
+  // Fastify (which is also a promise) and Restify; Hapi; Vite.
+  for (const name of ['server', 'listener', 'httpServer']) {
+    if (has(given, name) && isServer(given[name])) return `what holds one: pass its \`${name}\``
+  }
+  if (can(given, 'then'))
+    return 'a promise: await it, or attach to the server itself, which is there before it listens (in Fastify app.server)'
+  if (has(given, 'httpServer'))
+    return 'a Vite server in middleware mode, which has none: pass the server that its middlewares are on'
+  if (can(given, 'getHttpServer')) return 'an application of Nest: pass app.getHttpServer()'
+  if (can(given, 'getRequestHandler'))
+    return 'an application of Next: pass the server that hands its requests to app.getRequestHandler()'
+  if (can(given, 'fetch', 'request')) return 'an application of Hono: pass what serve() of @hono/node-server returned'
+  if (can(given, 'listen') && (typeof given === 'function' || can(given, 'callback')))
+    return 'an application: pass what app.listen() returned, or createServer(app)'
+  if (can(given, 'listen', 'address'))
+    return 'a server of plain TCP or TLS: make it with createServer() of node:http or node:https'
+  if (typeof given === 'function') return 'a function: pass createServer(it)'
+  return `${kindOf(given)}: pass what createServer() or app.listen() returned`
+}
+
+function has<Name extends string>(given: unknown, name: Name): given is Record<Name, unknown> {
+  return (typeof given === 'object' || typeof given === 'function') && given !== null && name in given
+}
+
+function can(given: unknown, ...names: readonly string[]): boolean {
+  return names.every((name) => has(given, name) && typeof given[name] === 'function')
+}

@@ -1,0 +1,154 @@
+import type { ServerHost } from '../node/host.ts'
+
+/** What was seen of an attempt; nothing in it tells of a session. */
+export interface Sighting {
+  readonly sawRequest: boolean
+  readonly sawUpgrade: boolean
+  /** `'accepted'`, or the code of the refusal; `null` while there is no answer yet. */
+  readonly verdict: 'accepted' | number | null
+  readonly offeredProtocols: readonly string[]
+  /** Wall-clock milliseconds. */
+  readonly answeredAt: number | null
+}
+
+const keptMs = 60_000
+const forgetEveryMs = 1000
+/** Of attempts that brought a hello, and of others, which cost nobody anything. */
+const most = { withHello: 10_000, other: 2000 } as const
+/** So much is left when there were too many: to look through all of them for each new one would be quadratic. */
+const leftAfterShedding = 0.9
+
+const unseen: Sighting = { sawRequest: false, sawUpgrade: false, verdict: null, offeredProtocols: [], answeredAt: null }
+
+type Kind = keyof typeof most
+
+interface Page {
+  readonly at: number
+  readonly client: string
+  kind: Kind
+  sighting: Sighting
+}
+
+/**
+ * Rule 15: remembers for a minute what was seen of each attempt. Where there are too many, those go first whose client has
+ * most of them, so that nobody can push out what another needs.
+ */
+export class Ledger {
+  readonly #now: () => number
+  readonly #elapsedMs: () => number
+  /** The oldest come first in a Map. */
+  readonly #pages = new Map<string, Page>()
+  /** The attempts of each client. */
+  readonly #attempts: Readonly<Record<Kind, Map<string, Set<string>>>> = { withHello: new Map(), other: new Map() }
+  readonly #counts: Record<Kind, number> = { withHello: 0, other: 0 }
+  #forgotAt = 0
+  #shedAt = Number.NEGATIVE_INFINITY
+
+  constructor({ now, elapsedMs }: Pick<ServerHost, 'now' | 'elapsedMs'>) {
+    this.#now = now
+    this.#elapsedMs = elapsedMs
+  }
+
+  /** The name of an attempt, if it is one. */
+  static attemptOf(query: URLSearchParams, name: 'attempt' | 'diagnose'): string | null {
+    const attempt = query.get(name)
+    return attempt !== null && /^[\w-]{1,64}$/.test(attempt) ? attempt : null
+  }
+
+  /** Whether it remembers all of the last minute, so that what is not in it did not happen. */
+  get isComplete(): boolean {
+    return this.#elapsedMs() - this.#shedAt >= keptMs
+  }
+
+  /** @param client who asks, as far as that is known: its address */
+  note(attempt: string | null, news: Partial<Sighting>, client = ''): void {
+    if (attempt === null) return
+    this.#forget()
+    const page = this.#pages.get(attempt)
+    if (page && this.#isKept(page)) {
+      page.sighting = { ...page.sighting, ...news }
+      return
+    }
+    if (page) this.#remove(attempt)
+    this.#put(attempt, { at: this.#elapsedMs(), client, kind: 'other', sighting: { ...unseen, ...news } })
+  }
+
+  /** The attempt has brought a hello: it is no longer among those that anybody can make by the thousand. */
+  broughtHello(attempt: string | null): void {
+    const page = attempt === null ? undefined : this.#pages.get(attempt)
+    if (attempt === null || page?.kind !== 'other') return
+    this.#leave(attempt, page)
+    page.kind = 'withHello'
+    this.#join(attempt, page)
+  }
+
+  answered(attempt: string | null, verdict: 'accepted' | number): void {
+    this.note(attempt, { verdict, answeredAt: this.#now() })
+  }
+
+  of(attempt: string): Sighting {
+    const page = this.#pages.get(attempt)
+    return page && this.#isKept(page) ? page.sighting : unseen
+  }
+
+  #isKept({ at }: Page): boolean {
+    return this.#elapsedMs() - at < keptMs
+  }
+
+  /** Not for each attempt: a Map is slow to find its first entry where many before it were deleted. */
+  #forget(): void {
+    const now = this.#elapsedMs()
+    if (now - this.#forgotAt < forgetEveryMs) return
+    this.#forgotAt = now
+    for (const [attempt, page] of this.#pages) {
+      if (this.#isKept(page)) return
+      this.#remove(attempt)
+    }
+  }
+
+  #put(attempt: string, page: Page): void {
+    this.#pages.set(attempt, page)
+    this.#join(attempt, page)
+  }
+
+  #remove(attempt: string): void {
+    const page = this.#pages.get(attempt)
+    this.#pages.delete(attempt)
+    if (page) this.#leave(attempt, page)
+  }
+
+  #join(attempt: string, { kind, client }: Page): void {
+    const attempts = this.#attempts[kind].get(client) ?? new Set()
+    this.#attempts[kind].set(client, attempts.add(attempt))
+    this.#counts[kind] += 1
+    if (this.#counts[kind] > most[kind]) this.#shed(kind)
+  }
+
+  #leave(attempt: string, { kind, client }: Page): void {
+    const attempts = this.#attempts[kind].get(client)
+    if (!attempts?.delete(attempt)) return
+    this.#counts[kind] -= 1
+    if (attempts.size === 0) this.#attempts[kind].delete(client)
+  }
+
+  /** Forgets before its time, and knows that it did. */
+  #shed(kind: Kind): void {
+    const clients = [...this.#attempts[kind].values()]
+    const left = Math.floor(leftAfterShedding * most[kind])
+    const keptAt = (level: number) => clients.reduce((sum, { size }) => sum + Math.min(size, level), 0)
+    let level = clients.reduce((largest, { size }) => Math.max(largest, size), 0)
+    while (level > 1 && keptAt(level) > left) level = Math.floor(level / 2)
+    for (const attempts of clients) this.#removeOldest(attempts, attempts.size - level)
+    for (const attempts of clients) this.#removeOldest(attempts, this.#counts[kind] - left)
+    this.#shedAt = this.#elapsedMs()
+  }
+
+  #removeOldest(attempts: ReadonlySet<string>, count: number): void {
+    let left = count
+    for (const attempt of attempts) {
+      if (left <= 0) return
+      left -= 1
+      this.#remove(attempt)
+    }
+  }
+}

@@ -1,0 +1,46 @@
+import { Buffer } from 'node:buffer'
+import type { Duplex } from 'node:stream'
+import { codes } from '../../wire/steadfast-v1.ts'
+import type { ServerHost } from '../node/host.ts'
+import { refuseAndDestroy } from './raw-response.ts'
+
+/** What Node tells of a request that it could not read. */
+export interface ClientError extends Error {
+  readonly code?: string
+  /** The bytes at hand when it failed, and how many of them were understood. */
+  readonly rawPacket?: Uint8Array
+  readonly bytesParsed?: number
+}
+
+/**
+ * The target of the request that could not be read; `null` where the bytes at hand tell none: they may be the middle of a
+ * request, or no HTTP.
+ */
+export function targetOfError({ rawPacket, bytesParsed = 0 }: ClientError): string | null {
+  if (!rawPacket) return null
+  const text = Buffer.from(rawPacket.buffer, rawPacket.byteOffset, rawPacket.byteLength).toString('latin1')
+  // Requests that came before it in the same bytes were understood.
+  const before = text.lastIndexOf('\r\n\r\n', bytesParsed - 4)
+  const line = before < 0 || bytesParsed < 4 ? text : text.slice(before + 4)
+  return /^(?:\r?\n)*[A-Z-]+ (\/[^ \r\n]*|[a-z][a-z\d+.-]*:\/\/[^ \r\n]*|\*)/i.exec(line)?.[1] ?? null
+}
+
+/** Node would answer 408, which browsers take as an invitation to send once more, or 431, which says nothing to a client. */
+export function answerClientError(error: ClientError, socket: Duplex, after: ServerHost['after']): void {
+  if (error.code === 'ECONNRESET' || !socket.writable) {
+    socket.destroy()
+    return
+  }
+  const isTooLarge = error.code === 'HPE_HEADER_OVERFLOW'
+  const isSlow = error.code === 'ERR_HTTP_REQUEST_TIMEOUT'
+  refuseAndDestroy(
+    socket,
+    isTooLarge
+      ? { code: codes.tooLarge, reason: 'the headers are too large' }
+      : isSlow
+        ? { code: codes.silent, reason: 'the request came too slowly' }
+        : { code: codes.protocolError, reason: 'no HTTP that could be read' },
+    after,
+    { 'Access-Control-Allow-Origin': '*' },
+  )
+}

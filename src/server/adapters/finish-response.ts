@@ -1,0 +1,102 @@
+import { Buffer } from 'node:buffer'
+import type { IncomingMessage, OutgoingHttpHeaders, ServerResponse } from 'node:http'
+import type { CloseFrame } from '../../wire/steadfast-v1.ts'
+import type { ServerHost } from '../node/host.ts'
+import { problemOf } from './problem.ts'
+
+/** How long what is short may take to leave. */
+const partingMs = 5000
+/** How long the socket of an answer may take nothing (rule 6). */
+const stuckMs = 30_000
+/** What is still coming of a body that nobody reads is let pass for so long, so that the answer is not lost with the connection. */
+const lingerMs = 1000
+const pieceLength = 65_536
+
+export function sendProblem(
+  response: ServerResponse,
+  after: ServerHost['after'],
+  close: CloseFrame,
+  more: OutgoingHttpHeaders = {},
+): void {
+  if (response.headersSent || isGone(response)) return
+  const { status, headers, body } = problemOf(close)
+  response.writeHead(status, { ...headers, ...more })
+  finish(response, after, body)
+}
+
+export function sendJson(
+  response: ServerResponse,
+  after: ServerHost['after'],
+  value: object,
+  more: OutgoingHttpHeaders = {},
+): void {
+  if (response.headersSent || isGone(response)) return
+  const body = JSON.stringify(value)
+  response.writeHead(200, {
+    'Content-Type': 'application/json',
+    'Cache-Control': 'no-store',
+    'X-Content-Type-Options': 'nosniff',
+    'Content-Length': Buffer.byteLength(body),
+    ...more,
+  })
+  finish(response, after, body)
+}
+
+/** Whether nobody can be answered any more: the connection may be lost before Node says so of the answer. */
+export function isGone({ destroyed, socket }: ServerResponse): boolean {
+  return destroyed || socket?.destroyed === true
+}
+
+/** Ends an answer, and destroys it if its socket does not take in time what is left of it. */
+export function finish(response: ServerResponse, after: ServerHost['after'], last = ''): void {
+  const cancel = after(partingMs, () => response.destroy())
+  response.on('close', cancel)
+  response.end(last)
+}
+
+/** Ends an answer with a long body, and destroys it when its socket has taken nothing for a while. */
+export function finishInPieces(response: ServerResponse, after: ServerHost['after'], body: Buffer): void {
+  let at = 0
+  let cancel = () => {}
+  response.on('drain', go)
+  response.on('close', () => cancel())
+  go()
+
+  function go(): void {
+    cancel()
+    cancel = after(stuckMs, () => response.destroy())
+    while (at < body.length - pieceLength) {
+      const piece = body.subarray(at, at + pieceLength)
+      at += pieceLength
+      if (!response.write(piece)) return
+    }
+    if (at <= body.length) response.end(body.subarray(at))
+    at = Infinity
+  }
+}
+
+/** Says no while a body is still coming, and hangs up when what is left of it has passed, or a little later. */
+export function finishEarly(
+  request: IncomingMessage,
+  response: ServerResponse,
+  after: ServerHost['after'],
+  close: CloseFrame,
+): void {
+  if (response.headersSent || isGone(response)) return
+  const { status, headers, body } = problemOf(close)
+  // HTTP/2 has no such header, and a connection that is shared.
+  response.writeHead(status, request.httpVersionMajor > 1 ? headers : { ...headers, Connection: 'close' })
+  // It is whole by its length; were it ended, the socket would be closed with bytes unread, and reset.
+  response.write(body)
+  request.resume()
+  const cancel = after(lingerMs, end)
+  request.on('end', end)
+  response.on('close', cancel)
+
+  function end(): void {
+    cancel()
+    finish(response, after)
+    // Of a shared connection, the rest of this request is refused.
+    if (request.httpVersionMajor > 1 && !request.readableEnded) after(lingerMs, () => response.destroy())
+  }
+}

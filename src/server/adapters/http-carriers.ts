@@ -1,0 +1,136 @@
+import { Buffer } from 'node:buffer'
+import type { OutgoingHttpHeaders, ServerResponse } from 'node:http'
+import { type CloseFrame, codes } from '../../wire/steadfast-v1.ts'
+import type { Attachment } from '../delivery/attachment.ts'
+import type { Carrier } from '../delivery/carrier.ts'
+import type { ServerHost } from '../node/host.ts'
+import type { Share } from './byte-budget.ts'
+import { finish, finishInPieces, sendProblem } from './finish-response.ts'
+
+/** A collected answer grows no further than this; what is left comes with the next. */
+const fullLength = 1_048_576
+/** Firefox shows nothing of an answer before enough of it has come. */
+const padding = `:${' '.repeat(2048)}\n\n`
+
+const streamHeaders: OutgoingHttpHeaders = {
+  'Content-Type': 'text/event-stream; charset=utf-8',
+  'Cache-Control': 'no-store, no-transform',
+  'X-Accel-Buffering': 'no',
+  'X-Content-Type-Options': 'nosniff',
+}
+
+/** An answer as a carrier; `attachment` is to be set as soon as there is one. */
+export interface AnswerCarrier extends Carrier {
+  attachment: Attachment | null
+}
+
+/** Is told once whether somebody was let in, or the code of the refusal. */
+export type Verdict = (verdict: 'accepted' | number) => void
+
+/** An answer that stays open. */
+export class StreamCarrier implements AnswerCarrier {
+  readonly medium = 'stream'
+  attachment: Attachment | null = null
+  readonly #response: ServerResponse
+  readonly #verdict: Verdict
+  readonly #after: ServerHost['after']
+  #state: 'draining' | 'full' | 'over' = 'draining'
+
+  constructor(response: ServerResponse, verdict: Verdict, after: ServerHost['after']) {
+    this.#response = response
+    this.#verdict = verdict
+    this.#after = after
+    response.on('drain', () => {
+      if (this.#state === 'full') this.#state = 'draining'
+      this.attachment?.drained()
+    })
+    response.on('close', () => {
+      this.#state = 'over'
+    })
+  }
+
+  write(frame: string | Uint8Array): void {
+    const response = this.#response
+    if (this.#state === 'over') return
+    const isFirst = !response.headersSent
+    if (isFirst) {
+      this.#verdict('accepted')
+      response.writeHead(200, streamHeaders)
+    }
+    this.#write(`${isFirst ? padding : ''}data: ${frame}\n\n`)
+  }
+
+  beat(): void {
+    if (this.#state !== 'over') this.#write(':\n\n')
+  }
+
+  isDraining(): boolean {
+    return this.#state !== 'full'
+  }
+
+  end(close?: CloseFrame): void {
+    const response = this.#response
+    if (!response.headersSent) {
+      const refusal = close ?? { code: codes.moved }
+      this.#verdict(refusal.code)
+      sendProblem(response, this.#after, refusal)
+      return
+    }
+    if (close) this.write(`x${JSON.stringify(close)}`)
+    finish(response, this.#after)
+  }
+
+  /** What is written says whether there is room for more: an answer over HTTP/2 has no `writableNeedDrain`. */
+  #write(text: string): void {
+    if (!this.#response.write(text) && this.#state === 'draining') this.#state = 'full'
+  }
+}
+
+/** An answer that is sent whole, with its length. */
+export class WholeCarrier implements AnswerCarrier {
+  readonly medium = 'answer'
+  attachment: Attachment | null = null
+  readonly #response: ServerResponse
+  readonly #verdict: Verdict
+  readonly #after: ServerHost['after']
+  /** What is collected is charged to it, until the socket has taken it. */
+  readonly #share: Share
+  #body = ''
+
+  constructor(response: ServerResponse, verdict: Verdict, after: ServerHost['after'], share: Share) {
+    this.#response = response
+    this.#verdict = verdict
+    this.#after = after
+    this.#share = share
+    response.on('close', () => share.release())
+  }
+
+  write(frame: string | Uint8Array): void {
+    const event = `data: ${frame}\n\n`
+    this.#share.charge(event.length)
+    this.#body += event
+  }
+
+  beat(): void {}
+
+  isDraining(): boolean {
+    return this.#body.length < fullLength && this.#share.hasRoom
+  }
+
+  end(close?: CloseFrame): void {
+    const response = this.#response
+    if (this.#body === '' && close) {
+      this.#verdict(close.code)
+      sendProblem(response, this.#after, close)
+      return
+    }
+    this.#verdict('accepted')
+    if (close) this.write(`x${JSON.stringify(close)}`)
+    if (response.destroyed || response.headersSent) return
+    // Written as a text, it would first be given room for the longest that it could become.
+    const body = Buffer.from(this.#body)
+    this.#body = ''
+    response.writeHead(200, { ...streamHeaders, 'Content-Length': body.length })
+    finishInPieces(response, this.#after, body)
+  }
+}

@@ -1,0 +1,242 @@
+import type { IncomingMessage, ServerResponse } from 'node:http'
+import { Http2ServerRequest, Http2ServerResponse, type IncomingHttpHeaders, type ServerHttp2Stream } from 'node:http2'
+import type { Duplex } from 'node:stream'
+import type { ServerHost } from '../node/host.ts'
+import type { AttachableServer } from './attachable.ts'
+import { answerClientError, type ClientError, targetOfError } from './client-error.ts'
+import { answerAndDestroy } from './raw-response.ts'
+import { pathOfOption, pathOfTarget } from './request-path.ts'
+import { ignoreErrors, serveWithoutUpgrade, wantsWebSocket } from './without-upgrade.ts'
+
+/** What is mounted. */
+export interface Mounted {
+  readonly path: string
+  request(request: IncomingMessage, response: ServerResponse): void
+  upgrade(request: IncomingMessage, socket: Duplex, head: Buffer): void
+}
+
+/** An upgrade that others were offered, and that none of them has touched for so long, is nobody's. */
+const unclaimedMs = 7000
+
+/**
+ * Takes one path of a server over, and leaves everything else to those who listen, now or later. Returns the way back.
+ *
+ * No listener is moved: what the server emits is looked at first, whatever others add, wrap or remove. So the order in which
+ * they and we come does not matter, nor the order in which they and we go.
+ */
+export function mount(server: AttachableServer, mounted: Mounted, after: ServerHost['after']): () => void {
+  let switchboard = switchboards.get(server)
+  if (!switchboard) {
+    switchboard = new Switchboard(server, after)
+    switchboards.set(server, switchboard)
+  }
+  return switchboard.add(mounted)
+}
+
+/** One for each server, whoever is mounted on it. */
+const switchboards = new WeakMap<AttachableServer, Switchboard>()
+
+interface Place {
+  readonly path: string | null
+  readonly mounted: Mounted
+}
+
+class Switchboard {
+  readonly #server: AttachableServer
+  readonly #after: ServerHost['after']
+  /** The latest first. */
+  readonly #places: Place[] = []
+  /** Sockets whose last request was one of ours. */
+  readonly #ours = new WeakSet<Duplex>()
+  #restore: (() => void) | null = null
+
+  constructor(server: AttachableServer, after: ServerHost['after']) {
+    this.#server = server
+    this.#after = after
+  }
+
+  add(mounted: Mounted): () => void {
+    const place = { path: pathOfOption(mounted.path), mounted }
+    this.#places.unshift(place)
+    this.#restore ??= this.#install()
+    return () => {
+      const index = this.#places.indexOf(place)
+      if (index >= 0) this.#places.splice(index, 1)
+      if (this.#places.length > 0) return
+      this.#restore?.()
+      this.#restore = null
+    }
+  }
+
+  #install(): () => void {
+    const server = this.#server
+    const restoreEmit = intercept(server, 'emit', (emit) => (type: unknown, ...values: unknown[]) => {
+      if (this.#places.length === 0) return emit(type, ...values)
+      return this.#emit(type, values) ?? emit(type, ...values)
+    })
+    // Where Node asks, what nobody agrees to upgrade to is not even begun as an upgrade.
+    const restoreShould = intercept(server, 'shouldUpgradeCallback', (should) => (request: unknown) => {
+      const isOrdinary = this.#places.length > 0 && this.#isOrdinary(request as IncomingMessage)
+      return !isOrdinary && should(request)
+    })
+    // Node emits no upgrade that nobody listens for.
+    server.on('upgrade', keepUpgrades)
+    server.off('request', answerNobody)
+    return () => {
+      restoreEmit()
+      restoreShould()
+      server.off('upgrade', keepUpgrades)
+      // Without any listener a request would wait for ever.
+      if (server.listenerCount('request') === 0 && server.listenerCount('stream') === 0) server.on('request', answerNobody)
+    }
+  }
+
+  /** Whether the event was ours; `null` leaves it to those who listen. */
+  #emit(type: unknown, values: readonly unknown[]): true | null {
+    switch (type) {
+      case 'request':
+      case 'checkContinue':
+      case 'checkExpectation':
+        return this.#request(type, ...(values as [IncomingMessage, ServerResponse]))
+      case 'upgrade':
+        return this.#upgrade(...(values as [IncomingMessage, Duplex, Buffer]))
+      case 'stream':
+        return this.#stream(...(values as [ServerHttp2Stream, IncomingHttpHeaders, number, string[] | undefined]))
+      case 'clientError':
+        return this.#clientError(...(values as [ClientError, Duplex]))
+      default:
+        return null
+    }
+  }
+
+  #at(target: string | undefined): Mounted | null {
+    if (target === undefined) return null
+    const mark = target.indexOf('?')
+    const path = mark < 0 ? target : target.slice(0, mark)
+    const at = (named: string | null) => this.#places.find((place) => named !== null && place.path === named)?.mounted ?? null
+    // As nearly all spell it.
+    return at(path) ?? at(pathOfTarget(target))
+  }
+
+  #othersListen(type: string): boolean {
+    return this.#server.listeners(type).some((listener) => listener !== keepUpgrades && listener !== answerNobody)
+  }
+
+  #request(type: 'request' | 'checkContinue' | 'checkExpectation', request: IncomingMessage, response: ServerResponse) {
+    const mounted = this.#at(request.url)
+    if (!mounted) {
+      this.#ours.delete(request.socket)
+      if (this.#othersListen(type)) return null
+      response.writeHead(404, empty).end()
+      return true
+    }
+    this.#ours.add(request.socket)
+    if (type === 'checkExpectation') response.writeHead(417).end()
+    else {
+      if (type === 'checkContinue') response.writeContinue()
+      mounted.request(request, response)
+    }
+    return true
+  }
+
+  /** HTTP/2. Requests that others answer are emitted anew as such, where they listen for requests. */
+  #stream(stream: ServerHttp2Stream, headers: IncomingHttpHeaders, _flags: number, rawHeaders: string[] = []): true | null {
+    const mounted = headers[':method'] === 'CONNECT' ? null : this.#at(headers[':path'])
+    if (mounted) {
+      const request = new Http2ServerRequest(stream, headers, {}, rawHeaders)
+      const response = new Http2ServerResponse(stream)
+      if (headers.expect === '100-continue') response.writeContinue()
+      // They behave as those of HTTP/1.1.
+      mounted.request(request as unknown as IncomingMessage, response as unknown as ServerResponse)
+      return true
+    }
+    if (this.#othersListen('stream')) return null
+    stream.on('error', () => {})
+    stream.respond({ ':status': 404 }, { endStream: true })
+    return true
+  }
+
+  #upgrade(request: IncomingMessage, socket: Duplex, head: Buffer): true | null {
+    const mounted = this.#at(request.url)
+    if (mounted && wantsWebSocket(request)) {
+      mounted.upgrade(request, socket, head)
+      return true
+    }
+    ignoreErrors(socket)
+    if (!mounted && this.#othersListen('upgrade')) {
+      this.#endUnclaimed(socket)
+      return null
+    }
+    if (mounted || !wantsWebSocket(request)) serveWithoutUpgrade(this.#server, request, socket, head)
+    else answerAndDestroy(socket, notFound, this.#after)
+    return true
+  }
+
+  /** Others ignore what is not theirs, and each leaves it to the next. Whoever takes it listens to the socket or writes to it. */
+  #endUnclaimed(socket: Duplex): void {
+    const cancel = this.#after(unclaimedMs, () => {
+      if (tracesOf(socket) === before) answerAndDestroy(socket, notFound, this.#after)
+      socket.off('close', cancel)
+    })
+    socket.on('close', cancel)
+    const before = tracesOf(socket)
+  }
+
+  #isOrdinary(request: IncomingMessage): boolean {
+    const mounted = this.#at(request.url)
+    return !wantsWebSocket(request) && (mounted !== null || !this.#othersListen('upgrade'))
+  }
+
+  #clientError(error: ClientError, socket: Duplex): true | null {
+    if (!this.#isOurs(error, socket)) return null
+    answerClientError(error, socket, this.#after)
+    return true
+  }
+
+  #isOurs(error: ClientError, socket: Duplex): boolean {
+    // What breaks is the body of a request that is being answered.
+    const request: unknown = Reflect.get(Reflect.get(socket, '_httpMessage') ?? {}, 'req') ?? {}
+    const isInBody = Reflect.get(Object(request), 'complete') === false
+    const target = isInBody ? null : targetOfError(error)
+    if (target !== null) return this.#at(target) !== null
+    return this.#ours.has(socket) || !(this.#othersListen('request') || this.#othersListen('clientError'))
+  }
+}
+
+const empty = { 'Content-Length': 0 }
+const notFound = { status: 404, title: 'Not Found' }
+
+function keepUpgrades(): void {}
+
+/** Answers where nobody else does. */
+function answerNobody(this: AttachableServer, _request: unknown, response: ServerResponse): void {
+  if (this.listenerCount('request') === 1) response.writeHead(404, empty).end()
+}
+
+/** What tells a socket that somebody has taken from one that nobody has. */
+function tracesOf(socket: Duplex): string {
+  const listeners = socket.eventNames().map((name) => `${String(name)} ${socket.listenerCount(name)}`)
+  return [
+    Reflect.get(socket, 'bytesWritten'),
+    socket.readableFlowing,
+    socket.writableEnded,
+    socket.destroyed,
+    ...listeners,
+  ].join()
+}
+
+type Method = (...values: unknown[]) => unknown
+
+/** Puts a method in front of that of an object, if it has one; returns the way back, which leaves alone who has come in front since. */
+function intercept(target: object, name: string, over: (before: Method) => Method): () => void {
+  const before: unknown = Reflect.get(target, name)
+  if (typeof before !== 'function') return () => {}
+  const own = Object.getOwnPropertyDescriptor(target, name)
+  const value = over((...values) => Reflect.apply(before, target, values))
+  Object.defineProperty(target, name, { value, configurable: true, writable: true, enumerable: own?.enumerable ?? false })
+  return () => {
+    if (Reflect.get(target, name) !== value) return
+    if (own) Object.defineProperty(target, name, own)
+    else Reflect.deleteProperty(target, name)
+  }
+}

@@ -1,0 +1,125 @@
+import type { IncomingMessage } from 'node:http'
+import { isThenable } from '../util/thenable.ts'
+
+/** Decides about one origin; only `true` lets it in. */
+export type OriginFunction = (origin: string, request: IncomingMessage) => boolean | Promise<boolean>
+
+/** What `origins` takes: one function, or a list of origins, wildcards and functions. */
+export type OriginsOption = OriginFunction | readonly (string | OriginFunction)[]
+
+/** One entry of `origins`, checked and normalised. */
+export type OriginRule =
+  | { readonly type: 'exact'; readonly origin: string }
+  /** One or more labels stand between `before` and `after`. */
+  | { readonly type: 'wildcard'; readonly before: string; readonly after: string }
+  | { readonly type: 'function'; readonly allows: OriginFunction }
+
+/** A spelling that is no origin: `why` says what would be right. */
+export interface OriginMistake {
+  readonly why: string
+}
+
+const httpOrigin = /^https?:\/\/[^\s/?#\\@]+$/i
+/** Other schemes have no default port, and an authority that no URL parser normalises. */
+const otherOrigin = /^[a-z][a-z\d+.-]*:\/\/[^\s/?#\\@,*]+$/i
+
+/**
+ * Reads one entry of `origins`. What is accepted is normalised to what browsers send, so that it matches: lower case, punycode,
+ * no default port. What could never match is a mistake.
+ */
+export function readOriginRule(value: unknown): OriginRule | OriginMistake {
+  if (typeof value === 'function') return { type: 'function', allows: value as OriginFunction }
+  if (typeof value !== 'string') {
+    return value instanceof RegExp ? { why: 'write a function: (origin) => pattern.test(origin)' } : { why: '' }
+  }
+  if (value === '*') return { why: 'every page of the web could act as its visitor; if that is meant, write () => true' }
+  if (value === 'null')
+    return { why: '`null` is the origin of sandboxed frames and local files of anybody, and is always refused' }
+  if (/^wss?:\/\//i.test(value))
+    return { why: `write ${quoted(value.replace(/^ws/i, 'http'))}: pages have the scheme http or https` }
+  if (!/^https?:/i.test(value)) return readOther(value)
+  const origin = httpOrigin.test(value) ? normalised(value) : null
+  if (origin === null) return { why: hintFor(value) }
+  const star = origin.indexOf('*')
+  if (star < 0) return { type: 'exact', origin }
+  const before = origin.slice(0, star)
+  const after = origin.slice(star + 1)
+  const isSubdomain = before.endsWith('://') && /^\.[^.*:]/.test(after) && !after.includes('*')
+  if (!isSubdomain)
+    return {
+      why: "a wildcard stands for the first labels of a host, as in 'https://*.app.example'; for anything else write a function",
+    }
+  return { type: 'wildcard', before, after }
+}
+
+function readOther(value: string): OriginRule | OriginMistake {
+  if (otherOrigin.test(value) || value.toLowerCase() === 'file://') return { type: 'exact', origin: value.toLowerCase() }
+  if (value.includes('*')) return { why: 'a wildcard needs http or https; write a function' }
+  if (/^[a-z][a-z\d+.-]*:\/\//i.test(value)) return { why: hintFor(value) }
+  const guess = normalised(`https://${value.replace(/^\/\//, '')}`)
+  return { why: guess && /^[\w.:[\]/-]+$/.test(value) ? `write ${quoted(guess)}` : '' }
+}
+
+/** What an entry with a path, a slash at its end or an impossible port should be. */
+function hintFor(value: string): string {
+  if (/:\*/.test(value)) return 'ports are exact; for any port write a function'
+  const [, origin] = /^([a-z][a-z\d+.-]*:\/\/)(?=[^\s/?#\\]+)/i.exec(value)
+    ? (/^([a-z][a-z\d+.-]*:\/\/[^\s/?#\\]+)/i.exec(value) ?? [])
+    : []
+  const bare = origin?.replace(/\/\/.*@/, '//')
+  if (bare === undefined) return ''
+  const guess = /^https?:/i.test(bare) ? normalised(bare) : bare.toLowerCase()
+  return guess === null ? '' : `write ${quoted(guess)}`
+}
+
+/** An origin as browsers write it; `null` where it is no URL. */
+export function normalised(origin: string): string | null {
+  try {
+    const url = new URL(origin)
+    return `${url.protocol}//${url.host}`
+  } catch {
+    return null
+  }
+}
+
+function quoted(text: string): string {
+  return `'${text}'`
+}
+
+/** Whether one of the rules lets this origin in. Functions are asked last, one after the other; what they throw is the caller's. */
+export function isListed(rules: readonly OriginRule[], origin: string, request: IncomingMessage): boolean | Promise<boolean> {
+  const sent = /^https?:/i.test(origin) ? origin : origin.toLowerCase()
+  if (rules.some((rule) => matches(rule, sent))) return true
+  const functions = rules.flatMap((rule) => (rule.type === 'function' ? [rule.allows] : []))
+  return askedFrom(functions, 0, origin, request)
+}
+
+function matches(rule: OriginRule, origin: string): boolean {
+  if (rule.type === 'exact') return rule.origin === origin
+  if (rule.type === 'function') return false
+  const { before, after } = rule
+  if (!origin.startsWith(before) || !origin.endsWith(after)) return false
+  const labels = origin.slice(before.length, origin.length - after.length)
+  return /^[a-z\d_-]+(\.[a-z\d_-]+)*$/.test(labels)
+}
+
+function askedFrom(
+  functions: readonly OriginFunction[],
+  index: number,
+  origin: string,
+  request: IncomingMessage,
+): boolean | Promise<boolean> {
+  for (let at = index; at < functions.length; at += 1) {
+    const answer: unknown = functions[at]?.(origin, request)
+    if (isThenable(answer))
+      return Promise.resolve(answer).then((allows) => checked(allows) || askedFrom(functions, at + 1, origin, request))
+    if (checked(answer)) return true
+  }
+  return false
+}
+
+/** A value that is merely truthy, such as an object that was returned by mistake, must not let anybody in. */
+function checked(allows: unknown): boolean {
+  if (typeof allows === 'boolean') return allows
+  throw new TypeError('RealtimeServer: a function in `origins` must return true or false, or a promise of one.')
+}

@@ -1,0 +1,57 @@
+import { Buffer } from 'node:buffer'
+import type { RefusedOrigin } from './origin.ts'
+
+/** A close reason holds no more (RFC 6455 §5.5). */
+const mostBytes = 123
+/** After so many different origins nobody reads on, and whoever makes them up would fill the log. */
+const mostTold = 100
+
+/** The reason that the client is told: both values that were compared, as far as they fit, and what to do. */
+export function reasonOf({ origin, own }: RefusedOrigin): string {
+  if (origin === null) return 'no Origin header, though the request comes from a browser'
+  if (origin === 'null') return 'the origin null (a sandboxed frame or a local file) is never allowed'
+  const room = mostBytes - reasonWith('', '').length
+  const shownOwn = shortened(own, Math.max(room - origin.length, Math.floor(room / 2)))
+  return reasonWith(shortened(origin, room - Buffer.byteLength(shownOwn)), shownOwn)
+}
+
+function reasonWith(origin: string, own: string): string {
+  return `the origin ${origin} is not this server's (${own}); add it to \`origins\``
+}
+
+/** In visible ASCII, so that a character is a byte. */
+function shortened(text: string, most: number): string {
+  const visible = text.replace(/[^\x21-\x7e]/g, '?')
+  return visible.length > most ? `${visible.slice(0, most - 2)}..` : visible
+}
+
+/** Tells whoever runs the server of refused origins, each once. */
+export class RefusalReporter {
+  readonly #told = new Set<string>()
+  readonly #report: (error: unknown) => void
+
+  constructor(report: (error: unknown) => void) {
+    this.#report = report
+  }
+
+  refused(refusal: RefusedOrigin): void {
+    const origin = refusal.origin === null ? '' : shortened(refusal.origin, 300)
+    if (this.#told.size >= mostTold || this.#told.has(origin)) return
+    this.#told.add(origin)
+    const isLast = this.#told.size === mostTold
+    this.#report(new Error(warningOf(origin, refusal) + (isLast ? ' Further origins that are refused are not reported.' : '')))
+  }
+}
+
+function warningOf(shown: string, { origin, own }: RefusedOrigin): string {
+  if (origin === null)
+    return 'RealtimeServer: a request was refused that has cookies or Sec-Fetch-Site, and so comes from a browser, but no Origin header. Let the proxy in front pass Origin on.'
+  if (origin === 'null')
+    return 'RealtimeServer: the origin null was refused: it is that of sandboxed frames and local files, whoever made them. Serve the page from an origin of its own.'
+  return (
+    `RealtimeServer: the origin ${shown} was refused: it is not on the list \`origins\`, and not this server's own, which is ${shortened(own, 300)} as the request tells it. ` +
+    `If it is another site whose pages may connect, set origins: ['${shown}']. ` +
+    `If it is the address of this server, a proxy in front replaces the Host header: let it pass Host on (nginx: proxy_set_header Host $http_host), ` +
+    `or set publicOrigins: ['${shown}'], or trustProxy where the proxy sends X-Forwarded-Host and X-Forwarded-Proto.`
+  )
+}

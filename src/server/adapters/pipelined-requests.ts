@@ -1,0 +1,77 @@
+import type { IncomingMessage, ServerResponse } from 'node:http'
+import type { Duplex } from 'node:stream'
+import type { ServerHost } from '../node/host.ts'
+
+/** Requests of one connection that may wait while others do so too, and while there is room. */
+const fewOfOne = 16
+const mostOfOne = 512
+const mostInAll = 4096
+
+interface Queue {
+  waiting: number
+  isPausing: boolean
+}
+
+/**
+ * Requests that a client sends without waiting for the answers before (HTTP/1.1 pipelining) are handled one after the other:
+ * each when its answer can be written. Until then nothing more is read of the connection.
+ */
+export class PipelinedRequests {
+  readonly #after: ServerHost['after']
+  readonly #queues = new WeakMap<Duplex, Queue>()
+  #inAll = 0
+
+  constructor(after: ServerHost['after']) {
+    this.#after = after
+  }
+
+  take(request: IncomingMessage, response: ServerResponse, handle: () => void): void {
+    // Node gives an answer its socket when it is its turn. HTTP/2 has no order to keep.
+    if (response.socket !== null || request.httpVersionMajor > 1) {
+      handle()
+      return
+    }
+    const { socket } = request
+    const queue = this.#queueOf(socket)
+    if (queue.waiting >= mostOfOne || (this.#inAll >= mostInAll && queue.waiting >= fewOfOne)) {
+      socket.destroy()
+      return
+    }
+    queue.waiting += 1
+    this.#inAll += 1
+    this.#pause(socket, queue)
+    response.once('socket', () => {
+      queue.waiting -= 1
+      this.#inAll -= 1
+      // Node goes on to the next request of a connection that is lost. To read on there, or to answer, would break its own order,
+      // and with an assertion the process.
+      if (socket.destroyed) return
+      if (queue.waiting === 0) socket.resume()
+      handle()
+    })
+  }
+
+  /** Node reads on behind every request that it has parsed, so this has to wait until it has. */
+  #pause(socket: Duplex, queue: Queue): void {
+    if (queue.isPausing) return
+    queue.isPausing = true
+    this.#after(0, () => {
+      queue.isPausing = false
+      if (queue.waiting > 0) socket.pause()
+    })
+  }
+
+  #queueOf(socket: Duplex): Queue {
+    let queue = this.#queues.get(socket)
+    if (!queue) {
+      const made = { waiting: 0, isPausing: false }
+      queue = made
+      this.#queues.set(socket, made)
+      socket.once('close', () => {
+        this.#inAll -= made.waiting
+        made.waiting = 0
+      })
+    }
+    return queue
+  }
+}

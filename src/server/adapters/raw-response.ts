@@ -1,0 +1,63 @@
+import { Buffer } from 'node:buffer'
+import type { Duplex } from 'node:stream'
+import type { CloseFrame } from '../../wire/steadfast-v1.ts'
+import type { ServerHost } from '../node/host.ts'
+import { problemOf } from './problem.ts'
+
+/** How long an answer may take to leave, and its client to hang up. */
+const lingerMs = 2000
+
+/** An HTTP answer where Node has no `ServerResponse`: to an upgrade, or to bytes that are no HTTP. */
+export interface RawAnswer {
+  readonly status: number
+  readonly title: string
+  readonly headers?: Readonly<Record<string, string | number>>
+  readonly body?: string
+}
+
+const answered = new WeakSet<Duplex>()
+
+/**
+ * Answers and destroys the socket soon after, whether its client reads and hangs up or not; never throws. A socket that has been
+ * answered so already is left to that, and one on which a response has begun is destroyed at once: whatever is written would
+ * be taken for a part of the response.
+ * @param after the host's timer
+ */
+export function answerAndDestroy(
+  socket: Duplex,
+  { status, title, headers = {}, body = '' }: RawAnswer,
+  after: ServerHost['after'],
+): void {
+  if (answered.has(socket)) return
+  answered.add(socket)
+  // Without a listener, a reset ends the process.
+  socket.on('error', () => {})
+  if (!socket.writable || hasResponse(socket)) {
+    socket.destroy()
+    return
+  }
+  const fields = { Connection: 'close', 'Content-Length': Buffer.byteLength(body), ...headers }
+  const lines = Object.entries(fields).map(([name, value]) => `${name}: ${value}\r\n`)
+  socket.end(`HTTP/1.1 ${status} ${title}\r\n${lines.join('')}\r\n${body}`)
+  // Unread bytes would make the kernel reset the connection, and the client lose the answer.
+  socket.resume()
+  const cancel = after(lingerMs, () => socket.destroy())
+  socket.on('close', cancel)
+}
+
+/** The same with a refusal of ours (rule 9). */
+export function refuseAndDestroy(
+  socket: Duplex,
+  close: CloseFrame,
+  after: ServerHost['after'],
+  more: Readonly<Record<string, string>> = {},
+): void {
+  const { status, title, headers, body } = problemOf(close)
+  answerAndDestroy(socket, { status, title, headers: { ...headers, ...more }, body }, after)
+}
+
+/** Node keeps the response that is being written to a socket there. */
+function hasResponse(socket: Duplex): boolean {
+  const response: unknown = Reflect.get(socket, '_httpMessage')
+  return typeof response === 'object' && response !== null && Reflect.get(response, 'headersSent') === true
+}

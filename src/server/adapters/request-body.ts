@@ -1,0 +1,257 @@
+import { Buffer } from 'node:buffer'
+import type { IncomingMessage } from 'node:http'
+import { maxHelloBytes } from '../../wire/steadfast-v1.ts'
+import type { ServerHost } from '../node/host.ts'
+import { linesOf, maxPartHeadBytes, startOfLines } from './body-lines.ts'
+import type { Share } from './byte-budget.ts'
+
+/** What came of a body. Of one that broke off, the lines that are whole; the first is the hello. */
+export type Body =
+  | { readonly type: 'whole' | 'broken' | 'slow'; readonly lines: readonly string[] }
+  | { readonly type: 'too-large' }
+  | { readonly type: 'too-many' }
+
+/** The first line of a body, or what is wrong with it. */
+export type FirstLine =
+  | { readonly type: 'hello'; readonly text: string }
+  | { readonly type: 'broken' | 'slow' | 'too-large' | 'no-hello' }
+
+/** A body of which the hello is read first, and all of it only when it is known whose it is. */
+export interface BodySource {
+  /** Never rejects. */
+  hello(): Promise<FirstLine>
+  /** All of it, charged to a share, which is released. Never rejects. */
+  whole(share: Share): Promise<Body>
+}
+
+export interface BodyLimits {
+  /** What may stand behind the hello, in bytes. */
+  readonly maxBytes: number
+  /** How long nothing may come, in milliseconds; `Infinity` for as long as it likes. */
+  readonly timeoutMs: number
+  /** Milliseconds that only ever go on. */
+  readonly elapsedMs: () => number
+  readonly after: ServerHost['after']
+}
+
+/** Slower than this is no slow link but somebody who holds the server up. */
+const leastBytesPerMs = 5
+/** So much of each body is free: who sends long ones cannot keep out who sends short ones. */
+const freeBytes = 65_536
+const maxFirstBytes = maxPartHeadBytes + maxHelloBytes
+/** What ends a form: a boundary has at most 70 characters. */
+const formEndBytes = 80
+const leastCapacity = 4096
+
+const newline = 10
+const nothing = Buffer.alloc(0)
+
+type Halt = 'ended' | 'broken' | 'slow' | 'too-large' | 'too-many' | 'no-hello'
+
+/** The body of a request that nobody has read. */
+export class BodyReader implements BodySource {
+  readonly #request: IncomingMessage
+  readonly #limits: BodyLimits
+  readonly #unfinished: UnfinishedHellos
+  /** How long all of it may be. */
+  #maxLength: number
+  #state: 'coming' | Halt = 'coming'
+  /** What has come, joined: a list would cost a hundred bytes for each chunk of one. */
+  #bytes: Buffer = nothing
+  #length = 0
+  #startedAt: number
+  #cameAt: number
+  /** Where the lines begin, and where to look on for the end of the first. */
+  #start = -1
+  #searchedTo = 0
+  #endOfHello = -1
+  #share: Share | null = null
+  #resolve: (() => void) | null = null
+  #cancelLimit = () => {}
+
+  constructor(request: IncomingMessage, limits: BodyLimits, unfinished: UnfinishedHellos) {
+    this.#request = request
+    this.#limits = limits
+    this.#unfinished = unfinished
+    this.#maxLength = maxFirstBytes + limits.maxBytes + formEndBytes
+    this.#startedAt = limits.elapsedMs()
+    this.#cameAt = this.#startedAt
+  }
+
+  async hello(): Promise<FirstLine> {
+    const request = this.#request
+    if (this.#isTooLong) return { type: 'too-large' }
+    request.on('data', (chunk) => this.#came(chunk))
+    request.on('end', () => this.#halt('ended'))
+    // A request without a listener for its error ends the process.
+    request.on('error', () => this.#halt('broken'))
+    request.on('close', () => this.#halt('broken'))
+    await this.#wait()
+    this.#unfinished.remove(this)
+    if (this.#endOfHello >= 0) return { type: 'hello', text: this.#text(this.#start, this.#endOfHello) }
+    const state = this.#state
+    if (state === 'ended') return { type: 'hello', text: linesOf(this.#text())?.[0] ?? '' }
+    this.#bytes = nothing
+    return { type: state === 'slow' || state === 'too-large' || state === 'no-hello' ? state : 'broken' }
+  }
+
+  async whole(share: Share): Promise<Body> {
+    this.#share = share
+    const isCharged = share.take(Math.max(0, this.#length - freeBytes))
+    if (!isCharged) this.#halt('too-many')
+    if (this.#isTooLong) this.#halt('too-large')
+    this.#startedAt = this.#limits.elapsedMs()
+    this.#cameAt = this.#startedAt
+    await this.#wait()
+    const state = this.#state
+    const lines = state === 'ended' || state === 'broken' || state === 'slow' ? linesOf(this.#text(), state === 'ended') : null
+    this.#bytes = nothing
+    share.release()
+    if (state === 'too-large' || state === 'too-many') return { type: state }
+    return { type: state === 'broken' || state === 'slow' ? state : 'whole', lines: lines ?? [] }
+  }
+
+  /** Waits no longer for what is left of the hello. */
+  giveUp(): void {
+    this.#halt('slow')
+  }
+
+  get #isTooLong(): boolean {
+    return Math.max(this.#length, Number(this.#request.headers['content-length'] ?? 0)) > this.#maxLength
+  }
+
+  #wait(): Promise<void> {
+    if (this.#state !== 'coming') return Promise.resolve()
+    return new Promise((resolve) => {
+      this.#resolve = resolve
+      this.#request.resume()
+      this.#checkLimit()
+    })
+  }
+
+  #came(chunk: Buffer): void {
+    if (this.#state !== 'coming') return
+    const before = this.#length
+    this.#join(chunk)
+    this.#cameAt = this.#limits.elapsedMs()
+    if (this.#length > this.#maxLength) this.#halt('too-large')
+    else if (this.#share) {
+      const charged = Math.max(0, this.#length - Math.max(before, freeBytes))
+      if (charged > 0 && !this.#share.take(charged)) this.#halt('too-many')
+    } else if (this.#endOfHello < 0) this.#seek()
+  }
+
+  /** Looks for the end of the hello in what has come since the last time. */
+  #seek(): void {
+    const bytes = this.#bytes.subarray(0, this.#length)
+    if (this.#start < 0) {
+      this.#start = startOfLines(bytes)
+      this.#searchedTo = this.#start
+    }
+    if (this.#start >= 0) {
+      this.#endOfHello = bytes.indexOf(newline, this.#searchedTo)
+      this.#searchedTo = this.#length
+    }
+    if (this.#endOfHello >= 0) this.#rest()
+    else if (this.#length > maxFirstBytes) this.#halt('no-hello')
+    else this.#unfinished.put(this, this.#length)
+  }
+
+  /** The rest is not read before somebody wants it. */
+  #rest(): void {
+    this.#maxLength = this.#endOfHello + 1 + this.#limits.maxBytes + formEndBytes
+    this.#request.pause()
+    this.#cancelLimit()
+    this.#settle()
+  }
+
+  #halt(state: Halt): void {
+    if (this.#state !== 'coming') return
+    this.#state = state
+    this.#cancelLimit()
+    this.#settle()
+  }
+
+  #settle(): void {
+    const resolve = this.#resolve
+    this.#resolve = null
+    resolve?.()
+  }
+
+  #checkLimit(): void {
+    const { timeoutMs, elapsedMs, after } = this.#limits
+    if (timeoutMs === Infinity) return
+    const now = elapsedMs()
+    // A hello is short: for it the time does not grow.
+    const untilAll = this.#startedAt + timeoutMs + (this.#share ? this.#length / leastBytesPerMs : 0)
+    const leftMs = Math.min(this.#cameAt + timeoutMs, untilAll) - now
+    if (leftMs <= 0) this.#halt('slow')
+    else this.#cancelLimit = after(leftMs, () => this.#checkLimit())
+  }
+
+  #join(chunk: Buffer): void {
+    const length = this.#length + chunk.length
+    if (this.#length === 0) this.#bytes = chunk
+    else if (length > this.#bytes.length) {
+      const grown = Buffer.allocUnsafeSlow(Math.max(leastCapacity, length, Math.min(2 * length, this.#maxLength)))
+      this.#bytes.copy(grown, 0, 0, this.#length)
+      this.#bytes = grown
+      chunk.copy(grown, this.#length)
+    } else chunk.copy(this.#bytes, this.#length)
+    this.#length = length
+  }
+
+  #text(from = 0, to = this.#length): string {
+    return this.#bytes.toString('utf8', from, to)
+  }
+}
+
+/** A body that something in front has read already. */
+export class GivenBody implements BodySource {
+  readonly #lines: readonly string[]
+  readonly #isTooLarge: boolean
+
+  constructor(text: string, maxBytes: number) {
+    const isFar = text.length > maxFirstBytes + maxBytes + formEndBytes
+    this.#lines = isFar ? [] : (linesOf(text) ?? [])
+    const bytes = this.#lines.slice(1).reduce((sum, line) => sum + 1 + Buffer.byteLength(line), 0)
+    this.#isTooLarge = isFar || bytes > maxBytes + formEndBytes
+  }
+
+  async hello(): Promise<FirstLine> {
+    return this.#isTooLarge ? { type: 'too-large' } : { type: 'hello', text: this.#lines[0] ?? '' }
+  }
+
+  async whole(): Promise<Body> {
+    return { type: 'whole', lines: this.#lines }
+  }
+}
+
+/**
+ * Hellos of which a part has come, in the order in which they began: nobody knows yet who sends them. Together they are
+ * bounded, and the one that has taken longest makes room. A client's own comes in one piece and is never among them for long.
+ */
+export class UnfinishedHellos {
+  readonly #maxBytes: number
+  readonly #lengths = new Map<BodyReader, number>()
+  #bytes = 0
+
+  constructor(maxBytes: number) {
+    this.#maxBytes = maxBytes
+  }
+
+  put(reader: BodyReader, length: number): void {
+    this.#bytes += length - (this.#lengths.get(reader) ?? 0)
+    this.#lengths.set(reader, length)
+    for (const oldest of this.#lengths.keys()) {
+      if (this.#bytes <= this.#maxBytes) return
+      this.remove(oldest)
+      oldest.giveUp()
+    }
+  }
+
+  remove(reader: BodyReader): void {
+    this.#bytes -= this.#lengths.get(reader) ?? 0
+    this.#lengths.delete(reader)
+  }
+}

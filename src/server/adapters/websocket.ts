@@ -1,0 +1,288 @@
+import { Buffer } from 'node:buffer'
+import type { IncomingMessage } from 'node:http'
+import { Socket } from 'node:net'
+import type { Duplex } from 'node:stream'
+import type { WebSocket, WebSocketServer } from 'ws'
+import { type CloseFrame, codes, subprotocol } from '../../wire/steadfast-v1.ts'
+import type { Attachment } from '../delivery/attachment.ts'
+import type { Carrier } from '../delivery/carrier.ts'
+import { Places } from '../delivery/frame-batch.ts'
+import { readHello } from '../delivery/parse-frames.ts'
+import { isThenable } from '../util/thenable.ts'
+import { type Address, type Doorman, isPrincipal } from './access-control.ts'
+import { Ledger } from './attempt-ledger.ts'
+import { type FirstFrame, type Frame, HelloFrames } from './hello-frame.ts'
+import type { Verdict } from './http-carriers.ts'
+import { answerAndDestroy, refuseAndDestroy } from './raw-response.ts'
+
+/** How long a Close frame may take to come back. */
+const closeTimeoutMs = 5000
+const mostReasonBytes = 123
+
+/** WebSockets, by the package `ws`, which is loaded when it is needed first. */
+export class WebSocketDoor {
+  readonly #doorman: Doorman
+  #server: WebSocketServer | null = null
+  #loading: Promise<WebSocketServer> | null = null
+  /** Whoever hands one over twice is told so; the first time counts. */
+  readonly #handled = new WeakSet<Duplex>()
+  readonly #hellos: HelloFrames
+
+  constructor(doorman: Doorman) {
+    const { host, node } = doorman.settings
+    this.#doorman = doorman
+    this.#hellos = new HelloFrames(host, node.limits.bodyTimeoutMs)
+  }
+
+  /** Loads `ws`, so that the first client need not wait for it. */
+  warm(): void {
+    this.#load().catch((error) => this.#doorman.settings.host.report(error))
+  }
+
+  /** Answers an upgrade, and never throws. */
+  handle(request: IncomingMessage, socket: Duplex, head: Buffer): void {
+    const { ledger, settings } = this.#doorman
+    if (this.#handled.has(socket)) {
+      settings.host.report(new Error('RealtimeServer: the same upgrade was handed to handleUpgrade() twice.'))
+      return
+    }
+    this.#handled.add(socket)
+    // It has no listener of anybody's yet, and one without ends the process.
+    socket.on('error', ignore)
+    const address = this.#doorman.addressOf(request)
+    const offered = (request.headers['sec-websocket-protocol'] ?? '').split(',').map((name) => name.trim())
+    const attempt = Ledger.attemptOf(address.query, 'attempt')
+    // What the hello says is nobody's business.
+    const named = offered.filter((name) => name !== '' && !name.startsWith('s.')).map((name) => name.slice(0, 64))
+    const client = this.#doorman.clientOf(request)
+    ledger.note(attempt, { sawRequest: true, sawUpgrade: true, offeredProtocols: named.slice(0, 16) }, client)
+    if (offered.some((name) => name.startsWith('s.'))) ledger.broughtHello(attempt)
+    if (!offered.includes(subprotocol)) {
+      const close = { code: codes.protocolError, reason: `the subprotocol ${subprotocol} is not offered` }
+      ledger.answered(attempt, close.code)
+      // A page cannot read it; whoever looks at the network can.
+      refuseAndDestroy(socket, close, settings.host.after)
+      return
+    }
+    const upgrade = { request, socket, head, address, client, offered, attempt }
+    // At once, if it can be: nobody else may get at the socket in between.
+    if (this.#server) {
+      this.#shakeHands(this.#server, upgrade)
+      return
+    }
+    this.#load().then(
+      (server) => this.#shakeHands(server, upgrade),
+      (error) => {
+        settings.host.report(error)
+        answerAndDestroy(socket, { status: 501, title: 'Not Implemented' }, settings.host.after)
+      },
+    )
+  }
+
+  /** Never throws, though `ws` may: on a socket that somebody else has taken, and on headers of which Node kept not all. */
+  #shakeHands(server: WebSocketServer, upgrade: Upgrade): void {
+    const { request, socket, head } = upgrade
+    const { host } = this.#doorman.settings
+    if (socket.destroyed) return
+    try {
+      server.handleUpgrade(request, socket, head, (webSocket) => {
+        socket.off('error', ignore)
+        this.#admit(webSocket, upgrade).catch((error) => {
+          host.report(error)
+          close(webSocket, { code: codes.internal, reason: 'internal error' })
+        })
+      })
+    } catch (error) {
+      host.report(error)
+      // A socket that is a WebSocket of somebody else is theirs.
+      if (isTaken(socket)) return
+      refuseAndDestroy(socket, { code: codes.protocolError, reason: 'the handshake failed' }, host.after)
+    }
+  }
+
+  async #admit(webSocket: WebSocket, { request, socket, address, client, offered, attempt }: Upgrade): Promise<void> {
+    const { node, ledger, carriers } = this.#doorman
+    webSocket.on('error', ignore)
+    const refuse = (frame: CloseFrame) => {
+      ledger.answered(attempt, frame.code)
+      // Its Close frame has to be heard.
+      webSocket.resume()
+      close(webSocket, frame)
+    }
+    const judged = this.#doorman.judgeOrigin(request)
+    // What comes meanwhile has no listener yet.
+    if (isThenable(judged)) webSocket.pause()
+    const origin = isThenable(judged) ? await judged : judged
+    webSocket.resume()
+    const refusal = this.#doorman.refusal(request, address, origin) ?? this.#doorman.addressRefusal(client, null)
+    if (refusal) {
+      refuse(refusal)
+      return
+    }
+    const said = await this.#heard(webSocket, socket, offered)
+    if (!said || 'code' in said) {
+      if (said) refuse(said)
+      return
+    }
+    const greeting = readHello(said.hello)
+    if (!greeting) {
+      refuse({ code: codes.protocolError, reason: 'no hello of steadfast.v1' })
+      return
+    }
+    ledger.broughtHello(attempt)
+    const untimely = node.admit(greeting)
+    if (untimely) {
+      refuse(untimely)
+      return
+    }
+    const principal = await this.#doorman.principalOf(request, greeting)
+    webSocket.resume()
+    if (!isPrincipal(principal)) {
+      refuse(principal)
+      return
+    }
+    if (webSocket.readyState !== 1) return
+    const leave = carriers.enter(greeting.session)
+    if (!leave) {
+      refuse({ code: codes.tooMany, reason: 'too many attachments', retryAfterMs: node.pauseMs() })
+      return
+    }
+    webSocket.on('close', leave)
+    const carrier = new WebSocketCarrier(webSocket, socket, (said) => ledger.answered(attempt, said))
+    carrier.attachment = node.attach(greeting, principal, carrier, this.#doorman.reauthentication(request, principal))
+    Reflect.set(webSocket, carrierOf, carrier)
+    webSocket.on('message', received)
+    webSocket.on('close', closed)
+    for (const frame of said.rest()) received.call(webSocket, ...frame)
+  }
+
+  /** The hello, from the handshake or, where it is too long for a header, from the first frame. */
+  async #heard(webSocket: WebSocket, socket: Duplex, offered: readonly string[]): Promise<FirstFrame | CloseFrame | null> {
+    const token = offered.find((name) => name.startsWith('s.'))
+    if (token !== undefined) {
+      // In the same task, or what comes at once would find no listener.
+      webSocket.pause()
+      return { hello: Buffer.from(token.slice(2), 'base64url').toString(), rest: () => [] }
+    }
+    if (!this.#hellos.isFull) return this.#hellos.of(webSocket, socket)
+    return { code: codes.tooMany, reason: 'too many have not said hello yet', retryAfterMs: this.#doorman.node.pauseMs() }
+  }
+
+  #load(): Promise<WebSocketServer> {
+    const { maxBatchBytes } = this.#doorman.settings.node.limits
+    this.#loading ??= import('ws').then(
+      ({ WebSocketServer }) => {
+        this.#server = new WebSocketServer({
+          noServer: true,
+          clientTracking: false,
+          perMessageDeflate: false,
+          handleProtocols: () => subprotocol,
+          // What is a little too large is refused by us, with a code that says so.
+          maxPayload: 2 * maxBatchBytes,
+          ...{ closeTimeout: closeTimeoutMs },
+        })
+        return this.#server
+      },
+      (error) => {
+        this.#loading = null
+        throw new Error('RealtimeServer: WebSockets need the package `ws`, version 8. Install it: npm install ws', {
+          cause: error,
+        })
+      },
+    )
+    return this.#loading
+  }
+}
+
+/** An upgrade, and what is known of it before `ws` is asked. */
+interface Upgrade {
+  readonly request: IncomingMessage
+  readonly socket: Duplex
+  readonly head: Buffer
+  readonly address: Address
+  readonly client: string | undefined
+  readonly offered: readonly string[]
+  readonly attempt: string | null
+}
+
+/** `ws`, of whatever copy or version, puts its WebSocket onto the socket, under a symbol of this name. */
+function isTaken(socket: Duplex): boolean {
+  return Object.getOwnPropertySymbols(socket).some(({ description }) => description === 'websocket')
+}
+
+/** Where a WebSocket has its carrier: cheaper than a closure for each listener of each of them. */
+const carrierOf = Symbol('carrier')
+
+interface Carrying extends WebSocket {
+  [carrierOf]?: WebSocketCarrier
+}
+
+function ignore(): void {}
+
+function received(this: Carrying, ...[data, isBinary]: Frame): void {
+  const attachment = this[carrierOf]?.attachment
+  if (!Buffer.isBuffer(data)) return
+  if (isBinary) attachment?.receiveBinary(data)
+  else attachment?.receive(data.toString())
+}
+
+function closed(this: Carrying, code: number, reason: Buffer): void {
+  this[carrierOf]?.attachment?.ended({ by: code === 1006 ? 'network' : 'client', code, reason: reason.toString() })
+}
+
+class WebSocketCarrier implements Carrier {
+  readonly medium = 'websocket'
+  attachment: Attachment | null = null
+  readonly #webSocket: WebSocket
+  readonly #socket: Duplex
+  /** Told once, and not kept by those who stay. */
+  #verdict: Verdict | null
+  #isWaiting = false
+  readonly #places = new Places()
+
+  constructor(webSocket: WebSocket, socket: Duplex, verdict: Verdict) {
+    this.#webSocket = webSocket
+    this.#socket = socket
+    this.#verdict = verdict
+  }
+
+  write(frame: string | Uint8Array): void {
+    this.#judged('accepted')
+    if (this.#webSocket.readyState === 1) for (const each of this.#places.framesFor(frame)) this.#webSocket.send(each)
+  }
+
+  beat(): void {
+    this.write('p')
+  }
+
+  isDraining(): boolean {
+    if (!this.#socket.writableNeedDrain) return true
+    if (!this.#isWaiting) {
+      this.#isWaiting = true
+      this.#socket.once('drain', () => {
+        this.#isWaiting = false
+        this.attachment?.drained()
+      })
+    }
+    return false
+  }
+
+  bytesHeard(): number {
+    return this.#socket instanceof Socket ? this.#socket.bytesRead : 0
+  }
+
+  end(frame: CloseFrame = { code: 1000 }): void {
+    this.#judged(frame.code)
+    close(this.#webSocket, frame)
+  }
+
+  #judged(verdict: 'accepted' | number): void {
+    this.#verdict?.(verdict)
+    this.#verdict = null
+  }
+}
+
+function close(webSocket: WebSocket, { code, reason = '', retryAfterMs }: CloseFrame): void {
+  const said = retryAfterMs === undefined ? reason : JSON.stringify({ reason, retryAfterMs })
+  webSocket.close(code, Buffer.byteLength(said) > mostReasonBytes ? '' : said)
+}

@@ -1,0 +1,221 @@
+import type { PrivateEntry, Stored, Subscription } from '../store/ports.ts'
+import { Batch } from './frame-batch.ts'
+import type { Cursor } from './parse-frames.ts'
+import { readLimits } from './topic-feed.ts'
+import { Reader, type Recipient } from './topic-reader.ts'
+
+/**
+ * Rule 11: brings one attachment all that its session reads. It has a position in each stream, writes while the carrier
+ * drains, and reads on from the logs when it does again.
+ */
+export class Delivery {
+  readonly #recipient: Recipient
+  /** The offset in stream 0 up to which everything has been written. */
+  #at: number
+  /** What the client said that it has; needed until the subscriptions of before are followed again. */
+  #cursor: Cursor | null
+  #state: 'resting' | 'delivering' | 'woken' | 'failed' = 'resting'
+  #isPrivateNew = true
+  /** The list of subscriptions that is followed now. */
+  #followed: readonly Subscription[] | null = null
+  #readers: Reader[] | null = null
+  /** Streams that ended; their numbers never return. */
+  #ended: Set<number> | null = null
+  /**
+   * Streams announced since the attachment began, or since a gap in stream 0. What is subscribed, was not announced since and
+   * is not known to the client was announced in what is lost: perhaps by an earlier answer, which ended with the gap.
+   */
+  #announced: Set<number> | null = new Set()
+
+  constructor(recipient: Recipient, cursor: Cursor, epoch: string) {
+    const place = cursor.get(0)
+    const isKnown = place?.epoch === epoch
+    this.#recipient = recipient
+    this.#at = isKnown ? place.offset : 0
+    // What was numbered in another life of the session means nothing in this one.
+    this.#cursor = isKnown ? cursor : null
+  }
+
+  get at(): number {
+    return this.#at
+  }
+
+  get isCaughtUp(): boolean {
+    return !this.#isPrivateNew && this.#state === 'resting'
+  }
+
+  /** A message at hand: it goes at once if it is the next, and is read like all others if not. */
+  sent(message: Stored): void {
+    const { carrier } = this.#recipient
+    const isNext = message.offset === this.#at + 1 && !this.#isPrivateNew
+    // Bytes are the sender's own, who may write to them before they have left.
+    if (!isNext || typeof message.data !== 'string' || carrier.medium === 'answer' || !this.isReady()) return
+    const batch = new Batch(carrier.medium, (frame) => this.#recipient.write(frame))
+    this.#writePrivate(batch, message)
+    batch.flush()
+  }
+
+  /** Stream 0 ends there now. */
+  appended(tail: number): void {
+    if (tail > this.#at) this.privateChanged()
+  }
+
+  /** There may be something new in stream 0, or another list of subscriptions. */
+  privateChanged(): void {
+    this.#isPrivateNew = true
+    this.wake()
+  }
+
+  /** Delivers what there is, as far as the carrier takes it. */
+  wake(): void {
+    if (this.#state === 'delivering' || this.#state === 'woken') {
+      this.#state = 'woken'
+      return
+    }
+    this.#state = 'delivering'
+    this.#run().catch((error) => {
+      this.#state = 'failed'
+      this.#isPrivateNew = true
+      this.#recipient.failed(error)
+    })
+  }
+
+  /** Time has passed: what could not be read is tried again. */
+  tick(): void {
+    if (this.#state === 'failed') this.wake()
+  }
+
+  stop(): void {
+    for (const reader of this.#readers ?? []) reader.stop()
+    this.#readers = null
+  }
+
+  /** Whether news of a topic can be written right behind what was written before. */
+  isReady(): boolean {
+    return this.#state === 'resting' && this.#recipient.isOpen && this.#recipient.carrier.isDraining()
+  }
+
+  async #run(): Promise<void> {
+    for (;;) {
+      await this.#deliver()
+      if (!this.#recipient.isOpen || this.#state === 'delivering') break
+      this.#state = 'delivering'
+    }
+    this.#state = 'resting'
+    if (this.#recipient.isOpen) this.#recipient.settled()
+  }
+
+  async #deliver(): Promise<void> {
+    const recipient = this.#recipient
+    const batch = new Batch(recipient.carrier.medium, (frame) => recipient.write(frame))
+    while (recipient.isOpen && recipient.carrier.isDraining()) {
+      try {
+        if (!(await this.#read(batch))) return
+      } finally {
+        // What has been read counts as written, even if what comes next cannot be read.
+        if (recipient.isOpen) batch.flush()
+      }
+    }
+  }
+
+  /** Reads what fits into a batch; tells whether there may be more. */
+  async #read(batch: Batch): Promise<boolean> {
+    const { subscriptions } = this.#recipient.record
+    const hasRead = this.#isPrivateNew && (await this.#readPrivate(batch))
+    if (!this.#recipient.isOpen) return false
+    // Only who has read stream 0 to its end, after the list was written, knows that each of it has been announced.
+    if (!this.#isPrivateNew && subscriptions !== this.#followed) this.#follow(subscriptions, batch)
+    const hasMore = await this.#readTopics(batch)
+    return hasRead || hasMore
+  }
+
+  /** Reads stream 0 once; tells whether there may be more. */
+  async #readPrivate(batch: Batch): Promise<boolean> {
+    const { sessions, sessionId, record } = this.#recipient
+    this.#isPrivateNew = false
+    const reading = await sessions.readAfter(sessionId, this.#at, readLimits)
+    if (!this.#recipient.isOpen) return false
+    if (reading?.epoch !== record.epoch) {
+      this.#recipient.doubted()
+      return false
+    }
+    const { messages, lostThrough } = reading
+    if (lostThrough > this.#at) {
+      this.#say(batch, `g${JSON.stringify({ stream: 0, epoch: record.epoch, after: this.#at, resumesAt: lostThrough + 1 })}`)
+      this.#at = lostThrough
+      this.#announced = new Set()
+    }
+    for (const entry of messages) this.#writePrivate(batch, entry)
+    if (messages.length > 0) this.#isPrivateNew = true
+    return messages.length > 0
+  }
+
+  #writePrivate(batch: Batch, entry: PrivateEntry): void {
+    this.#at = entry.offset
+    if ('data' in entry) batch.add(0, entry)
+    else if ('subscribed' in entry) {
+      this.#announce(batch, entry.subscribed)
+    } else {
+      const { stream } = entry.unsubscribed
+      this.#ended ??= new Set()
+      this.#ended.add(stream)
+      this.#leave(stream)
+      this.#say(batch, `u${JSON.stringify({ at: entry.offset, stream })}`)
+    }
+  }
+
+  #announce(batch: Batch, { stream, topic, epoch, from }: Subscription): void {
+    this.#announced?.add(stream)
+    this.#say(batch, `s${JSON.stringify({ at: this.#at, stream, topic, epoch, from })}`)
+  }
+
+  /** Writes behind what waits in the batch. */
+  #say(batch: Batch, frame: string): void {
+    batch.flush()
+    this.#recipient.write(frame)
+  }
+
+  #follow(subscriptions: readonly Subscription[], batch: Batch): void {
+    const { feeds } = this.#recipient
+    const wanted = new Set(subscriptions.map(({ stream }) => stream))
+    // What was in a list, and is not in a later one, is in none that follows.
+    for (const { stream } of this.#followed ?? []) if (!wanted.has(stream)) this.#ended?.delete(stream)
+    this.#followed = subscriptions
+    const read = new Set<number>()
+    for (const reader of this.#readers ?? []) {
+      if (wanted.has(reader.stream)) read.add(reader.stream)
+      else reader.stop()
+    }
+    if (this.#readers && read.size < this.#readers.length) this.#readers = this.#readers.filter(({ stream }) => read.has(stream))
+    for (const subscription of subscriptions) {
+      const { stream, topic, epoch, from } = subscription
+      if (this.#ended?.has(stream) || read.has(stream)) continue
+      const place = this.#cursor?.get(stream)
+      // It may have been among what was lost; a client that knows it already lets it pass.
+      if (this.#announced && !this.#announced.has(stream) && !place) this.#announce(batch, subscription)
+      this.#readers ??= []
+      this.#readers.push(new Reader(this, this.#recipient, feeds.of(topic), stream, place ?? { epoch, offset: from }))
+    }
+    this.#cursor = null
+    this.#announced = null
+  }
+
+  #leave(stream: number): void {
+    const reader = this.#readers?.find((each) => each.stream === stream)
+    if (!reader || !this.#readers) return
+    reader.stop()
+    this.#readers = this.#readers.filter((each) => each !== reader)
+  }
+
+  /** Brings each topic on by one reading; tells whether there may be more. */
+  async #readTopics(batch: Batch): Promise<boolean> {
+    let hasMore = false
+    for (const reader of this.#readers ?? []) {
+      if (!this.#recipient.isOpen || !this.#recipient.carrier.isDraining()) break
+      if (!reader.isBehind()) continue
+      const hasMoved = reader.readFeed(batch) || (await reader.readLog(batch))
+      hasMore ||= hasMoved
+    }
+    return hasMore
+  }
+}

@@ -1,0 +1,176 @@
+import { Buffer } from 'node:buffer'
+import { type CloseFrame, type Hello, maxHelloBytes, type Place } from '../../wire/steadfast-v1.ts'
+import type { Payload } from '../store/ports.ts'
+
+/** Streams that a cursor may name. */
+const maxPlaces = 1024
+
+/** By stream. */
+export type Cursor = ReadonlyMap<number, Place>
+
+/** A hello that is what it must be, its cursor read. */
+export interface Greeting extends Omit<Hello, 'cursor' | 'store'> {
+  readonly cursor: Cursor
+  /** The stores that opened the session for its client, the last one first. */
+  readonly stores?: readonly string[]
+  /** The highest n that the client has ever written; what it sends up to it may have been handled before. */
+  readonly last: number
+}
+
+/** What a client says. */
+export type ClientFrame =
+  | { readonly type: 'messages'; readonly first: number; readonly payloads: readonly Payload[] }
+  | { readonly type: 'withdrawn'; readonly n: number }
+  | { readonly type: 'turn'; readonly turn: number }
+  | { readonly type: 'ack'; readonly cursor: Cursor }
+  | { readonly type: 'close'; readonly close: CloseFrame }
+  | { readonly type: 'credentials'; readonly auth: unknown }
+  | { readonly type: 'ping' | 'pong' | 'unknown' }
+
+/** Reads a hello; `null` for anything that is none. Members that are unknown are ignored. */
+export function readHello(text: string): Greeting | null {
+  if (text.length > maxHelloBytes || Buffer.byteLength(text) > maxHelloBytes) return null
+  const hello = readJson(text)
+  if (!isObject(hello) || hello['v'] !== 1) return null
+  const { session, k, n, turn, wait, send, last, before, store, auth } = hello
+  if (typeof session !== 'string' || !/^[\w-]{22}$/.test(session)) return null
+  if (!isPositive(k) || !isPositive(n)) return null
+  if (turn !== undefined && !isPositive(turn)) return null
+  if (wait !== undefined && !isNumber(wait)) return null
+  if (send !== undefined && send !== true) return null
+  if (last !== undefined && !isNumber(last)) return null
+  if (before !== undefined && !isNumber(before)) return null
+  if (store !== undefined && !(typeof store === 'string' && /^[\w-]{1,64}(,[\w-]{1,64}){0,3}$/.test(store))) return null
+  const cursor = readCursor(hello['cursor'] === undefined ? '' : hello['cursor'])
+  if (!cursor) return null
+  return {
+    ...{ v: 1, session, k, n, cursor, auth, last: Math.max(n - 1, last ?? 0) },
+    ...(before === undefined ? {} : { before }),
+    ...(turn === undefined ? {} : { turn }),
+    ...(store === undefined ? {} : { stores: store.split(',') }),
+    ...(wait === undefined ? {} : { wait }),
+    ...(send === undefined ? {} : { send }),
+  }
+}
+
+/** Reads `0.12~e1,3.1041~k7`; `null` for anything that is no cursor. */
+export function readCursor(text: unknown): Cursor | null {
+  if (typeof text !== 'string') return null
+  const cursor = new Map<number, Place>()
+  if (text === '') return cursor
+  const places = text.split(',')
+  if (places.length > maxPlaces) return null
+  for (const place of places) {
+    const [, stream, offset, epoch] = /^(0|[1-9]\d{0,15})\.(0|[1-9]\d{0,15})~([\w-]{1,64})$/.exec(place) ?? []
+    if (!isNumber(Number(stream)) || !isNumber(Number(offset)) || epoch === undefined) return null
+    if (cursor.has(Number(stream))) return null
+    cursor.set(Number(stream), { offset: Number(offset), epoch })
+  }
+  return cursor
+}
+
+/** Reads a text frame; `null` for one that is malformed. */
+export function readFrame(text: string): ClientFrame | null {
+  switch (text[0]) {
+    case 'm': {
+      const colon = text.indexOf(':')
+      const n = colon > 0 ? readNumber(text.slice(1, colon)) : null
+      return n === null ? null : { type: 'messages', first: n, payloads: [text.slice(colon + 1)] }
+    }
+    case 'M':
+      return readMessages(text.slice(1))
+    case 'b':
+    case 'T': {
+      const colon = text.indexOf(':')
+      const n = colon > 0 ? readNumber(text.slice(1, colon)) : null
+      const bytes = n === null ? null : readBase64(text.slice(colon + 1))
+      if (n === null || bytes === null) return null
+      return { type: 'messages', first: n, payloads: [text[0] === 'b' ? bytes : bytes.toString()] }
+    }
+    case 'w': {
+      const n = readNumber(text.slice(1))
+      return n === null ? null : { type: 'withdrawn', n }
+    }
+    case 't': {
+      const turn = readNumber(text.slice(1))
+      return turn === null ? null : { type: 'turn', turn }
+    }
+    case 'a': {
+      const cursor = readCursor(text.slice(1))
+      return cursor && { type: 'ack', cursor }
+    }
+    case 'x':
+      return readClose(text.slice(1))
+    case 'c': {
+      const credentials = readJson(text.slice(1))
+      return isObject(credentials) ? { type: 'credentials', auth: credentials['auth'] } : null
+    }
+    case 'p':
+      return { type: 'ping' }
+    case 'q':
+      return { type: 'pong' }
+    default:
+      return /^[a-z]/i.test(text) ? { type: 'unknown' } : null
+  }
+}
+
+/** Reads a binary frame, `8`, LF, the bytes; `null` for one that is malformed. The bytes are those of the frame, not copied. */
+export function readBinary(frame: Uint8Array): ClientFrame | null {
+  const end = frame.subarray(0, 17).indexOf(10)
+  const n = end < 0 ? null : readNumber(Buffer.from(frame.subarray(0, end)).toString('latin1'))
+  return n === null ? null : { type: 'messages', first: n, payloads: [frame.subarray(end + 1)] }
+}
+
+function readMessages(text: string): ClientFrame | null {
+  const list = readJson(text)
+  if (!Array.isArray(list)) return null
+  const first: unknown = list[0]
+  const payloads: unknown[] = list.slice(1)
+  return isPositive(first) && payloads.length > 0 && payloads.every(isText) && isNumber(first + payloads.length)
+    ? { type: 'messages', first, payloads }
+    : null
+}
+
+function readClose(text: string): ClientFrame | null {
+  const close = readJson(text)
+  if (!isObject(close)) return null
+  const { code, reason = '' } = close
+  if (!isNumber(code) || typeof reason !== 'string' || Buffer.byteLength(reason) > 123) return null
+  return { type: 'close', close: { code, reason } }
+}
+
+function readBase64(text: string): Buffer | null {
+  // The bits that padding leaves over are zero, so that bytes have one spelling.
+  const isCanonical = text.length % 4 === 0 && /^[A-Za-z0-9+/]*([AQgw]==|[AEIMQUYcgkosw048]=)?$/.test(text)
+  return isCanonical ? Buffer.from(text, 'base64') : null
+}
+
+function readNumber(text: string): number | null {
+  const number = Number(text)
+  // A number has one spelling.
+  return isPositive(number) && String(number) === text ? number : null
+}
+
+function readJson(text: string): unknown {
+  try {
+    return JSON.parse(text)
+  } catch {
+    return undefined
+  }
+}
+
+function isObject(value: unknown): value is Readonly<Record<string, unknown>> {
+  return typeof value === 'object' && value !== null && !Array.isArray(value)
+}
+
+function isText(value: unknown): value is string {
+  return typeof value === 'string'
+}
+
+function isNumber(value: unknown): value is number {
+  return Number.isSafeInteger(value) && Number(value) >= 0
+}
+
+function isPositive(value: unknown): value is number {
+  return isNumber(value) && value > 0
+}

@@ -1,0 +1,229 @@
+import type { ServerHost } from '../node/host.ts'
+import type { Reading, TopicLog } from '../store/ports.ts'
+import type { Medium } from './carrier.ts'
+import { Batch, type Entry, entryOf } from './frame-batch.ts'
+
+/** How much is read of a stream at once. What a carrier does not take then costs no more than that. */
+export const readLimits = { maxMessages: 1000, maxBytes: 65_536 }
+
+/** What a feed keeps of its topic's end, in characters of text or bytes. */
+const cacheLength = 65_536
+
+type Frames = readonly (string | Uint8Array)[]
+
+/** Somebody who follows a topic. */
+export interface Follower {
+  readonly stream: number
+  readonly medium: Medium
+  readonly offset: number
+  readonly epoch: string
+  /** Takes what follows its offset, ready to be written; one that cannot write now reads it later. */
+  news(frames: Frames, through: number): void
+  /** There is something that it has to read for itself. */
+  wake(): void
+}
+
+/** One topic as one node reads it: once, whatever the number of those who follow it, with its newest end at hand. */
+export class Feed {
+  readonly topic: string
+  /** Empty until it is known where the topic ends. */
+  epoch = ''
+  /** The offset of the last message read. */
+  end = 0
+  /** What follows this offset is at hand. */
+  #start = 0
+  #entries: Entry[] = []
+  #length = 0
+  readonly #log: TopicLog
+  readonly #host: ServerHost
+  readonly #followers = new Set<Follower>()
+  readonly #stopWatching: () => void
+  #state: 'resting' | 'reading' | 'stale' | 'over' = 'resting'
+
+  constructor(topic: string, log: TopicLog, host: ServerHost) {
+    this.topic = topic
+    this.#log = log
+    this.#host = host
+    this.#stopWatching = log.watch(topic, () => this.read())
+    this.read()
+  }
+
+  get size(): number {
+    return this.#followers.size
+  }
+
+  add(follower: Follower): void {
+    this.#followers.add(follower)
+  }
+
+  remove(follower: Follower): void {
+    this.#followers.delete(follower)
+  }
+
+  stop(): void {
+    this.#state = 'over'
+    this.#stopWatching()
+  }
+
+  /** What follows a position, if it is at hand. */
+  after(offset: number, epoch: string): readonly Entry[] | null {
+    if (epoch !== this.epoch || offset < this.#start) return null
+    let low = 0
+    let high = this.#entries.length
+    while (low < high) {
+      const middle = (low + high) >> 1
+      if ((this.#entries[middle]?.offset ?? 0) > offset) high = middle
+      else low = middle + 1
+    }
+    return low === 0 ? this.#entries : this.#entries.slice(low)
+  }
+
+  /** Reads what is new. */
+  read(): void {
+    if (this.#state === 'reading') this.#state = 'stale'
+    if (this.#state !== 'resting') return
+    this.#state = 'reading'
+    this.#readOn().catch((error) => {
+      this.#host.report(error)
+      if (this.#state !== 'over') this.#state = 'resting'
+    })
+  }
+
+  async #readOn(): Promise<void> {
+    for (;;) {
+      const isMore = this.epoch === '' ? await this.#open() : await this.#readMore()
+      if (this.#isOver()) return
+      if (!isMore && this.#state === 'reading') break
+      this.#state = 'reading'
+    }
+    this.#state = 'resting'
+  }
+
+  #isOver(): boolean {
+    return this.#state === 'over'
+  }
+
+  async #open(): Promise<boolean> {
+    const { epoch, offset } = await this.#log.tail(this.topic)
+    if (this.#isOver()) return false
+    this.#restart(epoch, offset)
+    for (const follower of this.#followers) follower.wake()
+    return false
+  }
+
+  async #readMore(): Promise<boolean> {
+    const from = this.end
+    const reading = await this.#log.readAfter(this.topic, from, readLimits)
+    if (this.#isOver()) return false
+    if (reading.epoch !== this.epoch) {
+      this.epoch = ''
+      return true
+    }
+    if (reading.messages.length === 0 && reading.lostThrough <= from) return false
+    this.#take(reading, from)
+    return true
+  }
+
+  #take({ messages, lostThrough }: Reading, from: number): void {
+    if (lostThrough > from) this.#restart(this.epoch, lostThrough)
+    const entries = messages.map(entryOf)
+    for (const entry of entries) {
+      this.#entries.push(entry)
+      this.#length += lengthOf(entry)
+      this.end = entry.offset
+    }
+    // Who has not read what is lost has to say so before he goes on (rule 3).
+    this.#tell(entries, Math.max(from, lostThrough))
+    this.#forget()
+  }
+
+  #restart(epoch: string, offset: number): void {
+    this.epoch = epoch
+    this.end = offset
+    this.#start = offset
+    this.#entries = []
+    this.#length = 0
+  }
+
+  /** Hands new messages to all who have read what was before them; each way of writing them is made once. */
+  #tell(entries: readonly Entry[], from: number): void {
+    let stream = -1
+    let isLines = false
+    let frames: Frames = []
+    for (const follower of this.#followers) {
+      if (follower.offset !== from || follower.epoch !== this.epoch) {
+        follower.wake()
+        continue
+      }
+      if (follower.stream !== stream || isLines !== (follower.medium !== 'websocket')) {
+        stream = follower.stream
+        isLines = follower.medium !== 'websocket'
+        frames = framesOf(entries, stream, follower.medium)
+      }
+      follower.news(frames, this.end)
+    }
+  }
+
+  #forget(): void {
+    let count = 0
+    while (this.#length > cacheLength) {
+      const oldest = this.#entries[count]
+      if (!oldest) break
+      this.#length -= lengthOf(oldest)
+      this.#start = oldest.offset
+      count += 1
+    }
+    if (count) this.#entries = this.#entries.slice(count)
+  }
+}
+
+function framesOf(entries: readonly Entry[], stream: number, medium: Medium): Frames {
+  const frames: (string | Uint8Array)[] = []
+  const batch = new Batch(medium, (frame) => frames.push(frame))
+  for (const entry of entries) batch.add(stream, entry)
+  batch.flush()
+  return frames
+}
+
+function lengthOf({ data }: Entry): number {
+  return data.length + 64
+}
+
+/** The topics that somebody here follows. */
+export class Feeds {
+  readonly #log: TopicLog
+  readonly #host: ServerHost
+  readonly #feeds = new Map<string, Feed>()
+
+  constructor(log: TopicLog, host: ServerHost) {
+    this.#log = log
+    this.#host = host
+  }
+
+  /** Begins to follow a topic. */
+  of(topic: string): Feed {
+    let feed = this.#feeds.get(topic)
+    if (!feed) {
+      feed = new Feed(topic, this.#log, this.#host)
+      this.#feeds.set(topic, feed)
+    }
+    return feed
+  }
+
+  leave(feed: Feed, follower: Follower): void {
+    feed.remove(follower)
+    if (feed.size > 0) return
+    feed.stop()
+    this.#feeds.delete(feed.topic)
+  }
+
+  /** Asks again: a watch may have been missed, or a reading have failed. */
+  readAll(): void {
+    for (const feed of this.#feeds.values()) feed.read()
+  }
+
+  stop(): void {
+    for (const feed of this.#feeds.values()) feed.stop()
+    this.#feeds.clear()
+  }
+}

@@ -1,0 +1,117 @@
+import type { SessionRecord, SessionStore, TopicLog } from '../store/ports.ts'
+import type { Carrier, Medium } from './carrier.ts'
+import type { Batch } from './frame-batch.ts'
+import { type Feed, type Feeds, type Follower, readLimits } from './topic-feed.ts'
+
+/** What a delivery knows of its attachment. */
+export interface Recipient {
+  readonly carrier: Carrier
+  readonly isOpen: boolean
+  readonly sessionId: string
+  readonly record: SessionRecord
+  readonly sessions: SessionStore
+  readonly topics: TopicLog
+  readonly feeds: Feeds
+  /** Writes to the carrier. */
+  write(frame: string | Uint8Array): void
+  /** All that there is has been written, or the carrier takes no more for now. */
+  settled(): void
+  /** The store's idea of the session is another than ours. */
+  doubted(): void
+  failed(error: unknown): void
+}
+
+/** What delivers to the attachment, as a reader wakes it. */
+export interface Waking {
+  /** Whether news can be written right behind what was written before. */
+  isReady(): boolean
+  wake(): void
+}
+
+/** One attachment's position in one topic. */
+export class Reader implements Follower {
+  readonly stream: number
+  readonly medium: Medium
+  offset: number
+  epoch: string
+  /** The log has been read to its end while the feed was not open yet. */
+  #hasRead = false
+  #isOver = false
+  readonly #feed: Feed
+  readonly #delivery: Waking
+  readonly #recipient: Recipient
+
+  constructor(
+    delivery: Waking,
+    recipient: Recipient,
+    feed: Feed,
+    stream: number,
+    { epoch, offset }: { readonly epoch: string; readonly offset: number },
+  ) {
+    this.#delivery = delivery
+    this.#recipient = recipient
+    this.#feed = feed
+    this.medium = recipient.carrier.medium
+    this.stream = stream
+    this.offset = offset
+    this.epoch = epoch
+    feed.add(this)
+  }
+
+  stop(): void {
+    this.#isOver = true
+    this.#recipient.feeds.leave(this.#feed, this)
+  }
+
+  isBehind(): boolean {
+    if (this.#feed.epoch === '') return !this.#hasRead
+    return this.offset < this.#feed.end || this.epoch !== this.#feed.epoch
+  }
+
+  news(frames: readonly (string | Uint8Array)[], through: number): void {
+    if (this.medium === 'answer' || !this.#delivery.isReady()) {
+      this.#delivery.wake()
+      return
+    }
+    this.offset = through
+    for (const frame of frames) this.#recipient.write(frame)
+  }
+
+  wake(): void {
+    this.#delivery.wake()
+  }
+
+  /** Takes what the feed has at hand. */
+  readFeed(batch: Batch): boolean {
+    const entries = this.#feed.after(this.offset, this.epoch)
+    if (!entries || entries.length === 0) return false
+    for (const entry of entries) batch.add(this.stream, entry)
+    this.offset = entries.at(-1)?.offset ?? this.offset
+    return true
+  }
+
+  /** Reads for itself what the feed has no more; tells whether that brought it on. */
+  async readLog(batch: Batch): Promise<boolean> {
+    const { topics } = this.#recipient
+    const { topic } = this.#feed
+    let reading = await topics.readAfter(topic, this.offset, readLimits)
+    const isOther = reading.epoch !== this.epoch
+    if (isOther) reading = await topics.readAfter(topic, 0, readLimits)
+    if (this.#isOver || !this.#recipient.isOpen) return false
+    const { epoch, messages, lostThrough } = reading
+    const isGap = isOther || lostThrough > this.offset
+    if (isGap) {
+      batch.flush()
+      const gap = { stream: this.stream, topic, epoch, after: isOther ? null : this.offset, resumesAt: lostThrough + 1 }
+      this.#recipient.write(`g${JSON.stringify(gap)}`)
+      this.epoch = epoch
+      this.offset = lostThrough
+    }
+    for (const message of messages) {
+      batch.add(this.stream, message)
+      this.offset = message.offset
+    }
+    this.#hasRead = messages.length === 0
+    return isGap || messages.length > 0
+  }
+}

@@ -1,0 +1,34 @@
+import { Queue } from '../util/queue.ts'
+
+/** So much may be sent to a reader that has not been written to its carrier yet, before whoever sends is to wait. */
+const highWaterBytes = 1_048_576
+
+/**
+ * What was sent to one session from this node and has not been written to any attachment yet: back-pressure for whoever sends.
+ * Of a session without an attachment there is none: what is sent to it waits in the log, for which nobody need wait.
+ */
+export class Unwritten {
+  readonly #messages = new Queue<{ readonly offset: number; readonly bytes: number }>()
+  #bytes = 0
+  #waiters: (() => void)[] = []
+
+  add(offset: number, bytes: number): void {
+    this.#messages.push({ offset, bytes })
+    this.#bytes += bytes
+  }
+
+  /** Everything up to an offset was written, or its reader is gone (`Infinity`). */
+  written(through: number): void {
+    for (let first = this.#messages.first; first && first.offset <= through; first = this.#messages.first) {
+      this.#bytes -= first.bytes
+      this.#messages.drop(1)
+    }
+    if (this.#bytes <= highWaterBytes / 2) for (const resolve of this.#waiters.splice(0)) resolve()
+  }
+
+  /** Resolves when there is room again; `null` while there is. */
+  room(): Promise<void> | null {
+    if (this.#bytes <= highWaterBytes) return null
+    return new Promise((resolve) => this.#waiters.push(resolve))
+  }
+}

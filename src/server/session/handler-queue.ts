@@ -1,0 +1,253 @@
+import type { NodeContext } from '../node/node-context.ts'
+import type { Ending, SessionRecord } from '../store/ports.ts'
+import { isThenable } from '../util/thenable.ts'
+import { overheadBytes, type Share } from './backlog.ts'
+import type { Duty, Incoming, Step, Tenure } from './record.ts'
+import type { Session } from './session-handle.ts'
+
+/** The session on this node, as its work sees it. */
+export interface Worked {
+  readonly id: string
+  readonly record: SessionRecord
+  readonly node: NodeContext
+  readonly handle: Session
+  readonly ending: Ending
+  settle(): void
+}
+
+interface OpenTenure extends Tenure {
+  takenThrough: number
+  finished: number
+  duty: Duty
+}
+
+/** After so many messages in a row it is asked whether others should have their turn. */
+const lookEvery = 16
+
+/**
+ * What this node does for a session: it takes messages and runs the application's handlers, one after the other. Most
+ * sessions never send anything, so a live session has none of this until it is needed.
+ */
+export class Work {
+  readonly #live: Worked
+  /** Not taken yet. */
+  #pending: Incoming[] = []
+  /** So many of them, the first, are in the step which is being written. */
+  #claimed = 0
+  /** So many of them, at most, nobody waits for any longer. */
+  #withdrawn = 0
+  /** How the session shall end once all of that has been taken. */
+  wantedEnd: Ending | null = null
+  /** Taken, and not handled yet; from `#next` on. */
+  #todo: Incoming[] = []
+  #next = 0
+  #bytes = 0
+  /** What waits of all sessions of the principal. */
+  #share: Share | null = null
+  #tenure: OpenTenure | null = null
+  #isRunning = false
+
+  constructor(live: Worked) {
+    this.#live = live
+  }
+
+  get tenure(): Tenure | null {
+    return this.#tenure
+  }
+
+  get isIdle(): boolean {
+    return !this.#isRunning && !this.#tenure && this.#pending.length === 0 && !this.wantedEnd
+  }
+
+  /** Whether so many messages more may wait, with so many bytes in all. A message alone may where nothing else waits. */
+  fits(messages: number, bytes: number): boolean {
+    const cost = bytes + messages * overheadBytes
+    const isWithin = this.#bytes + cost <= this.#live.node.settings.limits.maxUnhandledBytes
+    return (isWithin || (messages === 1 && this.#bytes === 0)) && this.#shared().fits(messages, cost)
+  }
+
+  add(message: Incoming): void {
+    const cost = message.bytes + overheadBytes
+    this.#pending.push(message)
+    this.#bytes += cost
+    this.#shared().add(cost)
+  }
+
+  /** All that is pending, for one step that begins in this task. Either `apply` follows or `release`. */
+  claim(): readonly Incoming[] {
+    this.#claimed = this.#pending.length
+    return this.#pending
+  }
+
+  /** The step was not written, or had no use for what it had claimed. */
+  release(): void {
+    this.#claimed = 0
+    this.#sift()
+  }
+
+  /** Somebody does not wait any longer for so much of what he brought (`Source.isWithdrawn`). */
+  withdrawn(messages: number): void {
+    this.#withdrawn += messages
+    if (this.#claimed === 0) this.#sift()
+  }
+
+  /** Drops what nobody waits for; not before it is half of all, or many who give up would cost as much for each. */
+  #sift(): void {
+    if (this.#withdrawn === 0 || 2 * this.#withdrawn < this.#pending.length) return
+    this.#withdrawn = 0
+    this.#pending = this.#pending.filter((message) => !message.source.isWithdrawn || this.#forget(message))
+  }
+
+  /** The session is made here, and is begun before anything is taken. */
+  begin(taken: number): void {
+    this.#tenure = { takenThrough: taken, finished: taken, duty: 'begin' }
+    this.#run()
+  }
+
+  /** The session is gone. */
+  drop(): void {
+    for (const message of this.#pending) this.#forget(message)
+    this.#pending = []
+    this.#claimed = 0
+    this.#withdrawn = 0
+    this.wantedEnd = null
+    this.#lose()
+    // The next one under this id may be of another principal.
+    this.stop()
+  }
+
+  /** Nothing of the session is here any more. */
+  stop(): void {
+    this.#share?.leave()
+    this.#share = null
+  }
+
+  /** The record has been written as the step says. */
+  apply({ accepted, astray, duty, hasLost, outcome }: Step, record: SessionRecord): void {
+    if (hasLost) this.#lose()
+    if (outcome === 'waits') {
+      this.release()
+      return
+    }
+    if (record.lease) {
+      this.#tenure ??= { takenThrough: record.taken, finished: record.done, duty: 'none' }
+      this.#tenure.takenThrough = record.taken
+      this.#tenure.duty = duty
+    } else this.#tenure = null
+    for (const message of accepted) message.redelivered = message.n <= record.redeliveredThrough
+    if (this.#todo.length === 0) this.#todo = accepted
+    else for (const message of accepted) this.#todo.push(message)
+    if (record.ended) this.wantedEnd = null
+    if (duty === 'begin') this.release()
+    else this.#settleClaimed(accepted, astray, record)
+    if (this.#tenure) this.#run()
+  }
+
+  /** What was claimed is accepted, astray, or nothing new; both lists are in the same order as it. */
+  #settleClaimed(accepted: readonly Incoming[], astray: readonly Incoming[], record: SessionRecord): void {
+    const pending = this.#pending
+    const claimed = this.#claimed
+    this.#pending = claimed === pending.length ? [] : pending.slice(claimed)
+    this.#claimed = 0
+    if (this.#pending.length === 0) this.#withdrawn = 0
+    let nextAccepted = 0
+    let nextAstray = 0
+    for (let index = 0; index < claimed; index += 1) {
+      const message = pending[index]
+      if (!message) break
+      if (message === accepted[nextAccepted]) nextAccepted += 1
+      else this.#forget(message)
+      if (message === astray[nextAstray]) {
+        nextAstray += 1
+        message.source.astray(message, record)
+      } else message.source.inOrder()
+    }
+    this.#sift()
+  }
+
+  #shared(): Share {
+    const { id, node, record } = this.#live
+    this.#share ??= node.backlog.of(record.principalId, id)
+    return this.#share
+  }
+
+  #forget(message: Incoming): false {
+    const cost = message.bytes + overheadBytes
+    this.#bytes -= cost
+    this.#share?.add(-cost)
+    return false
+  }
+
+  #lose(): void {
+    for (const message of this.#todo.slice(this.#next)) this.#forget(message)
+    this.#todo = []
+    this.#next = 0
+    this.#tenure = null
+  }
+
+  #run(): void {
+    if (this.#isRunning) return
+    this.#isRunning = true
+    this.#runOn().catch((error) => this.#live.node.host.report(error))
+  }
+
+  async #runOn(): Promise<void> {
+    const { node } = this.#live
+    const { handlers, host, turns } = node
+    let inARow = 0
+    for (let tenure = this.#tenure; tenure && !node.isDown; tenure = this.#tenure) {
+      let waiting: unknown
+      const next = this.#todo[this.#next]
+      try {
+        if (tenure.duty === 'begin') waiting = handlers.onSession?.(this.#live.handle)
+        else if (next) waiting = this.#handle(next)
+        else if (tenure.duty === 'end') waiting = handlers.onEnd?.(this.#live.handle, this.#live.ending)
+        else break
+        if (isThenable(waiting)) await waiting
+      } catch (error) {
+        host.report(error)
+      }
+      // Another node may have gone on meanwhile: then what was done here is of no account.
+      if (tenure !== this.#tenure) continue
+      if (tenure.duty === 'begin') tenure.duty = 'none'
+      else if (next) this.#finished(tenure, next)
+      else tenure.duty = 'ended'
+      // What is done is told while the next one runs; behind the last it is told below.
+      if (waiting !== undefined && this.#todo[this.#next]) this.#live.settle()
+      inARow += 1
+      if (inARow % lookEvery !== 0 || !this.#todo[this.#next] || !turns.isOver()) continue
+      if (waiting === undefined) this.#live.settle()
+      await turns.next()
+      if (node.isDown) return
+    }
+    this.#isRunning = false
+    this.#live.settle()
+  }
+
+  #handle({ n, data, redelivered }: Incoming): unknown {
+    if (data === null) return undefined
+    const { handlers, settings } = this.#live.node
+    if (!handlers.onMessage) return undefined
+    const id = { session: this.#live.id, n }
+    const payload = typeof data === 'string' ? data : bufferOf(data)
+    // What it cannot read is reported as what a handler throws is.
+    const read = settings.codec ? settings.codec.decode(payload) : payload
+    return handlers.onMessage(this.#live.handle, { data: read as typeof payload, id, redelivered })
+  }
+
+  #finished(tenure: OpenTenure, message: Incoming): void {
+    tenure.finished = message.n
+    this.#forget(message)
+    this.#next += 1
+    if (this.#next < this.#todo.length) return
+    this.#todo = []
+    this.#next = 0
+  }
+}
+
+/** The bytes alone: a frame's buffer holds more than them. */
+function bufferOf(data: Uint8Array): ArrayBuffer {
+  const buffer = new ArrayBuffer(data.byteLength)
+  new Uint8Array(buffer).set(data)
+  return buffer
+}

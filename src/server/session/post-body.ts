@@ -1,0 +1,64 @@
+import { type CloseFrame, codes } from '../../wire/steadfast-v1.ts'
+import { type Cursor, readFrame } from '../delivery/parse-frames.ts'
+import type { Limits } from '../limits.ts'
+import type { Payload } from '../store/ports.ts'
+import { bytesOf } from '../util/payload.ts'
+import type { Turns } from '../util/time-slices.ts'
+import { overheadBytes } from './backlog.ts'
+
+/** What one POST says. */
+export interface Posted {
+  /** Whether it says nothing at all. */
+  readonly isEmpty: boolean
+  /** Messages at consecutive numbers, `null` for one that was withdrawn, in the order of the lines. */
+  readonly runs: readonly { readonly first: number; readonly payloads: readonly (Payload | null)[] }[]
+  readonly messages: number
+  readonly bytes: number
+  /** The highest; 0 for none. */
+  readonly turn: number
+  readonly cursor: Cursor | null
+  readonly close: CloseFrame | null
+}
+
+/** So many characters are read before it is asked whether others should have their turn; each line counts for some more. */
+const lookEvery = 16_384
+const lineLength = 32
+
+const malformed: CloseFrame = { code: codes.protocolError, reason: 'malformed line' }
+
+/** Reads the lines of a body, in as many turns as it takes; all of it, or why none of it. */
+export async function readPosted(lines: readonly string[], limits: Limits, turns: Turns): Promise<Posted | CloseFrame> {
+  const runs: { first: number; payloads: readonly (Payload | null)[] }[] = []
+  let [messages, bytes, turn, length] = [0, 0, 0, 0]
+  let isEmpty = true
+  let cursor: Cursor | null = null
+  let close: CloseFrame | null = null
+  for (const line of lines) {
+    length += line.length + lineLength
+    if (length > lookEvery) {
+      length = 0
+      if (turns.isOver()) await turns.next()
+    }
+    if (line === '') continue
+    isEmpty = false
+    const frame = readFrame(line)
+    if (!frame) return malformed
+    if (frame.type === 'messages') {
+      messages += frame.payloads.length
+      for (const data of frame.payloads) {
+        const size = bytesOf(data)
+        if (size > limits.maxMessageBytes) return { code: codes.tooLarge, reason: 'a message is too large' }
+        bytes += size
+      }
+      runs.push(frame)
+    } else if (frame.type === 'withdrawn') {
+      messages += 1
+      runs.push({ first: frame.n, payloads: [null] })
+    } else if (frame.type === 'turn') turn = Math.max(turn, frame.turn)
+    else if (frame.type === 'ack') cursor = frame.cursor
+    else if (frame.type === 'close') close = frame.close
+    // What could not wait anyway is not gone on with: it would be held here meanwhile.
+    if (messages > 1 && bytes + messages * overheadBytes > limits.maxUnhandledBytes) break
+  }
+  return { isEmpty, runs, messages, bytes, turn, cursor, close }
+}

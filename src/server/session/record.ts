@@ -1,0 +1,170 @@
+import type { Ending, Payload, SessionRecord } from '../store/ports.ts'
+
+/** A message of the client's that nobody has taken yet; `null` for one that it withdrew. */
+export interface Incoming {
+  readonly n: number
+  readonly data: Payload | null
+  readonly bytes: number
+  readonly source: Source
+  /** Whether it may have been handed to a handler before; known once it is taken. */
+  redelivered: boolean
+}
+
+/** Whoever brought messages. */
+export interface Source {
+  /** It waits no longer: what it brought and nobody has taken is passed over. */
+  readonly isWithdrawn: boolean
+  /** The message's number does not follow what was taken. */
+  astray(message: Incoming, record: SessionRecord): void
+  /** What it brings is in order again. */
+  inOrder(): void
+}
+
+/** What a node has under a session's lease: all that only it can know. */
+export interface Tenure {
+  /** The highest n that it took. */
+  readonly takenThrough: number
+  /** The highest n whose handler has settled here. */
+  readonly finished: number
+  /** What it has to run beside messages: `onSession` before them, `onEnd` behind them. */
+  readonly duty: Duty
+}
+
+export type Duty = 'none' | 'begin' | 'end' | 'ended'
+
+/** The node that wants to go on with a session. */
+export interface Claimant {
+  readonly node: string
+  readonly now: number
+  readonly leaseMs: number
+  readonly tenure: Tenure | null
+  readonly pending: readonly Incoming[]
+  /** How the session shall end, once what is pending has been taken. */
+  readonly wantedEnd: Ending | null
+  readonly hasOnSession: boolean
+  readonly hasOnEnd: boolean
+}
+
+/** The record as it shall be, and what follows from it for the node once it is written. */
+export interface Step {
+  readonly record: SessionRecord
+  /** Whether another node is at work: nothing can be taken yet. */
+  readonly outcome: 'waits' | 'goes-on'
+  readonly accepted: Incoming[]
+  readonly astray: readonly Incoming[]
+  readonly duty: Duty
+  /** The lease ran out and another node went on: what was taken here is no longer ours. */
+  readonly hasLost: boolean
+}
+
+/**
+ * Rule 2: what becomes of a session's record when this node settles what it has finished, takes what has come in, and, where
+ * the holder of the lease has died, goes on in its place.
+ *
+ * A lease is held while messages are taken and not done, and while `onSession` or `onEnd` runs. Nothing is taken before
+ * `onSession` is done, so a lease with nothing taken under it tells that a node died inside it.
+ */
+export function advance(before: SessionRecord, claimant: Claimant): Step {
+  const { node, now, leaseMs, pending, wantedEnd } = claimant
+  const { lease } = before
+  const isMine = lease?.node === node
+  const tenure = isMine ? claimant.tenure : null
+  const hasLost = claimant.tenure !== null && !isMine
+  if (lease && !isMine && lease.until > now) {
+    // What the server says goes at once; the holder sees it when it is done, and runs `onEnd`.
+    const ended = before.ended ?? (wantedEnd?.by === 'client' ? null : wantedEnd)
+    return { record: amended(before, { ended }), outcome: 'waits', accepted: [], astray: [], duty: 'none', hasLost }
+  }
+  // Its holder died, or is this node itself and never heard that its write had succeeded.
+  const isInherited = lease !== null && !tenure
+  const isOrphaned = isInherited && !isMine
+  const wasBeginning = isInherited && before.taken === before.done && claimant.hasOnSession
+  const redeliveredThrough =
+    isOrphaned && !before.ended ? Math.max(before.redeliveredThrough, before.taken) : before.redeliveredThrough
+  const done = tenure ? Math.max(before.done, tenure.finished) : before.done
+  let duty: Duty = tenure?.duty ?? (wasBeginning && !before.ended ? 'begin' : 'none')
+  let taken = takenOf(before, tenure, isInherited)
+  const accepted: Incoming[] = []
+  const astray: Incoming[] = []
+  if (duty !== 'begin' && !before.ended) {
+    for (const message of pending) {
+      if (message.source.isWithdrawn) continue
+      if (message.n === taken + 1) {
+        accepted.push(message)
+        taken += 1
+      } else if (message.n > taken) astray.push(message)
+    }
+  }
+  const canEnd = wantedEnd?.by !== 'client' || duty !== 'begin'
+  const ended = before.ended ?? (canEnd ? wantedEnd : null)
+  // An end without a lease has been seen to.
+  if (ended && claimant.hasOnEnd && duty !== 'ended' && (!before.ended || lease)) duty = duty === 'begin' ? 'begin' : 'end'
+  const isBusy = taken > done || duty === 'begin' || duty === 'end'
+  const isFresh = isMine && lease !== null && lease.until - now > leaseMs / 2
+  const record = amended(before, {
+    taken,
+    done,
+    redeliveredThrough,
+    ended,
+    lease: isBusy ? (isFresh ? lease : { node, until: now + leaseMs }) : null,
+  })
+  return { record, outcome: 'goes-on', accepted, astray, duty, hasLost }
+}
+
+/** Where taking goes on from. */
+function takenOf(before: SessionRecord, tenure: Tenure | null, isInherited: boolean): number {
+  // What a client says to be done meanwhile, nobody has to take.
+  if (tenure) return Math.max(before.done, Math.min(before.taken, tenure.takenThrough))
+  return isInherited ? before.done : before.taken
+}
+
+/** The same record where nothing has changed, so that nothing need be written. */
+export function amended(before: SessionRecord, changes: Partial<SessionRecord>): SessionRecord {
+  const after = Object.assign(copyOf(before), changes)
+  return isSame(before, after) ? before : after
+}
+
+/** A record that may be written to. Every field stands there by its name, so that one that is added is not forgotten. */
+export function copyOf(record: SessionRecord): { -readonly [Field in keyof Required<SessionRecord>]: SessionRecord[Field] } {
+  // V8 gives every spread of something frozen a hidden class of its own, which is slow and costs 430 bytes a session.
+  return {
+    epoch: record.epoch,
+    principalId: record.principalId,
+    principal: record.principal,
+    authenticatedAt: record.authenticatedAt ?? (record.authenticatedAt === null ? null : 0),
+    data: record.data,
+    taken: record.taken,
+    done: record.done,
+    redeliveredThrough: record.redeliveredThrough,
+    lease: record.lease,
+    turn: record.turn,
+    k: record.k,
+    subscriptions: record.subscriptions,
+    lastStream: record.lastStream,
+    lastEnd: record.lastEnd,
+    ended: record.ended,
+  }
+}
+
+function isSame(before: SessionRecord, after: SessionRecord): boolean {
+  return (
+    before.taken === after.taken &&
+    before.done === after.done &&
+    before.redeliveredThrough === after.redeliveredThrough &&
+    before.lease === after.lease &&
+    before.ended === after.ended &&
+    before.turn === after.turn &&
+    before.k === after.k &&
+    before.subscriptions === after.subscriptions &&
+    before.lastStream === after.lastStream &&
+    before.lastEnd === after.lastEnd &&
+    before.data === after.data &&
+    before.principal === after.principal &&
+    before.authenticatedAt === after.authenticatedAt
+  )
+}
+
+/** Rule 5: a turn above the record's confirms the attachment k; turns below are ignored. */
+export function confirmed(record: SessionRecord, turn: number, k: number): SessionRecord {
+  return turn > record.turn ? amended(record, { turn, k, lastEnd: null }) : record
+}

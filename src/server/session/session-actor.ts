@@ -1,0 +1,393 @@
+import { type CloseFrame, codes } from '../../wire/steadfast-v1.ts'
+import type { Attachment, Home } from '../delivery/attachment.ts'
+import type { Cursor } from '../delivery/parse-frames.ts'
+import { Unwritten } from '../delivery/unwritten.ts'
+import { attachedUntil, type NodeContext, renewEveryMs } from '../node/node-context.ts'
+import type { Ending, SessionNews, SessionRecord, Stored } from '../store/ports.ts'
+import { bytesOf } from '../util/payload.ts'
+import { Work, type Worked } from './handler-queue.ts'
+import { authenticated, closeOf, type Entrance } from './join-request.ts'
+import { amended, confirmed, type Incoming } from './record.ts'
+import { type Amendment, type Outcome, type Owner, RecordKeeper } from './record-writer.ts'
+import { type Principal, type Session, SessionHandle } from './session-handle.ts'
+
+/** So long after an answer its client, which asks again and again, counts as attached: polls come every few seconds. */
+const returnsWithinMs = 10_000
+
+/** Acknowledgments that come as fast as messages would cost as much as they do. */
+export const ackEveryMs = 50
+
+/** So much may be sent in a row to a client that is not here. */
+const unheardBytes = 1_048_576
+
+/**
+ * A session as one node has it while something of it is here: attachments, messages, or somebody who changes it. Another
+ * node may have others of the same session at the same time; they meet in the record.
+ */
+export class LiveSession implements Home, Worked, Owner {
+  readonly id: string
+  readonly node: NodeContext
+  readonly attachments: Attachment[] = []
+  work: Work | null = null
+  readonly #keeper: RecordKeeper
+  #handle: SessionHandle | null = null
+  /** Frames and messages that came faster than they may; each tick lets some pass. */
+  #frames = 0
+  #messages = 0
+  /** Attachments that are being let in. */
+  entering = 0
+  #toldDone = 0
+  #ackedAt = -ackEveryMs
+  #renewedAt = 0
+  /** When a tick has something to do, by the node's own time. */
+  #dueAt = 0
+  #trimmedThrough = 0
+  /** Something has been sent of which the store has not told yet. */
+  #hasSent = false
+  #unwritten: Unwritten | null = null
+  /** What was sent in a row while no client was here. */
+  #unheardBytes = 0
+  /** How far the last answer brought a client that is about to ask again, and when. */
+  #answered: { readonly through: number; readonly at: number } | null = null
+  #stopWatching: (() => void) | null = null
+
+  constructor(id: string, node: NodeContext) {
+    this.id = id
+    this.node = node
+    this.#keeper = new RecordKeeper(id, node, this)
+  }
+
+  start(): void {
+    this.#stopWatching = this.node.sessions.watch(this.id, (news) => this.#changed(news))
+  }
+
+  /** The record as this node last knew it; there is one as long as there are attachments or handlers. */
+  get record(): SessionRecord {
+    const { record } = this.#keeper
+    if (!record) throw new Error('RealtimeServer: the session is not known yet.')
+    return record
+  }
+
+  get known(): SessionRecord | null {
+    return this.#keeper.record
+  }
+
+  get handle(): Session {
+    this.#handle ??= new SessionHandle(this.node.desk, this.id, this.record)
+    return this.#handle
+  }
+
+  get ending(): Ending {
+    return this.record.ended ?? { by: 'server', code: codes.ended, reason: '' }
+  }
+
+  get hasAttachments(): boolean {
+    return this.attachments.length > 0
+  }
+
+  /** Whether handlers run or are about to, or somebody is being let in. */
+  get isBusy(): boolean {
+    return !this.#keeper.isIdle || this.work?.isIdle === false || this.entering > 0
+  }
+
+  /** Whether the client of an answer is about to ask again: whoever sends to it waits for it as for one that is attached. */
+  get isReturning(): boolean {
+    return this.#answered !== null && this.node.elapsedMs() - this.#answered.at < returnsWithinMs
+  }
+
+  /** Attachments that are let in, or are being let in. */
+  get places(): number {
+    return this.attachments.length + this.entering
+  }
+
+  stop(): void {
+    this.work?.stop()
+    this.#stopWatching?.()
+    this.#unwritten?.written(Infinity)
+  }
+
+  workOn(): Work {
+    this.work ??= new Work(this)
+    return this.work
+  }
+
+  /** Somebody wants to attach, or to send. */
+  enter(entrance: Entrance): void {
+    this.#keeper.enter(entrance)
+  }
+
+  amend(change: Amendment['change'], settled: ((outcome: Outcome) => void) | null = null): void {
+    this.#keeper.amend({ change, settled })
+  }
+
+  settle(): void {
+    this.#keeper.settle()
+  }
+
+  refresh(): void {
+    this.#keeper.refresh()
+  }
+
+  retryLater(): void {
+    this.#keeper.doubt()
+    this.tickSoon()
+  }
+
+  enqueue(message: Incoming): void {
+    this.workOn().add(message)
+  }
+
+  /** A source waits no longer for so many messages that it brought. */
+  withdrawn(messages: number): void {
+    this.work?.withdrawn(messages)
+  }
+
+  mayReceive(): boolean {
+    this.#frames += 1
+    return this.#frames <= 4 * this.node.settings.limits.framesPerSecond
+  }
+
+  authenticated(principal: Principal): void {
+    const { host, settings } = this.node
+    const authentication = { now: host.now(), reauthenticateMs: settings.reauthenticateMs ?? Infinity }
+    this.amend((record) => authenticated(record, principal, authentication))
+  }
+
+  /** The client was refused where it had been let in before: nothing of it stays open, here or on another node. */
+  revoke(): void {
+    this.amend((record) => amended(record, { authenticatedAt: null }))
+  }
+
+  refusalOf(messages: number, bytes: number): CloseFrame | null {
+    const inAll = this.#messages + messages
+    const reason =
+      inAll > 4 * this.node.settings.limits.messagesPerSecond
+        ? 'too many messages'
+        : this.workOn().fits(messages, bytes)
+          ? null
+          : 'too much is not handled yet'
+    if (reason !== null) return { code: codes.tooMany, reason, retryAfterMs: this.node.pauseMs() }
+    this.#messages = inAll
+    return null
+  }
+
+  confirm(turn: number, k: number): void {
+    if (turn > this.record.turn) this.amend((record) => confirmed(record, turn, k))
+  }
+
+  /** The session shall end. What the client sent before is taken first if it is the client that says so. */
+  finish(ending: Ending): void {
+    this.workOn().wantedEnd ??= ending
+    this.settle()
+  }
+
+  /** Nobody came back in time. Resolves when the record says so; `onEnd` may run still. */
+  expire(): Promise<void> {
+    this.finish({ by: 'network', code: codes.silent, reason: 'expired' })
+    return new Promise((resolve) => {
+      this.amend(
+        (record) => record,
+        () => resolve(),
+      )
+    })
+  }
+
+  /** A message was sent from here: the first of a task goes at once, and what follows it together. */
+  sent(message: Stored): Promise<void> | null {
+    if (!this.#hasSent) {
+      this.#hasSent = true
+      for (const attachment of this.attachments) attachment.sent(message)
+    }
+    const through = this.#writtenThrough()
+    if (through === Infinity) return this.#sentToNobody(bytesOf(message.data))
+    if (through >= message.offset) return null
+    this.#unwritten ??= new Unwritten()
+    this.#unwritten.add(message.offset, bytesOf(message.data))
+    return this.#unwritten.room()
+  }
+
+  /** Whoever sends much to a client that is not here must let the event loop go on, or that client could never come. */
+  #sentToNobody(bytes: number): Promise<void> | null {
+    this.#unheardBytes += bytes
+    if (this.#unheardBytes < unheardBytes) return null
+    this.#unheardBytes = 0
+    return this.node.turns.next()
+  }
+
+  /** An attachment has written what it could. */
+  delivered(): void {
+    this.#unwritten?.written(this.#writtenThrough())
+  }
+
+  /** No client comes back, or not to this node: whoever sends waits no longer. */
+  waitsForNobody(): void {
+    this.#answered = null
+    this.delivered()
+  }
+
+  /** The offset in stream 0 up to which some attachment has written everything; without any, nobody is waited for. */
+  #writtenThrough(): number {
+    let through = this.isReturning ? (this.#answered?.through ?? -1) : -1
+    for (const { writtenThrough } of this.attachments) through = Math.max(through, writtenThrough)
+    return through < 0 ? Infinity : through
+  }
+
+  acknowledged(cursor: Cursor, written: number): void {
+    const place = cursor.get(0)
+    if (!place || place.epoch !== this.record.epoch) return
+    const through = Math.min(place.offset, written)
+    if (through <= this.#trimmedThrough) return
+    this.#trimmedThrough = through
+    this.node.sessions.trim(this.id, through).catch((error) => this.node.host.report(error))
+  }
+
+  attached(attachment: Attachment): void {
+    for (const other of [...this.attachments]) {
+      if (other.k === attachment.k) other.end({ code: codes.moved, reason: 'moved' })
+    }
+    if (!this.hasAttachments) this.#toldDone = this.record.done
+    this.#answered = null
+    this.attachments.push(attachment)
+    this.tickSoon()
+  }
+
+  answered(attachment: Attachment): void {
+    this.#answered = { through: attachment.writtenThrough, at: this.node.elapsedMs() }
+    this.#remove(attachment)
+  }
+
+  /** An attachment has ended. Only the application's own close ends the session with it (rule 8). */
+  detached(attachment: Attachment, ending: Ending): void {
+    this.#remove(attachment)
+    if (ending.by === 'client' && isFinal(ending.code)) {
+      this.finish(ending)
+      return
+    }
+    if (ending.code === codes.moved || attachment.turn === 0 || !this.known || this.known.ended) return
+    this.amend((record) => (record.k === attachment.k ? amended(record, { lastEnd: ending }) : record))
+  }
+
+  #remove(attachment: Attachment): void {
+    const index = this.attachments.indexOf(attachment)
+    if (index >= 0) this.attachments.splice(index, 1)
+    this.delivered()
+  }
+
+  /** The client has said over another carrier that this one ends, or all of it. */
+  ended(k: number, ending: Ending): void {
+    if (isFinal(ending.code)) {
+      this.finish(ending)
+      return
+    }
+    this.waitsForNobody()
+    for (const attachment of [...this.attachments]) if (attachment.k === k) attachment.hangUp(ending)
+  }
+
+  tickSoon(): void {
+    this.#dueAt = 0
+  }
+
+  /** Whether a tick would find nothing to do, by the node's own time: so it is for most sessions most of the time. */
+  isAtRest(now: number): boolean {
+    const { isBusy, hasAttachments } = this
+    return (
+      now < this.#dueAt &&
+      hasAttachments &&
+      !isBusy &&
+      this.#frames === 0 &&
+      this.#messages === 0 &&
+      !this.#keeper.isStale &&
+      !this.known?.lease
+    )
+  }
+
+  /** The client has shown that it lives, by a request of its own or on another node. Over a socket only the socket counts. */
+  heard(): void {
+    for (const each of this.attachments) if (each.carrier.medium === 'stream') each.heardElsewhere()
+  }
+
+  /** Time has passed; `now` is of the store's clock. */
+  tick(now: number): void {
+    for (const attachment of [...this.attachments]) attachment.tick()
+    if (this.#answered && !this.isReturning) this.waitsForNobody()
+    const { settings } = this.node
+    this.#dueAt = this.node.elapsedMs() + renewEveryMs(settings)
+    for (const attachment of this.attachments) this.#dueAt = Math.min(this.#dueAt, attachment.dueAt())
+    const { leaseMs, tickMs, limits } = settings
+    this.#frames = Math.max(0, this.#frames - (limits.framesPerSecond * tickMs) / 1000)
+    this.#messages = Math.max(0, this.#messages - (limits.messagesPerSecond * tickMs) / 1000)
+    const lease = this.known?.lease
+    const isLeaseDue = lease && (lease.node === this.node.id ? lease.until - now <= leaseMs / 2 : lease.until <= now)
+    if (this.isBusy || this.#keeper.isStale || isLeaseDue) this.settle()
+    if (!this.hasAttachments || now - Math.max(this.#renewedAt, this.#keeper.writtenAt) < renewEveryMs(settings)) return
+    this.#renewedAt = now
+    if (this.known?.turn) {
+      this.node.sessions.renew(this.id, attachedUntil(now, settings)).catch((error) => this.node.host.report(error))
+    }
+    // A watch that was lost on the way costs no more than this.
+    for (const attachment of this.attachments) attachment.privateChanged()
+    this.refresh()
+  }
+
+  /** Tells the client what is done; not more often than it is worth. */
+  tellAck(): void {
+    const done = this.known?.done ?? 0
+    if (done <= this.#toldDone || !this.hasAttachments) return
+    const now = this.node.elapsedMs()
+    if (now - this.#ackedAt < ackEveryMs) {
+      this.node.later(this)
+      return
+    }
+    this.#ackedAt = now
+    this.#toldDone = done
+    for (const attachment of [...this.attachments]) attachment.tell(`a${done}`)
+  }
+
+  noticed(before: SessionRecord | null, record: SessionRecord, how: 'read' | 'written' | 'founded'): void {
+    if (record.ended) this.waitsForNobody()
+    if (!before || before.epoch !== record.epoch) {
+      this.#toldDone = record.done
+      this.#trimmedThrough = 0
+      return
+    }
+    // Another node has changed it, so the client may have been there.
+    if (how === 'read') this.heard()
+    if (record.taken < before.taken) for (const each of [...this.attachments]) each.back(record.taken)
+    if (record.turn > before.turn) this.#moved(record)
+    if (record.authenticatedAt === null && before.authenticatedAt !== null) {
+      for (const each of [...this.attachments]) each.end({ code: codes.unauthenticated, reason: 'not authenticated' })
+    }
+    if (record.subscriptions !== before.subscriptions) for (const each of this.attachments) each.privateChanged()
+    if (record.done > this.#toldDone) this.tellAck()
+    if (record.ended && !before.ended) for (const each of [...this.attachments]) each.part(closeOf(record.ended, 'live'))
+  }
+
+  vanished(): void {
+    this.work?.drop()
+    this.#handle = null
+    const close = { code: codes.restarting, reason: 'session lost', retryAfterMs: this.node.pauseMs() }
+    for (const attachment of this.attachments.splice(0)) attachment.end(close)
+    this.waitsForNobody()
+  }
+
+  /** Rule 5: ends every other attachment that was confirmed before. */
+  #moved({ turn, k }: SessionRecord): void {
+    for (const attachment of [...this.attachments]) {
+      if (attachment.k === k) attachment.turn = turn
+      else if (attachment.turn > 0 && attachment.turn < turn) attachment.end({ code: codes.moved, reason: 'moved' })
+    }
+  }
+
+  #changed(news: SessionNews): void {
+    if ('version' in news) this.#keeper.refresh(news.version)
+    else {
+      this.#hasSent = false
+      for (const attachment of this.attachments) attachment.appended(news.tail)
+    }
+  }
+}
+
+/** Hanging up, going away, and a carrier that just ended are not the end of a session. */
+function isFinal(code: number): boolean {
+  return code === 1000 || (code >= 3000 && code !== codes.hungUp)
+}

@@ -1,0 +1,50 @@
+import type { NodeContext } from '../node/node-context.ts'
+import type { Ending, SessionRecord } from '../store/ports.ts'
+import type { Outcome } from './record-writer.ts'
+import type { LiveSession } from './session-actor.ts'
+import type { Desk } from './session-handle.ts'
+
+const otherLife = new Error('RealtimeServer: the session is another one now.')
+
+/** Carries out what handles ask for, through the node's one way to each record. */
+export function deskOf(
+  { sessions, topics, settings, host }: Omit<NodeContext, 'desk'>,
+  knownOf: (id: string) => LiveSession | undefined,
+  liveOf: (id: string) => LiveSession,
+): Desk {
+  return {
+    ...{ sessions, topics, limits: settings.limits, codec: settings.codec },
+    report: (error) => host.report(error),
+    known(id, epoch) {
+      const record = knownOf(id)?.known
+      return record?.epoch === epoch ? record : null
+    },
+    sent(id, epoch, message) {
+      const live = knownOf(id)
+      return live?.known?.epoch === epoch ? live.sent(message) : null
+    },
+    amend,
+    async end(id, epoch, code, reason) {
+      if (!(await amend(id, epoch, (record) => record))) return false
+      const ending: Ending = { by: 'server', code, reason }
+      liveOf(id).finish(ending)
+      // Somebody else may end it at the same time: then the record has that end.
+      return (await amend(id, epoch, (record) => record))?.ended === ending
+    },
+  }
+
+  async function amend(id: string, epoch: string, change: (record: SessionRecord) => SessionRecord) {
+    try {
+      return await new Promise<SessionRecord | null>((resolve, reject) => {
+        const settled = (outcome: Outcome) => ('error' in outcome ? reject(outcome.error) : resolve(outcome.record))
+        liveOf(id).amend((record) => {
+          if (record.epoch !== epoch) throw otherLife
+          return change(record)
+        }, settled)
+      })
+    } catch (error) {
+      if (error === otherLife) return null
+      throw error
+    }
+  }
+}

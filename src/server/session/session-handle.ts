@@ -1,0 +1,225 @@
+import { codes } from '../../wire/steadfast-v1.ts'
+import type { Limits } from '../limits.ts'
+import type { SessionRecord, SessionStore, Stored, TopicLog } from '../store/ports.ts'
+import { kindOf, payloadOf } from '../util/payload.ts'
+import { isThenable } from '../util/thenable.ts'
+import { amended } from './record.ts'
+
+/** Whoever a session belongs to, as `authenticate` returned it; plain JSON. */
+export interface Principal {
+  /** What principals are compared by. */
+  readonly id: string
+  /**
+   * Until when the credentials hold, in milliseconds since 1970. The client of an open connection is asked for fresh ones before
+   * then, and ended with 4401 where it has none. @defaultValue for ever
+   */
+  readonly expiresAt?: number | null | undefined
+  readonly [member: string]: unknown
+}
+
+/** What every principal has; an interface or a class of the application's own will do. Of a class the data are kept, not the methods. */
+export type AnyPrincipal = Pick<Principal, 'id' | 'expiresAt'>
+
+/** What may be sent without a codec: text, or bytes. */
+export type Sendable = string | ArrayBuffer | ArrayBufferView
+
+/** How the application's values become messages and back; `json()` of `steadfast` is one, for both halves. */
+export interface ServerCodec<In, Out> {
+  encode(value: Out): Sendable
+  decode(payload: string | ArrayBuffer): In
+}
+
+/**
+ * A session as the application has it, on whatever node. It keeps nothing: all that there is to know of a session is in the
+ * store. What it is asked to do resolves once the store holds it, with `false` where the session is over, and rejects where
+ * the store fails; a rejection that nobody awaits is reported and does no harm.
+ */
+export interface Session<Who extends AnyPrincipal = Principal, Data = unknown, Out = Sendable> {
+  /** Made by the client, unguessable. Who knows it and is the same principal may take the session over: keep it out of logs. */
+  readonly id: string
+  /** Whoever made the session, as `authenticate` returned it last: its role may change while the session goes on. */
+  readonly principal: Who
+  /** The application's own state of it, as this node last saw it; `null` at first. It cannot be written to: `update()` does that. */
+  readonly data: Data | null
+  /**
+   * Replaces `data`, by a JSON value or by what a function makes of the present one. The function may be called more than once
+   * when several nodes are at it, and decides nothing but its result.
+   */
+  update(change: Data | ((data: Data | null) => Data)): Promise<boolean>
+  /** Reads `data` anew from the store. */
+  reload(): Promise<boolean>
+  /**
+   * Sends to this session alone, in the order of the calls. While its client is attached here and more than 1 MiB waits to be written to
+   * it, the promise resolves when there is room again: who awaits it never sends faster than the client reads.
+   */
+  send(data: Out): Promise<boolean>
+  /** From now on it is sent what is published to this topic. */
+  subscribe(topic: string): Promise<boolean>
+  unsubscribe(topic: string): Promise<boolean>
+  /**
+   * Ends the session once and for all, after what was sent to it. Its client stops, and is told the code (4410, 4401, 4403, or
+   * one of your own from 4000 to 4999 that the protocol has no meaning for) and the reason, even if it comes back only later.
+   * Resolves with whether it was this call that ended it.
+   */
+  close(code?: number, reason?: string): Promise<boolean>
+}
+
+/** Where a handle has its wishes carried out. */
+export interface Desk {
+  readonly sessions: SessionStore
+  readonly topics: TopicLog
+  readonly limits: Limits
+  readonly codec?: ServerCodec<unknown, unknown> | undefined
+  report(error: unknown): void
+  /** A message is in the session's own stream; what is returned is to be waited for before the next is sent. */
+  sent(id: string, epoch: string, message: Stored): Promise<void> | null
+  /** The record as this node knows it, if it does. */
+  known(id: string, epoch: string): SessionRecord | null
+  /** Changes the record; resolves with it as it has become, or with `null` where the session is over. */
+  amend(id: string, epoch: string, change: (record: SessionRecord) => SessionRecord): Promise<SessionRecord | null>
+  end(id: string, epoch: string, code: number, reason: string): Promise<boolean>
+}
+
+export class SessionHandle implements Session {
+  readonly id: string
+  readonly #epoch: string
+  readonly #desk: Desk
+  #snapshot: SessionRecord
+
+  constructor(desk: Desk, id: string, record: SessionRecord) {
+    this.id = id
+    this.#epoch = record.epoch
+    this.#desk = desk
+    this.#snapshot = record
+  }
+
+  get principal(): Principal {
+    return (this.#desk.known(this.id, this.#epoch) ?? this.#snapshot).principal as Principal
+  }
+
+  get data(): unknown {
+    return (this.#desk.known(this.id, this.#epoch) ?? this.#snapshot).data
+  }
+
+  update(change: unknown): Promise<boolean> {
+    const { maxDataBytes } = this.#desk.limits
+    const fixed = typeof change === 'function' ? undefined : jsonOf(change, maxDataBytes)
+    return this.#promise(() =>
+      this.#amend((record) => {
+        const data = typeof change === 'function' ? jsonOf(change(record.data), maxDataBytes) : fixed
+        return amended(record, { data })
+      }),
+    )
+  }
+
+  reload(): Promise<boolean> {
+    return this.#promise(() => this.#amend((record) => record))
+  }
+
+  send(data: Sendable): Promise<boolean> {
+    const { codec, limits } = this.#desk
+    const payload = payloadOf(codec ? codec.encode(data) : data, 'session.send', limits.maxMessageBytes)
+    return this.#promise(async () => {
+      const { sessions } = this.#desk
+      if (this.#desk.known(this.id, this.#epoch)?.ended) return false
+      const answer = sessions.append(this.id, this.#epoch, { data: payload })
+      const offset = isThenable(answer) ? await answer : answer
+      if (offset === null) return false
+      const room = this.#desk.sent(this.id, this.#epoch, { offset, data: payload })
+      if (room) await room
+      return true
+    })
+  }
+
+  subscribe(topic: string): Promise<boolean> {
+    checkTopic(topic, 'session.subscribe')
+    return this.#promise(async () => {
+      const { sessions, topics, limits } = this.#desk
+      const { epoch, offset } = await topics.tail(topic)
+      let stream = 0
+      // The number is taken before it is announced, and announced before it counts: whoever sees the subscription in the
+      // record can rely on its announcement.
+      const numbered = await this.#amend((record) => {
+        const isNew = !record.subscriptions.some((each) => each.topic === topic)
+        if (isNew && record.subscriptions.length >= limits.maxSubscriptions)
+          throw new RangeError(
+            `RealtimeServer: a session may have ${limits.maxSubscriptions} subscriptions (limits.maxSubscriptions).`,
+          )
+        stream = isNew ? record.lastStream + 1 : 0
+        return isNew ? amended(record, { lastStream: stream }) : record
+      })
+      if (!numbered || stream === 0) return numbered
+      const subscription = { stream, topic, epoch, from: offset }
+      if ((await sessions.append(this.id, this.#epoch, { subscribed: subscription })) === null) return false
+      let isOther = false
+      const isThere = await this.#amend((record) => {
+        const known = record.subscriptions.find((each) => each.topic === topic)
+        isOther = known !== undefined && known.stream !== stream
+        return known ? record : amended(record, { subscriptions: [...record.subscriptions, subscription] })
+      })
+      // Somebody else subscribed it to the same topic meanwhile.
+      if (isOther) await sessions.append(this.id, this.#epoch, { unsubscribed: { stream } })
+      return isThere
+    })
+  }
+
+  unsubscribe(topic: string): Promise<boolean> {
+    checkTopic(topic, 'session.unsubscribe')
+    return this.#promise(async () => {
+      let stream = 0
+      const isThere = await this.#amend((record) => {
+        stream = record.subscriptions.find((each) => each.topic === topic)?.stream ?? 0
+        if (stream === 0) return record
+        return amended(record, { subscriptions: record.subscriptions.filter((each) => each.topic !== topic) })
+      })
+      if (!isThere || stream === 0) return isThere
+      return (await this.#desk.sessions.append(this.id, this.#epoch, { unsubscribed: { stream } })) !== null
+    })
+  }
+
+  close(code: number = codes.ended, reason = ''): Promise<boolean> {
+    checkClose(code, reason)
+    return this.#promise(() => this.#desk.end(this.id, this.#epoch, code, reason))
+  }
+
+  async #amend(change: (record: SessionRecord) => SessionRecord): Promise<boolean> {
+    const record = await this.#desk.amend(this.id, this.#epoch, change)
+    if (record) this.#snapshot = record
+    return record !== null
+  }
+
+  /** Handlers often leave a promise alone, and a process must not end for that. */
+  #promise(run: () => Promise<boolean>): Promise<boolean> {
+    const promise = run()
+    promise.catch((error) => this.#desk.report(error))
+    return promise
+  }
+}
+
+/** @throws TypeError for what cannot be the name of a topic */
+export function checkTopic(topic: unknown, name: string): asserts topic is string {
+  if (typeof topic !== 'string' || topic === '' || topic.length > 1024)
+    throw new TypeError(`RealtimeServer: ${name}() takes a topic of 1 to 1,024 characters; it was ${kindOf(topic)}.`)
+}
+
+const ownCodes: readonly number[] = [codes.unauthenticated, codes.forbidden, codes.ended]
+const takenCodes: readonly number[] = Object.values(codes)
+
+function checkClose(code: unknown, reason: unknown): void {
+  const isFree = typeof code === 'number' && Number.isInteger(code) && code >= 4000 && code <= 4999
+  if (!isFree || (takenCodes.includes(code) && !ownCodes.includes(code)))
+    throw new TypeError(
+      `RealtimeServer: session.close() takes a code from 4000 to 4999 that the protocol does not use, or ${ownCodes.join(', ')}; it was ${typeof code === 'number' ? code : kindOf(code)}.`,
+    )
+  if (typeof reason !== 'string' || new TextEncoder().encode(reason).length > 123)
+    throw new TypeError('RealtimeServer: session.close() takes a reason of at most 123 bytes.')
+}
+
+function jsonOf(value: unknown, maxBytes: number): unknown {
+  const text: string | undefined = JSON.stringify(value)
+  if (text === undefined) throw new TypeError(`RealtimeServer: session.update() takes JSON; it was ${kindOf(value)}.`)
+  const bytes = new TextEncoder().encode(text).length
+  if (bytes > maxBytes)
+    throw new RangeError(`RealtimeServer: session.data would have ${bytes} bytes; limits.maxDataBytes allows ${maxBytes}.`)
+  return JSON.parse(text)
+}

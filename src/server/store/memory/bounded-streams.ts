@@ -1,0 +1,147 @@
+import { type MemoryStream, overheadBytes } from './stream.ts'
+
+/** What one half of the store may keep. */
+export interface Bounds {
+  readonly maxBytesPerStream: number
+  readonly maxMessagesPerStream: number
+  readonly maxAgeMs: number
+}
+
+/** One half of the store. */
+export interface Half {
+  /** What it costs to keep what it has, in bytes. */
+  readonly cost: number
+  /** Forgets one message, as the half sees fit. */
+  forgetOldest(): void
+}
+
+/** What the halves of a store keep together. */
+export class Budget {
+  readonly #maxBytes: number
+  readonly #halves: Half[] = []
+
+  constructor(maxBytes: number) {
+    this.#maxBytes = maxBytes
+  }
+
+  join(half: Half): void {
+    this.#halves.push(half)
+  }
+
+  /** Forgets until it fits: of the half that holds most, so that neither can push the other out. */
+  fit(): void {
+    for (;;) {
+      let cost = 0
+      let most: Half | null = null
+      for (const half of this.#halves) {
+        cost += half.cost
+        if (!most || half.cost > most.cost) most = half
+      }
+      if (cost <= this.#maxBytes) return
+      most?.forgetOldest()
+    }
+  }
+}
+
+type Stream = MemoryStream<unknown>
+
+/**
+ * What many streams hold, in the order in which it came: the oldest message of all, and all that are too old, are found
+ * without looking at any stream. A stream may forget by itself; its places in the queue are then passed over.
+ */
+export class Holdings implements Half {
+  readonly #bounds: Bounds
+  readonly #pushed: () => void
+  #queue: Stream[] = []
+  #times: number[] = []
+  #head = 0
+  #messages = 0
+  #cost = 0
+
+  /** @param pushed is called when it holds more than before */
+  constructor(bounds: Bounds, pushed: () => void) {
+    this.#bounds = bounds
+    this.#pushed = pushed
+  }
+
+  /** What it costs to keep all this, in bytes. */
+  get cost(): number {
+    return this.#cost
+  }
+
+  /**
+   * Appends, and forgets what has to go for it; returns the offset.
+   * @throws RangeError when the message alone is larger than a stream may be; then nothing has changed.
+   */
+  push<Item>(stream: MemoryStream<Item>, item: Item, bytes: number, now: number): number {
+    const { maxBytesPerStream, maxMessagesPerStream } = this.#bounds
+    const cost = bytes + overheadBytes
+    if (cost > maxBytesPerStream) {
+      throw new RangeError(
+        `The message has ${bytes} bytes; a stream holds ${maxBytesPerStream - overheadBytes} (memoryStore: maxBytesPerStream, maxBytes).`,
+      )
+    }
+    while (stream.length >= maxMessagesPerStream || stream.cost + cost > maxBytesPerStream) this.#shift(stream)
+    const offset = stream.push(item, bytes)
+    this.#queue.push(stream)
+    this.#times.push(now)
+    this.#messages += 1
+    this.#cost += cost
+    this.#pushed()
+    if (this.#queue.length - this.#head > 2 * this.#messages + 32) this.#compact()
+    return offset
+  }
+
+  /** Forgets everything of a stream up to an offset. */
+  trim(stream: Stream, through: number): void {
+    while (stream.length > 0 && stream.lostThrough < through) this.#shift(stream)
+  }
+
+  /** Forgets what has been kept for as long as it may be. */
+  forgetAged(now: number): void {
+    for (let at = this.#times[this.#head]; at !== undefined && now - at >= this.#bounds.maxAgeMs; at = this.#times[this.#head])
+      this.#pass()
+  }
+
+  /** Forgets the oldest message of all. */
+  forgetOldest(): void {
+    for (const before = this.#messages; this.#messages === before && this.#messages > 0; ) this.#pass()
+  }
+
+  #shift(stream: Stream): void {
+    this.#cost -= stream.shift()
+    this.#messages -= 1
+  }
+
+  /** Takes the first place of the queue; the message goes with it if it is still there. */
+  #pass(): void {
+    const stream = this.#queue[this.#head]
+    if (!stream) return
+    this.#head += 1
+    stream.passed += 1
+    if (stream.passed > stream.lostThrough) this.#shift(stream)
+    if (this.#head * 2 > this.#queue.length) this.#cut()
+  }
+
+  #cut(): void {
+    this.#queue = this.#queue.slice(this.#head)
+    this.#times = this.#times.slice(this.#head)
+    this.#head = 0
+  }
+
+  /** Drops the places of messages that are gone. Of one stream they are always its first. */
+  #compact(): void {
+    this.#cut()
+    let kept = 0
+    for (const [index, stream] of this.#queue.entries()) {
+      stream.passed += 1
+      if (stream.passed <= stream.lostThrough) continue
+      this.#queue[kept] = stream
+      this.#times[kept] = this.#times[index] ?? 0
+      kept += 1
+    }
+    this.#queue.length = kept
+    this.#times.length = kept
+    for (const stream of this.#queue) stream.passed = stream.lostThrough
+  }
+}

@@ -1,0 +1,25 @@
+import { LazyHeap, type Ranked } from './heap.ts'
+
+/** What ends at a time, which is its rank. */
+export interface Expiring extends Ranked {
+  rank: number
+}
+
+/** Finds what has expired without looking at the rest. */
+export class Expiry<Item extends Expiring> extends LazyHeap<Item> {
+  move(item: Item, expiresAt: number): void {
+    item.rank = expiresAt
+    this.lowered(item)
+  }
+
+  /** What has expired, the oldest first. It stays until it is removed or moved. */
+  due(now: number, limit: number): Item[] {
+    const due: Item[] = []
+    for (let first = this.first(now); first && due.length < limit; first = this.first(now)) {
+      this.remove(first)
+      due.push(first)
+    }
+    for (const item of due) this.add(item)
+    return due
+  }
+}

@@ -1,0 +1,113 @@
+import { storeHost } from '../../node/process-host.ts'
+import type { SessionStore, TopicLog } from '../ports.ts'
+import { Budget, Holdings } from './bounded-streams.ts'
+import { MemorySessions } from './sessions.ts'
+import { Shares } from './shares.ts'
+import { overheadBytes } from './stream.ts'
+import { type MemoryHost, MemoryTopics } from './topics.ts'
+
+/**
+ * How much a `memoryStore` keeps. What exceeds a bound is forgotten, of each stream the oldest first, and who had not read it is told of
+ * the gap. A stream is a topic, or what was sent to one session alone.
+ */
+export interface MemoryLimits {
+  /**
+   * Bytes in all, each message counted with 64 more than its own, which is about what keeping it costs. The topics cannot
+   * push the sessions' own streams out, nor these the topics: whichever holds more gives way. Of the topics, which are the
+   * application's, the oldest message goes; of what was sent to sessions, the oldest of the principal for whom
+   * most is kept, so that no client can push out what another has still to read (without `authenticate`: of the session).
+   * @defaultValue 134_217_728 (128 MiB)
+   */
+  readonly maxBytes?: number
+  /**
+   * Bytes in one stream, counted in the same way; never more than half of `maxBytes`. A larger message is refused.
+   * @defaultValue 8_388_608 (8 MiB)
+   */
+  readonly maxBytesPerStream?: number
+  /**
+   * Messages in one stream; `Infinity` for as many as the bytes allow.
+   * @defaultValue Infinity
+   */
+  readonly maxMessagesPerStream?: number
+  /**
+   * Topics. Beyond it the one that nobody has used for longest is forgotten; made again it has another epoch.
+   * @defaultValue 100_000
+   */
+  readonly maxTopics?: number
+  /**
+   * How long a message stays in a topic, in milliseconds; `Infinity` for as long as there is room. It should be longer than the server's
+   * `resumeWindowMs`, or who comes back within that window meets gaps. What was sent to one session stays as long as the session.
+   * @defaultValue 600_000 (10 minutes)
+   */
+  readonly maxAgeMs?: number
+}
+
+/** What a `RealtimeServer` keeps in this process. */
+export interface MemoryStore {
+  readonly topics: TopicLog
+  readonly sessions: SessionStore
+}
+
+const defaults: Required<MemoryLimits> = {
+  maxBytes: 134_217_728,
+  maxBytesPerStream: 8_388_608,
+  maxMessagesPerStream: Infinity,
+  maxTopics: 100_000,
+  maxAgeMs: 600_000,
+}
+
+const leasts: Required<MemoryLimits> = {
+  maxBytes: 1024,
+  maxBytesPerStream: overheadBytes + 1,
+  maxMessagesPerStream: 1,
+  maxTopics: 1,
+  maxAgeMs: 1,
+}
+
+/**
+ * Topics and sessions in this process's memory: the embedded default, which is lost with the process. Several servers in
+ * one process may share one. It has no timers and nothing to close.
+ * @throws TypeError for a limit that is not what it may be; the message names it
+ */
+export function memoryStore(limits: MemoryLimits = {}, host: MemoryHost = storeHost): MemoryStore {
+  const { maxBytes, maxBytesPerStream, maxMessagesPerStream, maxTopics, maxAgeMs } = settled(limits)
+  const budget = new Budget(maxBytes)
+  const perStream = { maxBytesPerStream: Math.min(maxBytesPerStream, Math.floor(maxBytes / 2)), maxMessagesPerStream }
+  const topics = new Holdings({ ...perStream, maxAgeMs }, () => budget.fit())
+  budget.join(topics)
+  return {
+    topics: new MemoryTopics(topics, maxTopics, host),
+    sessions: new MemorySessions(new Shares(perStream, budget), host),
+  }
+}
+
+function settled(limits: MemoryLimits): Required<MemoryLimits> {
+  const given = new Map<string, unknown>(Object.entries(limits))
+  for (const [name, value] of given) if (!Object.hasOwn(defaults, name)) fail(name, value, `left out; there are ${names}`)
+  const limit = (name: keyof MemoryLimits): number => {
+    const value = given.get(name) ?? defaults[name]
+    if (value === Infinity && unbounded.includes(name)) return value
+    if (typeof value === 'number' && Number.isSafeInteger(value) && value >= leasts[name]) return value
+    return fail(name, value, `an integer from ${leasts[name]} up${unbounded.includes(name) ? ', or Infinity' : ''}`)
+  }
+  return {
+    maxBytes: limit('maxBytes'),
+    maxBytesPerStream: limit('maxBytesPerStream'),
+    maxMessagesPerStream: limit('maxMessagesPerStream'),
+    maxTopics: limit('maxTopics'),
+    maxAgeMs: limit('maxAgeMs'),
+  }
+}
+
+/** Other bounds hold where these do not. */
+const unbounded: readonly string[] = ['maxAgeMs', 'maxMessagesPerStream']
+
+const names = Object.keys(defaults).join(', ')
+
+function fail(name: string, value: unknown, allowed: string): never {
+  throw new TypeError(`memoryStore: ${name} must be ${allowed}; it was ${shown(value)}.`)
+}
+
+function shown(value: unknown): string {
+  return typeof value === 'string' ? `'${value}'` : typeof value === 'object' ? 'an object' : String(value)
+}

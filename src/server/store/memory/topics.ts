@@ -1,0 +1,124 @@
+import type { Payload, Reading, ReadLimits, Stored, TopicLog } from '../ports.ts'
+import type { Holdings } from './bounded-streams.ts'
+import { bytesOf, copied } from './payload.ts'
+import { MemoryStream } from './stream.ts'
+import { Watchers } from './watchers.ts'
+
+/** The store's clock and randomness, handed in so that it runs under a virtual clock as it does on a server. */
+export interface MemoryHost {
+  /** Milliseconds of a clock that is never set back. */
+  now(): number
+  /** Letters, digits, `-` and `_` that were never given before. */
+  randomId(): string
+}
+
+/** The longest name of a topic, in UTF-16 code units: topics are bounded in number, so each must be bounded too. */
+export const maxTopicLength = 1024
+
+interface Topic {
+  readonly name: string
+  readonly epoch: string
+  readonly stream: MemoryStream<Payload>
+  older: Topic | null
+  newer: Topic | null
+}
+
+const storedOf = (offset: number, data: Payload): Stored => ({ offset, data })
+
+/**
+ * Topics in memory. A topic begins its life, with an epoch of its own, when somebody first asks for it, and ends it when
+ * there are too many and it is the one that nobody has used for longest; who read it then meets another epoch.
+ */
+export class MemoryTopics implements TopicLog {
+  readonly #holdings: Holdings
+  readonly #maxTopics: number
+  readonly #host: MemoryHost
+  readonly #watchers = new Watchers<null>(() => true)
+  readonly #topics = new Map<string, Topic>()
+  /** The ends of a list in the order of use. Taking a key out of a Map and putting it back is slow in a large Map. */
+  #oldest: Topic | null = null
+  #newest: Topic | null = null
+  /**
+   * The highest offset that a forgotten topic had. New ones go on above it: what an attachment that is slow still brings of a topic's
+   * former life must not pass for something new of this one.
+   */
+  #highest = 0
+
+  constructor(holdings: Holdings, maxTopics: number, host: MemoryHost) {
+    this.#holdings = holdings
+    this.#maxTopics = maxTopics
+    this.#host = host
+  }
+
+  async append(name: string, data: Payload): Promise<number> {
+    const now = this.#host.now()
+    this.#holdings.forgetAged(now)
+    const offset = this.#holdings.push(this.#use(name).stream, copied(data), bytesOf(data), now)
+    this.#watchers.changed(name, null)
+    return offset
+  }
+
+  async readAfter(name: string, after: number, limits: ReadLimits): Promise<Reading> {
+    this.#holdings.forgetAged(this.#host.now())
+    const { epoch, stream } = this.#use(name)
+    return { epoch, messages: stream.readAfter(after, limits, storedOf), lostThrough: stream.lostThrough }
+  }
+
+  async tail(name: string): Promise<{ readonly epoch: string; readonly offset: number }> {
+    const { epoch, stream } = this.#use(name)
+    return { epoch, offset: stream.tail }
+  }
+
+  async trim(name: string, through: number): Promise<void> {
+    const topic = this.#topics.get(name)
+    if (topic) this.#holdings.trim(topic.stream, through)
+  }
+
+  watch(name: string, listener: () => void): () => void {
+    return this.#watchers.watch(name, listener)
+  }
+
+  #use(name: string): Topic {
+    const known = this.#topics.get(name)
+    if (known) {
+      if (known === this.#newest) return known
+      this.#unlink(known)
+      return this.#link(known)
+    }
+    if (name.length > maxTopicLength)
+      throw new RangeError(`The name of a topic has ${name.length} characters; it may have ${maxTopicLength}.`)
+    if (this.#oldest && this.#topics.size >= this.#maxTopics) this.#forget(this.#oldest)
+    const topic = {
+      name,
+      epoch: this.#host.randomId(),
+      stream: new MemoryStream<Payload>(this.#highest),
+      older: null,
+      newer: null,
+    }
+    this.#topics.set(name, topic)
+    return this.#link(topic)
+  }
+
+  #forget(topic: Topic): void {
+    this.#highest = Math.max(this.#highest, topic.stream.tail)
+    this.#holdings.trim(topic.stream, topic.stream.tail)
+    this.#topics.delete(topic.name)
+    this.#unlink(topic)
+  }
+
+  #link(topic: Topic): Topic {
+    topic.older = this.#newest
+    topic.newer = null
+    if (this.#newest) this.#newest.newer = topic
+    else this.#oldest = topic
+    this.#newest = topic
+    return topic
+  }
+
+  #unlink({ older, newer }: Topic): void {
+    if (older) older.newer = newer
+    else this.#oldest = newer
+    if (newer) newer.older = older
+    else this.#newest = older
+  }
+}

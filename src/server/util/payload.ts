@@ -1,0 +1,38 @@
+import { Buffer } from 'node:buffer'
+import { isBuffer } from '../../util/type-tags.ts'
+import type { Payload } from '../store/ports.ts'
+
+/** The length on the wire: UTF-8 for text. */
+export function bytesOf(data: Payload): number {
+  return typeof data === 'string' ? Buffer.byteLength(data) : data.byteLength
+}
+
+/** What an application may send, as the logs keep it; the name is that of the method, for the error. */
+export function payloadOf(data: unknown, name: string, maxBytes: number): Payload {
+  const payload = asPayload(data)
+  if (payload === null)
+    throw new TypeError(`RealtimeServer: ${name}() takes a string, an ArrayBuffer or a view of one; it was ${kindOf(data)}.`)
+  const bytes = bytesOf(payload)
+  if (bytes > maxBytes)
+    throw new RangeError(`RealtimeServer: ${name}() was given ${bytes} bytes; limits.maxMessageBytes allows ${maxBytes}.`)
+  return payload
+}
+
+function asPayload(data: unknown): Payload | null {
+  if (typeof data === 'string') return wellFormed(data)
+  if (isBuffer(data)) return new Uint8Array(data)
+  if (ArrayBuffer.isView(data)) return new Uint8Array(data.buffer, data.byteOffset, data.byteLength)
+  return null
+}
+
+/** Half a surrogate pair has no UTF-8; one message and a batch must not disagree about what becomes of it. */
+function wellFormed(text: string): string {
+  return /\p{Surrogate}/u.test(text) ? text.replace(/\p{Surrogate}/gu, '\ufffd') : text
+}
+
+/** A value's kind for an error message: never the value itself, which may be a payload. */
+export function kindOf(value: unknown): string {
+  if (value === null) return 'null'
+  if (typeof value !== 'object') return typeof value === 'undefined' ? 'undefined' : `a ${typeof value}`
+  return Array.isArray(value) ? 'an array' : 'an object'
+}

@@ -1,0 +1,109 @@
+import type { Answer } from '../api/protocol.ts'
+import type { Call, Link, Listener, Transport } from '../api/transport.ts'
+import { essenceOf, isPage } from '../util/http-fields.ts'
+import { bytesOfBody, textOfBody } from './body.ts'
+import { Failure, reportOf } from './failure.ts'
+import { askHost } from './host-question.ts'
+import { answered, contentTypeOf, get, postingLink } from './http.ts'
+import { askAgain, longPollPauseMs, type Manner, pollPauseMs, quickMs } from './poll-loop.ts'
+import { maxEventLength } from './sse.ts'
+
+const answers = [200, 204, 304, 408]
+const binaryTypes = /^application\/(octet-stream|.*(protobuf|msgpack|cbor))|^(image|audio|video)\//
+
+/**
+ * Long-poll: a GET that the server holds until there is something, again and again. `timeoutMs` ends it before the server
+ * would: browsers repeat a request by themselves when a reused connection answers 408.
+ */
+export function longPoll(timeoutMs: number): Transport {
+  const last = { latestAt: -Infinity }
+  return {
+    type: 'long-poll',
+    isHeld: true,
+    isProvenByHearing: true,
+    isAsking: true,
+    dial: (call, listener) =>
+      ask(call, listener, { type: 'long-poll', timeoutMs: () => timeoutMs, pauseMs: longPollPauseMs }, last),
+  }
+}
+
+/** Poll: the same with a pause instead of holding, longer in a hidden tab. `timeoutMs` is for one answer. */
+export function poll(intervalMs: number, timeoutMs: number): Transport {
+  return {
+    type: 'poll',
+    isAsking: true,
+    dial: (call, listener) =>
+      ask(call, listener, { type: 'poll', timeoutMs: () => timeoutMs, pauseMs: () => pollPauseMs(intervalMs, call.host) }),
+  }
+}
+
+/** The one loop of both. */
+function ask(
+  call: Call,
+  listener: Listener,
+  { type, timeoutMs, pauseMs }: Manner & { readonly type: string },
+  last?: { latestAt: number },
+): Link {
+  const { host, signal, protocol } = call
+  const isHeld = type === 'long-poll'
+  let isOpen = false
+  let lastBody: Answer['body'] | undefined
+  // A request that is held looks like one that nobody has received.
+  const stopAsking = last ? askHost(call, last.latestAt, opened) : () => {}
+  const asking = askAgain(call, {
+    timeoutMs,
+    pauseMs,
+    async exchange(request) {
+      const since = host.now()
+      const answer = await read(await get(call, type, '*/*', request), request)
+      return take(answer, isHeld && host.now() - since >= quickMs)
+    },
+    // Nothing to say for so long is what a held request is for.
+    timedOut: () => {
+      if (!isHeld) throw new Failure({ kind: 'timeout' })
+    },
+    failed(error) {
+      stopAsking()
+      listener.failed(reportOf(error, 'broken'))
+    },
+  })
+  return { ...postingLink(call), nudge: () => asking.hurry(isHeld) }
+
+  function opened() {
+    stopAsking()
+    if (isOpen || signal.aborted) return
+    isOpen = true
+    listener.opened()
+  }
+
+  async function read(response: Response, request: AbortSignal): Promise<Answer> {
+    const { status, headers } = response
+    const contentType = essenceOf(contentTypeOf(headers))
+    if (!answers.includes(status) || (status === 200 && (isPage(contentType) || contentType === 'text/event-stream')))
+      throw new Failure(await answered(response, call))
+    if (!binaryTypes.test(contentType)) return { status, headers, body: await textOfBody(response, maxEventLength, request) }
+    const { buffer } = await bytesOfBody(response, maxEventLength, request)
+    return { status, headers, body: buffer.byteLength ? buffer : '' }
+  }
+
+  /** Hands over what an answer brought; tells whether there was a new message. */
+  function take(answer: Answer, wasHeld: boolean): boolean {
+    const { messages, cursor } = protocol.readAnswer(answer)
+    if (last) last.latestAt = host.now()
+    opened()
+    listener.heard()
+    const hasMoved = cursor !== undefined && cursor !== call.cursor()
+    // The same body is the same message once more, unless the cursor says otherwise, or the server has waited with it.
+    const isNew = messages.length > 0 && (hasMoved || !isSame(answer.body, lastBody) || (wasHeld && cursor === undefined))
+    if (isNew) for (const message of messages) listener.received(message)
+    if (cursor !== undefined) listener.moved(cursor)
+    lastBody = answer.body
+    return isNew
+  }
+}
+
+function isSame(body: Answer['body'], other: Answer['body'] | undefined): boolean {
+  if (typeof body === 'string' || other === undefined || typeof other === 'string') return body === other
+  const bytes = new Uint8Array(other)
+  return body.byteLength === other.byteLength && new Uint8Array(body).every((byte, index) => byte === bytes[index])
+}

@@ -1,0 +1,69 @@
+import type { Ask } from '../api/protocol.ts'
+import type { Call } from '../api/transport.ts'
+import { wrongHeader, wrongSubprotocol } from '../util/http-fields.ts'
+import { isBlob, isBuffer } from '../util/type-tags.ts'
+import { Failure } from './failure.ts'
+
+/**
+ * What the protocol asks for right now, as a URL with its headers and subprotocols.
+ * @throws Failure where no browser could send them
+ */
+export function addressOf({ url, protocol, cursor, host, headers, subprotocols }: Call, transport: string) {
+  // A page's `<base>` may be of another origin than the page.
+  const { baseUrl, pageOrigin = baseUrl && new URL(baseUrl).origin } = host
+  const isSameOrigin = pageOrigin === url.origin
+  const ask: Ask = protocol.ask({ transport, cursor: cursor(), isSameOrigin })
+  checkSendable(ask, "the protocol's ask()")
+  return {
+    address: withQuery(url, ask.query),
+    headers: { ...ask.headers, ...headers },
+    subprotocols: subprotocols.length ? subprotocols : (ask.subprotocols ?? []),
+  }
+}
+
+/** @throws Failure which says whose they are and what is wrong with them */
+export function checkSendable(given: Sendable, giver: string): void {
+  const wrong = wrongOf(given)
+  if (wrong) throw new Failure({ kind: 'unprepared', detail: `${giver} returned ${wrong}`, isMistake: true })
+}
+
+function wrongOf(given: Sendable): string | undefined {
+  // Nothing, and what a condition leaves of it (`token && { … }`), is nothing to send.
+  if (given && typeof given !== 'object') return `a ${typeof given}, not an object such as { query: { … } }`
+  const { headers = {}, subprotocols = [], query = {}, greeting = '' } = given
+  const header = wrongHeader(headers)
+  if (header) return `headers ${header}`
+  const subprotocol = wrongSubprotocol(subprotocols)
+  if (subprotocol) return `subprotocols ${subprotocol}`
+  if (typeof query !== 'object' || !query || Symbol.iterator in query)
+    return 'a query which is no plain object of names and values'
+  const isWritable = typeof greeting === 'string' || isBuffer(greeting) || ArrayBuffer.isView(greeting) || isBlob(greeting)
+  return isWritable ? undefined : 'a greeting which is no string, ArrayBuffer, view or Blob'
+}
+
+interface Sendable {
+  readonly headers?: unknown
+  readonly subprotocols?: unknown
+  readonly query?: unknown
+  readonly greeting?: unknown
+}
+
+/** A URL with more in its query, in the place of what had the same name. The rest is left as it is written: it may be signed. */
+export function withQuery(url: URL, query: Readonly<Record<string, string>> = {}): URL {
+  const whole = new URL(url)
+  const names = Object.keys(query)
+  if (!names.length) return whole
+  const isKept = (part: string) => !Array.from(new URLSearchParams(part).keys()).some((name) => names.includes(name))
+  const kept = url.search.length > 1 ? url.search.slice(1).split('&').filter(isKept) : []
+  // A space as %20 is one to every server, a plus sign is not.
+  const added = Object.entries(query).map((pair) => String(new URLSearchParams([pair])).replace(/\+/g, '%20'))
+  whole.search = [...kept, ...added].join('&')
+  return whole
+}
+
+/** No browser makes a request to a URL with a user in it, as all are that are relative to such a page: it knows the user anyway. */
+export function withoutUser(url: URL): URL {
+  const bare = new URL(url)
+  bare.username = bare.password = ''
+  return bare
+}

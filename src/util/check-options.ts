@@ -1,0 +1,83 @@
+import { unknownOption } from './suggest.ts'
+
+/** @throws TypeError where there is no object of options, such as the subprotocols that a `WebSocket` takes there */
+export function checkOptions(options: unknown): void {
+  if (typeof options === 'object' && options && !Array.isArray(options)) return
+  const list = [options].flat().map(shown).join(', ')
+  const isSubprotocol = [options].flat().every((each) => typeof each === 'string')
+  const instead = isSubprotocol
+    ? `; subprotocols go with their transport: { transports: [{ type: 'websocket', subprotocols: [${list}] }] }`
+    : ''
+  throw new TypeError(`RealtimeClient: the second argument must be an object of options; it was ${shown(options)}${instead}.`)
+}
+
+/** @throws TypeError for more than one message, such as the event's name that some clients take first */
+export function refuseMore(data: unknown, more: readonly unknown[]): void {
+  if (!more.some((each) => each !== undefined)) return
+  const instead =
+    typeof more.at(-1) === 'function'
+      ? 'nothing is called back; await flushed() instead'
+      : `put all of it into one, such as send({ type: ${shown(data)}, data: … }) with { codec: json() } among the options`
+  throw new TypeError(`RealtimeClient: send() takes one message; ${instead}.`)
+}
+
+/** @throws TypeError that names the option, and the one that is meant */
+export function failUnknown(prefix: string, name: string, value: unknown, known: readonly string[]): never {
+  throw new TypeError(`RealtimeClient: ${unknownOption(name, known, prefix)}; it was ${shown(value)}.`)
+}
+
+/** @throws TypeError that names the option, what it was, what it may be and, where that can be told, what to write instead */
+export function fail(name: string, value: unknown, allowed: string): never {
+  throw new TypeError(`RealtimeClient: ${name} must be ${allowed}; it was ${shown(value)}${insteadOf(name, value)}.`)
+}
+
+function insteadOf(name: string, value: unknown): string {
+  if (name === 'heartbeat' && value === true)
+    return ": write heartbeat: { message: 'ping', reply: 'pong' }, or {} to judge silence alone"
+  if (name === 'heartbeat' && value === false) return ': leave it out, since without it there is none'
+  if (name === 'codec' && typeof value === 'function') return `: call it, as codec: ${value.name || 'json'}()`
+  if (name === 'signal' && value instanceof AbortController) return ": give the controller's signal"
+  return ''
+}
+
+function shown(value: unknown): string {
+  if (typeof value === 'string') return `'${value}'`
+  if (typeof value === 'function') return `the function ${value.name || 'without a name'}`
+  try {
+    return typeof value === 'object' ? JSON.stringify(value) : String(value)
+  } catch {
+    return Object.prototype.toString.call(value)
+  }
+}
+
+/** The numbers of a group of options, with their defaults; `others` are the names in it that are no numbers. */
+export function numbers<Group extends Readonly<Record<string, number>>>(
+  prefix: string,
+  given: object = {},
+  defaults: Group,
+  others: readonly string[],
+): Group {
+  const values: Readonly<Record<string, unknown>> = { ...given }
+  const known = [...Object.keys(defaults), ...others]
+  for (const name of Object.keys(values)) {
+    if (!known.includes(name)) failUnknown(prefix, name, values[name], known)
+  }
+  const entries = Object.entries(defaults).map(([name, fallback]) => {
+    const value = values[name] ?? fallback
+    const least = leasts[name] ?? 0
+    return [
+      name,
+      typeof value === 'number' && value >= least
+        ? value
+        : fail(prefix + name, value, least ? `a number from ${least} up` : 'a number that is not negative'),
+    ]
+  })
+  return Object.fromEntries(entries)
+}
+
+/** Below these a client would spin. */
+const leasts: Readonly<Record<string, number>> = { factor: 1, intervalMs: 1, maxMessages: 1 }
+
+export function oneOf<Value extends string>(name: string, value: unknown, allowed: readonly Value[]): Value {
+  return allowed.find((each) => each === value) ?? fail(name, value, `one of ${allowed.join(', ')}`)
+}

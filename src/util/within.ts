@@ -1,0 +1,29 @@
+import type { Host } from '../api/host.ts'
+
+/**
+ * Waits for a promise of which nobody knows whether it will ever settle: until it does, until so many milliseconds have passed (then it
+ * is what `late` returns or throws), or until the signal is aborted (then it is `undefined`).
+ */
+export function within<Value>(
+  promise: Promise<Value>,
+  limitMs: number,
+  host: Host,
+  late: () => Value,
+  signal?: AbortSignal,
+): Promise<Value | undefined> {
+  return new Promise((resolve, reject) => {
+    const aborted = () => end(resolve as () => void)
+    const cancelLimit = host.after(limitMs, () => end(() => void Promise.resolve().then(late).then(resolve, reject)))
+    promise.then(
+      (value) => end(() => resolve(value)),
+      (error) => end(() => reject(error)),
+    )
+    signal?.addEventListener('abort', aborted, { once: true })
+
+    function end(settle: () => void) {
+      cancelLimit()
+      signal?.removeEventListener('abort', aborted)
+      settle()
+    }
+  })
+}
