@@ -229,7 +229,14 @@ describe('the causes', () => {
 })
 
 describe('what is written', () => {
-  const papers = ['SECURITY.md', 'CHANGELOG.md', ...pagesIn('docs'), ...pages.keys()]
+  const papers = [
+    'SECURITY.md',
+    'CHANGELOG.md',
+    'CONTRIBUTING.md',
+    ...pagesIn('docs'),
+    ...pagesIn('docs/decisions'),
+    ...pages.keys(),
+  ]
 
   it.each(papers)('%s: its links lead somewhere', (path) => {
     const place = new URL(path, root)
@@ -257,10 +264,23 @@ describe('what is written', () => {
     expect([...pages.keys()].filter((path) => path !== 'README.md' && !text.includes(`](${path}`))).toEqual([])
   })
 
-  it('docs/ARCHITECTURE.md names files that are there', () => {
-    const paths = [...read('docs/ARCHITECTURE.md').matchAll(/`((?:src|test|bench|scripts|demo)\/[\w./-]+)`/g)]
-    expect(paths.length).toBeGreaterThan(20)
+  it.each(['docs/ARCHITECTURE.md', 'CONTRIBUTING.md'])('%s names files that are there', (page) => {
+    const paths = [...read(page).matchAll(/`((?:src|test|bench|scripts|demo)\/[\w./-]+)`/g)]
+    expect(paths.length).toBeGreaterThan(10)
     expect(paths.map(([, path = '']) => path).filter((path) => !existsSync(new URL(path, root)))).toEqual([])
+  })
+
+  it('CONTRIBUTING.md names commands that there are', () => {
+    const { scripts } = JSON.parse(read('package.json'))
+    const named = [...read('CONTRIBUTING.md').matchAll(/`npm run ([\w:]+)/g)].map(([, name = '']) => name)
+    expect(named.length).toBeGreaterThan(5)
+    expect(named.filter((name) => !Object.hasOwn(scripts, name))).toEqual([])
+  })
+
+  it('docs/decisions/README.md leads to every decision', () => {
+    const files = readdirSync(new URL('docs/decisions', root)).filter((name) => name !== 'README.md')
+    expect(files.length).toBeGreaterThan(0)
+    expect(files.filter((name) => !read('docs/decisions/README.md').includes(`](${name})`))).toEqual([])
   })
 
   it('docs/ARCHITECTURE.md names every source', () => {
