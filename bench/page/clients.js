@@ -42,9 +42,9 @@
     return { send: () => {}, stop: () => source.close() }
   }
 
-  /** @type {(options?: object) => Connect} */
+  /** @type {(options?: () => object) => Connect} The options are made in pages that have the script alone. */
   const connectSteadfast = (options) => (origin, query, heard, lost) => {
-    const client = new window.Steadfast.RealtimeClient(`${origin}/feed${query}`, options)
+    const client = new window.Steadfast.RealtimeClient(`${origin}/feed${query}`, options?.())
     client.addEventListener('message', (event) => heard(String(event.data), event.transport))
     client.addEventListener('close', lost)
     return { send: (text) => client.send(text), stop: () => void client.close() }
@@ -93,9 +93,10 @@
     websocket: connectWebSocket,
     eventsource: connectEventSource,
     steadfast: connectSteadfast(),
-    'steadfast, session': connectSteadfast({ protocol: window.Steadfast.session() }),
-    'steadfast, session over WebSocket': connectSteadfast({ protocol: window.Steadfast.session(), transports: ['websocket'] }),
-    'steadfast, session over SSE': connectSteadfast({ protocol: window.Steadfast.session(), transports: ['sse'] }),
+    'steadfast, no questions': connectSteadfast(() => ({ probe: false })),
+    'steadfast, session': connectSteadfast(() => ({ protocol: window.Steadfast.session() })),
+    'steadfast, session over WebSocket': connectSteadfast(() => ({ protocol: window.Steadfast.session(), transports: ['websocket'] })),
+    'steadfast, session over SSE': connectSteadfast(() => ({ protocol: window.Steadfast.session(), transports: ['sse'] })),
     'socket.io': connectSocketIo(),
     'socket.io, WebSocket first': connectSocketIo({ transports: ['websocket', 'polling'], tryAllTransports: true }),
     'socket.io, WebSocket only': connectSocketIo({ transports: ['websocket'] }),

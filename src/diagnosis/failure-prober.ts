@@ -8,6 +8,8 @@ import { followUp } from './probe.ts'
 const leastPauseMs = 30_000
 /** A server that restarts is back by then, as a rule; and a thousand clients should not ask it at once. */
 const restartMs = 15_000
+/** The transport that is tried next has so long to open before the questions compete with it for the page and its connections. */
+const fallMs = 1000
 /** What many clients see in the same instant they do not ask about in the same instant. */
 const spreadMs = 5000
 
@@ -40,6 +42,8 @@ export class FailureProber implements Prober {
   /** A server whose connection was lost may be restarting until then. */
   #patientUntil = -Infinity
   #cancelTimer: (() => void) | null = null
+  /** Asks what waits for the next transport, which has failed as well. */
+  #askAtOnce: (() => void) | null = null
   /** A connection that was lost, until its server says what it saw of that, where it does. */
   #lost: FailedAttempt | null = null
   #controller: AbortController | null = null
@@ -73,6 +77,7 @@ export class FailureProber implements Prober {
   forget(): void {
     this.#cancelTimer?.()
     this.#cancelTimer = null
+    this.#askAtOnce = null
     this.#patientUntil = -Infinity
     this.#controller?.abort()
     this.#controller = null
@@ -94,6 +99,7 @@ export class FailureProber implements Prober {
   /** An attempt failed; where that leaves something to ask, it is asked. */
   failed(which: FailedAttempt): void {
     const { diagnosis } = which
+    this.#askAtOnce?.()
     if (diagnosis.evidence.phase === 'open') this.#lost = which
     if (!this.#context.mayAsk || !isOpenQuestion(diagnosis)) return
     this.#consider(which, diagnosis.evidence.kind === 'silent')
@@ -111,11 +117,17 @@ export class FailureProber implements Prober {
     this.#streaks = [...this.#streaks.filter((each) => each.type !== type), streak]
     if (!mayAsk) return
     const ask = () => {
+      this.#cancelTimer?.()
       this.#cancelTimer = null
+      this.#askAtOnce = null
       this.#ask(which)
     }
+    const isFall = which.diagnosis.verdict === 'fallback' && type !== this.#context.transports.at(-1)
     if (isSpread) this.#cancelTimer = this.#host.after(this.#host.random() * spreadMs, ask)
-    else ask()
+    else if (isFall) {
+      this.#askAtOnce = ask
+      this.#cancelTimer = this.#host.after(fallMs, ask)
+    } else ask()
   }
 
   /** A transport is open: its streak is over. `lastEnd`: what the server saw of the end of the connection before. */

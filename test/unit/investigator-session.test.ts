@@ -59,6 +59,7 @@ describe("what a session's server is asked", () => {
   it('what it saw of an attempt is no evidence about those of another transport', async () => {
     const bench = await failedOnce({ transports: ['websocket', 'sse'], retry: { minDelayMs: 1000, factor: 1 } })
     const { network, questions, pass, errors, refined } = bench
+    await pass(1000)
     questions.of('readable').json({ ...ledger, sawRequest: false })
     questions.answerAll()
     // Until there is a round about the other transport.
@@ -82,6 +83,7 @@ describe("what a session's server is asked", () => {
   it('an answer about one URL is no evidence about another', async () => {
     const transports = ['websocket', { type: 'sse', url: 'https://other.example/realtime' }] as const
     const { network, questions, pass, errors, refined } = await failedOnce({ transports })
+    await pass(1000)
     questions.of('readable').json({ ...ledger, sawRequest: false })
     questions.answerAll()
     await pass(0)

@@ -34,6 +34,21 @@ describe('a round of questions', () => {
     expect(bench.questions.rounds).toBe(1)
   })
 
+  it('about a transport after which another is tried waits until that one has had its time', async () => {
+    const opened = await failedOnce({ websocket: blocked, sse: opens(2) })
+    await opened.pass(900)
+    expect([opened.client.state.status, opened.questions.rounds]).toEqual(['open', 0])
+    await opened.pass(200)
+    expect(opened.questions.rounds).toBe(1)
+    const failed = await failedOnce({ websocket: blocked, sse: blocked })
+    await failed.pass(10)
+    expect(failed.questions.rounds).toBe(1)
+    const closed = await failedOnce({ websocket: blocked, sse: stalls() })
+    await closed.client.close()
+    await closed.pass(2000)
+    expect(closed.questions.rounds).toBe(0)
+  })
+
   it('is not asked while another is on its way, though the clock has jumped', async () => {
     const bench = await failedOnce({ websocket: blocked, sse: stalls() })
     bench.clock.sleep(40_000)
