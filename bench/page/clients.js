@@ -95,7 +95,10 @@
     steadfast: connectSteadfast(),
     'steadfast, no questions': connectSteadfast(() => ({ probe: false })),
     'steadfast, session': connectSteadfast(() => ({ protocol: window.Steadfast.session() })),
-    'steadfast, session over WebSocket': connectSteadfast(() => ({ protocol: window.Steadfast.session(), transports: ['websocket'] })),
+    'steadfast, session over WebSocket': connectSteadfast(() => ({
+      protocol: window.Steadfast.session(),
+      transports: ['websocket'],
+    })),
     'steadfast, session over SSE': connectSteadfast(() => ({ protocol: window.Steadfast.session(), transports: ['sse'] })),
     'socket.io': connectSocketIo(),
     'socket.io, WebSocket first': connectSocketIo({ transports: ['websocket', 'polling'], tryAllTransports: true }),

@@ -116,13 +116,8 @@ export function happen(stage: Stage, operation: Operation): void {
 }
 
 async function trim({ store, down, sessionId }: Stage, topic: string, share: number): Promise<void> {
-  const { topics, sessions } = store.inner
-  if (topic) {
-    const { epoch, offset } = await topics.tail(topic)
-    const through = Math.floor(offset * share)
-    down.lost(topic, epoch, through)
-    return topics.trim(topic, through)
-  }
+  const { sessions } = store.inner
+  if (topic) return store.loseTopic(topic, share)
   const reading = await sessions.readAfter(sessionId, 0, { maxMessages: 10_000, maxBytes: Infinity })
   if (!reading) return
   const through = Math.floor((reading.messages.at(-1)?.offset ?? 0) * share)

@@ -36,6 +36,8 @@ export class SharedStore {
   readonly #being = new Being('store')
   #isOverdue = false
   readonly #expiries = new Map<string, number>()
+  /** How far each topic was lost, by its name and epoch. */
+  readonly #lostThrough = new Map<string, number>()
   readonly #clock: Clock
   readonly #mostMs: number
   readonly #resumeWindowMs: number
@@ -122,6 +124,14 @@ export class SharedStore {
     await this.inner.sessions.remove(id, known.version)
   }
 
+  /** The store loses the older part of a topic, as one does that keeps so much of each and no more. */
+  async loseTopic(topic: string, share: number): Promise<void> {
+    const { epoch, offset } = await this.inner.topics.tail(topic)
+    const through = Math.floor(offset * share)
+    this.#lostThrough.set(`${topic} ${epoch}`, Math.max(through, this.#lostThrough.get(`${topic} ${epoch}`) ?? 0))
+    this.#down.lost(topic, epoch, through)
+  }
+
   #topics(call: Call, watch: Watch): TopicLog {
     const { topics } = this.inner
     return {
@@ -135,12 +145,13 @@ export class SharedStore {
         }),
       readAfter: (topic, after, limits) =>
         call(async () => {
-          const reading = await topics.readAfter(topic, after, limits)
-          this.#down.lost(topic, reading.epoch, reading.lostThrough)
-          return reading
+          const lost = this.#lostThrough.get(`${topic} ${(await topics.tail(topic)).epoch}`) ?? 0
+          const reading = await topics.readAfter(topic, Math.max(after, lost), limits)
+          const lostThrough = Math.max(reading.lostThrough, lost)
+          this.#down.lost(topic, reading.epoch, lostThrough)
+          return { ...reading, lostThrough }
         }),
       tail: (topic) => call(() => topics.tail(topic)),
-      trim: (topic, through) => call(() => topics.trim(topic, through)),
       watch: (topic, listener) => watch<void>((each) => topics.watch(topic, () => each()), listener),
     }
   }
