@@ -15,7 +15,7 @@ export function shrink(publicTypes) {
 
 /**
  * Gives short names to `#private` members and to properties that only the sources among themselves know.
- * ES2019 has no private names, and the faithful substitute, a WeakMap for each, costs more bytes than all else here, and time
+ * ES2020 has no private names, and the faithful substitute, a WeakMap for each, costs more bytes than all else here, and time
  * at every access: as ordinary names they are private by convention. What this cannot carry is refused.
  */
 function shortenNames(publicTypes) {
@@ -99,7 +99,7 @@ function loosenConstants() {
   }
 }
 
-/** The syntax of ES2019. */
+/** The syntax of ES2020. */
 function lower() {
   return {
     name: 'lower',
@@ -108,7 +108,7 @@ function lower() {
         // Read as TypeScript for one setting of it: class fields are assigned, not defined by a helper.
         loader: 'ts',
         tsconfigRaw: { compilerOptions: { useDefineForClassFields: false } },
-        target: 'es2019',
+        target: 'es2020',
         sourcemap: 'external',
         sourcefile: 'chunk.js',
         legalComments: 'none',
@@ -121,7 +121,7 @@ function compress() {
     name: 'compress',
     async renderChunk(code) {
       const { code: small, map } = await minify(code, {
-        ecma: 2019,
+        ecma: 2020,
         module: true,
         compress: {
           passes: 5,

@@ -3,39 +3,11 @@ import type { Payload } from './api/protocol.ts'
 import { type CodecWhereNeeded, RealtimeClient as CoreClient } from './client/client.ts'
 import { withDefaults } from './client/defaults.ts'
 
-export type { Diagnostics, FailedAttempt, Prober, ProberContext } from './api/diagnostics.ts'
-export type { ClientState, EventDetails, EventType, Retry } from './api/events.ts'
-export type { Circumstances, Evidence, Finding, FollowUp, Ledger, Outcome, Report } from './api/evidence.ts'
-export type { Engine, Host, PageSignal, Violation, WebSocketLike } from './api/host.ts'
-export type { Unsent } from './api/message-sender.ts'
-export type {
-  BuiltInTransport,
-  Codec,
-  Heartbeat,
-  OutboxLimits,
-  Preparation,
-  PrepareAttempt,
-  RealtimeOptions,
-  RetrySchedule,
-  Sendable,
-  SessionProtocol,
-  TransportContext,
-  TransportName,
-  TransportSettings,
-} from './api/options.ts'
-export type { Answer, Ask, Payload, Protocol, Question, Received } from './api/protocol.ts'
-export type { Call, Delivery, FetchCredentials, Link, Listener, Transport, Writable } from './api/transport.ts'
-export type { ClientEvent as RealtimeEvent, ClientListener as EventListener, CodecWhereNeeded } from './client/client.ts'
-export type { ListenOptions } from './client/emitter.ts'
+export type { RealtimeOptions } from './api/options.ts'
 export { json } from './client/json.ts'
-export type { MessageIterator } from './client/message-iterator.ts'
-export type { AttemptReport } from './connection/attempt-log.ts'
-export type { RetryContext, RetryPolicy } from './connection/machine/backoff.ts'
 export { StopConnecting } from './connection/stop-connecting.ts'
-export type { NamedCause, OwnCause } from './diagnosis/causes.ts'
-export type { CauseName, Diagnosis, OwnCauses } from './diagnosis/diagnose.ts'
-export type { Hint, Verdict } from './diagnosis/verdicts.ts'
 export { type PlainSettings, plain } from './protocols/plain.ts'
+export type * from './public-types.ts'
 
 /**
  * A realtime connection that holds: it takes the best transport that works here and now, reconnects, and says why it broke. Without

@@ -1,6 +1,7 @@
 import type { BuiltInTransport, RealtimeOptions, TransportName } from '../api/options.ts'
 import { diagnosis } from '../diagnosis/index.ts'
 import { longPoll, poll, sse, webSocket } from '../transports/built-in.ts'
+import { transportNames } from '../transports/names.ts'
 import { oneOf } from '../util/check-options.ts'
 
 const builtIn: Readonly<Record<TransportName, (options?: object) => BuiltInTransport>> = {
@@ -9,7 +10,6 @@ const builtIn: Readonly<Record<TransportName, (options?: object) => BuiltInTrans
   'long-poll': longPoll,
   poll,
 }
-const transportNames: readonly TransportName[] = ['websocket', 'sse', 'long-poll', 'poll']
 
 /** The transports that options name, all four where they name none. @throws TypeError for a name that there is not */
 function namedTransports(transports: RealtimeOptions['transports'] = transportNames): RealtimeOptions['transports'] {

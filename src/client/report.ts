@@ -18,6 +18,8 @@ export interface ClientReport {
   readonly attempts: readonly AttemptReport[]
 }
 
+/** Options of which only the type is told: what is in them is the application's, or code. */
+const unopened = ['host', 'headers', 'causes', 'diagnosis']
 /** Options whose strings are names of ours. */
 const named = ['protocol', 'overflow', 'credentials', 'type']
 
@@ -35,8 +37,12 @@ function safeValue(name: string, value: unknown): unknown {
   if (typeof value === 'number' || typeof value === 'boolean' || value === null) return value
   if (typeof value === 'string') return named.includes(name) && /^[a-z-]{1,24}$/.test(value) ? value : 'string'
   if (Array.isArray(value)) return value.map((each) => safeValue('type', each))
+  // A built-in transport, which may have been named by its type alone.
+  if (typeof value === 'object' && 'create' in value && 'settings' in value) {
+    const settings = safeOptions(Object(value.settings))
+    return Object.keys(settings).length > 1 ? settings : settings['type']
+  }
   if (name === 'protocol' && typeof value === 'object' && 'name' in value) return safeValue(name, value.name)
-  const isPlain =
-    typeof value === 'object' && Object.getPrototypeOf(value) === Object.prototype && name !== 'host' && name !== 'headers'
-  return isPlain && name !== 'causes' ? safeOptions(value) : typeof value
+  const isPlain = typeof value === 'object' && Object.getPrototypeOf(value) === Object.prototype && !unopened.includes(name)
+  return isPlain ? safeOptions(value) : typeof value
 }

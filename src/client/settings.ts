@@ -1,12 +1,13 @@
 import type { Host } from '../api/host.ts'
 import type { OutboxLimits } from '../api/message-sender.ts'
 import type { Mode, ModeProtocol } from '../api/mode.ts'
-import type { BuiltInTransport, RealtimeOptions, TransportName } from '../api/options.ts'
+import type { BuiltInTransport, RealtimeOptions } from '../api/options.ts'
 import type { Protocol } from '../api/protocol.ts'
 import type { FetchCredentials, Transport } from '../api/transport.ts'
 import { backoff, type RetryPolicy } from '../connection/machine/backoff.ts'
 import { plain } from '../protocols/plain.ts'
 import { plainMode } from '../sending/plain-mode.ts'
+import { transportNames } from '../transports/names.ts'
 import { fail, failUnknown, numbers, oneOf } from '../util/check-options.ts'
 import { wrongSubprotocol } from '../util/http-fields.ts'
 import { type LazyUrl, lazyUrl } from './lazy-url.ts'
@@ -59,7 +60,6 @@ const kinds: Readonly<Record<keyof RealtimeOptions, string>> = {
 }
 
 const none: readonly string[] = []
-const names: readonly TransportName[] = ['websocket', 'sse', 'long-poll', 'poll']
 
 /** @throws TypeError that names the option, what it was, and what it may be. */
 export function settingsOf<In, Out>(url: unknown, options: RealtimeOptions<In, Out>, host: Host): Settings {
@@ -108,7 +108,7 @@ function wayOf(entry: unknown, name: string, base: LazyUrl, connectTimeoutMs: nu
     const isOwn = typeof entry === 'object' && entry !== null && 'dial' in entry
     if (!isOwn || !isTransport(entry))
       fail(name, entry, isOwn ? 'a Transport with `type` and `dial`' : 'webSocket(), sse(), longPoll(), poll() or a Transport')
-    if (mode.transport) fail(name, entry.type, `one of ${names.join(', ')} where protocol is ${mode.name}()`)
+    if (mode.transport) fail(name, entry.type, `one of ${transportNames.join(', ')} where protocol is ${mode.name}()`)
     return placed({ transport: entry, subprotocols: none }, base, base)
   }
   const { settings } = entry

@@ -6,8 +6,8 @@ import { dist, pageFiles, read, scriptTag, scriptTags } from './package.ts'
 
 const file = `dist/${scriptTag}`
 
-test('the script-tag file is ES2019', () => {
-  expect(() => parse(read(file), { ecmaVersion: 2019, sourceType: 'script' })).not.toThrow()
+test.each(scriptTags)('%s is ES2020', (name) => {
+  expect(() => parse(read(`dist/${name}`), { ecmaVersion: 2020, sourceType: 'script' })).not.toThrow()
 })
 
 test('the script-tag file adds the global Steadfast and nothing else', () => {

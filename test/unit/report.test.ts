@@ -1,10 +1,19 @@
 import { readFileSync } from 'node:fs'
 import { expect, it } from 'vitest'
+import { withDefaults } from '../../src/client/defaults.ts'
 import { safeOptions, version } from '../../src/client/report.ts'
 import { session } from '../../src/session/index.ts'
+import { sse } from '../../src/transports/built-in.ts'
 
 it('the version is that of the package', () => {
   expect(version).toBe(JSON.parse(readFileSync('package.json', 'utf8')).version)
+})
+
+it('a built-in transport is told as it was asked for, whoever made it of its name', () => {
+  const { transports, diagnosis } = safeOptions(withDefaults({ transports: ['websocket', { type: 'poll', intervalMs: 900 }] }))
+  expect(transports).toEqual(['websocket', { type: 'poll', intervalMs: 900 }])
+  expect(diagnosis).toBe('object')
+  expect(safeOptions({ transports: [sse({ sendUrl: '/secret' })] })).toEqual({ transports: [{ type: 'sse', sendUrl: 'string' }] })
 })
 
 it('options are told in one order, and nothing of them that may be secret', () => {
