@@ -5,8 +5,8 @@ import type { Codec, CoreOptions, Sendable } from '../api/options.ts'
 import type { Payload, Received } from '../api/protocol.ts'
 import type { Writable } from '../api/transport.ts'
 import { AttemptLog } from '../connection/attempt-log.ts'
-import { Connector } from '../connection/connection.ts'
-import { Judge } from '../diagnosis/classifier.ts'
+import { Connection } from '../connection/connection.ts'
+import { Classifier } from '../diagnosis/classifier.ts'
 import { hostWith } from '../host/browser.ts'
 import { bytesOf } from '../sending/plain-sender.ts'
 import { checkOptions, refuseMore } from '../util/check-options.ts'
@@ -52,7 +52,7 @@ export type CodecWhereNeeded<In, Out> = [Payload, Out] extends [In, Sendable] ? 
  */
 export class RealtimeClient<In = Payload, Out = Sendable> extends Listenable<In, Out, RealtimeClient<In, Out>> {
   readonly #options: CoreOptions<In, Out>
-  readonly #connector: Connector
+  readonly #connection: Connection
   readonly #sender: MessageSender<Out>
   readonly #events: Emitter<EventType, Told<'*', In, Out>>
   readonly #host: Host
@@ -76,8 +76,8 @@ export class RealtimeClient<In = Payload, Out = Sendable> extends Listenable<In,
     const events = new Emitter<EventType, Told<'*', In, Out>>((error) => host.report(error))
     super(events)
     const { signal, debug } = options
-    const isOnlyWay = settings.ways.length === 1
-    const judge = new Judge(host, { ...settings.mode.circumstances, ...(isOnlyWay && { isOnlyWay }) }, options)
+    const isOnlyWay = settings.endpoints.length === 1
+    const classifier = new Classifier(host, { ...settings.mode.circumstances, ...(isOnlyWay && { isOnlyWay }) }, options)
     this.#options = options
     this.#host = host
     this.#log = new AttemptLog((at) => host.wallTime(at))
@@ -90,26 +90,26 @@ export class RealtimeClient<In = Payload, Out = Sendable> extends Listenable<In,
       ttlMs: settings.outbox.ttlMs,
       writeTimeoutMs: settings.connectTimeoutMs,
       onLost: (lost, report) => {
-        const diagnosis = judge.of(report, { way: this.#connector.way, phase: 'send', elapsedMs: 0 })
+        const diagnosis = classifier.classify(report, { endpoint: this.#connection.endpoint, phase: 'send', elapsedMs: 0 })
         this.#raise('error', { scope: 'message', diagnosis, retry: null, ...lost })
       },
-      onCarried: () => this.#connector.carried(),
-      onDue: () => this.#connector.arm(),
-      isPageLeaving: () => this.#connector.isLeaving,
-      roundTripMs: () => this.#connector.roundTripMs,
+      onCarried: () => this.#connection.carried(),
+      onDue: () => this.#connection.arm(),
+      isPageLeaving: () => this.#connection.isLeaving,
+      roundTripMs: () => this.#connection.roundTripMs,
       onGap: (gap) => this.#raise('gap', gap),
-      onAckOverdue: () => this.#connector.ackOverdue(),
-      onDivided: () => this.#connector.divided(),
-      onBroken: (report) => this.#connector.broke(report),
+      onAckOverdue: () => this.#connection.ackOverdue(),
+      onDivided: () => this.#connection.divided(),
+      onBroken: (report) => this.#connection.broke(report),
     }
     this.#sender = settings.mode.sender(port)
-    this.#connector = new Connector({
+    this.#connection = new Connection({
       host,
       settings,
       sender: this.#sender as MessageSender<unknown>,
       log: this.#log,
       prepare: options.prepare,
-      judge,
+      classifier,
       diagnosis: options.diagnosis,
       raise: (type, details) => this.#raise(type, details as EventDetails<In, Out>[typeof type]),
       onMessage: (message, transport) => this.#receive(message, transport),
@@ -122,7 +122,7 @@ export class RealtimeClient<In = Payload, Out = Sendable> extends Listenable<In,
 
   /** What the client is doing now. */
   get state(): ClientState {
-    return this.#connector.state
+    return this.#connection.state
   }
 
   /**
@@ -131,7 +131,7 @@ export class RealtimeClient<In = Payload, Out = Sendable> extends Listenable<In,
    */
   connect(): void {
     this.#prepareToConnect()
-    this.#connector.connect()
+    this.#connection.connect()
   }
 
   /**
@@ -140,7 +140,7 @@ export class RealtimeClient<In = Payload, Out = Sendable> extends Listenable<In,
    */
   reconnect(): void {
     this.#prepareToConnect()
-    this.#connector.reconnect()
+    this.#connection.reconnect()
   }
 
   /**
@@ -154,7 +154,7 @@ export class RealtimeClient<In = Payload, Out = Sendable> extends Listenable<In,
     const { codec } = this.#options
     refuseMore(data, more)
     const writable = writableOf(codec ? codec.encode(data) : data)
-    if (this.#connector.isClosed)
+    if (this.#connection.isClosed)
       throw new Error('RealtimeClient: it is closed, so nothing can be sent; connect() opens it again.')
     this.#sender.send(data, writable)
   }
@@ -177,7 +177,7 @@ export class RealtimeClient<In = Payload, Out = Sendable> extends Listenable<In,
     if (bytesOf(reason) > 123)
       throw new TypeError(`RealtimeClient: the close reason must have at most 123 bytes; it has ${bytesOf(reason)}.`)
     this.#options.signal?.removeEventListener('abort', this.#onAbort)
-    return this.#sender.finish((settled) => this.#connector.close(code, reason, settled), code, reason)
+    return this.#sender.finish((settled) => this.#connection.close(code, reason, settled), code, reason)
   }
 
   /**
@@ -233,7 +233,7 @@ export class RealtimeClient<In = Payload, Out = Sendable> extends Listenable<In,
     const others = this.#full.filter((each) => each !== queue)
     const wasHeld = this.#full.length > 0
     this.#full = isFull ? [...others, queue] : others
-    if (isFull || (wasHeld && !others.length)) this.#connector.hold(isFull)
+    if (isFull || (wasHeld && !others.length)) this.#connection.hold(isFull)
   }
 
   #receive({ data, id = '', name = 'message', topic = '' }: Received, transport: string): void {
@@ -242,7 +242,7 @@ export class RealtimeClient<In = Payload, Out = Sendable> extends Listenable<In,
       const { codec } = this.#options
       decoded = codec ? codec.decode(data) : (data as In)
     } catch (error) {
-      this.#connector.unreadable(error)
+      this.#connection.unreadable(error)
       return
     }
     const event: Told<'message', In, Out> = { type: 'message', target: this, data: decoded, id, name, topic, transport }

@@ -12,8 +12,8 @@ import { fail, failUnknown, numbers, oneOf } from '../util/check-options.ts'
 import { wrongSubprotocol } from '../util/http-fields.ts'
 import { type LazyUrl, lazyUrl } from './lazy-url.ts'
 
-/** A rung of the ladder with where it leads. */
-export interface Way {
+/** A transport of the ranking with where it leads. */
+export interface Endpoint {
   readonly transport: Transport
   readonly url: URL
   readonly sendUrl: URL
@@ -23,7 +23,7 @@ export interface Way {
 /** The options, checked and complete. */
 export interface Settings {
   readonly url: URL
-  readonly ways: readonly Way[]
+  readonly endpoints: readonly Endpoint[]
   /** One of its own for each client. */
   readonly mode: Mode
   readonly retry: RetryPolicy
@@ -89,7 +89,9 @@ export function settingsOf<In, Out>(url: unknown, options: RealtimeOptions<In, O
     get url() {
       return base.get()
     },
-    ways: transports.map((entry, index) => wayOf(entry, `transports[${index}]`, base, times.connectTimeoutMs, mode, !mayAsk)),
+    endpoints: transports.map((entry, index) =>
+      wayOf(entry, `transports[${index}]`, base, times.connectTimeoutMs, mode, !mayAsk),
+    ),
     mode,
     retry: retryOf(retry, host, mode),
     outbox: {
@@ -103,7 +105,7 @@ export function settingsOf<In, Out>(url: unknown, options: RealtimeOptions<In, O
   }
 }
 
-function wayOf(entry: unknown, name: string, base: LazyUrl, connectTimeoutMs: number, mode: Mode, isPatient: boolean): Way {
+function wayOf(entry: unknown, name: string, base: LazyUrl, connectTimeoutMs: number, mode: Mode, isPatient: boolean): Endpoint {
   if (!isBuiltIn(entry)) {
     const isOwn = typeof entry === 'object' && entry !== null && 'dial' in entry
     if (!isOwn || !isTransport(entry))
@@ -123,9 +125,9 @@ function wayOf(entry: unknown, name: string, base: LazyUrl, connectTimeoutMs: nu
   return placed({ transport, subprotocols }, url, sendUrl === undefined ? url : lazyUrl(sendUrl, base, `${name}.sendUrl`))
 }
 
-function placed(way: Omit<Way, 'url' | 'sendUrl'>, url: LazyUrl, sendUrl: LazyUrl): Way {
+function placed(endpoint: Omit<Endpoint, 'url' | 'sendUrl'>, url: LazyUrl, sendUrl: LazyUrl): Endpoint {
   return {
-    ...way,
+    ...endpoint,
     get url() {
       return url.get()
     },

@@ -5,15 +5,15 @@ import type { MessageSender } from '../api/message-sender.ts'
 import type { PrepareAttempt, RealtimeOptions } from '../api/options.ts'
 import type { Received } from '../api/protocol.ts'
 import type { Delivery } from '../api/transport.ts'
-import type { Settings, Way } from '../client/settings.ts'
-import type { Judge } from '../diagnosis/classifier.ts'
+import type { Endpoint, Settings } from '../client/settings.ts'
+import type { Classifier } from '../diagnosis/classifier.ts'
 import { deliver } from '../sending/plain-sender.ts'
 import { reportOf } from '../transports/failure.ts'
 import { within } from '../util/within.ts'
 import { base64url } from '../wire/base64.ts'
 import { codes } from '../wire/steadfast-v1.ts'
 import type { AttemptLog } from './attempt-log.ts'
-import { type Attempt, Dialler } from './dialer.ts'
+import { type Attempt, Dialer } from './dialer.ts'
 import type { Input } from './machine/state.ts'
 import { at } from './machine/transport-ranking.ts'
 
@@ -22,7 +22,7 @@ export interface AttemptsPort {
   readonly settings: Settings
   readonly sender: MessageSender<unknown>
   readonly log: AttemptLog
-  readonly judge: Judge
+  readonly classifier: Classifier
   readonly prepare: RealtimeOptions['prepare']
   onMessage(message: Received, transport: string): void
 }
@@ -47,7 +47,7 @@ export class Attempts {
   heardAt = 0
   readonly #port: AttemptsPort
   readonly #owner: AttemptsOwner
-  readonly #dialler: Dialler
+  readonly #dialer: Dialer
   readonly #living = new Map<number, Attempt>()
   #active: Attempt | null = null
   /** Ends what was left to itself. */
@@ -60,7 +60,7 @@ export class Attempts {
   constructor(port: AttemptsPort, owner: AttemptsOwner) {
     this.#port = port
     this.#owner = owner
-    this.#dialler = new Dialler(port.host, port.settings, port.prepare, owner)
+    this.#dialer = new Dialer(port.host, port.settings, port.prepare, owner)
   }
 
   get hasCursor(): boolean {
@@ -68,35 +68,35 @@ export class Attempts {
   }
 
   /** What carries the connection now. */
-  get way(): Way | null {
-    return this.#active?.way ?? null
+  get endpoint(): Endpoint | null {
+    return this.#active?.endpoint ?? null
   }
 
-  dial(id: number, rung: number, about: Omit<PrepareAttempt, 'signal' | 'transport'>): void {
+  dial(id: number, rank: number, about: Omit<PrepareAttempt, 'signal' | 'transport'>): void {
     const { host, settings, log } = this.#port
     const owner = this.#owner
     this.#leave?.()
-    const way = at(settings.ways, rung)
+    const endpoint = at(settings.endpoints, rank)
     const since = host.now()
     const controller = new AbortController()
     const name = base64url(host.randomBytes(16))
     const attempt: Attempt = {
       id,
       name,
-      way,
-      url: way.url,
+      endpoint,
+      url: endpoint.url,
       controller,
       since,
       preparation: {},
       call: null,
       link: null,
-      hasHeard: false,
+      hasReceived: false,
       openedAt: null,
       delivered: null,
     }
     this.#living.set(id, attempt)
-    log.dialled(id, way.transport.type, way.url, since)
-    this.#dialler
+    log.dialled(id, endpoint.transport.type, endpoint.url, since)
+    this.#dialer
       .dial(
         attempt,
         about,
@@ -137,7 +137,7 @@ export class Attempts {
     const { mode } = settings
     this.#active = attempt
     this.heardAt = 0
-    if (!mode.resumes(attempt.way.transport.type)) this.#cursor = ''
+    if (!mode.resumes(attempt.endpoint.transport.type)) this.#cursor = ''
     this.#hasCarriedIn = this.#hasCarriedOut = false
     mode.activated(link, attempt.call)
     const greeted = preparation.greeting === undefined ? undefined : deliver(link, preparation.greeting, controller.signal)
@@ -154,7 +154,7 @@ export class Attempts {
 
   ping(): void {
     const message = this.#port.settings.mode.ping()
-    if (message === undefined || !this.#active?.way.transport.canPing) return
+    if (message === undefined || !this.#active?.endpoint.transport.canPing) return
     this.#active.link?.write(message, this.#active.controller.signal)?.catch(() => {})
   }
 
@@ -192,7 +192,7 @@ export class Attempts {
   }
 
   /** A living attempt, as a prober gets it. */
-  about(id: number): Pick<Attempt, 'id' | 'way' | 'url' | 'name' | 'hasHeard' | 'link'> | undefined {
+  about(id: number): Pick<Attempt, 'id' | 'endpoint' | 'url' | 'name' | 'hasReceived' | 'link'> | undefined {
     return this.#living.get(id)
   }
 
@@ -209,8 +209,8 @@ export class Attempts {
   }
 
   opening(id: number, attempt: number): EventDetails['open'] {
-    const { way, since, openedAt } = this.#living.get(id) as Attempt
-    const { transport, url } = way
+    const { endpoint, since, openedAt } = this.#living.get(id) as Attempt
+    const { transport, url } = endpoint
     const { mode } = this.#port.settings
     return {
       transport: transport.type,
@@ -237,22 +237,22 @@ export class Attempts {
   }
 
   #failed(attempt: Attempt, report: Report): void {
-    const { id, way, url, link, openedAt, since, hasHeard } = attempt
+    const { id, endpoint, url, link, openedAt, since, hasReceived } = attempt
     if (!this.#living.has(id)) return
-    const { host, judge, settings, sender } = this.#port
+    const { host, classifier, settings, sender } = this.#port
     const phase = openedAt !== null ? 'open' : link ? 'connect' : 'prepare'
     const elapsedMs = host.now() - (openedAt ?? since)
-    const diagnosis = judge.of(report, { way, url, phase, elapsedMs, hasHeard })
+    const diagnosis = classifier.classify(report, { endpoint, url, phase, elapsedMs, hasReceived })
     const code = report.kind === 'closed' ? report.code : 0
     const isActive = attempt === this.#active
     if (isActive && (code === codes.tooLarge || code === 1009)) sender.tooLarge?.()
-    // What a rival is refused for says nothing of the connection that goes on beside it.
+    // What a challenger is refused for says nothing of the connection that goes on beside it.
     const isRenewed = (isActive || !this.#active) && settings.mode.beginsAnewAfter(code)
     this.#owner.apply({ type: 'failed', id, diagnosis: isRenewed ? { ...diagnosis, verdict: 'retry' } : diagnosis })
   }
 
   #heard(attempt: Attempt, isBeat = false): void {
-    attempt.hasHeard = true
+    attempt.hasReceived = true
     // A connection is of use when its transport says that it is open, not when a handshake, a padding or half a frame has come.
     if (attempt.openedAt === null) return
     const isActive = attempt === this.#active
@@ -265,7 +265,7 @@ export class Attempts {
   #renew(attempt: Attempt): void {
     if (this.#isRenewing) return
     this.#isRenewing = true
-    this.#dialler
+    this.#dialer
       .renew(attempt)
       .then((auth) => {
         this.#isRenewing = false
@@ -298,7 +298,7 @@ export class Attempts {
         other.delivered.add(cursor)
       }
     }
-    onMessage(message, attempt.way.transport.type)
+    onMessage(message, attempt.endpoint.transport.type)
     if (cursor !== undefined) this.#cursor = cursor
   }
 }

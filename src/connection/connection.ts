@@ -1,17 +1,17 @@
 import type { Diagnostics, FailedAttempt, Prober } from '../api/diagnostics.ts'
 import type { ClientState, EventDetails } from '../api/events.ts'
 import type { Circumstances, Report } from '../api/evidence.ts'
-import type { Way } from '../client/settings.ts'
+import type { Endpoint } from '../client/settings.ts'
 import { messageOf } from '../util/type-tags.ts'
 import { Attempts, type AttemptsPort } from './attempts.ts'
 import { unsettled } from './dialer.ts'
 import { type Announcement, announcementsBetween, type Command, commandsBetween, frozen } from './machine/effects.ts'
 import { deadlineOf, type Input, initialState, type Policy, type State } from './machine/state.ts'
 import { transition } from './machine/transition.ts'
-import { at, ladderOf, lesson } from './machine/transport-ranking.ts'
+import { at, lesson, rankingOf } from './machine/transport-ranking.ts'
 import { recall, remember } from './transport-memory.ts'
 
-export interface ConnectorPort extends AttemptsPort {
+export interface ConnectionPort extends AttemptsPort {
   readonly diagnosis: Diagnostics | undefined
   raise<Type extends 'open' | 'error' | 'close' | 'transport' | 'state' | 'diagnosis'>(
     type: Type,
@@ -20,8 +20,8 @@ export interface ConnectorPort extends AttemptsPort {
 }
 
 /** The shell around the machine: it runs the commands, owns the one timer, and says what happened. */
-export class Connector {
-  readonly #port: ConnectorPort
+export class Connection {
+  readonly #port: ConnectionPort
   readonly #policy: Policy
   readonly #names: readonly string[]
   readonly #attempts: Attempts
@@ -36,21 +36,21 @@ export class Connector {
   #cancelTimer: (() => void) | null = null
   #stopListening: (() => void) | null = null
 
-  constructor(port: ConnectorPort) {
-    const { host, settings, judge, prepare } = port
-    const { ways, mode } = settings
+  constructor(port: ConnectionPort) {
+    const { host, settings, classifier, prepare } = port
+    const { endpoints, mode } = settings
     this.#port = port
-    this.#names = ways.map(({ transport }) => transport.type)
+    this.#names = endpoints.map(({ transport }) => transport.type)
     this.#attempts = new Attempts(port, this)
     this.#policy = {
       connectTimeoutMs: settings.connectTimeoutMs,
       provingMs: settings.provingMs,
       raceAfterMs: settings.raceAfterMs,
       retry: settings.retry,
-      rungs: ways.map(({ transport }, rung) => ({
+      ranked: endpoints.map(({ transport }, rank) => ({
         // Where the URL is relative, it is not known before the first dial.
         get origin() {
-          return at(ways, rung).url.origin
+          return at(endpoints, rank).url.origin
         },
         isProvenByHearing: !!transport.isProvenByHearing,
         isAsking: !!transport.isAsking,
@@ -62,16 +62,21 @@ export class Connector {
       slackMs: () => mode.graceMs(),
       prepares: !!prepare,
       random: () => host.random(),
-      diagnose: (report, { id, rung }, phase, elapsedMs) => {
-        const { url, hasHeard, link } = this.#attempts.about(id) ?? {}
-        const seen = { ...(url && { url }), ...(hasHeard !== undefined && { hasHeard }) }
+      diagnose: (report, { id, rank }, phase, elapsedMs) => {
+        const { url, hasReceived, link } = this.#attempts.about(id) ?? {}
+        const seen = { ...(url && { url }), ...(hasReceived !== undefined && { hasReceived }) }
         // What has not been dialled yet waits for `prepare()`.
         const isUnprepared = !!prepare && link === null && report.kind === 'timeout'
         const told: Report = isUnprepared ? unsettled(elapsedMs) : report
-        return judge.of(told, { way: at(ways, rung), phase: isUnprepared ? 'prepare' : phase, elapsedMs, ...seen })
+        return classifier.classify(told, {
+          endpoint: at(endpoints, rank),
+          phase: isUnprepared ? 'prepare' : phase,
+          elapsedMs,
+          ...seen,
+        })
       },
     }
-    this.#state = initialState(ladderOf(ways.length, null), true, false, null, 0)
+    this.#state = initialState(rankingOf(endpoints.length, null), true, false, null, 0)
   }
 
   get state(): ClientState {
@@ -79,8 +84,8 @@ export class Connector {
   }
 
   /** What carries the connection now. */
-  get way(): Way | null {
-    return this.#attempts.way
+  get endpoint(): Endpoint | null {
+    return this.#attempts.endpoint
   }
 
   /** The last known round trip, in milliseconds; 0 when there is none. */
@@ -100,9 +105,9 @@ export class Connector {
   }
 
   connect(): void {
-    const { host, settings, sender, judge } = this.#port
+    const { host, settings, sender, classifier } = this.#port
     this.#stopListening ??= host.listen((signal) => {
-      if (signal.type === 'online') judge.prober?.forget()
+      if (signal.type === 'online') classifier.prober?.forget()
       // Whatever else is heard of a page, it is heard of one that is there.
       this.#isLeaving = signal.type === 'leaving' || (this.#isLeaving && signal.type === 'hidden')
       if (signal.type === 'violation') this.#prober()?.forbade(signal.blockedUrl, signal.directive)
@@ -117,7 +122,7 @@ export class Connector {
       const memory = recall(settings, host)
       const roundTripMs = memory?.roundTripMs ?? host.roundTripMs(settings.url) ?? null
       this.#state = initialState(
-        ladderOf(settings.ways.length, memory),
+        rankingOf(settings.endpoints.length, memory),
         host.isOnline(),
         host.isHidden(),
         roundTripMs,
@@ -167,8 +172,11 @@ export class Connector {
 
   /** A message that the codec or the protocol cannot read is lost, the connection is not. */
   unreadable(error: unknown): void {
-    const { judge, raise } = this.#port
-    const diagnosis = judge.of({ kind: 'unreadable', detail: messageOf(error) }, { way: this.way, phase: 'open', elapsedMs: 0 })
+    const { classifier, raise } = this.#port
+    const diagnosis = classifier.classify(
+      { kind: 'unreadable', detail: messageOf(error) },
+      { endpoint: this.endpoint, phase: 'open', elapsedMs: 0 },
+    )
     raise('error', { scope: 'message', diagnosis, retry: null })
   }
 
@@ -176,8 +184,8 @@ export class Connector {
   divided(): void {
     if (this.#isDivided) return
     this.#isDivided = true
-    const { judge, raise } = this.#port
-    const diagnosis = judge.of({ kind: 'divided' }, { way: this.way, phase: 'open', elapsedMs: 0 })
+    const { classifier, raise } = this.#port
+    const diagnosis = classifier.classify({ kind: 'divided' }, { endpoint: this.endpoint, phase: 'open', elapsedMs: 0 })
     raise('error', { scope: 'connection', diagnosis, retry: null })
   }
 
@@ -225,16 +233,16 @@ export class Connector {
   }
 
   #step(input: Input): void {
-    const { host, settings, log, raise, judge } = this.#port
+    const { host, settings, log, raise, classifier } = this.#port
     const before = this.#state
     const now = host.now()
     const after = transition(before, input, now, this.#policy)
     if (after === before) return
     this.#state = after
     this.#attempts.wantsHeard = after.status === 'open' && (after.link.asked !== null || !after.link.isProven)
-    const rung = lesson(after.ladder)
-    if (rung !== lesson(before.ladder)) remember(rung, after.roundTripMs, settings, host)
-    judge.roundTripMs = after.roundTripMs
+    const rank = lesson(after.ranking)
+    if (rank !== lesson(before.ranking)) remember(rank, after.roundTripMs, settings, host)
+    classifier.roundTripMs = after.roundTripMs
     if (before.status === 'open' && after.status !== 'open' && after.status !== 'closed') this.#prober()?.lost()
     for (const { id, diagnosis } of after.news) {
       log.failed(id, diagnosis, now)
@@ -242,8 +250,8 @@ export class Connector {
       const attempt = this.#attempts.about(id)
       // When it is over nobody waits for an answer.
       if (attempt && after.status !== 'closed') {
-        const { way, url, name } = attempt
-        this.#prober()?.failed({ id, type: way.transport.type, url, search: way.url.search, attempt: name, diagnosis })
+        const { endpoint, url, name } = attempt
+        this.#prober()?.failed({ id, type: endpoint.transport.type, url, search: endpoint.url.search, attempt: name, diagnosis })
       }
     }
     const announcements = announcementsBetween(before, after, this.#names, now, this.#shown, (at) => host.wallTime(at))
@@ -256,7 +264,7 @@ export class Connector {
       settings.mode.end()
     }
     if (after.status === 'open' && (before.status !== 'open' || before.link.id !== after.link.id))
-      this.#opened(at(this.#names, after.link.rung))
+      this.#opened(at(this.#names, after.link.rank))
     for (const announcement of announcements) {
       if (announcement.type === 'open') raise('open', this.#attempts.opening(announcement.id, after.failures))
       else raise(announcement.type, announcement.details as never)
@@ -267,7 +275,7 @@ export class Connector {
     const { id } = command
     switch (command.do) {
       case 'dial':
-        this.#attempts.dial(id, command.rung, { attempt: this.#state.failures, isRefresh: this.#state.isRefreshed })
+        this.#attempts.dial(id, command.rank, { attempt: this.#state.failures, isRefresh: this.#state.isRefreshed })
         break
       case 'adopt':
         this.#attempts.adopt(id)
@@ -296,39 +304,39 @@ export class Connector {
       return
     }
     const kind = this.#state.status === 'connecting' ? 'reconnect' : 'hidden'
-    const diagnosis = this.#port.judge.of({ kind }, { way: null, phase: 'open', elapsedMs: 0 })
+    const diagnosis = this.#port.classifier.classify({ kind }, { endpoint: null, phase: 'open', elapsedMs: 0 })
     announcements.unshift({ type: 'error', details: { scope: 'message', diagnosis, retry: null, unconfirmed } })
   }
 
   #prober(): Prober | null {
-    const { host, settings, judge, diagnosis } = this.#port
+    const { host, settings, classifier, diagnosis } = this.#port
     const { mode, credentials, probe } = settings
-    judge.prober ??=
+    classifier.prober ??=
       diagnosis?.prober?.({
         ...{ host, credentials, mayAsk: probe, transports: this.#names, hasLedger: mode.hasLedger },
         spreadMs: () => mode.spreadMs(),
         onNews: (which, news) => this.#refine(which, news),
       }) ?? null
-    return judge.prober
+    return classifier.prober
   }
 
   #opened(type: string): void {
-    const { settings, judge } = this.#port
-    judge.opened(type)
-    judge.prober?.opened(type, settings.mode.lastEnd())
+    const { settings, classifier } = this.#port
+    classifier.opened(type)
+    classifier.prober?.opened(type, settings.mode.lastEnd())
   }
 
   /** A follow-up question told more of a failure. */
   #refine({ id, diagnosis: before }: FailedAttempt, news: Partial<Circumstances>): void {
-    const { judge, log, raise } = this.#port
-    const diagnosis = judge.again(before, news)
+    const { classifier, log, raise } = this.#port
+    const diagnosis = classifier.reclassify(before, news)
     log.refined(id, diagnosis)
     raise('diagnosis', { diagnosis })
     this.apply({ type: 'refined', diagnosis })
   }
 
   #stop(): void {
-    this.#port.judge.prober?.end()
+    this.#port.classifier.prober?.end()
     this.#stopListening?.()
     this.#stopListening = null
   }

@@ -4,7 +4,7 @@ import type { Preparation, PrepareAttempt, RealtimeOptions } from '../api/option
 import type { Protocol } from '../api/protocol.ts'
 import type { Call, Link, Listener } from '../api/transport.ts'
 import { urlOf } from '../client/lazy-url.ts'
-import type { Settings, Way } from '../client/settings.ts'
+import type { Endpoint, Settings } from '../client/settings.ts'
 import { Failure } from '../transports/failure.ts'
 import { checkSendable, withQuery } from '../transports/request-url.ts'
 import { messageOf } from '../util/type-tags.ts'
@@ -21,7 +21,7 @@ export interface Attempt {
   readonly id: number
   /** A random name for it, for servers that keep a ledger of attempts. */
   readonly name: string
-  readonly way: Way
+  readonly endpoint: Endpoint
   /** Where it leads; `prepare()` may have changed that. */
   url: URL
   readonly controller: AbortController
@@ -31,7 +31,7 @@ export interface Attempt {
   call: Call | null
   link: Link | null
   /** Whether anything came, if only a part of something. */
-  hasHeard: boolean
+  hasReceived: boolean
   openedAt: number | null
   /** Cursors of messages that came over another attempt while this one was on its way: it will bring them once more. */
   delivered: Set<string> | null
@@ -43,7 +43,7 @@ interface Reader {
 }
 
 /** Asks for slots and for `prepare()`, so that a transport is only given what is ready to be dialled. */
-export class Dialler {
+export class Dialer {
   readonly #host: Host
   readonly #settings: Settings
   readonly #protocol: Protocol
@@ -60,7 +60,7 @@ export class Dialler {
     this.#settings = settings
     this.#protocol = settings.mode.isOwnProtocol ? guarded(settings.mode.protocol, reader) : settings.mode.protocol
     this.#prepare = prepare
-    this.#yields = settings.ways.some(({ transport }) => transport.isAsking && !transport.isHeld)
+    this.#yields = settings.endpoints.some(({ transport }) => transport.isAsking && !transport.isHeld)
   }
 
   /** Dials; `onPrepared` is called when the transport is told to. Throws a `Failure` when it does not come to that. */
@@ -71,25 +71,26 @@ export class Dialler {
     onPrepared: () => void,
     listener: Listener,
   ): Promise<void> {
-    const { way, controller } = attempt
+    const { endpoint, controller } = attempt
     const { signal } = controller
-    if (way.transport.isHeld && this.#yields) await this.#claim(way, signal)
-    if (this.#prepare) attempt.preparation = (await this.#prepared({ ...about, transport: way.transport.type, signal })) ?? {}
+    if (endpoint.transport.isHeld && this.#yields) await this.#claim(endpoint, signal)
+    if (this.#prepare)
+      attempt.preparation = (await this.#prepared({ ...about, transport: endpoint.transport.type, signal })) ?? {}
     if (signal.aborted) return
     const call = this.#call(attempt, cursor)
     attempt.url = call.url
     attempt.call = call
     onPrepared()
-    attempt.link = way.transport.dial(call, listener)
+    attempt.link = endpoint.transport.dial(call, listener)
   }
 
   /** Asks `prepare()` for fresh credentials for a connection that is open. */
-  async renew({ way, controller: { signal } }: Attempt): Promise<unknown> {
+  async renew({ endpoint, controller: { signal } }: Attempt): Promise<unknown> {
     if (!this.#prepare) return undefined
-    return (await this.#prepared({ attempt: 0, isRefresh: true, transport: way.transport.type, signal }))?.auth
+    return (await this.#prepared({ attempt: 0, isRefresh: true, transport: endpoint.transport.type, signal }))?.auth
   }
 
-  async #claim({ url }: Way, signal: AbortSignal): Promise<void> {
+  async #claim({ url }: Endpoint, signal: AbortSignal): Promise<void> {
     const slots = Array.from({ length: heldPerOrigin }, (_, index) => `steadfast:${url.origin}:${index}`)
     const claiming = this.#host.claim(slots)
     // It may be given later than it was waited for.
@@ -124,13 +125,13 @@ export class Dialler {
     }
   }
 
-  #call({ id, name, way, preparation, controller }: Attempt, cursor: () => string | null): Call {
-    const { url, query, headers = {}, subprotocols = way.subprotocols, greeting, auth } = preparation
+  #call({ id, name, endpoint, preparation, controller }: Attempt, cursor: () => string | null): Call {
+    const { url, query, headers = {}, subprotocols = endpoint.subprotocols, greeting, auth } = preparation
     checkSendable(preparation, 'prepare()')
     const wrong = this.#settings.mode.mistakeIn(preparation)
     if (wrong) throw mistake(`prepare() returned ${wrong}`)
     if (
-      way.transport.type === 'websocket' &&
+      endpoint.transport.type === 'websocket' &&
       Object.keys(headers).length &&
       !url &&
       !query &&
@@ -143,9 +144,11 @@ export class Dialler {
     }
     try {
       return {
-        url: withQuery(url === undefined ? way.url : urlOf('prepare().url', url, way.url.href), query),
+        url: withQuery(url === undefined ? endpoint.url : urlOf('prepare().url', url, endpoint.url.href), query),
         sendUrl: withQuery(
-          way.sendUrl === way.url && url !== undefined ? urlOf('prepare().url', url, way.url.href) : way.sendUrl,
+          endpoint.sendUrl === endpoint.url && url !== undefined
+            ? urlOf('prepare().url', url, endpoint.url.href)
+            : endpoint.sendUrl,
           query,
         ),
         headers,

@@ -20,22 +20,22 @@ type Memories = readonly (readonly [endpoint: string, memory: Memory])[]
 export function recall(
   settings: Settings,
   host: Host,
-): { readonly rung: number; readonly roundTripMs: number | null; readonly until: number } | null {
+): { readonly rank: number; readonly roundTripMs: number | null; readonly until: number } | null {
   const memory = known(settings, read(settings, host))
-  const rung = settings.ways.findIndex(({ transport }) => transport.type === memory?.transport)
-  return memory && rung >= 0 ? { rung, roundTripMs: memory.roundTripMs, until: memory.until } : null
+  const rank = settings.endpoints.findIndex(({ transport }) => transport.type === memory?.transport)
+  return memory && rank >= 0 ? { rank, roundTripMs: memory.roundTripMs, until: memory.until } : null
 }
 
-/** Remembers with which rung the next visit is to begin, or forgets when none is known to be better than the first. */
-export function remember(rung: number | null, roundTripMs: number | null, settings: Settings, host: Host): void {
+/** Remembers with which transport the next visit is to begin, or forgets when none is known to be better than the first. */
+export function remember(rank: number | null, roundTripMs: number | null, settings: Settings, host: Host): void {
   const memories = read(settings, host)
   const others = memories.filter(([endpoint]) => endpoint !== endpointOf(settings))
-  const own = rung === null ? [] : [[endpointOf(settings), memoryOf(rung)] as const]
+  const own = rank === null ? [] : [[endpointOf(settings), memoryOf(rank)] as const]
   const all = [...others, ...own].slice(-mostEndpoints)
   host.remember(keyOf(settings), all.length ? JSON.stringify(Object.fromEntries(all)) : null)
 
-  function memoryOf(rung: number): Memory {
-    const transport = at(settings.ways, rung).transport.type
+  function memoryOf(rank: number): Memory {
+    const transport = at(settings.endpoints, rank).transport.type
     const before = known(settings, memories)
     return { transport, roundTripMs, until: before?.transport === transport ? before.until : host.now() + ttlMs }
   }
@@ -49,8 +49,8 @@ function keyOf({ url }: Settings): string {
  * What a memory is good for: the same path, protocol and transports. What is offered differs from path to path, and a client that
  * has only poll has learned nothing about WebSocket.
  */
-export function endpointOf({ url, mode, ways }: Settings): string {
-  const places = ways.map(({ transport, url: { origin, pathname } }) => {
+export function endpointOf({ url, mode, endpoints }: Settings): string {
+  const places = endpoints.map(({ transport, url: { origin, pathname } }) => {
     const place = origin + pathname
     return place === url.origin + url.pathname ? transport.type : `${transport.type} ${place}`
   })

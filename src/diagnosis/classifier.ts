@@ -2,25 +2,25 @@ import type { Prober } from '../api/diagnostics.ts'
 import type { Circumstances, Evidence, Report } from '../api/evidence.ts'
 import type { Host } from '../api/host.ts'
 import type { RealtimeOptions } from '../api/options.ts'
-import type { Way } from '../client/settings.ts'
+import type { Endpoint } from '../client/settings.ts'
 import { basicDiagnosis } from './basic.ts'
 import type { Diagnosis } from './diagnose.ts'
 
 /** Where and when something went wrong. */
 export interface Occasion {
   /** What was dialled; `null` where no attempt is concerned. */
-  readonly way: Way | null
+  readonly endpoint: Endpoint | null
   /** Where it led, if not to the way's own URL. */
   readonly url?: URL
   readonly phase: Circumstances['phase']
   readonly elapsedMs: number
-  readonly hasHeard?: boolean
+  readonly hasReceived?: boolean
 }
 
 const none: readonly string[] = []
 
 /** Makes diagnoses, and gives the application the last word on the verdict. */
-export class Judge {
+export class Classifier {
   /** The last known round trip, in milliseconds. */
   roundTripMs: number | null = null
   /** Made when something fails for the first time: an idle client in a page has no use for it. */
@@ -44,11 +44,11 @@ export class Judge {
   }
 
   /** Of what a transport reports. */
-  of(report: Report, { way, url = way?.url, ...occasion }: Occasion): Diagnosis {
+  classify(report: Report, { endpoint, url = endpoint?.url, ...occasion }: Occasion): Diagnosis {
     const host = this.#host
     const { roundTripMs } = this
     const engine = host.engine()
-    const transport = way?.transport.type ?? ''
+    const transport = endpoint?.transport.type ?? ''
     return this.#judged({
       ...report,
       ...occasion,
@@ -67,7 +67,7 @@ export class Judge {
   }
 
   /** Once more, with what is known by now. */
-  again({ evidence }: Diagnosis, news: Partial<Circumstances>): Diagnosis {
+  reclassify({ evidence }: Diagnosis, news: Partial<Circumstances>): Diagnosis {
     return this.#judged({ ...evidence, ...news })
   }
 

@@ -1,8 +1,8 @@
 import type { Activation, Engine, Host, PageSignal, Violation } from '../api/host.ts'
+import { monotonic } from './monotonic-clock.ts'
 import { patient } from './patient.ts'
-import { steady } from './steady.ts'
 
-const clock = steady(() => Date.now())
+const clock = monotonic(() => Date.now())
 const isHidden = () => globalThis.document?.visibilityState === 'hidden'
 
 /**
@@ -61,7 +61,7 @@ export const browserHost: Host = {
 export function hostWith(own: Partial<Host> | undefined): Host {
   if (!own) return browserHost
   const host = { ...browserHost, ...own }
-  const timed = { ...host, ...(own.now ? steady(() => host.now()) : clock) }
+  const timed = { ...host, ...(own.now ? monotonic(() => host.now()) : clock) }
   return own.after ? { ...timed, after: patient({ ...timed, after: (delayMs, run) => host.after(delayMs, run) }) } : timed
 }
 

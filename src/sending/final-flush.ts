@@ -43,7 +43,7 @@ export interface Rest<Out> {
  * The last write, which alone may outlive the client, by at most 5 s: what the socket has taken, or the POST on its way and
  * one more that survives the page.
  */
-export async function farewell<Out>(
+export async function finalFlush<Out>(
   { link, posting, written, writtenBytes, waiting, isPageLeaving }: Rest<Out>,
   host: Host,
 ): Promise<Unsent<Out>> {

@@ -5,7 +5,7 @@ interface Waiter {
 }
 
 /** Who waits for what has been sent so far to be done with. */
-export class Flushes {
+export class FlushWaiters {
   #waiters: Waiter[] = []
 
   get isEmpty(): boolean {

@@ -5,14 +5,14 @@ import { isBlob } from '../util/type-tags.ts'
 import {
   deliveredBy,
   type EntryPosting,
-  farewell,
+  finalFlush,
   keepaliveBytes,
   lookAgainMs,
   unsentOf,
   valuesOf,
   type Written,
 } from './final-flush.ts'
-import { Flushes } from './flush-waiters.ts'
+import { FlushWaiters } from './flush-waiters.ts'
 import { Outbox } from './outbox.ts'
 
 /** More is not written while so many bytes still wait in the socket: what is there can neither be taken back nor counted. */
@@ -33,7 +33,7 @@ export class PlainSender<Out> implements MessageSender<Out> {
   #writtenBytes = 0
   #forgetAtLength = 0
   #lookAgainAt = Infinity
-  #flushes = new Flushes()
+  #flushWaiters = new FlushWaiters()
 
   constructor(port: SenderPort<Out>) {
     this.#port = port
@@ -84,23 +84,23 @@ export class PlainSender<Out> implements MessageSender<Out> {
       onCarried()
     }
     // Amortised: looking through all of it after every message would be quadratic.
-    if (!this.#flushes.isEmpty || this.#written.length >= this.#forgetAtLength) this.#forgetSent()
-    if (!this.#flushes.isEmpty) this.#wakeWaiters()
+    if (!this.#flushWaiters.isEmpty || this.#written.length >= this.#forgetAtLength) this.#forgetSent()
+    if (!this.#flushWaiters.isEmpty) this.#wakeWaiters()
     const isStuck = this.#outbox.first && link && !this.#posting
-    this.#lookAgainAt = this.#written.length && (isStuck || !this.#flushes.isEmpty) ? host.now() + lookAgainMs : Infinity
+    this.#lookAgainAt = this.#written.length && (isStuck || !this.#flushWaiters.isEmpty) ? host.now() + lookAgainMs : Infinity
     onDue()
   }
 
   /** Resolves when all sent so far is handed to the network. */
   flushed(): Promise<void> {
-    const flushed = this.#flushes.add(this.#lastN)
+    const flushed = this.#flushWaiters.add(this.#lastN)
     this.pump()
     return flushed
   }
 
   /** There will be no connection: nobody need wait for one. What waits is kept, in case the application connects again. */
   giveUp(): void {
-    this.#flushes.refuse()
+    this.#flushWaiters.refuse()
   }
 
   /**
@@ -120,16 +120,16 @@ export class PlainSender<Out> implements MessageSender<Out> {
       waiting: this.#outbox.drain(),
       isPageLeaving,
     }
-    const flushes = this.#flushes
-    this.#flushes = new Flushes()
-    if (!link && rest.waiting.length) flushes.refuse()
+    const flushWaiters = this.#flushWaiters
+    this.#flushWaiters = new FlushWaiters()
+    if (!link && rest.waiting.length) flushWaiters.refuse()
     this.#posting = null
     this.#written = []
     this.detach()
     close()
-    const left = await farewell(rest, this.#port.host)
-    if (left.unsent.length || left.unconfirmed.length) flushes.refuse()
-    else flushes.settle(Infinity)
+    const left = await finalFlush(rest, this.#port.host)
+    if (left.unsent.length || left.unconfirmed.length) flushWaiters.refuse()
+    else flushWaiters.settle(Infinity)
     return left
   }
 
@@ -166,7 +166,7 @@ export class PlainSender<Out> implements MessageSender<Out> {
 
   #wakeWaiters(): void {
     const oldest = this.#posting?.entry ?? this.#written[0]?.entry ?? this.#outbox.first
-    this.#flushes.settle(oldest ? oldest.n - 1 : this.#lastN)
+    this.#flushWaiters.settle(oldest ? oldest.n - 1 : this.#lastN)
   }
 }
 

@@ -5,7 +5,7 @@ import { withQuery } from '../transports/request-url.ts'
 import { messageOf } from '../util/type-tags.ts'
 import { type CloseFrame, codes, type Hello, maxHelloBytes } from '../wire/steadfast-v1.ts'
 import { utf8 } from './frames.ts'
-import type { Session } from './session-state.ts'
+import type { SessionState } from './session-state.ts'
 
 /** Runs what reads a frame: what cannot be read is not of this protocol. */
 export function readFrame<Read>(read: () => Read): Read {
@@ -38,7 +38,7 @@ export function withAttempt({ url, attempt }: Call): URL {
  * What an attachment or a POST begins with, as text.
  * @throws Failure when the server would not take it
  */
-export function helloOf(session: Session, { id, auth }: Pick<Call, 'id' | 'auth'>, more: Partial<Hello> = {}): string {
+export function helloOf(session: SessionState, { id, auth }: Pick<Call, 'id' | 'auth'>, more: Partial<Hello> = {}): string {
   let hello: string
   try {
     hello = JSON.stringify(session.hello(id, { ...more, ...(auth !== undefined && { auth }) }))

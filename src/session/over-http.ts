@@ -3,14 +3,14 @@ import type { Call, Delivery, Link, Listener, Transport } from '../api/transport
 import { textOfBody } from '../transports/body.ts'
 import { Failure, reportOf } from '../transports/failure.ts'
 import { answered, contentTypeOf, request } from '../transports/http.ts'
-import { askAgain, askAgainMs, longPollPauseMs, pollPauseMs } from '../transports/poll-loop.ts'
+import { longPollPauseMs, pollLoop, pollPauseMs, retryPauseMs } from '../transports/poll-loop.ts'
 import { feed, isEventStream, maxEventLength, parse } from '../transports/sse.ts'
 import { essenceOf, isPage } from '../util/http-fields.ts'
 import { closeOf } from '../wire/readers.ts'
 import type { Hello } from '../wire/steadfast-v1.ts'
 import { closed, helloOf, mismatch, outdated, readFrame, withAttempt } from './carrier.ts'
 import { formOf, utf8 } from './frames.ts'
-import { ackBytes, type Session } from './session-state.ts'
+import { ackBytes, type SessionState } from './session-state.ts'
 
 /** How long a held answer may be silent beyond what the server promises. */
 const silenceMs = 5000
@@ -23,7 +23,7 @@ const answerBytes = 2 ** 16
  * A session over HTTP (docs/PROTOCOL.md): one request with three waits. An event stream is held as long as it lasts, a
  * long-poll until there is something, a poll not at all.
  */
-export function sessionSse(session: Session): Transport {
+export function sessionSse(session: SessionState): Transport {
   return {
     type: 'sse',
     isHeld: true,
@@ -41,7 +41,7 @@ export function sessionSse(session: Session): Transport {
   }
 }
 
-export function sessionLongPoll(session: Session, connectTimeoutMs: number): Transport {
+export function sessionLongPoll(session: SessionState, connectTimeoutMs: number): Transport {
   return {
     type: 'long-poll',
     isHeld: true,
@@ -63,7 +63,7 @@ export function sessionLongPoll(session: Session, connectTimeoutMs: number): Tra
   }
 }
 
-export function sessionPoll(session: Session, intervalMs: number, timeoutMs: number): Transport {
+export function sessionPoll(session: SessionState, intervalMs: number, timeoutMs: number): Transport {
   return {
     type: 'poll',
     isAsking: true,
@@ -82,9 +82,9 @@ interface Manner {
   pauseMs(isNews: boolean): number
 }
 
-function ask(session: Session, call: Call, listener: Listener, { waitMs, timeoutMs, pauseMs }: Manner): Link {
+function ask(session: SessionState, call: Call, listener: Listener, { waitMs, timeoutMs, pauseMs }: Manner): Link {
   const { link, exchange, hasOpened } = attach(session, call, listener, true)
-  const asking = askAgain(call, {
+  const asking = pollLoop(call, {
     timeoutMs,
     pauseMs,
     exchange: (signal, extend) => exchange(waitMs(), signal, extend),
@@ -92,7 +92,7 @@ function ask(session: Session, call: Call, listener: Listener, { waitMs, timeout
       const report = reportOf(error, 'broken')
       // What its server says ends an attachment, and so does silence; what something on the way does to one answer need not.
       const isLost = !hasOpened() || report.kind === 'closed' || report.kind === 'silent'
-      return isLost ? null : askAgainMs(report, failures, call.host.random())
+      return isLost ? null : retryPauseMs(report, failures, call.host.random())
     },
     timedOut: () => {
       throw new Failure({ kind: 'silent' })
@@ -103,14 +103,14 @@ function ask(session: Session, call: Call, listener: Listener, { waitMs, timeout
 }
 
 /** What a session says last where it has no attachment, or one that may not outlive the page: by a request of its own. */
-export function postLast(session: Session, call: Call, lines: string, signal: AbortSignal): Promise<Delivery> | undefined {
+export function postLast(session: SessionState, call: Call, lines: string, signal: AbortSignal): Promise<Delivery> | undefined {
   return attach(session, call, nobody, true).link.write(lines, signal, true)
 }
 
 const nobody: Listener = { opened() {}, heard() {}, received() {}, moved() {}, failed() {} }
 
 /** One attachment: its link, and one request with its answer. */
-function attach(session: Session, call: Call, listener: Listener, tellsCursor: boolean) {
+function attach(session: SessionState, call: Call, listener: Listener, tellsCursor: boolean) {
   let { auth } = call
   let turn: number | undefined
   let taken = 0

@@ -5,7 +5,7 @@ import { closeOf } from '../wire/readers.ts'
 import { type CloseFrame, subprotocol } from '../wire/steadfast-v1.ts'
 import { closed, helloOf, mismatch, outdated, readFrame, withAttempt } from './carrier.ts'
 import { utf8 } from './frames.ts'
-import type { Session } from './session-state.ts'
+import type { SessionState } from './session-state.ts'
 
 /** A longer hello is no header: nginx and Apache take lines of 8 KiB, and base64 makes it a third longer. */
 const maxHeaderHello = 6000
@@ -14,7 +14,7 @@ const maxHeaderHello = 6000
  * A session over a WebSocket (docs/PROTOCOL.md): the hello travels in the handshake, so that the first frame already answers it;
  * one that is too long for that is the first frame.
  */
-export function sessionWebsocket(session: Session): Transport {
+export function sessionWebsocket(session: SessionState): Transport {
   return {
     type: 'websocket',
     canPing: true,

@@ -9,13 +9,13 @@ import { codes } from '../wire/steadfast-v1.ts'
 import { postLast, sessionLongPoll, sessionPoll, sessionSse } from './over-http.ts'
 import { sessionWebsocket } from './over-websocket.ts'
 import { SessionSender } from './session-sender.ts'
-import { Session } from './session-state.ts'
+import { SessionState } from './session-state.ts'
 
 /** A session in the place of plain mode: what the server has not acknowledged is kept, and sent again over the next connection. */
 export function sessionMode(host: Host, resends: boolean): Mode {
   /** 128 random bits. */
   const newId = () => base64url(host.randomBytes(16))
-  const session = new Session(newId())
+  const session = new SessionState(newId())
   /** How the server was reached last. */
   let lastCall: Call | null = null
   return {
@@ -60,7 +60,7 @@ export function sessionMode(host: Host, resends: boolean): Mode {
 }
 
 /** A session has one URL and subprotocols of its own, and its server says how long a request is held. */
-function transportOf(session: Session, settings: TransportSettings, name: string, connectTimeoutMs: number): Transport {
+function transportOf(session: SessionState, settings: TransportSettings, name: string, connectTimeoutMs: number): Transport {
   const place = ['type', 'url']
   if (settings.type === 'poll') {
     const { intervalMs } = numbers(name, settings, { intervalMs: 5000 }, place)

@@ -3,16 +3,16 @@ import type { MessageSender, SenderPort, Unsent } from '../api/message-sender.ts
 import type { Delivery, Link, Writable } from '../api/transport.ts'
 import { rulingOf } from '../diagnosis/verdicts.ts'
 import { deliveredBy, lastWriteMs, lookAgainMs, type Posting, unlessLeaving, valuesOf } from '../sending/final-flush.ts'
-import { Flushes } from '../sending/flush-waiters.ts'
+import { FlushWaiters } from '../sending/flush-waiters.ts'
 import { type Entry, Outbox } from '../sending/outbox.ts'
 import { bytesOf, highWaterBytes } from '../sending/plain-sender.ts'
 import { reportOf } from '../transports/failure.ts'
-import { askAgainMs } from '../transports/poll-loop.ts'
+import { retryPauseMs } from '../transports/poll-loop.ts'
 import { isBlob, nameOf } from '../util/type-tags.ts'
 import { within } from '../util/within.ts'
 import { codes } from '../wire/steadfast-v1.ts'
 import { framesOf, lineBytes, linesOf, type Numbered } from './frames.ts'
-import { ackBytes, type Session } from './session-state.ts'
+import { ackBytes, type SessionState } from './session-state.ts'
 import { Unacknowledged } from './unacknowledged.ts'
 
 const ackAfterMs = 1000
@@ -23,7 +23,7 @@ const postBytes = 2 ** 18
 const farewellBytes = 2 ** 15
 
 export interface SessionSenderPort<Out> extends SenderPort<Out> {
-  readonly session: Session
+  readonly session: SessionState
   /** Whether a server that has lost the session is sent again what it never settled. */
   readonly resends: boolean
   /** Sends the last frames by a request of its own, where no link can; `null` where the server does not know the session. */
@@ -35,7 +35,7 @@ export class SessionSender<Out> implements MessageSender<Out> {
   readonly #port: SessionSenderPort<Out>
   #outbox: Outbox<Out>
   #sent: Unacknowledged<Out>
-  #flushes = new Flushes()
+  #flushWaiters = new FlushWaiters()
   #link: Link | null = null
   #lastOrder = 0
   /** Halved each time the server calls a batch too large, until it acknowledges one. */
@@ -189,14 +189,14 @@ export class SessionSender<Out> implements MessageSender<Out> {
 
   /** Resolves when all sent so far is acknowledged. */
   flushed(): Promise<void> {
-    const flushed = this.#flushes.add(this.#lastOrder)
+    const flushed = this.#flushWaiters.add(this.#lastOrder)
     this.pump()
     return flushed
   }
 
   /** There will be no connection: nobody need wait for one. What waits is kept, in case the application connects again. */
   giveUp(): void {
-    this.#flushes.refuse()
+    this.#flushWaiters.refuse()
   }
 
   /**
@@ -211,8 +211,8 @@ export class SessionSender<Out> implements MessageSender<Out> {
     const sent = this.#sent
     const until = host.now() + lastWriteMs
     const posting = this.#posting
-    const flushes = this.#flushes
-    this.#flushes = new Flushes()
+    const flushWaiters = this.#flushWaiters
+    this.#flushWaiters = new FlushWaiters()
     this.#reading?.abort()
     this.#reading = null
     if (session.owedBytes) this.#ackAt = 0
@@ -247,8 +247,8 @@ export class SessionSender<Out> implements MessageSender<Out> {
     }
     this.#isLeaving = false
     const left = { unsent: valuesOf(outbox.drain()), unconfirmed: valuesOf(sent.drain()) }
-    if (left.unsent.length || left.unconfirmed.length) flushes.refuse()
-    else flushes.settle(Infinity)
+    if (left.unsent.length || left.unconfirmed.length) flushWaiters.refuse()
+    else flushWaiters.settle(Infinity)
     return left
   }
 
@@ -342,7 +342,7 @@ export class SessionSender<Out> implements MessageSender<Out> {
       this.#lastFailure = report
     }
     this.#failures += 1
-    const delayMs = askAgainMs(report, this.#failures, host.random())
+    const delayMs = retryPauseMs(report, this.#failures, host.random())
     if (isTooLarge(report)) this.#halve({ kind: 'too-large' })
     else if (delayMs === null) {
       onBroken(report)
@@ -391,7 +391,7 @@ export class SessionSender<Out> implements MessageSender<Out> {
 
   #wake(): void {
     const oldest = this.#sent.oldest ?? this.#outbox.first
-    this.#flushes.settle(oldest ? oldest.n - 1 : this.#lastOrder)
+    this.#flushWaiters.settle(oldest ? oldest.n - 1 : this.#lastOrder)
   }
 
   #pumpSoon(): void {

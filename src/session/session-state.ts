@@ -61,7 +61,7 @@ const silenceMs = 5000
  * The client's half of a session (docs/PROTOCOL.md): what it has taken of each stream, and what the server said about what it
  * was sent. It knows no socket and no clock: the frames of all attachments meet here, whichever of them carries the connection.
  */
-export class Session {
+export class SessionState {
   id: string
   /** Numbers the decisions which attachment carries it. */
   turn = 0

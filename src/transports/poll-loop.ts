@@ -36,7 +36,7 @@ interface Exchange extends Manner {
  *
  * @param failures how many have failed in a row
  */
-export function askAgainMs(report: Report, failures: number, random: number): number | null {
+export function retryPauseMs(report: Report, failures: number, random: number): number | null {
   const { kind, retryAfterMs = 0 } = report
   const isFinal = (kind === 'closed' && !passing.includes(report.code)) || kind === 'mismatch' || kind === 'unsupported'
   if (isFinal || failures >= (kind === 'silent' ? mostSilences : mostFailures)) return null
@@ -56,7 +56,7 @@ export function pollPauseMs(intervalMs: number, { isHidden, random }: Call['host
 }
 
 /** Asks again and again. `hurry` ends a pause at once and, where it may, a request that is held. */
-export function askAgain({ host, signal }: Call, exchange: Exchange): { hurry(mayAbort: boolean): void } {
+export function pollLoop({ host, signal }: Call, exchange: Exchange): { hurry(mayAbort: boolean): void } {
   const { timeoutMs, pauseMs } = exchange
   let request: AbortController | null = null
   let endPause = () => {}

@@ -5,7 +5,7 @@ import { bytesOfBody, textOfBody } from './body.ts'
 import { Failure, reportOf } from './failure.ts'
 import { askHost } from './host-question.ts'
 import { answered, contentTypeOf, get, postingLink } from './http.ts'
-import { askAgain, longPollPauseMs, type Manner, pollPauseMs, quickMs } from './poll-loop.ts'
+import { longPollPauseMs, type Manner, pollLoop, pollPauseMs, quickMs } from './poll-loop.ts'
 import { maxEventLength } from './sse.ts'
 
 const answers = [200, 204, 304, 408]
@@ -50,7 +50,7 @@ function ask(
   let lastBody: Answer['body'] | undefined
   // A request that is held looks like one that nobody has received.
   const stopAsking = last ? askHost(call, last.latestAt, opened) : () => {}
-  const asking = askAgain(call, {
+  const asking = pollLoop(call, {
     timeoutMs,
     pauseMs,
     async exchange(request) {

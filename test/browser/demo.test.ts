@@ -3,7 +3,7 @@ import type { Browser } from 'playwright-core'
 import { afterAll, beforeAll, expect, it, vi } from 'vitest'
 import { launchChromium } from '../support/chromium.ts'
 import { type Demo, startDemo } from '../support/demo.ts'
-import { photograph, rungs, texts, visitDemo, waitForText } from '../support/demo-visitor.ts'
+import { photograph, ranks, texts, visitDemo, waitForText } from '../support/demo-visitor.ts'
 
 /** The demo as a visitor uses it: harm is done by its buttons, and what comes of it is read off the page. */
 
@@ -35,7 +35,7 @@ it.concurrent('falls back to SSE when WebSocket is blocked, and climbs again wit
   await using visitor = await visit(demo)
   await visitor.press('Block WebSocket')
   await visitor.carriedBy('SSE', fallbackMs)
-  expect((await rungs(visitor.page)).slice(0, 2)).toEqual(['resting', 'carrying'])
+  expect((await ranks(visitor.page)).slice(0, 2)).toEqual(['resting', 'carrying'])
   expect(await visitor.page.getByRole('button', { name: 'Block WebSocket' }).getAttribute('aria-pressed')).toBe('true')
   await visitor.explains(/^SSE carries the connection, because WebSocket does not work here now/)
 
@@ -191,7 +191,7 @@ it.concurrent('goes down to polling when nothing else is left, and tells each at
   await visitor.press('Block WebSocket')
   // Until it has lasted for longer than a restart would, one transport asks for all.
   await visitor.carriedBy('Poll', 40_000)
-  await vi.waitFor(async () => expect(await rungs(visitor.page)).toEqual(['resting', 'resting', 'resting', 'carrying']), 5000)
+  await vi.waitFor(async () => expect(await ranks(visitor.page)).toEqual(['resting', 'resting', 'resting', 'carrying']), 5000)
   expect(await visitor.page.locator('#log').innerText()).toMatch(
     /Poll\s+opened after[\s\S]*Long-poll\s+failed after[\s\S]*SSE\s+failed/,
   )

@@ -8,7 +8,7 @@ import { closeInPage, logOf, SCRIPT, startInPage, until } from '../support/page-
 import { type ReferenceServerOptions, startReferenceServer } from '../support/reference-server.ts'
 import { numbered, publishSlowly } from '../support/watched-client.ts'
 
-/** The whole ladder in a real browser, behind a proxy that does harm. */
+/** The whole ranking in a real browser, behind a proxy that does harm. */
 let browser: Browser
 beforeAll(async () => {
   browser = await launchChromium()
@@ -34,7 +34,7 @@ async function start(options: ReferenceServerOptions, ...faults: readonly Fault[
   }
 }
 
-const ladder = ['websocket', 'sse', 'long-poll', { type: 'poll', url: '?mode=poll', intervalMs: 50 }] as const
+const ranking = ['websocket', 'sse', 'long-poll', { type: 'poll', url: '?mode=poll', intervalMs: 50 }] as const
 
 describe('an upgrade', () => {
   it('that works is all that is dialled', async () => {
@@ -92,7 +92,7 @@ it('ends on poll where nothing may be held, and loses nothing on the way', async
     { type: 'reset', only: 'event-stream' },
   )
   test.server.answer('long-poll', { status: 404 })
-  await startInPage(test.page, '/events', { transports: ladder })
+  await startInPage(test.page, '/events', { transports: ranking })
   await publishSlowly(test.server.publish, numbered(30), 10)
   await until(test.page, ({ data }) => expect(data).toEqual(numbered(30)))
   expect((await logOf(test.page)).opened).toEqual(['poll'])

@@ -50,7 +50,7 @@ const states: readonly (readonly [string, () => Promise<unknown>])[] = [
       ] as const,
   ),
   [
-    'racing over the whole ladder',
+    'racing over the whole ranking',
     async () => {
       await proxy.set({ type: 'hang' })
       await startInPage(page, '/events', { raceAfterMs: 20 })
@@ -62,7 +62,7 @@ const states: readonly (readonly [string, () => Promise<unknown>])[] = [
   ),
   ['open on poll', () => startInPage(page, '/events', only({ type: 'poll', url: '?mode=poll' })).then(isOpen)],
   [
-    'open with a rival on its way',
+    'open with a challenger on its way',
     async () => {
       await proxy.set({ type: 'swallow-upgrade' })
       await startInPage(page, '/events', { raceAfterMs: 20 })

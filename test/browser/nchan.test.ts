@@ -115,13 +115,13 @@ describe('a client that is made to hop', () => {
   })
 
   /** All but poll go through the one proxy, poll through the other, since a proxy cannot tell the two kinds of poll apart. */
-  const ladder = () =>
+  const ranking = () =>
     ['websocket', 'sse', 'long-poll', { type: 'poll', url: `${pollProxy.url}/sub/${channel}`, intervalMs: 50 }] as const
 
   it('over all four transports by losses neither loses nor repeats one of 300 messages', async () => {
     await using opened = await openHere(proxy.url)
     const { page } = opened
-    await startInPage(page, `/sub/${channel}`, { transports: ladder(), retry: { minDelayMs: 50, maxDelayMs: 50 } })
+    await startInPage(page, `/sub/${channel}`, { transports: ranking(), retry: { minDelayMs: 50, maxDelayMs: 50 } })
     const published = publishing(numbered(300), 25)
     await hears(page, 'websocket')
     await proxy.set({ type: 'refuse-upgrade', status: 403 })
@@ -157,7 +157,7 @@ describe('a client that is made to hop', () => {
         await proxy.set({ type: 'refuse' })
         proxy.killAll() // what brought the page could bring an event stream too
       }
-      const transports = ladder().filter((entry) => ['websocket', from].includes(typeof entry === 'string' ? entry : entry.type))
+      const transports = ranking().filter((entry) => ['websocket', from].includes(typeof entry === 'string' ? entry : entry.type))
       await startInPage(page, `/sub/${channel}`, { transports })
       const published = publishing(numbered(200), 20)
       await hears(page, from)
@@ -174,7 +174,7 @@ describe('a client that is made to hop', () => {
   it('by a race that the better one wins late neither loses nor repeats one', async () => {
     await using opened = await openHere(proxy.url)
     await proxy.set({ type: 'delay', ms: 400, only: 'websocket' })
-    await startInPage(opened.page, `/sub/${channel}`, { transports: ladder(), raceAfterMs: 300 })
+    await startInPage(opened.page, `/sub/${channel}`, { transports: ranking(), raceAfterMs: 300 })
     await publishing(numbered(150), 15)
     const log = await until(opened.page, ({ data }) => expect(data.at(-1)).toBe('m150'))
     expect(log.data).toEqual(expected(150))

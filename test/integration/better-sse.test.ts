@@ -53,7 +53,7 @@ it.each(['other', 'same'])(
   },
 )
 
-it('is found behind the whole ladder, since it speaks event streams only', async () => {
+it('is found behind the whole ranking, since it speaks event streams only', async () => {
   await using watched = watchClient(server.url, options)
   expect((await watched.nth('open')).transport).toBe('sse')
   await vi.waitFor(() => expect(server.connections()).toBe(1))

@@ -5,8 +5,8 @@ import { type FaultProxy, startFaultProxy } from '../support/fault-proxy.ts'
 import { type ReferenceServer, type ReferenceServerOptions, startReferenceServer } from '../support/reference-server.ts'
 import { numbered, publishSlowly, type WatchedClient, watchClient } from '../support/watched-client.ts'
 
-/** The whole client with its whole ladder against a real server behind a proxy that does harm. */
-const ladder = ['websocket', 'sse', 'long-poll', { type: 'poll', url: '?mode=poll', intervalMs: 50 }] as const
+/** The whole client with its whole ranking against a real server behind a proxy that does harm. */
+const ranking = ['websocket', 'sse', 'long-poll', { type: 'poll', url: '?mode=poll', intervalMs: 50 }] as const
 
 let server: ReferenceServer
 let proxy: FaultProxy
@@ -26,7 +26,7 @@ beforeEach(() => start())
 afterEach(stop)
 
 function watch(options: RealtimeOptions = {}): WatchedClient {
-  return watchClient(`${proxy.url}/events`, { transports: ladder, ...options })
+  return watchClient(`${proxy.url}/events`, { transports: ranking, ...options })
 }
 
 /** Publishes until the client has heard something new, since it may still be dialling. */

@@ -63,7 +63,7 @@ it('comes back to a server that was down for 3 s, on WebSocket, within the next 
   expect(Math.max(...delays)).toBeLessThanOrEqual(5000)
 })
 
-it('keeps a Retry-After that any rung hears, on all rungs', async () => {
+it('keeps a Retry-After that any transport hears, on all transports', async () => {
   server.answer(everything, { status: 503, retryAfter: 2 })
   await using watched = watch({ probe: false, retry: { minDelayMs: 10, maxDelayMs: 10 } })
   await vi.waitFor(() => expect(watched.client.state.status).toBe('waiting'))

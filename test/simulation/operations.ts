@@ -51,7 +51,7 @@ export type Operation = { readonly at: number } & (
 
 /** What is the same for the whole of a run. */
 export interface Setting {
-  /** The transports that the client may use: how many of the ladder, and from which on. */
+  /** The transports that the client may use: how many of the ranking, and from which on. */
   readonly firstTransport: number
   readonly lastTransport: number
   readonly heartbeatMs: number

@@ -86,7 +86,7 @@ export async function photograph(page: Page, name: string, { width, height, colo
   await page.screenshot({ path: join(artifacts, `demo-${name}.png`), fullPage: true })
 }
 
-/** The state of each rung, best first. */
-export function rungs(page: Page) {
-  return page.locator('#rungs > li').evaluateAll((items) => items.map((item) => (item as HTMLElement).dataset['rung']))
+/** The state of each transport, best first. */
+export function ranks(page: Page) {
+  return page.locator('#transports > li').evaluateAll((items) => items.map((item) => (item as HTMLElement).dataset['rank']))
 }

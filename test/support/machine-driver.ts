@@ -8,16 +8,23 @@ import {
   type Command,
   commandsBetween,
 } from '../../src/connection/machine/effects.ts'
-import { deadlineOf, type Input, initialState, type Policy, type Rung, type State } from '../../src/connection/machine/state.ts'
+import {
+  deadlineOf,
+  type Input,
+  initialState,
+  type Policy,
+  type RankedTransport,
+  type State,
+} from '../../src/connection/machine/state.ts'
 import { transition } from '../../src/connection/machine/transition.ts'
-import { ladderOf } from '../../src/connection/machine/transport-ranking.ts'
+import { rankingOf } from '../../src/connection/machine/transport-ranking.ts'
 import { type Diagnosis, diagnose } from '../../src/diagnosis/diagnose.ts'
 import type { Verdict } from '../../src/diagnosis/verdicts.ts'
 
 type Name = 'websocket' | 'sse' | 'long-poll' | 'poll'
 const names: readonly Name[] = ['websocket', 'sse', 'long-poll', 'poll']
 
-const plainTraits: Rung = {
+const plainTraits: RankedTransport = {
   isProvenByHearing: false,
   isAsking: false,
   canPing: false,
@@ -25,21 +32,21 @@ const plainTraits: Rung = {
   resumes: false,
   origin: 'https://api.example',
 }
-const traits: Record<Name, Partial<Rung>> = {
+const traits: Record<Name, Partial<RankedTransport>> = {
   websocket: {},
   sse: { isProvenByHearing: true, resumes: true },
   'long-poll': { isProvenByHearing: true, isAsking: true, resumes: true },
   poll: { isAsking: true, resumes: true },
 }
 
-export interface DriverOptions extends Partial<Omit<Policy, 'rungs' | 'random' | 'heartbeat'>> {
+export interface DriverOptions extends Partial<Omit<Policy, 'transports' | 'random' | 'heartbeat'>> {
   readonly heartbeat?: ReturnType<Policy['heartbeat']>
   /** @defaultValue all four */
   readonly names?: readonly Name[]
-  readonly traits?: Partial<Record<Name, Partial<Rung>>>
+  readonly traits?: Partial<Record<Name, Partial<RankedTransport>>>
   readonly random?: number
   readonly roundTripMs?: number
-  readonly remembered?: { readonly rung: number; readonly until: number }
+  readonly remembered?: { readonly rank: number; readonly until: number }
   readonly isOnline?: boolean
   readonly isHidden?: boolean
 }
@@ -90,16 +97,16 @@ export class Driver {
       prepares: false,
       slackMs: () => 0,
       retry: backoff({ minDelayMs: 1000, maxDelayMs: 30_000, factor: 2, maxAttempts: Infinity }, () => random),
-      diagnose: (report, { rung }, phase, elapsedMs) =>
-        diagnose({ ...report, transport: this.names[rung] ?? '', phase, elapsedMs, isOnline: true }),
+      diagnose: (report, { rank }, phase, elapsedMs) =>
+        diagnose({ ...report, transport: this.names[rank] ?? '', phase, elapsedMs, isOnline: true }),
       ...options,
       heartbeat: () => options.heartbeat ?? null,
-      rungs: this.names.map((name) => ({ ...plainTraits, ...traits[name], ...options.traits?.[name] })),
+      ranked: this.names.map((name) => ({ ...plainTraits, ...traits[name], ...options.traits?.[name] })),
       random: () => random,
     }
-    const ladder = ladderOf(this.names.length, options.remembered ?? null)
+    const ranking = rankingOf(this.names.length, options.remembered ?? null)
     const { isOnline = true, isHidden = false, roundTripMs = null } = options
-    this.state = initialState(ladder, isOnline, isHidden, roundTripMs, 0)
+    this.state = initialState(ranking, isOnline, isHidden, roundTripMs, 0)
   }
 
   /** What happened since the last call. */
@@ -115,9 +122,9 @@ export class Driver {
     return this.state.status
   }
 
-  /** The rungs that live now. */
+  /** The transports that live now. */
   get live(): readonly string[] {
-    return attemptsOf(this.state).map(({ rung }) => this.names[rung] ?? '')
+    return attemptsOf(this.state).map(({ rank }) => this.names[rank] ?? '')
   }
 
   apply(input: Input): this {
@@ -199,9 +206,9 @@ export class Driver {
     return this.apply({ type: 'page', signal: typeof signal === 'string' ? { type: signal } : signal })
   }
 
-  /** The id of the newest living attempt on that rung. */
+  /** The id of the newest living attempt on that transport. */
   idOf(name: Name): number {
-    const attempt = attemptsOf(this.state).findLast(({ rung }) => this.names[rung] === name)
+    const attempt = attemptsOf(this.state).findLast(({ rank }) => this.names[rank] === name)
     if (!attempt) throw new Error(`Nothing lives on ${name}, only ${this.live.join(', ') || 'nothing at all'}.`)
     return attempt.id
   }
@@ -215,8 +222,8 @@ export class Driver {
   }
 
   #wordsOf(command: Command, before: State): string {
-    const { rung } = [...attemptsOf(this.state), ...attemptsOf(before)].find(({ id }) => id === command.id) ?? {}
-    return `${command.do} ${rung === undefined ? 'nothing' : this.names[rung]}`
+    const { rank } = [...attemptsOf(this.state), ...attemptsOf(before)].find(({ id }) => id === command.id) ?? {}
+    return `${command.do} ${rank === undefined ? 'nothing' : this.names[rank]}`
   }
 }
 

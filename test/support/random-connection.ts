@@ -3,7 +3,7 @@ import { backoff } from '../../src/connection/machine/backoff.ts'
 import { announcementsBetween, attemptsOf, commandsBetween } from '../../src/connection/machine/effects.ts'
 import { deadlineOf, type Input, initialState, type Policy, type State } from '../../src/connection/machine/state.ts'
 import { transition } from '../../src/connection/machine/transition.ts'
-import { ladderOf } from '../../src/connection/machine/transport-ranking.ts'
+import { rankingOf } from '../../src/connection/machine/transport-ranking.ts'
 import { type Diagnosis, diagnose } from '../../src/diagnosis/diagnose.ts'
 
 const names = ['websocket', 'sse', 'long-poll', 'poll']
@@ -31,7 +31,7 @@ export class RandomConnection {
   readonly #random: () => number
   readonly #policy: Policy
   readonly #live = new Set<number>()
-  /** Rungs dialled since this round began, to see that no round dials one twice. */
+  /** Transports dialled since this round began, to see that no round dials one twice. */
   #dialled: number[] = []
   #isOpen = false
   now = 1_000_000
@@ -41,7 +41,7 @@ export class RandomConnection {
 
   constructor(random: () => number) {
     this.#random = random
-    const rungs = names.slice(0, 1 + this.#index(names.length)).map((name) => ({
+    const ranks = names.slice(0, 1 + this.#index(names.length)).map((name) => ({
       isProvenByHearing: name === 'sse' || name === 'long-poll',
       isAsking: name === 'long-poll' || name === 'poll',
       canPing: name === 'websocket' && this.#chance(0.5),
@@ -52,7 +52,7 @@ export class RandomConnection {
     if (this.#chance(0.1)) this.#maxAttempts = 5
     const heartbeat = this.#chance(0.5) ? { intervalMs: 25_000, timeoutMs: 10_000 } : null
     this.#policy = {
-      rungs,
+      ranked: ranks,
       connectTimeoutMs: 10_000,
       provingMs: 5000,
       raceAfterMs: this.#chance(0.3) ? 300 : null,
@@ -61,9 +61,9 @@ export class RandomConnection {
       prepares: this.#chance(0.3),
       retry: backoff({ minDelayMs: 1000, maxDelayMs: 30_000, factor: 2, maxAttempts: this.#maxAttempts }, random),
       random,
-      diagnose: (report, { rung }, phase, elapsedMs) => this.#diagnose(report, names[rung] ?? '', phase, elapsedMs),
+      diagnose: (report, { rank }, phase, elapsedMs) => this.#diagnose(report, names[rank] ?? '', phase, elapsedMs),
     }
-    this.state = initialState(ladderOf(rungs.length, null), true, false, null, this.now)
+    this.state = initialState(rankingOf(ranks.length, null), true, false, null, this.now)
   }
 
   /** Applies one random input; throws when something happened that must not. */
@@ -98,8 +98,8 @@ export class RandomConnection {
         this.#live.add(command.id)
         const isNewRound = input.type === 'deadline' && this.now - this.#lastDeadline > 30_000
         if (after.status === 'connecting' && !isNewRound)
-          must(!this.#dialled.includes(command.rung), 'a round dialled a rung twice')
-        if (after.status === 'connecting') this.#dialled.push(command.rung)
+          must(!this.#dialled.includes(command.rank), 'a round dialled a transport twice')
+        if (after.status === 'connecting') this.#dialled.push(command.rank)
       } else if (command.do === 'hang-up') must(this.#live.delete(command.id), 'hung up what was not dialled')
       else must(this.#live.has(command.id), `${command.do} to an attempt that is not alive`)
     }
@@ -140,18 +140,21 @@ export class RandomConnection {
 
   #checkState(state: State): void {
     if (state.status === 'connecting') {
-      const rungs = [...state.dials.map(({ rung }) => rung), ...state.queue]
+      const ranks = [...state.dials.map(({ rank }) => rank), ...state.queue]
       must(state.dials.length > 0, 'connecting without a dial')
-      must(new Set(rungs).size === rungs.length, 'a rung twice in one round')
+      must(new Set(ranks).size === ranks.length, 'a transport twice in one round')
     }
     if (state.status === 'open') {
       const { link } = state
-      must(!link.hasHeard || state.rivals.every(({ rung }) => rung <= link.rung), 'a worse rival beside a link that is heard')
-      must(state.rivals.length <= names.length, 'too many rivals')
+      must(
+        !link.hasReceived || state.challengers.every(({ rank }) => rank <= link.rank),
+        'a worse challenger beside a link that is heard',
+      )
+      must(state.challengers.length <= names.length, 'too many challengers')
     }
     if (state.status === 'waiting' || state.status === 'offline')
       must(state.retryAt >= state.notBefore, 'Retry-After was not kept')
-    must(state.ladder.rungs.length === this.#policy.rungs.length, 'the ladder changed its length')
+    must(state.ranking.records.length === this.#policy.ranked.length, 'the ranking changed its length')
     must(state.lastId - this.#live.size >= 0, 'ids ran backwards')
   }
 
@@ -189,7 +192,7 @@ export class RandomConnection {
     if (dice < 0.004) return { type: 'connect' }
     if (dice < 0.01) return { type: 'doubt' }
     // What is found out later comes at any time, and says anything.
-    if (dice < 0.02) return { type: 'refined', diagnosis: this.#failure(this.#index(this.#policy.rungs.length)) }
+    if (dice < 0.02) return { type: 'refined', diagnosis: this.#failure(this.#index(this.#policy.ranked.length)) }
     if (dice < 0.05) return this.#signal()
     const attempt = attempts[this.#index(attempts.length)]
     if (!attempt || dice < 0.45) return this.#deadline()
@@ -201,7 +204,7 @@ export class RandomConnection {
         hasCursor: this.#chance(0.5),
         roundTripMs: this.#chance(0.5) ? this.#random() * 900 : undefined,
       }
-    if (dice < 0.8) return { type: 'failed', id, diagnosis: this.#failure(attempt.rung) }
+    if (dice < 0.8) return { type: 'failed', id, diagnosis: this.#failure(attempt.rank) }
     if (dice < 0.85) return { type: 'prepared', id }
     if (dice < 0.95) return { type: 'heard', id, hasCursor: this.#chance(0.5) }
     return { type: 'carried', id, isIncoming: this.#chance(0.7) }
@@ -224,9 +227,9 @@ export class RandomConnection {
     return { type: 'page', signal: type === 'pageshow' ? { type, persisted: this.#chance(0.5) } : { type } }
   }
 
-  #failure(rung: number): Diagnosis {
+  #failure(rank: number): Diagnosis {
     const report = reports[this.#index(reports.length)] ?? { kind: 'ended' }
-    return this.#diagnose(report, names[rung] ?? '', this.state.status === 'open' ? 'open' : 'connect', 10)
+    return this.#diagnose(report, names[rank] ?? '', this.state.status === 'open' ? 'open' : 'connect', 10)
   }
 
   #diagnose(report: Report, transport: string, phase: 'connect' | 'open', elapsedMs: number): Diagnosis {

@@ -2,14 +2,14 @@ import type { OutboxLimits } from '../../src/api/message-sender.ts'
 import type { Link, Writable } from '../../src/api/transport.ts'
 import { outdated } from '../../src/session/carrier.ts'
 import { SessionSender } from '../../src/session/session-sender.ts'
-import { type FrameListener, Session, type SessionMessage } from '../../src/session/session-state.ts'
+import { type FrameListener, type SessionMessage, SessionState } from '../../src/session/session-state.ts'
 import { FakePostLink, FakeSocketLink } from './fake-link.ts'
 import { openFrame } from './hand-network.ts'
 import { type ManualPage, manualPage, promised } from './manual-host.ts'
 
 /** A session that is read to, with everything that it says. */
 export interface Reading {
-  readonly session: Session
+  readonly session: SessionState
   /** What the attachment heard: messages as `<id> <topic>: <data>`. */
   readonly heard: unknown[]
   /** What the sender heard. */
@@ -19,7 +19,7 @@ export interface Reading {
 }
 
 export function reading(onMessage: (message: SessionMessage) => void = () => {}): Reading {
-  const session = new Session('a-session-of-the-tests')
+  const session = new SessionState('a-session-of-the-tests')
   const heard: unknown[] = []
   const told: unknown[] = []
   const listener: FrameListener = {
@@ -90,7 +90,7 @@ export class SessionPostLink extends FakePostLink {
 }
 
 export interface SessionBench extends ManualPage {
-  readonly session: Session
+  readonly session: SessionState
   readonly sender: SessionSender<unknown>
   readonly lost: unknown[]
   readonly broken: unknown[]
@@ -116,7 +116,7 @@ export function sessionBench(options: SessionBenchOptions = {}): SessionBench {
   const page = manualPage()
   const lost: unknown[] = []
   const broken: unknown[] = []
-  const session = new Session('a-session-of-the-tests')
+  const session = new SessionState('a-session-of-the-tests')
   const sender = new SessionSender<unknown>({
     ...{ host: page.host, session, resends, ttlMs, writeTimeoutMs: 10_000 },
     limits: { maxMessages: 100_000, maxBytes: 2 ** 24, overflow: 'reject', ...limits },

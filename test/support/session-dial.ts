@@ -1,11 +1,11 @@
 import type { Call, Link, Transport } from '../../src/api/transport.ts'
 import { plain } from '../../src/protocols/plain.ts'
-import { Session } from '../../src/session/session-state.ts'
+import { SessionState } from '../../src/session/session-state.ts'
 import { type HandNetwork, handNetwork } from './hand-network.ts'
 import { type ManualHostOptions, type ManualPage, manualPage } from './manual-host.ts'
 
 export interface SessionDial extends ManualPage {
-  readonly session: Session
+  readonly session: SessionState
   readonly network: HandNetwork
   readonly link: Link
   /** What the transport said, in order: `opened`, `heard`, messages as `<id>: <data>`, and reports. */
@@ -17,9 +17,9 @@ export interface SessionDial extends ManualPage {
 
 /** One dial of a session's transport on a network that the test plays. */
 export function dialSession(
-  make: (session: Session) => Transport,
+  make: (session: SessionState) => Transport,
   { host = {}, ...more }: Partial<Omit<Call, 'host'>> & { readonly host?: ManualHostOptions } = {},
-  session = new Session('a-session-of-the-tests'),
+  session = new SessionState('a-session-of-the-tests'),
 ): SessionDial {
   const page = manualPage(host)
   const network = handNetwork()

@@ -3,7 +3,7 @@ import type { Report } from '../../src/api/evidence.ts'
 import type { Call, Transport } from '../../src/api/transport.ts'
 import { plain } from '../../src/protocols/plain.ts'
 import { sessionLongPoll, sessionPoll, sessionSse } from '../../src/session/over-http.ts'
-import { Session } from '../../src/session/session-state.ts'
+import { SessionState } from '../../src/session/session-state.ts'
 import { bytesOfBody, textOfBody } from '../../src/transports/body.ts'
 import { Failure } from '../../src/transports/failure.ts'
 import { longPoll, poll } from '../../src/transports/polling.ts'
@@ -118,7 +118,7 @@ describe('a body', () => {
 })
 
 describe('an answer without an end', () => {
-  const session = () => new Session('a-session-of-the-tests')
+  const session = () => new SessionState('a-session-of-the-tests')
   const most = 64 * mebibyte
 
   it.each<[string, () => Transport, string, string, number]>([

@@ -25,7 +25,7 @@ const places: Readonly<Record<string, Place>> = {
     go: ({ pass }) => pass(10),
     status: 'connecting',
   },
-  'open with a rival': { servers: both, go: ({ pass }) => pass(520), status: 'open' },
+  'open with a challenger': { servers: both, go: ({ pass }) => pass(520), status: 'open' },
   open: { servers: { websocket: opens() }, go: ({ pass }) => pass(10), status: 'open' },
   'open and asked': {
     servers: { websocket: opens() },

@@ -155,7 +155,7 @@ describe('prepare()', () => {
     expect(client.state.status).toBe('open')
   })
 
-  it('that never settles for a better rung costs the connection that is open nothing', async () => {
+  it('that never settles for a better transport costs the connection that is open nothing', async () => {
     const { calls, prepare } = manualPrepare()
     const { client, pass, transport, timeline } = benchOf({ sse: sequence(refuses(500), opens()), poll: opens() }, { prepare })
     await pass(0)
@@ -225,7 +225,7 @@ describe('prepare() that throws StopConnecting', () => {
     expect(timeline.slice(-3)).toEqual(['10 error client.stopped', '10 close 1000, final', '10 state closed'])
   })
 
-  it('also for a better rung beside the connection that is open', async () => {
+  it('also for a better transport beside the connection that is open', async () => {
     let calls = 0
     const prepare = () => {
       calls += 1

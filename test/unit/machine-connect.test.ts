@@ -3,7 +3,7 @@ import { Driver, type DriverOptions, findings } from '../support/machine-driver.
 
 const { refused, answered, unsupported } = findings
 
-/** When the second rung is dialled. */
+/** When the second transport is dialled. */
 function raceAt(options: DriverOptions): number {
   const driver = new Driver(options).connect()
   return driver.deadline
@@ -19,7 +19,7 @@ describe('the race', () => {
     ['what the option says', { raceAfterMs: 50, roundTripMs: 2000 }, 50],
     ['what the option says, also when that is nothing', { raceAfterMs: 0 }, 0],
     ['never where there is only one', { names: ['websocket'] }, 10_000],
-  ])('the next rung is dialled as well after %s', (_, options, at) => {
+  ])('the next transport is dialled as well after %s', (_, options, at) => {
     expect(raceAt(options)).toBe(at)
   })
 
@@ -146,7 +146,7 @@ describe('taking over', () => {
 })
 
 describe('falling back', () => {
-  it('one rung down at once when another transport may not share the reason', () => {
+  it('one transport down at once when another transport may not share the reason', () => {
     const driver = new Driver().connect().pass(100)
     driver.lines()
     expect(driver.failed('websocket', refused).lines()).toEqual([
@@ -163,7 +163,7 @@ describe('falling back', () => {
     expect(driver.failed('sse', refused).failed('long-poll', refused).live).toEqual(['poll'])
   })
 
-  it('waits when the last rung has failed', () => {
+  it('waits when the last transport has failed', () => {
     const driver = new Driver({ names: ['websocket', 'sse'] }).connect().failed('websocket', refused)
     driver.lines()
     expect(driver.failed('sse', refused).lines()).toEqual([
@@ -174,7 +174,7 @@ describe('falling back', () => {
     expect(driver.pass(500).lines()).toEqual(['500 dial websocket', '500 state connecting'])
   })
 
-  it.each([408, 410, 425, 429, 502, 503, 504])('not for %i, which every other rung would hear as well', (status) => {
+  it.each([408, 410, 425, 429, 502, 503, 504])('not for %i, which every other transport would hear as well', (status) => {
     const driver = new Driver().connect().failed('websocket', refused)
     driver.lines()
     expect(driver.failed('sse', answered(status)).lines()).toEqual([
@@ -220,7 +220,7 @@ describe('falling back', () => {
     expect(driver.pass(500).lines()).toEqual(['500 dial sse', '500 state connecting'])
   })
 
-  it.each([404, 405, 406, 426, 501])('a rung that answers %i is not offered and left out', (status) => {
+  it.each([404, 405, 406, 426, 501])('a transport that answers %i is not offered and left out', (status) => {
     const driver = new Driver({ names: ['sse', 'poll'] }).connect().failed('sse', answered(status)).failed('poll', refused)
     expect(driver.pass(500).live).toEqual(['poll'])
   })

@@ -10,7 +10,7 @@ describe('proving', () => {
     const driver = new Driver({ names: [name] }).connect().opened(name)
     driver.lines()
     expect(driver.received().lines()).toEqual(['0 state open, proven'])
-    expect(driver.state).toMatchObject({ ladder: { preferred: 0 } })
+    expect(driver.state).toMatchObject({ ranking: { preferred: 0 } })
   })
 
   it('one that went out proves nothing', () => {
@@ -68,12 +68,12 @@ describe('after a loss', () => {
     expect(driver.failed('websocket', refused).status).toBe('waiting')
   })
 
-  it('when all rungs have failed, what was preferred is forgotten', () => {
+  it('when all transports have failed, what was preferred is forgotten', () => {
     const driver = new Driver({ names: ['websocket', 'sse'] }).connect().opened('websocket').received()
     driver.failed('websocket', closed(1006)).pass(500).failed('websocket', refused)
-    expect(driver.state.ladder.preferred).toBe(0)
+    expect(driver.state.ranking.preferred).toBe(0)
     driver.signal('online').wait().failed('websocket', refused).failed('sse', refused)
-    expect(driver.state.ladder.preferred).toBeNull()
+    expect(driver.state.ranking.preferred).toBeNull()
   })
 
   const waits = (driver: Driver, life: (driver: Driver) => Driver, times: number) =>
@@ -127,7 +127,7 @@ describe('short lives', () => {
   /** WebSocket opens and is cut after 150 ms. */
   const killed = (driver: Driver) => driver.opened('websocket').pass(150).failed('websocket', closed(1006))
 
-  it('two of them, and the next rung is dialled at once and first', () => {
+  it('two of them, and the next transport is dialled at once and first', () => {
     const driver = killed(new Driver().connect()).pass(500)
     driver.lines()
     expect(killed(driver).lines()).toEqual([
@@ -142,12 +142,12 @@ describe('short lives', () => {
     ])
   })
 
-  it('while no lower rung is proven it is not demoted, only tried last', () => {
+  it('while no lower transport is proven it is not demoted, only tried last', () => {
     const driver = killed(killed(new Driver({ names: ['websocket', 'sse'] }).connect()).pass(500)).failed('sse', refused)
     expect(driver.live).toEqual(['websocket'])
   })
 
-  it('once a lower rung is proven it rests for five minutes', () => {
+  it('once a lower transport is proven it rests for five minutes', () => {
     const driver = killed(killed(new Driver().connect()).pass(500)).opened('sse').received()
     const from = driver.now
     driver.pass(5 * minute - 1000).failed('sse', ended)
@@ -170,7 +170,7 @@ describe('short lives', () => {
     },
   )
 
-  it('where the other rungs are refused as well, a server that closes on purpose keeps its WebSocket', () => {
+  it('where the other transports are refused as well, a server that closes on purpose keeps its WebSocket', () => {
     const driver = new Driver({ names: ['websocket', 'sse'] }).connect()
     for (let times = 0; times < 4; times += 1) {
       if (driver.live[0] === 'sse') driver.failed('sse', answered(503)).wait()
@@ -210,7 +210,7 @@ describe('short lives', () => {
     const driver = new Driver({ prepares: true, traits: { websocket: { canPing: true } } }).connect().prepared('websocket')
     for (let times = 0; times < 3; times += 1) {
       driver.opened('websocket').pass(10)
-      expect(driver.state.ladder.rungs[0]).toMatchObject({ shortLives: 0 })
+      expect(driver.state.ranking.records[0]).toMatchObject({ shortLives: 0 })
       end(driver).wait()
       if (driver.status === 'closed') driver.connect()
       expect(driver.live).toEqual(['websocket'])
@@ -271,7 +271,7 @@ describe('a WebSocket that opens and passes nothing', () => {
     expect(driver.live).toEqual(['poll'])
   })
 
-  it('rungs that all break soon are tried in turn, with waits that grow', () => {
+  it('transports that all break soon are tried in turn, with waits that grow', () => {
     const driver = new Driver({ names: ['websocket', 'sse'] }).connect()
     const dialled: string[] = []
     for (let times = 0; times < 8; times += 1) {

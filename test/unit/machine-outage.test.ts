@@ -38,7 +38,7 @@ describe('an outage in which nothing answers', () => {
     [0, ['', '', 'sse', '', '', all, '', '', all]],
     [0.99, ['', '', '', 'sse', '', '', all, '', '']],
   ])(
-    'is asked about by the proven rung alone, and in every third round by another one, then by all (random %d)',
+    'is asked about by the proven transport alone, and in every third round by another one, then by all (random %d)',
     (random, others) => {
       expect(rounds(lost({ random }), 9)).toEqual(others.map((other) => `websocket ${other}`.trim()))
     },
@@ -54,7 +54,7 @@ describe('an outage in which nothing answers', () => {
     expect(rounds(driver, 3)).toEqual(['websocket sse', 'websocket sse', 'websocket sse long-poll'])
   })
 
-  it('all rungs ask after a minute, when it may be the network of this client', () => {
+  it('all transports ask after a minute, when it may be the network of this client', () => {
     const driver = lost()
     const from = driver.now
     const dialled: [number, string][] = []
@@ -65,12 +65,12 @@ describe('an outage in which nothing answers', () => {
     expect(dialled.filter(([at, names]) => at < 60_000 && names !== 'websocket').length).toBeLessThan(dialled.length / 2)
   })
 
-  it('a rung of another origin is dialled all the same, behind the better ones', () => {
+  it('a transport of another origin is dialled all the same, behind the better ones', () => {
     const traits = { 'long-poll': { origin: 'https://other.example' } }
     expect(rounds(lost({ random: 0, traits }), 3)).toEqual(Array(3).fill('websocket sse long-poll'))
   })
 
-  it('a rung that is out of the question is left out here as well', () => {
+  it('a transport that is out of the question is left out here as well', () => {
     const driver = new Driver({ random: 0 }).connect().pass(500).failed('sse', answered(404)).opened('websocket').received()
     driver.pass(20_000).failed('websocket', findings.closed(1006))
     expect(rounds(driver, 3)).toEqual(['websocket', 'websocket', 'websocket long-poll'])
@@ -84,7 +84,7 @@ describe('an outage in which nothing answers', () => {
   })
 })
 
-describe('in an outage all rungs are tried', () => {
+describe('in an outage all transports are tried', () => {
   const whole = 'websocket sse long-poll poll'
 
   it.each([['online'], ['resume']] as const)('when the page says %s: it may be in another network', (signal) => {

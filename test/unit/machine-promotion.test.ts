@@ -14,7 +14,7 @@ describe('promotion', () => {
     return driver
   }
 
-  it('a better rung is tried after 30 s beside the running one, and moved to', () => {
+  it('a better transport is tried after 30 s beside the running one, and moved to', () => {
     const driver = onSse().pass(30_000)
     expect(driver.lines()).toEqual(['30000 dial websocket'])
     expect(driver.pass(100).opened('websocket').lines()).toEqual([
@@ -54,7 +54,7 @@ describe('promotion', () => {
     ).toEqual([])
   })
 
-  it('not to a rung that keeps breaking, and after ten minutes to one that was not offered', () => {
+  it('not to a transport that keeps breaking, and after ten minutes to one that was not offered', () => {
     const driver = new Driver(resuming).connect().failed('websocket', answered(404)).opened('sse').received()
     driver.hasCursor = true
     driver.lines()
@@ -74,7 +74,7 @@ describe('promotion', () => {
     expect(driver.pass(1).live).toEqual(['sse'])
   })
 
-  it('in plain mode a better rung comes at the next reconnect, once it has rested', () => {
+  it('in plain mode a better transport comes at the next reconnect, once it has rested', () => {
     const driver = onSse({ names: ['websocket', 'sse'] })
       .pass(10_000)
       .failed('sse', ended)
@@ -83,8 +83,8 @@ describe('promotion', () => {
     expect(driver.pass(500).live).toEqual(['websocket'])
   })
 
-  it('a remembered rung is dialled first until its memory ends', () => {
-    const driver = new Driver({ ...resuming, remembered: { rung: 1, until: 20 * minute } }).connect()
+  it('a remembered transport is dialled first until its memory ends', () => {
+    const driver = new Driver({ ...resuming, remembered: { rank: 1, until: 20 * minute } }).connect()
     expect(driver.live).toEqual(['sse'])
     driver.opened('sse').received().hasCursor = true
     driver.pass(19 * minute).lines()

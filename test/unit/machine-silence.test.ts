@@ -160,12 +160,12 @@ describe('a replacement beside the silent one, where there is a cursor', () => {
     driver.hasCursor = false
     const [silent] = attemptsOf(driver.state)
     driver.opened('websocket')
-    expect(driver.state).toMatchObject({ status: 'open', rivals: [] })
+    expect(driver.state).toMatchObject({ status: 'open', challengers: [] })
     expect(driver.state).not.toMatchObject({ link: { id: silent?.id } })
   })
 })
 
-describe('a better rung beside a silent one', () => {
+describe('a better transport beside a silent one', () => {
   const both: DriverOptions = {
     names: ['websocket', 'sse'],
     heartbeat,

@@ -25,7 +25,7 @@ describe('refused credentials', () => {
     expect(driver.failed('sse', unauthorized).status).toBe('closed')
   })
 
-  it('on one rung it waits for what is on its way, and dials nothing more', () => {
+  it('on one transport it waits for what is on its way, and dials nothing more', () => {
     const driver = new Driver({ prepares: true }).connect().prepared('websocket').pass(500)
     expect(driver.failed('sse', unauthorized).pass(5000).live).toEqual(['websocket'])
     expect(driver.failed('websocket', refused).live).toEqual(['websocket'])
@@ -33,7 +33,7 @@ describe('refused credentials', () => {
     expect(driver.failed('sse', unauthorized).failed('websocket', refused).status).toBe('closed')
   })
 
-  it('on one rung it means nothing when another opens after all', () => {
+  it('on one transport it means nothing when another opens after all', () => {
     const driver = new Driver().connect().pass(500)
     expect(driver.failed('sse', unauthorized).opened('websocket').status).toBe('open')
   })
@@ -139,7 +139,7 @@ describe('giving up', () => {
     ).toEqual(['sse', 'long-poll', 'poll', 'websocket'])
   })
 
-  it.each([200, 401, 403, 404])('a page for people with %i is temporary on all rungs, and never the end', (status) => {
+  it.each([200, 401, 403, 404])('a page for people with %i is temporary on all transports, and never the end', (status) => {
     const driver = new Driver({ prepares: status === 403 }).connect()
     while (driver.now < 30 * 60_000) {
       driver.failed('websocket', refused)
@@ -216,7 +216,7 @@ describe('the wait', () => {
     expect(driver.signal(signal).deadline).toBe(20_000)
   })
 
-  it('Retry-After counts also when the answer that ended the round came from another rung', () => {
+  it('Retry-After counts also when the answer that ended the round came from another transport', () => {
     const driver = new Driver({ names: ['websocket', 'sse'] }).connect().pass(500)
     driver.failed('sse', unavailable, { retryAfterMs: 60_000 }).failed('websocket', refused)
     expect(driver.deadline).toBeGreaterThanOrEqual(60_000)
@@ -271,7 +271,7 @@ describe('judge() overrules', () => {
     expect(driver.failed('websocket', closed(1000), { verdict: 'stop' }).state).toMatchObject({ status: 'closed', code: 1000 })
   })
 
-  it('a fallback, and no other rung is tried', () => {
+  it('a fallback, and no other transport is tried', () => {
     expect(new Driver().connect().failed('websocket', refused, { verdict: 'retry' }).status).toBe('waiting')
     expect(new Driver({ prepares: true }).connect().failed('websocket', refused, { verdict: 'stop' }).status).toBe('closed')
   })

@@ -156,11 +156,11 @@ describe('what comes from an attempt that is gone', () => {
 
   it('an attempt cannot open, be heard or carry before its time, nor be prepared after it', () => {
     const driver = states.contested()
-    const rival = driver.idOf('websocket')
+    const challenger = driver.idOf('websocket')
     const link = driver.idOf('sse')
     const { state, now, policy } = driver.apply(page('hidden'))
     expect(transition(state, { type: 'heard', id: 999, hasCursor: true }, now, policy)).toBe(state)
-    expect(transition(state, { type: 'carried', id: rival, isIncoming: false }, now, policy)).toBe(state)
+    expect(transition(state, { type: 'carried', id: challenger, isIncoming: false }, now, policy)).toBe(state)
     expect(transition(state, { type: 'prepared', id: link }, now, policy)).toBe(state)
     const dialling = states.connecting()
     const first = dialling.state

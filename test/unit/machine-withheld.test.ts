@@ -19,12 +19,12 @@ describe('an event stream that says nothing', () => {
 
   it('that one takes over when it brings a message, not when it merely opens or answers', () => {
     const driver = silentStream().pass(5000)
-    const rival = driver.idOf('long-poll')
-    driver.opened('long-poll').apply({ type: 'heard', id: rival, hasCursor: false })
-    driver.apply({ type: 'carried', id: rival, isIncoming: false })
+    const challenger = driver.idOf('long-poll')
+    driver.opened('long-poll').apply({ type: 'heard', id: challenger, hasCursor: false })
+    driver.apply({ type: 'carried', id: challenger, isIncoming: false })
     expect(driver.live).toEqual(['sse', 'long-poll'])
     driver.lines()
-    expect(driver.apply({ type: 'carried', id: rival, isIncoming: true }).lines()).toEqual([
+    expect(driver.apply({ type: 'carried', id: challenger, isIncoming: true }).lines()).toEqual([
       '5000 hang-up sse',
       '5000 adopt long-poll',
       '5000 transport sse to long-poll',

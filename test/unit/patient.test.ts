@@ -18,52 +18,52 @@ async function busy({ clock }: Pick<ManualPage, 'clock'>, ms: number, queued: ()
 describe('a timer', () => {
   function timerOf(isHidden = false) {
     const page = manualPage({ isHidden })
-    const rung: number[] = []
-    const cancel = hostWith(page.host).after(1000, () => rung.push(page.clock.now()))
-    return { ...page, rung, cancel }
+    const rank: number[] = []
+    const cancel = hostWith(page.host).after(1000, () => rank.push(page.clock.now()))
+    return { ...page, rank, cancel }
   }
 
   it('rings at its time', () => {
-    const { clock, rung } = timerOf()
+    const { clock, rank } = timerOf()
     clock.advance(5000)
-    expect(rung).toEqual([1000])
+    expect(rank).toEqual([1000])
     expect(clock.pending).toBe(0)
   })
 
   it('that rings late lets others have their turn first', () => {
-    const { clock, rung } = timerOf()
+    const { clock, rank } = timerOf()
     clock.sleep(1500)
     clock.advance(99)
-    expect(rung).toEqual([])
+    expect(rank).toEqual([])
     clock.advance(1)
-    expect(rung).toEqual([1600])
+    expect(rank).toEqual([1600])
   })
 
   it('rings in the end, however busy the thread is', () => {
-    const { clock, rung } = timerOf()
+    const { clock, rank } = timerOf()
     for (let times = 0; times < 4; times += 1) {
-      expect(rung).toEqual([])
+      expect(rank).toEqual([])
       clock.sleep(1500)
       clock.advance(0)
     }
-    expect(rung).toEqual([6000])
+    expect(rank).toEqual([6000])
   })
 
   it('can be cancelled while others have their turn', () => {
-    const { clock, rung, cancel } = timerOf()
+    const { clock, rank, cancel } = timerOf()
     clock.sleep(1500)
     clock.advance(0)
     cancel()
     clock.advance(5000)
-    expect(rung).toEqual([])
+    expect(rank).toEqual([])
     expect(clock.pending).toBe(0)
   })
 
   it('of a hidden page is late by throttling, and rings at once', () => {
-    const { clock, rung } = timerOf(true)
+    const { clock, rank } = timerOf(true)
     clock.sleep(1500)
     clock.advance(0)
-    expect(rung).toEqual([1500])
+    expect(rank).toEqual([1500])
   })
 })
 

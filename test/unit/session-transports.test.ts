@@ -2,16 +2,16 @@ import { describe, expect, it } from 'vitest'
 import type { Transport } from '../../src/api/transport.ts'
 import { sessionLongPoll, sessionPoll, sessionSse } from '../../src/session/over-http.ts'
 import { sessionWebsocket } from '../../src/session/over-websocket.ts'
-import type { Session } from '../../src/session/session-state.ts'
+import type { SessionState } from '../../src/session/session-state.ts'
 import { binaryFrame, openFrame } from '../support/hand-network.ts'
 import { promised } from '../support/manual-host.ts'
 import { dialSession, type SessionDial } from '../support/session-dial.ts'
 
 const mismatch = (detail: string) => ({ kind: 'mismatch', detail })
 const notOpen = mismatch('its first frame is not `open`')
-const longPoll = (session: Session) => sessionLongPoll(session, 10_000)
-const poll = (session: Session) => sessionPoll(session, 5000, 10_000)
-const viaHttp: readonly (readonly [string, (session: Session) => Transport])[] = [
+const longPoll = (session: SessionState) => sessionLongPoll(session, 10_000)
+const poll = (session: SessionState) => sessionPoll(session, 5000, 10_000)
+const viaHttp: readonly (readonly [string, (session: SessionState) => Transport])[] = [
   ['sse', sessionSse],
   ['long-poll', longPoll],
   ['poll', poll],

@@ -17,10 +17,10 @@ function settle(options: object = {}, url: unknown = '/realtime', host = page.ho
 
 describe('without options', () => {
   it('everything has its documented default', () => {
-    const { ways, url, mode, retry, ...rest } = settle()
+    const { endpoints, url, mode, retry, ...rest } = settle()
     expect(url.href).toBe('https://app.example/realtime')
-    expect(ways.map(({ transport }) => transport.type)).toEqual(['websocket', 'sse', 'long-poll', 'poll'])
-    expect(ways.every((way) => way.url === url && way.sendUrl === url && !way.subprotocols.length)).toBe(true)
+    expect(endpoints.map(({ transport }) => transport.type)).toEqual(['websocket', 'sse', 'long-poll', 'poll'])
+    expect(endpoints.every((way) => way.url === url && way.sendUrl === url && !way.subprotocols.length)).toBe(true)
     expect([mode.name, mode.heartbeat()]).toEqual(['plain', null])
     expect(retry(context)).toBe(500)
     expect(rest).toEqual({
@@ -82,10 +82,10 @@ describe('the URL', () => {
         "RealtimeClient: url must be an http(s) or ws(s) URL where there is no page to which it is relative; it was '/realtime/'.",
       ),
     )
-    expect(() => settings.ways[1]?.sendUrl).toThrow(TypeError)
+    expect(() => settings.endpoints[1]?.sendUrl).toThrow(TypeError)
     baseUrl = 'https://app.example/x/'
     expect(settings.url.href).toBe('https://app.example/realtime/')
-    expect(settings.ways.map(({ url, sendUrl }) => [url.href, sendUrl.href])).toEqual([
+    expect(settings.endpoints.map(({ url, sendUrl }) => [url.href, sendUrl.href])).toEqual([
       ['https://app.example/realtime/', 'https://app.example/realtime/'],
       ['https://app.example/realtime/events', 'https://app.example/send'],
     ])
@@ -103,7 +103,7 @@ describe('the URL', () => {
 
 describe('transports', () => {
   it('may have places and settings of their own', () => {
-    const { ways } = settle({
+    const { endpoints } = settle({
       transports: [
         { type: 'websocket', url: 'wss://ws.example/x', subprotocols: ['v1'] },
         { type: 'sse', url: '/events', sendUrl: '/messages' },
@@ -111,7 +111,7 @@ describe('transports', () => {
         { type: 'poll', sendUrl: 'send', intervalMs: 1 },
       ],
     })
-    expect(ways.map(({ url, sendUrl, subprotocols }) => [url.href, sendUrl.href, subprotocols])).toEqual([
+    expect(endpoints.map(({ url, sendUrl, subprotocols }) => [url.href, sendUrl.href, subprotocols])).toEqual([
       ['https://ws.example/x', 'https://ws.example/x', ['v1']],
       ['https://app.example/events', 'https://app.example/messages', []],
       ['https://app.example/realtime', 'https://app.example/realtime', []],
@@ -121,7 +121,7 @@ describe('transports', () => {
 
   it('may be your own', () => {
     const own = { type: 'carrier-pigeon', dial: () => ({}) }
-    expect(settle({ transports: [own] }).ways[0]?.transport).toBe(own)
+    expect(settle({ transports: [own] }).endpoints[0]?.transport).toBe(own)
   })
 })
 

@@ -8,29 +8,29 @@ const race = { unknownMs: 500, leastMs: 200, mostMs: 3000 }
 /** How often a server is asked that has shown for minutes that it is none; half as long again at random. */
 const hopelessDelayMs = 45_000
 
-/** Begins to try the ladder's rungs. */
+/** Begins to try the ranking's transports. */
 export function startRound(core: Core, now: number, policy: Policy): Connecting {
   const round = roundOf(core, now, policy)
   return dialNext({ ...coreOf(core), status: 'connecting', dials: [], ...round, raceAt: Infinity, refusal: null }, now, policy)
 }
 
-/** Dials the next rung of the round, beside whatever is on its way. */
+/** Dials the next transport of the round, beside whatever is on its way. */
 export function dialNext(state: Connecting, now: number, policy: Policy): Connecting {
-  const [rung, ...queue] = state.queue
-  if (rung === undefined) return { ...state, raceAt: Infinity }
-  const dial = dialOf(state, rung, now, policy)
+  const [rank, ...queue] = state.queue
+  if (rank === undefined) return { ...state, raceAt: Infinity }
+  const dial = dialOf(state, rank, now, policy)
   const dialled = { ...state, lastId: dial.id, dialledAt: now, dials: [...state.dials, dial], queue }
   return { ...dialled, raceAt: policy.prepares ? Infinity : raceAt(dialled, now, policy) }
 }
 
-/** What is on its way takes its time: the next rung is dialled beside it, also one that this round had left out. */
+/** What is on its way takes its time: the next transport is dialled beside it, also one that this round had left out. */
 export function raced(state: Connecting, now: number, policy: Policy): Connecting {
   const { queue, spare } = state
   return dialNext(queue.length ? state : { ...state, queue: spare, spare: [] }, now, policy)
 }
 
-export function dialOf({ lastId }: Core, rung: number, now: number, { connectTimeoutMs }: Policy): Dial {
-  return { id: lastId + 1, rung, since: now, until: now + connectTimeoutMs }
+export function dialOf({ lastId }: Core, rank: number, now: number, { connectTimeoutMs }: Policy): Dial {
+  return { id: lastId + 1, rank, since: now, until: now + connectTimeoutMs }
 }
 
 /** `prepare()` is done: the dial's own time, and the race, begin now. */
@@ -57,33 +57,33 @@ function raceAt(state: Connecting, now: number, { raceAfterMs }: Policy): number
 }
 
 /** What rests or keeps breaking is dialled only when everything else has failed, not beside it. */
-function hasHealthyNext({ queue: [next], ladder }: Connecting, now: number): boolean {
-  return next !== undefined && isHealthy(at(ladder.rungs, next), now)
+function hasHealthyNext({ queue: [next], ranking }: Connecting, now: number): boolean {
+  return next !== undefined && isHealthy(at(ranking.records, next), now)
 }
 
 /** One dial of the round failed. */
 export function dialFailed(state: Connecting, dial: Dial, diagnosis: Diagnosis, now: number, policy: Policy): State {
   const { verdict } = diagnosis
-  // Something answers, or it takes too long to tell: the other rungs may fare better.
+  // Something answers, or it takes too long to tell: the other transports may fare better.
   const isWhole = verdict === 'fallback' && !looksAway(diagnosis)
   const next: Connecting = {
     ...state,
     ...(isWhole && { othersAt: 0, queue: [...state.queue, ...state.spare], spare: [] }),
     dials: state.dials.filter((each) => each !== dial),
-    ladder: refused(state.ladder, dial.rung, refusalOf(diagnosis), now, isTelling(state, diagnosis)),
+    ranking: refused(state.ranking, dial.rank, refusalOf(diagnosis), now, isTelling(state, diagnosis)),
     notBefore: notBefore(state, diagnosis, now),
     isRefreshed: isAskedAnew(state, diagnosis, policy),
     news: [...state.news, { id: dial.id, diagnosis }],
   }
   if (verdict === 'stop' && !isForbiddenOnly(next, dial, diagnosis) && !isQuiet(next, dial, diagnosis, policy)) {
-    // What is still on its way may show that it was this rung alone that was refused.
+    // What is still on its way may show that it was this transport alone that was refused.
     return next.dials.length && diagnosis.hint
       ? { ...next, refusal: diagnosis, queue: [], raceAt: Infinity }
       : stop(next, diagnosis, now, policy)
   }
   const mayDialNext = next.dials.length ? hasHealthyNext(next, now) : next.queue.length > 0
   if (verdict !== 'retry' && mayDialNext) return dialNext(next, now, policy)
-  // What the whole server says, every other rung would hear as well.
+  // What the whole server says, every other transport would hear as well.
   if (next.dials.length) return verdict === 'retry' ? { ...next, queue: [], raceAt: Infinity } : next
   return next.refusal ? stop(next, next.refusal, now, policy) : roundFailed(next, diagnosis, now, policy)
 }
@@ -100,19 +100,19 @@ function stop(core: Core, diagnosis: Diagnosis, now: number, policy: Policy): St
   return isRefresh ? startRound({ ...core, isRefreshed: true }, now, policy) : closedBy(core, diagnosis)
 }
 
-/** Whether this rung is merely forbidden where another has opened: gateways do that which let pass nothing but the WebSocket. */
-function isForbiddenOnly({ ladder: { rungs } }: Connecting, { rung }: Dial, { evidence }: Diagnosis): boolean {
+/** Whether this transport is merely forbidden where another has opened: gateways do that which let pass nothing but the WebSocket. */
+function isForbiddenOnly({ ranking: { records } }: Connecting, { rank }: Dial, { evidence }: Diagnosis): boolean {
   const isForbidden = evidence.kind === 'answered' && evidence.status === 403
-  return isForbidden && !at(rungs, rung).hasOpened && rungs.some(({ hasOpened }) => hasOpened)
+  return isForbidden && !at(records, rank).hasOpened && records.some(({ hasOpened }) => hasOpened)
 }
 
 /** 204 tells an event stream that it is over, unless it may be a long-poll or a poll that answers so where there is no news. */
-function isQuiet({ ladder }: Connecting, { rung }: Dial, { evidence }: Diagnosis, { rungs }: Policy): boolean {
+function isQuiet({ ranking }: Connecting, { rank }: Dial, { evidence }: Diagnosis, { ranked }: Policy): boolean {
   const isEmpty = evidence.kind === 'answered' && evidence.status === 204
-  return isEmpty && !at(ladder.rungs, rung).hasOpened && rungs.some(({ isAsking }) => isAsking)
+  return isEmpty && !at(ranking.records, rank).hasOpened && ranked.some(({ isAsking }) => isAsking)
 }
 
-/** How a failed dial counts for its rung. */
+/** How a failed dial counts for its transport. */
 export function refusalOf({ hint, evidence }: Diagnosis): Refusal {
   if (hint === 'not-offered') return evidence.kind === 'unsupported' ? 'unsupported' : 'absent'
   return evidence.kind === 'closed' ? 'mute' : 'spoken'
@@ -132,10 +132,10 @@ export function isHeldBack({ isOnline, isHidden }: Diagnosis['evidence']): boole
 function roundFailed(state: Connecting, diagnosis: Diagnosis, now: number, policy: Policy): State {
   const failures = state.failures + 1
   const wasWhole = diagnosis.verdict === 'fallback' && !isLimited(state, now)
-  const reconsideredLadder = reconsidered(state.ladder, failures)
-  const ladder = wasWhole ? allFailed(reconsideredLadder) : reconsideredLadder
-  const waiting = wait({ ...state, failures, othersAt: othersAfter(state), ladder }, diagnosis, now, policy)
-  const isSlow = isHopeless(state.ladder, failures, now - (state.outageSince ?? now), now)
+  const reconsideredRanking = reconsidered(state.ranking, failures)
+  const ranking = wasWhole ? allFailed(reconsideredRanking) : reconsideredRanking
+  const waiting = wait({ ...state, failures, othersAt: othersAfter(state), ranking }, diagnosis, now, policy)
+  const isSlow = isHopeless(state.ranking, failures, now - (state.outageSince ?? now), now)
   if (!isSlow || waiting.status === 'closed') return waiting
   return { ...waiting, retryAt: Math.max(waiting.retryAt, now + Math.round(hopelessDelayMs * (1 + policy.random() / 2))) }
 }
@@ -149,7 +149,7 @@ export function canRefresh({ isRefreshed }: Core, { hint }: Diagnosis, { prepare
   return hint === 'credentials' && prepares && !isRefreshed
 }
 
-/** `Retry-After` of one rung holds for the server as a whole, whichever rung ends the round. */
+/** `Retry-After` of one transport holds for the server as a whole, whichever transport ends the round. */
 function notBefore(core: Core, { evidence }: Diagnosis, now: number): number {
   return Math.max(core.notBefore, now + (evidence.retryAfterMs ?? 0))
 }
@@ -178,10 +178,10 @@ export function closedBy(core: Core, diagnosis: Diagnosis): Closed {
 
 /** What survives the phase; a phase's own fields must not leak into the next. */
 export function coreOf(state: Core): Core {
-  const { lastId, ladder, failures, othersAt, outageSince, isRefreshed, isOnline, hiddenSince, roundTripMs, dialledAt } = state
+  const { lastId, ranking, failures, othersAt, outageSince, isRefreshed, isOnline, hiddenSince, roundTripMs, dialledAt } = state
   const { notBefore, news } = state
   return {
-    ...{ lastId, ladder, failures, othersAt, outageSince, isRefreshed, isOnline, hiddenSince, roundTripMs, dialledAt },
+    ...{ lastId, ranking, failures, othersAt, outageSince, isRefreshed, isOnline, hiddenSince, roundTripMs, dialledAt },
     ...{ notBefore, news },
   }
 }

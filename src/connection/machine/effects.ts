@@ -7,7 +7,7 @@ import { at } from './transport-ranking.ts'
 export type Command =
   /** `isSilent`: it was open, and nothing had come over it for longer than silence is tolerated. */
   | { readonly do: 'hang-up'; readonly id: number; readonly isSilent?: true }
-  | { readonly do: 'dial'; readonly id: number; readonly rung: number }
+  | { readonly do: 'dial'; readonly id: number; readonly rank: number }
   /** This attempt carries the connection from now on. */
   | { readonly do: 'adopt'; readonly id: number }
   | { readonly do: 'ping'; readonly id: number }
@@ -22,7 +22,7 @@ export function commandsBetween(before: State, after: State): Command[] {
     ...old
       .filter(({ id }) => !has(current, id))
       .map(({ id }): Command => ({ do: 'hang-up', id, ...(isReplacing(before, id) && { isSilent: true }) })),
-    ...current.filter(({ id }) => !has(old, id)).map(({ id, rung }): Command => ({ do: 'dial', id, rung })),
+    ...current.filter(({ id }) => !has(old, id)).map(({ id, rank }): Command => ({ do: 'dial', id, rank })),
   ]
   if (after.status !== 'open') return commands
   const { id, asked, nudges } = after.link
@@ -33,12 +33,12 @@ export function commandsBetween(before: State, after: State): Command[] {
   return commands
 }
 
-type Attempt = Pick<Dial, 'id' | 'rung'>
+type Attempt = Pick<Dial, 'id' | 'rank'>
 
 /** The attempts that live in a state, whatever they are good for. */
 export function attemptsOf(state: State): readonly Attempt[] {
   if (state.status === 'connecting') return state.dials
-  return state.status === 'open' ? [state.link, ...state.rivals] : []
+  return state.status === 'open' ? [state.link, ...state.challengers] : []
 }
 
 /** A link that is asked for a sign of life without a time limit is silent: its replacement is dialled. */
@@ -90,10 +90,10 @@ export function announcementsBetween(
   )
   if (after.status === 'open') {
     if (before.status !== 'open') announcements.push({ type: 'open', id: after.link.id })
-    else if (before.link.rung !== after.link.rung) {
+    else if (before.link.rank !== after.link.rank) {
       announcements.push({
         type: 'transport',
-        details: { from: at(names, before.link.rung), to: at(names, after.link.rung) },
+        details: { from: at(names, before.link.rank), to: at(names, after.link.rank) },
       })
     }
   } else if (before.status === 'open' || (after.status === 'closed' && before.status !== 'closed')) {
@@ -137,11 +137,11 @@ export function publicState(state: State, names: readonly string[], wallTime: Wa
     case 'idle':
       return { status: 'idle' }
     case 'connecting':
-      return { status: 'connecting', attempt: state.failures, transports: state.dials.map(({ rung }) => at(names, rung)) }
+      return { status: 'connecting', attempt: state.failures, transports: state.dials.map(({ rank }) => at(names, rank)) }
     case 'open':
       return {
         status: 'open',
-        transport: at(names, state.link.rung),
+        transport: at(names, state.link.rank),
         since: wallTime(state.link.openedAt),
         proven: state.link.isProven,
       }

@@ -22,17 +22,17 @@ export function lose(state: Open, diagnosis: Diagnosis, now: number, policy: Pol
   const isLong = now - link.openedAt >= policy.provingMs
   const { wasClean } = endingOf(diagnosis)
   const life = lifeOf(link, diagnosis, isLong, policy)
-  const ladder = ended(state.ladder, link.rung, life)
+  const ranking = ended(state.ranking, link.rank, life)
   // A server that greets and then shows the door has not proven anything: the waits must go on growing.
-  const isForgiven = link.isProven && (isLong || (!wasClean && at(ladder.rungs, link.rung).shortLives <= forgivenLives))
+  const isForgiven = link.isProven && (isLong || (!wasClean && at(ranking.records, link.rank).shortLives <= forgivenLives))
   // Credentials with which messages passed were good, however short they last.
-  const isAccepted = isLong || link.isProven || (link.hasCarried && link.hasHeard)
+  const isAccepted = isLong || link.isProven || (link.hasCarried && link.hasReceived)
   const failures = isForgiven ? 1 : state.failures + 1
   const core = {
     ...coreOf(state),
-    ladder,
+    ranking,
     failures,
-    othersAt: ladder.preferred === link.rung ? othersAtLoss(failures, policy.random) : 0,
+    othersAt: ranking.preferred === link.rank ? othersAtLoss(failures, policy.random) : 0,
     outageSince: isForgiven ? now : (state.outageSince ?? now),
     isRefreshed: isAskedAnew({ ...state, isRefreshed: state.isRefreshed && !isAccepted }, diagnosis, policy),
     news: [...state.news, { id: link.id, diagnosis }],
@@ -42,23 +42,23 @@ export function lose(state: Open, diagnosis: Diagnosis, now: number, policy: Pol
       ? wait({ ...core, isRefreshed: true }, diagnosis, now, policy)
       : closedBy(core, diagnosis)
   }
-  const rivals = state.rivals.filter(({ rung }) => rung < link.rung)
-  if (rivals.length)
-    return { ...core, status: 'connecting', dials: rivals, queue: [], spare: [], raceAt: Infinity, refusal: null }
+  const challengers = state.challengers.filter(({ rank }) => rank < link.rank)
+  if (challengers.length)
+    return { ...core, status: 'connecting', dials: challengers, queue: [], spare: [], raceAt: Infinity, refusal: null }
   // A server that closes in order may want its clients to stay away: what is below is tried next, but not at once.
-  if (life === 'short' && !wasClean && hasAlternative(ladder, link.rung, now)) return startRound(core, now, policy)
+  if (life === 'short' && !wasClean && hasAlternative(ranking, link.rank, now)) return startRound(core, now, policy)
   const isWoken = link.asked?.isWoken || diagnosis.evidence.kind === 'restored'
   return wait(core, diagnosis, now, policy, isWoken ? policy.random() * wokenJitterMs : undefined)
 }
 
 /**
  * What the end tells of the transport. A close code is no excuse for a short life: whether the server wants nobody or only this
- * transport fails here, the other rungs will show.
+ * transport fails here, the other transports will show.
  */
-function lifeOf({ rung, hasHeard, asked }: OpenLink, { hint, evidence }: Diagnosis, isLong: boolean, policy: Policy): Life {
+function lifeOf({ rank, hasReceived, asked }: OpenLink, { hint, evidence }: Diagnosis, isLong: boolean, policy: Policy): Life {
   // A plain WebSocket may have nothing to say for hours; one that was asked has said that it passes nothing.
-  const mayBeQuiet = evidence.kind !== 'silent' && !at(policy.rungs, rung).isProvenByHearing
-  if (isLong && (hasHeard || mayBeQuiet)) return 'long'
+  const mayBeQuiet = evidence.kind !== 'silent' && !at(policy.ranked, rank).isProvenByHearing
+  if (isLong && (hasReceived || mayBeQuiet)) return 'long'
   const isOfPage = evidence.kind === 'restored' || asked?.isWoken || isHeldBack(evidence)
   return isOfPage || hint === 'credentials' ? 'neutral' : 'short'
 }

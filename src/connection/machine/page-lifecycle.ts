@@ -67,7 +67,7 @@ function onNetwork(state: State, now: number, policy: Policy): State {
     return state.isOnline ? sooner({ ...state, status: 'waiting' }, now, policy) : { ...state, status: 'offline' }
   }
   // Browsers say "offline" wrongly, and a short loss closes nothing: ask, do not drop.
-  const canAsk = state.status === 'open' && !state.link.asked && at(policy.rungs, state.link.rung).canPing
+  const canAsk = state.status === 'open' && !state.link.asked && at(policy.ranked, state.link.rank).canPing
   return canAsk ? ask(state, now, now + networkAnswerMs + policy.slackMs(), true) : state
 }
 
@@ -80,7 +80,7 @@ function sooner(state: Waiting, now: number, policy: Policy): Waiting {
 
 /** Looked at again after a short while: what asks may ask at once. */
 function glance(state: State, policy: Policy): State {
-  return state.status === 'open' && at(policy.rungs, state.link.rung).isAsking ? nudged(state) : state
+  return state.status === 'open' && at(policy.ranked, state.link.rank).isAsking ? nudged(state) : state
 }
 
 /** Hangs up until woken: into the back/forward cache a page must take no connection. */
@@ -89,7 +89,7 @@ export function putAway(state: State, why: Finding, now: number, policy: Policy)
     case 'connecting':
     case 'open': {
       const attempt = state.status === 'open' ? state.link : state.dials[0]
-      const diagnosis = policy.diagnose(why, attempt ?? { id: 0, rung: 0 }, 'open', 0)
+      const diagnosis = policy.diagnose(why, attempt ?? { id: 0, rank: 0 }, 'open', 0)
       const status = state.isOnline ? 'waiting' : 'offline'
       return { ...coreOf(state), status, waitingSince: now, retryAt: Infinity, diagnosis }
     }

@@ -2,10 +2,10 @@ import type { Report } from '../../api/evidence.ts'
 import type { PageSignal } from '../../api/host.ts'
 import type { Diagnosis } from '../../diagnosis/diagnose.ts'
 import type { RetryPolicy } from './backoff.ts'
-import { at, type Ladder } from './transport-ranking.ts'
+import { at, type Ranking } from './transport-ranking.ts'
 
 /** What the machine must know of a transport; see `Transport`. */
-export interface Rung {
+export interface RankedTransport {
   readonly isProvenByHearing: boolean
   readonly isAsking: boolean
   readonly canPing: boolean
@@ -19,10 +19,10 @@ export interface Rung {
 
 /** What never changes in a client's life. */
 export interface Policy {
-  readonly rungs: readonly Rung[]
+  readonly ranked: readonly RankedTransport[]
   readonly connectTimeoutMs: number
   readonly provingMs: number
-  /** A fixed pause before the next rung is dialled as well; `null` takes it from the round trip. */
+  /** A fixed pause before the next transport is dialled as well; `null` takes it from the round trip. */
   readonly raceAfterMs: number | null
   /** What silence means now; a session's server says it. */
   heartbeat(): { readonly intervalMs: number; readonly timeoutMs: number } | null
@@ -32,13 +32,13 @@ export interface Policy {
   readonly prepares: boolean
   readonly retry: RetryPolicy
   random(): number
-  diagnose(report: Report, attempt: Pick<Dial, 'id' | 'rung'>, phase: 'connect' | 'open', elapsedMs: number): Diagnosis
+  diagnose(report: Report, attempt: Pick<Dial, 'id' | 'rank'>, phase: 'connect' | 'open', elapsedMs: number): Diagnosis
 }
 
 /** An attempt on its way. */
 export interface Dial {
   readonly id: number
-  readonly rung: number
+  readonly rank: number
   readonly since: number
   /** When it is given up. */
   readonly until: number
@@ -47,11 +47,11 @@ export interface Dial {
 /** An attempt that opened. */
 export interface OpenLink {
   readonly id: number
-  readonly rung: number
+  readonly rank: number
   readonly openedAt: number
   readonly heardAt: number
   /** Whether anything has come since it opened. */
-  readonly hasHeard: boolean
+  readonly hasReceived: boolean
   readonly isProven: boolean
   /** When having lived so long proves it; `Infinity` while only hearing something can. */
   readonly provenAt: number
@@ -72,10 +72,10 @@ export interface Failure {
 /** Survives every change of phase. */
 export interface Core {
   readonly lastId: number
-  readonly ladder: Ladder
+  readonly ranking: Ranking
   /** Rounds that failed since the connection was last proven. */
   readonly failures: number
-  /** Until so many have failed a round dials the proven rung alone, and in that one another beside it; 0: all rungs. See `roundOf`. */
+  /** Until so many have failed a round dials the proven transport alone, and in that one another beside it; 0: all transports. See `roundOf`. */
   readonly othersAt: number
   readonly outageSince: number | null
   /** `prepare()` has been asked for fresh credentials, and they have not proven themselves yet. */
@@ -94,13 +94,13 @@ export interface Core {
 export interface Connecting extends Core {
   readonly status: 'connecting'
   readonly dials: readonly Dial[]
-  /** Rungs that this round has not dialled yet, in order. */
+  /** Transports that this round has not dialled yet, in order. */
   readonly queue: readonly number[]
-  /** Rungs that it leaves out unless the server shows that it is there. */
+  /** Transports that it leaves out unless the server shows that it is there. */
   readonly spare: readonly number[]
   /** When the next of them is dialled beside what is on its way. */
   readonly raceAt: number
-  /** A rung said that the credentials are refused while another dial was on its way, whose end decides. */
+  /** A transport said that the credentials are refused while another dial was on its way, whose end decides. */
   readonly refusal: Diagnosis | null
 }
 
@@ -108,8 +108,8 @@ export interface Open extends Core {
   readonly status: 'open'
   readonly link: OpenLink
   /** Attempts beside the open one that may take its place. */
-  readonly rivals: readonly Dial[]
-  /** When to look around again: for a better rung, and whether the machine has slept. */
+  readonly challengers: readonly Dial[]
+  /** When to look around again: for a better transport, and whether the machine has slept. */
   readonly lookAt: number
 }
 
@@ -133,7 +133,7 @@ export interface Closed extends Core {
  *           connect                    opened
  *   idle ───────────▶ connecting ─────────────▶ open
  *                     ▲   │  ▲                  │ │
- *            deadline │   │  └──── (a rival) ───┘ │ lost
+ *            deadline │   │  └──── (a challenger) ───┘ │ lost
  *                     │   ▼ all failed            ▼
  *                     waiting / offline ◀─────────┘
  *   any ── close, verdict stop, no retry left ──▶ closed ── connect ──▶ connecting
@@ -164,7 +164,7 @@ export type Input =
   | { readonly type: 'page'; readonly signal: PageSignal }
 
 export function initialState(
-  ladder: Ladder,
+  ranking: Ranking,
   isOnline: boolean,
   isHidden: boolean,
   roundTripMs: number | null,
@@ -173,7 +173,7 @@ export function initialState(
   return {
     status: 'idle',
     lastId: 0,
-    ladder,
+    ranking,
     failures: 0,
     othersAt: 0,
     outageSince: null,
@@ -193,12 +193,12 @@ export function deadlineOf(state: State, policy: Policy): number {
     case 'connecting':
       return Math.min(state.raceAt, ...state.dials.map((dial) => dial.until))
     case 'open': {
-      const { link, rivals, lookAt } = state
+      const { link, challengers, lookAt } = state
       return Math.min(
         lookAt,
         silentAt(link, policy),
         link.isProven ? Infinity : link.provenAt,
-        ...rivals.map((rival) => rival.until),
+        ...challengers.map((challenger) => challenger.until),
       )
     }
     case 'waiting':
@@ -213,10 +213,10 @@ export function deadlineOf(state: State, policy: Policy): number {
 }
 
 /** When silence has to be acted upon. */
-export function silentAt({ asked, heardAt, rung }: OpenLink, policy: Policy): number {
+export function silentAt({ asked, heardAt, rank }: OpenLink, policy: Policy): number {
   if (asked) return asked.until
   const heartbeat = policy.heartbeat()
-  const { isAsking, canPing } = at(policy.rungs, rung)
+  const { isAsking, canPing } = at(policy.ranked, rank)
   if (!heartbeat || isAsking) return Infinity
   return heardAt + heartbeat.intervalMs + (canPing ? 0 : heartbeat.timeoutMs + policy.slackMs())
 }

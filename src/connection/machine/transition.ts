@@ -57,15 +57,17 @@ function onAttempt(before: State, input: AttemptInput, now: number, policy: Poli
     if (input.type === 'heard') return heard(state, now, policy)
     return input.type === 'carried' ? carried(state, input.isIncoming, now, policy) : before
   }
-  const rival = find(state.rivals, input.id)
-  if (!rival) return before
-  if (input.type === 'opened') return rivalOpened(state, rival, now, input.hasCursor, policy)
-  if (input.type === 'failed') return rivalFailed(state, rival, input.diagnosis, now, policy)
-  if (input.type === 'heard') return rivalHeard(state, rival, now, input.hasCursor, policy)
-  if (input.type === 'carried') return input.isIncoming ? rivalCarried(state, rival, now, policy) : before
+  const challenger = find(state.challengers, input.id)
+  if (!challenger) return before
+  if (input.type === 'opened') return rivalOpened(state, challenger, now, input.hasCursor, policy)
+  if (input.type === 'failed') return rivalFailed(state, challenger, input.diagnosis, now, policy)
+  if (input.type === 'heard') return rivalHeard(state, challenger, now, input.hasCursor, policy)
+  if (input.type === 'carried') return input.isIncoming ? rivalCarried(state, challenger, now, policy) : before
   return {
     ...state,
-    rivals: state.rivals.map((each) => (each === rival && rival.until < Infinity ? begun(rival, now, policy) : each)),
+    challengers: state.challengers.map((each) =>
+      each === challenger && challenger.until < Infinity ? begun(challenger, now, policy) : each,
+    ),
   }
 }
 
@@ -95,7 +97,7 @@ function slept(state: Open, now: number): Open {
   return {
     ...state,
     lookAt: now,
-    rivals: [],
+    challengers: [],
     link: { ...state.link, heardAt: now, provenAt: now, asked: null },
   }
 }

@@ -1,14 +1,14 @@
 /**
- * The ladder: which transports to try, in which order. It learns what works here and now, and forgets again, so that no
+ * The ranking: which transports to try, in which order. It learns what works here and now, and forgets again, so that no
  * verdict about a transport is for ever.
  */
-export interface Ladder {
-  readonly rungs: readonly RungRecord[]
-  /** The rung that was proven last, or remembered; `null` when none is known to work. */
+export interface Ranking {
+  readonly records: readonly TransportRecord[]
+  /** The transport that was proven last, or remembered; `null` when none is known to work. */
   readonly preferred: number | null
 }
 
-export interface RungRecord {
+export interface TransportRecord {
   /** Until then it is tried only when everything else has failed. */
   readonly restUntil: number
   /** Rests in a row; each is twice as long. */
@@ -36,7 +36,7 @@ const refusalsAllowed = 3
 /** So long a server may be deployed, or a portal want a login, before anybody believes that nothing will come of it. */
 const hopelessAfterMs = 3 * minuteMs
 
-const fresh: RungRecord = {
+const fresh: TransportRecord = {
   restUntil: 0,
   rests: 0,
   demotions: 0,
@@ -47,76 +47,77 @@ const fresh: RungRecord = {
   failsHere: false,
 }
 
-/** A ladder of so many rungs; with a remembered one, better ones rest until that memory ends. */
-export function ladderOf(length: number, remembered: { readonly rung: number; readonly until: number } | null): Ladder {
+/** A ranking of so many transports; with a remembered one, better ones rest until that memory ends. */
+export function rankingOf(length: number, remembered: { readonly rank: number; readonly until: number } | null): Ranking {
   return {
-    rungs: Array.from({ length }, (_, rung) =>
-      remembered && rung < remembered.rung ? { ...fresh, restUntil: remembered.until, failsHere: true } : fresh,
+    records: Array.from({ length }, (_, rank) =>
+      remembered && rank < remembered.rank ? { ...fresh, restUntil: remembered.until, failsHere: true } : fresh,
     ),
-    preferred: remembered?.rung ?? null,
+    preferred: remembered?.rank ?? null,
   }
 }
 
 /**
- * The rungs to try now, in order. Those that keep breaking or rest come last; those that the server does not offer are left
+ * The transports to try now, in order. Those that keep breaking or rest come last; those that the server does not offer are left
  * out while there is any other.
  */
-export function plan({ rungs }: Ladder, now: number): readonly number[] {
-  const all = rungs.map((_, rung) => rung)
-  const offered = all.filter((rung) => now >= at(rungs, rung).absentUntil)
-  const healthy = offered.filter((rung) => isHealthy(at(rungs, rung), now))
-  const order = [...healthy, ...offered.filter((rung) => !healthy.includes(rung))]
+export function plan({ records }: Ranking, now: number): readonly number[] {
+  const all = records.map((_, rank) => rank)
+  const offered = all.filter((rank) => now >= at(records, rank).absentUntil)
+  const healthy = offered.filter((rank) => isHealthy(at(records, rank), now))
+  const order = [...healthy, ...offered.filter((rank) => !healthy.includes(rank))]
   return order.length ? order : all
 }
 
 /**
- * Whether the rung has just shown that it keeps breaking, and something healthy is left to be tried at once. Only just: once
+ * Whether the transport has just shown that it keeps breaking, and something healthy is left to be tried at once. Only just: once
  * it is known, waits must lie between the rounds.
  */
-export function hasAlternative({ rungs }: Ladder, rung: number, now: number): boolean {
+export function hasAlternative({ records }: Ranking, rank: number, now: number): boolean {
   return (
-    at(rungs, rung).shortLives === shortLivesAllowed && rungs.some((record, other) => other !== rung && isHealthy(record, now))
+    at(records, rank).shortLives === shortLivesAllowed &&
+    records.some((record, other) => other !== rank && isHealthy(record, now))
   )
 }
 
-/** The rung holds back what it carries: it counts as one that keeps breaking. */
-export function withheld(ladder: Ladder, rung: number): Ladder {
-  return change(ladder, [rung], (record) => ({ ...record, shortLives: shortLivesAllowed }))
+/** The transport holds back what it carries: it counts as one that keeps breaking. */
+export function withheld(ranking: Ranking, rank: number): Ranking {
+  return change(ranking, [rank], (record) => ({ ...record, shortLives: shortLivesAllowed }))
 }
 
-/** A lower rung opened: the better ones that were tried before it rest for a while. */
-export function rest(ladder: Ladder, rungs: readonly number[], now: number): Ladder {
-  return change(ladder, rungs, (record) =>
+/** A lower transport opened: the better ones that were tried before it rest for a while. */
+export function rest(ranking: Ranking, ranks: readonly number[], now: number): Ranking {
+  return change(ranking, ranks, (record) =>
     record.restUntil > now ? record : { ...record, restUntil: now + doubling(restMs, record.rests), rests: record.rests + 1 },
   )
 }
 
 /** It was tried again and would work: nothing speaks against it at the next reconnect. */
-export function recovered(ladder: Ladder, rung: number): Ladder {
-  return change(ladder, [rung], (record) => ({ ...record, restUntil: 0, absentUntil: 0, failsHere: false }))
+export function recovered(ranking: Ranking, rank: number): Ranking {
+  return change(ranking, [rank], (record) => ({ ...record, restUntil: 0, absentUntil: 0, failsHere: false }))
 }
 
-/** The rung opened. Where it had just been refused, what was said of the others may have been said in the server's place: by a portal. */
-export function opened(ladder: Ladder, rung: number): Ladder {
-  const { absentUntil, refusals } = at(ladder.rungs, rung)
+/** The transport opened. Where it had just been refused, what was said of the others may have been said in the server's place: by a portal. */
+export function opened(ranking: Ranking, rank: number): Ranking {
+  const { absentUntil, refusals } = at(ranking.records, rank)
   const wasDenied = absentUntil > 0 || refusals > 0
-  const denied = wasDenied ? ladder.rungs.flatMap(({ absentUntil }, other) => (absentUntil < Infinity ? [other] : [])) : []
-  const credited = change(ladder, denied, (record) => ({ ...record, absentUntil: 0 }))
-  return change(credited, [rung], (record) => ({ ...record, hasOpened: true, absentUntil: 0, refusals: 0, failsHere: false }))
+  const denied = wasDenied ? ranking.records.flatMap(({ absentUntil }, other) => (absentUntil < Infinity ? [other] : [])) : []
+  const credited = change(ranking, denied, (record) => ({ ...record, absentUntil: 0 }))
+  return change(credited, [rank], (record) => ({ ...record, hasOpened: true, absentUntil: 0, refusals: 0, failsHere: false }))
 }
 
-/** The rung has proven itself, and by that demotes better ones that keep opening and breaking. */
-export function proven(ladder: Ladder, rung: number, now: number): Ladder {
-  const suspects = ladder.rungs.flatMap((record, other) => (other < rung && isSuspect(record) ? [other] : []))
+/** The transport has proven itself, and by that demotes better ones that keep opening and breaking. */
+export function proven(ranking: Ranking, rank: number, now: number): Ranking {
+  const suspects = ranking.records.flatMap((record, other) => (other < rank && isSuspect(record) ? [other] : []))
   return {
-    ...change(ladder, suspects, (record) => ({
+    ...change(ranking, suspects, (record) => ({
       ...record,
       shortLives: 0,
       restUntil: now + doubling(demotionMs, record.demotions),
       demotions: record.demotions + 1,
       failsHere: true,
     })),
-    preferred: rung,
+    preferred: rank,
   }
 }
 
@@ -124,9 +125,9 @@ export function proven(ladder: Ladder, rung: number, now: number): Ladder {
 export type Life = 'short' | 'long' | 'neutral'
 
 /** An open connection ended. */
-export function ended(ladder: Ladder, rung: number, life: Life): Ladder {
-  if (life === 'neutral') return ladder
-  return change(ladder, [rung], (record) =>
+export function ended(ranking: Ranking, rank: number, life: Life): Ranking {
+  if (life === 'neutral') return ranking
+  return change(ranking, [rank], (record) =>
     life === 'short' ? { ...record, shortLives: record.shortLives + 1 } : { ...record, shortLives: 0, rests: 0, demotions: 0 },
   )
 }
@@ -135,8 +136,8 @@ export function ended(ladder: Ladder, rung: number, life: Life): Ladder {
 export type Refusal = 'absent' | 'unsupported' | 'mute' | 'spoken'
 
 /** An attempt failed before it opened. `isTelling`: neither the page nor an outage was the reason. */
-export function refused(ladder: Ladder, rung: number, how: Refusal, now: number, isTelling = false): Ladder {
-  return change(ladder, [rung], (record) => ({
+export function refused(ranking: Ranking, rank: number, how: Refusal, now: number, isTelling = false): Ranking {
+  return change(ranking, [rank], (record) => ({
     ...record,
     failsHere: record.failsHere || isTelling,
     // What has opened is there: a server that is being deployed says otherwise for a while.
@@ -145,22 +146,22 @@ export function refused(ladder: Ladder, rung: number, how: Refusal, now: number,
   }))
 }
 
-/** Every rung failed, so it is the server or the network: what was learned about single rungs was learned in vain. */
-export function allFailed(ladder: Ladder): Ladder {
+/** Every transport failed, so it is the server or the network: what was learned about single transports was learned in vain. */
+export function allFailed(ranking: Ranking): Ranking {
   return {
-    rungs: ladder.rungs.map((record) => ({ ...record, restUntil: 0, rests: 0, shortLives: 0 })),
+    records: ranking.records.map((record) => ({ ...record, restUntil: 0, rests: 0, shortLives: 0 })),
     preferred: null,
   }
 }
 
 /**
- * A round failed as a whole: its failures are no lesson for the next visit. From the second on, where no rung has ever opened, it is not
+ * A round failed as a whole: its failures are no lesson for the next visit. From the second on, where no transport has ever opened, it is not
  * believed any more that some are not offered: a portal may have said so, or a server that is being deployed.
  */
-export function reconsidered({ rungs, preferred }: Ladder, failedRounds: number): Ladder {
-  const isBelieved = failedRounds < 2 || rungs.some(({ hasOpened }) => hasOpened)
+export function reconsidered({ records, preferred }: Ranking, failedRounds: number): Ranking {
+  const isBelieved = failedRounds < 2 || records.some(({ hasOpened }) => hasOpened)
   return {
-    rungs: rungs.map((record) => ({
+    records: records.map((record) => ({
       ...record,
       failsHere: record.failsHere && failedRounds > 1,
       absentUntil: isBelieved || record.absentUntil === Infinity ? record.absentUntil : 0,
@@ -170,36 +171,36 @@ export function reconsidered({ rungs, preferred }: Ladder, failedRounds: number)
 }
 
 /**
- * What the next visit should begin with: the preferred rung, if each better one is known to fail here. `null`: nothing, for what
+ * What the next visit should begin with: the preferred transport, if each better one is known to fail here. `null`: nothing, for what
  * has merely not been tried, or was held back by the page, may work then.
  */
-export function lesson({ rungs, preferred }: Ladder): number | null {
-  return preferred !== null && rungs.slice(0, preferred).every(({ failsHere }) => failsHere) ? preferred : null
+export function lesson({ records, preferred }: Ranking): number | null {
+  return preferred !== null && records.slice(0, preferred).every(({ failsHere }) => failsHere) ? preferred : null
 }
 
 /** Whether, for minutes and in several rounds, nothing was offered and nothing ever worked: perhaps there is no realtime server. */
-export function isHopeless({ rungs }: Ladder, rounds: number, outageMs: number, now: number): boolean {
-  const isAbsent = (record: RungRecord) => record.absentUntil > now
+export function isHopeless({ records }: Ranking, rounds: number, outageMs: number, now: number): boolean {
+  const isAbsent = (record: TransportRecord) => record.absentUntil > now
   return (
     rounds >= refusalsAllowed &&
     outageMs >= hopelessAfterMs &&
-    rungs.some((record) => isAbsent(record) && record.absentUntil < Infinity) &&
-    rungs.every((record) => !record.hasOpened && (isAbsent(record) || record.refusals >= refusalsAllowed))
+    records.some((record) => isAbsent(record) && record.absentUntil < Infinity) &&
+    records.every((record) => !record.hasOpened && (isAbsent(record) || record.refusals >= refusalsAllowed))
   )
 }
 
 /** Not resting, not known to break, and offered as far as is known. */
-export function isHealthy(record: RungRecord, now: number): boolean {
+export function isHealthy(record: TransportRecord, now: number): boolean {
   return now >= record.restUntil && now >= record.absentUntil && !isSuspect(record)
 }
 
-function isSuspect({ shortLives }: RungRecord): boolean {
+function isSuspect({ shortLives }: TransportRecord): boolean {
   return shortLives >= shortLivesAllowed
 }
 
 export function at<Item>(items: readonly Item[], index: number): Item {
   const item = items[index]
-  if (item === undefined) throw new RangeError(`There is no rung ${index}.`)
+  if (item === undefined) throw new RangeError(`There is no transport at ${index}.`)
   return item
 }
 
@@ -207,6 +208,6 @@ function doubling({ first, longest }: { readonly first: number; readonly longest
   return Math.min(first * 2 ** times, longest)
 }
 
-function change(ladder: Ladder, rungs: readonly number[], update: (record: RungRecord) => RungRecord): Ladder {
-  return { ...ladder, rungs: ladder.rungs.map((record, rung) => (rungs.includes(rung) ? update(record) : record)) }
+function change(ranking: Ranking, ranks: readonly number[], update: (record: TransportRecord) => TransportRecord): Ranking {
+  return { ...ranking, records: ranking.records.map((record, rank) => (ranks.includes(rank) ? update(record) : record)) }
 }

@@ -5,14 +5,14 @@ import {
   ended,
   hasAlternative,
   isHopeless,
-  type Ladder,
   type Life,
-  ladderOf,
   lesson,
   opened,
   plan,
   proven,
+  type Ranking,
   type Refusal,
+  rankingOf,
   reconsidered,
   recovered,
   refused,
@@ -24,17 +24,17 @@ const second = 1000
 const minute = 60 * second
 const hour = 60 * minute
 
-const fresh = ladderOf(4, null)
-const shortLives = (ladder: Ladder, rung: number, times: number): Ladder =>
-  times ? shortLives(ended(ladder, rung, 'short'), rung, times - 1) : ladder
-const refusals = (ladder: Ladder, rung: number, how: Refusal, times: number): Ladder =>
-  times ? refusals(refused(ladder, rung, how, 0), rung, how, times - 1) : ladder
-const restUntil = (ladder: Ladder, rung: number) => at(ladder.rungs, rung).restUntil
+const fresh = rankingOf(4, null)
+const shortLives = (ranking: Ranking, rank: number, times: number): Ranking =>
+  times ? shortLives(ended(ranking, rank, 'short'), rank, times - 1) : ranking
+const refusals = (ranking: Ranking, rank: number, how: Refusal, times: number): Ranking =>
+  times ? refusals(refused(ranking, rank, how, 0), rank, how, times - 1) : ranking
+const restUntil = (ranking: Ranking, rank: number) => at(ranking.records, rank).restUntil
 
 describe('what was said not to be offered', () => {
-  const absent = [1, 2, 3].reduce((ladder, rung) => refused(ladder, rung, 'absent', 0), fresh)
+  const absent = [1, 2, 3].reduce((ranking, rank) => refused(ranking, rank, 'absent', 0), fresh)
 
-  it('is believed no more when a rung opens that had just been refused itself: a portal may have said it', () => {
+  it('is believed no more when a transport opens that had just been refused itself: a portal may have said it', () => {
     expect(plan(opened(refused(absent, 0, 'mute', 0), 0), 0)).toEqual([0, 1, 2, 3])
     expect(plan(opened(refused(absent, 0, 'absent', 0), 0), 0)).toEqual([0, 1, 2, 3])
   })
@@ -47,7 +47,7 @@ describe('what was said not to be offered', () => {
 })
 
 describe('the plan of a round', () => {
-  it.each<[string, Ladder, number, number[]]>([
+  it.each<[string, Ranking, number, number[]]>([
     ['everything in order when nothing is known', fresh, 0, [0, 1, 2, 3]],
     ['what was proven makes no difference', proven(fresh, 1, 0), 0, [0, 1, 2, 3]],
     ['what rests comes last', rest(fresh, [0, 1], 0), second, [2, 3, 0, 1]],
@@ -63,20 +63,20 @@ describe('the plan of a round', () => {
       0,
       [0, 1, 2, 3],
     ],
-    ['a remembered rung lets better ones rest', ladderOf(4, { rung: 2, until: minute }), 0, [2, 3, 0, 1]],
-    ['until the memory ends', ladderOf(4, { rung: 2, until: minute }), minute, [0, 1, 2, 3]],
-  ])('%s', (_, ladder, now, order) => {
-    expect(plan(ladder, now)).toEqual(order)
+    ['a remembered transport lets better ones rest', rankingOf(4, { rank: 2, until: minute }), 0, [2, 3, 0, 1]],
+    ['until the memory ends', rankingOf(4, { rank: 2, until: minute }), minute, [0, 1, 2, 3]],
+  ])('%s', (_, ranking, now, order) => {
+    expect(plan(ranking, now)).toEqual(order)
   })
 })
 
 describe('resting', () => {
   it('lasts 30 s and doubles to 10 minutes', () => {
-    let ladder = fresh
+    let ranking = fresh
     let now = 0
     const rests = Array.from({ length: 7 }, () => {
-      ladder = rest(ladder, [0], now)
-      const lasted = restUntil(ladder, 0) - now
+      ranking = rest(ranking, [0], now)
+      const lasted = restUntil(ranking, 0) - now
       now += lasted
       return lasted / second
     })
@@ -84,13 +84,13 @@ describe('resting', () => {
   })
 
   it('is not prolonged while it lasts', () => {
-    const ladder = rest(fresh, [0], 0)
-    expect(rest(ladder, [0], 29 * second)).toEqual(ladder)
+    const ranking = rest(fresh, [0], 0)
+    expect(rest(ranking, [0], 29 * second)).toEqual(ranking)
   })
 
-  it('ends when the rung is seen to work, and so does its absence', () => {
-    const ladder = recovered(refused(rest(fresh, [0], 0), 0, 'absent', 0), 0)
-    expect(plan(ladder, 0)).toEqual([0, 1, 2, 3])
+  it('ends when the transport is seen to work, and so does its absence', () => {
+    const ranking = recovered(refused(rest(fresh, [0], 0), 0, 'absent', 0), 0)
+    expect(plan(ranking, 0)).toEqual([0, 1, 2, 3])
   })
 
   it('is shortest again after a long life', () => {
@@ -100,30 +100,30 @@ describe('resting', () => {
 })
 
 describe('demotion', () => {
-  it('waits for a lower rung to be proven', () => {
+  it('waits for a lower transport to be proven', () => {
     const suspect = shortLives(fresh, 0, 2)
     expect(restUntil(suspect, 0)).toBe(0)
     expect(restUntil(proven(suspect, 1, 0), 0)).toBe(5 * minute)
   })
 
   it('doubles from 5 minutes to an hour, and always heals', () => {
-    let ladder = fresh
+    let ranking = fresh
     let now = 0
     const lengths = Array.from({ length: 6 }, () => {
-      ladder = proven(shortLives(ladder, 0, 2), 1, now)
-      const lasted = restUntil(ladder, 0) - now
-      expect(plan(ladder, now)[0]).toBe(1)
+      ranking = proven(shortLives(ranking, 0, 2), 1, now)
+      const lasted = restUntil(ranking, 0) - now
+      expect(plan(ranking, now)[0]).toBe(1)
       now += lasted
-      expect(plan(ladder, now)[0]).toBe(0)
+      expect(plan(ranking, now)[0]).toBe(0)
       return lasted / minute
     })
     expect(lengths).toEqual([5, 10, 20, 40, 60, 60])
   })
 
-  it('is for better rungs only, and only for those that broke', () => {
-    const ladder = proven(shortLives(shortLives(fresh, 0, 2), 3, 2), 2, 0)
-    expect(ladder.rungs.map(({ restUntil }) => restUntil > 0)).toEqual([true, false, false, false])
-    expect(at(ladder.rungs, 3).shortLives).toBe(2)
+  it('is for better transports only, and only for those that broke', () => {
+    const ranking = proven(shortLives(shortLives(fresh, 0, 2), 3, 2), 2, 0)
+    expect(ranking.records.map(({ restUntil }) => restUntil > 0)).toEqual([true, false, false, false])
+    expect(at(ranking.records, 3).shortLives).toBe(2)
   })
 
   it.each<[string, Life, number]>([
@@ -131,7 +131,7 @@ describe('demotion', () => {
     ['an end that tells nothing of the transport is none', 'neutral', 1],
     ['a long life forgives', 'long', 0],
   ])('%s', (_, life, count) => {
-    expect(at(ended(shortLives(fresh, 0, 1), 0, life).rungs, 0).shortLives).toBe(count)
+    expect(at(ended(shortLives(fresh, 0, 1), 0, life).records, 0).shortLives).toBe(count)
   })
 
   it('takes two short lives', () => {
@@ -140,28 +140,28 @@ describe('demotion', () => {
   })
 })
 
-describe('an alternative to a rung that keeps breaking', () => {
+describe('an alternative to a transport that keeps breaking', () => {
   const suspect = shortLives(fresh, 0, 2)
-  const allSuspect = [1, 2, 3].reduce((ladder, rung) => shortLives(ladder, rung, 2), suspect)
-  it.each<[string, Ladder, boolean]>([
-    ['is of no use to a healthy rung', fresh, false],
+  const allSuspect = [1, 2, 3].reduce((ranking, rank) => shortLives(ranking, rank, 2), suspect)
+  it.each<[string, Ranking, boolean]>([
+    ['is of no use to a healthy transport', fresh, false],
     ['is any healthy one', suspect, true],
     ['is of use only when it has just shown that it breaks', shortLives(fresh, 0, 3), false],
     ['is of use to one that holds back what it carries', withheld(fresh, 0), true],
     ['is none that rests', rest(suspect, [1, 2, 3], 0), false],
     ['is none that the server does not offer', [1, 2, 3].reduce((l, r) => refused(l, r, 'absent', 0), suspect), false],
     ['is none that breaks as well', allSuspect, false],
-  ])('%s', (_, ladder, expected) => {
-    expect(hasAlternative(ladder, 0, second)).toBe(expected)
+  ])('%s', (_, ranking, expected) => {
+    expect(hasAlternative(ranking, 0, second)).toBe(expected)
   })
 })
 
 describe('giving up', () => {
-  const absent = [1, 2, 3].reduce((ladder, rung) => refused(ladder, rung, 'absent', 0), fresh)
+  const absent = [1, 2, 3].reduce((ranking, rank) => refused(ranking, rank, 'absent', 0), fresh)
   const mute = refusals(absent, 0, 'mute', 3)
-  const silentEverywhere = [0, 1, 2, 3].reduce((ladder, rung) => refusals(ladder, rung, 'mute', 3), fresh)
-  const notInBrowser = [0, 1, 2, 3].reduce((ladder, rung) => refused(ladder, rung, 'unsupported', 0), fresh)
-  it.each<[string, Ladder, number, number, boolean]>([
+  const silentEverywhere = [0, 1, 2, 3].reduce((ranking, rank) => refusals(ranking, rank, 'mute', 3), fresh)
+  const notInBrowser = [0, 1, 2, 3].reduce((ranking, rank) => refused(ranking, rank, 'unsupported', 0), fresh)
+  it.each<[string, Ranking, number, number, boolean]>([
     ['three refusals, and the others not offered: hopeless', mute, 3, 0, true],
     ['not before the third round', mute, 2, 0, false],
     ['two refusals are not enough', refusals(absent, 0, 'mute', 2), 3, 0, false],
@@ -169,49 +169,49 @@ describe('giving up', () => {
     ['a server that says nothing may only be down', silentEverywhere, 99, 0, false],
     ['so may one that a browser without anything would ask', notInBrowser, 99, 0, false],
     ['never when it has ever opened', refusals(opened(mute, 0), 0, 'mute', 9), 99, 0, false],
-    ['never when any other rung has ever opened', refused(opened(mute, 1), 1, 'absent', 0), 99, 0, false],
+    ['never when any other transport has ever opened', refused(opened(mute, 1), 1, 'absent', 0), 99, 0, false],
     ['what was said ten minutes ago is forgotten', mute, 99, 10 * minute, false],
     ['all not offered: hopeless', refused(absent, 0, 'absent', 0), 3, 0, true],
     ['a browser without WebSocket, and nothing offered: hopeless', refused(absent, 0, 'unsupported', 0), 3, 0, true],
-  ])('%s', (_, ladder, rounds, now, expected) => {
-    expect(isHopeless(ladder, rounds, 3 * minute, now)).toBe(expected)
-    expect(isHopeless(ladder, rounds, 3 * minute - 1, now)).toBe(false)
+  ])('%s', (_, ranking, rounds, now, expected) => {
+    expect(isHopeless(ranking, rounds, 3 * minute, now)).toBe(expected)
+    expect(isHopeless(ranking, rounds, 3 * minute - 1, now)).toBe(false)
   })
 })
 
-it('a rung that opened is there, whatever was said of it', () => {
-  const ladder = opened(refusals(refused(fresh, 0, 'absent', 0), 0, 'mute', 3), 0)
-  expect(at(ladder.rungs, 0)).toMatchObject({ absentUntil: 0, refusals: 0, hasOpened: true })
+it('a transport that opened is there, whatever was said of it', () => {
+  const ranking = opened(refusals(refused(fresh, 0, 'absent', 0), 0, 'mute', 3), 0)
+  expect(at(ranking.records, 0)).toMatchObject({ absentUntil: 0, refusals: 0, hasOpened: true })
 })
 
-describe('when all rungs fail', () => {
+describe('when all transports fail', () => {
   it('what was learned about single ones is dropped, but not what the server said or that it once worked', () => {
     const learned = refused(shortLives(rest(proven(fresh, 1, 0), [0], 0), 2, 2), 3, 'absent', 0)
     const after = allFailed(opened(learned, 1))
     expect(after.preferred).toBeNull()
     expect(plan(after, 0)).toEqual([0, 1, 2])
-    expect(at(after.rungs, 1).hasOpened).toBe(true)
+    expect(at(after.records, 1).hasOpened).toBe(true)
   })
 
   const denied = refused(refused(refused(fresh, 0, 'unsupported', 0), 1, 'absent', 0), 2, 'absent', 0)
-  it.each<[string, Ladder, number, number[]]>([
+  it.each<[string, Ranking, number, number[]]>([
     ['is believed after the first round', denied, 1, [3]],
     ['is reconsidered after the second: a portal may have said it', denied, 2, [1, 2, 3]],
     ['is believed where another has ever opened', opened(denied, 3), 2, [3]],
-  ])('that something is not offered %s', (_, ladder, failedRounds, order) => {
-    expect(plan(reconsidered(ladder, failedRounds), 0)).toEqual(order)
+  ])('that something is not offered %s', (_, ranking, failedRounds, order) => {
+    expect(plan(reconsidered(ranking, failedRounds), 0)).toEqual(order)
   })
 })
 
-it('a rung that has opened is left out no more, whatever a server says while it is deployed', () => {
+it('a transport that has opened is left out no more, whatever a server says while it is deployed', () => {
   expect(plan(refused(opened(fresh, 1), 1, 'absent', 0), 0)).toEqual([0, 1, 2, 3])
 })
 
 describe('the lesson for the next visit', () => {
-  const telling = (ladder: Ladder, ...rungs: number[]) => rungs.reduce((l, r) => refused(l, r, 'mute', 0, true), ladder)
-  it.each<[string, Ladder, number | null]>([
+  const telling = (ranking: Ranking, ...ranks: number[]) => ranks.reduce((l, r) => refused(l, r, 'mute', 0, true), ranking)
+  it.each<[string, Ranking, number | null]>([
     ['is none while nothing is proven', telling(fresh, 0), null],
-    ['is the first rung where that is proven', proven(fresh, 0, 0), 0],
+    ['is the first transport where that is proven', proven(fresh, 0, 0), 0],
     ['is a lower one where each better one failed here', proven(telling(fresh, 0, 1), 2, 0), 2],
     ['is none where a better one has merely not been tried', proven(telling(fresh, 0), 2, 0), null],
     ['is none where a better one was held back', proven(refused(fresh, 0, 'spoken', 0), 1, 0), null],
@@ -219,12 +219,12 @@ describe('the lesson for the next visit', () => {
     ['is none where a better one works by now', proven(recovered(telling(fresh, 0), 0), 1, 0), null],
     ['is none where a better one has opened since', proven(opened(telling(fresh, 0), 0), 1, 0), null],
     ['is none of a round that failed as a whole', proven(reconsidered(telling(fresh, 0), 1), 1, 0), null],
-    ['is that of the last visit', ladderOf(4, { rung: 2, until: minute }), 2],
-  ])('%s', (_, ladder, expected) => {
-    expect(lesson(ladder)).toBe(expected)
+    ['is that of the last visit', rankingOf(4, { rank: 2, until: minute }), 2],
+  ])('%s', (_, ranking, expected) => {
+    expect(lesson(ranking)).toBe(expected)
   })
 })
 
-it('a rung that does not exist is a mistake of ours', () => {
+it('a transport that does not exist is a mistake of ours', () => {
   expect(() => at([], 0)).toThrow(RangeError)
 })

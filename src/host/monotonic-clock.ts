@@ -8,7 +8,7 @@ export interface Clock {
  * The same clock, but never set back: all waits would otherwise last until it has caught up. Set forward it stays, since that is
  * what the end of sleep looks like. What people are shown is the time of their clock as it goes now: `wallTime`.
  */
-export function steady(clock: () => number): Clock {
+export function monotonic(clock: () => number): Clock {
   let latest = -Infinity
   let correctionMs = 0
   const now = () => {

@@ -1,12 +1,12 @@
 import { expect, it } from 'vitest'
-import { steady } from '../../src/host/steady.ts'
+import { monotonic } from '../../src/host/monotonic-clock.ts'
 import { RealtimeClient } from '../../src/index.ts'
 import { FakeTransport, opens } from '../support/fake-transport.ts'
 import { manualPage } from '../support/manual-host.ts'
 
 it('is never set back, and tells what people’s clock says', () => {
   let wall = 3_600_000
-  const clock = steady(() => wall)
+  const clock = monotonic(() => wall)
   expect(clock.now()).toBe(3_600_000)
   wall = 0
   expect([clock.now(), clock.wallTime(clock.now() + 500)]).toEqual([3_600_000, 500])

@@ -18,7 +18,7 @@ function benchOf(storage = new Map<string, string>(), url = 'wss://api.example/r
   return {
     ...page,
     recall: () => recall(settings, page.host),
-    remember: (rung: number | null, rtt: number | null = 40) => remember(rung, rtt, settings, page.host),
+    remember: (rank: number | null, rtt: number | null = 40) => remember(rank, rtt, settings, page.host),
   }
 }
 
@@ -36,7 +36,7 @@ describe('what worked here', () => {
     const { storage, clock, recall, remember } = benchOf()
     expect(recall()).toBeNull()
     remember(1)
-    expect(recall()).toEqual({ rung: 1, roundTripMs: 40, until: 1_000_000 + ttlMs })
+    expect(recall()).toEqual({ rank: 1, roundTripMs: 40, until: 1_000_000 + ttlMs })
     expect([...storage.keys()]).toEqual([key])
     expect(storage.get(key)).not.toContain('secret')
     clock.advance(ttlMs - 1)
@@ -50,7 +50,7 @@ describe('what worked here', () => {
     remember(1)
     clock.advance(ttlMs - 1)
     remember(1, 50)
-    expect(recall()).toEqual({ rung: 1, roundTripMs: 50, until: 1_000_000 + ttlMs })
+    expect(recall()).toEqual({ rank: 1, roundTripMs: 50, until: 1_000_000 + ttlMs })
     remember(0)
     expect(recall()?.until).toBe(1_000_000 + 2 * ttlMs - 1)
   })
@@ -65,7 +65,7 @@ describe('what worked here', () => {
   it('may know no round trip', () => {
     const { recall, remember } = benchOf()
     remember(2, null)
-    expect(recall()).toMatchObject({ rung: 2, roundTripMs: null })
+    expect(recall()).toMatchObject({ rank: 2, roundTripMs: null })
   })
 
   it.each([
@@ -89,7 +89,7 @@ describe('what worked here', () => {
       const bench = benchOf(new Map([[key, text]]))
       expect(bench.recall()).toBeNull()
       bench.remember(1)
-      expect(bench.recall()).toMatchObject({ rung: 1 })
+      expect(bench.recall()).toMatchObject({ rank: 1 })
     },
   )
 
@@ -125,21 +125,21 @@ describe('an endpoint', () => {
     other.remember(0)
     expect(own.recall()).toBeNull()
     own.remember(2)
-    expect(other.recall()).toMatchObject({ rung: 0 })
+    expect(other.recall()).toMatchObject({ rank: 0 })
     other.remember(null)
-    expect([own.recall()?.rung, other.recall()]).toEqual([2, null])
+    expect([own.recall()?.rank, other.recall()]).toEqual([2, null])
   })
 
   it.each(['wss://api.example/feed', 'https://api.example/feed?token=another'])('is the same at %s', (url) => {
     const storage = new Map<string, string>()
     benchOf(storage, feed).remember(2)
-    expect(benchOf(storage, url).recall()).toMatchObject({ rung: 2 })
+    expect(benchOf(storage, url).recall()).toMatchObject({ rank: 2 })
   })
 
   it('of a thousand rooms only the latest are kept', () => {
     const storage = new Map<string, string>()
     for (let room = 1; room <= 1000; room += 1) benchOf(storage, `${feed}/${room}`).remember(1)
-    expect(benchOf(storage, `${feed}/1000`).recall()).toMatchObject({ rung: 1 })
+    expect(benchOf(storage, `${feed}/1000`).recall()).toMatchObject({ rank: 1 })
     expect(benchOf(storage, `${feed}/900`).recall()).toBeNull()
     expect([...storage.values()].join('').length).toBeLessThan(5000)
   })

@@ -3,7 +3,7 @@ import type { Engine } from '../../src/api/host.ts'
 import type { RealtimeOptions } from '../../src/api/options.ts'
 import { withDefaults } from '../../src/client/defaults.ts'
 import { type Settings, settingsOf } from '../../src/client/settings.ts'
-import { Judge } from '../../src/diagnosis/classifier.ts'
+import { Classifier } from '../../src/diagnosis/classifier.ts'
 import type { Diagnosis } from '../../src/diagnosis/diagnose.ts'
 import { FailureProber } from '../../src/diagnosis/failure-prober.ts'
 import { diagnosis } from '../../src/diagnosis/index.ts'
@@ -21,13 +21,14 @@ function judgeOf(options: Pick<RealtimeOptions, 'judge' | 'causes'> = {}, settin
   const { engine = 'other', pageOrigin, isSession = false } = setting
   const page = manualPage(setting)
   const host = { ...page.host, engine: () => engine, pageOrigin }
-  const judge = new Judge(host, isSession ? { isSession } : {}, { diagnosis, ...options })
+  const judge = new Classifier(host, isSession ? { isSession } : {}, { diagnosis, ...options })
   const settings: Settings = settingsOf('https://user:word@api.example/realtime?token=secret', withDefaults({}), host)
-  const [way = null] = settings.ways
+  const [endpoint = null] = settings.endpoints
   const context = { host, mayAsk: true, transports: ['websocket'], credentials: 'omit', hasLedger: false } as const
   return {
     ...{ judge, page, investigator: new FailureProber({ ...context, spreadMs: () => null, onNews() {} }) },
-    of: (report: Parameters<Judge['of']>[0] = cut) => judge.of(report, { way, phase: 'connect', elapsedMs: 7 }),
+    of: (report: Parameters<Classifier['classify']>[0] = cut) =>
+      judge.classify(report, { endpoint, phase: 'connect', elapsedMs: 7 }),
   }
 }
 
@@ -72,14 +73,14 @@ describe('the circumstances', () => {
 
   it('where no attempt is concerned there is no transport and no URL', () => {
     const { judge } = judgeOf()
-    const { evidence } = judge.of({ kind: 'hidden' }, { way: null, phase: 'open', elapsedMs: 0 })
+    const { evidence } = judge.classify({ kind: 'hidden' }, { endpoint: null, phase: 'open', elapsedMs: 0 })
     expect(evidence).toEqual({ kind: 'hidden', phase: 'open', transport: '', elapsedMs: 0, isOnline: true })
   })
 
   it('with what is known later it is judged once more, and the rest stays', () => {
     const { judge, of } = judgeOf({}, { engine: 'firefox' })
     const first = of()
-    const again = judge.again(first, { followUp: heard(503), isRepeated: true })
+    const again = judge.reclassify(first, { followUp: heard(503), isRepeated: true })
     expect(again).toMatchObject({ cause: 'http.503', certainty: 'likely' })
     expect(again.evidence).toEqual({ ...first.evidence, followUp: heard(503), isRepeated: true })
   })
@@ -115,7 +116,7 @@ describe('judge()', () => {
   it('is asked once more when more is known', () => {
     const { judge, of } = judgeOf({ judge: ({ cause }) => (cause === 'http.503' ? 'stop' : undefined) })
     const first = of()
-    expect([first.verdict, judge.again(first, { followUp: heard(503) }).verdict]).toEqual(['fallback', 'stop'])
+    expect([first.verdict, judge.reclassify(first, { followUp: heard(503) }).verdict]).toEqual(['fallback', 'stop'])
   })
 
   it('that throws is reported and overrules nothing', () => {
