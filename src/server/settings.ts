@@ -54,7 +54,7 @@ const kinds: Readonly<Record<keyof RealtimeServerOptions, string>> = {
 
 const anonymous = { id: 'anonymous' }
 
-const topicMethods = ['append', 'readAfter', 'tail', 'trim', 'watch']
+const topicMethods = ['append', 'readAfter', 'tail', 'watch']
 const sessionMethods = ['now', 'read', 'write', 'renew', 'remove', 'append', 'readAfter', 'trim', 'count', 'expired', 'watch']
 
 /** Why these cannot be without an end. */

@@ -121,7 +121,8 @@ async function trim({ store, down, sessionId }: Stage, topic: string, share: num
     const { epoch, offset } = await topics.tail(topic)
     const through = Math.floor(offset * share)
     down.lost(topic, epoch, through)
-    return topics.trim(topic, through)
+    store.lose(topic, epoch, through)
+    return
   }
   const reading = await sessions.readAfter(sessionId, 0, { maxMessages: 10_000, maxBytes: Infinity })
   if (!reading) return

@@ -1,5 +1,13 @@
 import { type MemoryStore, memoryStore } from '../../src/server/store/memory/memory-store.ts'
-import type { Answer, PrivateAppend, SessionRecord, SessionStore, TopicLog } from '../../src/server/store/ports.ts'
+import type {
+  Answer,
+  PrivateAppend,
+  Reading,
+  ReadLimits,
+  SessionRecord,
+  SessionStore,
+  TopicLog,
+} from '../../src/server/store/ports.ts'
 import { Being, type Clock } from './clock.ts'
 import type { DownLedger } from './down-ledger.ts'
 import type { Setting } from './operations.ts'
@@ -37,6 +45,7 @@ export class SharedStore {
   #isOverdue = false
   readonly #expiries = new Map<string, number>()
   readonly #clock: Clock
+  readonly #losses = new Map<string, { readonly epoch: string; readonly through: number }>()
   readonly #mostMs: number
   readonly #resumeWindowMs: number
   readonly #random: Random
@@ -122,6 +131,20 @@ export class SharedStore {
     await this.inner.sessions.remove(id, known.version)
   }
 
+  /** The store loses the beginning of a topic. */
+  lose(topic: string, epoch: string, through: number): void {
+    const before = this.#losses.get(topic)
+    this.#losses.set(topic, { epoch, through: before?.epoch === epoch ? Math.max(before.through, through) : through })
+  }
+
+  async #readTopic(topic: string, after: number, limits: ReadLimits): Promise<Reading> {
+    const { topics } = this.inner
+    const reading = await topics.readAfter(topic, after, limits)
+    const { through = 0, epoch } = this.#losses.get(topic) ?? {}
+    if (epoch !== reading.epoch || through <= Math.max(after, reading.lostThrough)) return reading
+    return { ...(await topics.readAfter(topic, through, limits)), lostThrough: through }
+  }
+
   #topics(call: Call, watch: Watch): TopicLog {
     const { topics } = this.inner
     return {
@@ -135,12 +158,11 @@ export class SharedStore {
         }),
       readAfter: (topic, after, limits) =>
         call(async () => {
-          const reading = await topics.readAfter(topic, after, limits)
+          const reading = await this.#readTopic(topic, after, limits)
           this.#down.lost(topic, reading.epoch, reading.lostThrough)
           return reading
         }),
       tail: (topic) => call(() => topics.tail(topic)),
-      trim: (topic, through) => call(() => topics.trim(topic, through)),
       watch: (topic, listener) => watch<void>((each) => topics.watch(topic, () => each()), listener),
     }
   }

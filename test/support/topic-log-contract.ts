@@ -105,36 +105,6 @@ export function topicLogContract(engine: string, open: () => Promise<OpenTopicLo
       }
     })
 
-    it('forgets up to an offset, and says so', async () => {
-      const offsets = await filled(5)
-      const [, second, third = 0] = offsets
-      const { epoch } = await one.tail(topic)
-      await one.trim(topic, third)
-      expect(await other.readAfter(topic, 0, all)).toMatchObject({ epoch, lostThrough: third })
-      expect(await offsetsAfter(0)).toEqual(offsets.slice(3))
-      await one.trim(topic, second ?? 0)
-      expect((await other.readAfter(topic, 0, all)).lostThrough).toBe(third)
-    })
-
-    it('goes on behind what it has forgotten, in the same epoch', async () => {
-      const last = (await filled(3)).at(-1) ?? 0
-      const { epoch } = await one.tail(topic)
-      await one.trim(topic, last)
-      expect(await other.readAfter(topic, 0, all)).toEqual({ epoch, messages: [], lostThrough: last })
-      expect(await other.tail(topic)).toEqual({ epoch, offset: last })
-      expect(await one.append(topic, 'on')).toBeGreaterThan(last)
-      expect((await other.readAfter(topic, last, all)).messages.map(({ data }) => data)).toEqual(['on'])
-    })
-
-    it('does not forget ahead: what comes after a trim beyond the end is kept', async () => {
-      const last = (await filled(2)).at(-1) ?? 0
-      await one.trim(topic, last + 100)
-      const offset = await one.append(topic, 'kept')
-      expect(await offsetsAfter(0)).toEqual([offset])
-      await one.trim(`${topic}, never seen`, 5)
-      expect((await one.tail(`${topic}, never seen`)).offset).toBe(0)
-    })
-
     it.each(['__proto__', 'constructor', 'toString', 'hasOwnProperty', '', ' ', 'a/b?c#d', 'é\n"'])(
       '%j is a topic like any other',
       async (name) => {
@@ -209,7 +179,6 @@ export function topicLogContract(engine: string, open: () => Promise<OpenTopicLo
       const steps = fc.array(
         fc.oneof(
           fc.record({ kind: fc.constant('append' as const), data: fc.string({ maxLength: 8 }) }),
-          fc.record({ kind: fc.constant('trim' as const), at: fc.nat(40) }),
           fc.record({
             kind: fc.constant('read' as const),
             at: fc.nat(40),
@@ -225,23 +194,19 @@ export function topicLogContract(engine: string, open: () => Promise<OpenTopicLo
           const name = `${topic}, run ${run}`
           const { epoch } = await one.tail(name)
           const list: { offset: number; data: string }[] = []
-          let lost = 0
           const offsetAt = (at: number) => (at === 0 ? 0 : (list[Math.min(at, list.length) - 1]?.offset ?? 0))
           for (const step of plan) {
             if (step.kind === 'append') list.push({ offset: await one.append(name, step.data), data: step.data })
-            else if (step.kind === 'trim') {
-              await other.trim(name, offsetAt(step.at))
-              lost = Math.max(lost, offsetAt(step.at))
-            } else {
+            else {
               const after = offsetAt(step.at)
               const expected: typeof list = []
               let bytes = 0
-              for (const message of list.filter(({ offset }) => offset > Math.max(after, lost))) {
+              for (const message of list.filter(({ offset }) => offset > after)) {
                 bytes += Buffer.byteLength(message.data)
                 if (expected.length > 0 && (expected.length === step.maxMessages || bytes > step.maxBytes)) break
                 expected.push(message)
               }
-              expect(await other.readAfter(name, after, step)).toEqual({ epoch, messages: expected, lostThrough: lost })
+              expect(await other.readAfter(name, after, step)).toEqual({ epoch, messages: expected, lostThrough: 0 })
             }
             expect(await one.tail(name)).toEqual({ epoch, offset: list.at(-1)?.offset ?? 0 })
           }

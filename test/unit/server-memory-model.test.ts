@@ -97,11 +97,6 @@ class NaiveStore {
     this.#kept = this.#kept.filter((each) => each.stream !== stream || each.offset > through)
   }
 
-  trimTopic(name: string, through: number): void {
-    const topic = this.#topics.find(([each]) => each === name)?.[1]
-    if (topic) this.trim(topic, through)
-  }
-
   read(stream: Stream, after: number) {
     const own = this.#kept.filter((each) => each.stream === stream)
     const messages = own.filter(({ offset }) => offset > after).map(({ offset, data }) => ({ offset, data }))
@@ -136,7 +131,6 @@ const step = fc.oneof(
   fc.record({ kind: fc.constant('read' as const), name, at: fc.nat(20) }),
   fc.record({ kind: fc.constant('readPrivate' as const), id, at: fc.nat(20) }),
   fc.record({ kind: fc.constant('tail' as const), name }),
-  fc.record({ kind: fc.constant('trim' as const), name, at: fc.nat(20) }),
   fc.record({ kind: fc.constant('trimPrivate' as const), id, at: fc.nat(20) }),
   fc.record({ kind: fc.constant('wait' as const), ms: fc.nat(40) }),
 )
@@ -155,10 +149,7 @@ test('a memoryStore forgets exactly what a naive one forgets', { timeout: 60_000
       }
       for (const each of steps) {
         if (each.kind === 'wait') model.now += each.ms
-        else if (each.kind === 'trim') {
-          model.trimTopic(each.name, each.at)
-          await topics.trim(each.name, each.at)
-        } else if (each.kind === 'trimPrivate') {
+        else if (each.kind === 'trimPrivate') {
           model.trim(model.session(each.id), each.at)
           await sessions.trim(each.id, each.at)
         } else if (each.kind === 'tail') {

@@ -100,7 +100,7 @@ describe('options', () => {
     [{ topics: memoryStore().topics }, 'sessions must be given together with the other: they are one store; it was undefined'],
     [
       { topics: {}, sessions: memoryStore().sessions },
-      'topics must be a store with append, readAfter, tail, trim, watch; append is missing; it was an object',
+      'topics must be a store with append, readAfter, tail, watch; append is missing; it was an object',
     ],
   ])('%j is refused', (options, message) => {
     expect(() => new RealtimeServer(options as never)).toThrow(TypeError)

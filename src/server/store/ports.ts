@@ -33,8 +33,6 @@ export interface TopicLog {
   readAfter(topic: string, after: number, limits: ReadLimits): Promise<Reading>
   /** Where the topic ends: the offset of the last message ever appended, 0 for none. */
   tail(topic: string): Promise<{ readonly epoch: string; readonly offset: number }>
-  /** Forgets everything up to an offset. */
-  trim(topic: string, through: number): Promise<void>
   /** Calls back, soon and at least once, after something was appended; returns the way to stop. */
   watch(topic: string, listener: () => void): () => void
 }

@@ -69,11 +69,6 @@ export class MemoryTopics implements TopicLog {
     return { epoch, offset: stream.tail }
   }
 
-  async trim(name: string, through: number): Promise<void> {
-    const topic = this.#topics.get(name)
-    if (topic) this.#holdings.trim(topic.stream, through)
-  }
-
   watch(name: string, listener: () => void): () => void {
     return this.#watchers.watch(name, listener)
   }
