@@ -1,5 +1,5 @@
-import type { IncomingMessage, OutgoingHttpHeaders, ServerResponse } from 'node:http'
-import { type CloseFrame, codes } from '../../wire/steadfast-v1.ts'
+import type { IncomingMessage, ServerResponse } from 'node:http'
+import { type CloseFrame, codes, subprotocol } from '../../wire/steadfast-v1.ts'
 import { type ClientHello, readHello } from '../delivery/parse-frames.ts'
 import type { ServerHost } from '../node/host.ts'
 import type { Principal } from '../session/session-handle.ts'
@@ -7,22 +7,22 @@ import { isThenable } from '../util/thenable.ts'
 import { type AccessControl, type Address, isPrincipal } from './access-control.ts'
 import { AttemptLedger } from './attempt-ledger.ts'
 import { ByteBudget } from './byte-budget.ts'
-import { finish, finishEarly, sendJson, sendProblem } from './finish-response.ts'
+import { anybody, corsOf, preflight } from './cors.ts'
+import { finishEarly, sendJson, sendProblem } from './finish-response.ts'
+import { GivenBody } from './given-body.ts'
 import { HeldSockets } from './held-sockets.ts'
 import { type AnswerCarrier, StreamCarrier, type Verdict, WholeCarrier } from './http-carriers.ts'
 import { AddressLimit, type OriginVerdict } from './origin.ts'
 import { givenText, UnreadableBody } from './parsed-body.ts'
 import { PipelinedRequests } from './pipelined-requests.ts'
-import { type Body, BodyReader, type BodySource, GivenBody, UnfinishedHellos } from './request-body.ts'
+import { type Body, BodyReader, type BodySource } from './request-body.ts'
 import { TokenBucket } from './token-bucket.ts'
+import { UnfinishedHellos } from './unfinished-hellos.ts'
 
 /** Of all whose address is not known together, and a fifth of it of each whose is. */
 const diagnosesPerSecond = 50
 /** Of all hellos of which only a part has come. */
 const maxUnfinishedBytes = 8_388_608
-
-const anybody: OutgoingHttpHeaders = { 'Access-Control-Allow-Origin': '*', 'Timing-Allow-Origin': '*' }
-const name = 'steadfast.v1'
 
 /** SSE, long-poll, poll and sending: one handler of one kind of request. */
 export class HttpHandler {
@@ -98,7 +98,7 @@ export class HttpHandler {
       refused(request, response, close, host)
     }
     if (request.method !== 'POST')
-      refuse({ code: codes.protocolError, reason: `this is ${name}: POST a hello, or open a WebSocket` })
+      refuse({ code: codes.protocolError, reason: `this is ${subprotocol}: POST a hello, or open a WebSocket` })
     else await this.#post(request, response, { given, address, client, origin, attempt, refuse })
   }
 
@@ -234,35 +234,7 @@ interface PostContext {
 function refusalOf(wrong: 'hello' | 'no-hello' | 'broken' | 'slow' | 'too-large'): CloseFrame {
   if (wrong === 'too-large') return { code: codes.tooLarge, reason: 'the batch is too large' }
   if (wrong === 'slow') return { code: codes.silent, reason: 'the body came too slowly' }
-  return { code: codes.protocolError, reason: `no hello of ${name}` }
-}
-
-/** What lets a page read the answer. A page of an origin that is not on the list may read why it is refused, if it asks without credentials. */
-function corsOf(origin: OriginVerdict): OutgoingHttpHeaders {
-  if (origin.type === 'no-browser') return {}
-  if (origin.type === 'refused') return { ...anybody, Vary: 'Origin' }
-  return {
-    'Access-Control-Allow-Origin': origin.origin,
-    'Access-Control-Allow-Credentials': 'true',
-    'Access-Control-Expose-Headers': 'Retry-After',
-    'Timing-Allow-Origin': origin.origin,
-    Vary: 'Origin',
-  }
-}
-
-function preflight(response: ServerResponse, origin: OriginVerdict, { after }: ServerHost): void {
-  const isAllowed = origin.type === 'allowed'
-  response.writeHead(204, {
-    ...corsOf(origin),
-    ...(isAllowed
-      ? {
-          'Access-Control-Allow-Methods': 'GET, POST',
-          'Access-Control-Allow-Headers': 'Authorization, Content-Type',
-          'Access-Control-Max-Age': '7200',
-        }
-      : {}),
-  })
-  finish(response, after)
+  return { code: codes.protocolError, reason: `no hello of ${subprotocol}` }
 }
 
 function refused(request: IncomingMessage, response: ServerResponse, close: CloseFrame, { after }: ServerHost): void {

@@ -1,23 +1,18 @@
 import { Buffer } from 'node:buffer'
 import type { IncomingMessage } from 'node:http'
-import { Socket } from 'node:net'
 import type { Duplex } from 'node:stream'
 import type { WebSocket, WebSocketServer } from 'ws'
 import { type CloseFrame, codes, subprotocol } from '../../wire/steadfast-v1.ts'
-import type { Attachment } from '../delivery/attachment.ts'
-import type { Carrier } from '../delivery/carrier.ts'
-import { BinaryPlaces } from '../delivery/frame-batch.ts'
 import { readHello } from '../delivery/parse-frames.ts'
 import { isThenable } from '../util/thenable.ts'
 import { type AccessControl, type Address, isPrincipal } from './access-control.ts'
 import { AttemptLedger } from './attempt-ledger.ts'
 import { type FirstFrame, type Frame, HelloFrames } from './hello-frame.ts'
-import type { Verdict } from './http-carriers.ts'
 import { answerAndDestroy, refuseAndDestroy } from './raw-response.ts'
+import { close, WebSocketCarrier } from './websocket-carrier.ts'
 
 /** How long a Close frame may take to come back. */
 const closeTimeoutMs = 5000
-const mostReasonBytes = 123
 
 /** WebSockets, by the package `ws`, which is loaded when it is needed first. */
 export class WebSocketHandler {
@@ -228,61 +223,4 @@ function received(this: Carrying, ...[data, isBinary]: Frame): void {
 
 function closed(this: Carrying, code: number, reason: Buffer): void {
   this[carrierOf]?.attachment?.ended({ by: code === 1006 ? 'network' : 'client', code, reason: reason.toString() })
-}
-
-class WebSocketCarrier implements Carrier {
-  readonly medium = 'websocket'
-  attachment: Attachment | null = null
-  readonly #webSocket: WebSocket
-  readonly #socket: Duplex
-  /** Told once, and not kept by those who stay. */
-  #verdict: Verdict | null
-  #isWaiting = false
-  readonly #places = new BinaryPlaces()
-
-  constructor(webSocket: WebSocket, socket: Duplex, verdict: Verdict) {
-    this.#webSocket = webSocket
-    this.#socket = socket
-    this.#verdict = verdict
-  }
-
-  write(frame: string | Uint8Array): void {
-    this.#judged('accepted')
-    if (this.#webSocket.readyState === 1) for (const each of this.#places.framesFor(frame)) this.#webSocket.send(each)
-  }
-
-  heartbeat(): void {
-    this.write('p')
-  }
-
-  isDraining(): boolean {
-    if (!this.#socket.writableNeedDrain) return true
-    if (!this.#isWaiting) {
-      this.#isWaiting = true
-      this.#socket.once('drain', () => {
-        this.#isWaiting = false
-        this.attachment?.drained()
-      })
-    }
-    return false
-  }
-
-  bytesReceived(): number {
-    return this.#socket instanceof Socket ? this.#socket.bytesRead : 0
-  }
-
-  end(frame: CloseFrame = { code: 1000 }): void {
-    this.#judged(frame.code)
-    close(this.#webSocket, frame)
-  }
-
-  #judged(verdict: 'accepted' | number): void {
-    this.#verdict?.(verdict)
-    this.#verdict = null
-  }
-}
-
-function close(webSocket: WebSocket, { code, reason = '', retryAfterMs }: CloseFrame): void {
-  const said = retryAfterMs === undefined ? reason : JSON.stringify({ reason, retryAfterMs })
-  webSocket.close(code, Buffer.byteLength(said) > mostReasonBytes ? '' : said)
 }

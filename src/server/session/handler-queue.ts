@@ -1,5 +1,6 @@
 import type { NodeContext } from '../node/node-context.ts'
 import type { Ending, SessionRecord } from '../store/ports.ts'
+import { bufferOf } from '../util/payload.ts'
 import { isThenable } from '../util/thenable.ts'
 import { overheadBytes, type Share } from './backlog.ts'
 import type { Incoming, LeaseWork, PendingHook, Step } from './record.ts'
@@ -243,11 +244,4 @@ export class HandlerQueue {
     this.#todo = []
     this.#next = 0
   }
-}
-
-/** The bytes alone: a frame's buffer holds more than them. */
-function bufferOf(data: Uint8Array): ArrayBuffer {
-  const buffer = new ArrayBuffer(data.byteLength)
-  new Uint8Array(buffer).set(data)
-  return buffer
 }
