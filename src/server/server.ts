@@ -2,12 +2,12 @@ import { EventEmitter } from 'node:events'
 import type { IncomingMessage, ServerResponse } from 'node:http'
 import type { Http2ServerRequest, Http2ServerResponse } from 'node:http2'
 import type { Duplex } from 'node:stream'
-import { Doorman } from './adapters/access-control.ts'
+import { AccessControl } from './adapters/access-control.ts'
 import { type AttachableServer, checkAttachable } from './adapters/attachable.ts'
-import { Ledger } from './adapters/attempt-ledger.ts'
-import { HttpDoor } from './adapters/http.ts'
+import { AttemptLedger } from './adapters/attempt-ledger.ts'
+import { HttpHandler } from './adapters/http.ts'
 import { mount } from './adapters/mount.ts'
-import { WebSocketDoor } from './adapters/websocket.ts'
+import { WebSocketHandler } from './adapters/websocket.ts'
 import { serveWithoutUpgrade, wantsWebSocket } from './adapters/without-upgrade.ts'
 import type { ServerHost } from './node/host.ts'
 import { ServerNode } from './node/node.ts'
@@ -27,8 +27,8 @@ export type ServerCodecWhereNeeded<In, Out> = [string | ArrayBuffer, Out] extend
  */
 export class RealtimeServer<Who extends AnyPrincipal = Principal, Data = unknown, In = string | ArrayBuffer, Out = Sendable> {
   readonly #node: ServerNode
-  readonly #http: HttpDoor
-  readonly #webSocket: WebSocketDoor
+  readonly #http: HttpHandler
+  readonly #webSocket: WebSocketHandler
   readonly #path: string
   readonly #after: ServerHost['after']
   readonly #unmounts = new Map<AttachableServer, () => void>()
@@ -45,9 +45,9 @@ export class RealtimeServer<Who extends AnyPrincipal = Principal, Data = unknown
     this.#path = path
     this.#after = host.after
     this.#node = new ServerNode({ host, topics, sessions, settings: settings.node, handlers: { onSession, onMessage, onEnd } })
-    const doorman = new Doorman(this.#node, settings, new Ledger(host))
-    this.#http = new HttpDoor(doorman)
-    this.#webSocket = new WebSocketDoor(doorman)
+    const access = new AccessControl(this.#node, settings, new AttemptLedger(host))
+    this.#http = new HttpHandler(access)
+    this.#webSocket = new WebSocketHandler(access)
   }
 
   /**

@@ -1,5 +1,5 @@
 import type { Carrier, Medium } from '../../src/server/delivery/carrier.ts'
-import { Places } from '../../src/server/delivery/frame-batch.ts'
+import { BinaryPlaces } from '../../src/server/delivery/frame-batch.ts'
 import type { CloseFrame } from '../../src/wire/steadfast-v1.ts'
 import type { Clock } from './clock.ts'
 import type { Connection, Network } from './network.ts'
@@ -31,7 +31,7 @@ export class SocketCarrier implements Carrier {
   readonly #overhear: Overhear
   readonly #heartbeatMs: number
   readonly #court: Court
-  readonly #places = new Places()
+  readonly #places = new BinaryPlaces()
   /** When the server asked for a sign of life that has not come yet. */
   #askedAt: number | null = null
 
@@ -64,7 +64,7 @@ export class SocketCarrier implements Carrier {
     })
   }
 
-  beat(): void {
+  heartbeat(): void {
     this.#askedAt ??= this.#clock.now
     this.write('p')
   }
@@ -152,7 +152,7 @@ export class AnswerCarrier implements Carrier {
     } else this.#say(text, [String(frame)])
   }
 
-  beat(): void {
+  heartbeat(): void {
     this.#say(':\n\n', [])
   }
 

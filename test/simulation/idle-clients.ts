@@ -63,7 +63,7 @@ class IdleCarrier implements Carrier {
     if (frame === 'p') this.#asked()
   }
 
-  beat(): void {
+  heartbeat(): void {
     this.#asked()
   }
 

@@ -26,8 +26,8 @@ export const mutations = [
     name: 'ack-before-done',
     breaks: 'rule 2: ack is the highest done',
     file: 'src/server/session/record.ts',
-    from: 'Math.max(before.done, tenure.finished)',
-    to: 'Math.max(before.done, tenure.takenThrough)',
+    from: 'Math.max(before.done, leaseWork.finished)',
+    to: 'Math.max(before.done, leaseWork.takenThrough)',
   },
   {
     name: 'any-number-is-next',

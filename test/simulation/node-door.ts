@@ -1,6 +1,6 @@
 import { linesOf } from '../../src/server/adapters/body-lines.ts'
 import type { Attachment } from '../../src/server/delivery/attachment.ts'
-import { type Greeting, readHello } from '../../src/server/delivery/parse-frames.ts'
+import { type ClientHello, readHello } from '../../src/server/delivery/parse-frames.ts'
 import type { ServerNode } from '../../src/server/node/node.ts'
 import { codes, subprotocol } from '../../src/wire/steadfast-v1.ts'
 import { AnswerCarrier, type Overhear, SocketCarrier } from './carriers.ts'
@@ -23,7 +23,7 @@ export class NodeDoor implements Door {
   readonly #node: ServerNode
   readonly #network: Network
   readonly #socketBytes: number
-  readonly #greeted: (greeting: Greeting) => void
+  readonly #greeted: (greeting: ClientHello) => void
   readonly #overhear: Overhear
   readonly #court: Court
 
@@ -32,7 +32,7 @@ export class NodeDoor implements Door {
     node: ServerNode,
     network: Network,
     socketBytes: number,
-    greeted: (greeting: Greeting) => void,
+    greeted: (greeting: ClientHello) => void,
     overhear: Overhear,
     court: Court,
   ) {
@@ -158,7 +158,12 @@ export class NodeDoor implements Door {
     })
   }
 
-  #attach(connection: Connection, carrier: VirtualCarrier, greeting: Greeting, lines: readonly string[] = []): Attachment | null {
+  #attach(
+    connection: Connection,
+    carrier: VirtualCarrier,
+    greeting: ClientHello,
+    lines: readonly string[] = [],
+  ): Attachment | null {
     const attachment = this.#node.attach(greeting, principal, carrier)
     for (const line of lines) if (line) attachment.receive(line)
     this.#attached.set(attachment, { carrier, connection })

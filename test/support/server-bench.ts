@@ -1,6 +1,6 @@
 import type { Attachment } from '../../src/server/delivery/attachment.ts'
 import type { Carrier, Medium } from '../../src/server/delivery/carrier.ts'
-import { type Greeting, readHello } from '../../src/server/delivery/parse-frames.ts'
+import { type ClientHello, readHello } from '../../src/server/delivery/parse-frames.ts'
 import type { Handlers } from '../../src/server/handlers.ts'
 import { defaultLimits, type Limits } from '../../src/server/limits.ts'
 import { ServerNode } from '../../src/server/node/node.ts'
@@ -29,7 +29,7 @@ export function helloOf(options: HelloOptions = {}): object {
   return { v: 1, session: sessionId, k: 1, n: 1, ...options }
 }
 
-export function greetingOf(options: HelloOptions = {}): Greeting {
+export function greetingOf(options: HelloOptions = {}): ClientHello {
   const greeting = readHello(JSON.stringify(helloOf(options)))
   if (!greeting) throw new Error('That is no hello.')
   return greeting
@@ -58,7 +58,7 @@ export class FakeCarrier implements Carrier {
     if (this.#written % this.fillsAfter === 0) this.takes = false
   }
 
-  beat(): void {
+  heartbeat(): void {
     this.beats += 1
   }
 
@@ -66,7 +66,7 @@ export class FakeCarrier implements Carrier {
     return this.takes
   }
 
-  bytesHeard(): number {
+  bytesReceived(): number {
     return this.bytesIn
   }
 

@@ -1,10 +1,10 @@
 import { describe, expect, it } from 'vitest'
-import { Ledger } from '../../src/server/adapters/attempt-ledger.ts'
+import { AttemptLedger } from '../../src/server/adapters/attempt-ledger.ts'
 import { AddressLimit } from '../../src/server/adapters/origin.ts'
-import { Bucket } from '../../src/server/adapters/token-bucket.ts'
+import { TokenBucket } from '../../src/server/adapters/token-bucket.ts'
 
-function ledgerAt(now: () => number): Ledger {
-  return new Ledger({ now, elapsedMs: now })
+function ledgerAt(now: () => number): AttemptLedger {
+  return new AttemptLedger({ now, elapsedMs: now })
 }
 
 describe('[SP15] the ledger', () => {
@@ -69,7 +69,7 @@ describe('[SP15] the ledger', () => {
   })
 
   it.each(['', 'x'.repeat(65), '<script>', 'a b'])('takes %j for no attempt', (text) => {
-    expect(Ledger.attemptOf(new URLSearchParams({ attempt: text }), 'attempt')).toBeNull()
+    expect(AttemptLedger.attemptOf(new URLSearchParams({ attempt: text }), 'attempt')).toBeNull()
   })
 })
 
@@ -87,13 +87,13 @@ describe('[SP13] addresses', () => {
 
 describe('a bucket', () => {
   it('has no end where there is no limit', () => {
-    const bucket = new Bucket(Infinity, Infinity, 0)
+    const bucket = new TokenBucket(Infinity, Infinity, 0)
     for (let n = 0; n < 100; n += 1) expect(bucket.take(0)).toBe(true)
     expect(bucket.isFull(0)).toBe(true)
   })
 
   it('is not emptied by a clock that is put back', () => {
-    const bucket = new Bucket(10, 10, 1_000_000)
+    const bucket = new TokenBucket(10, 10, 1_000_000)
     for (let n = 0; n < 10; n += 1) expect(bucket.take(1_000_000)).toBe(true)
     expect(bucket.take(0)).toBe(false)
     expect(bucket.take(1000)).toBe(true)

@@ -1,7 +1,7 @@
 import type { IncomingMessage } from 'node:http'
 import { describe, expect, it } from 'vitest'
 import { trustedProxyOf } from '../../src/server/adapters/client-address.ts'
-import { judgeOrigin } from '../../src/server/adapters/origin.ts'
+import { checkOrigin } from '../../src/server/adapters/origin.ts'
 import { RefusalReporter, reasonOf } from '../../src/server/adapters/origin-refusals.ts'
 import { RealtimeServer } from '../../src/server/index.ts'
 import type { RealtimeServerOptions } from '../../src/server/options.ts'
@@ -14,7 +14,7 @@ function requestOf(headers: Headers, { encrypted = false, remoteAddress = '10.0.
 }
 
 async function verdict(options: RealtimeServerOptions, headers: Headers, socket?: Parameters<typeof requestOf>[1]) {
-  return (await judgeOrigin(requestOf(headers, socket), settingsOf(options))).type
+  return (await checkOrigin(requestOf(headers, socket), settingsOf(options))).type
 }
 
 const host = 'backend.internal:8080'

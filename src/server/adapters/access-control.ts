@@ -1,15 +1,15 @@
 import type { IncomingMessage } from 'node:http'
 import { type CloseFrame, codes } from '../../wire/steadfast-v1.ts'
 import type { Reauthenticate } from '../delivery/attachment.ts'
-import type { Greeting } from '../delivery/parse-frames.ts'
+import type { ClientHello } from '../delivery/parse-frames.ts'
 import type { ServerNode } from '../node/node.ts'
 import type { Principal } from '../session/session-handle.ts'
 import type { Settings } from '../settings.ts'
 import { isThenable } from '../util/thenable.ts'
-import type { Ledger } from './attempt-ledger.ts'
+import type { AttemptLedger } from './attempt-ledger.ts'
 import { CarrierCount } from './carrier-count.ts'
 import { isForwarded, isPrivateAddress, limitKey, peerOf } from './client-address.ts'
-import { AddressLimit, judgeOrigin, type OriginVerdict, type RefusedOrigin } from './origin.ts'
+import { AddressLimit, checkOrigin, type OriginVerdict, type RefusedOrigin } from './origin.ts'
 import { RefusalReporter, reasonOf } from './origin-refusals.ts'
 
 /** What a request's URL says that anybody need know. */
@@ -19,16 +19,16 @@ export interface Address {
 }
 
 /** Who may come in: what both ways in, HTTP and WebSocket, ask of a request before the node hears of it. */
-export class Doorman {
+export class AccessControl {
   readonly node: ServerNode
   readonly settings: Settings
-  readonly ledger: Ledger
+  readonly ledger: AttemptLedger
   readonly carriers: CarrierCount
   readonly #addresses: AddressLimit
   readonly #refusals: RefusalReporter
   #mayWarn: boolean
 
-  constructor(node: ServerNode, settings: Settings, ledger: Ledger) {
+  constructor(node: ServerNode, settings: Settings, ledger: AttemptLedger) {
     this.node = node
     this.settings = settings
     this.ledger = ledger
@@ -63,14 +63,14 @@ export class Doorman {
   }
 
   /** What its origin means. It never throws nor rejects: a function of the application's that does lets nobody in. */
-  judgeOrigin(request: IncomingMessage): OriginVerdict | Promise<OriginVerdict> {
+  checkOrigin(request: IncomingMessage): OriginVerdict | Promise<OriginVerdict> {
     const { settings } = this
     const failed = (error: unknown): RefusedOrigin => {
       settings.host.report(error)
       return { type: 'refused', origin: request.headers.origin ?? null, own: settings.publicOrigins[0] ?? 'unknown' }
     }
     try {
-      const verdict = judgeOrigin(request, settings)
+      const verdict = checkOrigin(request, settings)
       if (!isThenable(verdict)) return verdict
       const { authenticateTimeoutMs } = settings.node.limits
       return within(verdict, authenticateTimeoutMs, settings.host, 'a function in `origins`').catch(failed)
@@ -89,17 +89,17 @@ export class Doorman {
   }
 
   /** Why its address has to wait, if it has. What goes on with an attachment that was let in here is none of its attachments. */
-  addressRefusal(address: string | undefined, greeting: Greeting | null): CloseFrame | null {
+  addressRefusal(address: string | undefined, hello: ClientHello | null): CloseFrame | null {
     const { host } = this.settings
-    if (greeting && this.node.isContinued(greeting)) return null
+    if (hello && this.node.isContinued(hello)) return null
     if (this.#addresses.take(address, host.elapsedMs())) return null
     return { code: codes.tooMany, reason: 'too many from this address', retryAfterMs: this.node.pauseMs() }
   }
 
   /** Asks the application who this is; where it is nobody any more, what is open of that client ends. */
-  async principalOf(request: IncomingMessage, greeting: Greeting): Promise<Principal | CloseFrame> {
-    const principal = await this.#ask(request, greeting.auth)
-    if (!isPrincipal(principal) && principal.code === codes.unauthenticated) this.node.revoke(greeting)
+  async principalOf(request: IncomingMessage, hello: ClientHello): Promise<Principal | CloseFrame> {
+    const principal = await this.#ask(request, hello.auth)
+    if (!isPrincipal(principal) && principal.code === codes.unauthenticated) this.node.revoke(hello)
     return principal
   }
 

@@ -22,7 +22,7 @@ const unseen: Sighting = { sawRequest: false, sawUpgrade: false, verdict: null, 
 
 type Kind = keyof typeof most
 
-interface Page {
+interface LedgerEntry {
   readonly at: number
   readonly client: string
   kind: Kind
@@ -33,11 +33,11 @@ interface Page {
  * Rule 15: remembers for a minute what was seen of each attempt. Where there are too many, those go first whose client has
  * most of them, so that nobody can push out what another needs.
  */
-export class Ledger {
+export class AttemptLedger {
   readonly #now: () => number
   readonly #elapsedMs: () => number
   /** The oldest come first in a Map. */
-  readonly #pages = new Map<string, Page>()
+  readonly #pages = new Map<string, LedgerEntry>()
   /** The attempts of each client. */
   readonly #attempts: Readonly<Record<Kind, Map<string, Set<string>>>> = { withHello: new Map(), other: new Map() }
   readonly #counts: Record<Kind, number> = { withHello: 0, other: 0 }
@@ -91,7 +91,7 @@ export class Ledger {
     return page && this.#isKept(page) ? page.sighting : unseen
   }
 
-  #isKept({ at }: Page): boolean {
+  #isKept({ at }: LedgerEntry): boolean {
     return this.#elapsedMs() - at < keptMs
   }
 
@@ -106,7 +106,7 @@ export class Ledger {
     }
   }
 
-  #put(attempt: string, page: Page): void {
+  #put(attempt: string, page: LedgerEntry): void {
     this.#pages.set(attempt, page)
     this.#join(attempt, page)
   }
@@ -117,14 +117,14 @@ export class Ledger {
     if (page) this.#leave(attempt, page)
   }
 
-  #join(attempt: string, { kind, client }: Page): void {
+  #join(attempt: string, { kind, client }: LedgerEntry): void {
     const attempts = this.#attempts[kind].get(client) ?? new Set()
     this.#attempts[kind].set(client, attempts.add(attempt))
     this.#counts[kind] += 1
     if (this.#counts[kind] > most[kind]) this.#shed(kind)
   }
 
-  #leave(attempt: string, { kind, client }: Page): void {
+  #leave(attempt: string, { kind, client }: LedgerEntry): void {
     const attempts = this.#attempts[kind].get(client)
     if (!attempts?.delete(attempt)) return
     this.#counts[kind] -= 1

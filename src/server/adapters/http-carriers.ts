@@ -60,7 +60,7 @@ export class StreamCarrier implements AnswerCarrier {
     this.#write(`${isFirst ? padding : ''}data: ${frame}\n\n`)
   }
 
-  beat(): void {
+  heartbeat(): void {
     if (this.#state !== 'over') this.#write(':\n\n')
   }
 
@@ -111,7 +111,7 @@ export class WholeCarrier implements AnswerCarrier {
     this.#body += event
   }
 
-  beat(): void {}
+  heartbeat(): void {}
 
   isDraining(): boolean {
     return this.#body.length < fullLength && this.#share.hasRoom

@@ -1,49 +1,49 @@
-import type { IncomingMessage, OutgoingHttpHeaders, ServerResponse } from 'node:http'
-import { type CloseFrame, codes } from '../../wire/steadfast-v1.ts'
-import { type Greeting, readHello } from '../delivery/parse-frames.ts'
+import type { IncomingMessage, ServerResponse } from 'node:http'
+import { type CloseFrame, codes, subprotocol } from '../../wire/steadfast-v1.ts'
+import { type ClientHello, readHello } from '../delivery/parse-frames.ts'
 import type { ServerHost } from '../node/host.ts'
 import type { Principal } from '../session/session-handle.ts'
 import { isThenable } from '../util/thenable.ts'
-import { type Address, type Doorman, isPrincipal } from './access-control.ts'
-import { Ledger } from './attempt-ledger.ts'
+import { type AccessControl, type Address, isPrincipal } from './access-control.ts'
+import { AttemptLedger } from './attempt-ledger.ts'
 import { ByteBudget } from './byte-budget.ts'
-import { finish, finishEarly, sendJson, sendProblem } from './finish-response.ts'
+import { anybody, corsOf, preflight } from './cors.ts'
+import { finishEarly, sendJson, sendProblem } from './finish-response.ts'
+import { GivenBody } from './given-body.ts'
 import { HeldSockets } from './held-sockets.ts'
 import { type AnswerCarrier, StreamCarrier, type Verdict, WholeCarrier } from './http-carriers.ts'
 import { AddressLimit, type OriginVerdict } from './origin.ts'
 import { givenText, UnreadableBody } from './parsed-body.ts'
 import { PipelinedRequests } from './pipelined-requests.ts'
-import { type Body, BodyReader, type BodySource, GivenBody, UnfinishedHellos } from './request-body.ts'
-import { Bucket } from './token-bucket.ts'
+import { type Body, BodyReader, type BodySource } from './request-body.ts'
+import { TokenBucket } from './token-bucket.ts'
+import { UnfinishedHellos } from './unfinished-hellos.ts'
 
 /** Of all whose address is not known together, and a fifth of it of each whose is. */
 const diagnosesPerSecond = 50
 /** Of all hellos of which only a part has come. */
 const maxUnfinishedBytes = 8_388_608
 
-const anybody: OutgoingHttpHeaders = { 'Access-Control-Allow-Origin': '*', 'Timing-Allow-Origin': '*' }
-const name = 'steadfast.v1'
-
 /** SSE, long-poll, poll and sending: one handler of one kind of request. */
-export class HttpDoor {
-  readonly #doorman: Doorman
+export class HttpHandler {
+  readonly #access: AccessControl
   readonly #pipelined: PipelinedRequests
   readonly #sockets = new HeldSockets()
   readonly #unfinished = new UnfinishedHellos(maxUnfinishedBytes)
   readonly #bodies: ByteBudget
   readonly #answers: ByteBudget
-  readonly #diagnoses: Bucket
+  readonly #diagnoses: TokenBucket
   readonly #diagnosesOf = new AddressLimit(diagnosesPerSecond / 5)
   #hasReportedBody = false
 
-  constructor(doorman: Doorman) {
-    const { host, node } = doorman.settings
+  constructor(access: AccessControl) {
+    const { host, node } = access.settings
     const { maxBodyBytes, bodyBytesPerClient, maxAnswerBytes, answerBytesPerClient } = node.limits
-    this.#doorman = doorman
+    this.#access = access
     this.#pipelined = new PipelinedRequests(host.after)
     this.#bodies = new ByteBudget(maxBodyBytes, bodyBytesPerClient)
     this.#answers = new ByteBudget(maxAnswerBytes, answerBytesPerClient)
-    this.#diagnoses = new Bucket(diagnosesPerSecond, 2 * diagnosesPerSecond, host.elapsedMs())
+    this.#diagnoses = new TokenBucket(diagnosesPerSecond, 2 * diagnosesPerSecond, host.elapsedMs())
   }
 
   /** Answers a request, and never throws; `body` is what something in front has read already. */
@@ -58,7 +58,7 @@ export class HttpDoor {
   }
 
   #failed(request: IncomingMessage, response: ServerResponse, error: unknown): void {
-    const { host } = this.#doorman.settings
+    const { host } = this.#access.settings
     const isOfBody = error instanceof UnreadableBody
     // Every request would say the same.
     if (!isOfBody || !this.#hasReportedBody) host.report(error)
@@ -73,17 +73,17 @@ export class HttpDoor {
   }
 
   async #handle(request: IncomingMessage, response: ServerResponse, given: unknown): Promise<void> {
-    const doorman = this.#doorman
-    const { host } = doorman.settings
-    const address = doorman.addressOf(request)
-    const judged = doorman.judgeOrigin(request)
+    const access = this.#access
+    const { host } = access.settings
+    const address = access.addressOf(request)
+    const judged = access.checkOrigin(request)
     const origin = isThenable(judged) ? await judged : judged
     if (request.method === 'OPTIONS') {
       preflight(response, origin, host)
       return
     }
-    const client = doorman.clientOf(request)
-    const diagnosed = Ledger.attemptOf(address.query, 'diagnose')
+    const client = access.clientOf(request)
+    const diagnosed = AttemptLedger.attemptOf(address.query, 'diagnose')
     const isDiagnosis = request.method === 'GET' && diagnosed !== null
     for (const [name, value] of Object.entries(isDiagnosis ? anybody : corsOf(origin)))
       if (value !== undefined) response.setHeader(name, value)
@@ -91,99 +91,97 @@ export class HttpDoor {
       this.#diagnose(client, response, diagnosed)
       return
     }
-    const attempt = Ledger.attemptOf(address.query, 'attempt')
-    doorman.ledger.note(attempt, { sawRequest: true }, client)
+    const attempt = AttemptLedger.attemptOf(address.query, 'attempt')
+    access.ledger.note(attempt, { sawRequest: true }, client)
     const refuse = (close: CloseFrame) => {
-      doorman.ledger.answered(attempt, close.code)
+      access.ledger.answered(attempt, close.code)
       refused(request, response, close, host)
     }
     if (request.method !== 'POST')
-      refuse({ code: codes.protocolError, reason: `this is ${name}: POST a hello, or open a WebSocket` })
+      refuse({ code: codes.protocolError, reason: `this is ${subprotocol}: POST a hello, or open a WebSocket` })
     else await this.#post(request, response, { given, address, client, origin, attempt, refuse })
   }
 
   async #post(
     request: IncomingMessage,
     response: ServerResponse,
-    { given, address, client, origin, attempt, refuse }: Posted,
+    { given, address, client, origin, attempt, refuse }: PostContext,
   ): Promise<void> {
-    const doorman = this.#doorman
-    const refusal = doorman.refusal(request, address, origin)
+    const access = this.#access
+    const refusal = access.refusal(request, address, origin)
     if (refusal) {
       refuse(refusal)
       return
     }
     const source = this.#sourceOf(request, given)
     const first = await source.hello()
-    const greeting = first.type === 'hello' ? readHello(first.text) : null
-    if (!greeting) {
+    const hello = first.type === 'hello' ? readHello(first.text) : null
+    if (!hello) {
       refuse(refusalOf(first.type))
       return
     }
-    doorman.ledger.broughtHello(attempt)
-    const busy = doorman.addressRefusal(client, greeting)
+    access.ledger.broughtHello(attempt)
+    const busy = access.addressRefusal(client, hello)
     if (busy) {
       refuse(busy)
       return
     }
-    const untimely = doorman.node.admit(greeting)
+    const untimely = access.node.admit(hello)
     if (untimely) {
       refuse(untimely)
       return
     }
-    const principal = await doorman.principalOf(request, greeting)
+    const principal = await access.principalOf(request, hello)
     if (!isPrincipal(principal)) {
       refuse(principal)
       return
     }
-    const names = doorman.namesOf(client, principal)
+    const names = access.namesOf(client, principal)
     const body = await source.whole(this.#bodies.share(names))
     if (body.type === 'too-large' || body.type === 'too-many') {
       refuse(body.type === 'too-large' ? refusalOf('too-large') : this.#tooMany('too many long bodies at once'))
       return
     }
     const [, ...lines] = body.lines
-    if (body.type === 'whole' && !greeting.send) this.#attach(response, greeting, principal, lines, { attempt, refuse, names })
-    else await this.#send(response, greeting, principal, lines, { body, attempt, refuse })
+    if (body.type === 'whole' && !hello.send) this.#attach(response, hello, principal, lines, { attempt, refuse, names })
+    else await this.#send(response, hello, principal, lines, { body, attempt, refuse })
   }
 
   #sourceOf(request: IncomingMessage, given: unknown): BodySource {
-    const { host, node } = this.#doorman.settings
+    const { host, node } = this.#access.settings
     const { maxBatchBytes, bodyTimeoutMs } = node.limits
     const text = givenText(request, given)
     if (text !== null) return new GivenBody(text, maxBatchBytes)
-    const elapsedMs = () => this.#doorman.node.elapsedMs()
+    const elapsedMs = () => this.#access.node.elapsedMs()
     const limits = { maxBytes: maxBatchBytes, timeoutMs: bodyTimeoutMs, elapsedMs, after: host.after }
     return new BodyReader(request, limits, this.#unfinished)
   }
 
   #attach(
     response: ServerResponse,
-    greeting: Greeting,
+    hello: ClientHello,
     principal: Principal,
     lines: readonly string[],
-    { attempt, refuse, names }: Pick<Posted, 'attempt' | 'refuse'> & { readonly names: readonly string[] },
+    { attempt, refuse, names }: Pick<PostContext, 'attempt' | 'refuse'> & { readonly names: readonly string[] },
   ): void {
-    const { node, ledger, settings, carriers } = this.#doorman
+    const { node, ledger, settings, carriers } = this.#access
     const { after } = settings.host
     if (response.destroyed) return
     const share = this.#answers.share(names)
-    if (greeting.wait !== undefined && !share.hasRoom) {
+    if (hello.wait !== undefined && !share.hasRoom) {
       refuse(this.#tooMany('too many answers that nobody takes'))
       return
     }
-    const leave = carriers.enter(greeting.session)
+    const leave = carriers.enter(hello.session)
     if (!leave) {
       refuse(this.#tooMany('too many attachments'))
       return
     }
     const verdict: Verdict = (said) => ledger.answered(attempt, said)
     const carrier: AnswerCarrier =
-      greeting.wait === undefined
-        ? new StreamCarrier(response, verdict, after)
-        : new WholeCarrier(response, verdict, after, share)
+      hello.wait === undefined ? new StreamCarrier(response, verdict, after) : new WholeCarrier(response, verdict, after, share)
     response.on('close', leave)
-    const attachment = node.attach(greeting, principal, carrier)
+    const attachment = node.attach(hello, principal, carrier)
     carrier.attachment = attachment
     for (const line of lines) if (line !== '') attachment.receive(line)
     response.on('close', () => attachment.ended({ by: 'network', code: 1006, reason: '' }))
@@ -192,22 +190,22 @@ export class HttpDoor {
   /** Of a body that broke off, the whole lines count, though nobody hears the answer. */
   async #send(
     response: ServerResponse,
-    greeting: Greeting,
+    hello: ClientHello,
     principal: Principal,
     lines: readonly string[],
-    { body, attempt, refuse }: { readonly body: Body } & Pick<Posted, 'attempt' | 'refuse'>,
+    { body, attempt, refuse }: { readonly body: Body } & Pick<PostContext, 'attempt' | 'refuse'>,
   ): Promise<void> {
-    const receipt = await this.#doorman.node.post(greeting, principal, lines)
+    const receipt = await this.#access.node.post(hello, principal, lines)
     if (body.type === 'slow') refuse(refusalOf('slow'))
     else if ('code' in receipt) refuse(receipt)
     else {
-      this.#doorman.ledger.answered(attempt, 'accepted')
-      sendJson(response, this.#doorman.settings.host.after, { steadfast: 'v1', ...receipt })
+      this.#access.ledger.answered(attempt, 'accepted')
+      sendJson(response, this.#access.settings.host.after, { steadfast: 'v1', ...receipt })
     }
   }
 
   #diagnose(client: string | undefined, response: ServerResponse, attempt: string): void {
-    const { settings, ledger } = this.#doorman
+    const { settings, ledger } = this.#access
     const { host, scope } = settings
     const now = host.elapsedMs()
     const isLate = client === undefined ? !this.#diagnoses.take(now) : !this.#diagnosesOf.take(client, now)
@@ -220,11 +218,11 @@ export class HttpDoor {
   }
 
   #tooMany(reason: string): CloseFrame {
-    return { code: codes.tooMany, reason, retryAfterMs: this.#doorman.node.pauseMs() }
+    return { code: codes.tooMany, reason, retryAfterMs: this.#access.node.pauseMs() }
   }
 }
 
-interface Posted {
+interface PostContext {
   readonly given: unknown
   readonly address: Address
   readonly client: string | undefined
@@ -236,35 +234,7 @@ interface Posted {
 function refusalOf(wrong: 'hello' | 'no-hello' | 'broken' | 'slow' | 'too-large'): CloseFrame {
   if (wrong === 'too-large') return { code: codes.tooLarge, reason: 'the batch is too large' }
   if (wrong === 'slow') return { code: codes.silent, reason: 'the body came too slowly' }
-  return { code: codes.protocolError, reason: `no hello of ${name}` }
-}
-
-/** What lets a page read the answer. A page of an origin that is not on the list may read why it is refused, if it asks without credentials. */
-function corsOf(origin: OriginVerdict): OutgoingHttpHeaders {
-  if (origin.type === 'no-browser') return {}
-  if (origin.type === 'refused') return { ...anybody, Vary: 'Origin' }
-  return {
-    'Access-Control-Allow-Origin': origin.origin,
-    'Access-Control-Allow-Credentials': 'true',
-    'Access-Control-Expose-Headers': 'Retry-After',
-    'Timing-Allow-Origin': origin.origin,
-    Vary: 'Origin',
-  }
-}
-
-function preflight(response: ServerResponse, origin: OriginVerdict, { after }: ServerHost): void {
-  const isAllowed = origin.type === 'allowed'
-  response.writeHead(204, {
-    ...corsOf(origin),
-    ...(isAllowed
-      ? {
-          'Access-Control-Allow-Methods': 'GET, POST',
-          'Access-Control-Allow-Headers': 'Authorization, Content-Type',
-          'Access-Control-Max-Age': '7200',
-        }
-      : {}),
-  })
-  finish(response, after)
+  return { code: codes.protocolError, reason: `no hello of ${subprotocol}` }
 }
 
 function refused(request: IncomingMessage, response: ServerResponse, close: CloseFrame, { after }: ServerHost): void {

@@ -2,7 +2,7 @@ import type { IncomingMessage } from 'node:http'
 import { isThenable } from '../util/thenable.ts'
 import { forwardedElements, limitKey, peerOf, type TrustedProxy } from './client-address.ts'
 import { isListed, normalised, type OriginRule } from './origin-patterns.ts'
-import { Bucket } from './token-bucket.ts'
+import { TokenBucket } from './token-bucket.ts'
 
 /** What the `Origin` of a request means (rule 13). */
 export type OriginVerdict =
@@ -31,7 +31,7 @@ export interface OriginSettings {
  * Judges an origin. It is let in if it is the server's own or on the list; `null` never, and nothing only where no browser asks.
  * The answer is a promise only where a function of the list returned one.
  */
-export function judgeOrigin(request: IncomingMessage, settings: OriginSettings): OriginVerdict | Promise<OriginVerdict> {
+export function checkOrigin(request: IncomingMessage, settings: OriginSettings): OriginVerdict | Promise<OriginVerdict> {
   const { headers } = request
   const { origin } = headers
   if (origin === undefined) {
@@ -106,7 +106,7 @@ function originOf(scheme: string, host: string): string | null {
 /** New attachments per second of each address. */
 export class AddressLimit {
   readonly #perSecond: number
-  readonly #buckets = new Map<string, Bucket>()
+  readonly #buckets = new Map<string, TokenBucket>()
   #pruneAtSize = 1000
 
   constructor(perSecond: number) {
@@ -119,7 +119,7 @@ export class AddressLimit {
     let bucket = this.#buckets.get(key)
     if (!bucket) {
       if (this.#buckets.size >= this.#pruneAtSize) this.#prune(now)
-      bucket = new Bucket(this.#perSecond, Math.max(1, 5 * this.#perSecond), now)
+      bucket = new TokenBucket(this.#perSecond, Math.max(1, 5 * this.#perSecond), now)
       this.#buckets.set(key, bucket)
     }
     return bucket.take(now)

@@ -4,6 +4,7 @@ import { maxHelloBytes } from '../../wire/steadfast-v1.ts'
 import type { ServerHost } from '../node/host.ts'
 import { linesOf, maxPartHeadBytes, startOfLines } from './body-lines.ts'
 import type { Share } from './byte-budget.ts'
+import type { UnfinishedHellos } from './unfinished-hellos.ts'
 
 /** What came of a body. Of one that broke off, the lines that are whole; the first is the hello. */
 export type Body =
@@ -38,9 +39,9 @@ export interface BodyLimits {
 const leastBytesPerMs = 5
 /** So much of each body is free: who sends long ones cannot keep out who sends short ones. */
 const freeBytes = 65_536
-const maxFirstBytes = maxPartHeadBytes + maxHelloBytes
+export const maxFirstBytes = maxPartHeadBytes + maxHelloBytes
 /** What ends a form: a boundary has at most 70 characters. */
-const formEndBytes = 80
+export const formEndBytes = 80
 const leastCapacity = 4096
 
 const newline = 10
@@ -203,55 +204,5 @@ export class BodyReader implements BodySource {
 
   #text(from = 0, to = this.#length): string {
     return this.#bytes.toString('utf8', from, to)
-  }
-}
-
-/** A body that something in front has read already. */
-export class GivenBody implements BodySource {
-  readonly #lines: readonly string[]
-  readonly #isTooLarge: boolean
-
-  constructor(text: string, maxBytes: number) {
-    const isFar = text.length > maxFirstBytes + maxBytes + formEndBytes
-    this.#lines = isFar ? [] : (linesOf(text) ?? [])
-    const bytes = this.#lines.slice(1).reduce((sum, line) => sum + 1 + Buffer.byteLength(line), 0)
-    this.#isTooLarge = isFar || bytes > maxBytes + formEndBytes
-  }
-
-  async hello(): Promise<FirstLine> {
-    return this.#isTooLarge ? { type: 'too-large' } : { type: 'hello', text: this.#lines[0] ?? '' }
-  }
-
-  async whole(): Promise<Body> {
-    return { type: 'whole', lines: this.#lines }
-  }
-}
-
-/**
- * Hellos of which a part has come, in the order in which they began: nobody knows yet who sends them. Together they are
- * bounded, and the one that has taken longest makes room. A client's own comes in one piece and is never among them for long.
- */
-export class UnfinishedHellos {
-  readonly #maxBytes: number
-  readonly #lengths = new Map<BodyReader, number>()
-  #bytes = 0
-
-  constructor(maxBytes: number) {
-    this.#maxBytes = maxBytes
-  }
-
-  put(reader: BodyReader, length: number): void {
-    this.#bytes += length - (this.#lengths.get(reader) ?? 0)
-    this.#lengths.set(reader, length)
-    for (const oldest of this.#lengths.keys()) {
-      if (this.#bytes <= this.#maxBytes) return
-      this.remove(oldest)
-      oldest.giveUp()
-    }
-  }
-
-  remove(reader: BodyReader): void {
-    this.#bytes -= this.#lengths.get(reader) ?? 0
-    this.#lengths.delete(reader)
   }
 }

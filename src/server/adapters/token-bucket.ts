@@ -1,5 +1,5 @@
 /** So much a second, and as much at once as `burst`; a bucket of tokens. */
-export class Bucket {
+export class TokenBucket {
   readonly #perSecond: number
   readonly #burst: number
   #tokens: number

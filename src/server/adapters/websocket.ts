@@ -1,47 +1,42 @@
 import { Buffer } from 'node:buffer'
 import type { IncomingMessage } from 'node:http'
-import { Socket } from 'node:net'
 import type { Duplex } from 'node:stream'
 import type { WebSocket, WebSocketServer } from 'ws'
 import { type CloseFrame, codes, subprotocol } from '../../wire/steadfast-v1.ts'
-import type { Attachment } from '../delivery/attachment.ts'
-import type { Carrier } from '../delivery/carrier.ts'
-import { Places } from '../delivery/frame-batch.ts'
 import { readHello } from '../delivery/parse-frames.ts'
 import { isThenable } from '../util/thenable.ts'
-import { type Address, type Doorman, isPrincipal } from './access-control.ts'
-import { Ledger } from './attempt-ledger.ts'
+import { type AccessControl, type Address, isPrincipal } from './access-control.ts'
+import { AttemptLedger } from './attempt-ledger.ts'
 import { type FirstFrame, type Frame, HelloFrames } from './hello-frame.ts'
-import type { Verdict } from './http-carriers.ts'
 import { answerAndDestroy, refuseAndDestroy } from './raw-response.ts'
+import { close, WebSocketCarrier } from './websocket-carrier.ts'
 
 /** How long a Close frame may take to come back. */
 const closeTimeoutMs = 5000
-const mostReasonBytes = 123
 
 /** WebSockets, by the package `ws`, which is loaded when it is needed first. */
-export class WebSocketDoor {
-  readonly #doorman: Doorman
+export class WebSocketHandler {
+  readonly #access: AccessControl
   #server: WebSocketServer | null = null
   #loading: Promise<WebSocketServer> | null = null
   /** Whoever hands one over twice is told so; the first time counts. */
   readonly #handled = new WeakSet<Duplex>()
   readonly #hellos: HelloFrames
 
-  constructor(doorman: Doorman) {
-    const { host, node } = doorman.settings
-    this.#doorman = doorman
+  constructor(access: AccessControl) {
+    const { host, node } = access.settings
+    this.#access = access
     this.#hellos = new HelloFrames(host, node.limits.bodyTimeoutMs)
   }
 
   /** Loads `ws`, so that the first client need not wait for it. */
   warm(): void {
-    this.#load().catch((error) => this.#doorman.settings.host.report(error))
+    this.#load().catch((error) => this.#access.settings.host.report(error))
   }
 
   /** Answers an upgrade, and never throws. */
   handle(request: IncomingMessage, socket: Duplex, head: Buffer): void {
-    const { ledger, settings } = this.#doorman
+    const { ledger, settings } = this.#access
     if (this.#handled.has(socket)) {
       settings.host.report(new Error('RealtimeServer: the same upgrade was handed to handleUpgrade() twice.'))
       return
@@ -49,12 +44,12 @@ export class WebSocketDoor {
     this.#handled.add(socket)
     // It has no listener of anybody's yet, and one without ends the process.
     socket.on('error', ignore)
-    const address = this.#doorman.addressOf(request)
+    const address = this.#access.addressOf(request)
     const offered = (request.headers['sec-websocket-protocol'] ?? '').split(',').map((name) => name.trim())
-    const attempt = Ledger.attemptOf(address.query, 'attempt')
+    const attempt = AttemptLedger.attemptOf(address.query, 'attempt')
     // What the hello says is nobody's business.
     const named = offered.filter((name) => name !== '' && !name.startsWith('s.')).map((name) => name.slice(0, 64))
-    const client = this.#doorman.clientOf(request)
+    const client = this.#access.clientOf(request)
     ledger.note(attempt, { sawRequest: true, sawUpgrade: true, offeredProtocols: named.slice(0, 16) }, client)
     if (offered.some((name) => name.startsWith('s.'))) ledger.broughtHello(attempt)
     if (!offered.includes(subprotocol)) {
@@ -82,7 +77,7 @@ export class WebSocketDoor {
   /** Never throws, though `ws` may: on a socket that somebody else has taken, and on headers of which Node kept not all. */
   #shakeHands(server: WebSocketServer, upgrade: Upgrade): void {
     const { request, socket, head } = upgrade
-    const { host } = this.#doorman.settings
+    const { host } = this.#access.settings
     if (socket.destroyed) return
     try {
       server.handleUpgrade(request, socket, head, (webSocket) => {
@@ -101,7 +96,7 @@ export class WebSocketDoor {
   }
 
   async #admit(webSocket: WebSocket, { request, socket, address, client, offered, attempt }: Upgrade): Promise<void> {
-    const { node, ledger, carriers } = this.#doorman
+    const { node, ledger, carriers } = this.#access
     webSocket.on('error', ignore)
     const refuse = (frame: CloseFrame) => {
       ledger.answered(attempt, frame.code)
@@ -109,12 +104,12 @@ export class WebSocketDoor {
       webSocket.resume()
       close(webSocket, frame)
     }
-    const judged = this.#doorman.judgeOrigin(request)
+    const judged = this.#access.checkOrigin(request)
     // What comes meanwhile has no listener yet.
     if (isThenable(judged)) webSocket.pause()
     const origin = isThenable(judged) ? await judged : judged
     webSocket.resume()
-    const refusal = this.#doorman.refusal(request, address, origin) ?? this.#doorman.addressRefusal(client, null)
+    const refusal = this.#access.refusal(request, address, origin) ?? this.#access.addressRefusal(client, null)
     if (refusal) {
       refuse(refusal)
       return
@@ -124,32 +119,32 @@ export class WebSocketDoor {
       if (said) refuse(said)
       return
     }
-    const greeting = readHello(said.hello)
-    if (!greeting) {
+    const hello = readHello(said.hello)
+    if (!hello) {
       refuse({ code: codes.protocolError, reason: 'no hello of steadfast.v1' })
       return
     }
     ledger.broughtHello(attempt)
-    const untimely = node.admit(greeting)
+    const untimely = node.admit(hello)
     if (untimely) {
       refuse(untimely)
       return
     }
-    const principal = await this.#doorman.principalOf(request, greeting)
+    const principal = await this.#access.principalOf(request, hello)
     webSocket.resume()
     if (!isPrincipal(principal)) {
       refuse(principal)
       return
     }
     if (webSocket.readyState !== 1) return
-    const leave = carriers.enter(greeting.session)
+    const leave = carriers.enter(hello.session)
     if (!leave) {
       refuse({ code: codes.tooMany, reason: 'too many attachments', retryAfterMs: node.pauseMs() })
       return
     }
     webSocket.on('close', leave)
     const carrier = new WebSocketCarrier(webSocket, socket, (said) => ledger.answered(attempt, said))
-    carrier.attachment = node.attach(greeting, principal, carrier, this.#doorman.reauthentication(request, principal))
+    carrier.attachment = node.attach(hello, principal, carrier, this.#access.reauthentication(request, principal))
     Reflect.set(webSocket, carrierOf, carrier)
     webSocket.on('message', received)
     webSocket.on('close', closed)
@@ -165,11 +160,11 @@ export class WebSocketDoor {
       return { hello: Buffer.from(token.slice(2), 'base64url').toString(), rest: () => [] }
     }
     if (!this.#hellos.isFull) return this.#hellos.of(webSocket, socket)
-    return { code: codes.tooMany, reason: 'too many have not said hello yet', retryAfterMs: this.#doorman.node.pauseMs() }
+    return { code: codes.tooMany, reason: 'too many have not said hello yet', retryAfterMs: this.#access.node.pauseMs() }
   }
 
   #load(): Promise<WebSocketServer> {
-    const { maxBatchBytes } = this.#doorman.settings.node.limits
+    const { maxBatchBytes } = this.#access.settings.node.limits
     this.#loading ??= import('ws').then(
       ({ WebSocketServer }) => {
         this.#server = new WebSocketServer({
@@ -228,61 +223,4 @@ function received(this: Carrying, ...[data, isBinary]: Frame): void {
 
 function closed(this: Carrying, code: number, reason: Buffer): void {
   this[carrierOf]?.attachment?.ended({ by: code === 1006 ? 'network' : 'client', code, reason: reason.toString() })
-}
-
-class WebSocketCarrier implements Carrier {
-  readonly medium = 'websocket'
-  attachment: Attachment | null = null
-  readonly #webSocket: WebSocket
-  readonly #socket: Duplex
-  /** Told once, and not kept by those who stay. */
-  #verdict: Verdict | null
-  #isWaiting = false
-  readonly #places = new Places()
-
-  constructor(webSocket: WebSocket, socket: Duplex, verdict: Verdict) {
-    this.#webSocket = webSocket
-    this.#socket = socket
-    this.#verdict = verdict
-  }
-
-  write(frame: string | Uint8Array): void {
-    this.#judged('accepted')
-    if (this.#webSocket.readyState === 1) for (const each of this.#places.framesFor(frame)) this.#webSocket.send(each)
-  }
-
-  beat(): void {
-    this.write('p')
-  }
-
-  isDraining(): boolean {
-    if (!this.#socket.writableNeedDrain) return true
-    if (!this.#isWaiting) {
-      this.#isWaiting = true
-      this.#socket.once('drain', () => {
-        this.#isWaiting = false
-        this.attachment?.drained()
-      })
-    }
-    return false
-  }
-
-  bytesHeard(): number {
-    return this.#socket instanceof Socket ? this.#socket.bytesRead : 0
-  }
-
-  end(frame: CloseFrame = { code: 1000 }): void {
-    this.#judged(frame.code)
-    close(this.#webSocket, frame)
-  }
-
-  #judged(verdict: 'accepted' | number): void {
-    this.#verdict?.(verdict)
-    this.#verdict = null
-  }
-}
-
-function close(webSocket: WebSocket, { code, reason = '', retryAfterMs }: CloseFrame): void {
-  const said = retryAfterMs === undefined ? reason : JSON.stringify({ reason, retryAfterMs })
-  webSocket.close(code, Buffer.byteLength(said) > mostReasonBytes ? '' : said)
 }

@@ -5,17 +5,17 @@ import type { Principal } from '../session/session-handle.ts'
 import type { Ending, SessionRecord, SessionStore, Stored, TopicLog } from '../store/ports.ts'
 import type { Carrier } from './carrier.ts'
 import { Delivery } from './delivery.ts'
-import { Pulse } from './liveness.ts'
-import type { Cursor, Greeting } from './parse-frames.ts'
-import { hear, type Listening, type Speaker } from './receive.ts'
-import type { Feeds } from './topic-feed.ts'
+import { Liveness } from './liveness.ts'
+import type { ClientHello, Cursor } from './parse-frames.ts'
+import { type FrameSource, receiveFrame, type SessionInbox } from './receive.ts'
+import type { TopicFeeds } from './topic-feed.ts'
 import type { Recipient } from './topic-reader.ts'
 
 /** Asks the application once more who the client is, with the credentials that it gave now. Never rejects. */
 export type Reauthenticate = (auth: unknown) => Promise<Principal | CloseFrame>
 
 /** The session on this node, as an attachment of it sees it. */
-export interface Home extends Listening {
+export interface AttachedSession extends SessionInbox {
   readonly id: string
   readonly record: SessionRecord
   refresh(): void
@@ -37,21 +37,21 @@ const confirmWithinMs = 10_000
 const partingMs = 5000
 const longFrame = 131_072
 /** After so many frames in a row it is asked whether others should have their turn. */
-const lookEvery = 16
+const checkSliceEvery = 16
 
 /**
  * One live carrier of a session on this node. Whoever made the carrier hands it what comes in (`receive`), says when it
  * drains again (`drained`), and when it is over (`ended`); all may be called at any time.
  */
-export class Attachment implements Speaker, Recipient {
+export class Attachment implements FrameSource, Recipient {
   readonly carrier: Carrier
-  readonly live: Home
+  readonly live: AttachedSession
   readonly k: number
   /** The turn by which it was confirmed; 0 while it is tentative. */
   turn = 0
   #phase: 'attaching' | 'open' | 'parting' | 'over' = 'attaching'
   #delivery: Delivery | null = null
-  readonly #pulse: Pulse
+  readonly #liveness: Liveness
   /** Since when it is in its phase, by the node's own time (`elapsedMs`). */
   #since: number
   /** The client has been told to send again: until it does, what comes is of before. */
@@ -68,14 +68,14 @@ export class Attachment implements Speaker, Recipient {
   #earlyLength = 0
   readonly isWithdrawn = false
 
-  constructor(live: Home, carrier: Carrier, { k, wait }: Greeting, reauthenticate: Reauthenticate | null = null) {
+  constructor(live: AttachedSession, carrier: Carrier, { k, wait }: ClientHello, reauthenticate: Reauthenticate | null = null) {
     const now = live.node.elapsedMs()
     this.live = live
     this.carrier = carrier
     this.k = k
     this.#since = now
     this.#reauthenticate = reauthenticate
-    this.#pulse = new Pulse(now)
+    this.#liveness = new Liveness(now)
     if (wait) this.#waitUntil = now + Math.min(wait, live.node.settings.heartbeatMs)
   }
 
@@ -103,7 +103,7 @@ export class Attachment implements Speaker, Recipient {
     return this.live.node.topics
   }
 
-  get feeds(): Feeds {
+  get feeds(): TopicFeeds {
     return this.live.node.feeds
   }
 
@@ -111,17 +111,17 @@ export class Attachment implements Speaker, Recipient {
 
   /** A text frame, or a line of a body, came in. */
   receive(text: string): void {
-    this.#hear(text)
+    this.#receive(text)
   }
 
   /** A binary frame came in. Its bytes are kept, so they must not be written to any more. */
   receiveBinary(bytes: Uint8Array): void {
-    this.#hear(bytes)
+    this.#receive(bytes)
   }
 
   /** The carrier takes more again. */
   drained(): void {
-    this.#pulse.drained()
+    this.#liveness.drained()
     if (this.isOpen) this.#delivery?.wake()
   }
 
@@ -147,12 +147,12 @@ export class Attachment implements Speaker, Recipient {
     const waitMs = this.#waitUntil - node.elapsedMs()
     if (this.carrier.medium === 'answer' && waitMs > 0) this.#cancelWait = node.host.after(waitMs, () => this.#delivery?.wake())
     this.#delivery.wake()
-    this.#hearEarly().catch((error) => node.host.report(error))
+    this.#receiveEarly().catch((error) => node.host.report(error))
   }
 
   write(frame: string | Uint8Array): void {
     if (!this.isOpen) return
-    this.#pulse.wrote(frame.length, this.live.node.elapsedMs())
+    this.#liveness.wrote(frame.length, this.live.node.elapsedMs())
     this.#hasNews = true
     // A client that hears nothing while something long is on its way must not take that for silence (rule 7).
     if (frame.length > longFrame) this.carrier.write(`h${JSON.stringify({ comingBytes: frame.length })}`)
@@ -199,7 +199,7 @@ export class Attachment implements Speaker, Recipient {
   }
 
   /** Ends it as soon as it has been brought all that was sent to the session before. */
-  part(close: CloseFrame): void {
+  endWhenDelivered(close: CloseFrame): void {
     if (this.#phase !== 'open') return
     this.#phase = 'parting'
     this.#close = close
@@ -226,7 +226,7 @@ export class Attachment implements Speaker, Recipient {
     if (this.#phase !== 'open' || this.carrier.medium === 'answer') return Infinity
     const { node } = this.live
     const leftMs = authenticatedUntil(this.record, node.settings.reauthenticateMs) - node.host.now()
-    const dueAt = Math.min(this.#pulse.dueAt(this.carrier, node.settings), node.elapsedMs() + leftMs - mostLeadMs)
+    const dueAt = Math.min(this.#liveness.dueAt(this.carrier, node.settings), node.elapsedMs() + leftMs - mostLeadMs)
     return this.turn === 0 ? Math.min(dueAt, this.#since + confirmWithinMs) : dueAt
   }
 
@@ -241,7 +241,7 @@ export class Attachment implements Speaker, Recipient {
     }
     if (this.#phase !== 'open' || this.carrier.medium === 'answer') return
     const isLate = this.turn === 0 && now - this.#since > confirmWithinMs
-    const wrong = this.#pulse.tick(this.carrier, now, node.settings) ?? (isLate ? 'not confirmed' : null)
+    const wrong = this.#liveness.tick(this.carrier, now, node.settings) ?? (isLate ? 'not confirmed' : null)
     if (wrong) this.end({ code: codes.silent, reason: wrong })
     else this.#checkCredentials()
   }
@@ -263,8 +263,8 @@ export class Attachment implements Speaker, Recipient {
   }
 
   /** The client has shown elsewhere that it lives. */
-  heardElsewhere(): void {
-    this.#pulse.heard(this.live.node.elapsedMs())
+  activity(): void {
+    this.#liveness.activity(this.live.node.elapsedMs())
   }
 
   // What the delivery says.
@@ -272,7 +272,7 @@ export class Attachment implements Speaker, Recipient {
   settled(): void {
     this.live.delivered()
     if (!this.carrier.isDraining() && this.carrier.medium !== 'answer') {
-      this.#pulse.stuck(this.live.node.elapsedMs())
+      this.#liveness.stuck(this.live.node.elapsedMs())
       this.live.tickSoon()
     }
     if (this.#phase === 'parting' && this.#close && this.#delivery?.isCaughtUp) {
@@ -288,7 +288,7 @@ export class Attachment implements Speaker, Recipient {
     this.live.answered(this)
   }
 
-  doubted(): void {
+  storeDiffers(): void {
     this.live.refresh()
   }
 
@@ -299,7 +299,7 @@ export class Attachment implements Speaker, Recipient {
 
   // What comes of the messages that it brought.
 
-  astray({ n }: Incoming, { taken, redeliveredThrough }: SessionRecord): void {
+  outOfOrder({ n }: Incoming, { taken, redeliveredThrough }: SessionRecord): void {
     if (this.#isAwaiting || n <= Math.max(taken, redeliveredThrough) + 1) return
     this.end({ code: codes.protocolError, reason: 'a message is missing' })
   }
@@ -326,10 +326,10 @@ export class Attachment implements Speaker, Recipient {
     if (isNearExpiry(record, now)) this.write('c{}')
   }
 
-  #hear(said: string | Uint8Array): void {
+  #receive(said: string | Uint8Array): void {
     if (this.isOver) return
     if (this.isOpen && !this.#early) {
-      hear(this, said)
+      receiveFrame(this, said)
       return
     }
     // What comes with the hello has to wait until the session is known, and what comes then until that has been heard.
@@ -340,14 +340,14 @@ export class Attachment implements Speaker, Recipient {
       this.end({ code: codes.tooLarge, reason: 'too much before the session is open' })
   }
 
-  async #hearEarly(): Promise<void> {
+  async #receiveEarly(): Promise<void> {
     const early = this.#early
-    const { turns } = this.live.node
+    const { slices } = this.live.node
     for (let index = 0; index < (early?.length ?? 0) && this.#early === early && this.isOpen; index += 1) {
       const said = early?.[index] ?? ''
       this.#earlyLength -= said.length
-      hear(this, said)
-      if (index % lookEvery === lookEvery - 1 && turns.isOver()) await turns.next()
+      receiveFrame(this, said)
+      if (index % checkSliceEvery === checkSliceEvery - 1 && slices.isOver()) await slices.next()
     }
     if (this.#early === early) this.#early = null
   }

@@ -15,11 +15,11 @@ export interface Carrier {
   /** Writes a frame; bytes over a WebSocket only. */
   write(frame: string | Uint8Array): void
   /** Shows that it lives: a ping, or a comment where there is none. */
-  beat(): void
+  heartbeat(): void
   /** Whether more may be written; when it turns true again, `Attachment.drained()` is to be called. */
   isDraining(): boolean
   /** Bytes that have come over it so far, where it is one that a client sends over: part of a long message is a sign of life too. */
-  bytesHeard?(): number
+  bytesReceived?(): number
   /** Ends it, with a code or, an answer that is complete, without one. Nothing is written to it any more. */
   end(close?: CloseFrame): void
 }

@@ -2,7 +2,7 @@ import type { PrivateEntry, Stored, Subscription } from '../store/ports.ts'
 import { Batch } from './frame-batch.ts'
 import type { Cursor } from './parse-frames.ts'
 import { readLimits } from './topic-feed.ts'
-import { Reader, type Recipient } from './topic-reader.ts'
+import { type Recipient, TopicReader } from './topic-reader.ts'
 
 /**
  * Rule 11: brings one attachment all that its session reads. It has a position in each stream, writes while the carrier
@@ -18,7 +18,7 @@ export class Delivery {
   #isPrivateNew = true
   /** The list of subscriptions that is followed now. */
   #followed: readonly Subscription[] | null = null
-  #readers: Reader[] | null = null
+  #readers: TopicReader[] | null = null
   /** Streams that ended; their numbers never return. */
   #ended: Set<number> | null = null
   /**
@@ -136,12 +136,15 @@ export class Delivery {
     const reading = await sessions.readAfter(sessionId, this.#at, readLimits)
     if (!this.#recipient.isOpen) return false
     if (reading?.epoch !== record.epoch) {
-      this.#recipient.doubted()
+      this.#recipient.storeDiffers()
       return false
     }
     const { messages, lostThrough } = reading
     if (lostThrough > this.#at) {
-      this.#say(batch, `g${JSON.stringify({ stream: 0, epoch: record.epoch, after: this.#at, resumesAt: lostThrough + 1 })}`)
+      this.#writeAfterBatch(
+        batch,
+        `g${JSON.stringify({ stream: 0, epoch: record.epoch, after: this.#at, resumesAt: lostThrough + 1 })}`,
+      )
       this.#at = lostThrough
       this.#announced = new Set()
     }
@@ -160,17 +163,17 @@ export class Delivery {
       this.#ended ??= new Set()
       this.#ended.add(stream)
       this.#leave(stream)
-      this.#say(batch, `u${JSON.stringify({ at: entry.offset, stream })}`)
+      this.#writeAfterBatch(batch, `u${JSON.stringify({ at: entry.offset, stream })}`)
     }
   }
 
   #announce(batch: Batch, { stream, topic, epoch, from }: Subscription): void {
     this.#announced?.add(stream)
-    this.#say(batch, `s${JSON.stringify({ at: this.#at, stream, topic, epoch, from })}`)
+    this.#writeAfterBatch(batch, `s${JSON.stringify({ at: this.#at, stream, topic, epoch, from })}`)
   }
 
   /** Writes behind what waits in the batch. */
-  #say(batch: Batch, frame: string): void {
+  #writeAfterBatch(batch: Batch, frame: string): void {
     batch.flush()
     this.#recipient.write(frame)
   }
@@ -194,7 +197,7 @@ export class Delivery {
       // It may have been among what was lost; a client that knows it already lets it pass.
       if (this.#announced && !this.#announced.has(stream) && !place) this.#announce(batch, subscription)
       this.#readers ??= []
-      this.#readers.push(new Reader(this, this.#recipient, feeds.of(topic), stream, place ?? { epoch, offset: from }))
+      this.#readers.push(new TopicReader(this, this.#recipient, feeds.of(topic), stream, place ?? { epoch, offset: from }))
     }
     this.#cursor = null
     this.#announced = null

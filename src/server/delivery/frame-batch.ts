@@ -86,22 +86,22 @@ export class Batch {
  * What a client is told of the places of its bytes. Most often it could have known: then it is told nothing, since a small frame
  * before each of 64 KiB would cost a page a third more.
  */
-export class Places {
+export class BinaryPlaces {
   /** What tells where the client puts the next bytes that come alone; '' while they bring their place. */
-  #told = ''
+  #expected = ''
   #isAlone = false
 
   /** What has to be written for a frame. */
   framesFor(frame: string | Uint8Array): readonly (string | Uint8Array)[] {
     if (typeof frame === 'string') {
       if (!frame.startsWith('B')) return [frame]
-      const isKnown = frame === this.#told
-      this.#told = frame
+      const isKnown = frame === this.#expected
+      this.#expected = frame
       this.#isAlone = true
       return isKnown ? [] : [frame]
     }
-    const isMeant = this.#isAlone || this.#told === ''
-    this.#told = this.#isAlone ? following(this.#told) : ''
+    const isMeant = this.#isAlone || this.#expected === ''
+    this.#expected = this.#isAlone ? following(this.#expected) : ''
     this.#isAlone = false
     return isMeant ? [frame] : ['B', frame]
   }

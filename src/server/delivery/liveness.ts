@@ -10,32 +10,32 @@ const slowestMs = 120_000
  * When an attachment's carrier was last heard, asked and written to (rules 6 and 7). All times are of the node's own
  * (`elapsedMs`).
  */
-export class Pulse {
-  #heardAt: number
+export class Liveness {
+  #lastActivityAt: number
   #wroteAt: number
   /** When the client was asked for a sign of life that it has not given yet; `null` while no question is open. */
   #askedAt: number | null = null
   /** Since when the carrier takes nothing; `null` while it drains. */
   #stuckSince: number | null = null
   /** What may still be on its way, on a slow link. */
-  #bytesSinceHeard = 0
+  #bytesSinceActivity = 0
   /** What of the carrier's bytes has been noticed. */
-  #bytesHeard = 0
+  #bytesReceived = 0
 
   constructor(now: number) {
-    this.#heardAt = now
+    this.#lastActivityAt = now
     this.#wroteAt = now
   }
 
-  heard(now: number): void {
-    this.#heardAt = now
+  activity(now: number): void {
+    this.#lastActivityAt = now
     this.#askedAt = null
-    this.#bytesSinceHeard = 0
+    this.#bytesSinceActivity = 0
   }
 
   wrote(bytes: number, now: number): void {
     this.#wroteAt = now
-    this.#bytesSinceHeard += bytes
+    this.#bytesSinceActivity += bytes
   }
 
   drained(): void {
@@ -50,10 +50,10 @@ export class Pulse {
   /** When `tick` has something to do at the earliest. */
   dueAt(carrier: Carrier, { heartbeatMs, tickMs }: NodeSettings): number {
     if (this.#stuckSince !== null) return 0
-    const beatAt = this.#wroteAt + beatAfterMs(heartbeatMs, tickMs)
-    if (carrier.medium !== 'websocket') return Math.min(beatAt, this.#heardAt + 4 * heartbeatMs)
-    if (this.#askedAt === null) return Math.min(beatAt, this.#heardAt + beatAfterMs(heartbeatMs, tickMs))
-    return Math.min(beatAt, Math.max(this.#askedAt + heartbeatMs, this.#heardAt + 2 * heartbeatMs))
+    const beatAt = this.#wroteAt + heartbeatAfterMs(heartbeatMs, tickMs)
+    if (carrier.medium !== 'websocket') return Math.min(beatAt, this.#lastActivityAt + 4 * heartbeatMs)
+    if (this.#askedAt === null) return Math.min(beatAt, this.#lastActivityAt + heartbeatAfterMs(heartbeatMs, tickMs))
+    return Math.min(beatAt, Math.max(this.#askedAt + heartbeatMs, this.#lastActivityAt + 2 * heartbeatMs))
   }
 
   /**
@@ -62,37 +62,38 @@ export class Pulse {
    * tells that a client is gone: what was written is no question.
    */
   tick(carrier: Carrier, now: number, { heartbeatMs, tickMs }: NodeSettings): string | null {
-    const bytesHeard = carrier.bytesHeard?.() ?? 0
+    const bytesHeard = carrier.bytesReceived?.() ?? 0
     // A message that is still coming says nothing yet, but shows that somebody is there.
-    if (bytesHeard !== this.#bytesHeard) {
-      this.#heardAt = now
+    if (bytesHeard !== this.#bytesReceived) {
+      this.#lastActivityAt = now
       this.#askedAt = null
     }
-    this.#bytesHeard = bytesHeard
+    this.#bytesReceived = bytesHeard
     const isDraining = carrier.isDraining()
     if (isDraining) this.drained()
     else this.stuck(now)
-    const slackMs = Math.min(this.#bytesSinceHeard / slowBytesPerMs, slowestMs)
+    const slackMs = Math.min(this.#bytesSinceActivity / slowBytesPerMs, slowestMs)
     if (this.#isSilent(carrier, now, heartbeatMs, tickMs + slackMs)) return 'nothing heard'
     if (this.#stuckSince !== null && now - this.#stuckSince > stuckMs + slackMs) return 'nothing taken'
-    const quietSince = carrier.medium === 'websocket' ? Math.min(this.#wroteAt, this.#askedAt ?? this.#heardAt) : this.#wroteAt
-    if (isDraining && now - quietSince >= beatAfterMs(heartbeatMs, tickMs)) {
+    const quietSince =
+      carrier.medium === 'websocket' ? Math.min(this.#wroteAt, this.#askedAt ?? this.#lastActivityAt) : this.#wroteAt
+    if (isDraining && now - quietSince >= heartbeatAfterMs(heartbeatMs, tickMs)) {
       this.#wroteAt = now
       this.#askedAt ??= now
-      carrier.beat()
+      carrier.heartbeat()
     }
     return null
   }
 
   #isSilent({ medium }: Carrier, now: number, heartbeatMs: number, slackMs: number): boolean {
     // Nobody can answer a comment: the client of an event stream posts by itself.
-    if (medium !== 'websocket') return now - this.#heardAt > 4 * heartbeatMs + slackMs
+    if (medium !== 'websocket') return now - this.#lastActivityAt > 4 * heartbeatMs + slackMs
     const isUnanswered = this.#askedAt !== null && now - this.#askedAt > heartbeatMs + slackMs
-    return isUnanswered && now - this.#heardAt > 2 * heartbeatMs + slackMs
+    return isUnanswered && now - this.#lastActivityAt > 2 * heartbeatMs + slackMs
   }
 }
 
 /** How long a carrier may be quiet: two ticks less than promised, so that something comes before its client asks. */
-function beatAfterMs(heartbeatMs: number, tickMs: number): number {
+function heartbeatAfterMs(heartbeatMs: number, tickMs: number): number {
   return heartbeatMs - 2 * tickMs
 }

@@ -9,7 +9,7 @@ const maxPlaces = 1024
 export type Cursor = ReadonlyMap<number, Place>
 
 /** A hello that is what it must be, its cursor read. */
-export interface Greeting extends Omit<Hello, 'cursor' | 'store'> {
+export interface ClientHello extends Omit<Hello, 'cursor' | 'store'> {
   readonly cursor: Cursor
   /** The stores that opened the session for its client, the last one first. */
   readonly stores?: readonly string[]
@@ -28,7 +28,7 @@ export type ClientFrame =
   | { readonly type: 'ping' | 'pong' | 'unknown' }
 
 /** Reads a hello; `null` for anything that is none. Members that are unknown are ignored. */
-export function readHello(text: string): Greeting | null {
+export function readHello(text: string): ClientHello | null {
   if (text.length > maxHelloBytes || Buffer.byteLength(text) > maxHelloBytes) return null
   const hello = readJson(text)
   if (!isObject(hello) || hello['v'] !== 1) return null

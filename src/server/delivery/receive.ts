@@ -7,7 +7,7 @@ import type { Carrier } from './carrier.ts'
 import { type ClientFrame, type Cursor, readBinary, readFrame } from './parse-frames.ts'
 
 /** The session on this node, as whoever listens to its client sees it. */
-export interface Listening {
+export interface SessionInbox {
   readonly node: NodeContext
   /** Whether a frame more may come, which is counted. */
   mayReceive(): boolean
@@ -21,12 +21,12 @@ export interface Listening {
 }
 
 /** The attachment on which the client speaks. */
-export interface Speaker extends Source {
-  readonly live: Listening
+export interface FrameSource extends Source {
+  readonly live: SessionInbox
   readonly carrier: Carrier
   readonly k: number
   readonly writtenThrough: number
-  heardElsewhere(): void
+  activity(): void
   tell(frame: string): void
   hangUp(ending: Ending): void
   end(close: CloseFrame): void
@@ -35,51 +35,51 @@ export interface Speaker extends Source {
 }
 
 /** Takes what came over an attachment. Whatever is wrong with it ends that attachment alone. */
-export function hear(speaker: Speaker, said: string | Uint8Array): void {
-  const { live } = speaker
+export function receiveFrame(source: FrameSource, frame: string | Uint8Array): void {
+  const { live } = source
   const { limits } = live.node.settings
-  const refuse = (code: number, reason: string) => speaker.end({ code, reason })
-  speaker.heardElsewhere()
-  if (said.length > limits.maxBatchBytes) {
+  const refuse = (code: number, reason: string) => source.end({ code, reason })
+  source.activity()
+  if (frame.length > limits.maxBatchBytes) {
     refuse(codes.tooLarge, 'the frame is too large')
     return
   }
   if (!live.mayReceive()) {
-    speaker.end({ code: codes.tooMany, reason: 'too many frames', retryAfterMs: live.node.pauseMs() })
+    source.end({ code: codes.tooMany, reason: 'too many frames', retryAfterMs: live.node.pauseMs() })
     return
   }
-  const frame = typeof said === 'string' ? readFrame(said) : readBinary(said)
-  if (frame) heed(speaker, frame)
+  const parsed = typeof frame === 'string' ? readFrame(frame) : readBinary(frame)
+  if (parsed) dispatch(source, parsed)
   else refuse(codes.protocolError, 'malformed frame')
 }
 
-function heed(speaker: Speaker, frame: ClientFrame): void {
-  const { live } = speaker
+function dispatch(source: FrameSource, frame: ClientFrame): void {
+  const { live } = source
   switch (frame.type) {
     case 'messages':
-      take(speaker, frame.first, frame.payloads)
+      enqueue(source, frame.first, frame.payloads)
       return
     case 'withdrawn':
-      if (mayTake(speaker, 1, 0)) {
-        live.enqueue({ n: frame.n, data: null, bytes: 0, source: speaker, redelivered: false })
+      if (mayEnqueue(source, 1, 0)) {
+        live.enqueue({ n: frame.n, data: null, bytes: 0, source, redelivered: false })
         live.settle()
       }
       return
     case 'turn':
-      live.confirm(frame.turn, speaker.k)
+      live.confirm(frame.turn, source.k)
       return
     case 'ack':
-      live.acknowledged(frame.cursor, speaker.writtenThrough)
+      live.acknowledged(frame.cursor, source.writtenThrough)
       return
     case 'close':
-      speaker.hangUp({ by: 'client', code: frame.close.code, reason: frame.close.reason ?? '' })
+      source.hangUp({ by: 'client', code: frame.close.code, reason: frame.close.reason ?? '' })
       return
     case 'ping':
       // Where it takes nothing, what waits to be written is answer enough.
-      if (speaker.carrier.isDraining()) speaker.tell('q')
+      if (source.carrier.isDraining()) source.tell('q')
       return
     case 'credentials':
-      speaker.authenticate(frame.auth)
+      source.authenticate(frame.auth)
       return
     case 'pong':
     case 'unknown':
@@ -89,8 +89,8 @@ function heed(speaker: Speaker, frame: ClientFrame): void {
   }
 }
 
-function take(speaker: Speaker, first: number, payloads: readonly Payload[]): void {
-  const { live } = speaker
+function enqueue(source: FrameSource, first: number, payloads: readonly Payload[]): void {
+  const { live } = source
   const { maxMessageBytes } = live.node.settings.limits
   let bytes = 0
   let count = 0
@@ -100,18 +100,18 @@ function take(speaker: Speaker, first: number, payloads: readonly Payload[]): vo
     bytes += length
     count += 1
   }
-  if (!mayTake(speaker, count, bytes)) return
+  if (!mayEnqueue(source, count, bytes)) return
   for (let index = 0; index < count; index += 1) {
     const data = payloads[index] ?? ''
-    live.enqueue({ n: first + index, data, bytes: count === 1 ? bytes : bytesOf(data), source: speaker, redelivered: false })
+    live.enqueue({ n: first + index, data, bytes: count === 1 ? bytes : bytesOf(data), source, redelivered: false })
   }
-  if (count < payloads.length) speaker.end({ code: codes.tooLarge, reason: 'the message is too large' })
+  if (count < payloads.length) source.end({ code: codes.tooLarge, reason: 'the message is too large' })
   live.settle()
 }
 
 /** Whether so much more may wait for the handlers; if not, nothing of it is taken, and the attachment ends. */
-function mayTake(speaker: Speaker, messages: number, bytes: number): boolean {
-  const refusal = speaker.live.refusalOf(messages, bytes)
-  if (refusal) speaker.end(refusal)
+function mayEnqueue(source: FrameSource, messages: number, bytes: number): boolean {
+  const refusal = source.live.refusalOf(messages, bytes)
+  if (refusal) source.end(refusal)
   return !refusal
 }

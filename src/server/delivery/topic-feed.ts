@@ -18,13 +18,13 @@ export interface Follower {
   readonly offset: number
   readonly epoch: string
   /** Takes what follows its offset, ready to be written; one that cannot write now reads it later. */
-  news(frames: Frames, through: number): void
+  deliver(frames: Frames, through: number): void
   /** There is something that it has to read for itself. */
   wake(): void
 }
 
 /** One topic as one node reads it: once, whatever the number of those who follow it, with its newest end at hand. */
-export class Feed {
+export class TopicFeed {
   readonly topic: string
   /** Empty until it is known where the topic ends. */
   epoch = ''
@@ -120,11 +120,11 @@ export class Feed {
       return true
     }
     if (reading.messages.length === 0 && reading.lostThrough <= from) return false
-    this.#take(reading, from)
+    this.#append(reading, from)
     return true
   }
 
-  #take({ messages, lostThrough }: Reading, from: number): void {
+  #append({ messages, lostThrough }: Reading, from: number): void {
     if (lostThrough > from) this.#restart(this.epoch, lostThrough)
     const entries = messages.map(entryOf)
     for (const entry of entries) {
@@ -133,7 +133,7 @@ export class Feed {
       this.end = entry.offset
     }
     // Who has not read what is lost has to say so before he goes on (rule 3).
-    this.#tell(entries, Math.max(from, lostThrough))
+    this.#notify(entries, Math.max(from, lostThrough))
     this.#forget()
   }
 
@@ -146,7 +146,7 @@ export class Feed {
   }
 
   /** Hands new messages to all who have read what was before them; each way of writing them is made once. */
-  #tell(entries: readonly Entry[], from: number): void {
+  #notify(entries: readonly Entry[], from: number): void {
     let stream = -1
     let isLines = false
     let frames: Frames = []
@@ -160,7 +160,7 @@ export class Feed {
         isLines = follower.medium !== 'websocket'
         frames = framesOf(entries, stream, follower.medium)
       }
-      follower.news(frames, this.end)
+      follower.deliver(frames, this.end)
     }
   }
 
@@ -190,10 +190,10 @@ function lengthOf({ data }: Entry): number {
 }
 
 /** The topics that somebody here follows. */
-export class Feeds {
+export class TopicFeeds {
   readonly #log: TopicLog
   readonly #host: ServerHost
-  readonly #feeds = new Map<string, Feed>()
+  readonly #feeds = new Map<string, TopicFeed>()
 
   constructor(log: TopicLog, host: ServerHost) {
     this.#log = log
@@ -201,16 +201,16 @@ export class Feeds {
   }
 
   /** Begins to follow a topic. */
-  of(topic: string): Feed {
+  of(topic: string): TopicFeed {
     let feed = this.#feeds.get(topic)
     if (!feed) {
-      feed = new Feed(topic, this.#log, this.#host)
+      feed = new TopicFeed(topic, this.#log, this.#host)
       this.#feeds.set(topic, feed)
     }
     return feed
   }
 
-  leave(feed: Feed, follower: Follower): void {
+  leave(feed: TopicFeed, follower: Follower): void {
     feed.remove(follower)
     if (feed.size > 0) return
     feed.stop()

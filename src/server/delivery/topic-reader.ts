@@ -1,7 +1,7 @@
 import type { SessionRecord, SessionStore, TopicLog } from '../store/ports.ts'
 import type { Carrier, Medium } from './carrier.ts'
 import type { Batch } from './frame-batch.ts'
-import { type Feed, type Feeds, type Follower, readLimits } from './topic-feed.ts'
+import { type Follower, readLimits, type TopicFeed, type TopicFeeds } from './topic-feed.ts'
 
 /** What a delivery knows of its attachment. */
 export interface Recipient {
@@ -11,25 +11,25 @@ export interface Recipient {
   readonly record: SessionRecord
   readonly sessions: SessionStore
   readonly topics: TopicLog
-  readonly feeds: Feeds
+  readonly feeds: TopicFeeds
   /** Writes to the carrier. */
   write(frame: string | Uint8Array): void
   /** All that there is has been written, or the carrier takes no more for now. */
   settled(): void
   /** The store's idea of the session is another than ours. */
-  doubted(): void
+  storeDiffers(): void
   failed(error: unknown): void
 }
 
 /** What delivers to the attachment, as a reader wakes it. */
-export interface Waking {
+export interface DeliveryControl {
   /** Whether news can be written right behind what was written before. */
   isReady(): boolean
   wake(): void
 }
 
 /** One attachment's position in one topic. */
-export class Reader implements Follower {
+export class TopicReader implements Follower {
   readonly stream: number
   readonly medium: Medium
   offset: number
@@ -37,14 +37,14 @@ export class Reader implements Follower {
   /** The log has been read to its end while the feed was not open yet. */
   #hasRead = false
   #isOver = false
-  readonly #feed: Feed
-  readonly #delivery: Waking
+  readonly #feed: TopicFeed
+  readonly #delivery: DeliveryControl
   readonly #recipient: Recipient
 
   constructor(
-    delivery: Waking,
+    delivery: DeliveryControl,
     recipient: Recipient,
-    feed: Feed,
+    feed: TopicFeed,
     stream: number,
     { epoch, offset }: { readonly epoch: string; readonly offset: number },
   ) {
@@ -68,7 +68,7 @@ export class Reader implements Follower {
     return this.offset < this.#feed.end || this.epoch !== this.#feed.epoch
   }
 
-  news(frames: readonly (string | Uint8Array)[], through: number): void {
+  deliver(frames: readonly (string | Uint8Array)[], through: number): void {
     if (this.medium === 'answer' || !this.#delivery.isReady()) {
       this.#delivery.wake()
       return

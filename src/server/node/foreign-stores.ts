@@ -1,4 +1,4 @@
-import type { Greeting } from '../delivery/parse-frames.ts'
+import type { ClientHello } from '../delivery/parse-frames.ts'
 import type { SessionStore } from '../store/ports.ts'
 
 /** After so long a client has noticed that its server was restarted. */
@@ -20,13 +20,13 @@ export class ForeignStores {
    * A client that this store opened a session for, then another store, and that comes here again: two stores answer in turn. A store
    * that was made anew by a restart is never come back to.
    */
-  compare({ stores: [last, ...earlier] = [] }: Greeting): void {
+  compare({ stores: [last, ...earlier] = [] }: ClientHello): void {
     const { id } = this.#store
     if (last !== id && earlier.includes(id)) this.#found()
   }
 
   /** Whether a request belongs to a life of the session that this store knows nothing of, even where it has one of its own. */
-  has({ session, stores: [last] = [] }: Greeting, now: number): boolean {
+  has({ session, stores: [last] = [] }: ClientHello, now: number): boolean {
     if (last === undefined || last === this.#store.id) return false
     // A server that was restarted gets a few of them, until its clients have noticed.
     if (this.#elsewhere?.session === session && now - this.#elsewhere.at > noticedMs) this.#found()

@@ -1,11 +1,11 @@
 import type { CloseFrame } from '../../wire/steadfast-v1.ts'
-import type { Feeds } from '../delivery/topic-feed.ts'
+import type { TopicFeeds } from '../delivery/topic-feed.ts'
 import type { Handlers } from '../handlers.ts'
 import type { Limits } from '../limits.ts'
 import type { Backlog } from '../session/backlog.ts'
-import type { Desk, Principal, ServerCodec } from '../session/session-handle.ts'
+import type { Principal, ServerCodec, SessionCommands } from '../session/session-handle.ts'
 import type { SessionStore, TopicLog } from '../store/ports.ts'
-import type { Turns } from '../util/time-slices.ts'
+import type { TimeSlices } from '../util/time-slices.ts'
 import type { ServerHost } from './host.ts'
 
 /** What a node goes by, checked and complete. */
@@ -35,12 +35,12 @@ export interface NodeContext {
   readonly handlers: Handlers
   readonly topics: TopicLog
   readonly sessions: SessionStore
-  readonly feeds: Feeds
-  readonly desk: Desk
+  readonly feeds: TopicFeeds
+  readonly commands: SessionCommands
   /** What waits for the handlers, over all sessions. */
   readonly backlog: Backlog
   /** For what takes long. */
-  readonly turns: Turns
+  readonly slices: TimeSlices
   /** It has been stopped: whatever still comes true has nobody to care for it. */
   readonly isDown: boolean
   /** Whole milliseconds since the node was made: small numbers, which cost an attachment nothing to keep. */
@@ -50,8 +50,8 @@ export interface NodeContext {
   /** How long somebody who comes too fast should stay away, in milliseconds. */
   pauseMs(): number
   retryWindowMs(): number
-  /** Calls `tellAck` of a session, a little later. */
-  later(session: { tellAck(): void }): void
+  /** Calls `sendAck` of a session, a little later. */
+  later(session: { sendAck(): void }): void
 }
 
 /** The times by which a node goes, from those that are set. */

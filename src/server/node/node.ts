@@ -2,18 +2,18 @@ import { type CloseFrame, codes } from '../../wire/steadfast-v1.ts'
 import { RecentAttachments } from '../adapters/recent-attachments.ts'
 import { Attachment, type Reauthenticate } from '../delivery/attachment.ts'
 import type { Carrier } from '../delivery/carrier.ts'
-import type { Greeting } from '../delivery/parse-frames.ts'
-import { Feeds } from '../delivery/topic-feed.ts'
+import type { ClientHello } from '../delivery/parse-frames.ts'
+import { TopicFeeds } from '../delivery/topic-feed.ts'
 import type { Handlers } from '../handlers.ts'
 import { Backlog } from '../session/backlog.ts'
-import { readPosted } from '../session/post-body.ts'
-import { Posting, type Receipt } from '../session/post-request.ts'
-import { ackEveryMs, LiveSession } from '../session/session-actor.ts'
-import { deskOf } from '../session/session-commands.ts'
-import { checkTopic, type Desk, type Principal, type Session, SessionHandle } from '../session/session-handle.ts'
+import { readPostBody } from '../session/post-body.ts'
+import { PostRequest, type Receipt } from '../session/post-request.ts'
+import { ackEveryMs, SessionActor } from '../session/session-actor.ts'
+import { sessionCommands } from '../session/session-commands.ts'
+import { checkTopic, type Principal, type Session, type SessionCommands, SessionHandle } from '../session/session-handle.ts'
 import type { SessionRecord, SessionStore, TopicLog } from '../store/ports.ts'
 import { payloadOf } from '../util/payload.ts'
-import { Turns } from '../util/time-slices.ts'
+import { TimeSlices } from '../util/time-slices.ts'
 import { Admission } from './admission.ts'
 import { ForeignStores } from './foreign-stores.ts'
 import type { ServerHost } from './host.ts'
@@ -44,14 +44,14 @@ export class ServerNode implements NodeContext {
   readonly handlers: Handlers
   readonly topics: TopicLog
   readonly sessions: SessionStore
-  readonly feeds: Feeds
-  readonly desk: Desk
+  readonly feeds: TopicFeeds
+  readonly commands: SessionCommands
   readonly backlog: Backlog
-  readonly turns: Turns
-  readonly #live = new Map<string, LiveSession>()
+  readonly slices: TimeSlices
+  readonly #actors = new Map<string, SessionActor>()
   readonly #admission: Admission
   readonly #recent: RecentAttachments
-  readonly #unacked = new Set<{ tellAck(): void }>()
+  readonly #unacked = new Set<{ sendAck(): void }>()
   readonly #foreign: ForeignStores
   #state: 'up' | 'closing' | 'down' = 'up'
   readonly #madeAt: number
@@ -68,14 +68,14 @@ export class ServerNode implements NodeContext {
     this.handlers = handlers
     this.topics = topics
     this.sessions = sessions
-    this.feeds = new Feeds(topics, host)
-    this.desk = deskOf(
+    this.feeds = new TopicFeeds(topics, host)
+    this.commands = sessionCommands(
       this,
-      (id) => this.#live.get(id),
-      (id) => this.#liveOf(id),
+      (id) => this.#actors.get(id),
+      (id) => this.#actorOf(id),
     )
     this.backlog = new Backlog(settings.limits, settings.isAuthenticating)
-    this.turns = new Turns(host)
+    this.slices = new TimeSlices(host)
     const places = { perSecond: attachmentsPerSecond, mostWaitMs: mostWaitMs(settings), mostPlaces: maxSessions }
     this.#admission = new Admission(places, () => host.random())
     this.#recent = new RecentAttachments(host.elapsedMs())
@@ -90,71 +90,71 @@ export class ServerNode implements NodeContext {
 
   /** Sessions that are here now: attached, or worked at. */
   get sessionsHere(): number {
-    return this.#live.size
+    return this.#actors.size
   }
 
   /**
    * Rule 18: why a client has to come later, before anything else is asked of the server; `null` if it may come in now. To be asked
    * once for each request that wants to attach. One that only sends, or goes on with an attachment that was let in here, is free.
    */
-  admit(greeting: Greeting): CloseFrame | null {
+  admit(hello: ClientHello): CloseFrame | null {
     if (this.#state !== 'up') return { code: codes.restarting, reason: 'restarting', ...this.#pause() }
-    if (greeting.send || this.isContinued(greeting)) return null
-    const waitMs = this.#admission.admit(greeting.session, this.elapsedMs())
+    if (hello.send || this.isContinued(hello)) return null
+    const waitMs = this.#admission.admit(hello.session, this.elapsedMs())
     return waitMs ? { code: codes.tooMany, reason: 'too many at once', retryAfterMs: Math.ceil(waitMs) } : null
   }
 
   /** Whether a request goes on with an attachment that was let in here: the next poll, a POST beside a stream. It is no new attachment. */
-  isContinued(greeting: Greeting): boolean {
-    const mayContinue = greeting.send || greeting.wait !== undefined
-    return mayContinue && this.#recent.has(greeting, this.host.elapsedMs())
+  isContinued(hello: ClientHello): boolean {
+    const mayContinue = hello.send || hello.wait !== undefined
+    return mayContinue && this.#recent.has(hello, this.host.elapsedMs())
   }
 
   /** Lets a client in, or ends the carrier with the reason why not. What came with the hello may be handed over at once. */
-  attach(greeting: Greeting, principal: Principal, carrier: Carrier, reauthenticate: Reauthenticate | null = null): Attachment {
-    const refusal = this.#refusal(greeting, carrier)
+  attach(hello: ClientHello, principal: Principal, carrier: Carrier, reauthenticate: Reauthenticate | null = null): Attachment {
+    const refusal = this.#refusal(hello, carrier)
     // Somebody who is refused leaves no trace.
-    const live = refusal ? new LiveSession(greeting.session, this) : this.#liveOf(greeting.session)
-    const attachment = new Attachment(live, carrier, greeting, reauthenticate)
+    const actor = refusal ? new SessionActor(hello.session, this) : this.#actorOf(hello.session)
+    const attachment = new Attachment(actor, carrier, hello, reauthenticate)
     if (refusal) attachment.end(refusal)
     else {
-      this.#foreign.compare(greeting)
-      if (carrier.medium !== 'websocket') this.#recent.add(greeting, this.host.elapsedMs())
-      live.entering += 1
-      live.enter({
-        ...{ greeting, principal, canFound: true, isSign: false },
+      this.#foreign.compare(hello)
+      if (carrier.medium !== 'websocket') this.#recent.add(hello, this.host.elapsedMs())
+      actor.joining += 1
+      actor.join({
+        ...{ hello, principal, mayCreate: true, isKeepAlive: false },
         refused: (why) => {
-          live.entering -= 1
+          actor.joining -= 1
           attachment.end(why)
         },
         admitted: (record, isResumed) => {
-          live.entering -= 1
-          this.#open(live, attachment, greeting, record, isResumed)
+          actor.joining -= 1
+          this.#open(actor, attachment, hello, record, isResumed)
         },
-        over: (record, close) => this.#openLate(live, attachment, greeting, record, close),
+        over: (record, close) => this.#openLate(actor, attachment, hello, record, close),
       })
     }
     return attachment
   }
 
   /** A client was refused that is, or was not long ago, attached here: then what is open of it ends. */
-  revoke(greeting: Greeting): void {
-    const isKnown = this.#live.get(greeting.session)?.hasAttachments || this.isContinued(greeting)
+  revoke(hello: ClientHello): void {
+    const isKnown = this.#actors.get(hello.session)?.hasAttachments || this.isContinued(hello)
     if (!isKnown || this.#state !== 'up') return
-    this.#recent.delete(greeting)
-    this.#liveOf(greeting.session).revoke()
+    this.#recent.delete(hello)
+    this.#actorOf(hello.session).revoke()
   }
 
   /** A request that only sends: the lines behind its hello. */
-  async post(greeting: Greeting, principal: Principal, lines: readonly string[]): Promise<Receipt> {
-    const posted = this.#state === 'up' ? await readPosted(lines, this.settings.limits, this.turns) : null
+  async post(hello: ClientHello, principal: Principal, lines: readonly string[]): Promise<Receipt> {
+    const posted = this.#state === 'up' ? await readPostBody(lines, this.settings.limits, this.slices) : null
     if (!posted || this.#state !== 'up') return { code: codes.restarting, reason: 'restarting', ...this.#pause() }
     if ('code' in posted) return posted
-    this.#foreign.compare(greeting)
-    if (this.#foreign.has(greeting, this.elapsedMs())) return { code: codes.restarting, reason: 'another store' }
-    this.#recent.add(greeting, this.host.elapsedMs())
+    this.#foreign.compare(hello)
+    if (this.#foreign.has(hello, this.elapsedMs())) return { code: codes.restarting, reason: 'another store' }
+    this.#recent.add(hello, this.host.elapsedMs())
     return new Promise((resolve) => {
-      new Posting(this.#liveOf(greeting.session), greeting, principal, posted, resolve).start()
+      new PostRequest(this.#actorOf(hello.session), hello, principal, posted, resolve).start()
     })
   }
 
@@ -168,7 +168,7 @@ export class ServerNode implements NodeContext {
   /** A session, wherever it is attached; `null` if there is none, or it has ended. */
   async session(id: string): Promise<Session | null> {
     const read = await this.sessions.read(id)
-    return read && !read.record.ended ? new SessionHandle(this.desk, id, read.record) : null
+    return read && !read.record.ended ? new SessionHandle(this.commands, id, read.record) : null
   }
 
   /** Sends everybody away, waits for the handlers that run, and stops. */
@@ -176,15 +176,15 @@ export class ServerNode implements NodeContext {
     if (this.#state !== 'up') return
     this.#state = 'closing'
     const spreadMs = Math.max(this.retryWindowMs(), Math.min(drainMs, mostWaitMs(this.settings)))
-    for (const live of this.#live.values()) {
-      live.waitsForNobody()
-      for (const attachment of [...live.attachments]) {
+    for (const actor of this.#actors.values()) {
+      actor.waitsForNobody()
+      for (const attachment of [...actor.attachments]) {
         const retryAfterMs = Math.round(this.host.random() * spreadMs)
         attachment.end({ code: codes.restarting, reason: 'restarting', retryAfterMs })
       }
     }
     const until = this.elapsedMs() + drainMs
-    while (!this.isDown && this.elapsedMs() < until && [...this.#live.values()].some(({ isBusy }) => isBusy)) {
+    while (!this.isDown && this.elapsedMs() < until && [...this.#actors.values()].some(({ isBusy }) => isBusy)) {
       await new Promise<void>((resolve) => this.host.after(lookAgainMs, resolve))
     }
     this.halt()
@@ -199,13 +199,13 @@ export class ServerNode implements NodeContext {
     this.#state = 'down'
     this.#cancelTick()
     this.#cancelAcks?.()
-    for (const live of this.#live.values()) {
-      live.stop()
-      for (const attachment of live.attachments.splice(0)) attachment.abandon()
+    for (const actor of this.#actors.values()) {
+      actor.stop()
+      for (const attachment of actor.attachments.splice(0)) attachment.abandon()
     }
-    this.#live.clear()
+    this.#actors.clear()
     this.#unacked.clear()
-    this.turns.stop()
+    this.slices.stop()
     this.feeds.stop()
   }
 
@@ -225,7 +225,7 @@ export class ServerNode implements NodeContext {
 
   retryWindowMs(): number {
     const { attachmentsPerSecond } = this.settings.limits
-    const windowMs = Math.round((this.#live.size / attachmentsPerSecond) * 1000)
+    const windowMs = Math.round((this.#actors.size / attachmentsPerSecond) * 1000)
     return Math.min(mostWaitMs(this.settings), Math.max(leastWindowMs, windowMs))
   }
 
@@ -233,62 +233,62 @@ export class ServerNode implements NodeContext {
     return Math.round(1000 + this.host.random() * Math.max(1000, this.retryWindowMs()))
   }
 
-  later(session: { tellAck(): void }): void {
+  later(session: { sendAck(): void }): void {
     this.#unacked.add(session)
     this.#cancelAcks ??= this.host.after(ackEveryMs, () => {
       const sessions = [...this.#unacked]
       this.#unacked.clear()
       this.#cancelAcks = null
-      for (const each of sessions) each.tellAck()
+      for (const each of sessions) each.sendAck()
     })
   }
 
-  #open(live: LiveSession, attachment: Attachment, greeting: Greeting, record: SessionRecord, isResumed: boolean): void {
+  #open(actor: SessionActor, attachment: Attachment, hello: ClientHello, record: SessionRecord, isResumed: boolean): void {
     if (attachment.isOver || this.isDown) return
     const { heartbeatMs, resumeWindowMs, limits } = this.settings
     const { epoch, taken, done, lastEnd } = record
-    live.attached(attachment)
+    actor.attached(attachment)
     attachment.open(
       {
-        ...{ k: greeting.k, epoch, store: this.sessions.id, resumed: isResumed, taken, ack: done, heartbeatMs, resumeWindowMs },
+        ...{ k: hello.k, epoch, store: this.sessions.id, resumed: isResumed, taken, ack: done, heartbeatMs, resumeWindowMs },
         ...{ maxMessageBytes: limits.maxMessageBytes, retryWindowMs: this.retryWindowMs() },
         ...(isResumed && lastEnd ? { lastEnd } : {}),
       },
-      greeting.cursor,
+      hello.cursor,
       record,
     )
     // An answer says nothing before it is complete, so what its client does not know yet completes it.
-    const isNews = done >= greeting.n || (!isResumed && greeting.cursor.size > 0)
+    const isNews = done >= hello.n || (!isResumed && hello.cursor.size > 0)
     if (isNews && attachment.carrier.medium === 'answer') attachment.tell(`a${done}`)
-    live.acknowledged(greeting.cursor, Infinity)
+    actor.acknowledged(hello.cursor, Infinity)
   }
 
   /** A session that the server has ended: what was sent to it before, and has not been read, still comes before the end. */
-  #openLate(live: LiveSession, attachment: Attachment, greeting: Greeting, record: SessionRecord, close: CloseFrame): void {
-    const place = greeting.cursor.get(0)
+  #openLate(actor: SessionActor, attachment: Attachment, hello: ClientHello, record: SessionRecord, close: CloseFrame): void {
+    const place = hello.cursor.get(0)
     const isSame = place?.epoch === record.epoch
-    this.sessions.readAfter(live.id, isSame ? place.offset : 0, { maxMessages: 1, maxBytes: 1 }).then(
+    this.sessions.readAfter(actor.id, isSame ? place.offset : 0, { maxMessages: 1, maxBytes: 1 }).then(
       (reading) => {
-        live.entering -= 1
+        actor.joining -= 1
         const isUnread = reading?.epoch === record.epoch && reading.messages.length > 0
-        if (isUnread && live.known?.epoch === record.epoch) {
-          this.#open(live, attachment, greeting, record, isSame)
-          attachment.part(close)
+        if (isUnread && actor.known?.epoch === record.epoch) {
+          this.#open(actor, attachment, hello, record, isSame)
+          attachment.endWhenDelivered(close)
         } else attachment.end(close)
       },
       (error) => {
-        live.entering -= 1
+        actor.joining -= 1
         this.host.report(error)
         attachment.end(close)
       },
     )
   }
 
-  #refusal(greeting: Greeting, { medium }: Carrier): CloseFrame | null {
-    const live = this.#live.get(greeting.session)
-    const attachments = live?.places ?? 0
+  #refusal(hello: ClientHello, { medium }: Carrier): CloseFrame | null {
+    const actor = this.#actors.get(hello.session)
+    const attachments = actor?.places ?? 0
     if (this.#state !== 'up') return { code: codes.restarting, reason: 'restarting', ...this.#pause() }
-    const isTooFast = medium === 'answer' && this.isContinued(greeting) && live?.mayReceive() === false
+    const isTooFast = medium === 'answer' && this.isContinued(hello) && actor?.mayReceive() === false
     const isTooMuch = attachments >= this.settings.limits.attachmentsPerSession || isTooFast
     return isTooMuch ? { code: codes.tooMany, reason: 'too many attachments', ...this.#pause() } : null
   }
@@ -297,26 +297,26 @@ export class ServerNode implements NodeContext {
     return { retryAfterMs: this.pauseMs() }
   }
 
-  #liveOf(id: string): LiveSession {
-    let live = this.#live.get(id)
-    if (!live) {
-      live = new LiveSession(id, this)
-      live.start()
-      this.#live.set(id, live)
+  #actorOf(id: string): SessionActor {
+    let actor = this.#actors.get(id)
+    if (!actor) {
+      actor = new SessionActor(id, this)
+      actor.start()
+      this.#actors.set(id, actor)
     }
-    return live
+    return actor
   }
 
   #tick(): void {
     this.#cancelTick = this.host.after(this.settings.tickMs, () => this.#tick())
     const now = this.elapsedMs()
     const storeNow = this.sessions.now()
-    for (const live of this.#live.values()) {
-      if (live.isAtRest(now)) continue
-      live.tick(storeNow)
-      if (live.hasAttachments || live.isBusy || live.isReturning) continue
-      live.stop()
-      this.#live.delete(live.id)
+    for (const actor of this.#actors.values()) {
+      if (actor.isAtRest(now)) continue
+      actor.tick(storeNow)
+      if (actor.hasAttachments || actor.isBusy || actor.isReturning) continue
+      actor.stop()
+      this.#actors.delete(actor.id)
     }
     this.feeds.readAll()
     if (this.#isSweeping || now - this.#sweptAt < Math.min(sweepEveryMs, this.settings.resumeWindowMs / 4)) return
@@ -343,12 +343,12 @@ export class ServerNode implements NodeContext {
       if (this.isDown) return
       const failed = swept.find(({ status }) => status === 'rejected')
       if (failed?.status === 'rejected') this.host.report(failed.reason)
-      if (this.turns.isOver()) await this.turns.next()
+      if (this.slices.isOver()) await this.slices.next()
     }
   }
 
   async #expire(id: string, now: number): Promise<void> {
-    const here = this.#live.get(id)
+    const here = this.#actors.get(id)
     if (here?.hasAttachments || here?.isBusy) {
       await this.sessions.renew(id, attachedUntil(now, this.settings))
       return
@@ -360,6 +360,6 @@ export class ServerNode implements NodeContext {
     const hasNothingToRun = ended || (turn === 0 && !this.handlers.onEnd)
     if (lease && lease.until > now) await this.sessions.renew(id, lease.until)
     else if (!lease && hasNothingToRun) await this.sessions.remove(id, version)
-    else await this.#liveOf(id).expire()
+    else await this.#actorOf(id).expire()
   }
 }

@@ -1,12 +1,13 @@
 import type { NodeContext } from '../node/node-context.ts'
 import type { Ending, SessionRecord } from '../store/ports.ts'
+import { bufferOf } from '../util/payload.ts'
 import { isThenable } from '../util/thenable.ts'
 import { overheadBytes, type Share } from './backlog.ts'
-import type { Duty, Incoming, Step, Tenure } from './record.ts'
+import type { Incoming, LeaseWork, PendingHook, Step } from './record.ts'
 import type { Session } from './session-handle.ts'
 
 /** The session on this node, as its work sees it. */
-export interface Worked {
+export interface QueueOwner {
   readonly id: string
   readonly record: SessionRecord
   readonly node: NodeContext
@@ -15,21 +16,21 @@ export interface Worked {
   settle(): void
 }
 
-interface OpenTenure extends Tenure {
+interface MutableLeaseWork extends LeaseWork {
   takenThrough: number
   finished: number
-  duty: Duty
+  hook: PendingHook
 }
 
 /** After so many messages in a row it is asked whether others should have their turn. */
-const lookEvery = 16
+const checkSliceEvery = 16
 
 /**
  * What this node does for a session: it takes messages and runs the application's handlers, one after the other. Most
  * sessions never send anything, so a live session has none of this until it is needed.
  */
-export class Work {
-  readonly #live: Worked
+export class HandlerQueue {
+  readonly #session: QueueOwner
   /** Not taken yet. */
   #pending: Incoming[] = []
   /** So many of them, the first, are in the step which is being written. */
@@ -44,25 +45,25 @@ export class Work {
   #bytes = 0
   /** What waits of all sessions of the principal. */
   #share: Share | null = null
-  #tenure: OpenTenure | null = null
+  #leaseWork: MutableLeaseWork | null = null
   #isRunning = false
 
-  constructor(live: Worked) {
-    this.#live = live
+  constructor(session: QueueOwner) {
+    this.#session = session
   }
 
-  get tenure(): Tenure | null {
-    return this.#tenure
+  get leaseWork(): LeaseWork | null {
+    return this.#leaseWork
   }
 
   get isIdle(): boolean {
-    return !this.#isRunning && !this.#tenure && this.#pending.length === 0 && !this.wantedEnd
+    return !this.#isRunning && !this.#leaseWork && this.#pending.length === 0 && !this.wantedEnd
   }
 
   /** Whether so many messages more may wait, with so many bytes in all. A message alone may where nothing else waits. */
   fits(messages: number, bytes: number): boolean {
     const cost = bytes + messages * overheadBytes
-    const isWithin = this.#bytes + cost <= this.#live.node.settings.limits.maxUnhandledBytes
+    const isWithin = this.#bytes + cost <= this.#session.node.settings.limits.maxUnhandledBytes
     return (isWithin || (messages === 1 && this.#bytes === 0)) && this.#shared().fits(messages, cost)
   }
 
@@ -100,7 +101,7 @@ export class Work {
 
   /** The session is made here, and is begun before anything is taken. */
   begin(taken: number): void {
-    this.#tenure = { takenThrough: taken, finished: taken, duty: 'begin' }
+    this.#leaseWork = { takenThrough: taken, finished: taken, hook: 'begin' }
     this.#run()
   }
 
@@ -123,28 +124,28 @@ export class Work {
   }
 
   /** The record has been written as the step says. */
-  apply({ accepted, astray, duty, hasLost, outcome }: Step, record: SessionRecord): void {
+  apply({ accepted, outOfOrder, hook, hasLost, outcome }: Step, record: SessionRecord): void {
     if (hasLost) this.#lose()
     if (outcome === 'waits') {
       this.release()
       return
     }
     if (record.lease) {
-      this.#tenure ??= { takenThrough: record.taken, finished: record.done, duty: 'none' }
-      this.#tenure.takenThrough = record.taken
-      this.#tenure.duty = duty
-    } else this.#tenure = null
+      this.#leaseWork ??= { takenThrough: record.taken, finished: record.done, hook: 'none' }
+      this.#leaseWork.takenThrough = record.taken
+      this.#leaseWork.hook = hook
+    } else this.#leaseWork = null
     for (const message of accepted) message.redelivered = message.n <= record.redeliveredThrough
     if (this.#todo.length === 0) this.#todo = accepted
     else for (const message of accepted) this.#todo.push(message)
     if (record.ended) this.wantedEnd = null
-    if (duty === 'begin') this.release()
-    else this.#settleClaimed(accepted, astray, record)
-    if (this.#tenure) this.#run()
+    if (hook === 'begin') this.release()
+    else this.#settleClaimed(accepted, outOfOrder, record)
+    if (this.#leaseWork) this.#run()
   }
 
-  /** What was claimed is accepted, astray, or nothing new; both lists are in the same order as it. */
-  #settleClaimed(accepted: readonly Incoming[], astray: readonly Incoming[], record: SessionRecord): void {
+  /** What was claimed is accepted, outOfOrder, or nothing new; both lists are in the same order as it. */
+  #settleClaimed(accepted: readonly Incoming[], outOfOrder: readonly Incoming[], record: SessionRecord): void {
     const pending = this.#pending
     const claimed = this.#claimed
     this.#pending = claimed === pending.length ? [] : pending.slice(claimed)
@@ -157,16 +158,16 @@ export class Work {
       if (!message) break
       if (message === accepted[nextAccepted]) nextAccepted += 1
       else this.#forget(message)
-      if (message === astray[nextAstray]) {
+      if (message === outOfOrder[nextAstray]) {
         nextAstray += 1
-        message.source.astray(message, record)
+        message.source.outOfOrder(message, record)
       } else message.source.inOrder()
     }
     this.#sift()
   }
 
   #shared(): Share {
-    const { id, node, record } = this.#live
+    const { id, node, record } = this.#session
     this.#share ??= node.backlog.of(record.principalId, id)
     return this.#share
   }
@@ -182,72 +183,65 @@ export class Work {
     for (const message of this.#todo.slice(this.#next)) this.#forget(message)
     this.#todo = []
     this.#next = 0
-    this.#tenure = null
+    this.#leaseWork = null
   }
 
   #run(): void {
     if (this.#isRunning) return
     this.#isRunning = true
-    this.#runOn().catch((error) => this.#live.node.host.report(error))
+    this.#runOn().catch((error) => this.#session.node.host.report(error))
   }
 
   async #runOn(): Promise<void> {
-    const { node } = this.#live
-    const { handlers, host, turns } = node
+    const { node } = this.#session
+    const { handlers, host, slices } = node
     let inARow = 0
-    for (let tenure = this.#tenure; tenure && !node.isDown; tenure = this.#tenure) {
+    for (let leaseWork = this.#leaseWork; leaseWork && !node.isDown; leaseWork = this.#leaseWork) {
       let waiting: unknown
       const next = this.#todo[this.#next]
       try {
-        if (tenure.duty === 'begin') waiting = handlers.onSession?.(this.#live.handle)
+        if (leaseWork.hook === 'begin') waiting = handlers.onSession?.(this.#session.handle)
         else if (next) waiting = this.#handle(next)
-        else if (tenure.duty === 'end') waiting = handlers.onEnd?.(this.#live.handle, this.#live.ending)
+        else if (leaseWork.hook === 'end') waiting = handlers.onEnd?.(this.#session.handle, this.#session.ending)
         else break
         if (isThenable(waiting)) await waiting
       } catch (error) {
         host.report(error)
       }
       // Another node may have gone on meanwhile: then what was done here is of no account.
-      if (tenure !== this.#tenure) continue
-      if (tenure.duty === 'begin') tenure.duty = 'none'
-      else if (next) this.#finished(tenure, next)
-      else tenure.duty = 'ended'
+      if (leaseWork !== this.#leaseWork) continue
+      if (leaseWork.hook === 'begin') leaseWork.hook = 'none'
+      else if (next) this.#finished(leaseWork, next)
+      else leaseWork.hook = 'ended'
       // What is done is told while the next one runs; behind the last it is told below.
-      if (waiting !== undefined && this.#todo[this.#next]) this.#live.settle()
+      if (waiting !== undefined && this.#todo[this.#next]) this.#session.settle()
       inARow += 1
-      if (inARow % lookEvery !== 0 || !this.#todo[this.#next] || !turns.isOver()) continue
-      if (waiting === undefined) this.#live.settle()
-      await turns.next()
+      if (inARow % checkSliceEvery !== 0 || !this.#todo[this.#next] || !slices.isOver()) continue
+      if (waiting === undefined) this.#session.settle()
+      await slices.next()
       if (node.isDown) return
     }
     this.#isRunning = false
-    this.#live.settle()
+    this.#session.settle()
   }
 
   #handle({ n, data, redelivered }: Incoming): unknown {
     if (data === null) return undefined
-    const { handlers, settings } = this.#live.node
+    const { handlers, settings } = this.#session.node
     if (!handlers.onMessage) return undefined
-    const id = { session: this.#live.id, n }
+    const id = { session: this.#session.id, n }
     const payload = typeof data === 'string' ? data : bufferOf(data)
     // What it cannot read is reported as what a handler throws is.
     const read = settings.codec ? settings.codec.decode(payload) : payload
-    return handlers.onMessage(this.#live.handle, { data: read as typeof payload, id, redelivered })
+    return handlers.onMessage(this.#session.handle, { data: read as typeof payload, id, redelivered })
   }
 
-  #finished(tenure: OpenTenure, message: Incoming): void {
-    tenure.finished = message.n
+  #finished(leaseWork: MutableLeaseWork, message: Incoming): void {
+    leaseWork.finished = message.n
     this.#forget(message)
     this.#next += 1
     if (this.#next < this.#todo.length) return
     this.#todo = []
     this.#next = 0
   }
-}
-
-/** The bytes alone: a frame's buffer holds more than them. */
-function bufferOf(data: Uint8Array): ArrayBuffer {
-  const buffer = new ArrayBuffer(data.byteLength)
-  new Uint8Array(buffer).set(data)
-  return buffer
 }

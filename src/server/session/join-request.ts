@@ -1,19 +1,19 @@
 import { isDeepStrictEqual } from 'node:util'
 import { type CloseFrame, codes } from '../../wire/steadfast-v1.ts'
-import type { Greeting } from '../delivery/parse-frames.ts'
+import type { ClientHello } from '../delivery/parse-frames.ts'
 import type { Ending, SessionRecord } from '../store/ports.ts'
 import { expiryOf } from './credential-check.ts'
 import { amended, confirmed } from './record.ts'
 import type { Principal } from './session-handle.ts'
 
 /** Somebody at the door of a session. */
-export interface Entrance {
-  readonly greeting: Greeting
+export interface JoinRequest {
+  readonly hello: ClientHello
   readonly principal: Principal
   /** Whether the session is made if there is none; who only sends has an attachment that will learn of the loss. */
-  readonly canFound: boolean
+  readonly mayCreate: boolean
   /** It has nothing to say but that it lives, which nodes that hold its attachments hear from the record alone. */
-  readonly isSign: boolean
+  readonly isKeepAlive: boolean
   /** Called in the same task in which the record became so, so that nothing that follows is missed. */
   admitted(record: SessionRecord, isResumed: boolean): void
   refused(close: CloseFrame): void
@@ -22,13 +22,13 @@ export interface Entrance {
 }
 
 /** A session that has begun, or begins again after the server lost it (rule 4). */
-export function freshRecord(
-  { greeting, principal }: Entrance,
+export function newRecord(
+  { hello, principal }: JoinRequest,
   epoch: string,
   lease: SessionRecord['lease'],
   authentication: Authentication = unlimited,
 ): SessionRecord {
-  const { n, last, turn = 0, k } = greeting
+  const { n, last, turn = 0, k } = hello
   return {
     epoch,
     principalId: principal.id,
@@ -57,13 +57,13 @@ export interface Authentication {
 const unlimited: Authentication = { now: 0, reauthenticateMs: Infinity }
 
 /** What an attachment's hello, and what `authenticate` made of it, say to the record. */
-export function entered(
+export function joined(
   record: SessionRecord,
-  { greeting, principal }: Entrance,
+  { hello, principal }: JoinRequest,
   authentication: Authentication = unlimited,
 ): SessionRecord {
   if (record.principalId !== principal.id || record.ended) return record
-  const { n, last, before = 0, turn, k, cursor } = greeting
+  const { n, last, before = 0, turn, k, cursor } = hello
   // The client knows of acknowledgments that the store has lost: nobody will send those messages again.
   // A lease under which nothing is taken is for `onSession`: the session was made for a dial that knew less than this one.
   const isBehind = record.taken < n - 1 && (!record.lease || record.taken === record.done)
@@ -106,18 +106,18 @@ export function closeOf({ by, code, reason }: Ending, when: 'live' | 'late'): Cl
 }
 
 /** Lets somebody in, or tells why not. */
-export function passed(entrance: Entrance, record: SessionRecord, how: 'known' | 'founded'): void {
-  if (record.principalId !== entrance.principal.id) {
-    entrance.refused({ code: codes.protocolError, reason: 'not a session of yours' })
+export function answerJoin(join: JoinRequest, record: SessionRecord, how: 'known' | 'created'): void {
+  if (record.principalId !== join.principal.id) {
+    join.refused({ code: codes.protocolError, reason: 'not a session of yours' })
     return
   }
   if (record.ended) {
     const close = closeOf(record.ended, 'late')
-    if (record.ended.by === 'server') entrance.over(record, close)
-    else entrance.refused(close)
+    if (record.ended.by === 'server') join.over(record, close)
+    else join.refused(close)
     return
   }
-  const place = entrance.greeting.cursor.get(0)
+  const place = join.hello.cursor.get(0)
   const isSame = place ? place.epoch === record.epoch : record.turn > 0
-  entrance.admitted(record, how === 'known' && isSame)
+  join.admitted(record, how === 'known' && isSame)
 }

@@ -3,11 +3,11 @@ import { type Cursor, readFrame } from '../delivery/parse-frames.ts'
 import type { Limits } from '../limits.ts'
 import type { Payload } from '../store/ports.ts'
 import { bytesOf } from '../util/payload.ts'
-import type { Turns } from '../util/time-slices.ts'
+import type { TimeSlices } from '../util/time-slices.ts'
 import { overheadBytes } from './backlog.ts'
 
 /** What one POST says. */
-export interface Posted {
+export interface PostBody {
   /** Whether it says nothing at all. */
   readonly isEmpty: boolean
   /** Messages at consecutive numbers, `null` for one that was withdrawn, in the order of the lines. */
@@ -21,13 +21,13 @@ export interface Posted {
 }
 
 /** So many characters are read before it is asked whether others should have their turn; each line counts for some more. */
-const lookEvery = 16_384
+const checkSliceEvery = 16_384
 const lineLength = 32
 
 const malformed: CloseFrame = { code: codes.protocolError, reason: 'malformed line' }
 
 /** Reads the lines of a body, in as many turns as it takes; all of it, or why none of it. */
-export async function readPosted(lines: readonly string[], limits: Limits, turns: Turns): Promise<Posted | CloseFrame> {
+export async function readPostBody(lines: readonly string[], limits: Limits, slices: TimeSlices): Promise<PostBody | CloseFrame> {
   const runs: { first: number; payloads: readonly (Payload | null)[] }[] = []
   let [messages, bytes, turn, length] = [0, 0, 0, 0]
   let isEmpty = true
@@ -35,9 +35,9 @@ export async function readPosted(lines: readonly string[], limits: Limits, turns
   let close: CloseFrame | null = null
   for (const line of lines) {
     length += line.length + lineLength
-    if (length > lookEvery) {
+    if (length > checkSliceEvery) {
       length = 0
-      if (turns.isOver()) await turns.next()
+      if (slices.isOver()) await slices.next()
     }
     if (line === '') continue
     isEmpty = false

@@ -1,11 +1,11 @@
 import { type CloseFrame, codes } from '../../wire/steadfast-v1.ts'
-import type { Greeting } from '../delivery/parse-frames.ts'
+import type { ClientHello } from '../delivery/parse-frames.ts'
 import type { SessionRecord } from '../store/ports.ts'
 import { bytesOf } from '../util/payload.ts'
-import type { Entrance } from './join-request.ts'
-import type { Posted } from './post-body.ts'
+import type { JoinRequest } from './join-request.ts'
+import type { PostBody } from './post-body.ts'
 import type { Incoming, Source } from './record.ts'
-import type { LiveSession } from './session-actor.ts'
+import type { SessionActor } from './session-actor.ts'
 import type { Principal } from './session-handle.ts'
 
 /** How long a request waits for its messages to be taken; then it is answered with what was taken until then. */
@@ -15,13 +15,13 @@ export const takenWithinMs = 2000
 export type Receipt = { readonly taken: number; readonly ack: number } | CloseFrame
 
 /** One POST of messages. It waits until they are taken, which may have to wait for another node's handlers. */
-export class Posting implements Source, Entrance {
-  readonly greeting: Greeting
+export class PostRequest implements Source, JoinRequest {
+  readonly hello: ClientHello
   readonly principal: Principal
-  readonly canFound = false
-  readonly isSign: boolean
-  readonly #live: LiveSession
-  readonly #posted: Posted
+  readonly mayCreate = false
+  readonly isKeepAlive: boolean
+  readonly #session: SessionActor
+  readonly #posted: PostBody
   readonly #answer: (receipt: Receipt) => void
   /** Messages that have not been looked at yet. */
   #open = 0
@@ -31,31 +31,37 @@ export class Posting implements Source, Entrance {
   #cancelLimit: (() => void) | null = null
   #isAnswered = false
 
-  constructor(live: LiveSession, greeting: Greeting, principal: Principal, posted: Posted, answer: (receipt: Receipt) => void) {
-    this.greeting = greeting
+  constructor(
+    session: SessionActor,
+    hello: ClientHello,
+    principal: Principal,
+    posted: PostBody,
+    answer: (receipt: Receipt) => void,
+  ) {
+    this.hello = hello
     this.principal = principal
-    this.isSign = posted.isEmpty
-    this.#live = live
+    this.isKeepAlive = posted.isEmpty
+    this.#session = session
     this.#posted = posted
     this.#answer = answer
   }
 
   start(): void {
-    if (!this.#live.mayReceive()) {
+    if (!this.#session.mayReceive()) {
       this.refused({ code: codes.tooMany, reason: 'too many requests', ...this.#pause() })
       return
     }
-    this.#live.enter(this)
+    this.#session.join(this)
   }
 
   admitted(): void {
-    const live = this.#live
+    const session = this.#session
     const { runs, messages, bytes, turn, cursor, close } = this.#posted
-    live.heard()
-    live.acknowledged(this.greeting.cursor, Infinity)
-    if (cursor) live.acknowledged(cursor, Infinity)
-    if (turn > 0) live.confirm(turn, this.greeting.k)
-    const refusal = messages > 0 ? live.refusalOf(messages, bytes) : null
+    session.activity()
+    session.acknowledged(this.hello.cursor, Infinity)
+    if (cursor) session.acknowledged(cursor, Infinity)
+    if (turn > 0) session.confirm(turn, this.hello.k)
+    const refusal = messages > 0 ? session.refusalOf(messages, bytes) : null
     if (refusal) {
       this.#finish(refusal)
       return
@@ -67,10 +73,10 @@ export class Posting implements Source, Entrance {
         n += 1
       }
     }
-    if (close) live.ended(this.greeting.k, { by: 'client', code: close.code, reason: close.reason ?? '' })
-    live.settle()
+    if (close) session.ended(this.hello.k, { by: 'client', code: close.code, reason: close.reason ?? '' })
+    session.settle()
     if (this.#open === 0) this.#finish(null)
-    else this.#cancelLimit = live.node.host.after(takenWithinMs, () => this.#finish(null))
+    else this.#cancelLimit = session.node.host.after(takenWithinMs, () => this.#finish(null))
   }
 
   get isWithdrawn(): boolean {
@@ -85,7 +91,7 @@ export class Posting implements Source, Entrance {
     this.#finish(close)
   }
 
-  astray(_: Incoming, { taken, redeliveredThrough }: SessionRecord): void {
+  outOfOrder(_: Incoming, { taken, redeliveredThrough }: SessionRecord): void {
     // They follow one another, so the first of them tells whether one is missing before them.
     this.#isMissing ||= this.#first > Math.max(taken, redeliveredThrough) + 1
     this.#looked()
@@ -98,7 +104,7 @@ export class Posting implements Source, Entrance {
   #bring(n: number, data: string | Uint8Array | null): void {
     this.#open += 1
     this.#first = Math.min(this.#first, n)
-    this.#live.enqueue({ n, data, bytes: data === null ? 0 : bytesOf(data), source: this, redelivered: false })
+    this.#session.enqueue({ n, data, bytes: data === null ? 0 : bytesOf(data), source: this, redelivered: false })
   }
 
   #looked(): void {
@@ -111,9 +117,9 @@ export class Posting implements Source, Entrance {
     if (this.#isAnswered) return
     this.#isAnswered = true
     this.#cancelLimit?.()
-    const { known } = this.#live
+    const { known } = this.#session
     // What has not been taken by now is brought again by the client.
-    if (this.#open > 0) this.#live.withdrawn(this.#open)
+    if (this.#open > 0) this.#session.withdrawn(this.#open)
     if (close || !known) {
       this.#answer(close ?? { code: codes.restarting, reason: 'unknown' })
       return
@@ -123,6 +129,6 @@ export class Posting implements Source, Entrance {
   }
 
   #pause(): { readonly retryAfterMs: number } {
-    return { retryAfterMs: this.#live.node.pauseMs() }
+    return { retryAfterMs: this.#session.node.pauseMs() }
   }
 }

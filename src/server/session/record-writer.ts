@@ -3,14 +3,14 @@ import { attachedUntil, type NodeContext } from '../node/node-context.ts'
 import type { SessionRecord, Versioned } from '../store/ports.ts'
 import { Queue } from '../util/queue.ts'
 import { isThenable } from '../util/thenable.ts'
-import type { Work } from './handler-queue.ts'
-import { type Authentication, type Entrance, entered, freshRecord, isForgotten, passed } from './join-request.ts'
-import { advance, type Claimant } from './record.ts'
+import type { HandlerQueue } from './handler-queue.ts'
+import { type Authentication, answerJoin, isForgotten, type JoinRequest, joined, newRecord } from './join-request.ts'
+import { type Claimant, reconcile } from './record.ts'
 
 /** A session never confirmed is forgotten after so long (rule 8). */
 const unconfirmedMs = 15_000
 
-/** So many entrances, and so many amendments, come together in one write; what is more waits for the next one. */
+/** So many joins, and so many amendments, come together in one write; what is more waits for the next one. */
 const mostAtOnce = 500
 
 /** A version that no record has. */
@@ -28,13 +28,13 @@ export interface Amendment {
 }
 
 /** Whose record it is. */
-export interface Owner {
+export interface RecordOwner {
   readonly hasAttachments: boolean
   /** What this node does for the session, if anything. */
-  readonly work: Work | null
-  workOn(): Work
+  readonly queue: HandlerQueue | null
+  openQueue(): HandlerQueue
   /** The record is another than before; it was read (somebody else wrote it), written, or made here. */
-  noticed(before: SessionRecord | null, record: SessionRecord, how: 'read' | 'written' | 'founded'): void
+  noticed(before: SessionRecord | null, record: SessionRecord, how: 'read' | 'written' | 'created'): void
   /** There is no record any more, or that of another session under this id. */
   vanished(): void
 }
@@ -43,23 +43,23 @@ export interface Owner {
  * All that one node does to one session's record goes through here, one thing after the other, and in one write where it
  * comes together: taking messages, settling what is done, letting in, changing.
  */
-export class RecordKeeper {
+export class RecordWriter {
   readonly #id: string
   readonly #node: NodeContext
-  readonly #owner: Owner
+  readonly #owner: RecordOwner
   #current: Versioned | null = null
   #state: 'resting' | 'settling' | 'unsettled' = 'resting'
   /** The version that the record is said to have by now; `unknown` where it may have any, `null` once it has been read. */
-  #told: number | null = unknown
+  #announced: number | null = unknown
   /** More waits than comes together in one write. */
   #isLong = false
   /** There is something to be done even if it has not. */
   #isDue = false
-  #entrances: Queue<Entrance> | null = null
+  #joins: Queue<JoinRequest> | null = null
   #amendments: Queue<Amendment> | null = null
   writtenAt = 0
 
-  constructor(id: string, node: NodeContext, owner: Owner) {
+  constructor(id: string, node: NodeContext, owner: RecordOwner) {
     this.#id = id
     this.#node = node
     this.#owner = owner
@@ -71,18 +71,18 @@ export class RecordKeeper {
 
   /** Nothing is asked of it. */
   get isIdle(): boolean {
-    return this.#state === 'resting' && !this.#entrances && !this.#amendments
+    return this.#state === 'resting' && !this.#joins && !this.#amendments
   }
 
   /** Whether the record may have been changed by another node. */
   get isStale(): boolean {
-    return this.#told !== null && this.#told !== this.#current?.version
+    return this.#announced !== null && this.#announced !== this.#current?.version
   }
 
-  enter(entrance: Entrance): void {
-    this.#entrances ??= new Queue()
-    this.#entrances.push(entrance)
-    this.#told = unknown
+  join(join: JoinRequest): void {
+    this.#joins ??= new Queue()
+    this.#joins.push(join)
+    this.#announced = unknown
     this.settle()
   }
 
@@ -97,13 +97,13 @@ export class RecordKeeper {
     // Most often we hear of what we have written ourselves.
     if (version === this.#current?.version && !this.isStale) return
     // One of two may be our own, and the other be told too early.
-    this.#told = this.isStale && this.#told !== version ? unknown : version
+    this.#announced = this.isStale && this.#announced !== version ? unknown : version
     this.#start()
   }
 
   /** With the next occasion, it reads the record again. */
-  doubt(): void {
-    this.#told = unknown
+  invalidate(): void {
+    this.#announced = unknown
   }
 
   /** Brings the record and what this node knows together. */
@@ -120,9 +120,9 @@ export class RecordKeeper {
     this.#state = 'settling'
     this.#settleOn().catch((error) => {
       this.#state = 'resting'
-      this.#told = unknown
+      this.#announced = unknown
       this.#isDue = true
-      this.#owner.work?.release()
+      this.#owner.queue?.release()
       this.#node.host.report(error)
       this.#refuseAll(error)
     })
@@ -130,8 +130,8 @@ export class RecordKeeper {
 
   /** Another node was first. */
   #again(): void {
-    this.#owner.work?.release()
-    this.#told = unknown
+    this.#owner.queue?.release()
+    this.#announced = unknown
     this.settle()
   }
 
@@ -141,8 +141,8 @@ export class RecordKeeper {
       if (this.#node.isDown) return
       if (this.#state === 'settling') break
       this.#state = 'settling'
-      if (this.#isLong && this.#node.turns.isOver()) {
-        await this.#node.turns.next()
+      if (this.#isLong && this.#node.slices.isOver()) {
+        await this.#node.slices.next()
         if (this.#node.isDown) return
       }
     }
@@ -155,7 +155,7 @@ export class RecordKeeper {
     this.#isDue = false
     const before = this.#current?.version
     if (this.isStale || !this.#current) {
-      this.#told = null
+      this.#announced = null
       const read = await node.sessions.read(this.#id)
       if (node.isDown) return
       this.#see(read, 'read')
@@ -164,26 +164,26 @@ export class RecordKeeper {
     if (!isDue && !this.#isDue && before !== undefined && before === this.#current?.version) return
     const current = this.#current
     if (!current) return this.#nobody()
-    if (this.#entrances && isForgotten(current.record)) return this.#found(this.#entrances, current.version)
+    if (this.#joins && isForgotten(current.record)) return this.#create(this.#joins, current.version)
     return this.#goOn(current)
   }
 
   async #goOn({ record: before, version: ifVersion }: Versioned): Promise<void> {
     const node = this.#node
     const claimant = this.#claimant()
-    const step = advance(before, claimant)
+    const step = reconcile(before, claimant)
     // Copied: what is asked for while this is written waits for the next turn.
-    const entrances = this.#entrances?.peek(mostAtOnce) ?? []
+    const joins = this.#joins?.peek(mostAtOnce) ?? []
     const amendments = this.#amendments?.peek(mostAtOnce) ?? []
     let { record } = step
-    for (const entrance of entrances) record = entered(record, entrance, this.#authentication())
+    for (const join of joins) record = joined(record, join, this.#authentication())
     const outcomes: Outcome[] = []
     for (const { change } of amendments) {
       const outcome = before.ended ? { record: null } : outcomeOf(change, record)
       if ('record' in outcome && outcome.record) record = outcome.record
       outcomes.push(outcome)
     }
-    const mustTouch = !this.#owner.hasAttachments && entrances.some((entrance) => entrance.isSign)
+    const mustTouch = !this.#owner.hasAttachments && joins.some((join) => join.isKeepAlive)
     if (record !== before || mustTouch) {
       const now = node.sessions.now()
       const answer = node.sessions.write(this.#id, record, ifVersion, this.#expiry(record, now))
@@ -194,15 +194,15 @@ export class RecordKeeper {
       this.#see({ record, version }, 'written')
       // To be forgotten is to be as if it had never been: once `onEnd` is done nobody needs it, not even the next sweep.
       if (isForgotten(record) && !record.lease) this.#forget(version)
-    } else if (entrances.length > 0 && !record.ended) this.#renew(record)
-    this.#entrances = rest(this.#entrances, entrances.length)
+    } else if (joins.length > 0 && !record.ended) this.#renew(record)
+    this.#joins = rest(this.#joins, joins.length)
     this.#amendments = rest(this.#amendments, amendments.length)
     const isOurs = record.lease?.node === node.id
-    if (isOurs || this.#owner.work) this.#owner.workOn().apply(step, record)
-    for (const entrance of entrances) passed(entrance, record, 'known')
+    if (isOurs || this.#owner.queue) this.#owner.openQueue().apply(step, record)
+    for (const join of joins) answerJoin(join, record, 'known')
     for (const [index, { settled }] of amendments.entries()) settled?.(outcomes[index] ?? { record })
-    this.#isLong = entrances.length === mostAtOnce || amendments.length === mostAtOnce
-    if (this.#entrances || this.#amendments) this.settle()
+    this.#isLong = joins.length === mostAtOnce || amendments.length === mostAtOnce
+    if (this.#joins || this.#amendments) this.settle()
   }
 
   /** Who polls is never here when time passes, and writes nothing: to come is all that keeps such a session. */
@@ -224,14 +224,14 @@ export class RecordKeeper {
 
   #claimant(): Claimant {
     const { id, sessions, settings, handlers } = this.#node
-    const { work } = this.#owner
+    const { queue } = this.#owner
     return {
       node: id,
       now: sessions.now(),
       leaseMs: settings.leaseMs,
-      tenure: work?.tenure ?? null,
-      pending: work?.claim() ?? [],
-      wantedEnd: work?.wantedEnd ?? null,
+      leaseWork: queue?.leaseWork ?? null,
+      pending: queue?.claim() ?? [],
+      wantedEnd: queue?.wantedEnd ?? null,
       hasOnSession: handlers.onSession !== undefined,
       hasOnEnd: handlers.onEnd !== undefined,
     }
@@ -239,50 +239,50 @@ export class RecordKeeper {
 
   /** There is no such session: who may found one does, everybody else is told. */
   async #nobody(): Promise<void> {
-    this.#owner.work?.drop()
+    this.#owner.queue?.drop()
     const amendments = this.#amendments?.peek(Infinity) ?? []
     this.#amendments = null
     for (const { settled } of amendments) settled?.({ record: null })
-    if (this.#entrances) await this.#found(this.#entrances, 0)
+    if (this.#joins) await this.#create(this.#joins, 0)
   }
 
-  async #found(entrances: Queue<Entrance>, ifVersion: number): Promise<void> {
+  async #create(joins: Queue<JoinRequest>, ifVersion: number): Promise<void> {
     const node = this.#node
-    const entrance = entrances.first
-    if (!entrance) return
-    if (!entrance.canFound) return this.#unknown(entrances.peek(mostAtOnce))
-    const refusal = await node.roomFor(entrance.principal)
+    const join = joins.first
+    if (!join) return
+    if (!join.mayCreate) return this.#unknown(joins.peek(mostAtOnce))
+    const refusal = await node.roomFor(join.principal)
     if (node.isDown) return
     if (!refusal) {
       const now = node.sessions.now()
       const lease = node.handlers.onSession ? { node: node.id, until: now + node.settings.leaseMs } : null
-      const record = freshRecord(entrance, node.host.randomId(), lease, this.#authentication())
+      const record = newRecord(join, node.host.randomId(), lease, this.#authentication())
       const version = await node.sessions.write(this.#id, record, ifVersion, this.#expiry(record, now))
       if (node.isDown) return
       if (version === null) return this.#again()
       this.writtenAt = now
-      this.#owner.work?.drop()
-      this.#see({ record, version }, 'founded')
-      if (lease) this.#owner.workOn().begin(record.taken)
+      this.#owner.queue?.drop()
+      this.#see({ record, version }, 'created')
+      if (lease) this.#owner.openQueue().begin(record.taken)
     }
-    this.#entrances = rest(this.#entrances, 1)
-    if (refusal) entrance.refused(refusal)
-    else if (this.#current) passed(entrance, this.#current.record, 'founded')
-    if (this.#entrances) this.settle()
+    this.#joins = rest(this.#joins, 1)
+    if (refusal) join.refused(refusal)
+    else if (this.#current) answerJoin(join, this.#current.record, 'created')
+    if (this.#joins) this.settle()
   }
 
   /** They have an attachment somewhere that will learn of the loss. */
-  #unknown(first: readonly Entrance[]): void {
-    const founder = first.findIndex(({ canFound }) => canFound)
-    const entrances = founder < 0 ? first : first.slice(0, founder)
-    this.#entrances = rest(this.#entrances, entrances.length)
-    for (const entrance of entrances) entrance.refused({ code: codes.restarting, reason: 'unknown' })
-    this.#isLong = this.#entrances !== null
-    if (this.#entrances) this.settle()
+  #unknown(first: readonly JoinRequest[]): void {
+    const founder = first.findIndex(({ mayCreate }) => mayCreate)
+    const joins = founder < 0 ? first : first.slice(0, founder)
+    this.#joins = rest(this.#joins, joins.length)
+    for (const join of joins) join.refused({ code: codes.restarting, reason: 'unknown' })
+    this.#isLong = this.#joins !== null
+    if (this.#joins) this.settle()
   }
 
   /** Takes notice of the record as it is now. */
-  #see(next: Versioned | null, how: 'read' | 'written' | 'founded'): void {
+  #see(next: Versioned | null, how: 'read' | 'written' | 'created'): void {
     const before = this.#current
     this.#current = next
     if (before && before.version === next?.version) return
@@ -292,16 +292,16 @@ export class RecordKeeper {
 
   #refuseAll(error: unknown): void {
     const close = { code: codes.restarting, reason: 'store unavailable', retryAfterMs: this.#node.pauseMs() }
-    const entrances = this.#entrances?.peek(Infinity) ?? []
+    const joins = this.#joins?.peek(Infinity) ?? []
     const amendments = this.#amendments?.peek(Infinity) ?? []
-    this.#entrances = null
+    this.#joins = null
     this.#amendments = null
     for (const amendment of amendments) {
       if (amendment.settled) continue
       this.#amendments ??= new Queue()
       this.#amendments.push(amendment)
     }
-    for (const entrance of entrances) entrance.refused(close)
+    for (const join of joins) join.refused(close)
     for (const { settled } of amendments) settled?.({ error })
   }
 

@@ -15,29 +15,29 @@ export interface Source {
   /** It waits no longer: what it brought and nobody has taken is passed over. */
   readonly isWithdrawn: boolean
   /** The message's number does not follow what was taken. */
-  astray(message: Incoming, record: SessionRecord): void
+  outOfOrder(message: Incoming, record: SessionRecord): void
   /** What it brings is in order again. */
   inOrder(): void
 }
 
 /** What a node has under a session's lease: all that only it can know. */
-export interface Tenure {
+export interface LeaseWork {
   /** The highest n that it took. */
   readonly takenThrough: number
   /** The highest n whose handler has settled here. */
   readonly finished: number
   /** What it has to run beside messages: `onSession` before them, `onEnd` behind them. */
-  readonly duty: Duty
+  readonly hook: PendingHook
 }
 
-export type Duty = 'none' | 'begin' | 'end' | 'ended'
+export type PendingHook = 'none' | 'begin' | 'end' | 'ended'
 
 /** The node that wants to go on with a session. */
 export interface Claimant {
   readonly node: string
   readonly now: number
   readonly leaseMs: number
-  readonly tenure: Tenure | null
+  readonly leaseWork: LeaseWork | null
   readonly pending: readonly Incoming[]
   /** How the session shall end, once what is pending has been taken. */
   readonly wantedEnd: Ending | null
@@ -51,8 +51,8 @@ export interface Step {
   /** Whether another node is at work: nothing can be taken yet. */
   readonly outcome: 'waits' | 'goes-on'
   readonly accepted: Incoming[]
-  readonly astray: readonly Incoming[]
-  readonly duty: Duty
+  readonly outOfOrder: readonly Incoming[]
+  readonly hook: PendingHook
   /** The lease ran out and another node went on: what was taken here is no longer ours. */
   readonly hasLost: boolean
 }
@@ -64,42 +64,42 @@ export interface Step {
  * A lease is held while messages are taken and not done, and while `onSession` or `onEnd` runs. Nothing is taken before
  * `onSession` is done, so a lease with nothing taken under it tells that a node died inside it.
  */
-export function advance(before: SessionRecord, claimant: Claimant): Step {
+export function reconcile(before: SessionRecord, claimant: Claimant): Step {
   const { node, now, leaseMs, pending, wantedEnd } = claimant
   const { lease } = before
   const isMine = lease?.node === node
-  const tenure = isMine ? claimant.tenure : null
-  const hasLost = claimant.tenure !== null && !isMine
+  const leaseWork = isMine ? claimant.leaseWork : null
+  const hasLost = claimant.leaseWork !== null && !isMine
   if (lease && !isMine && lease.until > now) {
     // What the server says goes at once; the holder sees it when it is done, and runs `onEnd`.
     const ended = before.ended ?? (wantedEnd?.by === 'client' ? null : wantedEnd)
-    return { record: amended(before, { ended }), outcome: 'waits', accepted: [], astray: [], duty: 'none', hasLost }
+    return { record: amended(before, { ended }), outcome: 'waits', accepted: [], outOfOrder: [], hook: 'none', hasLost }
   }
   // Its holder died, or is this node itself and never heard that its write had succeeded.
-  const isInherited = lease !== null && !tenure
+  const isInherited = lease !== null && !leaseWork
   const isOrphaned = isInherited && !isMine
   const wasBeginning = isInherited && before.taken === before.done && claimant.hasOnSession
   const redeliveredThrough =
     isOrphaned && !before.ended ? Math.max(before.redeliveredThrough, before.taken) : before.redeliveredThrough
-  const done = tenure ? Math.max(before.done, tenure.finished) : before.done
-  let duty: Duty = tenure?.duty ?? (wasBeginning && !before.ended ? 'begin' : 'none')
-  let taken = takenOf(before, tenure, isInherited)
+  const done = leaseWork ? Math.max(before.done, leaseWork.finished) : before.done
+  let hook: PendingHook = leaseWork?.hook ?? (wasBeginning && !before.ended ? 'begin' : 'none')
+  let taken = takenOf(before, leaseWork, isInherited)
   const accepted: Incoming[] = []
-  const astray: Incoming[] = []
-  if (duty !== 'begin' && !before.ended) {
+  const outOfOrder: Incoming[] = []
+  if (hook !== 'begin' && !before.ended) {
     for (const message of pending) {
       if (message.source.isWithdrawn) continue
       if (message.n === taken + 1) {
         accepted.push(message)
         taken += 1
-      } else if (message.n > taken) astray.push(message)
+      } else if (message.n > taken) outOfOrder.push(message)
     }
   }
-  const canEnd = wantedEnd?.by !== 'client' || duty !== 'begin'
+  const canEnd = wantedEnd?.by !== 'client' || hook !== 'begin'
   const ended = before.ended ?? (canEnd ? wantedEnd : null)
   // An end without a lease has been seen to.
-  if (ended && claimant.hasOnEnd && duty !== 'ended' && (!before.ended || lease)) duty = duty === 'begin' ? 'begin' : 'end'
-  const isBusy = taken > done || duty === 'begin' || duty === 'end'
+  if (ended && claimant.hasOnEnd && hook !== 'ended' && (!before.ended || lease)) hook = hook === 'begin' ? 'begin' : 'end'
+  const isBusy = taken > done || hook === 'begin' || hook === 'end'
   const isFresh = isMine && lease !== null && lease.until - now > leaseMs / 2
   const record = amended(before, {
     taken,
@@ -108,13 +108,13 @@ export function advance(before: SessionRecord, claimant: Claimant): Step {
     ended,
     lease: isBusy ? (isFresh ? lease : { node, until: now + leaseMs }) : null,
   })
-  return { record, outcome: 'goes-on', accepted, astray, duty, hasLost }
+  return { record, outcome: 'goes-on', accepted, outOfOrder, hook, hasLost }
 }
 
 /** Where taking goes on from. */
-function takenOf(before: SessionRecord, tenure: Tenure | null, isInherited: boolean): number {
+function takenOf(before: SessionRecord, leaseWork: LeaseWork | null, isInherited: boolean): number {
   // What a client says to be done meanwhile, nobody has to take.
-  if (tenure) return Math.max(before.done, Math.min(before.taken, tenure.takenThrough))
+  if (leaseWork) return Math.max(before.done, Math.min(before.taken, leaseWork.takenThrough))
   return isInherited ? before.done : before.taken
 }
 

@@ -1,14 +1,14 @@
 import { type CloseFrame, codes } from '../../wire/steadfast-v1.ts'
-import type { Attachment, Home } from '../delivery/attachment.ts'
+import type { AttachedSession, Attachment } from '../delivery/attachment.ts'
 import type { Cursor } from '../delivery/parse-frames.ts'
 import { Unwritten } from '../delivery/unwritten.ts'
 import { attachedUntil, type NodeContext, renewEveryMs } from '../node/node-context.ts'
 import type { Ending, SessionNews, SessionRecord, Stored } from '../store/ports.ts'
 import { bytesOf } from '../util/payload.ts'
-import { Work, type Worked } from './handler-queue.ts'
-import { authenticated, closeOf, type Entrance } from './join-request.ts'
+import { HandlerQueue, type QueueOwner } from './handler-queue.ts'
+import { authenticated, closeOf, type JoinRequest } from './join-request.ts'
 import { amended, confirmed, type Incoming } from './record.ts'
-import { type Amendment, type Outcome, type Owner, RecordKeeper } from './record-writer.ts'
+import { type Amendment, type Outcome, type RecordOwner, RecordWriter } from './record-writer.ts'
 import { type Principal, type Session, SessionHandle } from './session-handle.ts'
 
 /** So long after an answer its client, which asks again and again, counts as attached: polls come every few seconds. */
@@ -24,20 +24,20 @@ const unheardBytes = 1_048_576
  * A session as one node has it while something of it is here: attachments, messages, or somebody who changes it. Another
  * node may have others of the same session at the same time; they meet in the record.
  */
-export class LiveSession implements Home, Worked, Owner {
+export class SessionActor implements AttachedSession, QueueOwner, RecordOwner {
   readonly id: string
   readonly node: NodeContext
   readonly attachments: Attachment[] = []
-  work: Work | null = null
-  readonly #keeper: RecordKeeper
+  queue: HandlerQueue | null = null
+  readonly #writer: RecordWriter
   #handle: SessionHandle | null = null
   /** Frames and messages that came faster than they may; each tick lets some pass. */
   #frames = 0
   #messages = 0
   /** Attachments that are being let in. */
-  entering = 0
-  #toldDone = 0
-  #ackedAt = -ackEveryMs
+  joining = 0
+  #sentAck = 0
+  #sentAckAt = -ackEveryMs
   #renewedAt = 0
   /** When a tick has something to do, by the node's own time. */
   #dueAt = 0
@@ -54,7 +54,7 @@ export class LiveSession implements Home, Worked, Owner {
   constructor(id: string, node: NodeContext) {
     this.id = id
     this.node = node
-    this.#keeper = new RecordKeeper(id, node, this)
+    this.#writer = new RecordWriter(id, node, this)
   }
 
   start(): void {
@@ -63,17 +63,17 @@ export class LiveSession implements Home, Worked, Owner {
 
   /** The record as this node last knew it; there is one as long as there are attachments or handlers. */
   get record(): SessionRecord {
-    const { record } = this.#keeper
+    const { record } = this.#writer
     if (!record) throw new Error('RealtimeServer: the session is not known yet.')
     return record
   }
 
   get known(): SessionRecord | null {
-    return this.#keeper.record
+    return this.#writer.record
   }
 
   get handle(): Session {
-    this.#handle ??= new SessionHandle(this.node.desk, this.id, this.record)
+    this.#handle ??= new SessionHandle(this.node.commands, this.id, this.record)
     return this.#handle
   }
 
@@ -87,7 +87,7 @@ export class LiveSession implements Home, Worked, Owner {
 
   /** Whether handlers run or are about to, or somebody is being let in. */
   get isBusy(): boolean {
-    return !this.#keeper.isIdle || this.work?.isIdle === false || this.entering > 0
+    return !this.#writer.isIdle || this.queue?.isIdle === false || this.joining > 0
   }
 
   /** Whether the client of an answer is about to ask again: whoever sends to it waits for it as for one that is attached. */
@@ -97,49 +97,49 @@ export class LiveSession implements Home, Worked, Owner {
 
   /** Attachments that are let in, or are being let in. */
   get places(): number {
-    return this.attachments.length + this.entering
+    return this.attachments.length + this.joining
   }
 
   stop(): void {
-    this.work?.stop()
+    this.queue?.stop()
     this.#stopWatching?.()
     this.#unwritten?.written(Infinity)
   }
 
-  workOn(): Work {
-    this.work ??= new Work(this)
-    return this.work
+  openQueue(): HandlerQueue {
+    this.queue ??= new HandlerQueue(this)
+    return this.queue
   }
 
   /** Somebody wants to attach, or to send. */
-  enter(entrance: Entrance): void {
-    this.#keeper.enter(entrance)
+  join(join: JoinRequest): void {
+    this.#writer.join(join)
   }
 
   amend(change: Amendment['change'], settled: ((outcome: Outcome) => void) | null = null): void {
-    this.#keeper.amend({ change, settled })
+    this.#writer.amend({ change, settled })
   }
 
   settle(): void {
-    this.#keeper.settle()
+    this.#writer.settle()
   }
 
   refresh(): void {
-    this.#keeper.refresh()
+    this.#writer.refresh()
   }
 
   retryLater(): void {
-    this.#keeper.doubt()
+    this.#writer.invalidate()
     this.tickSoon()
   }
 
   enqueue(message: Incoming): void {
-    this.workOn().add(message)
+    this.openQueue().add(message)
   }
 
   /** A source waits no longer for so many messages that it brought. */
   withdrawn(messages: number): void {
-    this.work?.withdrawn(messages)
+    this.queue?.withdrawn(messages)
   }
 
   mayReceive(): boolean {
@@ -163,7 +163,7 @@ export class LiveSession implements Home, Worked, Owner {
     const reason =
       inAll > 4 * this.node.settings.limits.messagesPerSecond
         ? 'too many messages'
-        : this.workOn().fits(messages, bytes)
+        : this.openQueue().fits(messages, bytes)
           ? null
           : 'too much is not handled yet'
     if (reason !== null) return { code: codes.tooMany, reason, retryAfterMs: this.node.pauseMs() }
@@ -177,7 +177,7 @@ export class LiveSession implements Home, Worked, Owner {
 
   /** The session shall end. What the client sent before is taken first if it is the client that says so. */
   finish(ending: Ending): void {
-    this.workOn().wantedEnd ??= ending
+    this.openQueue().wantedEnd ??= ending
     this.settle()
   }
 
@@ -211,7 +211,7 @@ export class LiveSession implements Home, Worked, Owner {
     this.#unheardBytes += bytes
     if (this.#unheardBytes < unheardBytes) return null
     this.#unheardBytes = 0
-    return this.node.turns.next()
+    return this.node.slices.next()
   }
 
   /** An attachment has written what it could. */
@@ -245,7 +245,7 @@ export class LiveSession implements Home, Worked, Owner {
     for (const other of [...this.attachments]) {
       if (other.k === attachment.k) other.end({ code: codes.moved, reason: 'moved' })
     }
-    if (!this.hasAttachments) this.#toldDone = this.record.done
+    if (!this.hasAttachments) this.#sentAck = this.record.done
     this.#answered = null
     this.attachments.push(attachment)
     this.tickSoon()
@@ -296,14 +296,14 @@ export class LiveSession implements Home, Worked, Owner {
       !isBusy &&
       this.#frames === 0 &&
       this.#messages === 0 &&
-      !this.#keeper.isStale &&
+      !this.#writer.isStale &&
       !this.known?.lease
     )
   }
 
   /** The client has shown that it lives, by a request of its own or on another node. Over a socket only the socket counts. */
-  heard(): void {
-    for (const each of this.attachments) if (each.carrier.medium === 'stream') each.heardElsewhere()
+  activity(): void {
+    for (const each of this.attachments) if (each.carrier.medium === 'stream') each.activity()
   }
 
   /** Time has passed; `now` is of the store's clock. */
@@ -318,8 +318,8 @@ export class LiveSession implements Home, Worked, Owner {
     this.#messages = Math.max(0, this.#messages - (limits.messagesPerSecond * tickMs) / 1000)
     const lease = this.known?.lease
     const isLeaseDue = lease && (lease.node === this.node.id ? lease.until - now <= leaseMs / 2 : lease.until <= now)
-    if (this.isBusy || this.#keeper.isStale || isLeaseDue) this.settle()
-    if (!this.hasAttachments || now - Math.max(this.#renewedAt, this.#keeper.writtenAt) < renewEveryMs(settings)) return
+    if (this.isBusy || this.#writer.isStale || isLeaseDue) this.settle()
+    if (!this.hasAttachments || now - Math.max(this.#renewedAt, this.#writer.writtenAt) < renewEveryMs(settings)) return
     this.#renewedAt = now
     if (this.known?.turn) {
       this.node.sessions.renew(this.id, attachedUntil(now, settings)).catch((error) => this.node.host.report(error))
@@ -330,40 +330,41 @@ export class LiveSession implements Home, Worked, Owner {
   }
 
   /** Tells the client what is done; not more often than it is worth. */
-  tellAck(): void {
+  sendAck(): void {
     const done = this.known?.done ?? 0
-    if (done <= this.#toldDone || !this.hasAttachments) return
+    if (done <= this.#sentAck || !this.hasAttachments) return
     const now = this.node.elapsedMs()
-    if (now - this.#ackedAt < ackEveryMs) {
+    if (now - this.#sentAckAt < ackEveryMs) {
       this.node.later(this)
       return
     }
-    this.#ackedAt = now
-    this.#toldDone = done
+    this.#sentAckAt = now
+    this.#sentAck = done
     for (const attachment of [...this.attachments]) attachment.tell(`a${done}`)
   }
 
-  noticed(before: SessionRecord | null, record: SessionRecord, how: 'read' | 'written' | 'founded'): void {
+  noticed(before: SessionRecord | null, record: SessionRecord, how: 'read' | 'written' | 'created'): void {
     if (record.ended) this.waitsForNobody()
     if (!before || before.epoch !== record.epoch) {
-      this.#toldDone = record.done
+      this.#sentAck = record.done
       this.#trimmedThrough = 0
       return
     }
     // Another node has changed it, so the client may have been there.
-    if (how === 'read') this.heard()
+    if (how === 'read') this.activity()
     if (record.taken < before.taken) for (const each of [...this.attachments]) each.back(record.taken)
     if (record.turn > before.turn) this.#moved(record)
     if (record.authenticatedAt === null && before.authenticatedAt !== null) {
       for (const each of [...this.attachments]) each.end({ code: codes.unauthenticated, reason: 'not authenticated' })
     }
     if (record.subscriptions !== before.subscriptions) for (const each of this.attachments) each.privateChanged()
-    if (record.done > this.#toldDone) this.tellAck()
-    if (record.ended && !before.ended) for (const each of [...this.attachments]) each.part(closeOf(record.ended, 'live'))
+    if (record.done > this.#sentAck) this.sendAck()
+    if (record.ended && !before.ended)
+      for (const each of [...this.attachments]) each.endWhenDelivered(closeOf(record.ended, 'live'))
   }
 
   vanished(): void {
-    this.work?.drop()
+    this.queue?.drop()
     this.#handle = null
     const close = { code: codes.restarting, reason: 'session lost', retryAfterMs: this.node.pauseMs() }
     for (const attachment of this.attachments.splice(0)) attachment.end(close)
@@ -379,7 +380,7 @@ export class LiveSession implements Home, Worked, Owner {
   }
 
   #changed(news: SessionNews): void {
-    if ('version' in news) this.#keeper.refresh(news.version)
+    if ('version' in news) this.#writer.refresh(news.version)
     else {
       this.#hasSent = false
       for (const attachment of this.attachments) attachment.appended(news.tail)

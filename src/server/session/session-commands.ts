@@ -1,17 +1,17 @@
 import type { NodeContext } from '../node/node-context.ts'
 import type { Ending, SessionRecord } from '../store/ports.ts'
 import type { Outcome } from './record-writer.ts'
-import type { LiveSession } from './session-actor.ts'
-import type { Desk } from './session-handle.ts'
+import type { SessionActor } from './session-actor.ts'
+import type { SessionCommands } from './session-handle.ts'
 
 const otherLife = new Error('RealtimeServer: the session is another one now.')
 
 /** Carries out what handles ask for, through the node's one way to each record. */
-export function deskOf(
-  { sessions, topics, settings, host }: Omit<NodeContext, 'desk'>,
-  knownOf: (id: string) => LiveSession | undefined,
-  liveOf: (id: string) => LiveSession,
-): Desk {
+export function sessionCommands(
+  { sessions, topics, settings, host }: Omit<NodeContext, 'commands'>,
+  knownOf: (id: string) => SessionActor | undefined,
+  actorOf: (id: string) => SessionActor,
+): SessionCommands {
   return {
     ...{ sessions, topics, limits: settings.limits, codec: settings.codec },
     report: (error) => host.report(error),
@@ -20,14 +20,14 @@ export function deskOf(
       return record?.epoch === epoch ? record : null
     },
     sent(id, epoch, message) {
-      const live = knownOf(id)
-      return live?.known?.epoch === epoch ? live.sent(message) : null
+      const actor = knownOf(id)
+      return actor?.known?.epoch === epoch ? actor.sent(message) : null
     },
     amend,
     async end(id, epoch, code, reason) {
       if (!(await amend(id, epoch, (record) => record))) return false
       const ending: Ending = { by: 'server', code, reason }
-      liveOf(id).finish(ending)
+      actorOf(id).finish(ending)
       // Somebody else may end it at the same time: then the record has that end.
       return (await amend(id, epoch, (record) => record))?.ended === ending
     },
@@ -37,7 +37,7 @@ export function deskOf(
     try {
       return await new Promise<SessionRecord | null>((resolve, reject) => {
         const settled = (outcome: Outcome) => ('error' in outcome ? reject(outcome.error) : resolve(outcome.record))
-        liveOf(id).amend((record) => {
+        actorOf(id).amend((record) => {
           if (record.epoch !== epoch) throw otherLife
           return change(record)
         }, settled)

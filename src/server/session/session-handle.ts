@@ -65,7 +65,7 @@ export interface Session<Who extends AnyPrincipal = Principal, Data = unknown, O
 }
 
 /** Where a handle has its wishes carried out. */
-export interface Desk {
+export interface SessionCommands {
   readonly sessions: SessionStore
   readonly topics: TopicLog
   readonly limits: Limits
@@ -83,26 +83,26 @@ export interface Desk {
 export class SessionHandle implements Session {
   readonly id: string
   readonly #epoch: string
-  readonly #desk: Desk
+  readonly #commands: SessionCommands
   #snapshot: SessionRecord
 
-  constructor(desk: Desk, id: string, record: SessionRecord) {
+  constructor(desk: SessionCommands, id: string, record: SessionRecord) {
     this.id = id
     this.#epoch = record.epoch
-    this.#desk = desk
+    this.#commands = desk
     this.#snapshot = record
   }
 
   get principal(): Principal {
-    return (this.#desk.known(this.id, this.#epoch) ?? this.#snapshot).principal as Principal
+    return (this.#commands.known(this.id, this.#epoch) ?? this.#snapshot).principal as Principal
   }
 
   get data(): unknown {
-    return (this.#desk.known(this.id, this.#epoch) ?? this.#snapshot).data
+    return (this.#commands.known(this.id, this.#epoch) ?? this.#snapshot).data
   }
 
   update(change: unknown): Promise<boolean> {
-    const { maxDataBytes } = this.#desk.limits
+    const { maxDataBytes } = this.#commands.limits
     const fixed = typeof change === 'function' ? undefined : jsonOf(change, maxDataBytes)
     return this.#promise(() =>
       this.#amend((record) => {
@@ -117,15 +117,15 @@ export class SessionHandle implements Session {
   }
 
   send(data: Sendable): Promise<boolean> {
-    const { codec, limits } = this.#desk
+    const { codec, limits } = this.#commands
     const payload = payloadOf(codec ? codec.encode(data) : data, 'session.send', limits.maxMessageBytes)
     return this.#promise(async () => {
-      const { sessions } = this.#desk
-      if (this.#desk.known(this.id, this.#epoch)?.ended) return false
+      const { sessions } = this.#commands
+      if (this.#commands.known(this.id, this.#epoch)?.ended) return false
       const answer = sessions.append(this.id, this.#epoch, { data: payload })
       const offset = isThenable(answer) ? await answer : answer
       if (offset === null) return false
-      const room = this.#desk.sent(this.id, this.#epoch, { offset, data: payload })
+      const room = this.#commands.sent(this.id, this.#epoch, { offset, data: payload })
       if (room) await room
       return true
     })
@@ -134,7 +134,7 @@ export class SessionHandle implements Session {
   subscribe(topic: string): Promise<boolean> {
     checkTopic(topic, 'session.subscribe')
     return this.#promise(async () => {
-      const { sessions, topics, limits } = this.#desk
+      const { sessions, topics, limits } = this.#commands
       const { epoch, offset } = await topics.tail(topic)
       let stream = 0
       // The number is taken before it is announced, and announced before it counts: whoever sees the subscription in the
@@ -173,17 +173,17 @@ export class SessionHandle implements Session {
         return amended(record, { subscriptions: record.subscriptions.filter((each) => each.topic !== topic) })
       })
       if (!isThere || stream === 0) return isThere
-      return (await this.#desk.sessions.append(this.id, this.#epoch, { unsubscribed: { stream } })) !== null
+      return (await this.#commands.sessions.append(this.id, this.#epoch, { unsubscribed: { stream } })) !== null
     })
   }
 
   close(code: number = codes.ended, reason = ''): Promise<boolean> {
     checkClose(code, reason)
-    return this.#promise(() => this.#desk.end(this.id, this.#epoch, code, reason))
+    return this.#promise(() => this.#commands.end(this.id, this.#epoch, code, reason))
   }
 
   async #amend(change: (record: SessionRecord) => SessionRecord): Promise<boolean> {
-    const record = await this.#desk.amend(this.id, this.#epoch, change)
+    const record = await this.#commands.amend(this.id, this.#epoch, change)
     if (record) this.#snapshot = record
     return record !== null
   }
@@ -191,7 +191,7 @@ export class SessionHandle implements Session {
   /** Handlers often leave a promise alone, and a process must not end for that. */
   #promise(run: () => Promise<boolean>): Promise<boolean> {
     const promise = run()
-    promise.catch((error) => this.#desk.report(error))
+    promise.catch((error) => this.#commands.report(error))
     return promise
   }
 }

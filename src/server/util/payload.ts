@@ -36,3 +36,10 @@ export function kindOf(value: unknown): string {
   if (typeof value !== 'object') return typeof value === 'undefined' ? 'undefined' : `a ${typeof value}`
   return Array.isArray(value) ? 'an array' : 'an object'
 }
+
+/** A copy of exactly these bytes; the buffer of a received frame may hold more. */
+export function bufferOf(data: Uint8Array): ArrayBuffer {
+  const buffer = new ArrayBuffer(data.byteLength)
+  new Uint8Array(buffer).set(data)
+  return buffer
+}

@@ -7,7 +7,7 @@ const sliceMs = 20
  * Shares the event loop between all that takes long on a node: together it goes on for a slice, then everything else that
  * waits has its turn. What is short is done at once, and never asks.
  */
-export class Turns {
+export class TimeSlices {
   readonly #host: ServerHost
   readonly #waiting: (() => void)[] = []
   /** When the slice began that is running now. */

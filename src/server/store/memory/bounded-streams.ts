@@ -49,7 +49,7 @@ type Stream = MemoryStream<unknown>
  * What many streams hold, in the order in which it came: the oldest message of all, and all that are too old, are found
  * without looking at any stream. A stream may forget by itself; its places in the queue are then passed over.
  */
-export class Holdings implements Half {
+export class BoundedStreams implements Half {
   readonly #bounds: Bounds
   readonly #pushed: () => void
   #queue: Stream[] = []

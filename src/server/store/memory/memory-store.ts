@@ -1,6 +1,6 @@
 import { storeHost } from '../../node/process-host.ts'
 import type { SessionStore, TopicLog } from '../ports.ts'
-import { Budget, Holdings } from './bounded-streams.ts'
+import { BoundedStreams, Budget } from './bounded-streams.ts'
 import { MemorySessions } from './sessions.ts'
 import { Shares } from './shares.ts'
 import { overheadBytes } from './stream.ts'
@@ -73,7 +73,7 @@ export function memoryStore(limits: MemoryLimits = {}, host: MemoryHost = storeH
   const { maxBytes, maxBytesPerStream, maxMessagesPerStream, maxTopics, maxAgeMs } = settled(limits)
   const budget = new Budget(maxBytes)
   const perStream = { maxBytesPerStream: Math.min(maxBytesPerStream, Math.floor(maxBytes / 2)), maxMessagesPerStream }
-  const topics = new Holdings({ ...perStream, maxAgeMs }, () => budget.fit())
+  const topics = new BoundedStreams({ ...perStream, maxAgeMs }, () => budget.fit())
   budget.join(topics)
   return {
     topics: new MemoryTopics(topics, maxTopics, host),

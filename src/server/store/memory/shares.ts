@@ -1,4 +1,4 @@
-import { type Bounds, type Budget, type Half, Holdings } from './bounded-streams.ts'
+import { BoundedStreams, type Bounds, type Budget, type Half } from './bounded-streams.ts'
 import { LazyHeap, type Ranked } from './heap.ts'
 import { MemoryStream } from './stream.ts'
 
@@ -8,18 +8,18 @@ const anonymous = 'anonymous'
 /** What is kept for one principal; the more, the lower its rank. */
 class Share implements Ranked {
   readonly key: string
-  readonly holdings: Holdings
-  streams = 0
+  readonly streams: BoundedStreams
+  openStreams = 0
   queuedRank = 0
   place = 0
 
   constructor(key: string, bounds: Bounds, pushed: (share: Share) => void) {
     this.key = key
-    this.holdings = new Holdings(bounds, () => pushed(this))
+    this.streams = new BoundedStreams(bounds, () => pushed(this))
   }
 
   get rank(): number {
-    return -this.holdings.cost
+    return -this.streams.cost
   }
 }
 
@@ -58,7 +58,7 @@ export class Shares implements Half {
       this.#byKey.set(key, share)
       this.#heap.add(share)
     }
-    share.streams += 1
+    share.openStreams += 1
     return new PrivateStream<Item>(share)
   }
 
@@ -66,8 +66,8 @@ export class Shares implements Half {
   close(stream: PrivateStream<unknown>): void {
     const { share } = stream
     this.trim(stream, stream.tail)
-    share.streams -= 1
-    if (share.streams > 0) return
+    share.openStreams -= 1
+    if (share.openStreams > 0) return
     this.#heap.remove(share)
     this.#byKey.delete(share.key)
   }
@@ -77,27 +77,27 @@ export class Shares implements Half {
    * @throws RangeError when the message alone is larger than a stream may be; then nothing has changed.
    */
   push<Item>(stream: PrivateStream<Item>, item: Item, bytes: number): number {
-    const { holdings } = stream.share
-    const before = holdings.cost
-    const offset = holdings.push(stream, item, bytes, 0)
-    this.cost += holdings.cost - before
+    const { streams } = stream.share
+    const before = streams.cost
+    const offset = streams.push(stream, item, bytes, 0)
+    this.cost += streams.cost - before
     this.#budget.fit()
     return offset
   }
 
   /** Forgets everything of a stream up to an offset. */
   trim(stream: PrivateStream<unknown>, through: number): void {
-    const { holdings } = stream.share
-    const before = holdings.cost
-    holdings.trim(stream, through)
-    this.cost += holdings.cost - before
+    const { streams } = stream.share
+    const before = streams.cost
+    streams.trim(stream, through)
+    this.cost += streams.cost - before
   }
 
   forgetOldest(): void {
-    const holdings = this.#heap.first(Infinity)?.holdings
-    if (!holdings) return
-    const before = holdings.cost
-    holdings.forgetOldest()
-    this.cost += holdings.cost - before
+    const streams = this.#heap.first(Infinity)?.streams
+    if (!streams) return
+    const before = streams.cost
+    streams.forgetOldest()
+    this.cost += streams.cost - before
   }
 }

@@ -13,7 +13,7 @@ export class MemoryStream<Item> {
   #head = 0
   #tail: number
   #bytes = 0
-  /** The offset up to which the queue of its holdings has let its messages pass; kept there. */
+  /** The offset up to which the queue of its streams has let its messages pass; kept there. */
   passed: number
 
   /** Its first offset follows this one. */

@@ -1,5 +1,5 @@
 import type { Payload, Reading, ReadLimits, Stored, TopicLog } from '../ports.ts'
-import type { Holdings } from './bounded-streams.ts'
+import type { BoundedStreams } from './bounded-streams.ts'
 import { bytesOf, copied } from './payload.ts'
 import { MemoryStream } from './stream.ts'
 import { Watchers } from './watchers.ts'
@@ -30,7 +30,7 @@ const storedOf = (offset: number, data: Payload): Stored => ({ offset, data })
  * there are too many and it is the one that nobody has used for longest; who read it then meets another epoch.
  */
 export class MemoryTopics implements TopicLog {
-  readonly #holdings: Holdings
+  readonly #streams: BoundedStreams
   readonly #maxTopics: number
   readonly #host: MemoryHost
   readonly #watchers = new Watchers<null>(() => true)
@@ -44,22 +44,22 @@ export class MemoryTopics implements TopicLog {
    */
   #highest = 0
 
-  constructor(holdings: Holdings, maxTopics: number, host: MemoryHost) {
-    this.#holdings = holdings
+  constructor(streams: BoundedStreams, maxTopics: number, host: MemoryHost) {
+    this.#streams = streams
     this.#maxTopics = maxTopics
     this.#host = host
   }
 
   async append(name: string, data: Payload): Promise<number> {
     const now = this.#host.now()
-    this.#holdings.forgetAged(now)
-    const offset = this.#holdings.push(this.#use(name).stream, copied(data), bytesOf(data), now)
+    this.#streams.forgetAged(now)
+    const offset = this.#streams.push(this.#use(name).stream, copied(data), bytesOf(data), now)
     this.#watchers.changed(name, null)
     return offset
   }
 
   async readAfter(name: string, after: number, limits: ReadLimits): Promise<Reading> {
-    this.#holdings.forgetAged(this.#host.now())
+    this.#streams.forgetAged(this.#host.now())
     const { epoch, stream } = this.#use(name)
     return { epoch, messages: stream.readAfter(after, limits, storedOf), lostThrough: stream.lostThrough }
   }
@@ -96,7 +96,7 @@ export class MemoryTopics implements TopicLog {
 
   #forget(topic: Topic): void {
     this.#highest = Math.max(this.#highest, topic.stream.tail)
-    this.#holdings.trim(topic.stream, topic.stream.tail)
+    this.#streams.trim(topic.stream, topic.stream.tail)
     this.#topics.delete(topic.name)
     this.#unlink(topic)
   }

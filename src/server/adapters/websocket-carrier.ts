@@ -1,0 +1,71 @@
+import { Buffer } from 'node:buffer'
+import { Socket } from 'node:net'
+import type { Duplex } from 'node:stream'
+import type { WebSocket } from 'ws'
+import type { CloseFrame } from '../../wire/steadfast-v1.ts'
+import type { Attachment } from '../delivery/attachment.ts'
+import type { Carrier } from '../delivery/carrier.ts'
+import { BinaryPlaces } from '../delivery/frame-batch.ts'
+import type { Verdict } from './http-carriers.ts'
+
+/** RFC 6455: a control frame has at most 125 bytes, and the code takes two. */
+const mostReasonBytes = 123
+
+/** A carrier over a WebSocket of `ws`. */
+export class WebSocketCarrier implements Carrier {
+  readonly medium = 'websocket'
+  attachment: Attachment | null = null
+  readonly #webSocket: WebSocket
+  readonly #socket: Duplex
+  /** Called with the first frame or the refusal, then dropped. */
+  #verdict: Verdict | null
+  #isWaiting = false
+  readonly #places = new BinaryPlaces()
+
+  constructor(webSocket: WebSocket, socket: Duplex, verdict: Verdict) {
+    this.#webSocket = webSocket
+    this.#socket = socket
+    this.#verdict = verdict
+  }
+
+  write(frame: string | Uint8Array): void {
+    this.#judged('accepted')
+    if (this.#webSocket.readyState === 1) for (const each of this.#places.framesFor(frame)) this.#webSocket.send(each)
+  }
+
+  heartbeat(): void {
+    this.write('p')
+  }
+
+  isDraining(): boolean {
+    if (!this.#socket.writableNeedDrain) return true
+    if (!this.#isWaiting) {
+      this.#isWaiting = true
+      this.#socket.once('drain', () => {
+        this.#isWaiting = false
+        this.attachment?.drained()
+      })
+    }
+    return false
+  }
+
+  bytesReceived(): number {
+    return this.#socket instanceof Socket ? this.#socket.bytesRead : 0
+  }
+
+  end(frame: CloseFrame = { code: 1000 }): void {
+    this.#judged(frame.code)
+    close(this.#webSocket, frame)
+  }
+
+  #judged(verdict: 'accepted' | number): void {
+    this.#verdict?.(verdict)
+    this.#verdict = null
+  }
+}
+
+/** Starts the closing handshake. A Close frame holds 123 bytes of text: a longer reason is left out. */
+export function close(webSocket: WebSocket, { code, reason = '', retryAfterMs }: CloseFrame): void {
+  const said = retryAfterMs === undefined ? reason : JSON.stringify({ reason, retryAfterMs })
+  webSocket.close(code, Buffer.byteLength(said) > mostReasonBytes ? '' : said)
+}
