@@ -79,7 +79,7 @@ const unhurried = [
 const threeAtOnce = { ...alone, maxConcurrency: 3 }
 
 // A page of these waits most of the time, or what is measured there is memory: two files at once do not hinder each other.
-const patient = ['browser/demo', 'browser/demo-alone', 'browser/leaks', 'browser/page-leaves', 'faults/faults'].map(
+const patient = ['browser/demo-alone', 'browser/leaks', 'browser/page-leaves', 'faults/faults'].map(
   (name) => `test/${name}.test.ts`,
 )
 

@@ -1,13 +1,5 @@
 import { type MemoryStore, memoryStore } from '../../src/server/store/memory/memory-store.ts'
-import type {
-  Answer,
-  PrivateAppend,
-  Reading,
-  ReadLimits,
-  SessionRecord,
-  SessionStore,
-  TopicLog,
-} from '../../src/server/store/ports.ts'
+import type { Answer, PrivateAppend, SessionRecord, SessionStore, TopicLog } from '../../src/server/store/ports.ts'
 import { Being, type Clock } from './clock.ts'
 import type { DownLedger } from './down-ledger.ts'
 import type { Setting } from './operations.ts'
@@ -47,7 +39,6 @@ export class SharedStore {
   /** How far each topic was lost, by its name and epoch. */
   readonly #lostThrough = new Map<string, number>()
   readonly #clock: Clock
-  readonly #losses = new Map<string, { readonly epoch: string; readonly through: number }>()
   readonly #mostMs: number
   readonly #resumeWindowMs: number
   readonly #random: Random
