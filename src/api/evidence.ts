@@ -84,7 +84,7 @@ export interface Circumstances {
   /** The last known round trip, in milliseconds. */
   readonly roundTripMs?: number
   /** Whether anything had come over the connection. */
-  readonly hasReceived?: boolean
+  readonly hasHeard?: boolean
   /** Whether this transport has been open before, in this client's life. */
   readonly hasOpened?: boolean
   /** Whether the page came from the same origin; absent where it did not. */

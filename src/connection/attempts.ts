@@ -90,7 +90,7 @@ export class Attempts {
       preparation: {},
       call: null,
       link: null,
-      hasReceived: false,
+      hasHeard: false,
       openedAt: null,
       delivered: null,
     }
@@ -192,7 +192,7 @@ export class Attempts {
   }
 
   /** A living attempt, as a prober gets it. */
-  about(id: number): Pick<Attempt, 'id' | 'endpoint' | 'url' | 'name' | 'hasReceived' | 'link'> | undefined {
+  about(id: number): Pick<Attempt, 'id' | 'endpoint' | 'url' | 'name' | 'hasHeard' | 'link'> | undefined {
     return this.#living.get(id)
   }
 
@@ -237,12 +237,12 @@ export class Attempts {
   }
 
   #failed(attempt: Attempt, report: Report): void {
-    const { id, endpoint, url, link, openedAt, since, hasReceived } = attempt
+    const { id, endpoint, url, link, openedAt, since, hasHeard } = attempt
     if (!this.#living.has(id)) return
     const { host, classifier, settings, sender } = this.#port
     const phase = openedAt !== null ? 'open' : link ? 'connect' : 'prepare'
     const elapsedMs = host.now() - (openedAt ?? since)
-    const diagnosis = classifier.classify(report, { endpoint, url, phase, elapsedMs, hasReceived })
+    const diagnosis = classifier.classify(report, { endpoint, url, phase, elapsedMs, hasHeard })
     const code = report.kind === 'closed' ? report.code : 0
     const isActive = attempt === this.#active
     if (isActive && (code === codes.tooLarge || code === 1009)) sender.tooLarge?.()
@@ -252,7 +252,7 @@ export class Attempts {
   }
 
   #heard(attempt: Attempt, isBeat = false): void {
-    attempt.hasReceived = true
+    attempt.hasHeard = true
     // A connection is of use when its transport says that it is open, not when a handshake, a padding or half a frame has come.
     if (attempt.openedAt === null) return
     const isActive = attempt === this.#active

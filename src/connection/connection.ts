@@ -63,8 +63,8 @@ export class Connection {
       prepares: !!prepare,
       random: () => host.random(),
       diagnose: (report, { id, rank }, phase, elapsedMs) => {
-        const { url, hasReceived, link } = this.#attempts.about(id) ?? {}
-        const seen = { ...(url && { url }), ...(hasReceived !== undefined && { hasReceived }) }
+        const { url, hasHeard, link } = this.#attempts.about(id) ?? {}
+        const seen = { ...(url && { url }), ...(hasHeard !== undefined && { hasHeard }) }
         // What has not been dialled yet waits for `prepare()`.
         const isUnprepared = !!prepare && link === null && report.kind === 'timeout'
         const told: Report = isUnprepared ? unsettled(elapsedMs) : report

@@ -31,7 +31,7 @@ export interface Attempt {
   call: Call | null
   link: Link | null
   /** Whether anything came, if only a part of something. */
-  hasReceived: boolean
+  hasHeard: boolean
   openedAt: number | null
   /** Cursors of messages that came over another attempt while this one was on its way: it will bring them once more. */
   delivered: Set<string> | null

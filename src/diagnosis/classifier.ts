@@ -14,7 +14,7 @@ export interface Occasion {
   readonly url?: URL
   readonly phase: Circumstances['phase']
   readonly elapsedMs: number
-  readonly hasReceived?: boolean
+  readonly hasHeard?: boolean
 }
 
 const none: readonly string[] = []

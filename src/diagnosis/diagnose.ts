@@ -120,7 +120,7 @@ function opinionOf(evidence: Evidence): Opinion {
     }
     case 'broken':
       if (!evidence.isBody) return unopened(evidence)
-      return evidence.transport === 'sse' && evidence.hasReceived === false
+      return evidence.transport === 'sse' && evidence.hasHeard === false
         ? likely('stream.decode', 'stream.truncated')
         : likely('stream.truncated', 'stream.decode')
     case 'ended':
@@ -196,8 +196,8 @@ function isLegal(code: number): boolean {
   return (code >= 1000 && code <= 1014 && code !== 1004 && code !== 1006) || (code >= 3000 && code <= 4999)
 }
 
-function ofSilence({ transport, hasReceived, followUp }: Evidence): Opinion {
-  if (transport === 'sse' && hasReceived === false) return likely('sse.buffered', 'conn.stale', 'conn.lost_host')
+function ofSilence({ transport, hasHeard, followUp }: Evidence): Opinion {
+  if (transport === 'sse' && hasHeard === false) return likely('sse.buffered', 'conn.stale', 'conn.lost_host')
   if (!followUp) return possiblyOneOf('conn.silent', 'conn.stale', 'conn.lost_host')
   const { readable, opaque, page } = followUp
   if (readable === 'answered' || opaque === 'answered') return likely('conn.stale')

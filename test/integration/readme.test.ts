@@ -1,6 +1,7 @@
 import { readFileSync } from 'node:fs'
 import { Window } from 'happy-dom'
 import { afterAll, afterEach, beforeAll, describe, expect, it, vi } from 'vitest'
+import { WebSocket } from 'ws'
 import { RealtimeClient as CoreClient, type RealtimeOptions as CoreOptions, webSocket } from '../../src/core.ts'
 import * as remedies from '../../src/diagnosis/remedies.ts'
 import {
@@ -431,6 +432,175 @@ const tests: Readonly<Record<string, () => void | Promise<void>>> = {
     await until(() => onMessage.mock.calls.length === 1)
     component.unmount()
     expect(clients.map(({ state }) => state.status)).toEqual(['closed', 'closed'])
+  },
+
+  async 'from-socket-io-client'() {
+    await using servers = await startSessionServers(snippet('from-socket-io-server'), {}, { steadfast: { json } })
+    const log = vi.fn()
+    await clientOf('from-socket-io-client', servers.origins[0] ?? '', { console: { log } })
+    await until(() => log.mock.calls.length === 1)
+    expect(log.mock.calls).toEqual([['hello']])
+  },
+
+  async 'from-socket-io-server'() {
+    await using servers = await startSessionServers(snippet('from-socket-io-server'), {}, { steadfast: { json } })
+    const all = httpAndWebSocket.map((name) => sessionOf(servers, { transports: [name] }))
+    await until(() => all.every(isOpen))
+    all[0]?.client.send(JSON.stringify({ event: 'chat', data: 'to all' }))
+    await until(() => all.every(({ data }) => data.length === 1))
+    for (const { data } of all) expect(JSON.parse(String(data[0]))).toEqual({ event: 'chat', data: 'to all' })
+  },
+
+  async 'from-sockjs-client'() {
+    await using servers = await startSessionServers(snippet('from-sockjs-server'))
+    const log = vi.fn()
+    await clientOf('from-sockjs-client', servers.origins[0] ?? '', { console: { log } })
+    await until(() => log.mock.calls.length === 1)
+    expect(log.mock.calls).toEqual([['hello']])
+  },
+
+  async 'from-sockjs-server'() {
+    await using servers = await startSessionServers(snippet('from-sockjs-server'))
+    const clients = httpAndWebSocket.map((name) => {
+      return sessionOf(servers, { transports: [name], prepare: () => ({ url: `${servers.origins[0]}/echo` }) })
+    })
+    for (const { client } of clients) client.send('back')
+    await until(() => clients.every(({ data }) => data.length === 1))
+    expect(servers.errors).toEqual([])
+  },
+
+  async 'from-eventsource'() {
+    const log = vi.fn()
+    const { client } = await clientOf('from-eventsource', server.origin, { console: { log } })
+    await until(() => isOpen({ client }))
+    await server.publish('hello')
+    await until(() => log.mock.calls.length > 0)
+    expect(log.mock.calls[0]).toEqual(['message', expect.any(String), expect.stringContaining('hello')])
+    expect(client.state).toMatchObject({ transport: 'sse' })
+  },
+
+  async 'from-partysocket'() {
+    const log = vi.fn()
+    await clientOf('from-partysocket', server.origin, { console: { log } })
+    await until(() => log.mock.calls.length === 1)
+    expect(log.mock.calls.map(String)).toEqual([expect.stringContaining('hello')])
+    server.cut()
+    await until(() => log.mock.calls.length >= 3)
+    expect(log.mock.calls[1]).toEqual([1006, '', expect.any(Number)])
+  },
+
+  async kicking() {
+    const userOf = async (auth: unknown) => ({ id: String(auth) })
+    await using servers = await startSessionServers(snippet('kicking'), { userOf })
+    const { notify, kick } = servers.exported as Record<'notify' | 'kick', (user: string, text: string) => Promise<void>>
+    const [first, second, other] = (['ada', 'ada', 'bob'] as const).map((id) =>
+      sessionOf(servers, { prepare: () => ({ auth: id }) }),
+    )
+    if (!first || !second || !other) throw new Error('three clients were made')
+    await until(() => [first, second, other].every(isOpen))
+    await notify('ada', 'for ada')
+    await until(() => [first, second].every(({ data }) => data.length === 1))
+    await kick('ada', 'come back tomorrow')
+    await until(() => [first, second].every(({ client }) => client.state.status === 'closed'))
+    expect(first.client.state).toMatchObject({ code: 4410, reason: 'come back tomorrow' })
+    expect([other.client.state.status, other.data]).toEqual(['open', []])
+  },
+
+  async 'history-server'() {
+    await using servers = await startSessionServers(snippet('history-server'), {}, { steadfast: { json } })
+    const { client, data } = sessionOf(servers, {})
+    await until(() => data.length === 1)
+    await (servers.exported as { add(entry: object): Promise<void> }).add({ id: 1, text: 'one' })
+    await until(() => data.length === 2)
+    expect(data.map((each) => JSON.parse(String(each)))).toEqual([{ type: 'subscribed' }, { type: 'entry', id: 1, text: 'one' }])
+    expect(client.state.status).toBe('open')
+  },
+
+  async history() {
+    await using servers = await startSessionServers(snippet('history-server'), {}, { steadfast: { json } })
+    const { add } = servers.exported as { add(entry: object): Promise<void> }
+    const shown: string[] = []
+    const fetch = vi.fn(async (_: string) => {
+      // It is said while the answer is on its way, and is in it as well.
+      await add({ id: 2, text: 'two' })
+      return Response.json([1, 2].map((id) => ({ id, text: id === 1 ? 'one' : 'two' })))
+    })
+    await clientOf('history', servers.origins[0] ?? '', { fetch, show: (text: string) => shown.push(text) })
+    await until(() => shown.at(-1) === 'one, two')
+    servers.cut()
+    await add({ id: 3, text: 'three' })
+    await until(() => shown.at(-1) === 'one, two, three')
+    expect(fetch.mock.calls).toEqual([['/history']])
+  },
+
+  async 'shared-worker'() {
+    const listeners: ((event: { readonly ports: readonly MessagePort[] }) => void)[] = []
+    const addEventListener = (_: 'connect', listener: (typeof listeners)[number]) => listeners.push(listener)
+    await clientOf('shared-worker', server.origin, { addEventListener })
+    const tabs = [new MessageChannel(), new MessageChannel()].map(({ port1, port2 }) => {
+      const received: string[] = []
+      port1.onmessage = ({ data }) => received.push(JSON.parse(data).text)
+      for (const listener of listeners) listener({ ports: [port2] })
+      return { port: port1, received }
+    })
+    const [one, other] = tabs
+    one?.port.postMessage('hello')
+    await until(() => tabs.every(({ received }) => received.includes('hello')))
+    one?.port.postMessage('leave')
+    other?.port.postMessage('alone')
+    await until(() => !!other?.received.includes('alone'))
+    expect(one?.received).toEqual(['hello'])
+    for (const { port } of tabs) port.close()
+  },
+
+  async vue() {
+    const vue = await import('vue')
+    const { steadfast } = packageAt(server.origin)
+    const { useRealtime } = (await runSnippet(snippet('vue'), { steadfast, vue })) as {
+      useRealtime(url: string, onMessage: (data: string) => void): { state: { value: ClientState }; send(data: string): void }
+    }
+    const onMessage = vi.fn()
+    const scope = vue.effectScope()
+    const used = scope.run(() => useRealtime('/realtime', onMessage))
+    const seen: string[] = []
+    scope.run(() => vue.watchEffect(() => void seen.push(used?.state.value.status ?? ''), { flush: 'sync' }))
+    used?.send('hello')
+    await until(() => onMessage.mock.calls.length === 1)
+    expect([...new Set(seen)]).toEqual(['idle', 'connecting', 'open'])
+    scope.stop()
+    expect(clients.at(-1)?.state.status).toBe('closed')
+  },
+
+  async ssr() {
+    const react = await import('react')
+    const { renderToString } = await import('react-dom/server')
+    const exported = await runSnippet(snippet('ssr'), { steadfast: { RealtimeClient }, react })
+    const { client, useConnection } = exported as { client: RealtimeClient; useConnection(): ClientState }
+    expect(renderToString(react.createElement(() => useConnection().status))).toBe('idle')
+    expect([client.state.status, client.report().attempts]).toEqual(['idle', []])
+  },
+
+  async 'express-sessions'() {
+    await using servers = await startSessionServers(snippet('express-sessions'))
+    const [origin = ''] = servers.origins
+    const nobody = sessionOf(servers, { transports: ['sse'] })
+    await until(() => nobody.client.state.status === 'closed')
+    const login = await fetch(`${origin}/login`, { method: 'POST' })
+    const [cookie = ''] = login.headers.get('set-cookie')?.split(';') ?? []
+    const host: RealtimeOptions['host'] = {
+      ...nodeHost,
+      baseUrl: `${origin}/`,
+      fetch: (url, init) => fetch(url, { ...init, headers: { ...init?.headers, Cookie: cookie, Origin: origin } }),
+      WebSocket: class extends WebSocket {
+        constructor(url: string, subprotocols: string[]) {
+          super(url, subprotocols, { headers: { Cookie: cookie, Origin: origin } })
+        }
+      } as unknown as NonNullable<typeof nodeHost.WebSocket>,
+    }
+    const all = httpAndWebSocket.map((name) => sessionOf(servers, { transports: [name], host }))
+    for (const { client } of all) client.send('hello')
+    await until(() => all.every(({ data }) => data.length === 1))
+    expect(all.map(({ data }) => data)).toEqual(all.map(() => ['ada: hello']))
   },
 
   async nchan() {

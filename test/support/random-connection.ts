@@ -147,7 +147,7 @@ export class RandomConnection {
     if (state.status === 'open') {
       const { link } = state
       must(
-        !link.hasReceived || state.challengers.every(({ rank }) => rank <= link.rank),
+        !link.hasHeard || state.challengers.every(({ rank }) => rank <= link.rank),
         'a worse challenger beside a link that is heard',
       )
       must(state.challengers.length <= names.length, 'too many challengers')

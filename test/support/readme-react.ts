@@ -88,6 +88,7 @@ declare module 'react' {
   export function useEffect(run: () => void | (() => void), dependencies?: readonly unknown[]): void
   export function useState<Value>(initial: Value): [Value, (value: Value) => void]
   export function useRef<Value>(current: Value): { current: Value }
+  export function useSyncExternalStore<Value>(subscribe: (changed: () => void) => () => void, get: () => Value, getOnServer: () => Value): Value
   export function useCallback<Run>(run: Run, dependencies: readonly unknown[]): Run
 }
 `

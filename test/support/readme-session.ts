@@ -11,11 +11,14 @@ interface Listening {
   listen(...parameters: unknown[]): Server
 }
 
-// It comes without types, and the snippets that use it are read by nobody's compiler.
-const express = createRequire(import.meta.url)('express') as () => Listening
+// They come without types, and the snippets that use them are read by nobody's compiler.
+const require = createRequire(import.meta.url)
+const express = require('express') as () => Listening
 
 /** What a snippet of the section on sessions has started: HTTP servers on free ports of this machine, and what is on them. */
 export interface SessionServers extends AsyncDisposable {
+  /** What the snippet exports. */
+  readonly exported: Readonly<Record<string, unknown>>
   readonly origins: readonly string[]
   readonly realtimes: readonly RealtimeServer[]
   /** What handlers threw. */
@@ -29,6 +32,7 @@ export interface SessionServers extends AsyncDisposable {
 export async function startSessionServers(
   snippet: Snippet,
   scope: Readonly<Record<string, unknown>> = {},
+  moreModules: Readonly<Record<string, unknown>> = {},
 ): Promise<SessionServers> {
   const servers: Server[] = []
   const sockets: Set<Socket>[] = []
@@ -63,6 +67,7 @@ export async function startSessionServers(
       },
     },
     'steadfast/server': { memoryStore, RealtimeServer: WatchedServer },
+    'express-session': { __esModule: true, default: require('express-session') },
     express: {
       __esModule: true,
       default: Object.assign(() => {
@@ -81,7 +86,7 @@ export async function startSessionServers(
       },
     },
   }
-  await runSnippet(snippet, modules, scope)
+  const exported = await runSnippet(snippet, { ...modules, ...moreModules }, scope)
   await vi.waitFor(() => {
     if (!servers.length || !servers.every(({ listening }) => listening)) throw new Error('not listening yet')
   })
@@ -89,6 +94,7 @@ export async function startSessionServers(
     for (const socket of sockets[index] ?? []) socket.resetAndDestroy()
   }
   return {
+    exported,
     origins: servers.map((server) => `http://127.0.0.1:${(server.address() as AddressInfo).port}`),
     realtimes,
     errors,

@@ -201,14 +201,14 @@ const ledgers: readonly Row[] = (
   ],
 )
 
-const open = { kind: 'silent', phase: 'open', hasReceived: true } as const
+const open = { kind: 'silent', phase: 'open', hasHeard: true } as const
 const buffered = ['sse.buffered', 'conn.stale', 'conn.lost_host']
 const wentSilent: readonly Row[] = [
   [open, 'conn.silent', 'possible', 'retry', ['conn.stale', 'conn.lost_host']],
   [{ ...open, ...sse }, 'conn.silent', 'possible', 'retry', ['conn.stale', 'conn.lost_host']],
-  [{ ...open, hasReceived: false }, 'conn.silent', 'possible', 'retry', ['conn.stale', 'conn.lost_host']],
-  [{ ...open, ...sse, hasReceived: false }, 'sse.buffered', 'likely', 'retry', buffered],
-  [{ ...open, ...sse, hasReceived: false, followUp: heard(200) }, 'sse.buffered', 'likely', 'retry', buffered],
+  [{ ...open, hasHeard: false }, 'conn.silent', 'possible', 'retry', ['conn.stale', 'conn.lost_host']],
+  [{ ...open, ...sse, hasHeard: false }, 'sse.buffered', 'likely', 'retry', buffered],
+  [{ ...open, ...sse, hasHeard: false, followUp: heard(200) }, 'sse.buffered', 'likely', 'retry', buffered],
   [{ ...open, followUp: heard(500) }, 'conn.stale', 'likely', 'retry'],
   [{ ...open, followUp: asked({ opaque: 'answered' }) }, 'conn.stale', 'likely', 'retry'],
   [{ ...open, followUp: asked({ page: 'failed' }) }, 'net.offline', 'likely', 'retry', ['net.offline', 'conn.lost_host']],

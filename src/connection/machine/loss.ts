@@ -26,7 +26,7 @@ export function lose(state: Open, diagnosis: Diagnosis, now: number, policy: Pol
   // A server that greets and then shows the door has not proven anything: the waits must go on growing.
   const isForgiven = link.isProven && (isLong || (!wasClean && at(ranking.records, link.rank).shortLives <= forgivenLives))
   // Credentials with which messages passed were good, however short they last.
-  const isAccepted = isLong || link.isProven || (link.hasCarried && link.hasReceived)
+  const isAccepted = isLong || link.isProven || (link.hasCarried && link.hasHeard)
   const failures = isForgiven ? 1 : state.failures + 1
   const core = {
     ...coreOf(state),
@@ -55,10 +55,10 @@ export function lose(state: Open, diagnosis: Diagnosis, now: number, policy: Pol
  * What the end tells of the transport. A close code is no excuse for a short life: whether the server wants nobody or only this
  * transport fails here, the other transports will show.
  */
-function lifeOf({ rank, hasReceived, asked }: OpenLink, { hint, evidence }: Diagnosis, isLong: boolean, policy: Policy): Life {
+function lifeOf({ rank, hasHeard, asked }: OpenLink, { hint, evidence }: Diagnosis, isLong: boolean, policy: Policy): Life {
   // A plain WebSocket may have nothing to say for hours; one that was asked has said that it passes nothing.
   const mayBeQuiet = evidence.kind !== 'silent' && !at(policy.ranked, rank).isProvenByHearing
-  if (isLong && (hasReceived || mayBeQuiet)) return 'long'
+  if (isLong && (hasHeard || mayBeQuiet)) return 'long'
   const isOfPage = evidence.kind === 'restored' || asked?.isWoken || isHeldBack(evidence)
   return isOfPage || hint === 'credentials' ? 'neutral' : 'short'
 }

@@ -28,7 +28,7 @@ function linkOf({ id, rank }: Dial, now: number, { provingMs }: Policy): OpenLin
     rank,
     openedAt: now,
     heardAt: now,
-    hasReceived: false,
+    hasHeard: false,
     isProven: false,
     provenAt: now + provingMs,
     hasCarried: false,
@@ -55,7 +55,7 @@ export function rivalHeard(state: Open, challenger: Dial, now: number, hasCursor
 
 /** A worse transport brought a message while the running one brought nothing at all: something in between holds its body back. */
 export function rivalCarried(state: Open, challenger: Dial, now: number, policy: Policy): Open {
-  if (state.link.hasReceived) return state
+  if (state.link.hasHeard) return state
   return carried(
     carriedBy(challenger, { ...state, ranking: withheld(state.ranking, state.link.rank) }, now, policy),
     true,
@@ -104,7 +104,7 @@ export function heard(state: Open, now: number, policy: Policy): Open {
   const { link } = state
   // What was dialled because it was silent is needed no more.
   const challengers = state.challengers.filter(({ rank }) => rank < link.rank)
-  const next = { ...state, challengers, link: { ...link, heardAt: now, hasReceived: true, asked: null } }
+  const next = { ...state, challengers, link: { ...link, heardAt: now, hasHeard: true, asked: null } }
   const isEnough = now - link.openedAt >= policy.provingMs || at(policy.ranked, link.rank).isAsking
   return isEnough ? prove(next, now, policy) : next
 }
@@ -149,8 +149,8 @@ export function ask(state: Open, now: number, until: number, isWoken: boolean): 
 export function onDue(before: Open, heardAt: number, hasCursor: boolean, now: number, policy: Policy): State {
   const { link } = before
   // What came before the question is no answer to it.
-  const hasReceived = heardAt > (link.asked?.at ?? link.heardAt)
-  let state: State = hasReceived ? heard(before, heardAt, policy) : before
+  const hasHeard = heardAt > (link.asked?.at ?? link.heardAt)
+  let state: State = hasHeard ? heard(before, heardAt, policy) : before
   for (const challenger of state.challengers) {
     if (state.status === 'open' && now >= challenger.until) state = rivalTimedOut(state, challenger, now, policy)
   }
@@ -163,7 +163,7 @@ export function onDue(before: Open, heardAt: number, hasCursor: boolean, now: nu
 function livedLong(state: Open, now: number, policy: Policy): Open {
   const { link } = state
   const { isProvenByHearing, isProvenByReply } = at(policy.ranked, link.rank)
-  if (link.hasReceived || !(isProvenByHearing || isProvenByReply)) return prove(state, now, policy)
+  if (link.hasHeard || !(isProvenByHearing || isProvenByReply)) return prove(state, now, policy)
   const silent = { ...state, link: { ...link, provenAt: Infinity } }
   const worse = plan(state.ranking, now).find((rank) => rank > link.rank && at(policy.ranked, rank).isAsking)
   if (isProvenByReply || worse === undefined || link.hasCarried || at(policy.ranked, link.rank).isAsking) return silent

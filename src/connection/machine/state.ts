@@ -51,7 +51,7 @@ export interface OpenLink {
   readonly openedAt: number
   readonly heardAt: number
   /** Whether anything has come since it opened. */
-  readonly hasReceived: boolean
+  readonly hasHeard: boolean
   readonly isProven: boolean
   /** When having lived so long proves it; `Infinity` while only hearing something can. */
   readonly provenAt: number
