@@ -38,7 +38,7 @@ function safeValue(name: string, value: unknown): unknown {
   if (typeof value === 'string') return named.includes(name) && /^[a-z-]{1,24}$/.test(value) ? value : 'string'
   if (Array.isArray(value)) return value.map((each) => safeValue('type', each))
   // A built-in transport, which may have been named by its type alone.
-  if (typeof value === 'object' && 'create' in value && 'settings' in value) {
+  if (name === 'type' && typeof value === 'object' && 'create' in value && 'settings' in value) {
     const settings = safeOptions(Object(value.settings))
     return Object.keys(settings).length > 1 ? settings : settings['type']
   }

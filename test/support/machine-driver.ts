@@ -39,7 +39,7 @@ const traits: Record<Name, Partial<RankedTransport>> = {
   poll: { isAsking: true, resumes: true },
 }
 
-export interface DriverOptions extends Partial<Omit<Policy, 'transports' | 'random' | 'heartbeat'>> {
+export interface DriverOptions extends Partial<Omit<Policy, 'ranked' | 'random' | 'heartbeat'>> {
   readonly heartbeat?: ReturnType<Policy['heartbeat']>
   /** @defaultValue all four */
   readonly names?: readonly Name[]

@@ -13,6 +13,7 @@ it('a built-in transport is told as it was asked for, whoever made it of its nam
   const { transports, diagnosis } = safeOptions(withDefaults({ transports: ['websocket', { type: 'poll', intervalMs: 900 }] }))
   expect(transports).toEqual(['websocket', { type: 'poll', intervalMs: 900 }])
   expect(diagnosis).toBe('object')
+  expect(safeOptions({ headers: { create: 'secret', settings: { secret: 'secret' } } })).toEqual({ headers: 'object' })
   expect(safeOptions({ transports: [sse({ sendUrl: '/secret' })] })).toEqual({ transports: [{ type: 'sse', sendUrl: 'string' }] })
 })
 

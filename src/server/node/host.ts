@@ -1,6 +1,6 @@
 /**
  * What a server node needs from its surroundings. It is a port, so that a node runs in a process and under a virtual clock
- * without a line of difference; `node-host.ts` is the real one.
+ * without a line of difference; `process-host.ts` is the real one.
  */
 export interface ServerHost {
   /** Wall-clock milliseconds, which may jump: for what people and other machines read, never for an interval. */

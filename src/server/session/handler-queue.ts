@@ -27,7 +27,7 @@ const checkSliceEvery = 16
 
 /**
  * What this node does for a session: it takes messages and runs the application's handlers, one after the other. Most
- * sessions never send anything, so a live session has none of this until it is needed.
+ * sessions never send anything, so a session's actor has none of this until it is needed.
  */
 export class HandlerQueue {
   readonly #session: QueueOwner

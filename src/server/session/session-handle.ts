@@ -86,10 +86,10 @@ export class SessionHandle implements Session {
   readonly #commands: SessionCommands
   #snapshot: SessionRecord
 
-  constructor(desk: SessionCommands, id: string, record: SessionRecord) {
+  constructor(commands: SessionCommands, id: string, record: SessionRecord) {
     this.id = id
     this.#epoch = record.epoch
-    this.#commands = desk
+    this.#commands = commands
     this.#snapshot = record
   }
 

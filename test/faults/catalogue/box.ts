@@ -81,8 +81,9 @@ function onceOpen(name: string, expected: string, status: number, page: string):
   return {
     // After the loss of a connection that worked, nothing is asked for up to 30 s: its server may be restarting.
     ...{ ...common, name, expected, seen: seenOf(status), questionsMs: 40_000, patienceMs: 45_000 },
-    // Chromium delays the WebSockets of a page in which many have failed.
+    // Chromium delays a WebSocket, by up to 5 s, where many of its process have failed: that is no hanging upgrade.
     isAlone: true,
+    inPlain: { options: { connectTimeoutMs: 10_000 } },
     notIn: { firefox: 'it puts off a WebSocket to where others have failed, beyond the time for an attempt' },
     async start(site) {
       let isThere = false
