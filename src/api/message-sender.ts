@@ -4,7 +4,7 @@ import type { Host } from './host.ts'
 import type { Link, Writable } from './transport.ts'
 
 /** The bounds of what waits to be sent. */
-export interface OutboxLimits {
+export interface OutboxBounds {
   readonly maxMessages: number
   readonly maxBytes: number
   readonly overflow: 'reject' | 'drop-oldest' | 'drop-newest'
@@ -38,7 +38,7 @@ export interface MessageSender<Out> {
 
 export interface SenderPort<Out> {
   readonly host: Host
-  readonly limits: OutboxLimits
+  readonly limits: OutboxBounds
   readonly ttlMs: number
   readonly writeTimeoutMs: number
   /** Messages that could not be delivered, or of which nobody knows. */

@@ -1,5 +1,5 @@
 import type { Host } from '../api/host.ts'
-import type { OutboxLimits } from '../api/message-sender.ts'
+import type { OutboxBounds } from '../api/message-sender.ts'
 import type { Mode, ModeProtocol } from '../api/mode.ts'
 import type { BuiltInTransport, RealtimeOptions } from '../api/options.ts'
 import type { Protocol } from '../api/protocol.ts'
@@ -27,7 +27,7 @@ export interface Settings {
   /** One of its own for each client. */
   readonly mode: Mode
   readonly retry: RetryPolicy
-  readonly outbox: OutboxLimits & { readonly ttlMs: number }
+  readonly outbox: OutboxBounds & { readonly ttlMs: number }
   readonly connectTimeoutMs: number
   readonly raceAfterMs: number | null
   readonly provingMs: number

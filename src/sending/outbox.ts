@@ -1,4 +1,4 @@
-import type { OutboxLimits } from '../api/message-sender.ts'
+import type { OutboxBounds } from '../api/message-sender.ts'
 import type { Writable } from '../api/transport.ts'
 
 /** A message that waits to be sent. */
@@ -15,14 +15,14 @@ export interface Entry<Out> {
 
 /** A queue bounded in messages and in bytes. It never drops anything silently: whatever has to go is returned. */
 export class Outbox<Out> {
-  readonly #limits: OutboxLimits
+  readonly #limits: OutboxBounds
   #entries: Entry<Out>[] = []
   #head = 0
   #bytes = 0
   /** Written and kept by whoever may have to write them again: they count, and are not dropped. */
   #held = { messages: 0, bytes: 0 }
 
-  constructor(limits: OutboxLimits) {
+  constructor(limits: OutboxBounds) {
     this.#limits = limits
   }
 

@@ -435,7 +435,7 @@ const tests: Readonly<Record<string, () => void | Promise<void>>> = {
   },
 
   async 'from-socket-io-client'() {
-    await using servers = await startSessionServers(snippet('from-socket-io-server'), {}, { steadfast: { json } })
+    await using servers = await startSessionServers(snippet('from-socket-io-server'))
     const log = vi.fn()
     await clientOf('from-socket-io-client', servers.origins[0] ?? '', { console: { log } })
     await until(() => log.mock.calls.length === 1)
@@ -443,7 +443,7 @@ const tests: Readonly<Record<string, () => void | Promise<void>>> = {
   },
 
   async 'from-socket-io-server'() {
-    await using servers = await startSessionServers(snippet('from-socket-io-server'), {}, { steadfast: { json } })
+    await using servers = await startSessionServers(snippet('from-socket-io-server'))
     const all = httpAndWebSocket.map((name) => sessionOf(servers, { transports: [name] }))
     await until(() => all.every(isOpen))
     all[0]?.client.send(JSON.stringify({ event: 'chat', data: 'to all' }))
@@ -507,7 +507,7 @@ const tests: Readonly<Record<string, () => void | Promise<void>>> = {
   },
 
   async 'history-server'() {
-    await using servers = await startSessionServers(snippet('history-server'), {}, { steadfast: { json } })
+    await using servers = await startSessionServers(snippet('history-server'))
     const { client, data } = sessionOf(servers, {})
     await until(() => data.length === 1)
     await (servers.exported as { add(entry: object): Promise<void> }).add({ id: 1, text: 'one' })
@@ -517,7 +517,7 @@ const tests: Readonly<Record<string, () => void | Promise<void>>> = {
   },
 
   async history() {
-    await using servers = await startSessionServers(snippet('history-server'), {}, { steadfast: { json } })
+    await using servers = await startSessionServers(snippet('history-server'))
     const { add } = servers.exported as { add(entry: object): Promise<void> }
     const shown: string[] = []
     const fetch = vi.fn(async (_: string) => {

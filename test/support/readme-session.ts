@@ -3,6 +3,7 @@ import { createRequire } from 'node:module'
 import type { AddressInfo, Socket } from 'node:net'
 import { fastify } from 'fastify'
 import { vi } from 'vitest'
+import { json } from '../../src/index.ts'
 import { memoryStore, RealtimeServer, type RealtimeServerOptions } from '../../src/server/index.ts'
 import type { Snippet } from './readme.ts'
 import { runSnippet } from './readme-run.ts'
@@ -32,7 +33,6 @@ export interface SessionServers extends AsyncDisposable {
 export async function startSessionServers(
   snippet: Snippet,
   scope: Readonly<Record<string, unknown>> = {},
-  moreModules: Readonly<Record<string, unknown>> = {},
 ): Promise<SessionServers> {
   const servers: Server[] = []
   const sockets: Set<Socket>[] = []
@@ -66,6 +66,7 @@ export async function startSessionServers(
         return Object.assign(server, { listen: () => listen(here) })
       },
     },
+    steadfast: { json },
     'steadfast/server': { memoryStore, RealtimeServer: WatchedServer },
     'express-session': { __esModule: true, default: require('express-session') },
     express: {
@@ -86,7 +87,7 @@ export async function startSessionServers(
       },
     },
   }
-  const exported = await runSnippet(snippet, { ...modules, ...moreModules }, scope)
+  const exported = await runSnippet(snippet, modules, scope)
   await vi.waitFor(() => {
     if (!servers.length || !servers.every(({ listening }) => listening)) throw new Error('not listening yet')
   })

@@ -1,4 +1,4 @@
-import type { OutboxLimits } from '../../src/api/message-sender.ts'
+import type { OutboxBounds } from '../../src/api/message-sender.ts'
 import { PlainSender } from '../../src/sending/plain-sender.ts'
 import { type ManualPage, manualPage, promised } from './manual-host.ts'
 
@@ -12,7 +12,7 @@ export interface SenderBench extends ManualPage {
 export function senderBench({
   ttlMs = Infinity,
   ...limits
-}: Partial<OutboxLimits> & { readonly ttlMs?: number } = {}): SenderBench {
+}: Partial<OutboxBounds> & { readonly ttlMs?: number } = {}): SenderBench {
   const page = manualPage()
   const lost: unknown[] = []
   const sender = new PlainSender<string>({

@@ -1,4 +1,4 @@
-import type { OutboxLimits } from '../../src/api/message-sender.ts'
+import type { OutboxBounds } from '../../src/api/message-sender.ts'
 import type { Link, Writable } from '../../src/api/transport.ts'
 import { outdated } from '../../src/session/carrier.ts'
 import { SessionSender } from '../../src/session/session-sender.ts'
@@ -105,7 +105,7 @@ export interface SessionBench extends ManualPage {
   wait(ms: number): Promise<void>
 }
 
-export interface SessionBenchOptions extends Partial<OutboxLimits> {
+export interface SessionBenchOptions extends Partial<OutboxBounds> {
   readonly ttlMs?: number
   readonly resends?: boolean
   readonly roundTripMs?: number

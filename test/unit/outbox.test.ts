@@ -1,12 +1,12 @@
 import { describe, expect, it } from 'vitest'
-import type { OutboxLimits } from '../../src/api/message-sender.ts'
+import type { OutboxBounds } from '../../src/api/message-sender.ts'
 import { type Entry, Outbox } from '../../src/sending/outbox.ts'
 
-const limits: OutboxLimits = { maxMessages: 3, maxBytes: 100, overflow: 'reject' }
+const limits: OutboxBounds = { maxMessages: 3, maxBytes: 100, overflow: 'reject' }
 const entry = (n: number, bytes = 1, expiresAt = Infinity): Entry<number> => ({ value: n, data: '', bytes, n, expiresAt })
 const numbersOf = (entries: readonly Entry<number>[]) => entries.map(({ n }) => n)
 
-function filled(more: Partial<OutboxLimits> = {}, entries = [entry(1), entry(2), entry(3)]): Outbox<number> {
+function filled(more: Partial<OutboxBounds> = {}, entries = [entry(1), entry(2), entry(3)]): Outbox<number> {
   const outbox = new Outbox<number>({ ...limits, ...more })
   for (const each of entries) outbox.push(each)
   return outbox

@@ -1,15 +1,15 @@
 import fc from 'fast-check'
 import { describe, expect, it } from 'vitest'
-import type { OutboxLimits } from '../../src/api/message-sender.ts'
+import type { OutboxBounds } from '../../src/api/message-sender.ts'
 import { type Entry, Outbox } from '../../src/sending/outbox.ts'
 import type { Numbered } from '../../src/session/frames.ts'
 import { Unacknowledged } from '../../src/session/unacknowledged.ts'
 import { seedOf } from '../support/seeded.ts'
 
 const seed = seedOf(process.env)
-const limits: OutboxLimits = { maxMessages: 100, maxBytes: 1000, overflow: 'reject' }
+const limits: OutboxBounds = { maxMessages: 100, maxBytes: 1000, overflow: 'reject' }
 
-function bench(more: Partial<OutboxLimits> = {}) {
+function bench(more: Partial<OutboxBounds> = {}) {
   const outbox = new Outbox<string>({ ...limits, ...more })
   const sent = new Unacknowledged(outbox)
   let order = 0
