@@ -9,7 +9,7 @@ const pure = [
   '^src/protocols/',
   '^src/util/(http-fields|type-tags|suggest)\\.ts$',
   '^src/wire/',
-  '^src/session/(session-state|frames|unacknowledged)\\.ts$',
+  '^src/session/(session-state|session-port|stream-cursors|store-history|open-frame|grace|ack-schedule|batch-policy|retry-pause|frames|unacknowledged)\\.ts$',
 ]
 
 export default {

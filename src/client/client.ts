@@ -3,20 +3,20 @@ import type { Host } from '../api/host.ts'
 import type { MessageSender, SenderPort, Unsent } from '../api/message-sender.ts'
 import type { Codec, CoreOptions, Sendable } from '../api/options.ts'
 import type { Payload, Received } from '../api/protocol.ts'
-import type { Writable } from '../api/transport.ts'
 import { AttemptLog } from '../connection/attempt-log.ts'
 import { Connection } from '../connection/connection.ts'
 import { Classifier } from '../diagnosis/classifier.ts'
 import { hostWith } from '../host/browser.ts'
 import { bytesOf } from '../sending/plain-sender.ts'
 import { checkOptions, refuseMore } from '../util/check-options.ts'
-import { isBlob, isBuffer } from '../util/type-tags.ts'
 import { DebugLines, lastWords } from './debug.ts'
 import { Emitter } from './emitter.ts'
 import { type Handler, Listenable } from './listenable.ts'
-import { type MessageIterator, MessageQueue } from './message-iterator.ts'
+import type { MessageIterator } from './message-iterator.ts'
+import { MessageQueues } from './message-queues.ts'
 import { type ClientReport, safeOptions, version } from './report.ts'
-import { type Settings, settingsOf } from './settings.ts'
+import { circumstancesOf, type Settings, settingsOf } from './settings.ts'
+import { writableOf } from './writable.ts'
 
 /** An event as listeners of this client get it. */
 type Told<Type extends EventType | '*', In, Out> = RealtimeEvent<Type, In, Out, RealtimeClient<In, Out>>
@@ -57,12 +57,9 @@ export class RealtimeClient<In = Payload, Out = Sendable> extends Listenable<In,
   readonly #events: Emitter<EventType, Told<'*', In, Out>>
   readonly #host: Host
   readonly #settings: Settings
-  readonly #debug: ((line: string) => void) | null
-  readonly #lines = new DebugLines()
+  readonly #debug: DebugLines
   readonly #log: AttemptLog
-  #queues: readonly MessageQueue<Told<'message', In, Out>>[] = []
-  /** Those of which too much is unread. */
-  #full: readonly object[] = []
+  readonly #queues: MessageQueues<Told<'message', In, Out>>
   readonly #onAbort = () => void this.close().catch(() => {})
 
   /**
@@ -75,19 +72,18 @@ export class RealtimeClient<In = Payload, Out = Sendable> extends Listenable<In,
     const settings = settingsOf(url, options, host)
     const events = new Emitter<EventType, Told<'*', In, Out>>((error) => host.report(error))
     super(events)
-    const { signal, debug } = options
-    const isOnlyWay = settings.endpoints.length === 1
-    const classifier = new Classifier(host, { ...settings.mode.circumstances, ...(isOnlyWay && { isOnlyWay }) }, options)
+    const classifier = new Classifier(host, circumstancesOf(settings), options)
     this.#options = options
     this.#host = host
     this.#log = new AttemptLog((at) => host.wallTime(at))
     this.#settings = settings
     this.#events = events
-    this.#debug = debug === true ? (line) => host.log('debug', line) : debug || null
+    // A session's client whose messages are not read hangs up, and goes on where it was when they have been.
+    this.#queues = new MessageQueues(settings.mode.canPause ? (isHeld) => this.#connection.hold(isHeld) : null)
+    this.#debug = new DebugLines(options.debug, host)
     const port: SenderPort<Out> = {
       host,
-      limits: settings.outbox,
-      ttlMs: settings.outbox.ttlMs,
+      ...{ limits: settings.outbox, ttlMs: settings.outbox.ttlMs },
       writeTimeoutMs: settings.connectTimeoutMs,
       onLost: (lost, report) => {
         const diagnosis = classifier.classify(report, { endpoint: this.#connection.endpoint, phase: 'send', elapsedMs: 0 })
@@ -99,7 +95,7 @@ export class RealtimeClient<In = Payload, Out = Sendable> extends Listenable<In,
       roundTripMs: () => this.#connection.roundTripMs,
       onGap: (gap) => this.#raise('gap', gap),
       onAckOverdue: () => this.#connection.ackOverdue(),
-      onDivided: () => this.#connection.divided(),
+      onDivided: () => this.#connection.notices.divided(),
       onBroken: (report) => this.#connection.broke(report),
     }
     this.#sender = settings.mode.sender(port)
@@ -114,6 +110,7 @@ export class RealtimeClient<In = Payload, Out = Sendable> extends Listenable<In,
       raise: (type, details) => this.#raise(type, details as EventDetails<In, Out>[typeof type]),
       onMessage: (message, transport) => this.#receive(message, transport),
     })
+    const { signal } = options
     if (signal?.aborted || !settings.autoConnect) return
     Promise.resolve()
       .then(() => this.state.status === 'idle' && !signal?.aborted && this.connect())
@@ -185,16 +182,7 @@ export class RealtimeClient<In = Payload, Out = Sendable> extends Listenable<In,
    * with an error; in a session the client hangs up instead, and goes on where it was when all have been read.
    */
   [Symbol.asyncIterator](): MessageIterator<Told<'message', In, Out>> {
-    const queue: MessageQueue<Told<'message', In, Out>> = new MessageQueue(
-      () => {
-        this.#queues = this.#queues.filter((each) => each !== queue)
-        this.#hold(queue, false)
-      },
-      this.#settings.mode.canPause ? (isFull) => this.#hold(queue, isFull) : null,
-    )
-    if (this.state.status === 'closed') queue.end(null)
-    else this.#queues = [...this.#queues, queue]
-    return queue
+    return this.#queues.iterate(this.state.status === 'closed')
   }
 
   /**
@@ -228,25 +216,17 @@ export class RealtimeClient<In = Payload, Out = Sendable> extends Listenable<In,
     signal?.addEventListener('abort', this.#onAbort)
   }
 
-  /** A session's client whose messages are not read hangs up, and goes on where it was when they have been. */
-  #hold(queue: object, isFull: boolean): void {
-    const others = this.#full.filter((each) => each !== queue)
-    const wasHeld = this.#full.length > 0
-    this.#full = isFull ? [...others, queue] : others
-    if (isFull || (wasHeld && !others.length)) this.#connection.hold(isFull)
-  }
-
   #receive({ data, id = '', name = 'message', topic = '' }: Received, transport: string): void {
     let decoded: In
     try {
       const { codec } = this.#options
       decoded = codec ? codec.decode(data) : (data as In)
     } catch (error) {
-      this.#connection.unreadable(error)
+      this.#connection.notices.unreadable(error)
       return
     }
     const event: Told<'message', In, Out> = { type: 'message', target: this, data: decoded, id, name, topic, transport }
-    for (const queue of this.#queues) queue.push(event, bytesOf(data))
+    this.#queues.push(event, bytesOf(data))
     this.#emit(event)
   }
 
@@ -255,35 +235,16 @@ export class RealtimeClient<In = Payload, Out = Sendable> extends Listenable<In,
     if (event.type === 'close' && event.final) {
       this.#options.signal?.removeEventListener('abort', this.#onAbort)
       this.#sender.giveUp()
-      for (const queue of this.#queues) queue.end(null)
+      this.#queues.end()
     }
     this.#emit(event)
   }
 
   #emit(event: Told<'*', In, Out>): void {
     const { type } = event
-    if (this.#debug) this.#print(this.#debug, this.#lines.of(event))
+    this.#debug.print(event)
     if (type === 'close' && event.final && event.diagnosis && !this.onerror && !this.#events.has('error'))
       this.#host.log('error', lastWords(event.diagnosis))
     this.#events.emit(type, event, this[`on${type}`] as Handler<EventType, In, Out, RealtimeClient<In, Out>>)
   }
-
-  #print(print: (line: string) => void, line: string): void {
-    try {
-      print(line)
-    } catch (error) {
-      this.#host.report(error)
-    }
-  }
-}
-
-function writableOf(data: unknown): Writable {
-  if (typeof data === 'string') return data
-  // Copied, because the application may change or transfer them while they wait.
-  if (isBuffer(data)) return new Uint8Array(data).slice().buffer
-  if (ArrayBuffer.isView(data)) return new Uint8Array(data.buffer, data.byteOffset, data.byteLength).slice().buffer
-  if (isBlob(data)) return data
-  throw new TypeError(
-    `RealtimeClient: send() takes a string, ArrayBuffer, view or Blob, not ${Object.prototype.toString.call(data)}; for anything else give a codec, such as { codec: json() }.`,
-  )
 }

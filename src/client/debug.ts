@@ -1,4 +1,6 @@
 import type { RealtimeEvent, Retry } from '../api/events.ts'
+import type { Host } from '../api/host.ts'
+import type { CoreOptions } from '../api/options.ts'
 import type { Diagnosis } from '../diagnosis/diagnose.ts'
 
 /**
@@ -6,12 +8,24 @@ import type { Diagnosis } from '../diagnosis/diagnose.ts'
  * URL or sentence is in it, so nothing that may be secret is.
  */
 export class DebugLines {
+  readonly #print: ((line: string) => void) | null
+  readonly #host: Host
   /** The attempt that the events speak of: 0 for the first connect, n for the n-th retry. */
   #attempt = 0
 
-  of(event: RealtimeEvent<'*', unknown, unknown>): string {
+  constructor(debug: CoreOptions<unknown, unknown>['debug'], host: Host) {
+    this.#print = debug === true ? (line) => host.log('debug', line) : debug || null
+    this.#host = host
+  }
+
+  print(event: RealtimeEvent<'*', unknown, unknown>): void {
+    if (!this.#print) return
     const words = this.#wordsOf(event)
-    return `steadfast: ${[event.type, ...words].filter((word) => word !== '').join(', ')}`
+    try {
+      this.#print(`steadfast: ${[event.type, ...words].filter((word) => word !== '').join(', ')}`)
+    } catch (error) {
+      this.#host.report(error)
+    }
   }
 
   #wordsOf(event: RealtimeEvent<'*', unknown, unknown>): readonly string[] {

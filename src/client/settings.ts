@@ -1,3 +1,4 @@
+import type { Circumstances } from '../api/evidence.ts'
 import type { Host } from '../api/host.ts'
 import type { OutboxBounds } from '../api/message-sender.ts'
 import type { Mode, ModeProtocol } from '../api/mode.ts'
@@ -198,4 +199,9 @@ function retryOf(retry: RealtimeOptions['retry'], host: Host, mode: Mode): Retry
       return schedule(context)
     }
   }
+}
+
+/** What every diagnosis of this client begins with. */
+export function circumstancesOf({ mode, endpoints }: Settings): Partial<Circumstances> {
+  return { ...mode.circumstances, ...(endpoints.length === 1 && { isOnlyWay: true }) }
 }

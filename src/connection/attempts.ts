@@ -4,18 +4,19 @@ import type { Host } from '../api/host.ts'
 import type { MessageSender } from '../api/message-sender.ts'
 import type { PrepareAttempt, RealtimeOptions } from '../api/options.ts'
 import type { Received } from '../api/protocol.ts'
-import type { Delivery } from '../api/transport.ts'
 import type { Endpoint, Settings } from '../client/settings.ts'
 import type { Classifier } from '../diagnosis/classifier.ts'
-import { deliver } from '../sending/plain-sender.ts'
 import { reportOf } from '../transports/failure.ts'
-import { within } from '../util/within.ts'
-import { base64url } from '../wire/base64.ts'
 import { codes } from '../wire/steadfast-v1.ts'
+import { type Attempt, newAttempt, openDetails } from './attempt.ts'
 import type { AttemptLog } from './attempt-log.ts'
-import { type Attempt, Dialer } from './dialer.ts'
+import { ClosingLink } from './closing-link.ts'
+import { CredentialRenewal } from './credential-renewal.ts'
+import { Dialer } from './dialer.ts'
 import type { Input } from './machine/state.ts'
 import { at } from './machine/transport-ranking.ts'
+import type { Notices } from './notices.ts'
+import { ResumeCursor } from './resume-cursor.ts'
 
 export interface AttemptsPort {
   readonly host: Host
@@ -32,12 +33,8 @@ export interface AttemptsOwner {
   apply(input: Input): void
   /** What was to be looked after soon may wait: the timer is put off, so that an idle page is not woken by it. */
   rearm(): void
-  /** A message could not be read. */
-  unreadable(error: unknown): void
   /** The server lost what it knew of this client while the connection went on. */
   forgotten(id: number): void
-  /** Two servers that share no store answer in turn. */
-  divided(): void
 }
 
 /** The attempts that live, what they say, and the cursor that they share. One of them, the active one, carries the connection. */
@@ -47,24 +44,32 @@ export class Attempts {
   heardAt = 0
   readonly #port: AttemptsPort
   readonly #owner: AttemptsOwner
+  readonly #notices: Notices
   readonly #dialer: Dialer
   readonly #living = new Map<number, Attempt>()
   #active: Attempt | null = null
-  /** Ends what was left to itself. */
-  #leave: (() => void) | null = null
-  #cursor = ''
-  #isRenewing = false
+  readonly #closing: ClosingLink
+  readonly #renewal: CredentialRenewal
+  readonly #cursor = new ResumeCursor()
   #hasCarriedIn = false
   #hasCarriedOut = false
 
-  constructor(port: AttemptsPort, owner: AttemptsOwner) {
+  constructor(port: AttemptsPort, owner: AttemptsOwner, notices: Notices) {
+    const { host, settings, prepare } = port
     this.#port = port
     this.#owner = owner
-    this.#dialer = new Dialer(port.host, port.settings, port.prepare, owner)
+    this.#notices = notices
+    this.#dialer = new Dialer(host, settings, prepare, notices)
+    this.#closing = new ClosingLink(host)
+    this.#renewal = new CredentialRenewal({
+      dialer: this.#dialer,
+      onRenewed: (attempt, auth) => this.#renewed(attempt, auth),
+      onStopped: (attempt, report) => this.#failed(attempt, report),
+    })
   }
 
   get hasCursor(): boolean {
-    return this.#port.settings.mode.hasCursor || this.#cursor !== ''
+    return this.#port.settings.mode.hasCursor || this.#cursor.value !== ''
   }
 
   /** What carries the connection now. */
@@ -75,41 +80,25 @@ export class Attempts {
   dial(id: number, rank: number, about: Omit<PrepareAttempt, 'signal' | 'transport'>): void {
     const { host, settings, log } = this.#port
     const owner = this.#owner
-    this.#leave?.()
+    this.#closing.leave()
     const endpoint = at(settings.endpoints, rank)
-    const since = host.now()
-    const controller = new AbortController()
-    const name = base64url(host.randomBytes(16))
-    const attempt: Attempt = {
-      id,
-      name,
-      endpoint,
-      url: endpoint.url,
-      controller,
-      since,
-      preparation: {},
-      call: null,
-      link: null,
-      hasHeard: false,
-      openedAt: null,
-      delivered: null,
-    }
+    const attempt = newAttempt(id, endpoint, host)
     this.#living.set(id, attempt)
-    log.dialled(id, endpoint.transport.type, endpoint.url, since)
+    log.dialled(id, endpoint.transport.type, endpoint.url, attempt.since)
     this.#dialer
       .dial(
         attempt,
         about,
-        () => this.#cursor || null,
+        () => this.#cursor.value || null,
         () => owner.apply({ type: 'prepared', id }),
         {
           opened: (roundTripMs) => this.#opened(attempt, roundTripMs),
           heard: (isBeat) => this.#heard(attempt, isBeat),
           received: (message) => this.#received(attempt, message),
           moved: (cursor) => {
-            if (attempt === this.#active) this.#cursor = cursor
+            if (attempt === this.#active) this.#cursor.moveTo(cursor)
           },
-          challenged: () => this.#renew(attempt),
+          challenged: () => this.#renewal.renew(attempt),
           failed: (report) => this.#failed(attempt, report),
         },
       )
@@ -132,17 +121,17 @@ export class Attempts {
   adopt(id: number): void {
     const attempt = this.#living.get(id)
     if (!attempt?.link) return
-    const { link, preparation, controller } = attempt
+    const { link } = attempt
     const { host, settings, sender } = this.#port
     const { mode } = settings
     this.#active = attempt
     this.heardAt = 0
-    if (!mode.resumes(attempt.endpoint.transport.type)) this.#cursor = ''
+    if (!mode.resumes(attempt.endpoint.transport.type)) this.#cursor.forget()
     this.#hasCarriedIn = this.#hasCarriedOut = false
     mode.activated(link, attempt.call)
-    const greeted = preparation.greeting === undefined ? undefined : deliver(link, preparation.greeting, controller.signal)
+    const greeted = this.#dialer.greet(attempt)
     if (greeted) {
-      within(greeted, settings.connectTimeoutMs, host, late, controller.signal)
+      greeted
         .then((delivery) => {
           if (!delivery) return
           if (delivery.outcome !== 'sent') this.#failed(attempt, delivery.report)
@@ -162,33 +151,17 @@ export class Attempts {
     this.#active?.link?.nudge?.()
   }
 
-  /**
-   * Ends the connection in order, after what was written. With `settled` its attempt is left to itself until then, so that the
-   * last acknowledgments are heard, unless the client dials again.
-   */
+  /** Ends the connection in order, after what was written; with `settled` not before that. */
   close(code: number | undefined, reason: string, settled?: Promise<void>): void {
     const active = this.#active
-    const leave = () => {
-      try {
-        active?.link?.close(code, reason)
-      } catch (error) {
-        // Whatever a link makes of it, the client is closed.
-        this.#port.host.report(error)
-      }
-    }
-    if (!settled || !active) {
-      leave()
+    if (!active) return
+    if (!settled) {
+      this.#closing.close(active, code, reason)
       return
     }
     this.#living.delete(active.id)
     this.#active = null
-    this.#leave = () => {
-      this.#leave = null
-      leave()
-      active.controller.abort()
-    }
-    const settle = () => this.#leave?.()
-    settled.then(settle, settle)
+    this.#closing.closeAfter(settled, active, code, reason)
   }
 
   /** A living attempt, as a prober gets it. */
@@ -208,17 +181,8 @@ export class Attempts {
     this.#owner.apply({ type: 'carried', id: this.#active.id, isIncoming: false })
   }
 
-  opening(id: number, attempt: number): EventDetails['open'] {
-    const { endpoint, since, openedAt } = this.#living.get(id) as Attempt
-    const { transport, url } = endpoint
-    const { mode } = this.#port.settings
-    return {
-      transport: transport.type,
-      url: url.origin + url.pathname,
-      resumed: mode.isResumed(transport.type, this.hasCursor),
-      attempt,
-      elapsedMs: (openedAt ?? since) - since,
-    }
+  opening(id: number, failures: number): EventDetails['open'] {
+    return openDetails(this.#living.get(id) as Attempt, this.#port.settings.mode, this.hasCursor, failures)
   }
 
   #opened(attempt: Attempt, roundTripMs: number | undefined): void {
@@ -231,7 +195,7 @@ export class Attempts {
       this.#owner.apply({ type: 'opened', id, hasCursor: this.hasCursor, roundTripMs })
     } else if (link && attempt === this.#active) sender.attach(link)
     const { mode } = settings
-    if (mode.isDivided()) this.#owner.divided()
+    if (mode.isDivided()) this.#notices.divided()
     // No connection was lost, so nothing else would tell that the server has lost what it knew (rule 4).
     if (hadConnection && attempt === this.#active && mode.isForgotten()) this.#owner.forgotten(id)
   }
@@ -261,23 +225,10 @@ export class Attempts {
     if (isBeat) this.#owner.rearm()
   }
 
-  /** Where `prepare()` fails the server ends the connection, and the next attempt tells why; what it stops is over at once. */
-  #renew(attempt: Attempt): void {
-    if (this.#isRenewing) return
-    this.#isRenewing = true
-    this.#dialer
-      .renew(attempt)
-      .then((auth) => {
-        this.#isRenewing = false
-        if (!this.#living.has(attempt.id)) return
-        if (attempt === this.#active) this.#port.settings.mode.authenticated(auth)
-        attempt.link?.authenticate?.(auth)
-      })
-      .catch((error: unknown) => {
-        this.#isRenewing = false
-        const report = reportOf(error, 'blocked')
-        if (report.kind === 'stopped') this.#failed(attempt, report)
-      })
+  #renewed(attempt: Attempt, auth: unknown): void {
+    if (!this.#living.has(attempt.id)) return
+    if (attempt === this.#active) this.#port.settings.mode.authenticated(auth)
+    attempt.link?.authenticate?.(auth)
   }
 
   #received(attempt: Attempt, message: Received): void {
@@ -290,19 +241,9 @@ export class Attempts {
       if (attempt !== this.#active && !settings.mode.recognizesRepeats) return
       this.#hasCarriedIn = attempt === this.#active
     }
-    if (cursor !== undefined && attempt.delivered?.delete(cursor)) return
-    if (cursor && this.#living.size > 1) {
-      for (const other of this.#living.values()) {
-        if (other === attempt) continue
-        other.delivered ??= new Set()
-        other.delivered.add(cursor)
-      }
-    }
+    if (this.#cursor.isRepeated(attempt, cursor)) return
+    this.#cursor.arrived(attempt, cursor, this.#living.values())
     onMessage(message, attempt.endpoint.transport.type)
-    if (cursor !== undefined) this.#cursor = cursor
+    if (cursor !== undefined) this.#cursor.moveTo(cursor)
   }
-}
-
-function late(): Delivery {
-  return { outcome: 'unconfirmed', report: { kind: 'timeout' } }
 }

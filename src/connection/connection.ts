@@ -1,15 +1,19 @@
-import type { Diagnostics, FailedAttempt, Prober } from '../api/diagnostics.ts'
+import type { Diagnostics } from '../api/diagnostics.ts'
 import type { ClientState, EventDetails } from '../api/events.ts'
-import type { Circumstances, Report } from '../api/evidence.ts'
+import type { Report } from '../api/evidence.ts'
 import type { Endpoint } from '../client/settings.ts'
-import { messageOf } from '../util/type-tags.ts'
+import type { Diagnosis } from '../diagnosis/diagnose.ts'
 import { Attempts, type AttemptsPort } from './attempts.ts'
-import { unsettled } from './dialer.ts'
-import { type Announcement, announcementsBetween, type Command, commandsBetween, frozen } from './machine/effects.ts'
+import { DeadlineTimer } from './deadline-timer.ts'
+import { FollowUp } from './follow-up.ts'
+import { announcementsBetween, type Command, commandsBetween, frozen, withUnconfirmed } from './machine/effects.ts'
 import { deadlineOf, type Input, initialState, type Policy, type State } from './machine/state.ts'
 import { transition } from './machine/transition.ts'
 import { at, lesson, rankingOf } from './machine/transport-ranking.ts'
-import { recall, remember } from './transport-memory.ts'
+import { firstState, policyOf } from './machine-setup.ts'
+import { Notices } from './notices.ts'
+import { PageSignals } from './page-signals.ts'
+import { remember } from './transport-memory.ts'
 
 export interface ConnectionPort extends AttemptsPort {
   readonly diagnosis: Diagnostics | undefined
@@ -30,52 +34,39 @@ export class Connection {
   #shown: ClientState = frozen({ status: 'idle' })
   /** What came while something was being applied (a listener that calls `close()`) is applied after it, in order. */
   readonly #inputs: Input[] = []
-  #isDivided = false
-  #isLeaving = false
-  #timerAt = Infinity
-  #cancelTimer: (() => void) | null = null
-  #stopListening: (() => void) | null = null
+  readonly #timer: DeadlineTimer
+  readonly #followUp: FollowUp
+  readonly #page: PageSignals
+  /** Errors that change nothing of the connection. */
+  readonly notices: Notices
 
   constructor(port: ConnectionPort) {
-    const { host, settings, classifier, prepare } = port
-    const { endpoints, mode } = settings
+    const { host, log, raise, sender, settings } = port
+    const { endpoints } = settings
     this.#port = port
     this.#names = endpoints.map(({ transport }) => transport.type)
-    this.#attempts = new Attempts(port, this)
-    this.#policy = {
-      connectTimeoutMs: settings.connectTimeoutMs,
-      provingMs: settings.provingMs,
-      raceAfterMs: settings.raceAfterMs,
-      retry: settings.retry,
-      ranked: endpoints.map(({ transport }, rank) => ({
-        // Where the URL is relative, it is not known before the first dial.
-        get origin() {
-          return at(endpoints, rank).url.origin
-        },
-        isProvenByHearing: !!transport.isProvenByHearing,
-        isAsking: !!transport.isAsking,
-        canPing: !!transport.canPing && mode.canPing,
-        isProvenByReply: !!transport.canPing && mode.isProvenByReply,
-        resumes: mode.resumes(transport.type),
-      })),
-      heartbeat: () => mode.heartbeat(),
-      slackMs: () => mode.graceMs(),
-      prepares: !!prepare,
-      random: () => host.random(),
-      diagnose: (report, { id, rank }, phase, elapsedMs) => {
-        const { url, hasHeard, link } = this.#attempts.about(id) ?? {}
-        const seen = { ...(url && { url }), ...(hasHeard !== undefined && { hasHeard }) }
-        // What has not been dialled yet waits for `prepare()`.
-        const isUnprepared = !!prepare && link === null && report.kind === 'timeout'
-        const told: Report = isUnprepared ? unsettled(elapsedMs) : report
-        return classifier.classify(told, {
-          endpoint: at(endpoints, rank),
-          phase: isUnprepared ? 'prepare' : phase,
-          elapsedMs,
-          ...seen,
-        })
+    this.notices = new Notices(port, () => this.endpoint)
+    this.#attempts = new Attempts(port, this, this.notices)
+    this.#policy = policyOf(port, this.#attempts)
+    this.#timer = new DeadlineTimer(host, () => {
+      sender.pump()
+      this.apply({ type: 'deadline', heardAt: this.#attempts.heardAt, hasCursor: this.#attempts.hasCursor })
+    })
+    this.#followUp = new FollowUp({
+      ...port,
+      onRefined: (id, diagnosis) => {
+        log.refined(id, diagnosis)
+        raise('diagnosis', { diagnosis })
+        this.apply({ type: 'refined', diagnosis })
       },
-    }
+    })
+    this.#page = new PageSignals({
+      host,
+      onOnline: () => this.#followUp.forget(),
+      onViolation: (blockedUrl, directive) => this.#followUp.forbade(blockedUrl, directive),
+      onActivated: () => this.connect(),
+      onSignal: (signal) => this.apply({ type: 'page', signal }),
+    })
     this.#state = initialState(rankingOf(endpoints.length, null), true, false, null, 0)
   }
 
@@ -101,34 +92,18 @@ export class Connection {
 
   /** The page is going away: what is to reach the server must outlive it. */
   get isLeaving(): boolean {
-    return this.#isLeaving
+    return this.#page.isLeaving
   }
 
   connect(): void {
-    const { host, settings, sender, classifier } = this.#port
-    this.#stopListening ??= host.listen((signal) => {
-      if (signal.type === 'online') classifier.prober?.forget()
-      // Whatever else is heard of a page, it is heard of one that is there.
-      this.#isLeaving = signal.type === 'leaving' || (this.#isLeaving && signal.type === 'hidden')
-      if (signal.type === 'violation') this.#prober()?.forbade(signal.blockedUrl, signal.directive)
-      else if (signal.type === 'activated') this.connect()
-      else this.apply({ type: 'page', signal })
-    })
+    const { host, settings, sender } = this.#port
+    this.#page.start()
     // What a browser holds back until the page is shown would be taken for what does not work.
     if (host.isPrerendering()) return
     const state = this.#state
-    this.#isLeaving = false
-    if (state.status === 'idle') {
-      const memory = recall(settings, host)
-      const roundTripMs = memory?.roundTripMs ?? host.roundTripMs(settings.url) ?? null
-      this.#state = initialState(
-        rankingOf(settings.endpoints.length, memory),
-        host.isOnline(),
-        host.isHidden(),
-        roundTripMs,
-        host.now(),
-      )
-    } else if (state.status === 'closed') {
+    this.#page.isLeaving = false
+    if (state.status === 'idle') this.#state = firstState(settings, host)
+    else if (state.status === 'closed') {
       // Nobody listened to the page in the meantime, and what the server knew ended with the client.
       settings.mode.begin()
       sender.begin?.()
@@ -170,51 +145,18 @@ export class Connection {
     this.#attempts.broke(report)
   }
 
-  /** A message that the codec or the protocol cannot read is lost, the connection is not. */
-  unreadable(error: unknown): void {
-    const { classifier, raise } = this.#port
-    const diagnosis = classifier.classify(
-      { kind: 'unreadable', detail: messageOf(error) },
-      { endpoint: this.endpoint, phase: 'open', elapsedMs: 0 },
-    )
-    raise('error', { scope: 'message', diagnosis, retry: null })
-  }
-
-  /** Said once. */
-  divided(): void {
-    if (this.#isDivided) return
-    this.#isDivided = true
-    const { classifier, raise } = this.#port
-    const diagnosis = classifier.classify({ kind: 'divided' }, { endpoint: this.endpoint, phase: 'open', elapsedMs: 0 })
-    raise('error', { scope: 'connection', diagnosis, retry: null })
-  }
-
   /** The server lost what it knew of this client while the connection went on. */
   forgotten(id: number): void {
     this.#port.raise('open', this.#attempts.opening(id, this.#state.failures))
   }
 
-  /** Holds the one timer to what is due next. */
+  /** Wakes the connection when something is due next. */
   arm(): void {
-    const { host, sender } = this.#port
-    const isClosed = this.#state.status === 'closed'
-    const due = isClosed ? Infinity : Math.min(deadlineOf(this.#state, this.#policy), sender.dueAt())
-    // One that fires too early looks again: to put it off with every message would cost more than the message.
-    if (due >= this.#timerAt && due < Infinity) return
-    this.#cancelTimer?.()
-    this.#timerAt = due
-    if (due === Infinity) return
-    this.#cancelTimer = host.after(Math.max(0, due - host.now()), () => {
-      this.#timerAt = Infinity
-      sender.pump()
-      this.apply({ type: 'deadline', heardAt: this.#attempts.heardAt, hasCursor: this.#attempts.hasCursor })
-    })
+    this.#timer.arm(this.#dueAt())
   }
 
   rearm(): void {
-    this.#cancelTimer?.()
-    this.#timerAt = Infinity
-    this.arm()
+    this.#timer.rearm(this.#dueAt())
   }
 
   /** Something happened. */
@@ -243,29 +185,27 @@ export class Connection {
     const rank = lesson(after.ranking)
     if (rank !== lesson(before.ranking)) remember(rank, after.roundTripMs, settings, host)
     classifier.roundTripMs = after.roundTripMs
-    if (before.status === 'open' && after.status !== 'open' && after.status !== 'closed') this.#prober()?.lost()
+    if (before.status === 'open' && after.status !== 'open' && after.status !== 'closed') this.#followUp.lost()
     for (const { id, diagnosis } of after.news) {
       log.failed(id, diagnosis, now)
       if (diagnosis.evidence.kind === 'silent') settings.mode.fellSilent()
       const attempt = this.#attempts.about(id)
       // When it is over nobody waits for an answer.
-      if (attempt && after.status !== 'closed') {
-        const { endpoint, url, name } = attempt
-        this.#prober()?.failed({ id, type: endpoint.transport.type, url, search: endpoint.url.search, attempt: name, diagnosis })
-      }
+      if (attempt && after.status !== 'closed') this.#followUp.failed(id, diagnosis, attempt)
     }
     const announcements = announcementsBetween(before, after, this.#names, now, this.#shown, (at) => host.wallTime(at))
     const last = announcements.at(-1)
     if (last?.type === 'state') this.#shown = last.details.state
     const unconfirmed = commandsBetween(before, after).flatMap((command) => this.#run(command))
-    if (unconfirmed.length) this.#addUnconfirmed(announcements, unconfirmed)
+    const announced = unconfirmed.length ? withUnconfirmed(announcements, unconfirmed, () => this.#gaveUp()) : announcements
     if (after.status === 'closed') {
-      this.#stop()
+      this.#followUp.end()
+      this.#page.stop()
       settings.mode.end()
     }
     if (after.status === 'open' && (before.status !== 'open' || before.link.id !== after.link.id))
-      this.#opened(at(this.#names, after.link.rank))
-    for (const announcement of announcements) {
+      this.#followUp.opened(at(this.#names, after.link.rank))
+    for (const announcement of announced) {
       if (announcement.type === 'open') raise('open', this.#attempts.opening(announcement.id, after.failures))
       else raise(announcement.type, announcement.details as never)
     }
@@ -295,49 +235,14 @@ export class Connection {
     return []
   }
 
-  /** What the lost link had taken belongs to the error that tells of the loss. */
-  #addUnconfirmed(announcements: Announcement[], unconfirmed: readonly unknown[]): void {
-    const index = announcements.findIndex(({ type }) => type === 'error')
-    const error = announcements[index]
-    if (error?.type === 'error') {
-      announcements[index] = { type: 'error', details: { ...error.details, unconfirmed } }
-      return
-    }
+  /** The application's doing, or the page's: no link failed. */
+  #gaveUp(): Diagnosis {
     const kind = this.#state.status === 'connecting' ? 'reconnect' : 'hidden'
-    const diagnosis = this.#port.classifier.classify({ kind }, { endpoint: null, phase: 'open', elapsedMs: 0 })
-    announcements.unshift({ type: 'error', details: { scope: 'message', diagnosis, retry: null, unconfirmed } })
+    return this.#port.classifier.classify({ kind }, { endpoint: null, phase: 'open', elapsedMs: 0 })
   }
 
-  #prober(): Prober | null {
-    const { host, settings, classifier, diagnosis } = this.#port
-    const { mode, credentials, probe } = settings
-    classifier.prober ??=
-      diagnosis?.prober?.({
-        ...{ host, credentials, mayAsk: probe, transports: this.#names, hasLedger: mode.hasLedger },
-        spreadMs: () => mode.spreadMs(),
-        onNews: (which, news) => this.#refine(which, news),
-      }) ?? null
-    return classifier.prober
-  }
-
-  #opened(type: string): void {
-    const { settings, classifier } = this.#port
-    classifier.opened(type)
-    classifier.prober?.opened(type, settings.mode.lastEnd())
-  }
-
-  /** A follow-up question told more of a failure. */
-  #refine({ id, diagnosis: before }: FailedAttempt, news: Partial<Circumstances>): void {
-    const { classifier, log, raise } = this.#port
-    const diagnosis = classifier.reclassify(before, news)
-    log.refined(id, diagnosis)
-    raise('diagnosis', { diagnosis })
-    this.apply({ type: 'refined', diagnosis })
-  }
-
-  #stop(): void {
-    this.#port.classifier.prober?.end()
-    this.#stopListening?.()
-    this.#stopListening = null
+  #dueAt(): number {
+    const { sender } = this.#port
+    return this.#state.status === 'closed' ? Infinity : Math.min(deadlineOf(this.#state, this.#policy), sender.dueAt())
   }
 }

@@ -2,40 +2,21 @@ import type { Report } from '../api/evidence.ts'
 import type { Host } from '../api/host.ts'
 import type { Preparation, PrepareAttempt, RealtimeOptions } from '../api/options.ts'
 import type { Protocol } from '../api/protocol.ts'
-import type { Call, Link, Listener } from '../api/transport.ts'
+import type { Call, Delivery, Listener } from '../api/transport.ts'
 import { urlOf } from '../client/lazy-url.ts'
 import type { Endpoint, Settings } from '../client/settings.ts'
+import { deliver } from '../sending/plain-sender.ts'
 import { Failure } from '../transports/failure.ts'
 import { checkSendable, withQuery } from '../transports/request-url.ts'
 import { messageOf } from '../util/type-tags.ts'
 import { within } from '../util/within.ts'
+import type { Attempt } from './attempt.ts'
 import { isStopConnecting } from './stop-connecting.ts'
 
 /** Browsers allow six connections to an HTTP/1.1 origin; two stay free for the application. */
 const heldPerOrigin = 4
 /** A browser that has not answered by then whether a slot is free will not: the request is made without one. */
 const claimWithinMs = 1000
-
-/** One dial with all that belongs to it. Aborting the controller ends everything of it. */
-export interface Attempt {
-  readonly id: number
-  /** A random name for it, for servers that keep a ledger of attempts. */
-  readonly name: string
-  readonly endpoint: Endpoint
-  /** Where it leads; `prepare()` may have changed that. */
-  url: URL
-  readonly controller: AbortController
-  readonly since: number
-  preparation: Preparation
-  /** What its transport was given; `null` before. */
-  call: Call | null
-  link: Link | null
-  /** Whether anything came, if only a part of something. */
-  hasHeard: boolean
-  openedAt: number | null
-  /** Cursors of messages that came over another attempt while this one was on its way: it will bring them once more. */
-  delivered: Set<string> | null
-}
 
 /** Who is told of messages that cannot be read. */
 interface Reader {
@@ -82,6 +63,12 @@ export class Dialer {
     attempt.call = call
     onPrepared()
     attempt.link = endpoint.transport.dial(call, listener)
+  }
+
+  /** Writes the greeting that `prepare()` returned, which has to arrive before anything else; `undefined` where nothing has to be waited for. */
+  greet({ link, preparation: { greeting }, controller: { signal } }: Attempt): Promise<Delivery | undefined> | undefined {
+    const greeted = link && greeting !== undefined && deliver(link, greeting, signal)
+    return greeted ? within(greeted, this.#settings.connectTimeoutMs, this.#host, late, signal) : undefined
   }
 
   /** Asks `prepare()` for fresh credentials for a connection that is open. */
@@ -191,6 +178,10 @@ function guarded(protocol: Protocol, reader: Reader): Protocol {
 }
 
 function nothing(): void {}
+
+function late(): Delivery {
+  return { outcome: 'unconfirmed', report: { kind: 'timeout' } }
+}
 
 function mistake(detail: string): Failure {
   return new Failure({ kind: 'unprepared', detail, isMistake: true })

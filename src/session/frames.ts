@@ -65,6 +65,13 @@ export function bytesOfBase64(text: string): Uint8Array<ArrayBuffer> {
   return bytes
 }
 
+/** What stands before a sign, and what behind it. */
+export function cut(text: string, sign: string): [before: string, after: string] {
+  const at = text.indexOf(sign)
+  if (at < 0) throw new SyntaxError(sign)
+  return [text.slice(0, at), text.slice(at + 1)]
+}
+
 interface MessageRun extends Numbered {
   readonly texts: string[]
 }

@@ -3,13 +3,14 @@ import type { Call, Delivery, Link, Listener, Transport } from '../api/transport
 import { textOfBody } from '../transports/body.ts'
 import { Failure, reportOf } from '../transports/failure.ts'
 import { answered, contentTypeOf, request } from '../transports/http.ts'
-import { longPollPauseMs, pollLoop, pollPauseMs, retryPauseMs } from '../transports/poll-loop.ts'
+import { longPollPauseMs, pollLoop, pollPauseMs } from '../transports/poll-loop.ts'
 import { feed, isEventStream, maxEventLength, parse } from '../transports/sse.ts'
 import { essenceOf, isPage } from '../util/http-fields.ts'
 import { closeOf } from '../wire/readers.ts'
 import type { Hello } from '../wire/steadfast-v1.ts'
 import { closed, helloOf, mismatch, outdated, readFrame, withAttempt } from './carrier.ts'
 import { formOf, utf8 } from './frames.ts'
+import { retryPauseMs } from './retry-pause.ts'
 import { ackBytes, type SessionState } from './session-state.ts'
 
 /** How long a held answer may be silent beyond what the server promises. */
@@ -52,7 +53,7 @@ export function sessionLongPoll(session: SessionState, connectTimeoutMs: number)
       const waitMs = () => (isFirst ? 0 : (session.opened?.heartbeatMs ?? 0))
       return ask(session, call, listener, {
         waitMs,
-        timeoutMs: () => (isFirst ? connectTimeoutMs : waitMs()) + silenceMs + session.slackMs(),
+        timeoutMs: () => (isFirst ? connectTimeoutMs : waitMs()) + silenceMs + session.graceMs(),
         pauseMs(isNews) {
           const wasFirst = isFirst
           isFirst = false
@@ -70,7 +71,7 @@ export function sessionPoll(session: SessionState, intervalMs: number, timeoutMs
     dial: (call, listener) =>
       ask(session, call, listener, {
         waitMs: () => 0,
-        timeoutMs: () => timeoutMs + session.slackMs(),
+        timeoutMs: () => timeoutMs + session.graceMs(),
         pauseMs: () => pollPauseMs(intervalMs, call.host),
       }),
   }
@@ -120,7 +121,7 @@ function attach(session: SessionState, call: Call, listener: Listener, tellsCurs
       taken = frame.taken
       if (!isOpen || !session.isResumed) listener.opened()
       // What a node took that died since has to be sent again.
-      else session.port?.onBack(taken)
+      else session.port?.onRewind(taken)
       isOpen = true
     },
     received: listener.received,
@@ -151,7 +152,7 @@ function attach(session: SessionState, call: Call, listener: Listener, tellsCurs
       auth = fresh
       // The next hello names it: who asks again and again is about to, and beside a stream there has to be one.
       session.owedBytes += ackBytes
-      session.port?.onOwing()
+      session.port?.onAckOwed()
     },
     async write(lines, signal, isLast): Promise<Delivery> {
       try {

@@ -37,12 +37,12 @@ export function sessionMode(host: Host, resends: boolean): Mode {
     heartbeat: () => session.heartbeat,
     ping: () => 'p',
     heartbeatReply: undefined,
-    graceMs: () => session.slackMs(),
+    graceMs: () => session.graceMs(),
     spreadMs: () => session.spreadMs,
     resumes: () => true,
     isResumed: () => session.isResumed,
     isForgotten: () => !session.isResumed,
-    isDivided: () => session.isDivided,
+    isDivided: () => session.stores.isDivided,
     lastEnd: () => session.opened?.lastEnd,
     activated(link, call) {
       lastCall = call

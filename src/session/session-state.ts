@@ -1,60 +1,14 @@
-import { closeOf, countIn, countOf, msOf, must, textOf } from '../wire/readers.ts'
-import { cursorText, type Hello, type OpenFrame } from '../wire/steadfast-v1.ts'
-import { bytesOfBase64 } from './frames.ts'
-
-/** What a session tells whoever sends for it. */
-export interface SessionPort {
-  /** Everything up to n is settled at the server. */
-  onAcked(n: number): void
-  /** The server has lost what it took above n: it has to be written again. */
-  onBack(n: number): void
-  /** Something was taken of which the server does not know yet. */
-  onOwing(): void
-  onGap(gap: Gap): void
-}
-
-/** Messages that were missed, and that the server can no longer replay. */
-export interface Gap {
-  /** `''` for messages to this client alone. */
-  readonly topic: string
-  /** The last offset before it; `null` where the log began anew. */
-  readonly after: number | null
-  /** The first offset behind it. */
-  readonly resumesAt: number
-}
-
-/** A message as the session hands it over. */
-export interface SessionMessage {
-  readonly data: string | ArrayBuffer
-  /** Stream and offset. */
-  readonly id: string
-  /** `''` for messages to this client alone. */
-  readonly topic: string
-}
-
-/** The attachment on which a frame came. */
-export interface FrameListener {
-  opened(frame: OpenFrame): void
-  received(message: SessionMessage): void
-  pinged(): void
-  /** The server asks for fresh credentials. */
-  readonly challenged?: (() => void) | undefined
-  closed(code: number, reason: string, retryAfterMs?: number): void
-  /** It belongs to a life of the session that is over: throws what ends it. */
-  outdated(): never
-}
-
-interface Stream {
-  readonly epoch: string
-  readonly topic: string
-  offset: number
-}
+import { closeOf, countIn, countOf, must, textOf } from '../wire/readers.ts'
+import type { Hello, OpenFrame } from '../wire/steadfast-v1.ts'
+import { bytesOfBase64, cut } from './frames.ts'
+import { Grace } from './grace.ts'
+import { readOpenFrame } from './open-frame.ts'
+import type { FrameListener, SessionPort } from './session-port.ts'
+import { StoreHistory } from './store-history.ts'
+import { type GapFrame, StreamCursors } from './stream-cursors.ts'
 
 /** So much taken is acknowledged at once. More seldom than a server would like costs it memory; a page pays some 100 µs for each. */
 export const ackBytes = 2 ** 20
-const mostSlackMs = 120_000
-const slowestBytesPerMs = 10
-const answerMs = 3000
 const silenceMs = 5000
 
 /**
@@ -82,17 +36,11 @@ export class SessionState {
   port: SessionPort | null = null
   /** What was written up to here was for an earlier life of the session, which may have handled it. */
   #before = 0
-  /** The stores that opened it, the last one first. */
-  #stores: string[] = []
-  /** Whether one of them opened it again after another: two servers do not share one. */
-  isDivided = false
-  #comingBytes = 0
-  #patience = 1
-  /** Whether anything was taken or acknowledged since the last attachment opened. */
-  #hasProgressed = false
   #hasRenewed = false
   #isOver = false
-  readonly #streams = new Map<number, Stream>()
+  readonly stores = new StoreHistory()
+  readonly #grace = new Grace()
+  readonly #streams = new StreamCursors()
 
   constructor(id: string) {
     this.id = id
@@ -115,35 +63,24 @@ export class SessionState {
   }
 
   get cursor(): string {
-    return cursorText(this.#streams)
+    return this.#streams.text
   }
 
   hello(k: number, more: Partial<Hello>): Hello {
     const { id, sent, cursor } = this
-    const store = this.#stores.join()
+    const store = this.stores.text
     const before = this.#before >= sent.first && { before: this.#before }
-    return {
-      v: 1,
-      session: id,
-      k,
-      n: sent.first,
-      last: sent.last,
-      ...before,
-      ...(cursor && { cursor }),
-      ...(store && { store }),
-      ...more,
-    }
+    const known = { ...before, ...(cursor && { cursor }), ...(store && { store }) }
+    return { v: 1, session: id, k, n: sent.first, last: sent.last, ...known, ...more }
   }
 
-  /** How much longer than usual silence is nothing unusual: what is under way may take its time on a slow link (rule 7). */
-  slackMs(): number {
-    const bytes = this.sent.bytesUnderWay + this.#comingBytes
-    return Math.min(mostSlackMs, bytes / slowestBytesPerMs + answerMs * (this.#patience - 1))
+  /** How much longer than usual the server may be silent. */
+  graceMs(): number {
+    return this.#grace.ms(this.sent.bytesUnderWay)
   }
 
-  /** An attachment ended by silence: if nothing had come of it, the next one is given twice the time. */
   fellSilent(): void {
-    if (!this.#hasProgressed) this.#patience *= 2
+    this.#grace.fellSilent()
   }
 
   /** A session that the server refuses as broken is begun anew, once (rule 9). */
@@ -193,35 +130,20 @@ export class SessionState {
         this.#acked(countIn(rest))
         break
       case 'r':
-        this.port?.onBack(countIn(rest))
+        this.port?.onRewind(countIn(rest))
         break
-      case 's': {
-        const { topic, epoch, from, ...frame } = JSON.parse(rest)
-        const at = countOf(frame.at)
-        const stream = countOf(frame.stream)
-        // Behind a gap in stream 0 the server says again what was announced in it, at the place where the gap ends.
-        const isLate = at === this.#streams.get(0)?.offset && !this.#streams.has(stream)
-        if (this.#isNew(0, at) || (isLate && !this.#isOver)) {
-          this.#begin(stream, epoch, topic, from)
-          this.#move(0, at)
-        }
+      case 's':
+        if (!this.#isOver && this.#streams.announce(JSON.parse(rest))) this.#progress()
         break
-      }
-      case 'u': {
-        const frame = JSON.parse(rest)
-        const at = countOf(frame.at)
-        if (this.#isNew(0, at)) {
-          this.#streams.delete(countOf(frame.stream))
-          this.#move(0, at)
-        }
+      case 'u':
+        if (!this.#isOver && this.#streams.withdraw(JSON.parse(rest))) this.#progress()
         break
-      }
       case 'g':
         this.#missed(JSON.parse(rest))
         break
       case 'h': {
-        const { comingBytes = this.#comingBytes } = JSON.parse(rest)
-        this.#comingBytes = countOf(comingBytes)
+        const { comingBytes = this.#grace.comingBytes } = JSON.parse(rest)
+        this.#grace.comingBytes = countOf(comingBytes)
         break
       }
       case 'p':
@@ -245,7 +167,7 @@ export class SessionState {
   readReceipt(taken: unknown, ack: unknown): void {
     const n = countOf(taken)
     this.#acked(countOf(ack))
-    this.port?.onBack(n)
+    this.port?.onRewind(n)
   }
 
   /**
@@ -265,34 +187,20 @@ export class SessionState {
   }
 
   #open(json: OpenFrame, listener: FrameListener): void {
-    const { k, epoch, store, taken, ack, maxMessageBytes, lastEnd } = json
-    const frame = {
-      ...json,
-      heartbeatMs: msOf(json.heartbeatMs),
-      resumeWindowMs: msOf(json.resumeWindowMs),
-      retryWindowMs: msOf(json.retryWindowMs),
-    }
-    for (const count of [k, taken, ack, maxMessageBytes]) countOf(count)
-    epochOf(epoch)
-    if (store) epochOf(store)
-    if (lastEnd) textOf(closeOf(lastEnd) && lastEnd.by)
-    must(frame.heartbeatMs >= 1 && ack <= this.sent.last)
+    const frame = readOpenFrame(json, this.sent.last)
+    const { epoch, store, ack } = frame
     // An older dial that something held back tells of a life of the session that is over.
     if (this.opened && frame.k < this.opened.k && epoch !== this.opened.epoch) listener.outdated()
     this.isResumed = this.#streams.get(0)?.epoch === epoch
     if (!this.isResumed) {
       this.#before = this.sent.last
       this.#streams.clear()
-      this.#begin(0, epoch, '', 0)
+      this.#streams.begin(0, epoch, '', 0)
     }
-    if (store) {
-      const others = this.#stores.filter((other) => other !== store)
-      this.isDivided ||= this.#stores.indexOf(store) > 0
-      this.#stores = [store, ...others].slice(0, 4)
-    }
+    if (store) this.stores.opened(store)
     this.opened = frame
     this.#acked(ack)
-    this.#hasProgressed = false
+    this.#grace.opened()
     listener.opened(frame)
   }
 
@@ -306,26 +214,23 @@ export class SessionState {
     const topic = this.#streams.get(stream)?.topic ?? ''
     listener.received({ data, id: `${stream}.${offset}`, topic })
     this.#move(stream, offset)
-    this.#comingBytes = 0
+    this.#grace.comingBytes = 0
     const owed = this.owedBytes
     this.owedBytes += typeof data === 'string' ? data.length : data.byteLength
-    if (!owed || this.owedBytes >= ackBytes) this.port?.onOwing()
+    if (!owed || this.owedBytes >= ackBytes) this.port?.onAckOwed()
   }
 
-  /** Whether it has not been taken yet (rule 1). A stream that nobody has announced has no place to be compared with. */
   #isNew(stream: number, offset: number): boolean {
-    return !this.#isOver && offset > (this.#streams.get(stream)?.offset ?? Infinity)
+    return !this.#isOver && this.#streams.isNew(stream, offset)
   }
 
-  #move(number: number, offset: number): void {
+  #move(stream: number, offset: number): void {
     this.#progress()
-    const stream = this.#streams.get(number)
-    if (stream) stream.offset = offset
+    this.#streams.move(stream, offset)
   }
 
   #progress(): void {
-    this.#hasProgressed = true
-    this.#patience = 1
+    this.#grace.progressed()
     this.moves += 1
   }
 
@@ -336,32 +241,10 @@ export class SessionState {
     this.port?.onAcked(n)
   }
 
-  #missed(json: { readonly [Name in keyof Gap | 'stream' | 'epoch']: unknown }): void {
-    const stream = countOf(json.stream)
-    const topic = textOf(json.topic ?? '')
-    const after = json.after === null ? null : countOf(json.after)
-    const resumesAt = countOf(json.resumesAt)
-    const known = this.#streams.get(stream)
-    if (this.#isOver || (known && known.epoch === json.epoch && resumesAt <= known.offset + 1)) return
-    this.#begin(stream, json.epoch, topic, resumesAt - 1)
+  #missed(json: GapFrame): void {
+    const gap = !this.#isOver && this.#streams.skip(json)
+    if (!gap) return
     this.moves += 1
-    this.port?.onGap({ topic, after, resumesAt })
+    this.port?.onGap(gap)
   }
-
-  /** A stream goes on from there. What the cursor cannot tell the server again is refused here, not by the server. */
-  #begin(stream: number, epoch: unknown, topic: unknown, offset: unknown): void {
-    this.#streams.set(stream, { epoch: epochOf(epoch), topic: textOf(topic), offset: countOf(offset) })
-  }
-}
-
-/** What stands before a sign, and what behind it. */
-function cut(text: string, sign: string): [before: string, after: string] {
-  const at = text.indexOf(sign)
-  if (at < 0) throw new SyntaxError(sign)
-  return [text.slice(0, at), text.slice(at + 1)]
-}
-
-function epochOf(value: unknown): string {
-  must(/^[\w-]+$/.test(textOf(value)))
-  return textOf(value)
 }

@@ -1,3 +1,4 @@
+import type { Host } from '../api/host.ts'
 import type { Writable } from '../api/transport.ts'
 import type { Entry, Outbox } from '../sending/outbox.ts'
 import { isBlob } from '../util/type-tags.ts'
@@ -25,6 +26,7 @@ export class Unacknowledged<Out> {
   /** The highest number that the server has said it has: what is settled or not, it is on no link any more. */
   #arrived = 0
   #bytesUnderWay = 0
+  #onSettled: (() => void) | null = null
   /** What the last batch took, as it was measured. */
   lastBytes = 0
 
@@ -72,7 +74,7 @@ export class Unacknowledged<Out> {
   }
 
   /** The server has everything up to n; everything above has to be written. */
-  back(n: number): void {
+  rewind(n: number): void {
     this.#through = Math.max(Math.min(n, this.last), this.#first - 1)
     this.#arrived = this.#through
     this.#bytesUnderWay = 0
@@ -86,6 +88,19 @@ export class Unacknowledged<Out> {
     this.#through = Math.max(this.#through, this.#first - 1)
     this.#bytesUnderWay = Math.max(0, this.#bytesUnderWay - bytesOfKept(arriving))
     this.#outbox.release(settled.length, bytesOfKept(settled))
+    if (!this.isUnderWay) this.#onSettled?.()
+  }
+
+  /** Resolves when all that the present link was given is settled, at the latest at `until`; `null` where it is so already. */
+  settledBy(until: number, host: Host): Promise<void> | null {
+    if (!this.isUnderWay) return null
+    return new Promise((resolve) => {
+      const cancelLimit = host.after(until - host.now(), resolve)
+      this.#onSettled = () => {
+        cancelLimit()
+        resolve()
+      }
+    })
   }
 
   /**

@@ -95,7 +95,7 @@ export class Driver {
       provingMs: 5000,
       raceAfterMs: null,
       prepares: false,
-      slackMs: () => 0,
+      graceMs: () => 0,
       retry: backoff({ minDelayMs: 1000, maxDelayMs: 30_000, factor: 2, maxAttempts: Infinity }, () => random),
       diagnose: (report, { rank }, phase, elapsedMs) =>
         diagnose({ ...report, transport: this.names[rank] ?? '', phase, elapsedMs, isOnline: true }),

@@ -57,7 +57,7 @@ export class RandomConnection {
       provingMs: 5000,
       raceAfterMs: this.#chance(0.3) ? 300 : null,
       heartbeat: () => heartbeat,
-      slackMs: () => this.#slackMs,
+      graceMs: () => this.#graceMs,
       prepares: this.#chance(0.3),
       retry: backoff({ minDelayMs: 1000, maxDelayMs: 30_000, factor: 2, maxAttempts: this.#maxAttempts }, random),
       random,
@@ -180,14 +180,14 @@ export class RandomConnection {
 
   #maxAttempts = Infinity
   #lastDeadline = 0
-  #slackMs = 0
+  #graceMs = 0
 
   #input(): Input {
     const { state } = this
     const attempts = attemptsOf(state)
     const dice = this.#random()
     if (state.status === 'idle' || (state.status === 'closed' && dice < 0.5)) return { type: 'connect' }
-    if (this.#chance(0.05)) this.#slackMs = this.#chance(0.5) ? 7000 : 0
+    if (this.#chance(0.05)) this.#graceMs = this.#chance(0.5) ? 7000 : 0
     if (dice < 0.002) return { type: 'close', code: 1000, reason: '' }
     if (dice < 0.004) return { type: 'connect' }
     if (dice < 0.01) return { type: 'doubt' }

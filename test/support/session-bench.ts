@@ -1,8 +1,9 @@
 import type { OutboxBounds } from '../../src/api/message-sender.ts'
 import type { Link, Writable } from '../../src/api/transport.ts'
 import { outdated } from '../../src/session/carrier.ts'
+import type { FrameListener, SessionMessage } from '../../src/session/session-port.ts'
 import { SessionSender } from '../../src/session/session-sender.ts'
-import { type FrameListener, type SessionMessage, SessionState } from '../../src/session/session-state.ts'
+import { SessionState } from '../../src/session/session-state.ts'
 import { FakePostLink, FakeSocketLink } from './fake-link.ts'
 import { openFrame } from './hand-network.ts'
 import { type ManualPage, manualPage, promised } from './manual-host.ts'
@@ -36,8 +37,8 @@ export function reading(onMessage: (message: SessionMessage) => void = () => {})
   }
   session.port = {
     onAcked: (n) => void told.push(`acked ${n}`),
-    onBack: (n) => void told.push(`back ${n}`),
-    onOwing: () => void told.push('owing'),
+    onRewind: (n) => void told.push(`back ${n}`),
+    onAckOwed: () => void told.push('owing'),
     onGap: (gap) => void told.push(gap),
   }
   return {

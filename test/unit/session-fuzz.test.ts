@@ -105,7 +105,7 @@ const kinds = ['mismatch', 'closed', 'ended', 'broken', 'answered', 'silent']
 /** Whatever was said, the server can be told where the client is, and the application was given payloads. */
 function expectSane({ session, said }: SessionDial): void {
   expect(session.cursor).toMatch(cursorShape)
-  expect(session.slackMs()).toBeGreaterThanOrEqual(0)
+  expect(session.graceMs()).toBeGreaterThanOrEqual(0)
   expect(session.spreadMs ?? 0).toBeGreaterThanOrEqual(0)
   const reports = said.filter((each): each is Report => typeof each === 'object' && !Array.isArray(each))
   expect(reports.length).toBeLessThanOrEqual(1)

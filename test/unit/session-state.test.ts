@@ -374,17 +374,17 @@ describe('its life', () => {
 describe('patience', () => {
   it('[SP7] grows by a millisecond for each 10 bytes under way', () => {
     const { session } = opened()
-    expect(session.slackMs()).toBe(0)
+    expect(session.graceMs()).toBe(0)
     session.sent = { first: 1, last: 1, bytesUnderWay: 300_000 }
-    expect(session.slackMs()).toBe(30_000)
+    expect(session.graceMs()).toBe(30_000)
   })
 
   it('[SP7] and by what the server says is coming, until it has come', () => {
     const { session, read } = opened()
     read('h{"comingBytes":1000000}')
-    expect(session.slackMs()).toBe(100_000)
+    expect(session.graceMs()).toBe(100_000)
     read('m0.1:a')
-    expect(session.slackMs()).toBe(0)
+    expect(session.graceMs()).toBe(0)
   })
 
   it('[SP7] doubles after each silence, to 2 min, until there is progress either way', () => {
@@ -392,19 +392,19 @@ describe('patience', () => {
     session.sent = { first: 1, last: 1, bytesUnderWay: 0 }
     const grown = Array.from({ length: 8 }, () => {
       session.fellSilent()
-      return session.slackMs()
+      return session.graceMs()
     })
     expect(grown).toEqual([3000, 9000, 21_000, 45_000, 93_000, 120_000, 120_000, 120_000])
     read('m0.1:a')
-    expect(session.slackMs()).toBe(0)
+    expect(session.graceMs()).toBe(0)
     // Something had come of this one.
     session.fellSilent()
-    expect(session.slackMs()).toBe(0)
+    expect(session.graceMs()).toBe(0)
     read(openFrame())
     session.fellSilent()
     read('m0.1:known, no progress', 'a0')
-    expect(session.slackMs()).toBe(3000)
+    expect(session.graceMs()).toBe(3000)
     read('a1')
-    expect(session.slackMs()).toBe(0)
+    expect(session.graceMs()).toBe(0)
   })
 })

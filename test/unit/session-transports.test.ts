@@ -305,8 +305,8 @@ describe.each(viaHttp)('%s', (type, make) => {
     const told: unknown[] = []
     session.port = {
       onAcked: (n) => void told.push(`acked ${n}`),
-      onBack: (n) => void told.push(`back ${n}`),
-      onOwing() {},
+      onRewind: (n) => void told.push(`back ${n}`),
+      onAckOwed() {},
       onGap() {},
     }
     network.receiving.open().say('m0.7:a')
@@ -489,7 +489,7 @@ describe('long-poll', () => {
   it('[SP2] an answer that tells of a node that died has it sent again what that one took', async () => {
     const { session, network, pass } = dialSession(longPoll)
     const told: unknown[] = []
-    session.port = { onAcked() {}, onBack: (n) => void told.push(n), onOwing() {}, onGap() {} }
+    session.port = { onAcked() {}, onRewind: (n) => void told.push(n), onAckOwed() {}, onGap() {} }
     network.receiving.open({ taken: 7 }).end()
     await pass(0)
     network.receiving.open({ resumed: true, taken: 5 }).end()

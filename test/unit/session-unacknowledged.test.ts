@@ -69,13 +69,13 @@ describe('writing', () => {
     push('a', 'b', 'c', 'd')
     sent.next(3)
     sent.settle(1)
-    sent.back(2)
+    sent.rewind(2)
     // What was taken is on its way no more, though it is not settled.
     expect([sent.bytesUnderWay, sent.isUnderWay]).toEqual([0, true])
     push('e')
     expect(written(sent.next(Infinity))).toEqual(['3:c', '4:d', '5:e'])
     expect(sent.bytesUnderWay).toBe(3)
-    sent.back(0)
+    sent.rewind(0)
     expect([sent.bytesUnderWay, sent.isUnderWay]).toEqual([0, false])
     expect(written(sent.next(Infinity))).toEqual(['2:b', '3:c', '4:d', '5:e'])
   })
@@ -84,7 +84,7 @@ describe('writing', () => {
     const { sent, push } = bench()
     push('a')
     sent.next(Infinity)
-    sent.back(900)
+    sent.rewind(900)
     push('b')
     expect(written(sent.next(Infinity))).toEqual(['2:b'])
     sent.settle(900)
@@ -113,7 +113,7 @@ describe('withdrawing', () => {
     expect(values(sent.withdraw(2, 2))).toEqual(['b'])
     expect(values(sent.withdraw(2, 3))).toEqual(['c'])
     expect(values(sent.entries)).toEqual(['a'])
-    sent.back(0)
+    sent.rewind(0)
     expect(written(sent.next(Infinity))).toEqual(['1:a', '2:-', '3:-'])
     expect(values(sent.drain())).toEqual(['a'])
   })
@@ -240,7 +240,7 @@ describe('against a naive model', () => {
           all = all.filter(({ n }) => n === null || n > each.n)
           through = Math.max(through, firstN() - 1)
         } else if (each.do === 'back') {
-          sent.back(each.n)
+          sent.rewind(each.n)
           through = Math.max(firstN() - 1, Math.min(each.n, lastN))
           arrived = through
         } else if (each.do === 'withdraw') {

@@ -1,4 +1,5 @@
 import type { ClientState, EventDetails, Retry } from '../../api/events.ts'
+import type { Diagnosis } from '../../diagnosis/diagnose.ts'
 import { endingOf } from '../../diagnosis/ending.ts'
 import type { Dial, State } from './state.ts'
 import { at } from './transport-ranking.ts'
@@ -129,6 +130,18 @@ function retryOf(state: State, now: number, wallTime: WallTime): Retry | null {
     default:
       return null
   }
+}
+
+/** Adds what the lost link had taken to the error that tells of the loss, or an error of its own where there is none. */
+export function withUnconfirmed(
+  announcements: readonly Announcement[],
+  unconfirmed: readonly unknown[],
+  diagnose: () => Diagnosis,
+): readonly Announcement[] {
+  const error = announcements.find((each) => each.type === 'error')
+  if (error)
+    return announcements.map((each) => (each === error ? { type: 'error', details: { ...error.details, unconfirmed } } : each))
+  return [{ type: 'error', details: { scope: 'message', diagnosis: diagnose(), retry: null, unconfirmed } }, ...announcements]
 }
 
 /** The smaller state that applications see; its instants are those of the device's clock. */

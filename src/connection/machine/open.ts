@@ -127,7 +127,7 @@ export function woken(state: Open, now: number, policy: Policy): Open {
   if (at(policy.ranked, link.rank).isAsking) return nudged(state)
   // Already being replaced: waking once more changes nothing.
   const isReplaced = state.challengers.some(({ rank }) => rank === link.rank)
-  return isReplaced ? state : ask(state, now, now + answerMs + policy.slackMs(), true)
+  return isReplaced ? state : ask(state, now, now + answerMs + policy.graceMs(), true)
 }
 
 /** What asks may ask at once. */
@@ -138,7 +138,7 @@ export function nudged(state: Open): Open {
 /** What was sent is not acknowledged: asks whether anybody is there. */
 export function doubted(state: Open, now: number, policy: Policy): Open {
   const canAsk = !state.link.asked && at(policy.ranked, state.link.rank).canPing
-  return canAsk ? ask(state, now, now + answerMs + policy.slackMs(), false) : state
+  return canAsk ? ask(state, now, now + answerMs + policy.graceMs(), false) : state
 }
 
 export function ask(state: Open, now: number, until: number, isWoken: boolean): Open {
@@ -175,7 +175,7 @@ function onSilence(state: Open, hasCursor: boolean, now: number, policy: Policy)
   const { asked, rank } = state.link
   const heartbeat = policy.heartbeat()
   if (!asked && heartbeat && at(policy.ranked, rank).canPing)
-    return ask(state, now, now + heartbeat.timeoutMs + policy.slackMs(), false)
+    return ask(state, now, now + heartbeat.timeoutMs + policy.graceMs(), false)
   if (!hasCursor || !canMove(rank, rank, policy)) return loseSilent(state, now, policy)
   // With a cursor a second attachment beside the first finds out at no cost: a quiet server is not a dead one.
   return addRival(ask(state, asked?.at ?? now, Infinity, !!asked?.isWoken), rank, now, policy)

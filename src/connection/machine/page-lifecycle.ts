@@ -68,7 +68,7 @@ function onNetwork(state: State, now: number, policy: Policy): State {
   }
   // Browsers say "offline" wrongly, and a short loss closes nothing: ask, do not drop.
   const canAsk = state.status === 'open' && !state.link.asked && at(policy.ranked, state.link.rank).canPing
-  return canAsk ? ask(state, now, now + networkAnswerMs + policy.slackMs(), true) : state
+  return canAsk ? ask(state, now, now + networkAnswerMs + policy.graceMs(), true) : state
 }
 
 /** Tries again at once, but not all clients of a building in one instant, and not more often than once a second. */

@@ -27,7 +27,7 @@ export interface Policy {
   /** What silence means now; a session's server says it. */
   heartbeat(): { readonly intervalMs: number; readonly timeoutMs: number } | null
   /** How much longer than usual silence is nothing unusual now, in milliseconds. */
-  slackMs(): number
+  graceMs(): number
   /** Whether `prepare()` runs before a dial, so that the dial's own time begins when it is done. */
   readonly prepares: boolean
   readonly retry: RetryPolicy
@@ -218,5 +218,5 @@ export function silentAt({ asked, heardAt, rank }: OpenLink, policy: Policy): nu
   const heartbeat = policy.heartbeat()
   const { isAsking, canPing } = at(policy.ranked, rank)
   if (!heartbeat || isAsking) return Infinity
-  return heardAt + heartbeat.intervalMs + (canPing ? 0 : heartbeat.timeoutMs + policy.slackMs())
+  return heardAt + heartbeat.intervalMs + (canPing ? 0 : heartbeat.timeoutMs + policy.graceMs())
 }

@@ -1,0 +1,43 @@
+import type { OpenFrame } from '../wire/steadfast-v1.ts'
+
+/** What a session tells whoever sends for it. */
+export interface SessionPort {
+  /** Everything up to n is settled at the server. */
+  onAcked(n: number): void
+  /** The server has lost what it took above n: it has to be written again. */
+  onRewind(n: number): void
+  /** Something was taken of which the server does not know yet. */
+  onAckOwed(): void
+  onGap(gap: Gap): void
+}
+
+/** Messages that were missed, and that the server can no longer replay. */
+export interface Gap {
+  /** `''` for messages to this client alone. */
+  readonly topic: string
+  /** The last offset before it; `null` where the log began anew. */
+  readonly after: number | null
+  /** The first offset behind it. */
+  readonly resumesAt: number
+}
+
+/** A message as the session hands it over. */
+export interface SessionMessage {
+  readonly data: string | ArrayBuffer
+  /** Stream and offset. */
+  readonly id: string
+  /** `''` for messages to this client alone. */
+  readonly topic: string
+}
+
+/** The attachment on which a frame came. */
+export interface FrameListener {
+  opened(frame: OpenFrame): void
+  received(message: SessionMessage): void
+  pinged(): void
+  /** The server asks for fresh credentials. */
+  readonly challenged?: (() => void) | undefined
+  closed(code: number, reason: string, retryAfterMs?: number): void
+  /** It belongs to a life of the session that is over: throws what ends it. */
+  outdated(): never
+}

@@ -1,0 +1,15 @@
+/** The stores that have opened a session, the last one first. */
+export class StoreHistory {
+  #stores: readonly string[] = []
+  /** Whether one of them opened it again after another: two servers do not share one. */
+  isDivided = false
+
+  get text(): string {
+    return this.#stores.join()
+  }
+
+  opened(store: string): void {
+    this.isDivided ||= this.#stores.indexOf(store) > 0
+    this.#stores = [store, ...this.#stores.filter((other) => other !== store)].slice(0, 4)
+  }
+}
