@@ -4,23 +4,23 @@ export const mutations = [
   {
     name: 'dedupe-or-equal',
     breaks: 'rule 1: a message is taken only above the cursor',
-    file: 'src/session/session-state.ts',
+    file: 'src/session/stream-cursors.ts',
     from: 'offset > (this.#streams.get(stream)?.offset ?? Infinity)',
     to: 'offset >= (this.#streams.get(stream)?.offset ?? Infinity)',
   },
   {
     name: 'cursor-forgotten',
     breaks: 'rule 1: the cursor moves with what is taken',
-    file: 'src/session/session-state.ts',
+    file: 'src/session/stream-cursors.ts',
     from: 'if (stream) stream.offset = offset',
     to: 'if (stream && offset % 7) stream.offset = offset',
   },
   {
     name: 'subscription-moves-nothing',
     breaks: 'rule 12: subscriptions are part of stream 0',
-    file: 'src/session/session-state.ts',
-    from: 'this.#begin(stream, epoch, topic, from)\n          this.#move(0, at)',
-    to: 'this.#begin(stream, epoch, topic, from)',
+    file: 'src/session/stream-cursors.ts',
+    from: 'this.begin(stream, frame.epoch, frame.topic, frame.from)\n    this.move(0, at)',
+    to: 'this.begin(stream, frame.epoch, frame.topic, frame.from)',
   },
   {
     name: 'ack-before-done',
