@@ -2,6 +2,7 @@ import { type CloseFrame, codes } from '../../wire/steadfast-v1.ts'
 import type { AttachedSession, Attachment } from '../delivery/attachment.ts'
 import type { Cursor } from '../delivery/parse-frames.ts'
 import { Unwritten } from '../delivery/unwritten.ts'
+import { ackEveryMs } from '../node/ack-timer.ts'
 import { attachedUntil, type NodeContext, renewEveryMs } from '../node/node-context.ts'
 import type { Ending, SessionNews, SessionRecord, Stored } from '../store/ports.ts'
 import { bytesOf } from '../util/payload.ts'
@@ -9,13 +10,10 @@ import { HandlerQueue, type QueueOwner } from './handler-queue.ts'
 import { authenticated, closeOf, type JoinRequest } from './join-request.ts'
 import { amended, confirmed, type Incoming } from './record.ts'
 import { type Amendment, type Outcome, type RecordOwner, RecordWriter } from './record-writer.ts'
-import { type Principal, type Session, SessionHandle } from './session-handle.ts'
+import { type Principal, type Session, type SessionCommands, SessionHandle } from './session-handle.ts'
 
 /** So long after an answer its client, which asks again and again, counts as attached: polls come every few seconds. */
 const returnsWithinMs = 10_000
-
-/** Acknowledgments that come as fast as messages would cost as much as they do. */
-export const ackEveryMs = 50
 
 /** So much may be sent in a row to a client that is not here. */
 const unheardBytes = 1_048_576
@@ -29,6 +27,7 @@ export class SessionActor implements AttachedSession, QueueOwner, RecordOwner {
   readonly node: NodeContext
   readonly attachments: Attachment[] = []
   queue: HandlerQueue | null = null
+  readonly #commands: SessionCommands
   readonly #writer: RecordWriter
   #handle: SessionHandle | null = null
   /** Frames and messages that came faster than they may; each tick lets some pass. */
@@ -51,9 +50,10 @@ export class SessionActor implements AttachedSession, QueueOwner, RecordOwner {
   #answered: { readonly through: number; readonly at: number } | null = null
   #stopWatching: (() => void) | null = null
 
-  constructor(id: string, node: NodeContext) {
+  constructor(id: string, node: NodeContext, commands: SessionCommands) {
     this.id = id
     this.node = node
+    this.#commands = commands
     this.#writer = new RecordWriter(id, node, this)
   }
 
@@ -73,7 +73,7 @@ export class SessionActor implements AttachedSession, QueueOwner, RecordOwner {
   }
 
   get handle(): Session {
-    this.#handle ??= new SessionHandle(this.node.commands, this.id, this.record)
+    this.#handle ??= new SessionHandle(this.#commands, this.id, this.record)
     return this.#handle
   }
 
@@ -335,7 +335,7 @@ export class SessionActor implements AttachedSession, QueueOwner, RecordOwner {
     if (done <= this.#sentAck || !this.hasAttachments) return
     const now = this.node.elapsedMs()
     if (now - this.#sentAckAt < ackEveryMs) {
-      this.node.later(this)
+      this.node.acks.add(this)
       return
     }
     this.#sentAckAt = now

@@ -8,7 +8,7 @@ const otherLife = new Error('RealtimeServer: the session is another one now.')
 
 /** Carries out what handles ask for, through the node's one way to each record. */
 export function sessionCommands(
-  { sessions, topics, settings, host }: Omit<NodeContext, 'commands'>,
+  { sessions, topics, settings, host }: NodeContext,
   knownOf: (id: string) => SessionActor | undefined,
   actorOf: (id: string) => SessionActor,
 ): SessionCommands {
