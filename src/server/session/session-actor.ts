@@ -6,14 +6,17 @@ import { ackEveryMs } from '../node/ack-timer.ts'
 import { attachedUntil, type NodeContext, renewEveryMs } from '../node/node-context.ts'
 import type { Ending, SessionNews, SessionRecord, Stored } from '../store/ports.ts'
 import { bytesOf } from '../util/payload.ts'
-import { HandlerQueue, type QueueOwner } from './handler-queue.ts'
-import { authenticated, closeOf, type JoinRequest } from './join-request.ts'
-import { amended, confirmed, type Incoming } from './record.ts'
-import { type Amendment, type Outcome, type RecordOwner, RecordWriter } from './record-writer.ts'
+import { type HandledSession, HandlerQueue } from './handler-queue.ts'
+import { authenticated, authenticationNow, closeOf, type JoinRequest } from './join-request.ts'
+import { amended, type Claim, confirmed, type Incoming, type Step } from './record.ts'
+import type { Amendment, Outcome } from './record-requests.ts'
+import { type RecordPort, RecordWriter } from './record-writer.ts'
 import { type Principal, type Session, type SessionCommands, SessionHandle } from './session-handle.ts'
 
 /** So long after an answer its client, which asks again and again, counts as attached: polls come every few seconds. */
 const returnsWithinMs = 10_000
+
+const noWork: Claim = { leaseWork: null, pending: [], wantedEnd: null }
 
 /** So much may be sent in a row to a client that is not here. */
 const unheardBytes = 1_048_576
@@ -22,11 +25,11 @@ const unheardBytes = 1_048_576
  * A session as one node has it while something of it is here: attachments, messages, or somebody who changes it. Another
  * node may have others of the same session at the same time; they meet in the record.
  */
-export class SessionActor implements AttachedSession, QueueOwner, RecordOwner {
+export class SessionActor implements AttachedSession, HandledSession, RecordPort {
   readonly id: string
   readonly node: NodeContext
   readonly attachments: Attachment[] = []
-  queue: HandlerQueue | null = null
+  #queue: HandlerQueue | null = null
   readonly #commands: SessionCommands
   readonly #writer: RecordWriter
   #handle: SessionHandle | null = null
@@ -58,7 +61,7 @@ export class SessionActor implements AttachedSession, QueueOwner, RecordOwner {
   }
 
   start(): void {
-    this.#stopWatching = this.node.sessions.watch(this.id, (news) => this.#changed(news))
+    this.#stopWatching = this.node.sessions.watch(this.id, (news) => this.#announced(news))
   }
 
   /** The record as this node last knew it; there is one as long as there are attachments or handlers. */
@@ -77,17 +80,13 @@ export class SessionActor implements AttachedSession, QueueOwner, RecordOwner {
     return this.#handle
   }
 
-  get ending(): Ending {
-    return this.record.ended ?? { by: 'server', code: codes.ended, reason: '' }
-  }
-
   get hasAttachments(): boolean {
     return this.attachments.length > 0
   }
 
   /** Whether handlers run or are about to, or somebody is being let in. */
   get isBusy(): boolean {
-    return !this.#writer.isIdle || this.queue?.isIdle === false || this.joining > 0
+    return !this.#writer.isIdle || this.#queue?.isIdle === false || this.joining > 0
   }
 
   /** Whether the client of an answer is about to ask again: whoever sends to it waits for it as for one that is attached. */
@@ -101,14 +100,14 @@ export class SessionActor implements AttachedSession, QueueOwner, RecordOwner {
   }
 
   stop(): void {
-    this.queue?.stop()
+    this.#queue?.stop()
     this.#stopWatching?.()
     this.#unwritten?.written(Infinity)
   }
 
-  openQueue(): HandlerQueue {
-    this.queue ??= new HandlerQueue(this)
-    return this.queue
+  #openQueue(): HandlerQueue {
+    this.#queue ??= new HandlerQueue(this)
+    return this.#queue
   }
 
   /** Somebody wants to attach, or to send. */
@@ -124,6 +123,10 @@ export class SessionActor implements AttachedSession, QueueOwner, RecordOwner {
     this.#writer.settle()
   }
 
+  progressed(): void {
+    this.#writer.settle()
+  }
+
   refresh(): void {
     this.#writer.refresh()
   }
@@ -134,12 +137,12 @@ export class SessionActor implements AttachedSession, QueueOwner, RecordOwner {
   }
 
   enqueue(message: Incoming): void {
-    this.openQueue().add(message)
+    this.#openQueue().add(message)
   }
 
   /** A source waits no longer for so many messages that it brought. */
   withdrawn(messages: number): void {
-    this.queue?.withdrawn(messages)
+    this.#queue?.withdrawn(messages)
   }
 
   mayReceive(): boolean {
@@ -148,8 +151,7 @@ export class SessionActor implements AttachedSession, QueueOwner, RecordOwner {
   }
 
   authenticated(principal: Principal): void {
-    const { host, settings } = this.node
-    const authentication = { now: host.now(), reauthenticateMs: settings.reauthenticateMs ?? Infinity }
+    const authentication = authenticationNow(this.node)
     this.amend((record) => authenticated(record, principal, authentication))
   }
 
@@ -163,7 +165,7 @@ export class SessionActor implements AttachedSession, QueueOwner, RecordOwner {
     const reason =
       inAll > 4 * this.node.settings.limits.messagesPerSecond
         ? 'too many messages'
-        : this.openQueue().fits(messages, bytes)
+        : this.#openQueue().fits(messages, bytes)
           ? null
           : 'too much is not handled yet'
     if (reason !== null) return { code: codes.tooMany, reason, retryAfterMs: this.node.pauseMs() }
@@ -177,7 +179,7 @@ export class SessionActor implements AttachedSession, QueueOwner, RecordOwner {
 
   /** The session shall end. What the client sent before is taken first if it is the client that says so. */
   finish(ending: Ending): void {
-    this.openQueue().wantedEnd ??= ending
+    this.#openQueue().wantedEnd ??= ending
     this.settle()
   }
 
@@ -343,7 +345,26 @@ export class SessionActor implements AttachedSession, QueueOwner, RecordOwner {
     for (const attachment of [...this.attachments]) attachment.tell(`a${done}`)
   }
 
-  noticed(before: SessionRecord | null, record: SessionRecord, how: 'read' | 'written' | 'created'): void {
+  claim(): Claim {
+    return this.#queue?.claim() ?? noWork
+  }
+
+  applied(step: Step, record: SessionRecord): void {
+    if (this.#queue || record.lease?.node === this.node.id) this.#openQueue().apply(step, record)
+  }
+
+  released(): void {
+    this.#queue?.release()
+  }
+
+  changed(before: SessionRecord | null, record: SessionRecord, how: 'read' | 'written' | 'created'): void {
+    const isCreated = how === 'created'
+    if (isCreated) this.#queue?.drop()
+    this.#notice(before, record, how)
+    if (isCreated && record.lease) this.#openQueue().begin(record.taken)
+  }
+
+  #notice(before: SessionRecord | null, record: SessionRecord, how: 'read' | 'written' | 'created'): void {
     if (record.ended) this.waitsForNobody()
     if (!before || before.epoch !== record.epoch) {
       this.#sentAck = record.done
@@ -364,10 +385,12 @@ export class SessionActor implements AttachedSession, QueueOwner, RecordOwner {
   }
 
   vanished(): void {
-    this.queue?.drop()
+    this.#queue?.drop()
     this.#handle = null
-    const close = { code: codes.restarting, reason: 'session lost', retryAfterMs: this.node.pauseMs() }
-    for (const attachment of this.attachments.splice(0)) attachment.end(close)
+    if (this.hasAttachments) {
+      const close = { code: codes.restarting, reason: 'session lost', retryAfterMs: this.node.pauseMs() }
+      for (const attachment of this.attachments.splice(0)) attachment.end(close)
+    }
     this.waitsForNobody()
   }
 
@@ -379,7 +402,7 @@ export class SessionActor implements AttachedSession, QueueOwner, RecordOwner {
     }
   }
 
-  #changed(news: SessionNews): void {
+  #announced(news: SessionNews): void {
     if ('version' in news) this.#writer.refresh(news.version)
     else {
       this.#hasSent = false

@@ -1,6 +1,6 @@
 import type { NodeContext } from '../node/node-context.ts'
 import type { Ending, SessionRecord } from '../store/ports.ts'
-import type { Outcome } from './record-writer.ts'
+import type { Outcome } from './record-requests.ts'
 import type { SessionActor } from './session-actor.ts'
 import type { SessionCommands } from './session-handle.ts'
 
