@@ -105,7 +105,7 @@ export class ServerNode {
     const isKnown = this.#actors.get(hello.session)?.hasAttachments || this.isContinued(hello)
     if (!isKnown || !this.#isUp) return
     this.#recent.delete(hello)
-    this.#actors.of(hello.session).revoke()
+    this.#actors.of(hello.session).processor.revoke()
   }
 
   /** Takes the lines that follow the hello of a request that only sends. */
@@ -142,10 +142,10 @@ export class ServerNode {
     const spreadMs = Math.max(this.#context.retryWindowMs(), Math.min(drainMs, mostWaitMs(settings)))
     for (const actor of this.#actors) {
       actor.waitsForNobody()
-      for (const attachment of [...actor.attachments]) {
+      actor.attachments.endAll(() => {
         const retryAfterMs = Math.round(host.random() * spreadMs)
-        attachment.end({ code: codes.restarting, reason: 'restarting', retryAfterMs })
-      }
+        return { code: codes.restarting, reason: 'restarting', retryAfterMs }
+      })
     }
     const until = this.elapsedMs() + drainMs
     while (!this.#context.isDown && this.elapsedMs() < until && this.#actors.isBusy) {
@@ -170,7 +170,7 @@ export class ServerNode {
     const actor = this.#actors.get(hello.session)
     const attachments = actor?.places ?? 0
     if (!this.#isUp) return { code: codes.restarting, reason: 'restarting', ...this.#pause() }
-    const isTooFast = medium === 'answer' && this.isContinued(hello) && actor?.mayReceive() === false
+    const isTooFast = medium === 'answer' && this.isContinued(hello) && actor?.inbox.mayReceive() === false
     const isTooMuch = attachments >= this.settings.limits.attachmentsPerSession || isTooFast
     return isTooMuch ? { code: codes.tooMany, reason: 'too many attachments', ...this.#pause() } : null
   }

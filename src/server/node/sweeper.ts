@@ -61,6 +61,6 @@ export class Sweeper {
     const hasNothingToRun = ended || (turn === 0 && !handlers.onEnd)
     if (lease && lease.until > now) await sessions.renew(id, lease.until)
     else if (!lease && hasNothingToRun) await sessions.remove(id, version)
-    else await this.#actors.of(id).expire()
+    else await this.#actors.of(id).processor.expire()
   }
 }

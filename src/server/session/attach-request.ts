@@ -24,7 +24,7 @@ export class AttachRequest implements JoinRequest {
 
   start(): void {
     this.#session.joining += 1
-    this.#session.join(this)
+    this.#session.processor.writer.join(this)
   }
 
   refused(close: CloseFrame): void {
@@ -47,7 +47,7 @@ export class AttachRequest implements JoinRequest {
       (reading) => {
         session.joining -= 1
         const isUnread = reading?.epoch === record.epoch && reading.messages.length > 0
-        if (isUnread && session.known?.epoch === record.epoch) {
+        if (isUnread && session.processor.known?.epoch === record.epoch) {
           this.#open(record, isSame)
           this.#attachment.endWhenDelivered(close)
         } else this.#attachment.end(close)
@@ -81,6 +81,6 @@ export class AttachRequest implements JoinRequest {
     // A held answer is complete once it says something, so it is completed at once if it has news of `done` for its client.
     const isNews = done >= n || (!isResumed && cursor.size > 0)
     if (isNews && attachment.carrier.medium === 'answer') attachment.tell(`a${done}`)
-    session.acknowledged(cursor, Infinity)
+    session.inbox.acknowledged(cursor, Infinity)
   }
 }

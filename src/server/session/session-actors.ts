@@ -58,7 +58,7 @@ export class SessionActors {
     for (const actor of this.#actors.values()) {
       if (actor.isAtRest(now)) continue
       actor.tick(storeNow)
-      if (actor.hasAttachments || actor.isBusy || actor.isReturning) continue
+      if (!actor.isOver) continue
       actor.stop()
       this.#actors.delete(actor.id)
     }
@@ -66,10 +66,7 @@ export class SessionActors {
 
   /** Drops all of them at once; their carriers are left as they are. */
   stop(): void {
-    for (const actor of this.#actors.values()) {
-      actor.stop()
-      for (const attachment of actor.attachments.splice(0)) attachment.abandon()
-    }
+    for (const actor of this.#actors.values()) actor.stop()
     this.#actors.clear()
   }
 }
