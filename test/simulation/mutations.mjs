@@ -102,7 +102,7 @@ export const mutations = [
   {
     name: 'moved-not-ended',
     breaks: 'rule 5: the attachment before is ended',
-    file: 'src/server/session/session-actor.ts',
+    file: 'src/server/delivery/attachments.ts',
     from: "attachment.turn < turn) attachment.end({ code: codes.moved, reason: 'moved' })",
     to: 'attachment.turn < turn) void codes.moved',
   },
@@ -137,7 +137,7 @@ export const mutations = [
   {
     name: 'trimmed-too-far',
     breaks: 'rule 1: only what the client has is let go',
-    file: 'src/server/session/session-actor.ts',
+    file: 'src/server/session/inbox.ts',
     from: 'const through = Math.min(place.offset, written)',
     to: 'const through = Math.min(place.offset + 1, written)',
   },

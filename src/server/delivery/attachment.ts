@@ -1,4 +1,5 @@
 import { type CloseFrame, codes, type OpenFrame } from '../../wire/steadfast-v1.ts'
+import type { NodeContext } from '../node/node-context.ts'
 import { authenticatedUntil, CredentialCheck, isNearExpiry, mostLeadMs } from '../session/credential-check.ts'
 import type { Incoming } from '../session/record.ts'
 import type { Principal } from '../session/session-handle.ts'
@@ -15,10 +16,12 @@ import type { Recipient } from './topic-reader.ts'
 export type Reauthenticate = (auth: unknown) => Promise<Principal | CloseFrame>
 
 /** The session on this node, as an attachment of it sees it. */
-export interface AttachedSession extends SessionInbox {
+export interface AttachedSession {
   readonly id: string
-  readonly record: SessionRecord
-  refresh(): void
+  readonly node: NodeContext
+  readonly inbox: SessionInbox
+  readonly processor: AttachedRecord
+  /** The store has failed: the next tick reads the record again. */
   retryLater(): void
   /** Something was written. */
   delivered(): void
@@ -27,6 +30,13 @@ export interface AttachedSession extends SessionInbox {
   /** An answer is complete; its client asks again. */
   answered(attachment: Attachment): void
   detached(attachment: Attachment, ending: Ending): void
+}
+
+/** The session's record, as an attachment sees it. */
+export interface AttachedRecord {
+  readonly record: SessionRecord
+  /** Reads the record again. */
+  refresh(): void
   /** The client has been authenticated anew. */
   authenticated(principal: Principal): void
 }
@@ -91,8 +101,12 @@ export class Attachment implements FrameSource, Recipient {
     return this.live.id
   }
 
+  get inbox(): SessionInbox {
+    return this.live.inbox
+  }
+
   get record(): SessionRecord {
-    return this.live.record
+    return this.live.processor.record
   }
 
   get sessions(): SessionStore {
@@ -256,7 +270,7 @@ export class Attachment implements FrameSource, Recipient {
         if (this.isOver) return
         if (!('id' in principal)) this.end(principal)
         else if (principal.id !== this.record.principalId) this.end({ code: codes.unauthenticated, reason: 'another principal' })
-        else this.live.authenticated(principal)
+        else this.live.processor.authenticated(principal)
       },
       (error) => this.live.node.host.report(error),
     )
@@ -289,7 +303,7 @@ export class Attachment implements FrameSource, Recipient {
   }
 
   storeDiffers(): void {
-    this.live.refresh()
+    this.live.processor.refresh()
   }
 
   failed(error: unknown): void {

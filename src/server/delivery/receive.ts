@@ -22,7 +22,7 @@ export interface SessionInbox {
 
 /** The attachment on which the client speaks. */
 export interface FrameSource extends Source {
-  readonly live: SessionInbox
+  readonly inbox: SessionInbox
   readonly carrier: Carrier
   readonly k: number
   readonly writtenThrough: number
@@ -36,16 +36,16 @@ export interface FrameSource extends Source {
 
 /** Takes what came over an attachment. Whatever is wrong with it ends that attachment alone. */
 export function receiveFrame(source: FrameSource, frame: string | Uint8Array): void {
-  const { live } = source
-  const { limits } = live.node.settings
+  const { inbox } = source
+  const { limits } = inbox.node.settings
   const refuse = (code: number, reason: string) => source.end({ code, reason })
   source.activity()
   if (frame.length > limits.maxBatchBytes) {
     refuse(codes.tooLarge, 'the frame is too large')
     return
   }
-  if (!live.mayReceive()) {
-    source.end({ code: codes.tooMany, reason: 'too many frames', retryAfterMs: live.node.pauseMs() })
+  if (!inbox.mayReceive()) {
+    source.end({ code: codes.tooMany, reason: 'too many frames', retryAfterMs: inbox.node.pauseMs() })
     return
   }
   const parsed = typeof frame === 'string' ? readFrame(frame) : readBinary(frame)
@@ -54,22 +54,22 @@ export function receiveFrame(source: FrameSource, frame: string | Uint8Array): v
 }
 
 function dispatch(source: FrameSource, frame: ClientFrame): void {
-  const { live } = source
+  const { inbox } = source
   switch (frame.type) {
     case 'messages':
       enqueue(source, frame.first, frame.payloads)
       return
     case 'withdrawn':
       if (mayEnqueue(source, 1, 0)) {
-        live.enqueue({ n: frame.n, data: null, bytes: 0, source, redelivered: false })
-        live.settle()
+        inbox.enqueue({ n: frame.n, data: null, bytes: 0, source, redelivered: false })
+        inbox.settle()
       }
       return
     case 'turn':
-      live.confirm(frame.turn, source.k)
+      inbox.confirm(frame.turn, source.k)
       return
     case 'ack':
-      live.acknowledged(frame.cursor, source.writtenThrough)
+      inbox.acknowledged(frame.cursor, source.writtenThrough)
       return
     case 'close':
       source.hangUp({ by: 'client', code: frame.close.code, reason: frame.close.reason ?? '' })
@@ -90,8 +90,8 @@ function dispatch(source: FrameSource, frame: ClientFrame): void {
 }
 
 function enqueue(source: FrameSource, first: number, payloads: readonly Payload[]): void {
-  const { live } = source
-  const { maxMessageBytes } = live.node.settings.limits
+  const { inbox } = source
+  const { maxMessageBytes } = inbox.node.settings.limits
   let bytes = 0
   let count = 0
   for (const data of payloads) {
@@ -103,15 +103,15 @@ function enqueue(source: FrameSource, first: number, payloads: readonly Payload[
   if (!mayEnqueue(source, count, bytes)) return
   for (let index = 0; index < count; index += 1) {
     const data = payloads[index] ?? ''
-    live.enqueue({ n: first + index, data, bytes: count === 1 ? bytes : bytesOf(data), source, redelivered: false })
+    inbox.enqueue({ n: first + index, data, bytes: count === 1 ? bytes : bytesOf(data), source, redelivered: false })
   }
   if (count < payloads.length) source.end({ code: codes.tooLarge, reason: 'the message is too large' })
-  live.settle()
+  inbox.settle()
 }
 
 /** Whether so much more may wait for the handlers; if not, nothing of it is taken, and the attachment ends. */
 function mayEnqueue(source: FrameSource, messages: number, bytes: number): boolean {
-  const refusal = source.live.refusalOf(messages, bytes)
+  const refusal = source.inbox.refusalOf(messages, bytes)
   if (refusal) source.end(refusal)
   return !refusal
 }

@@ -1,12 +1,16 @@
-import type { CloseFrame } from '../../wire/steadfast-v1.ts'
-import type { TopicFeeds } from '../delivery/topic-feed.ts'
+import { type CloseFrame, codes } from '../../wire/steadfast-v1.ts'
+import { TopicFeeds } from '../delivery/topic-feed.ts'
 import type { Handlers } from '../handlers.ts'
 import type { Limits } from '../limits.ts'
-import type { Backlog } from '../session/backlog.ts'
-import type { Principal, ServerCodec, SessionCommands } from '../session/session-handle.ts'
+import { Backlog } from '../session/backlog.ts'
+import type { Principal, ServerCodec } from '../session/session-handle.ts'
 import type { SessionStore, TopicLog } from '../store/ports.ts'
-import type { TimeSlices } from '../util/time-slices.ts'
+import { TimeSlices } from '../util/time-slices.ts'
+import { AckTimer } from './ack-timer.ts'
 import type { ServerHost } from './host.ts'
+
+/** The window in which clients return is at least so long, in milliseconds (rule 18). */
+const leastWindowMs = 50
 
 /** What a node goes by, checked and complete. */
 export interface NodeSettings {
@@ -27,8 +31,17 @@ export interface NodeSettings {
   readonly codec?: ServerCodec<unknown, unknown> | undefined
 }
 
-/** The node, as a session on it sees it. */
-export interface NodeContext {
+/** What a node is made of. */
+export interface NodeParts {
+  readonly host: ServerHost
+  readonly settings: NodeSettings
+  readonly handlers: Handlers
+  readonly topics: TopicLog
+  readonly sessions: SessionStore
+}
+
+/** What all sessions of one node share: its ports and settings, its clock, and what is counted over all of them. */
+export class NodeContext implements NodeParts {
   readonly id: string
   readonly host: ServerHost
   readonly settings: NodeSettings
@@ -36,22 +49,68 @@ export interface NodeContext {
   readonly topics: TopicLog
   readonly sessions: SessionStore
   readonly feeds: TopicFeeds
-  readonly commands: SessionCommands
   /** What waits for the handlers, over all sessions. */
   readonly backlog: Backlog
-  /** For what takes long. */
+  /** The time slices of work that takes long. */
   readonly slices: TimeSlices
-  /** It has been stopped: whatever still comes true has nobody to care for it. */
-  readonly isDown: boolean
-  /** Whole milliseconds since the node was made: small numbers, which cost an attachment nothing to keep. */
-  elapsedMs(): number
-  /** Why there is no room for one session more, if there is none. */
-  roomFor(principal: Principal): Promise<CloseFrame | null>
-  /** How long somebody who comes too fast should stay away, in milliseconds. */
-  pauseMs(): number
-  retryWindowMs(): number
-  /** Calls `sendAck` of a session, a little later. */
-  later(session: { sendAck(): void }): void
+  readonly acks: AckTimer
+  readonly #sessionsHere: () => number
+  readonly #madeAt: number
+  #isDown = false
+
+  constructor({ host, settings, handlers, topics, sessions }: NodeParts, sessionsHere: () => number) {
+    this.id = host.randomId()
+    this.host = host
+    this.settings = settings
+    this.handlers = handlers
+    this.topics = topics
+    this.sessions = sessions
+    this.feeds = new TopicFeeds(topics, host)
+    this.backlog = new Backlog(settings.limits, settings.isAuthenticating)
+    this.slices = new TimeSlices(host)
+    this.acks = new AckTimer(host)
+    this.#sessionsHere = sessionsHere
+    this.#madeAt = host.elapsedMs()
+  }
+
+  /** The node has stopped: whatever was awaited must do nothing more. */
+  get isDown(): boolean {
+    return this.#isDown
+  }
+
+  /** Whole milliseconds since the node was made: small integers, which cost an attachment no memory of their own in V8. */
+  elapsedMs(): number {
+    return Math.round(this.host.elapsedMs() - this.#madeAt)
+  }
+
+  /** Why there is no room for one session more; `null` if there is. */
+  async roomFor(principal: Principal): Promise<CloseFrame | null> {
+    const { maxSessions, sessionsPerPrincipal } = this.settings.limits
+    const isFull = (await this.sessions.count()) >= maxSessions
+    if (isFull) return { code: codes.tooMany, reason: 'too many sessions', retryAfterMs: this.pauseMs() }
+    if (!this.settings.isAuthenticating || (await this.sessions.count(principal.id)) < sessionsPerPrincipal) return null
+    return { code: codes.tooMany, reason: 'too many sessions of this principal', retryAfterMs: this.pauseMs() }
+  }
+
+  /** Over how long the clients of this node are to spread their return, in milliseconds (rule 18). */
+  retryWindowMs(): number {
+    const { attachmentsPerSecond } = this.settings.limits
+    const windowMs = Math.round((this.#sessionsHere() / attachmentsPerSecond) * 1000)
+    return Math.min(mostWaitMs(this.settings), Math.max(leastWindowMs, windowMs))
+  }
+
+  /** How long a client that comes too fast is to stay away, in milliseconds. */
+  pauseMs(): number {
+    return Math.round(1000 + this.host.random() * Math.max(1000, this.retryWindowMs()))
+  }
+
+  /** The node stops for good: no timer of what its sessions share is left. */
+  stop(): void {
+    this.#isDown = true
+    this.acks.stop()
+    this.slices.stop()
+    this.feeds.stop()
+  }
 }
 
 /** The times by which a node goes, from those that are set. */

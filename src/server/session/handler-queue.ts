@@ -1,19 +1,20 @@
+import { codes } from '../../wire/steadfast-v1.ts'
 import type { NodeContext } from '../node/node-context.ts'
 import type { Ending, SessionRecord } from '../store/ports.ts'
 import { bufferOf } from '../util/payload.ts'
 import { isThenable } from '../util/thenable.ts'
 import { overheadBytes, type Share } from './backlog.ts'
-import type { Incoming, LeaseWork, PendingHook, Step } from './record.ts'
+import type { Claim, Incoming, LeaseWork, PendingHook, Step } from './record.ts'
 import type { Session } from './session-handle.ts'
 
-/** The session on this node, as its work sees it. */
-export interface QueueOwner {
+/** The session whose messages are handled. */
+export interface HandledSession {
   readonly id: string
   readonly record: SessionRecord
   readonly node: NodeContext
   readonly handle: Session
-  readonly ending: Ending
-  settle(): void
+  /** Handlers have finished: the record is to be written. */
+  progressed(): void
 }
 
 interface MutableLeaseWork extends LeaseWork {
@@ -30,7 +31,7 @@ const checkSliceEvery = 16
  * sessions never send anything, so a session's actor has none of this until it is needed.
  */
 export class HandlerQueue {
-  readonly #session: QueueOwner
+  readonly #session: HandledSession
   /** Not taken yet. */
   #pending: Incoming[] = []
   /** So many of them, the first, are in the step which is being written. */
@@ -48,12 +49,8 @@ export class HandlerQueue {
   #leaseWork: MutableLeaseWork | null = null
   #isRunning = false
 
-  constructor(session: QueueOwner) {
+  constructor(session: HandledSession) {
     this.#session = session
-  }
-
-  get leaseWork(): LeaseWork | null {
-    return this.#leaseWork
   }
 
   get isIdle(): boolean {
@@ -75,9 +72,9 @@ export class HandlerQueue {
   }
 
   /** All that is pending, for one step that begins in this task. Either `apply` follows or `release`. */
-  claim(): readonly Incoming[] {
+  claim(): Claim {
     this.#claimed = this.#pending.length
-    return this.#pending
+    return { leaseWork: this.#leaseWork, pending: this.#pending, wantedEnd: this.wantedEnd }
   }
 
   /** The step was not written, or had no use for what it had claimed. */
@@ -202,7 +199,7 @@ export class HandlerQueue {
       try {
         if (leaseWork.hook === 'begin') waiting = handlers.onSession?.(this.#session.handle)
         else if (next) waiting = this.#handle(next)
-        else if (leaseWork.hook === 'end') waiting = handlers.onEnd?.(this.#session.handle, this.#session.ending)
+        else if (leaseWork.hook === 'end') waiting = handlers.onEnd?.(this.#session.handle, this.#ending())
         else break
         if (isThenable(waiting)) await waiting
       } catch (error) {
@@ -214,15 +211,19 @@ export class HandlerQueue {
       else if (next) this.#finished(leaseWork, next)
       else leaseWork.hook = 'ended'
       // What is done is told while the next one runs; behind the last it is told below.
-      if (waiting !== undefined && this.#todo[this.#next]) this.#session.settle()
+      if (waiting !== undefined && this.#todo[this.#next]) this.#session.progressed()
       inARow += 1
       if (inARow % checkSliceEvery !== 0 || !this.#todo[this.#next] || !slices.isOver()) continue
-      if (waiting === undefined) this.#session.settle()
+      if (waiting === undefined) this.#session.progressed()
       await slices.next()
       if (node.isDown) return
     }
     this.#isRunning = false
-    this.#session.settle()
+    this.#session.progressed()
+  }
+
+  #ending(): Ending {
+    return this.#session.record.ended ?? { by: 'server', code: codes.ended, reason: '' }
   }
 
   #handle({ n, data, redelivered }: Incoming): unknown {

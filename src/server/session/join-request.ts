@@ -1,6 +1,7 @@
 import { isDeepStrictEqual } from 'node:util'
 import { type CloseFrame, codes } from '../../wire/steadfast-v1.ts'
 import type { ClientHello } from '../delivery/parse-frames.ts'
+import type { NodeContext } from '../node/node-context.ts'
 import type { Ending, SessionRecord } from '../store/ports.ts'
 import { expiryOf } from './credential-check.ts'
 import { amended, confirmed } from './record.ts'
@@ -55,6 +56,11 @@ export interface Authentication {
 }
 
 const unlimited: Authentication = { now: 0, reauthenticateMs: Infinity }
+
+/** For a principal that `authenticate` has just returned. */
+export function authenticationNow({ host, settings }: Pick<NodeContext, 'host' | 'settings'>): Authentication {
+  return { now: host.now(), reauthenticateMs: settings.reauthenticateMs ?? Infinity }
+}
 
 /** What an attachment's hello, and what `authenticate` made of it, say to the record. */
 export function joined(

@@ -47,21 +47,22 @@ export class PostRequest implements Source, JoinRequest {
   }
 
   start(): void {
-    if (!this.#session.mayReceive()) {
+    if (!this.#session.inbox.mayReceive()) {
       this.refused({ code: codes.tooMany, reason: 'too many requests', ...this.#pause() })
       return
     }
-    this.#session.join(this)
+    this.#session.processor.writer.join(this)
   }
 
   admitted(): void {
     const session = this.#session
+    const { inbox } = session
     const { runs, messages, bytes, turn, cursor, close } = this.#posted
-    session.activity()
-    session.acknowledged(this.hello.cursor, Infinity)
-    if (cursor) session.acknowledged(cursor, Infinity)
-    if (turn > 0) session.confirm(turn, this.hello.k)
-    const refusal = messages > 0 ? session.refusalOf(messages, bytes) : null
+    session.attachments.activity()
+    inbox.acknowledged(this.hello.cursor, Infinity)
+    if (cursor) inbox.acknowledged(cursor, Infinity)
+    if (turn > 0) inbox.confirm(turn, this.hello.k)
+    const refusal = messages > 0 ? inbox.refusalOf(messages, bytes) : null
     if (refusal) {
       this.#finish(refusal)
       return
@@ -73,8 +74,8 @@ export class PostRequest implements Source, JoinRequest {
         n += 1
       }
     }
-    if (close) session.ended(this.hello.k, { by: 'client', code: close.code, reason: close.reason ?? '' })
-    session.settle()
+    if (close) session.hangUp(this.hello.k, { by: 'client', code: close.code, reason: close.reason ?? '' })
+    inbox.settle()
     if (this.#open === 0) this.#finish(null)
     else this.#cancelLimit = session.node.host.after(takenWithinMs, () => this.#finish(null))
   }
@@ -104,7 +105,7 @@ export class PostRequest implements Source, JoinRequest {
   #bring(n: number, data: string | Uint8Array | null): void {
     this.#open += 1
     this.#first = Math.min(this.#first, n)
-    this.#session.enqueue({ n, data, bytes: data === null ? 0 : bytesOf(data), source: this, redelivered: false })
+    this.#session.inbox.enqueue({ n, data, bytes: data === null ? 0 : bytesOf(data), source: this, redelivered: false })
   }
 
   #looked(): void {
@@ -117,9 +118,9 @@ export class PostRequest implements Source, JoinRequest {
     if (this.#isAnswered) return
     this.#isAnswered = true
     this.#cancelLimit?.()
-    const { known } = this.#session
+    const { known } = this.#session.processor
     // What has not been taken by now is brought again by the client.
-    if (this.#open > 0) this.#session.withdrawn(this.#open)
+    if (this.#open > 0) this.#session.inbox.withdrawn(this.#open)
     if (close || !known) {
       this.#answer(close ?? { code: codes.restarting, reason: 'unknown' })
       return

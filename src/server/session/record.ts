@@ -32,15 +32,19 @@ export interface LeaseWork {
 
 export type PendingHook = 'none' | 'begin' | 'end' | 'ended'
 
-/** The node that wants to go on with a session. */
-export interface Claimant {
+/** What a node has to bring into a session's record. */
+export interface Claim {
+  readonly leaseWork: LeaseWork | null
+  readonly pending: readonly Incoming[]
+  /** How the session is to end, once the pending messages have been taken. */
+  readonly wantedEnd: Ending | null
+}
+
+/** The node that writes a session's record. */
+export interface Claimant extends Claim {
   readonly node: string
   readonly now: number
   readonly leaseMs: number
-  readonly leaseWork: LeaseWork | null
-  readonly pending: readonly Incoming[]
-  /** How the session shall end, once what is pending has been taken. */
-  readonly wantedEnd: Ending | null
   readonly hasOnSession: boolean
   readonly hasOnEnd: boolean
 }

@@ -1,6 +1,6 @@
 import type { NodeContext } from '../node/node-context.ts'
 import type { Ending, SessionRecord } from '../store/ports.ts'
-import type { Outcome } from './record-writer.ts'
+import type { Outcome } from './record-requests.ts'
 import type { SessionActor } from './session-actor.ts'
 import type { SessionCommands } from './session-handle.ts'
 
@@ -8,7 +8,7 @@ const otherLife = new Error('RealtimeServer: the session is another one now.')
 
 /** Carries out what handles ask for, through the node's one way to each record. */
 export function sessionCommands(
-  { sessions, topics, settings, host }: Omit<NodeContext, 'commands'>,
+  { sessions, topics, settings, host }: NodeContext,
   knownOf: (id: string) => SessionActor | undefined,
   actorOf: (id: string) => SessionActor,
 ): SessionCommands {
@@ -16,18 +16,18 @@ export function sessionCommands(
     ...{ sessions, topics, limits: settings.limits, codec: settings.codec },
     report: (error) => host.report(error),
     known(id, epoch) {
-      const record = knownOf(id)?.known
+      const record = knownOf(id)?.processor.known
       return record?.epoch === epoch ? record : null
     },
     sent(id, epoch, message) {
       const actor = knownOf(id)
-      return actor?.known?.epoch === epoch ? actor.sent(message) : null
+      return actor?.processor.known?.epoch === epoch ? actor.sent(message) : null
     },
     amend,
     async end(id, epoch, code, reason) {
       if (!(await amend(id, epoch, (record) => record))) return false
       const ending: Ending = { by: 'server', code, reason }
-      actorOf(id).finish(ending)
+      actorOf(id).processor.finish(ending)
       // Somebody else may end it at the same time: then the record has that end.
       return (await amend(id, epoch, (record) => record))?.ended === ending
     },
@@ -37,7 +37,7 @@ export function sessionCommands(
     try {
       return await new Promise<SessionRecord | null>((resolve, reject) => {
         const settled = (outcome: Outcome) => ('error' in outcome ? reject(outcome.error) : resolve(outcome.record))
-        actorOf(id).amend((record) => {
+        actorOf(id).processor.amend((record) => {
           if (record.epoch !== epoch) throw otherLife
           return change(record)
         }, settled)

@@ -1,0 +1,103 @@
+import { type CloseFrame, codes } from '../../wire/steadfast-v1.ts'
+import type { Ending, SessionRecord, Stored } from '../store/ports.ts'
+import type { Attachment } from './attachment.ts'
+
+/** The attachments of one session on one node: what concerns all of them, and which of them the record ends. */
+export class Attachments {
+  readonly #all: Attachment[] = []
+
+  get size(): number {
+    return this.#all.length
+  }
+
+  /** The offset in stream 0 up to which one of them has written everything; -1 without attachments. */
+  get writtenThrough(): number {
+    let through = -1
+    for (const attachment of this.#all) through = Math.max(through, attachment.writtenThrough)
+    return through
+  }
+
+  /** A dial has one attachment: an older one of the same dial ends. */
+  endOthersOf({ k }: Attachment): void {
+    for (const other of [...this.#all]) if (other.k === k) other.end({ code: codes.moved, reason: 'moved' })
+  }
+
+  add(attachment: Attachment): void {
+    this.#all.push(attachment)
+  }
+
+  remove(attachment: Attachment): void {
+    const index = this.#all.indexOf(attachment)
+    if (index >= 0) this.#all.splice(index, 1)
+  }
+
+  /** The session's record has changed, from one version of the same session to a later one. */
+  recordChanged(before: SessionRecord, record: SessionRecord): void {
+    if (record.taken < before.taken) for (const each of [...this.#all]) each.back(record.taken)
+    if (record.turn > before.turn) this.#moved(record)
+    if (record.authenticatedAt === null && before.authenticatedAt !== null)
+      this.endAll(() => ({ code: codes.unauthenticated, reason: 'not authenticated' }))
+    if (record.subscriptions !== before.subscriptions) this.privateChanged()
+  }
+
+  /** Rule 5: ends every other attachment that was confirmed before. */
+  #moved({ turn, k }: SessionRecord): void {
+    for (const attachment of [...this.#all]) {
+      if (attachment.k === k) attachment.turn = turn
+      else if (attachment.turn > 0 && attachment.turn < turn) attachment.end({ code: codes.moved, reason: 'moved' })
+    }
+  }
+
+  /** The client has sent a request of its own, or was on another node. Of a WebSocket only its own frames show that it works. */
+  activity(): void {
+    for (const each of this.#all) if (each.carrier.medium === 'stream') each.activity()
+  }
+
+  tell(frame: string): void {
+    for (const each of [...this.#all]) each.tell(frame)
+  }
+
+  /** A message was appended to stream 0 here. */
+  sent(message: Stored): void {
+    for (const each of this.#all) each.sent(message)
+  }
+
+  /** Stream 0 has that offset at its end now. */
+  appended(tail: number): void {
+    for (const each of this.#all) each.appended(tail)
+  }
+
+  /** There may be something new in stream 0, or another list of subscriptions. */
+  privateChanged(): void {
+    for (const each of this.#all) each.privateChanged()
+  }
+
+  /** The client has sent, in a request of its own, that its attachment `k` is over. */
+  hangUp(k: number, ending: Ending): void {
+    for (const each of [...this.#all]) if (each.k === k) each.hangUp(ending)
+  }
+
+  endAll(close: () => CloseFrame): void {
+    for (const each of [...this.#all]) each.end(close())
+  }
+
+  endWhenDelivered(close: CloseFrame): void {
+    for (const each of [...this.#all]) each.endWhenDelivered(close)
+  }
+
+  /** The node has stopped: their carriers are left as they are. */
+  abandon(): void {
+    for (const each of this.#all.splice(0)) each.abandon()
+  }
+
+  tick(): void {
+    for (const each of [...this.#all]) each.tick()
+  }
+
+  /** When `tick` has something to do at the earliest, by the node's own time. */
+  dueAt(): number {
+    let dueAt = Infinity
+    for (const each of this.#all) dueAt = Math.min(dueAt, each.dueAt())
+    return dueAt
+  }
+}

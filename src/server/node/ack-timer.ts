@@ -1,0 +1,36 @@
+import type { ServerHost } from './host.ts'
+
+/** No session acknowledges more often, in milliseconds: acknowledgments as frequent as messages would cost as much as they do. */
+export const ackEveryMs = 50
+
+/** Whoever has an acknowledgment to send. */
+export interface AckSource {
+  sendAck(): void
+}
+
+/** One timer for all sessions of a node whose next acknowledgment is not due yet. */
+export class AckTimer {
+  readonly #host: ServerHost
+  readonly #waiting = new Set<AckSource>()
+  #cancel: (() => void) | null = null
+
+  constructor(host: ServerHost) {
+    this.#host = host
+  }
+
+  /** Calls `sendAck` once, at most `ackEveryMs` later. */
+  add(source: AckSource): void {
+    this.#waiting.add(source)
+    this.#cancel ??= this.#host.after(ackEveryMs, () => {
+      const sources = [...this.#waiting]
+      this.#waiting.clear()
+      this.#cancel = null
+      for (const each of sources) each.sendAck()
+    })
+  }
+
+  stop(): void {
+    this.#cancel?.()
+    this.#waiting.clear()
+  }
+}

@@ -1,0 +1,86 @@
+import type { CloseFrame } from '../../wire/steadfast-v1.ts'
+import type { Attachment } from '../delivery/attachment.ts'
+import type { ClientHello } from '../delivery/parse-frames.ts'
+import type { SessionRecord } from '../store/ports.ts'
+import type { JoinRequest } from './join-request.ts'
+import type { SessionActor } from './session-actor.ts'
+import type { Principal } from './session-handle.ts'
+
+/** The request of an attachment to be let into its session. It opens the attachment, or ends it with the reason why not. */
+export class AttachRequest implements JoinRequest {
+  readonly hello: ClientHello
+  readonly principal: Principal
+  readonly mayCreate = true
+  readonly isKeepAlive = false
+  readonly #session: SessionActor
+  readonly #attachment: Attachment
+
+  constructor(session: SessionActor, attachment: Attachment, hello: ClientHello, principal: Principal) {
+    this.hello = hello
+    this.principal = principal
+    this.#session = session
+    this.#attachment = attachment
+  }
+
+  start(): void {
+    this.#session.joining += 1
+    this.#session.processor.writer.join(this)
+  }
+
+  refused(close: CloseFrame): void {
+    this.#session.joining -= 1
+    this.#attachment.end(close)
+  }
+
+  admitted(record: SessionRecord, isResumed: boolean): void {
+    this.#session.joining -= 1
+    this.#open(record, isResumed)
+  }
+
+  /** The server has ended the session: what was sent to it before, and has not been read, still comes before the end. */
+  over(record: SessionRecord, close: CloseFrame): void {
+    const session = this.#session
+    const { sessions, host } = session.node
+    const place = this.hello.cursor.get(0)
+    const isSame = place?.epoch === record.epoch
+    sessions.readAfter(session.id, isSame ? place.offset : 0, { maxMessages: 1, maxBytes: 1 }).then(
+      (reading) => {
+        session.joining -= 1
+        const isUnread = reading?.epoch === record.epoch && reading.messages.length > 0
+        if (isUnread && session.processor.known?.epoch === record.epoch) {
+          this.#open(record, isSame)
+          this.#attachment.endWhenDelivered(close)
+        } else this.#attachment.end(close)
+      },
+      (error) => {
+        session.joining -= 1
+        host.report(error)
+        this.#attachment.end(close)
+      },
+    )
+  }
+
+  #open(record: SessionRecord, isResumed: boolean): void {
+    const session = this.#session
+    const attachment = this.#attachment
+    const { node } = session
+    if (attachment.isOver || node.isDown) return
+    const { heartbeatMs, resumeWindowMs, limits } = node.settings
+    const { k, n, cursor } = this.hello
+    const { epoch, taken, done, lastEnd } = record
+    session.attached(attachment)
+    attachment.open(
+      {
+        ...{ k, epoch, store: node.sessions.id, resumed: isResumed, taken, ack: done, heartbeatMs, resumeWindowMs },
+        ...{ maxMessageBytes: limits.maxMessageBytes, retryWindowMs: node.retryWindowMs() },
+        ...(isResumed && lastEnd ? { lastEnd } : {}),
+      },
+      cursor,
+      record,
+    )
+    // A held answer is complete once it says something, so it is completed at once if it has news of `done` for its client.
+    const isNews = done >= n || (!isResumed && cursor.size > 0)
+    if (isNews && attachment.carrier.medium === 'answer') attachment.tell(`a${done}`)
+    session.inbox.acknowledged(cursor, Infinity)
+  }
+}

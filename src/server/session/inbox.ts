@@ -1,0 +1,84 @@
+import { type CloseFrame, codes } from '../../wire/steadfast-v1.ts'
+import type { Cursor } from '../delivery/parse-frames.ts'
+import type { SessionInbox } from '../delivery/receive.ts'
+import type { NodeContext } from '../node/node-context.ts'
+import { confirmed, type Incoming } from './record.ts'
+import type { SessionProcessor } from './session-processor.ts'
+
+/** What the client of one session sends to this node, over its attachments and in requests of its own: how much of it may come, and where it goes. */
+export class Inbox implements SessionInbox {
+  readonly node: NodeContext
+  readonly #processor: SessionProcessor
+  /** Frames and messages received beyond the permitted rate; each tick subtracts what the rate permits for its time. */
+  #frames = 0
+  #messages = 0
+  /** The offset in stream 0 through which the store was asked to forget. */
+  #trimmedThrough = 0
+
+  constructor(processor: SessionProcessor) {
+    this.node = processor.node
+    this.#processor = processor
+  }
+
+  /** Whether nothing was received lately: a tick has nothing to subtract. */
+  get isQuiet(): boolean {
+    return this.#frames === 0 && this.#messages === 0
+  }
+
+  mayReceive(): boolean {
+    this.#frames += 1
+    return this.#frames <= 4 * this.node.settings.limits.framesPerSecond
+  }
+
+  refusalOf(messages: number, bytes: number): CloseFrame | null {
+    const inAll = this.#messages + messages
+    const reason =
+      inAll > 4 * this.node.settings.limits.messagesPerSecond
+        ? 'too many messages'
+        : this.#processor.openQueue().fits(messages, bytes)
+          ? null
+          : 'too much is not handled yet'
+    if (reason !== null) return { code: codes.tooMany, reason, retryAfterMs: this.node.pauseMs() }
+    this.#messages = inAll
+    return null
+  }
+
+  enqueue(message: Incoming): void {
+    this.#processor.openQueue().add(message)
+  }
+
+  /** A source waits no longer for so many messages that it brought. */
+  withdrawn(messages: number): void {
+    this.#processor.queue?.withdrawn(messages)
+  }
+
+  settle(): void {
+    this.#processor.writer.settle()
+  }
+
+  confirm(turn: number, k: number): void {
+    if (turn > this.#processor.record.turn) this.#processor.amend((record) => confirmed(record, turn, k))
+  }
+
+  acknowledged(cursor: Cursor, written: number): void {
+    const { id, record } = this.#processor
+    const place = cursor.get(0)
+    if (!place || place.epoch !== record.epoch) return
+    const through = Math.min(place.offset, written)
+    if (through <= this.#trimmedThrough) return
+    this.#trimmedThrough = through
+    this.node.sessions.trim(id, through).catch((error) => this.node.host.report(error))
+  }
+
+  /** The session is another one, with a stream 0 of its own. */
+  restart(): void {
+    this.#trimmedThrough = 0
+  }
+
+  /** `tickMs` have passed. */
+  tick(): void {
+    const { tickMs, limits } = this.node.settings
+    this.#frames = Math.max(0, this.#frames - (limits.framesPerSecond * tickMs) / 1000)
+    this.#messages = Math.max(0, this.#messages - (limits.messagesPerSecond * tickMs) / 1000)
+  }
+}

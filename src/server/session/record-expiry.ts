@@ -1,0 +1,15 @@
+import { attachedUntil, type NodeSettings } from '../node/node-context.ts'
+import type { SessionRecord } from '../store/ports.ts'
+import { isForgotten } from './join-request.ts'
+
+/** A session whose client has never confirmed an attachment is kept for so long, in milliseconds (rule 8). */
+const unconfirmedMs = 15_000
+
+/** Until when the store is to keep a record that is written now, in milliseconds of the store's clock. */
+export function recordExpiry(record: SessionRecord, now: number, settings: NodeSettings): number {
+  const { resumeWindowMs, leaseMs } = settings
+  if (isForgotten(record)) return now + 2 * leaseMs
+  if (record.turn === 0 && !record.ended) return now + Math.min(unconfirmedMs, resumeWindowMs)
+  // `lastEnd` is cleared as soon as there is another attachment, here or on another node.
+  return record.ended || record.lastEnd ? now + resumeWindowMs : attachedUntil(now, settings)
+}

@@ -1,0 +1,127 @@
+import type { CloseFrame } from '../../wire/steadfast-v1.ts'
+import type { SessionRecord } from '../store/ports.ts'
+import { Queue } from '../util/queue.ts'
+import { type Authentication, type JoinRequest, joined } from './join-request.ts'
+
+/** So many joins, and so many amendments, share one write; the others wait for the next one. */
+const mostAtOnce = 500
+
+/** The result of an amendment. Without a record: the session has ended, or there is none. */
+export type Outcome = { readonly record: SessionRecord | null } | { readonly error: unknown }
+
+/** A change of the record that an attachment or the application asks for. */
+export interface Amendment {
+  /** Returns the record as it is to be; called again if another node wrote first. An error that it throws becomes its outcome. */
+  change(record: SessionRecord): SessionRecord
+  /**
+   * Called with the outcome; `null` where nobody waits for it. If the store fails, an amendment with `settled` ends with the error,
+   * and one without is tried again.
+   */
+  readonly settled: ((outcome: Outcome) => void) | null
+}
+
+/** Requests that share one write. */
+export interface RequestBatch {
+  readonly joins: readonly JoinRequest[]
+  readonly amendments: readonly Amendment[]
+  /** Whether it holds as many as one write may serve. */
+  readonly isFull: boolean
+}
+
+/** The joins and amendments that wait for the next write of one session's record, each in the order in which they came. */
+export class RecordRequests {
+  #joins: Queue<JoinRequest> | null = null
+  #amendments: Queue<Amendment> | null = null
+
+  get isEmpty(): boolean {
+    return !this.#joins && !this.#amendments
+  }
+
+  get firstJoin(): JoinRequest | undefined {
+    return this.#joins?.first
+  }
+
+  join(join: JoinRequest): void {
+    this.#joins ??= new Queue()
+    this.#joins.push(join)
+  }
+
+  amend(amendment: Amendment): void {
+    this.#amendments ??= new Queue()
+    this.#amendments.push(amendment)
+  }
+
+  /** A copy of the first of them, which stay until `served`: requests that come while they are written wait for the next write. */
+  batch(): RequestBatch {
+    const joins = this.#joins?.peek(mostAtOnce) ?? []
+    const amendments = this.#amendments?.peek(mostAtOnce) ?? []
+    return { joins, amendments, isFull: joins.length === mostAtOnce || amendments.length === mostAtOnce }
+  }
+
+  served({ joins, amendments }: RequestBatch): void {
+    this.#joins = rest(this.#joins, joins.length)
+    this.#amendments = rest(this.#amendments, amendments.length)
+  }
+
+  firstJoinServed(): void {
+    this.#joins = rest(this.#joins, 1)
+  }
+
+  /** There is no session to amend. */
+  dropAmendments(): void {
+    const amendments = this.#amendments?.peek(Infinity) ?? []
+    this.#amendments = null
+    for (const { settled } of amendments) settled?.({ record: null })
+  }
+
+  /** Refuses the joins before the first that may create the session, at most one batch of them. */
+  refuseUntilCreator(close: CloseFrame): void {
+    const first = this.#joins?.peek(mostAtOnce) ?? []
+    const creator = first.findIndex(({ mayCreate }) => mayCreate)
+    const joins = creator < 0 ? first : first.slice(0, creator)
+    this.#joins = rest(this.#joins, joins.length)
+    for (const join of joins) join.refused(close)
+  }
+
+  /** The store has failed: refuses all joins and all amendments that somebody waits for. The other amendments stay. */
+  fail(error: unknown, close: CloseFrame): void {
+    const joins = this.#joins?.peek(Infinity) ?? []
+    const amendments = this.#amendments?.peek(Infinity) ?? []
+    this.#joins = null
+    this.#amendments = null
+    for (const amendment of amendments) if (!amendment.settled) this.amend(amendment)
+    for (const join of joins) join.refused(close)
+    for (const { settled } of amendments) settled?.({ error })
+  }
+}
+
+/** Pure: the record after a batch, and the outcome of each amendment. `isOver` says that the session had ended before. */
+export function requested(
+  record: SessionRecord,
+  { joins, amendments }: RequestBatch,
+  authentication: Authentication,
+  isOver: boolean,
+): { readonly record: SessionRecord; readonly outcomes: readonly Outcome[] } {
+  let after = record
+  for (const join of joins) after = joined(after, join, authentication)
+  const outcomes: Outcome[] = []
+  for (const { change } of amendments) {
+    const outcome = isOver ? { record: null } : outcomeOf(change, after)
+    if ('record' in outcome && outcome.record) after = outcome.record
+    outcomes.push(outcome)
+  }
+  return { record: after, outcomes }
+}
+
+function outcomeOf(change: Amendment['change'], record: SessionRecord): Outcome {
+  try {
+    return { record: change(record) }
+  } catch (error) {
+    return { error }
+  }
+}
+
+function rest<Item>(queue: Queue<Item> | null, done: number): Queue<Item> | null {
+  queue?.drop(done)
+  return queue && queue.length > 0 ? queue : null
+}

@@ -1,0 +1,72 @@
+import type { NodeContext } from '../node/node-context.ts'
+import { SessionActor } from './session-actor.ts'
+import { sessionCommands } from './session-commands.ts'
+import type { SessionCommands } from './session-handle.ts'
+
+/** The session actors of one node, by session id: made when something of a session comes here, dropped when nothing is left. */
+export class SessionActors {
+  /** What handles of the application carry out their calls with. */
+  readonly commands: SessionCommands
+  readonly #node: NodeContext
+  readonly #actors = new Map<string, SessionActor>()
+
+  constructor(node: NodeContext) {
+    this.#node = node
+    this.commands = sessionCommands(
+      node,
+      (id) => this.get(id),
+      (id) => this.of(id),
+    )
+  }
+
+  get size(): number {
+    return this.#actors.size
+  }
+
+  /** Whether handlers run or are about to, or a client is being let in, in any session. */
+  get isBusy(): boolean {
+    return [...this.#actors.values()].some(({ isBusy }) => isBusy)
+  }
+
+  [Symbol.iterator](): Iterator<SessionActor> {
+    return this.#actors.values()
+  }
+
+  get(id: string): SessionActor | undefined {
+    return this.#actors.get(id)
+  }
+
+  /** The actor of a session, made and started if there is none. */
+  of(id: string): SessionActor {
+    let actor = this.#actors.get(id)
+    if (!actor) {
+      actor = this.unlisted(id)
+      actor.start()
+      this.#actors.set(id, actor)
+    }
+    return actor
+  }
+
+  /** An actor for a client that is refused: it is not started and leaves no trace. */
+  unlisted(id: string): SessionActor {
+    return new SessionActor(id, this.#node, this.commands)
+  }
+
+  /** Time has passed; `storeNow` is of the store's clock. Drops the actors that have nothing left to do. */
+  tick(storeNow: number): void {
+    const now = this.#node.elapsedMs()
+    for (const actor of this.#actors.values()) {
+      if (actor.isAtRest(now)) continue
+      actor.tick(storeNow)
+      if (!actor.isOver) continue
+      actor.stop()
+      this.#actors.delete(actor.id)
+    }
+  }
+
+  /** Drops all of them at once; their carriers are left as they are. */
+  stop(): void {
+    for (const actor of this.#actors.values()) actor.stop()
+    this.#actors.clear()
+  }
+}

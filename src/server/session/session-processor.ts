@@ -1,0 +1,145 @@
+import { codes } from '../../wire/steadfast-v1.ts'
+import type { NodeContext } from '../node/node-context.ts'
+import type { Ending, SessionRecord } from '../store/ports.ts'
+import { type HandledSession, HandlerQueue } from './handler-queue.ts'
+import { authenticated, authenticationNow } from './join-request.ts'
+import { amended, type Claim, type Step } from './record.ts'
+import type { Amendment, Outcome } from './record-requests.ts'
+import { type RecordPort, RecordWriter } from './record-writer.ts'
+import { type Principal, type Session, type SessionCommands, SessionHandle } from './session-handle.ts'
+
+const noWork: Claim = { leaseWork: null, pending: [], wantedEnd: null }
+
+/** Who is to learn of the session's record. */
+export type RecordListener = Pick<RecordPort, 'hasAttachments' | 'changed' | 'vanished'>
+
+/**
+ * The handlers and the record of one session on this node. It takes from the handler queue what goes into the next write, and
+ * gives it the result; the queue and the record's writer do not know each other.
+ */
+export class SessionProcessor implements HandledSession, RecordPort {
+  readonly id: string
+  readonly node: NodeContext
+  readonly writer: RecordWriter
+  readonly #commands: SessionCommands
+  readonly #listener: RecordListener
+  #queue: HandlerQueue | null = null
+  #handle: SessionHandle | null = null
+
+  constructor(id: string, node: NodeContext, commands: SessionCommands, listener: RecordListener) {
+    this.id = id
+    this.node = node
+    this.#commands = commands
+    this.#listener = listener
+    this.writer = new RecordWriter(id, node, this)
+  }
+
+  /** The record as this node last knew it; there is one as long as there are attachments or handlers. */
+  get record(): SessionRecord {
+    const { record } = this.writer
+    if (!record) throw new Error('RealtimeServer: the session is not known yet.')
+    return record
+  }
+
+  get known(): SessionRecord | null {
+    return this.writer.record
+  }
+
+  get handle(): Session {
+    this.#handle ??= new SessionHandle(this.#commands, this.id, this.record)
+    return this.#handle
+  }
+
+  /** Whether a write is under way or due, or handlers run or are about to. */
+  get isBusy(): boolean {
+    return !this.writer.isIdle || this.#queue?.isIdle === false
+  }
+
+  /** `null` until this node takes messages of the session: most sessions never send anything. */
+  get queue(): HandlerQueue | null {
+    return this.#queue
+  }
+
+  openQueue(): HandlerQueue {
+    this.#queue ??= new HandlerQueue(this)
+    return this.#queue
+  }
+
+  amend(change: Amendment['change'], settled: ((outcome: Outcome) => void) | null = null): void {
+    this.writer.amend({ change, settled })
+  }
+
+  /** Reads the record again, and acts on it if it has changed. */
+  refresh(): void {
+    this.writer.refresh()
+  }
+
+  /** The application has authenticated the client anew. */
+  authenticated(principal: Principal): void {
+    const authentication = authenticationNow(this.node)
+    this.amend((record) => authenticated(record, principal, authentication))
+  }
+
+  /** The application has refused a client that was attached: all its attachments end, here and on other nodes. */
+  revoke(): void {
+    this.amend((record) => amended(record, { authenticatedAt: null }))
+  }
+
+  /** The session is to end. Where the client ends it, the messages that it sent before are taken first. */
+  finish(ending: Ending): void {
+    this.openQueue().wantedEnd ??= ending
+    this.writer.settle()
+  }
+
+  /** No client returned in time. Resolves when the record says so; `onEnd` may still run then. */
+  expire(): Promise<void> {
+    this.finish({ by: 'network', code: codes.silent, reason: 'expired' })
+    return new Promise((resolve) => {
+      this.amend(
+        (record) => record,
+        () => resolve(),
+      )
+    })
+  }
+
+  stop(): void {
+    this.#queue?.stop()
+  }
+
+  // What the handler queue reports.
+
+  progressed(): void {
+    this.writer.settle()
+  }
+
+  // What the record's writer asks and reports.
+
+  get hasAttachments(): boolean {
+    return this.#listener.hasAttachments
+  }
+
+  claim(): Claim {
+    return this.#queue?.claim() ?? noWork
+  }
+
+  applied(step: Step, record: SessionRecord): void {
+    if (this.#queue || record.lease?.node === this.node.id) this.openQueue().apply(step, record)
+  }
+
+  released(): void {
+    this.#queue?.release()
+  }
+
+  changed(before: SessionRecord | null, record: SessionRecord, how: 'read' | 'written' | 'created'): void {
+    const isCreated = how === 'created'
+    if (isCreated) this.#queue?.drop()
+    this.#listener.changed(before, record, how)
+    if (isCreated && record.lease) this.openQueue().begin(record.taken)
+  }
+
+  vanished(): void {
+    this.#queue?.drop()
+    this.#handle = null
+    this.#listener.vanished()
+  }
+}
