@@ -1,20 +1,19 @@
 import { basename } from 'node:path'
 import type { Browser } from 'playwright-core'
-import { afterAll, beforeAll, describe, expect, it, vi } from 'vitest'
+import { describe, expect, it, vi } from 'vitest'
 import type { TransportSettings } from '../../src/index.ts'
 import { type OpenedPage, type OpenPageOptions, openPage } from '../support/browser-page.ts'
-import { launchChromium } from '../support/chromium.ts'
 import { closeInPage, logOf, type PageGlobals, SCRIPT, send, startInPage, until } from '../support/page-client.ts'
 import { startReferenceServer } from '../support/reference-server.ts'
+import { useChromium } from '../support/use-chromium.ts'
 import { numbered, publishSlowly } from '../support/watched-client.ts'
 
 /** The built script-tag file in a real browser against a real server. */
 let browser: Browser
 
-beforeAll(async () => {
-  browser = await launchChromium()
-}, 180_000)
-afterAll(() => browser?.close())
+useChromium((started) => {
+  browser = started
+})
 
 const transports = [
   { type: 'websocket' },

@@ -1,24 +1,22 @@
 import { setTimeout as sleep } from 'node:timers/promises'
 import type { Browser } from 'playwright-core'
 import { afterAll, beforeAll, expect, it, vi } from 'vitest'
-import { launchChromium } from '../support/chromium.ts'
 import { type Demo, startDemo } from '../support/demo.ts'
 import { photograph, visitDemo, waitForText } from '../support/demo-visitor.ts'
+import { useChromium } from '../support/use-chromium.ts'
 
 /** What befalls all visitors of the demo, and how it looks: each of these alone. */
 
 let browser: Browser
 let demo: Demo
 
+useChromium((started) => {
+  browser = started
+})
 beforeAll(async () => {
   demo = await startDemo()
-  browser = await launchChromium()
 }, 180_000)
-
-afterAll(async () => {
-  await browser?.close()
-  await demo?.[Symbol.asyncDispose]()
-})
+afterAll(() => demo?.[Symbol.asyncDispose]())
 
 it('comes back from a restart of the server with nothing missed, and the harm that was set is still set', async () => {
   await using visitor = await visitDemo(browser, demo.origin)

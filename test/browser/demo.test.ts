@@ -1,9 +1,9 @@
 import { setTimeout as sleep } from 'node:timers/promises'
 import type { Browser } from 'playwright-core'
 import { afterAll, beforeAll, expect, it, vi } from 'vitest'
-import { launchChromium } from '../support/chromium.ts'
 import { type Demo, startDemo } from '../support/demo.ts'
 import { photograph, ranks, texts, visitDemo, waitForText } from '../support/demo-visitor.ts'
+import { useChromium } from '../support/use-chromium.ts'
 
 /** The demo as a visitor uses it: harm is done by its buttons, and what comes of it is read off the page. */
 
@@ -15,15 +15,13 @@ vi.setConfig({ testTimeout: 150_000 })
 let browser: Browser
 let demo: Demo
 
+useChromium((started) => {
+  browser = started
+})
 beforeAll(async () => {
   demo = await startDemo()
-  browser = await launchChromium()
 }, 180_000)
-
-afterAll(async () => {
-  await browser?.close()
-  await demo?.[Symbol.asyncDispose]()
-})
+afterAll(() => demo?.[Symbol.asyncDispose]())
 
 function visit({ origin }: Demo, path?: '/plain') {
   return visitDemo(browser, origin, path)

@@ -1,19 +1,18 @@
 import { setTimeout as sleep } from 'node:timers/promises'
 import type { Browser } from 'playwright-core'
-import { afterAll, beforeAll, describe, expect, it, vi } from 'vitest'
+import { describe, expect, it, vi } from 'vitest'
 import { openPage } from '../support/browser-page.ts'
-import { launchChromium } from '../support/chromium.ts'
 import { type Fault, startFaultProxy } from '../support/fault-proxy.ts'
 import { closeInPage, logOf, SCRIPT, startInPage, until } from '../support/page-client.ts'
 import { type ReferenceServerOptions, startReferenceServer } from '../support/reference-server.ts'
+import { useChromium } from '../support/use-chromium.ts'
 import { numbered, publishSlowly } from '../support/watched-client.ts'
 
 /** The whole ranking in a real browser, behind a proxy that does harm. */
 let browser: Browser
-beforeAll(async () => {
-  browser = await launchChromium()
-}, 180_000)
-afterAll(() => browser?.close())
+useChromium((started) => {
+  browser = started
+})
 
 /** A page of the server's own origin, which is the proxy's. */
 async function start(options: ReferenceServerOptions, ...faults: readonly Fault[]) {

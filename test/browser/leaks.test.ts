@@ -1,11 +1,11 @@
 import type { Browser, Page } from 'playwright-core'
-import { afterAll, beforeAll, beforeEach, describe, expect, it, vi } from 'vitest'
+import { beforeEach, describe, expect, it, vi } from 'vitest'
 import type { RealtimeOptions } from '../../src/index.ts'
 import { type OpenedPage, openPage } from '../support/browser-page.ts'
-import { launchChromium } from '../support/chromium.ts'
 import { type FaultProxy, startFaultProxy } from '../support/fault-proxy.ts'
 import { closeInPage, type PageGlobals, SCRIPT, send, startInPage, until } from '../support/page-client.ts'
 import { type ReferenceServer, startReferenceServer } from '../support/reference-server.ts'
+import { useChromium } from '../support/use-chromium.ts'
 import { countHoldings, holdingsOf, NOTHING } from '../support/watched-page.ts'
 
 /** A closed client holds on to nothing, whatever it was doing, and a client that is lost a thousand times does not grow. */
@@ -15,10 +15,9 @@ let proxy: FaultProxy
 let opened: OpenedPage
 let page: Page
 
-beforeAll(async () => {
-  browser = await launchChromium()
-}, 180_000)
-afterAll(() => browser?.close())
+useChromium((started) => {
+  browser = started
+})
 
 beforeEach(async () => {
   server = await startReferenceServer({ page: { script: SCRIPT }, from: 'oldest' })

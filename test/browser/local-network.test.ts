@@ -1,9 +1,13 @@
 import { readFileSync } from 'node:fs'
 import { createServer } from 'node:http'
-import { expect, it } from 'vitest'
+import { beforeEach, expect, it } from 'vitest'
 import { launchChromium, openInChromium } from '../support/chromium.ts'
+import { want } from '../support/equipment.ts'
 import { listenOnLoopback } from '../support/loopback.ts'
 import { type PageGlobals, SCRIPT } from '../support/page-client.ts'
+
+// A headless shell knows no address spaces.
+beforeEach((context) => want(context, 'a Chromium with windows'))
 
 /** A page from a public address, as far as the browser knows, and a server on this device that answers everybody. */
 async function startNeighbours(isSecure: boolean) {

@@ -5,11 +5,11 @@ import type { Browser, Page } from 'playwright-core'
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest'
 import type * as Protocols from '../../src/protocols/index.ts'
 import { type OpenedPage, openPage } from '../support/browser-page.ts'
-import { launchChromium } from '../support/chromium.ts'
 import { isEquippedWith, want } from '../support/equipment.ts'
 import { type FaultProxy, startFaultProxy } from '../support/fault-proxy.ts'
 import { type Nchan, startNchan } from '../support/nchan.ts'
 import { closeInPage, logOf, type PageClientLog, type PageGlobals, SCRIPT, startInPage, until } from '../support/page-client.ts'
+import { useChromium } from '../support/use-chromium.ts'
 import { numbered, publishSlowly } from '../support/watched-client.ts'
 
 /** nginx with nchan, which nobody here wrote: one URL and one cursor for all four transports. */
@@ -19,16 +19,17 @@ let protocols: string
 let channel = ''
 let channels = 0
 
+useChromium((started) => {
+  browser = started
+})
 beforeAll(async () => {
+  if (!(await isEquippedWith('nginx'))) return
   const entryPoints = [resolve(import.meta.dirname, '../../dist/protocols.js')]
   const { outputFiles } = await build({ entryPoints, bundle: true, format: 'iife', globalName: 'Protocols', write: false })
   protocols = outputFiles[0]?.text ?? ''
-  if (!(await isEquippedWith('nginx'))) return
   nchan = await startNchan({ script: SCRIPT })
-  browser = await launchChromium()
 }, 180_000)
 afterAll(async () => {
-  await browser?.close()
   if (nchan) expect(nchan.log()).not.toContain('exited on signal')
   await nchan?.close()
 })

@@ -1,12 +1,13 @@
 import { createServer } from 'node:http'
-import { afterAll, beforeAll, describe, expect, it, vi } from 'vitest'
+import { describe, expect, it, vi } from 'vitest'
 import { WebSocketServer } from 'ws'
 import type { RealtimeOptions } from '../../src/index.ts'
-import { type Engine, type EngineName, type EnginePage, launchEngine, missingFor } from '../support/engines.ts'
+import type { Engine, EngineName, EnginePage } from '../support/engines.ts'
 import { listenOnLoopback, stopListening } from '../support/loopback.ts'
 import { type PageGlobals, type PageOptions, SCRIPT } from '../support/page-client.ts'
 import { servePage } from '../support/page-host.ts'
 import { startRig, wayOf } from '../support/session-rig.ts'
+import { useEngine } from '../support/use-engine.ts'
 
 /** What a page sends and closes when it goes away, and what one hears whose thread is busy for longer than its deadlines. */
 const engines: readonly EngineName[] = ['chromium', 'firefox']
@@ -90,15 +91,12 @@ async function startPlain() {
 }
 
 describe.each(engines)('in %s', (name) => {
-  const isMissing = missingFor(name).length > 0
   let engine: Engine
-  beforeAll(async () => {
-    if (!isMissing || process.env['CI']) engine = await launchEngine(name)
-  }, 180_000)
-  afterAll(() => engine?.[Symbol.asyncDispose]())
-  const test = isMissing && !process.env['CI'] ? it.skip : it
+  useEngine(name, (started) => {
+    engine = started
+  })
 
-  test.each(['websocket', 'sse', 'long-poll'] as const)(
+  it.each(['websocket', 'sse', 'long-poll'] as const)(
     '[SP8] a page that goes away ends its session at once, over %s',
     async (type) => {
       await using session = await startSession()
@@ -109,7 +107,7 @@ describe.each(engines)('in %s', (name) => {
     },
   )
 
-  test('[SP8] a session that has lost its connection ends at once when it is closed', async () => {
+  it('[SP8] a session that has lost its connection ends at once when it is closed', async () => {
     await using session = await startSession()
     await using page = await engine.open(session.rig.proxy.url)
     await open(page, '/realtime', { protocol: 'session', transports: [wayOf('websocket')] })
@@ -127,7 +125,7 @@ describe.each(engines)('in %s', (name) => {
 
   // Firefox closes a page's sockets (1001) before the page hears of it.
   const types = name === 'firefox' ? (['sse'] as const) : (['websocket', 'sse'] as const)
-  test.each(types)('a page that goes away has its last message delivered by any server, over %s', async (type) => {
+  it.each(types)('a page that goes away has its last message delivered by any server, over %s', async (type) => {
     await using server = await startPlain()
     await using page = await engine.open(server.origin)
     await open(page, '/plain', { transports: [type] })
@@ -136,7 +134,7 @@ describe.each(engines)('in %s', (name) => {
     await vi.waitFor(() => expect(server.told).toEqual(expected), { timeout: 8000, interval: 20 })
   })
 
-  test('a thread that is busy for longer than each deadline loses nothing', async () => {
+  it('a thread that is busy for longer than each deadline loses nothing', async () => {
     await using server = await startPlain()
     await using page = await engine.open(server.origin)
     const errors = await page.evaluate(async () => {

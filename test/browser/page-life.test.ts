@@ -1,26 +1,30 @@
 import { setTimeout as sleep } from 'node:timers/promises'
 import { type Browser, chromium } from 'playwright-core'
-import { afterAll, beforeAll, describe, expect, it, vi } from 'vitest'
+import { describe, expect, it, vi } from 'vitest'
 import { openPage } from '../support/browser-page.ts'
 import { findChromium } from '../support/chromium.ts'
 import { want } from '../support/equipment.ts'
 import { startFaultProxy } from '../support/fault-proxy.ts'
 import { SCRIPT, startInPage, until } from '../support/page-client.ts'
 import { startReferenceServer } from '../support/reference-server.ts'
+import { useChromium } from '../support/use-chromium.ts'
 
 /** What a real page does to a connection: the network goes, the page is hidden, frozen, put away, and comes back. */
 let browser: Browser
-beforeAll(async () => {
+useChromium((started) => {
+  browser = started
+}, launch)
+
+async function launch(): Promise<Browser> {
   const { executablePath, env } = await findChromium()
-  browser = await chromium.launch({
+  return chromium.launch({
     executablePath,
     env: { ...process.env, ...env },
     args: ['--no-sandbox', '--disable-gpu'],
     // Playwright turns off what is to be tested here.
     ignoreDefaultArgs: ['--disable-back-forward-cache'],
   })
-}, 180_000)
-afterAll(() => browser?.close())
+}
 
 async function start(withProxy = true) {
   const server = await startReferenceServer({ page: { script: SCRIPT }, from: 'oldest', commentEveryMs: 200 })

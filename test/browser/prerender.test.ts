@@ -2,11 +2,14 @@ import { readFileSync } from 'node:fs'
 import { createServer } from 'node:http'
 import { setTimeout as sleep } from 'node:timers/promises'
 import puppeteer from 'puppeteer-core'
-import { expect, it, vi } from 'vitest'
+import { beforeEach, expect, it, vi } from 'vitest'
 import { WebSocketServer } from 'ws'
 import { findChromium } from '../support/chromium.ts'
+import { want } from '../support/equipment.ts'
 import { listenOnLoopback } from '../support/loopback.ts'
 import { SCRIPT } from '../support/page-client.ts'
+
+beforeEach((context) => want(context, 'a Chromium'))
 
 /** Two pages: one that has the other prerendered, and that other, with a client in it. */
 async function startPages(options: string) {

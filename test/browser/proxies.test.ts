@@ -1,20 +1,19 @@
 import type { Browser } from 'playwright-core'
-import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest'
+import { beforeEach, describe, expect, it } from 'vitest'
 import type { RealtimeServerOptions } from '../../src/server/options.ts'
 import { openPage } from '../support/browser-page.ts'
-import { launchChromium } from '../support/chromium.ts'
 import { want } from '../support/equipment.ts'
 import { closeInPage, SCRIPT, send, startInPage, until } from '../support/page-client.ts'
 import { startNginx } from '../support/readme-nginx.ts'
 import { RealtimeServers } from '../support/realtime-servers.ts'
 import { type WayName, wayOf } from '../support/session-rig.ts'
+import { useChromium } from '../support/use-chromium.ts'
 
 let browser: Browser
 
-beforeAll(async () => {
-  browser = await launchChromium()
-}, 180_000)
-afterAll(() => browser?.close())
+useChromium((started) => {
+  browser = started
+})
 
 /** nginx as it comes, which replaces `Host` by the name of the upstream. */
 function startNginxFor(servers: RealtimeServers) {

@@ -1,17 +1,16 @@
 import { setTimeout as sleep } from 'node:timers/promises'
 import type { Browser, Page } from 'playwright-core'
-import { afterAll, beforeAll, expect, it, vi } from 'vitest'
+import { expect, it, vi } from 'vitest'
 import { openPage } from '../support/browser-page.ts'
-import { launchChromium } from '../support/chromium.ts'
 import { logOf, SCRIPT, startInPage, until } from '../support/page-client.ts'
 import { startReferenceServer } from '../support/reference-server.ts'
+import { useChromium } from '../support/use-chromium.ts'
 
 /** Browsers open six connections to an origin over HTTP/1.1, for all tabs together: whoever holds them all freezes the site. */
 let browser: Browser
-beforeAll(async () => {
-  browser = await launchChromium()
-}, 180_000)
-afterAll(() => browser?.close())
+useChromium((started) => {
+  browser = started
+})
 
 it('leaves connections to the others: with eight tabs the eighth document and a plain fetch take less than a second', async () => {
   await using server = await startReferenceServer({ page: { script: SCRIPT }, from: 'oldest' })

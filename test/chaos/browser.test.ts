@@ -1,13 +1,14 @@
 import { setTimeout as sleep } from 'node:timers/promises'
-import { afterAll, beforeAll, describe, expect, it } from 'vitest'
+import { describe, expect, it } from 'vitest'
 import { startChaos } from '../support/chaos.ts'
 import { startChaosInPage, storyOf } from '../support/chaos-page.ts'
 import { type Lanes, ServerSide, seconds, store, tell, wholeReports } from '../support/chaos-run.ts'
-import { type Engine, type EngineName, launchEngine, missingFor } from '../support/engines.ts'
+import type { Engine, EngineName } from '../support/engines.ts'
 import { fastServerHost } from '../support/fast-clock.ts'
 import { closeInPage, SCRIPT } from '../support/page-client.ts'
 import { seeded, seedOf } from '../support/seeded.ts'
 import { startRig, type WayName, wayOf, ways } from '../support/session-rig.ts'
+import { useEngine } from '../support/use-engine.ts'
 
 /** Real browsers, real servers, real sockets: what is numbered arrives once and in order, whatever is done to the network. */
 const firstSeed = seedOf(process.env)
@@ -39,16 +40,13 @@ const parts: readonly (readonly [EngineName, Volume])[] = [
 ]
 
 describe.each(parts)('in %s', (engineName, { count, spreadMs }) => {
-  const isMissing = missingFor(engineName).length > 0
   let engine: Engine
-  beforeAll(async () => {
-    if (!isMissing || process.env['CI']) engine = await launchEngine(engineName)
-  }, 180_000)
-  afterAll(() => engine?.[Symbol.asyncDispose]())
+  useEngine(engineName, (started) => {
+    engine = started
+  })
 
   // They wait for the network more than they work.
-  const test = isMissing && !process.env['CI'] ? it.skip : it.concurrent
-  test.each<Run>([...alone, mixed])(
+  it.concurrent.each<Run>([...alone, mixed])(
     `[SP1][SP2][SP5] ${count} messages each way arrive once and in order: %s (clocks ×%d, seed %d)`,
     { timeout: 2 * spreadMs + patienceMs + 60_000 },
     async (name, speed, seed, on) => {

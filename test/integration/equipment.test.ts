@@ -1,10 +1,11 @@
-import { execFileSync } from 'node:child_process'
-import { chmodSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
+import { execFile, execFileSync } from 'node:child_process'
+import { chmodSync, existsSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { dirname, join, resolve } from 'node:path'
+import { promisify } from 'node:util'
 import { afterAll, afterEach, beforeEach, describe, expect, it, vi } from 'vitest'
 import { findChromium } from '../support/chromium.ts'
-import { hasWindows, isEquippedWith, want } from '../support/equipment.ts'
+import { everything, hasWindows, isEquippedWith, missing, want } from '../support/equipment.ts'
 
 /** A machine that has nothing but Node and npm, and the sum that `.ci/run` ends with. */
 const folder = mkdtempSync(join(tmpdir(), 'bare-machine-'))
@@ -25,6 +26,15 @@ describe('on a bare machine', () => {
     await want({ skip } as never, 'nginx')
     expect(skip).toHaveBeenCalledWith('wants nginx: apt-get install nginx libnginx-mod-nchan')
     expect(readFileSync(join(folder, 'lacks'), 'utf8')).toBe('want nginx: apt-get install nginx libnginx-mod-nchan\n')
+  })
+
+  it('everything that tests can want is missing, but for the browser that npm may have', async () => {
+    vi.stubEnv('STEADFAST_CHROMIUM', 'none')
+    vi.stubEnv('PATH', dirname(process.execPath))
+    for (const what of everything) {
+      if (what !== 'the Chromium of an npm package')
+        expect(await missing(what)).toMatch(new RegExp(`^MISSING: ${what}: apt-get install `))
+    }
   })
 
   it('under CI it is run all the same, so that it fails', async () => {
@@ -48,6 +58,68 @@ describe('on a bare machine', () => {
     const skip = vi.fn()
     await want({ skip } as never, 'nginx')
     expect(skip).not.toHaveBeenCalled()
+  })
+})
+
+const starts =
+  /import {[^}]*\b(startNchan|startNginx|startProxy|startProxied|startFirewall|launchChromium|findChromium|launchEngine|runLab|makeCertificates)\b[^}]*} from/
+const asksFirst = /\b(want|useChromium|useEngine)\(/
+
+it('each file that starts a program of the machine asks first whether it is there', () => {
+  const tests = resolve(import.meta.dirname, '..')
+  const files = readdirSync(tests, { recursive: true, encoding: 'utf8' }).filter((name) => name.endsWith('.test.ts'))
+  const starting = files.filter((name) => starts.test(readFileSync(join(tests, name), 'utf8')))
+  expect(starting.length).toBeGreaterThan(10)
+  expect(starting.filter((name) => !asksFirst.test(readFileSync(join(tests, name), 'utf8')))).toEqual([])
+})
+
+/** Pages, a proxy with TLS before it, a firewall. */
+const wanting = [
+  ['browser/nchan', 'a Chromium'],
+  ['proxies/http2', 'a Chromium'],
+  ['integration/firewall', 'ModSecurity in nginx'],
+] as const
+
+describe('npm test', () => {
+  /** Runs these files on a machine that has Node alone, and no browser for which npm has one. */
+  async function runBare(CI: string, names: readonly string[]) {
+    const [outputFile, lacks] = [join(folder, `results-${CI}.json`), join(folder, `lacks-${CI}`)]
+    const root = resolve(import.meta.dirname, '../..')
+    const bare = join(folder, 'bare')
+    const files = names.map((name) => `test/${name}.test.ts`)
+    const { HOME, TMPDIR } = process.env
+    const env = {
+      ...{ ...(HOME !== undefined && { HOME }), ...(TMPDIR !== undefined && { TMPDIR }), PATH: bare, CI },
+      ...{ STEADFAST_ROOT: bare, STEADFAST_CHROMIUM: 'none', STEADFAST_LACKS: lacks },
+    }
+    const parameters = [
+      'node_modules/vitest/vitest.mjs',
+      'run',
+      '--retry=0',
+      '--reporter=json',
+      `--outputFile=${outputFile}`,
+      ...files,
+    ]
+    const ran = await promisify(execFile)(process.execPath, parameters, { cwd: root, env }).then(
+      () => true,
+      () => false,
+    )
+    const results = JSON.parse(readFileSync(outputFile, 'utf8')) as Record<'numPassedTests' | 'numFailedTests', number>
+    return { ran, ...results, lacks: existsSync(lacks) ? readFileSync(lacks, 'utf8') : '' }
+  }
+
+  it('on a bare machine skips what wants something, and says what', { timeout: 120_000 }, async () => {
+    const { ran, numFailedTests, lacks } = await runBare(
+      'false',
+      wanting.map(([name]) => name),
+    )
+    expect([ran, numFailedTests]).toEqual([true, 0])
+    for (const [, what] of wanting) expect(lacks).toContain(`want ${what}: apt-get install `)
+  })
+
+  it('under CI fails there', { timeout: 120_000 }, async () => {
+    const { ran, numPassedTests, lacks } = await runBare('true', ['browser/tabs'])
+    expect([ran, numPassedTests, lacks]).toEqual([false, 0, ''])
   })
 })
 

@@ -1,6 +1,7 @@
-import { describe, expect, it, vi } from 'vitest'
+import { beforeEach, describe, expect, it, vi } from 'vitest'
 import { session } from '../../src/session/index.ts'
-import { type FirewallName, missingForFirewall, startFirewall } from '../support/firewall.ts'
+import { want } from '../support/equipment.ts'
+import { type FirewallName, startFirewall } from '../support/firewall.ts'
 import { pageAt } from '../support/page-like.ts'
 import { randomSession, rawPost } from '../support/raw-client.ts'
 import { RealtimeServers } from '../support/realtime-servers.ts'
@@ -34,38 +35,31 @@ const firewalls: readonly [FirewallName, number][] = [
 ]
 
 describe.each(firewalls)('ModSecurity in %s with the rules of OWASP, paranoia level %i', (name, level) => {
-  const missing = missingForFirewall(name)
-  const why = `MISSING: ${missing.join(', ')}; .ci/run tells which packages of Debian bring them`
-  if (missing.length > 0 && !process.env['CI']) console.warn(`NOT TESTED: ${name} with ModSecurity. ${why}`)
+  beforeEach((context) => want(context, `ModSecurity in ${name}`))
 
-  it.skipIf(missing.length > 0 && !process.env['CI']).each(ways.map(({ type }) => type))(
-    'lets %s pass, whatever the messages say',
-    async (type: WayName) => {
-      if (missing.length > 0) throw new Error(why)
-      await using servers = await RealtimeServers.start({
-        options: { onMessage: (session, { data }) => session.send(data), authenticate: () => ({ id: 'ann' }) },
-      })
-      await using firewall = await startFirewall(name, { port: servers.ports[0] ?? 0, level })
-      const prepare = () => ({ auth: { token: 'x'.repeat(8754), note: "' OR 1=1 --" } })
-      const host = pageAt(firewall.origin)
-      const transports = [type === 'poll' ? { type, intervalMs: 100 } : type]
-      await using page = watchClient(`${firewall.origin}/realtime`, { protocol: session(), transports, prepare, host })
-      for (const each of [...texts, bytes]) page.client.send(each)
-      const lost = () => JSON.stringify(page.of('error').map(({ diagnosis, undelivered }) => [diagnosis.cause, undelivered]))
-      const isDone = () => expect(page.data.length + page.of('error').length).toBeGreaterThan(texts.length)
-      await vi.waitFor(isDone, { timeout: 10_000, interval: 10 })
-      expect(lost().slice(0, 2000)).toBe('[]')
-      // What is equal at a glance is not compared letter by letter, nor printed.
-      expect(page.data.map((each) => (typeof each === 'string' ? texts.indexOf(each) : 'bytes'))).toEqual([
-        ...texts.keys(),
-        'bytes',
-      ])
-      expect(page.data.at(-1)).toEqual(bytes)
-    },
-  )
+  it.each(ways.map(({ type }) => type))('lets %s pass, whatever the messages say', async (type: WayName) => {
+    await using servers = await RealtimeServers.start({
+      options: { onMessage: (session, { data }) => session.send(data), authenticate: () => ({ id: 'ann' }) },
+    })
+    await using firewall = await startFirewall(name, { port: servers.ports[0] ?? 0, level })
+    const prepare = () => ({ auth: { token: 'x'.repeat(8754), note: "' OR 1=1 --" } })
+    const host = pageAt(firewall.origin)
+    const transports = [type === 'poll' ? { type, intervalMs: 100 } : type]
+    await using page = watchClient(`${firewall.origin}/realtime`, { protocol: session(), transports, prepare, host })
+    for (const each of [...texts, bytes]) page.client.send(each)
+    const lost = () => JSON.stringify(page.of('error').map(({ diagnosis, undelivered }) => [diagnosis.cause, undelivered]))
+    const isDone = () => expect(page.data.length + page.of('error').length).toBeGreaterThan(texts.length)
+    await vi.waitFor(isDone, { timeout: 10_000, interval: 10 })
+    expect(lost().slice(0, 2000)).toBe('[]')
+    // What is equal at a glance is not compared letter by letter, nor printed.
+    expect(page.data.map((each) => (typeof each === 'string' ? texts.indexOf(each) : 'bytes'))).toEqual([
+      ...texts.keys(),
+      'bytes',
+    ])
+    expect(page.data.at(-1)).toEqual(bytes)
+  })
 
-  it.skipIf(missing.length > 0 && !process.env['CI'])('refuses a body that is no form', async () => {
-    if (missing.length > 0) throw new Error(why)
+  it('refuses a body that is no form', async () => {
     await using servers = await RealtimeServers.start()
     await using firewall = await startFirewall(name, { port: servers.ports[0] ?? 0, level })
     const response = await rawPost(`${firewall.origin}/realtime`, { session: randomSession(), wait: 0 })

@@ -11,6 +11,7 @@ import { describe, expect, it } from 'vitest'
 import { WebSocket } from 'ws'
 import { RealtimeServer } from '../../src/server/index.ts'
 import { makeCertificates } from '../faults/certificates.ts'
+import { want } from '../support/equipment.ts'
 import { listenOnLoopback } from '../support/loopback.ts'
 import { bodyOf, randomSession, until } from '../support/raw-client.ts'
 import { postText, RawTcp, requestText, upgradeText } from '../support/raw-tcp.ts'
@@ -142,7 +143,8 @@ describe('an upgrade to something else than WebSocket', () => {
     http.closeAllConnections()
   })
 
-  it('is a request over TLS', async () => {
+  it('is a request over TLS', async (context) => {
+    await want(context, 'openssl')
     await using certificates = await makeCertificates()
     const pair = await certificates.issue('127.0.0.1')
     await using server = await staged(createHttpsServer(pair, app))
@@ -344,7 +346,8 @@ describe('HTTP/2', () => {
     expect(server.errors).toEqual([])
   })
 
-  it('has WebSockets beside it with allowHTTP1', async () => {
+  it('has WebSockets beside it with allowHTTP1', async (context) => {
+    await want(context, 'openssl')
     await using certificates = await makeCertificates()
     const pair = await certificates.issue('127.0.0.1')
     await using server = await staged(createSecureServer({ ...pair, allowHTTP1: true }, (_, response) => void response.end()))

@@ -1,5 +1,6 @@
 import { describe, expect, it, vi } from 'vitest'
 import { session } from '../../src/session/index.ts'
+import { want } from '../support/equipment.ts'
 import { type MeddledRequest, type Meddling, startMeddler } from '../support/meddler.ts'
 import { startNginx } from '../support/readme-nginx.ts'
 import { RealtimeServers } from '../support/realtime-servers.ts'
@@ -135,9 +136,11 @@ it.each(['long-poll', 'poll'] as const)(
   30_000,
 )
 
-it.each(asking)(
+it.for(asking)(
   "[SP10] what is too large for nginx's own limit is undelivered, and nginx lets the others pass: %s",
-  async (type) => {
+  { timeout: 30_000 },
+  async (type, context) => {
+    await want(context, 'nginx')
     const received: unknown[] = []
     await using servers = await RealtimeServers.start({ options: { onMessage: (_, { data }) => void received.push(data) } })
     const nginx = await startNginx(
@@ -162,5 +165,4 @@ it.each(asking)(
       await nginx.close()
     }
   },
-  30_000,
 )

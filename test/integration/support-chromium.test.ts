@@ -2,10 +2,10 @@ import { mkdtemp, rm, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import type { Browser } from 'playwright-core'
-import { afterAll, beforeAll, describe, expect, it, vi } from 'vitest'
+import { afterAll, beforeAll, beforeEach, describe, expect, it, vi } from 'vitest'
 import { openPage } from '../support/browser-page.ts'
 import { findChromium, launchChromium } from '../support/chromium.ts'
-import { want } from '../support/equipment.ts'
+import { isEquippedWith, want } from '../support/equipment.ts'
 import { startFaultProxy } from '../support/fault-proxy.ts'
 import { startNchan } from '../support/nchan.ts'
 import { startReferenceServer } from '../support/reference-server.ts'
@@ -33,14 +33,16 @@ interface Globals {
 }
 
 describe.each([
-  ['the browser that is found', {}],
-  ['the one of the npm package', { STEADFAST_CHROMIUM: 'bundled' }],
-])('%s', (_name, environment) => {
+  ['the browser that is found', 'a Chromium', {}],
+  ['the one of the npm package', 'the Chromium of an npm package', { STEADFAST_CHROMIUM: 'bundled' }],
+] as const)('%s', (_name, wanted, environment) => {
   let browser: Browser
 
   beforeAll(async () => {
+    if (!(await isEquippedWith(wanted))) return
     browser = await launchChromium({ found: await findChromium({ ...process.env, ...environment }) })
   }, 180_000)
+  beforeEach((context) => want(context, wanted))
   afterAll(() => browser?.close())
 
   it('loads the script and shows text', async () => {
@@ -86,7 +88,8 @@ describe.each([
   })
 })
 
-it('leaves nothing on that Playwright switches off', async () => {
+it('leaves nothing on that Playwright switches off', async (context) => {
+  await want(context, 'a Chromium')
   const browser = await launchChromium()
   try {
     const session = await browser.newBrowserCDPSession()
@@ -101,6 +104,7 @@ it('leaves nothing on that Playwright switches off', async () => {
 
 it('loads the page from nchan itself', async (context) => {
   await want(context, 'nginx')
+  await want(context, 'a Chromium')
   await using nchan = await startNchan({ script })
   await nchan.publish('a', 'prime')
   const browser = await launchChromium()
@@ -115,7 +119,7 @@ it('loads the page from nchan itself', async (context) => {
 
 it('says loudly what is missing', async () => {
   await expect(findChromium({ CHROME_PATH: '/nowhere/chrome' })).rejects.toThrow('MISSING: CHROME_PATH names /nowhere/chrome')
-  await expect(findChromium({ STEADFAST_CHROMIUM: 'yes' })).rejects.toThrow("can only be 'bundled'")
+  await expect(findChromium({ STEADFAST_CHROMIUM: 'yes' })).rejects.toThrow("can be 'bundled' or 'none'")
   await expect(launchChromium({ found: { executablePath: process.execPath, env: {} } })).rejects.toThrow(
     /MISSING: .* does not start/,
   )

@@ -1,11 +1,11 @@
 import { setTimeout as sleep } from 'node:timers/promises'
-import { describe, expect, it } from 'vitest'
+import { beforeEach, describe, expect, it } from 'vitest'
+import { want } from '../support/equipment.ts'
 import { echo, opened, publishInTurn, startProxied } from '../support/proxied.ts'
-import { missingProxy, type ProxyName, proxyNames } from '../support/proxies.ts'
+import { type ProxyName, proxyNames } from '../support/proxies.ts'
 import { recommended, shortened } from '../support/proxy-settings.ts'
 
 /** What operators change about the recommended settings, and what docs/DEPLOYMENT.md says comes of it. */
-const testOf = (name: ProxyName) => (missingProxy(name) === null || process.env['CI'] ? it : it.skip)
 
 function changed(name: ProxyName, from: string | RegExp, to: string): string {
   const lines = recommended(name)
@@ -18,9 +18,9 @@ function changed(name: ProxyName, from: string | RegExp, to: string): string {
 const tooShort = { minuteMs: 2000, server: { heartbeatMs: 6000 } }
 
 describe.concurrent.each(['nginx', 'haproxy', 'apache', 'varnish'] as const)('%s waits less than heartbeatMs', (name) => {
-  const test = testOf(name)
+  beforeEach((context) => want(context, name))
 
-  test('a long-poll that it cuts is asked again, and is no end of the connection', async () => {
+  it('a long-poll that it cuts is asked again, and is no end of the connection', async () => {
     await using bench = await startProxied(name, recommended(name), tooShort)
     await using page = bench.visit(['long-poll'])
     await opened(page)
@@ -31,7 +31,7 @@ describe.concurrent.each(['nginx', 'haproxy', 'apache', 'varnish'] as const)('%s
     expect([page.of('open').length, page.of('close').length]).toEqual([1, 0])
   })
 
-  test('an event stream that it cuts goes on where it was', async () => {
+  it('an event stream that it cuts goes on where it was', async () => {
     await using bench = await startProxied(name, recommended(name), tooShort)
     await using page = bench.visit(['sse'])
     await opened(page)
@@ -58,7 +58,8 @@ const compressed: Partial<Readonly<Record<ProxyName, string>>> = {
 }
 
 describe.concurrent.each(Object.entries(compressed) as [ProxyName, string][])('%s compresses', (name, lines) => {
-  testOf(name)('and holds no event back', async () => {
+  it('and holds no event back', async (context) => {
+    await want(context, name)
     await using bench = await startProxied(name, lines)
     await using page = bench.visit(['sse'])
     await opened(page)
@@ -78,7 +79,8 @@ describe.concurrent('Host is replaced', () => {
   }
 
   for (const [name, lines] of Object.entries(replaced) as [ProxyName, string][]) {
-    testOf(name)(`${name}: publicOrigins says whose pages are our own`, async () => {
+    it(`${name}: publicOrigins says whose pages are our own`, async (context) => {
+      await want(context, name)
       await using bench = await startProxied(name, lines, { server: (origin) => ({ publicOrigins: [origin] }) })
       await using page = bench.visit(['websocket'])
       await opened(page)
@@ -87,7 +89,8 @@ describe.concurrent('Host is replaced', () => {
     })
   }
 
-  testOf('nginx')('nginx: without it the WebSocket is refused, and the server is told what to set', async () => {
+  it('nginx: without it the WebSocket is refused, and the server is told what to set', async (context) => {
+    await want(context, 'nginx')
     const errors: unknown[] = []
     const server = { onError: (error: unknown) => void errors.push(error) }
     await using bench = await startProxied('nginx', changed('nginx', 'Host $http_host', 'Host $host'), { server })

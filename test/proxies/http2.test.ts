@@ -4,31 +4,33 @@ import { connect } from 'node:http2'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import type { Browser, Page } from 'playwright-core'
-import { afterAll, beforeAll, describe, expect, it } from 'vitest'
+import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest'
 import type * as Steadfast from '../../src/everything.ts'
-import { launchChromium } from '../support/chromium.ts'
+import { isEquippedWith, want } from '../support/equipment.ts'
 import { SCRIPT } from '../support/page-client.ts'
-import { freePort, missingProxy, startProxy } from '../support/proxies.ts'
+import { freePort, startProxy } from '../support/proxies.ts'
 import { aimed, recommended } from '../support/proxy-settings.ts'
 import { RealtimeServers } from '../support/realtime-servers.ts'
+import { useChromium } from '../support/use-chromium.ts'
 
 /** What docs/DEPLOYMENT.md recommends, with TLS and HTTP/2 in front, and the built script-tag file in a real browser. */
 let browser: Browser
 let folder: string
 
+useChromium((started) => {
+  browser = started
+})
 beforeAll(async () => {
   folder = mkdtempSync(join(tmpdir(), 'proxies-tls-'))
+  if (!(await isEquippedWith('openssl'))) return
   const [key, certificate] = [join(folder, 'key'), join(folder, 'certificate')]
   const request = ['req', '-x509', '-newkey', 'ec', '-pkeyopt', 'ec_paramgen_curve:prime256v1', '-nodes', '-days', '2']
   const subject = ['-subj', '/CN=127.0.0.1', '-addext', 'subjectAltName=IP:127.0.0.1']
   execFileSync('openssl', [...request, ...subject, '-keyout', key, '-out', certificate], { stdio: 'ignore' })
   writeFileSync(join(folder, 'both'), readFileSync(certificate, 'utf8') + readFileSync(key, 'utf8'))
-  browser = await launchChromium()
-}, 180_000)
-afterAll(async () => {
-  await browser?.close()
-  rmSync(folder, { recursive: true })
 })
+beforeEach((context) => want(context, 'openssl'))
+afterAll(() => rmSync(folder, { recursive: true }))
 
 /** The recommended lines with a second place to listen at, which speaks TLS and HTTP/2. */
 const encrypted = {
@@ -51,9 +53,9 @@ const encrypted = {
 } as const
 
 describe.each(Object.keys(encrypted) as (keyof typeof encrypted)[])('%s', (name) => {
-  const test = missingProxy(name) === null || process.env['CI'] ? it : it.skip
+  beforeEach((context) => want(context, name))
 
-  test('carries sessions over HTTP/2', async () => {
+  it('carries sessions over HTTP/2', async () => {
     const errors: unknown[] = []
     await using servers = await RealtimeServers.start({
       options: {

@@ -1,7 +1,8 @@
 import { setTimeout as sleep } from 'node:timers/promises'
-import { afterAll, beforeAll, describe, expect, it, vi } from 'vitest'
+import { afterAll, beforeAll, beforeEach, describe, expect, it, vi } from 'vitest'
+import { isEquippedWith, want } from '../support/equipment.ts'
 import { echo, opened, type Proxied, publishInTurn, startProxied } from '../support/proxied.ts'
-import { missingProxy, type ProxyName, proxyNames } from '../support/proxies.ts'
+import { type ProxyName, proxyNames } from '../support/proxies.ts'
 import { defaults, recommended, shortened } from '../support/proxy-settings.ts'
 import { ways } from '../support/session-rig.ts'
 
@@ -23,11 +24,11 @@ const boundsBodies = ['nginx default']
 /** The server of docs/DEPLOYMENT.md is told this of the proxy. */
 const recommendedServer = { trustProxy: 'loopback' }
 
-const isInstalled = (name: ProxyName) => missingProxy(name) === null || Boolean(process.env['CI'])
 const benches = new Map<string, Promise<Proxied>>()
 
 beforeAll(async () => {
-  for (const name of proxyNames.filter(isInstalled)) {
+  for (const name of proxyNames) {
+    if (!(await isEquippedWith(name))) continue
     benches.set(`${name} recommended`, startProxied(name, recommended(name), { server: recommendedServer }))
     benches.set(`${name} default`, startProxied(name, defaults[name]))
   }
@@ -45,14 +46,14 @@ async function benchOf(name: ProxyName, setting: Setting): Promise<Proxied> {
 }
 
 describe.concurrent.each(proxyNames)('%s', (name) => {
-  const test = isInstalled(name) ? it : it.skip
+  beforeEach((context) => want(context, name))
 
   describe.concurrent.each(settings)('%s', (setting) => {
     const cell = `${name} ${setting}`
     const passing = ways.map(({ type }) => type).filter((type) => type !== 'websocket' || !stripsUpgrades.includes(cell))
 
     describe.concurrent.each(passing)('%s', (type) => {
-      test('carries what is sent, both ways and at once', async () => {
+      it('carries what is sent, both ways and at once', async () => {
         const bench = await benchOf(name, setting)
         await using page = bench.visit([type])
         await opened(page)
@@ -64,7 +65,7 @@ describe.concurrent.each(proxyNames)('%s', (name) => {
         expect(page.causes()).toEqual([])
       })
 
-      test('stays open while nothing is said for longer than the proxy waits', async () => {
+      it('stays open while nothing is said for longer than the proxy waits', async () => {
         const bench = await benchOf(name, setting)
         await using page = bench.visit([type])
         await opened(page)
@@ -74,7 +75,7 @@ describe.concurrent.each(proxyNames)('%s', (name) => {
         expect([page.of('open').length, page.of('close').length, page.causes()]).toEqual([1, 0, []])
       })
 
-      test('carries a message of 1 MiB, or says that it is undelivered and goes on', async () => {
+      it('carries a message of 1 MiB, or says that it is undelivered and goes on', async () => {
         const bench = await benchOf(name, setting)
         await using page = bench.visit([type])
         await opened(page)
@@ -95,7 +96,7 @@ describe.concurrent.each(proxyNames)('%s', (name) => {
     })
 
     if (!stripsUpgrades.includes(cell)) return
-    test('lets no WebSocket through: the client is open over SSE, and says why', async () => {
+    it('lets no WebSocket through: the client is open over SSE, and says why', async () => {
       const bench = await benchOf(name, setting)
       // With long-poll as well, a stream that is slow to open on a busy machine would lose to it.
       await using page = bench.visit(['websocket', 'sse'])
@@ -110,7 +111,7 @@ describe.concurrent.each(proxyNames)('%s', (name) => {
     })
   })
 
-  test('what is recommended tells the server who asks, and for what', async () => {
+  it('what is recommended tells the server who asks, and for what', async () => {
     const seen: (string | undefined)[][] = []
     await using bench = await startProxied(name, recommended(name), {
       server: {
@@ -141,9 +142,8 @@ describe.concurrent.each(proxyNames)('%s', (name) => {
   })
 })
 
-const withHaproxy = isInstalled('haproxy') ? it : it.skip
-
-withHaproxy('haproxy sends each event at once only where it is told to', async () => {
+it('haproxy sends each event at once only where it is told to', async (context) => {
+  await want(context, 'haproxy')
   const times: number[] = []
   for (const setting of settings) {
     const bench = await benchOf('haproxy', setting)

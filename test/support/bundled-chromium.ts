@@ -12,6 +12,9 @@ const PACKAGE = '@sparticuz/chromium@153.0.0'
 const CACHE = resolve(import.meta.dirname, '../../node_modules/.cache/steadfast-chromium', PACKAGE.replace(/^.*@/, ''))
 
 const run = promisify(execFile)
+
+/** Of each folder: who is offline hears so at once when he asks again. */
+const fills = new Map<string, Promise<void>>()
 const decompress = promisify(brotliDecompress)
 
 /** The package's own looks for the fonts in the places where Lambda would have them. */
@@ -32,7 +35,11 @@ export async function fetchBundledChromium(cache: string = CACHE): Promise<Found
       `MISSING: no Chrome or Chromium found, and none can be fetched for ${process.platform} ${process.arch}; name one by CHROME_PATH`,
     )
   }
-  if (!existsSync(cache)) await fill(cache)
+  if (!existsSync(cache)) {
+    const filling = fills.get(cache) ?? fill(cache)
+    fills.set(cache, filling)
+    await filling
+  }
   return {
     executablePath: join(cache, 'chromium'),
     env: { LD_LIBRARY_PATH: join(cache, 'lib'), FONTCONFIG_PATH: cache },
@@ -47,7 +54,17 @@ async function fill(cache: string): Promise<void> {
     await writeFile(join(work, 'package.json'), '{ "private": true }\n')
     await run(
       'npm',
-      ['install', '--no-audit', '--no-fund', '--ignore-scripts', '--engine-strict=false', '--prefix', work, PACKAGE],
+      [
+        'install',
+        '--no-audit',
+        '--no-fund',
+        '--ignore-scripts',
+        '--engine-strict=false',
+        '--fetch-retries=1',
+        '--prefix',
+        work,
+        PACKAGE,
+      ],
       { cwd: work },
     )
     const bin = join(work, 'node_modules/@sparticuz/chromium/bin')

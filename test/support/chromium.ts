@@ -58,13 +58,15 @@ export interface FoundChromium {
 
 /**
  * The browser to test with: the one that `CHROME_PATH` names, else an installed one, else the one of the npm package
- * `@sparticuz/chromium`, fetched now if it has not been. `STEADFAST_CHROMIUM=bundled` goes straight to the last, and
- * `STEADFAST_ROOT` names a folder that stands for the root of the machine.
+ * `@sparticuz/chromium`, fetched now if it has not been. `STEADFAST_CHROMIUM=bundled` goes straight to the last,
+ * `STEADFAST_CHROMIUM=none` is a machine for which there is none, and `STEADFAST_ROOT` names a folder that stands for the root
+ * of the machine.
  */
 export async function findChromium(environment: NodeJS.ProcessEnv = process.env): Promise<FoundChromium> {
   const { CHROME_PATH: named, STEADFAST_CHROMIUM: wanted, STEADFAST_ROOT: root = '' } = environment
-  if (wanted !== undefined && wanted !== 'bundled') throw new Error(`STEADFAST_CHROMIUM is '${wanted}'; it can only be 'bundled'`)
+  if (wanted === 'none') throw new Error('MISSING: no Chrome or Chromium, since STEADFAST_CHROMIUM is none')
   if (wanted === 'bundled') return fetchBundledChromium()
+  if (wanted !== undefined) throw new Error(`STEADFAST_CHROMIUM is '${wanted}'; it can be 'bundled' or 'none'`)
   if (named !== undefined && !existsSync(named)) throw new Error(`MISSING: CHROME_PATH names ${named}, where there is nothing`)
   const executablePath = named ?? USUAL_PATHS.map((path) => root + path).find((path) => existsSync(path))
   return executablePath === undefined ? fetchBundledChromium() : { executablePath, env: {} }

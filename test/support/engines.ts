@@ -1,5 +1,5 @@
-import { existsSync } from 'node:fs'
 import { launchChromium, openInChromium } from './chromium.ts'
+import { type Equipment, missing } from './equipment.ts'
 import { launchFirefox } from './firefox.ts'
 import { launchWebKit } from './webkit.ts'
 
@@ -26,27 +26,26 @@ export interface PageWithSwitch extends EnginePage {
 export type EngineName = keyof typeof engines
 
 const engines = {
-  chromium: {
-    files: [],
-    async launch(): Promise<Engine> {
-      const browser = await launchChromium()
-      return {
-        open: (url) => openInChromium(browser, url),
-        [Symbol.asyncDispose]: () => browser.close(),
-      }
-    },
+  async chromium(): Promise<Engine> {
+    const browser = await launchChromium()
+    return {
+      open: (url) => openInChromium(browser, url),
+      [Symbol.asyncDispose]: () => browser.close(),
+    }
   },
-  firefox: { files: ['/usr/bin/firefox-esr'], launch: launchFirefox },
-  webkit: { files: ['/usr/bin/WebKitWebDriver', '/usr/bin/Xvfb'], launch: launchWebKit },
+  firefox: launchFirefox,
+  webkit: launchWebKit,
 } as const
 
-/** What has to be installed before an engine can be started; empty where nothing is missing. */
-export function missingFor(name: EngineName): readonly string[] {
-  return engines[name].files.filter((file) => !existsSync(file))
-}
+/** What has to be installed before an engine can be started. */
+export const engineEquipment = {
+  chromium: 'a Chromium',
+  firefox: 'Firefox',
+  webkit: 'WebKitGTK',
+} as const satisfies Readonly<Record<EngineName, Equipment>>
 
-export function launchEngine(name: EngineName): Promise<Engine> {
-  const missing = missingFor(name)
-  if (missing.length > 0) throw new Error(`MISSING: ${missing.join(', ')}; .ci/run tells which packages of Debian bring them`)
-  return engines[name].launch()
+export async function launchEngine(name: EngineName): Promise<Engine> {
+  const lacking = await missing(engineEquipment[name])
+  if (lacking !== null) throw new Error(lacking)
+  return engines[name]()
 }

@@ -1,31 +1,84 @@
 import { appendFileSync, existsSync } from 'node:fs'
 import { basename } from 'node:path'
 import type { TestContext } from 'vitest'
+import { fetchBundledChromium } from './bundled-chromium.ts'
 import { type FoundChromium, findChromium } from './chromium.ts'
+import { missingForFirewall } from './firewall.ts'
+import { hasCommand, isInstalled } from './installed.ts'
 import { nchanFiles } from './nchan.ts'
+import { installProxy, isProxyInstalled, type ProxyName } from './proxies.ts'
 
-/** What tests want of a machine besides npm's packages, and the line that installs it on Debian and Ubuntu. */
+interface Entry {
+  /** The line that installs it on Debian and Ubuntu. */
+  readonly install: string
+  isThere(): boolean | Promise<boolean>
+}
+
+const modSecurity = 'apt-get install libapache2-mod-security2 libnginx-mod-http-modsecurity modsecurity-crs'
+
+/** What tests want of a machine besides Node and npm's packages. */
 const equipment = {
   nginx: {
     install: 'apt-get install nginx libnginx-mod-nchan',
-    isThere: async () => Object.values(nchanFiles).every((paths) => paths().some((path) => existsSync(path))),
+    isThere: () => Object.values(nchanFiles).every((paths) => paths().some((path) => existsSync(path))),
+  },
+  haproxy: proxy('haproxy'),
+  apache: proxy('apache'),
+  varnish: proxy('varnish'),
+  caddy: proxy('caddy'),
+  'ModSecurity in apache': { install: modSecurity, isThere: () => missingForFirewall('apache').length === 0 },
+  'ModSecurity in nginx': { install: modSecurity, isThere: () => missingForFirewall('nginx').length === 0 },
+  openssl: { install: 'apt-get install openssl', isThere: () => hasCommand('openssl') },
+  'a Chromium': {
+    install: 'apt-get install chromium (or name one by CHROME_PATH)',
+    isThere: async () => (await chromiumHere()) !== null,
   },
   'a Chromium with windows': {
     install: 'apt-get install chromium (or name one by CHROME_PATH)',
-    isThere: async () => hasWindows(await findChromium()),
+    isThere: async () => {
+      const found = await chromiumHere()
+      return found !== null && hasWindows(found)
+    },
   },
-} as const
+  'the Chromium of an npm package': {
+    install: 'npm has it for Linux on x64 only',
+    isThere: async () => (await fetchBundledChromium().catch(() => null)) !== null,
+  },
+  Firefox: { install: 'apt-get install firefox-esr', isThere: () => isInstalled('/usr/bin/firefox-esr') },
+  WebKitGTK: {
+    install: 'apt-get install webkit2gtk-driver xvfb xauth glib-networking',
+    isThere: () => isInstalled('/usr/bin/WebKitWebDriver') && isInstalled('/usr/bin/Xvfb'),
+  },
+} as const satisfies Readonly<Record<string, Entry>>
 
 export type Equipment = keyof typeof equipment
+
+export const everything = Object.keys(equipment) as readonly Equipment[]
+
+function proxy(name: ProxyName): Entry {
+  return { install: installProxy(name), isThere: () => isProxyInstalled(name) }
+}
+
+/** The browser that tests would start; `null` where there is none and npm has none for this machine. A wrong CHROME_PATH throws. */
+async function chromiumHere(): Promise<FoundChromium | null> {
+  if (process.env['CHROME_PATH'] !== undefined) return findChromium()
+  return findChromium().catch(() => null)
+}
 
 /** The npm package's is a headless shell: no back/forward cache, and no network stack of a whole browser. */
 export function hasWindows({ executablePath, env }: FoundChromium): boolean {
   return env['LD_LIBRARY_PATH'] === undefined && !basename(executablePath).includes('headless')
 }
 
+/** What a machine lacks, as an error says it; `null` where it is there. */
+export async function missing(what: Equipment): Promise<string | null> {
+  const { install, isThere }: Entry = equipment[what]
+  return (await isThere()) ? null : `MISSING: ${what}: ${install}`
+}
+
 /** Whether the tests that want it are to run: where it is there, and under CI in any case, since there they have to fail. */
 export async function isEquippedWith(what: Equipment): Promise<boolean> {
-  return isCI() || equipment[what].isThere()
+  return isCI() || (await missing(what)) === null
 }
 
 /** Skips the test where the machine lacks what it wants; `npm test` says how many tests that were and what installs it. */

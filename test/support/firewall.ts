@@ -4,6 +4,7 @@ import { chmodSync, existsSync, mkdtempSync, readFileSync, rmSync, writeFileSync
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
+import { isInstalled } from './installed.ts'
 import { freePort } from './proxies.ts'
 
 export interface Firewall extends AsyncDisposable {
@@ -29,7 +30,7 @@ const files: Readonly<Record<FirewallName, readonly string[]>> = {
 
 /** What has to be installed before it can be started; empty where nothing is missing. */
 export function missingForFirewall(name: FirewallName): readonly string[] {
-  return [...files[name], ...coreRules].filter((file) => !existsSync(file))
+  return [...files[name], ...coreRules].filter((file) => !isInstalled(file))
 }
 
 /** Debian's ModSecurity, switched on, with the rules of OWASP and all their defaults. Everything it writes is in a folder that goes with it. */

@@ -5,6 +5,7 @@ import { createServer } from 'node:net'
 import { tmpdir, userInfo } from 'node:os'
 import { basename, join } from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
+import { onMachine } from './installed.ts'
 import { listenOnLoopback } from './loopback.ts'
 import { type NchanOptions, nchanConfig } from './nchan-config.ts'
 import { blankPage } from './page-host.ts'
@@ -35,12 +36,8 @@ const MODULES = ['/usr/lib/nginx/modules', '/usr/share/nginx/modules', '/usr/lib
   (folder) => `${folder}/ngx_nchan_module.so`,
 )
 
-/** Of each, one has to be there. STEADFAST_ROOT moves them all: an empty folder there is a machine that has none of them. */
-export const nchanFiles = { nginx: () => moved(BINARIES), module: () => moved(MODULES) }
-
-function moved(paths: readonly string[]): string[] {
-  return paths.map((path) => (process.env['STEADFAST_ROOT'] ?? '') + path)
-}
+/** Of each, one has to be there. */
+export const nchanFiles = { nginx: () => BINARIES.map(onMachine), module: () => MODULES.map(onMachine) }
 
 /** nginx with nchan on a port of its own, a server that nobody here wrote. Everything it writes is in a folder that goes with it. */
 export async function startNchan(options: NchanOptions = {}): Promise<Nchan> {

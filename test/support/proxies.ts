@@ -1,10 +1,11 @@
 import { type ChildProcess, spawn } from 'node:child_process'
 import { once } from 'node:events'
-import { existsSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
+import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { connect, createServer } from 'node:net'
 import { tmpdir, userInfo } from 'node:os'
 import { join } from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
+import { commandFolders, hasCommand, isInstalled, onMachine } from './installed.ts'
 import { listenOnLoopback } from './loopback.ts'
 
 export type ProxyName = 'nginx' | 'haproxy' | 'apache' | 'varnish' | 'caddy'
@@ -102,10 +103,13 @@ ${lines}`,
 
 export const proxyNames = Object.keys(software) as ProxyName[]
 
-/** What has to be installed before this can be started; `null` where nothing is missing. */
-export function missingProxy(name: ProxyName): string | null {
-  const { command, package: needed } = software[name]
-  return folders.some((folder) => existsSync(join(folder, command))) ? null : `${command} (Debian: apt-get install ${needed})`
+export function isProxyInstalled(name: ProxyName): boolean {
+  return hasCommand(software[name].command)
+}
+
+/** The line that installs it on Debian and Ubuntu. */
+export function installProxy(name: ProxyName): string {
+  return `apt-get install ${software[name].package}`
 }
 
 export interface ProxyStart {
@@ -117,15 +121,14 @@ export interface ProxyStart {
 
 /** The real proxy with these lines, which listen on port 80. */
 export async function startProxy(name: ProxyName, lines: string, start: ProxyStart = {}): Promise<RunningProxy> {
-  const missing = missingProxy(name)
-  if (missing !== null) throw new Error(`MISSING: ${missing}`)
+  if (!isProxyInstalled(name)) throw new Error(`MISSING: ${name}: ${installProxy(name)}`)
   const { command, listenOn, ...kind } = software[name]
   const folder = mkdtempSync(join(tmpdir(), `proxy-${name}-`))
   const port = start.port ?? (await freePort())
   const place = { folder, port, lines: listenOn(lines, port), parameters: start.parameters ?? [] }
   const file = join(folder, 'config')
   writeFileSync(file, kind.file(place))
-  const env = { ...process.env, PATH: folders.join(':'), HOME: folder }
+  const env = { ...process.env, PATH: commandFolders().join(':'), HOME: folder }
   const child = spawn(command, kind.parameters(file, place), { stdio: ['ignore', 'pipe', 'pipe'], env })
   running.add(child)
   let printed = ''
@@ -151,13 +154,11 @@ process.once('exit', () => {
   for (const child of running) child.kill('SIGTERM')
 })
 
-const folders = [...(process.env['PATH'] ?? '').split(':'), '/usr/sbin', '/usr/local/sbin', '/opt/homebrew/bin']
-
 function moduleOf(name: string): string {
   const places = ['/usr/lib/apache2/modules', '/usr/libexec/apache2', '/usr/lib64/httpd/modules']
-  const found = places.map((place) => `${place}/mod_${name}.so`).find((path) => existsSync(path))
+  const found = places.map((place) => `${place}/mod_${name}.so`).find(isInstalled)
   if (found === undefined) throw new Error(`MISSING: mod_${name} of Apache; looked in ${places.join(', ')}`)
-  return found
+  return onMachine(found)
 }
 
 /** Varnish compiles its configuration with the C compiler before it listens. */

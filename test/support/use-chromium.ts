@@ -1,0 +1,19 @@
+import type { Browser } from 'playwright-core'
+import { afterAll, beforeAll, beforeEach } from 'vitest'
+import { launchChromium } from './chromium.ts'
+import { isEquippedWith, want } from './equipment.ts'
+
+/**
+ * The browser of a test file or of a `describe`: started before its first test, closed after its last. Where the machine has none
+ * the tests are skipped. Call it before the hooks that need the browser.
+ */
+export function useChromium(started: (browser: Browser) => void, launch: () => Promise<Browser> = launchChromium): void {
+  let browser: Browser | undefined
+  beforeAll(async () => {
+    if (!(await isEquippedWith('a Chromium'))) return
+    browser = await launch()
+    started(browser)
+  }, 180_000)
+  beforeEach((context) => want(context, 'a Chromium'))
+  afterAll(() => browser?.close())
+}
