@@ -61,16 +61,17 @@ class VirtualRequest implements RequestEnd {
     if (this.#state !== 'asked') return
     this.#state = 'answering'
     if (this.#network.swallows(this.#connection)) this.#connection.break(0, 0, 'nobody')
-    const known: Readonly<Record<string, string>> = { 'content-type': contentType, ...headers }
-    this.#settle?.resolve({
+    const response = {
       status,
       ok: status >= 200 && status < 300,
-      headers: { get: (name: string) => known[name.toLowerCase()] ?? null },
-      body: { getReader: () => ({ read: () => this.#read(), cancel: async () => this.#abort() }) },
+      ...{ type: 'basic', url: '', redirected: false, bodyUsed: false },
+      headers: new Headers({ 'content-type': contentType, ...headers }),
+      body: complete({ getReader: () => complete({ read: () => this.#read(), cancel: async () => this.#abort() }) }),
       text: () => this.#text(),
       json: async () => JSON.parse(await this.#text()),
       arrayBuffer: async () => new TextEncoder().encode(await this.#text()).buffer,
-    } as unknown as Response)
+    }
+    this.#settle?.resolve(complete(response) as unknown as Response)
   }
 
   chunk(bytes: Uint8Array): void {
@@ -146,4 +147,19 @@ class VirtualRequest implements RequestEnd {
       text += decoder.decode(value, { stream: true })
     }
   }
+}
+
+/**
+ * What stands for a browser's object. The client takes an error in reading an answer for a failure of the network, so a member that is
+ * missing here ends the run itself: every request would fail, and nothing be simulated.
+ */
+function complete<Part extends object>(part: Part): Part {
+  return new Proxy(part, {
+    get(target, name) {
+      if (name in target || typeof name === 'symbol' || name === 'then') return Reflect.get(target, name)
+      const error = new Error(`The simulation's answers have no ${name}: add it to page-fetch.ts.`)
+      void Promise.reject(error)
+      throw error
+    },
+  })
 }
