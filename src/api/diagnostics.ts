@@ -30,7 +30,7 @@ export interface ProberContext {
   /** Over how many milliseconds the server wants its clients to come back after a restart; `null` where it has not said so. */
   spreadMs(): number | null
   /** More is known of a failed attempt. */
-  onNews(which: FailedAttempt, news: Partial<Circumstances>): void
+  onLearned(which: FailedAttempt, learned: Partial<Circumstances>): void
 }
 
 /** Finds out more about failures than their transports could see, beside the connection. */

@@ -43,7 +43,7 @@ export interface SenderPort<Out> {
   readonly writeTimeoutMs: number
   /** Messages that could not be delivered, or of which nobody knows. */
   onLost(lost: { readonly undelivered?: readonly Out[]; readonly unconfirmed?: readonly Out[] }, report: Report): void
-  onCarried(): void
+  onSent(): void
   /** Its `dueAt()` has changed. */
   onDue(): void
   /** Whether the page goes away, so that a request has to outlive it. */

@@ -73,7 +73,7 @@ export interface Link {
   /** Bytes written that have not left the page yet. */
   bufferedBytes(): number
   /** Asks the server for news at once, where asking is how this transport works (long-poll, poll). */
-  nudge?(): void
+  pollNow?(): void
   /** Ends the connection in order, after what was written. The abort of the signal follows at once or within 5 s. */
   close(code: number | undefined, reason: string): void
 }
@@ -91,8 +91,8 @@ export interface Transport {
   readonly isHeld?: boolean
   /** Opening proves little, because a proxy may hold the body back: only something heard proves it (event stream, long-poll). */
   readonly isProvenByHearing?: boolean
-  /** Asks again and again, so that a wake-up is answered by asking at once and silence is nothing unusual (`nudge`). */
-  readonly isAsking?: boolean
+  /** Asks again and again, so that a wake-up is answered by asking at once and silence is nothing unusual (`pollNow`). */
+  readonly isPolling?: boolean
   /** Heartbeats can be written on it at no cost (WebSocket). */
   readonly canPing?: boolean
   dial(call: Call, listener: Listener): Link

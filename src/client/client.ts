@@ -89,7 +89,7 @@ export class RealtimeClient<In = Payload, Out = Sendable> extends Listenable<In,
         const diagnosis = classifier.classify(report, { endpoint: this.#connection.endpoint, phase: 'send', elapsedMs: 0 })
         this.#raise('error', { scope: 'message', diagnosis, retry: null, ...lost })
       },
-      onCarried: () => this.#connection.carried(),
+      onSent: () => this.#connection.messageSent(),
       onDue: () => this.#connection.arm(),
       isPageLeaving: () => this.#connection.isLeaving,
       roundTripMs: () => this.#connection.roundTripMs,

@@ -51,8 +51,8 @@ export class Attempts {
   readonly #closing: ClosingLink
   readonly #renewal: CredentialRenewal
   readonly #cursor = new ResumeCursor()
-  #hasCarriedIn = false
-  #hasCarriedOut = false
+  #hasReceived = false
+  #hasSent = false
 
   constructor(port: AttemptsPort, owner: AttemptsOwner, notices: Notices) {
     const { host, settings, prepare } = port
@@ -118,7 +118,7 @@ export class Attempts {
   }
 
   /** This attempt carries the connection from now on. */
-  adopt(id: number): void {
+  activate(id: number): void {
     const attempt = this.#living.get(id)
     if (!attempt?.link) return
     const { link } = attempt
@@ -127,7 +127,7 @@ export class Attempts {
     this.#active = attempt
     this.heardAt = 0
     if (!mode.resumes(attempt.endpoint.transport.type)) this.#cursor.forget()
-    this.#hasCarriedIn = this.#hasCarriedOut = false
+    this.#hasReceived = this.#hasSent = false
     mode.activated(link, attempt.call)
     const greeted = this.#dialer.greet(attempt)
     if (greeted) {
@@ -147,8 +147,8 @@ export class Attempts {
     this.#active.link?.write(message, this.#active.controller.signal)?.catch(() => {})
   }
 
-  nudge(): void {
-    this.#active?.link?.nudge?.()
+  pollNow(): void {
+    this.#active?.link?.pollNow?.()
   }
 
   /** Ends the connection in order, after what was written; with `settled` not before that. */
@@ -175,10 +175,10 @@ export class Attempts {
   }
 
   /** A message was handed to the network. */
-  carried(): void {
-    if (this.#hasCarriedOut || !this.#active) return
-    this.#hasCarriedOut = true
-    this.#owner.apply({ type: 'carried', id: this.#active.id, isIncoming: false })
+  messageSent(): void {
+    if (this.#hasSent || !this.#active) return
+    this.#hasSent = true
+    this.#owner.apply({ type: 'message', id: this.#active.id, isIncoming: false })
   }
 
   opening(id: number, failures: number): EventDetails['open'] {
@@ -235,11 +235,11 @@ export class Attempts {
     const { settings, onMessage } = this.#port
     const { cursor } = message
     if (message.data === settings.mode.heartbeatReply) return
-    if (attempt !== this.#active || !this.#hasCarriedIn) {
+    if (attempt !== this.#active || !this.#hasReceived) {
       // It may make this attempt the active one.
-      this.#owner.apply({ type: 'carried', id: attempt.id, isIncoming: true })
+      this.#owner.apply({ type: 'message', id: attempt.id, isIncoming: true })
       if (attempt !== this.#active && !settings.mode.recognizesRepeats) return
-      this.#hasCarriedIn = attempt === this.#active
+      this.#hasReceived = attempt === this.#active
     }
     if (this.#cursor.isRepeated(attempt, cursor)) return
     this.#cursor.arrived(attempt, cursor, this.#living.values())

@@ -126,8 +126,8 @@ export class Connection {
   }
 
   /** A message was handed to the network. */
-  carried(): void {
-    this.#attempts.carried()
+  messageSent(): void {
+    this.#attempts.messageSent()
   }
 
   /** Hangs up until it is told to go on. */
@@ -137,7 +137,7 @@ export class Connection {
 
   /** What was sent should have been acknowledged by now. */
   ackOverdue(): void {
-    this.apply({ type: 'doubt' })
+    this.apply({ type: 'ack-overdue' })
   }
 
   /** A request of the connection failed, and the connection with it. */
@@ -181,12 +181,12 @@ export class Connection {
     const after = transition(before, input, now, this.#policy)
     if (after === before) return
     this.#state = after
-    this.#attempts.wantsHeard = after.status === 'open' && (after.link.asked !== null || !after.link.isProven)
+    this.#attempts.wantsHeard = after.status === 'open' && (after.link.check !== null || !after.link.isProven)
     const rank = lesson(after.ranking)
     if (rank !== lesson(before.ranking)) remember(rank, after.roundTripMs, settings, host)
     classifier.roundTripMs = after.roundTripMs
     if (before.status === 'open' && after.status !== 'open' && after.status !== 'closed') this.#followUp.lost()
-    for (const { id, diagnosis } of after.news) {
+    for (const { id, diagnosis } of after.newFailures) {
       log.failed(id, diagnosis, now)
       if (diagnosis.evidence.kind === 'silent') settings.mode.fellSilent()
       const attempt = this.#attempts.about(id)
@@ -217,14 +217,14 @@ export class Connection {
       case 'dial':
         this.#attempts.dial(id, command.rank, { attempt: this.#state.failures, isRefresh: this.#state.isRefreshed })
         break
-      case 'adopt':
-        this.#attempts.adopt(id)
+      case 'activate':
+        this.#attempts.activate(id)
         break
       case 'ping':
         this.#attempts.ping()
         break
-      case 'nudge':
-        this.#attempts.nudge()
+      case 'poll-now':
+        this.#attempts.pollNow()
         break
       case 'hang-up':
         this.#port.log.ended(id, this.#port.host.now(), command.isSilent)

@@ -41,7 +41,7 @@ export class Dialer {
     this.#settings = settings
     this.#protocol = settings.mode.isOwnProtocol ? guarded(settings.mode.protocol, reader) : settings.mode.protocol
     this.#prepare = prepare
-    this.#yields = settings.endpoints.some(({ transport }) => transport.isAsking && !transport.isHeld)
+    this.#yields = settings.endpoints.some(({ transport }) => transport.isPolling && !transport.isHeld)
   }
 
   /** Dials; `onPrepared` is called when the transport is told to. Throws a `Failure` when it does not come to that. */

@@ -61,13 +61,13 @@ export class FollowUp {
       diagnosis?.prober?.({
         ...{ host, credentials, mayAsk: probe, transports, hasLedger: mode.hasLedger },
         spreadMs: () => mode.spreadMs(),
-        onNews: (attempt, news) => this.#refine(attempt, news),
+        onLearned: (attempt, learned) => this.#refine(attempt, learned),
       }) ?? null
     return classifier.prober
   }
 
-  #refine({ id, diagnosis: before }: FailedAttempt, news: Partial<Circumstances>): void {
+  #refine({ id, diagnosis: before }: FailedAttempt, learned: Partial<Circumstances>): void {
     const { classifier, onRefined } = this.#port
-    onRefined(id, classifier.reclassify(before, news))
+    onRefined(id, classifier.reclassify(before, learned))
   }
 }

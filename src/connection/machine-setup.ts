@@ -21,7 +21,7 @@ export function policyOf({ host, settings, classifier, prepare }: AttemptsPort, 
         return at(endpoints, rank).url.origin
       },
       isProvenByHearing: !!transport.isProvenByHearing,
-      isAsking: !!transport.isAsking,
+      isPolling: !!transport.isPolling,
       canPing: !!transport.canPing && mode.canPing,
       isProvenByReply: !!transport.canPing && mode.isProvenByReply,
       resumes: mode.resumes(transport.type),

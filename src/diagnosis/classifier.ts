@@ -67,8 +67,8 @@ export class Classifier {
   }
 
   /** Once more, with what is known by now. */
-  reclassify({ evidence }: Diagnosis, news: Partial<Circumstances>): Diagnosis {
-    return this.#judged({ ...evidence, ...news })
+  reclassify({ evidence }: Diagnosis, learned: Partial<Circumstances>): Diagnosis {
+    return this.#judged({ ...evidence, ...learned })
   }
 
   #judged(evidence: Evidence): Diagnosis {

@@ -137,7 +137,7 @@ export class FailureProber implements Prober {
     this.#openedSince = [...this.#openedSince.filter((each) => each !== type), type]
     const lost = this.#lost
     this.#lost = null
-    if (lost && lastEnd) this.#context.onNews(lost, { lastEnd })
+    if (lost && lastEnd) this.#context.onLearned(lost, { lastEnd })
     // Why a better transport failed where this one works is worth a question.
     const types = this.#context.transports
     const unasked = this.#streaks.find((streak) => !streak.isAsked && types.indexOf(streak.type) < types.indexOf(type))
@@ -178,11 +178,11 @@ export class FailureProber implements Prober {
         const concerned = this.#streaks.filter(({ type, latest }) => this.#found(type, latest.url))
         const cases = [which, ...concerned.flatMap(({ latest }) => (latest.id === which.id ? [] : [latest]))]
         // What failed before the answers is no repetition.
-        const news = cases.map(
+        const learned = cases.map(
           (each) => [each, { ...this.about(each.type, each.url), ...(!isForbidden && { followUp: found }) }] as const,
         )
         this.#streaks = this.#streaks.map((streak) => (concerned.includes(streak) ? { ...streak, isAnswered: true } : streak))
-        for (const [each, about] of news) this.#context.onNews(each, about)
+        for (const [each, about] of learned) this.#context.onLearned(each, about)
       })
       .catch((error) => this.#host.report(error))
   }

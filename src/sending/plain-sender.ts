@@ -75,13 +75,13 @@ export class PlainSender<Out> implements MessageSender<Out> {
 
   /** Writes what can be written. */
   pump(): void {
-    const { host, onLost, onCarried, onDue } = this.#port
+    const { host, onLost, onSent, onDue } = this.#port
     const expired = this.#outbox.expire(host.now())
     if (expired.length) onLost({ undelivered: valuesOf(expired) }, { kind: 'expired' })
     const link = this.#link
     while (link && link === this.#link && !this.#posting && this.#outbox.first && link.bufferedBytes() < highWaterBytes) {
       this.#write(link)
-      onCarried()
+      onSent()
     }
     // Amortised: looking through all of it after every message would be quadratic.
     if (!this.#flushWaiters.isEmpty || this.#written.length >= this.#forgetAtLength) this.#forgetSent()

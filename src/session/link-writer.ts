@@ -16,7 +16,7 @@ const postBytes = 2 ** 18
 export interface LinkWriterPort<Out>
   extends Pick<
     SessionSenderPort<Out>,
-    'host' | 'session' | 'roundTripMs' | 'onCarried' | 'onAckOverdue' | 'onDivided' | 'onBroken'
+    'host' | 'session' | 'roundTripMs' | 'onSent' | 'onAckOverdue' | 'onDivided' | 'onBroken'
   > {
   /** What is written next, and kept until the server has settled it. */
   sent(): Unacknowledged<Out>
@@ -126,7 +126,7 @@ export class LinkWriter<Out> {
     const [first] = batch
     if (!first && !owesAck) return false
     if (first) {
-      this.#port.onCarried()
+      this.#port.onSent()
       this.#batches.written(first.n, batch.length, sent.lastBytes)
       if (!link.isPosting && this.#ackOverdueAt === Infinity) this.#ackOverdueAt = now + this.#answerMs()
     }

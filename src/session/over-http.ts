@@ -46,7 +46,7 @@ export function sessionLongPoll(session: SessionState, connectTimeoutMs: number)
   return {
     type: 'long-poll',
     isHeld: true,
-    isAsking: true,
+    isPolling: true,
     dial(call, listener) {
       let isFirst = true
       // The first is answered at once, which proves the way even through a proxy that holds bodies back.
@@ -67,7 +67,7 @@ export function sessionLongPoll(session: SessionState, connectTimeoutMs: number)
 export function sessionPoll(session: SessionState, intervalMs: number, timeoutMs: number): Transport {
   return {
     type: 'poll',
-    isAsking: true,
+    isPolling: true,
     dial: (call, listener) =>
       ask(session, call, listener, {
         waitMs: () => 0,
@@ -100,7 +100,7 @@ function ask(session: SessionState, call: Call, listener: Listener, { waitMs, ti
     },
     failed: (error) => listener.failed(reportOf(error, 'broken')),
   })
-  return { ...link, nudge: () => asking.hurry(false) }
+  return { ...link, pollNow: () => asking.pollNow(false) }
 }
 
 /** What a session says last where it has no attachment, or one that may not outlive the page: by a request of its own. */

@@ -32,8 +32,8 @@ export function pollPauseMs(intervalMs: number, { isHidden, random }: Call['host
   return intervalMs * (isHidden() ? hiddenFactor : 1) * (1 + random() / 5)
 }
 
-/** Asks again and again. `hurry` ends a pause at once and, where it may, a request that is held. */
-export function pollLoop({ host, signal }: Call, exchange: Exchange): { hurry(mayAbort: boolean): void } {
+/** Asks again and again. `pollNow` ends a pause at once and, where it may, a request that is held. */
+export function pollLoop({ host, signal }: Call, exchange: Exchange): { pollNow(mayAbort: boolean): void } {
   const { timeoutMs, pauseMs } = exchange
   let request: AbortController | null = null
   let endPause = () => {}
@@ -41,7 +41,7 @@ export function pollLoop({ host, signal }: Call, exchange: Exchange): { hurry(ma
     if (!signal.aborted) exchange.failed(error)
   })
   return {
-    hurry(mayAbort) {
+    pollNow(mayAbort) {
       endPause()
       if (mayAbort) request?.abort()
     },

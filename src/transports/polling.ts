@@ -21,7 +21,7 @@ export function longPoll(timeoutMs: number): Transport {
     type: 'long-poll',
     isHeld: true,
     isProvenByHearing: true,
-    isAsking: true,
+    isPolling: true,
     dial: (call, listener) =>
       ask(call, listener, { type: 'long-poll', timeoutMs: () => timeoutMs, pauseMs: longPollPauseMs }, last),
   }
@@ -31,7 +31,7 @@ export function longPoll(timeoutMs: number): Transport {
 export function poll(intervalMs: number, timeoutMs: number): Transport {
   return {
     type: 'poll',
-    isAsking: true,
+    isPolling: true,
     dial: (call, listener) =>
       ask(call, listener, { type: 'poll', timeoutMs: () => timeoutMs, pauseMs: () => pollPauseMs(intervalMs, call.host) }),
   }
@@ -67,7 +67,7 @@ function ask(
       listener.failed(reportOf(error, 'broken'))
     },
   })
-  return { ...postingLink(call), nudge: () => asking.hurry(isHeld) }
+  return { ...postingLink(call), pollNow: () => asking.pollNow(isHeld) }
 
   function opened() {
     stopAsking()

@@ -4,7 +4,7 @@ import type { Delivery, Link, Writable } from '../../src/api/transport.ts'
 export class FakeSocketLink implements Link {
   readonly written: Writable[] = []
   readonly closed: (readonly [code: number | undefined, reason: string])[] = []
-  nudges = 0
+  polls = 0
   buffered = 0
   /** Whether what is written stays in the buffer until `drain()`. */
   isStuck = false
@@ -24,8 +24,8 @@ export class FakeSocketLink implements Link {
     this.buffered -= bytes
   }
 
-  nudge(): void {
-    this.nudges += 1
+  pollNow(): void {
+    this.polls += 1
   }
 
   close(code: number | undefined, reason: string): void {

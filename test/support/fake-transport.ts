@@ -90,8 +90,8 @@ export function sequence(...behaviours: readonly Behaviour[]): Behaviour {
 const traits: Readonly<Record<string, Partial<Transport>>> = {
   websocket: { canPing: true },
   sse: { isHeld: true, isProvenByHearing: true },
-  'long-poll': { isHeld: true, isProvenByHearing: true, isAsking: true },
-  poll: { isAsking: true },
+  'long-poll': { isHeld: true, isProvenByHearing: true, isPolling: true },
+  poll: { isPolling: true },
 }
 
 /** A transport without a network. */
@@ -100,16 +100,16 @@ export class FakeTransport implements Transport {
   readonly dials: FakeDial[] = []
   readonly isHeld: boolean
   readonly isProvenByHearing: boolean
-  readonly isAsking: boolean
+  readonly isPolling: boolean
   readonly canPing: boolean
   readonly #behaviour: Behaviour
 
   constructor(type: string, behaviour: Behaviour) {
-    const { isHeld = false, isProvenByHearing = false, isAsking = false, canPing = false } = traits[type] ?? {}
+    const { isHeld = false, isProvenByHearing = false, isPolling = false, canPing = false } = traits[type] ?? {}
     this.type = type
     this.isHeld = isHeld
     this.isProvenByHearing = isProvenByHearing
-    this.isAsking = isAsking
+    this.isPolling = isPolling
     this.canPing = canPing
     this.#behaviour = behaviour
   }

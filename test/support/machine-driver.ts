@@ -26,7 +26,7 @@ const names: readonly Name[] = ['websocket', 'sse', 'long-poll', 'poll']
 
 const plainTraits: RankedTransport = {
   isProvenByHearing: false,
-  isAsking: false,
+  isPolling: false,
   canPing: false,
   isProvenByReply: false,
   resumes: false,
@@ -35,8 +35,8 @@ const plainTraits: RankedTransport = {
 const traits: Record<Name, Partial<RankedTransport>> = {
   websocket: {},
   sse: { isProvenByHearing: true, resumes: true },
-  'long-poll': { isProvenByHearing: true, isAsking: true, resumes: true },
-  poll: { isAsking: true, resumes: true },
+  'long-poll': { isProvenByHearing: true, isPolling: true, resumes: true },
+  poll: { isPolling: true, resumes: true },
 }
 
 export interface DriverOptions extends Partial<Omit<Policy, 'ranked' | 'random' | 'heartbeat'>> {
@@ -189,7 +189,7 @@ export class Driver {
   heard(): this {
     this.heardAt = this.now
     const { state } = this
-    if (state.status !== 'open' || (state.link.isProven && !state.link.asked)) return this
+    if (state.status !== 'open' || (state.link.isProven && !state.link.check)) return this
     return this.apply({ type: 'heard', id: state.link.id, hasCursor: this.hasCursor })
   }
 
@@ -218,7 +218,7 @@ export class Driver {
   }
 
   #carried(isIncoming: boolean): this {
-    return this.state.status === 'open' ? this.apply({ type: 'carried', id: this.state.link.id, isIncoming }) : this
+    return this.state.status === 'open' ? this.apply({ type: 'message', id: this.state.link.id, isIncoming }) : this
   }
 
   #wordsOf(command: Command, before: State): string {

@@ -43,7 +43,7 @@ export class RandomConnection {
     this.#random = random
     const ranks = names.slice(0, 1 + this.#index(names.length)).map((name) => ({
       isProvenByHearing: name === 'sse' || name === 'long-poll',
-      isAsking: name === 'long-poll' || name === 'poll',
+      isPolling: name === 'long-poll' || name === 'poll',
       canPing: name === 'websocket' && this.#chance(0.5),
       isProvenByReply: name === 'websocket' && this.#chance(0.3),
       resumes: name !== 'websocket' || this.#chance(0.3),
@@ -87,7 +87,7 @@ export class RandomConnection {
     if (input.type === 'refined') this.#checkRefined(before, after, input.diagnosis)
     if (input.type === 'deadline') this.#checkProgress(input)
     if ('id' in input && !this.#live.has(input.id) && !attemptsOf(before).some(({ id }) => id === input.id)) {
-      must(after === before || before.news.length > 0, 'a stale attempt changed the state')
+      must(after === before || before.newFailures.length > 0, 'a stale attempt changed the state')
     }
   }
 
@@ -190,7 +190,7 @@ export class RandomConnection {
     if (this.#chance(0.05)) this.#graceMs = this.#chance(0.5) ? 7000 : 0
     if (dice < 0.002) return { type: 'close', code: 1000, reason: '' }
     if (dice < 0.004) return { type: 'connect' }
-    if (dice < 0.01) return { type: 'doubt' }
+    if (dice < 0.01) return { type: 'ack-overdue' }
     // What is found out later comes at any time, and says anything.
     if (dice < 0.02) return { type: 'refined', diagnosis: this.#failure(this.#index(this.#policy.ranked.length)) }
     if (dice < 0.05) return this.#signal()
@@ -207,7 +207,7 @@ export class RandomConnection {
     if (dice < 0.8) return { type: 'failed', id, diagnosis: this.#failure(attempt.rank) }
     if (dice < 0.85) return { type: 'prepared', id }
     if (dice < 0.95) return { type: 'heard', id, hasCursor: this.#chance(0.5) }
-    return { type: 'carried', id, isIncoming: this.#chance(0.7) }
+    return { type: 'message', id, isIncoming: this.#chance(0.7) }
   }
 
   #deadline(): Input {
@@ -245,9 +245,9 @@ export class RandomConnection {
   }
 }
 
-/** But for its news, which are those of one transition alone. */
+/** But for its new failures, which are those of one transition alone. */
 function isSame(before: State, after: State): boolean {
-  return JSON.stringify({ ...before, news: [] }) === JSON.stringify({ ...after, news: [] })
+  return JSON.stringify({ ...before, newFailures: [] }) === JSON.stringify({ ...after, newFailures: [] })
 }
 
 function must(condition: boolean, broken: string): void {

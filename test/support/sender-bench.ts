@@ -21,7 +21,7 @@ export function senderBench({
     ttlMs,
     writeTimeoutMs: 10_000,
     onLost: (what, report) => lost.push({ ...what, why: report.kind }),
-    onCarried: () => {
+    onSent: () => {
       bench.carried += 1
     },
     onDue: () => {},

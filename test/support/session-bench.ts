@@ -124,7 +124,7 @@ export function sessionBench(options: SessionBenchOptions = {}): SessionBench {
     roundTripMs: () => roundTripMs,
     onLost: (what, report) => lost.push({ ...what, why: report.kind }),
     onGap: () => {},
-    onCarried: () => {
+    onSent: () => {
       bench.carried += 1
     },
     onDue: () => {},

@@ -26,7 +26,7 @@ function judgeOf(options: Pick<RealtimeOptions, 'judge' | 'causes'> = {}, settin
   const [endpoint = null] = settings.endpoints
   const context = { host, mayAsk: true, transports: ['websocket'], credentials: 'omit', hasLedger: false } as const
   return {
-    ...{ judge, page, investigator: new FailureProber({ ...context, spreadMs: () => null, onNews() {} }) },
+    ...{ judge, page, investigator: new FailureProber({ ...context, spreadMs: () => null, onLearned() {} }) },
     of: (report: Parameters<Classifier['classify']>[0] = cut) =>
       judge.classify(report, { endpoint, phase: 'connect', elapsedMs: 7 }),
   }

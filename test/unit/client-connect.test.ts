@@ -198,11 +198,11 @@ describe('a loss', () => {
     const { signal, pass, transport } = benchOf({ poll: opens() })
     await pass(10)
     const { link } = transport('poll').last
-    let nudged = 0
-    Object.assign(link, { nudge: () => (nudged += 1) })
+    let polls = 0
+    Object.assign(link, { pollNow: () => (polls += 1) })
     signal('resume')
     await promised()
-    expect(nudged).toBe(1)
+    expect(polls).toBe(1)
   })
 })
 

@@ -53,7 +53,7 @@ describe('the race', () => {
     expect(driver.opened('websocket').lines()).toEqual([
       '1200 hang-up sse',
       '1200 hang-up long-poll',
-      '1200 adopt websocket',
+      '1200 activate websocket',
       '1200 open',
       '1200 state open',
     ])
@@ -90,7 +90,7 @@ describe('taking over', () => {
   it('a better one still dialling takes over when it opens within 2 s', () => {
     expect(raced().pass(1999).opened('websocket').lines()).toEqual([
       '2599 hang-up sse',
-      '2599 adopt websocket',
+      '2599 activate websocket',
       '2599 transport sse to websocket',
       '2599 state open',
     ])
@@ -137,7 +137,7 @@ describe('taking over', () => {
       '600 close 1006, again in 0',
       '600 state connecting',
     ])
-    expect(driver.opened('websocket').lines()).toEqual(['600 adopt websocket', '600 open', '600 state open'])
+    expect(driver.opened('websocket').lines()).toEqual(['600 activate websocket', '600 open', '600 state open'])
   })
 
   it('its failure is told and is nothing to the one below', () => {

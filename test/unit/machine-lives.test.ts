@@ -131,7 +131,7 @@ describe('short lives', () => {
     const driver = killed(new Driver().connect()).pass(500)
     driver.lines()
     expect(killed(driver).lines()).toEqual([
-      '650 adopt websocket',
+      '650 activate websocket',
       '650 open',
       '650 state open',
       '800 hang-up websocket',

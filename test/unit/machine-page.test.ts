@@ -125,9 +125,9 @@ describe('while it is open', () => {
 
   it.each(['long-poll', 'poll'] as const)('%s asks the server at once', (name) => {
     const driver = running({ names: [name] })
-    expect(driver.signal('resume').lines()).toEqual([`0 nudge ${name}`])
-    expect(driver.signal('hidden').pass(1000).signal('visible').lines()).toEqual([`1000 nudge ${name}`])
-    expect(driver.sleep(60_000).lines()).toEqual([`61000 nudge ${name}`])
+    expect(driver.signal('resume').lines()).toEqual([`0 poll-now ${name}`])
+    expect(driver.signal('hidden').pass(1000).signal('visible').lines()).toEqual([`1000 poll-now ${name}`])
+    expect(driver.sleep(60_000).lines()).toEqual([`61000 poll-now ${name}`])
   })
 
   it('shown after a short absence nothing else is asked', () => {

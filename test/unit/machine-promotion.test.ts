@@ -19,7 +19,7 @@ describe('promotion', () => {
     expect(driver.lines()).toEqual(['30000 dial websocket'])
     expect(driver.pass(100).opened('websocket').lines()).toEqual([
       '30100 hang-up sse',
-      '30100 adopt websocket',
+      '30100 activate websocket',
       '30100 transport sse to websocket',
       '30100 state open',
     ])

@@ -135,7 +135,7 @@ const stale = [0, 999].flatMap((id): Input[] => [
   { type: 'opened', id, hasCursor: true, roundTripMs: 1 },
   { type: 'failed', id, diagnosis: diagnosisOf(refused, 'connect') },
   { type: 'heard', id, hasCursor: true },
-  { type: 'carried', id, isIncoming: true },
+  { type: 'message', id, isIncoming: true },
 ])
 
 describe('what comes from an attempt that is gone', () => {
@@ -160,7 +160,7 @@ describe('what comes from an attempt that is gone', () => {
     const link = driver.idOf('sse')
     const { state, now, policy } = driver.apply(page('hidden'))
     expect(transition(state, { type: 'heard', id: 999, hasCursor: true }, now, policy)).toBe(state)
-    expect(transition(state, { type: 'carried', id: challenger, isIncoming: false }, now, policy)).toBe(state)
+    expect(transition(state, { type: 'message', id: challenger, isIncoming: false }, now, policy)).toBe(state)
     expect(transition(state, { type: 'prepared', id: link }, now, policy)).toBe(state)
     const dialling = states.connecting()
     const first = dialling.state
@@ -199,7 +199,7 @@ describe('one deadline', () => {
 
   it('what failed is news once', () => {
     const driver = waiting()
-    expect(driver.state.news).toHaveLength(1)
-    expect(driver.signal('hidden').state.news).toEqual([])
+    expect(driver.state.newFailures).toHaveLength(1)
+    expect(driver.signal('hidden').state.newFailures).toEqual([])
   })
 })

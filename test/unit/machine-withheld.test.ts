@@ -21,12 +21,12 @@ describe('an event stream that says nothing', () => {
     const driver = silentStream().pass(5000)
     const challenger = driver.idOf('long-poll')
     driver.opened('long-poll').apply({ type: 'heard', id: challenger, hasCursor: false })
-    driver.apply({ type: 'carried', id: challenger, isIncoming: false })
+    driver.apply({ type: 'message', id: challenger, isIncoming: false })
     expect(driver.live).toEqual(['sse', 'long-poll'])
     driver.lines()
-    expect(driver.apply({ type: 'carried', id: challenger, isIncoming: true }).lines()).toEqual([
+    expect(driver.apply({ type: 'message', id: challenger, isIncoming: true }).lines()).toEqual([
       '5000 hang-up sse',
-      '5000 adopt long-poll',
+      '5000 activate long-poll',
       '5000 transport sse to long-poll',
       '5000 state open, proven',
     ])
@@ -34,7 +34,7 @@ describe('an event stream that says nothing', () => {
 
   it('then the stream is demoted: it is not tried again soon', () => {
     const driver = silentStream().pass(5000).opened('long-poll')
-    driver.apply({ type: 'carried', id: driver.idOf('long-poll'), isIncoming: true }).failed('long-poll', answered(500))
+    driver.apply({ type: 'message', id: driver.idOf('long-poll'), isIncoming: true }).failed('long-poll', answered(500))
     expect(driver.wait().live).toEqual(['long-poll'])
   })
 
@@ -92,7 +92,7 @@ describe('a stream as the better one', () => {
     driver.lines()
     expect(driver.apply({ type: 'heard', id: driver.idOf('sse'), hasCursor: true }).lines()).toEqual([
       '30000 hang-up poll',
-      '30000 adopt sse',
+      '30000 activate sse',
       '30000 transport poll to sse',
       '30000 state open',
     ])

@@ -13,7 +13,7 @@ function benchOf(link: FakePostLink | FakeSocketLink | null, isPageLeaving = fal
     ttlMs: Infinity,
     writeTimeoutMs: 10_000,
     onLost: (lost) => told.push(lost),
-    onCarried: () => {},
+    onSent: () => {},
     onDue: () => {},
     isPageLeaving: () => isPageLeaving,
     roundTripMs: () => 0,

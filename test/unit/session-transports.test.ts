@@ -506,16 +506,16 @@ describe('long-poll', () => {
     expect([news(), link.taken?.()]).toEqual([['opened', 'opened', '0.1: a'], 5])
   })
 
-  it('a nudge ends a pause, and no request', async () => {
+  it('pollNow() ends a pause, and no request', async () => {
     const { network, link, pass } = dialSession(longPoll)
     network.receiving.open().end()
     await pass(0)
-    link.nudge?.()
+    link.pollNow?.()
     await pass(0)
     expect([network.requests.length, network.receiving.isAborted]).toEqual([2, false])
     network.receiving.open({ resumed: true }).end()
     await pass(100)
-    link.nudge?.()
+    link.pollNow?.()
     await pass(0)
     expect(network.requests).toHaveLength(3)
   })
@@ -541,7 +541,7 @@ describe('poll', () => {
     const { network, link, pass } = dialSession(poll)
     network.receiving.open().end()
     await pass(10)
-    link.nudge?.()
+    link.pollNow?.()
     await pass(0)
     expect(network.requests).toHaveLength(2)
   })

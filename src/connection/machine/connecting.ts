@@ -70,10 +70,10 @@ export function dialFailed(state: Connecting, dial: Dial, diagnosis: Diagnosis, 
     ...state,
     ...(isWhole && { othersAt: 0, queue: [...state.queue, ...state.spare], spare: [] }),
     dials: state.dials.filter((each) => each !== dial),
-    ranking: refused(state.ranking, dial.rank, refusalOf(diagnosis), now, isTelling(state, diagnosis)),
+    ranking: refused(state.ranking, dial.rank, refusalOf(diagnosis), now, isTransportsFault(state, diagnosis)),
     notBefore: notBefore(state, diagnosis, now),
     isRefreshed: isAskedAnew(state, diagnosis, policy),
-    news: [...state.news, { id: dial.id, diagnosis }],
+    newFailures: [...state.newFailures, { id: dial.id, diagnosis }],
   }
   if (verdict === 'stop' && !isForbiddenOnly(next, dial, diagnosis) && !isQuiet(next, dial, diagnosis, policy)) {
     // What is still on its way may show that it was this transport alone that was refused.
@@ -109,7 +109,7 @@ function isForbiddenOnly({ ranking: { records } }: Connecting, { rank }: Dial, {
 /** 204 tells an event stream that it is over, unless it may be a long-poll or a poll that answers so where there is no news. */
 function isQuiet({ ranking }: Connecting, { rank }: Dial, { evidence }: Diagnosis, { ranked }: Policy): boolean {
   const isEmpty = evidence.kind === 'answered' && evidence.status === 204
-  return isEmpty && !at(ranking.records, rank).hasOpened && ranked.some(({ isAsking }) => isAsking)
+  return isEmpty && !at(ranking.records, rank).hasOpened && ranked.some(({ isPolling }) => isPolling)
 }
 
 /** How a failed dial counts for its transport. */
@@ -119,7 +119,7 @@ export function refusalOf({ hint, evidence }: Diagnosis): Refusal {
 }
 
 /** Whether a failure tells something of its transport: not where the page or the browser held it back, nor in an outage of all. */
-export function isTelling({ failures }: Core, { evidence }: Diagnosis): boolean {
+export function isTransportsFault({ failures }: Core, { evidence }: Diagnosis): boolean {
   const isOfPage = ['blocked', 'unsupported', 'crowded', 'unprepared'].includes(evidence.kind) || evidence.violation
   return !isOfPage && !isHeldBack(evidence) && failures === 0
 }
@@ -179,9 +179,9 @@ export function closedBy(core: Core, diagnosis: Diagnosis): Closed {
 /** What survives the phase; a phase's own fields must not leak into the next. */
 export function coreOf(state: Core): Core {
   const { lastId, ranking, failures, othersAt, outageSince, isRefreshed, isOnline, hiddenSince, roundTripMs, dialledAt } = state
-  const { notBefore, news } = state
+  const { notBefore, newFailures } = state
   return {
     ...{ lastId, ranking, failures, othersAt, outageSince, isRefreshed, isOnline, hiddenSince, roundTripMs, dialledAt },
-    ...{ notBefore, news },
+    ...{ notBefore, newFailures },
   }
 }

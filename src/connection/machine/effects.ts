@@ -10,9 +10,9 @@ export type Command =
   | { readonly do: 'hang-up'; readonly id: number; readonly isSilent?: true }
   | { readonly do: 'dial'; readonly id: number; readonly rank: number }
   /** This attempt carries the connection from now on. */
-  | { readonly do: 'adopt'; readonly id: number }
+  | { readonly do: 'activate'; readonly id: number }
   | { readonly do: 'ping'; readonly id: number }
-  | { readonly do: 'nudge'; readonly id: number }
+  | { readonly do: 'poll-now'; readonly id: number }
 
 /** Derived from the pair of states, so that no branch of the machine can forget to hang up. */
 export function commandsBetween(before: State, after: State): Command[] {
@@ -26,11 +26,11 @@ export function commandsBetween(before: State, after: State): Command[] {
     ...current.filter(({ id }) => !has(old, id)).map(({ id, rank }): Command => ({ do: 'dial', id, rank })),
   ]
   if (after.status !== 'open') return commands
-  const { id, asked, nudges } = after.link
+  const { id, check, polls } = after.link
   const previous = before.status === 'open' && before.link.id === id ? before.link : null
-  if (!previous) commands.push({ do: 'adopt', id })
-  if (asked && !previous?.asked) commands.push({ do: 'ping', id })
-  if (nudges > (previous?.nudges ?? 0)) commands.push({ do: 'nudge', id })
+  if (!previous) commands.push({ do: 'activate', id })
+  if (check && !previous?.check) commands.push({ do: 'ping', id })
+  if (polls > (previous?.polls ?? 0)) commands.push({ do: 'poll-now', id })
   return commands
 }
 
@@ -44,7 +44,7 @@ export function attemptsOf(state: State): readonly Attempt[] {
 
 /** A link that is asked for a sign of life without a time limit is silent: its replacement is dialled. */
 function isReplacing(state: State, id: number): boolean {
-  return state.status === 'open' && state.link.id === id && state.link.asked?.until === Infinity
+  return state.status === 'open' && state.link.id === id && state.link.check?.until === Infinity
 }
 
 function has(attempts: readonly Attempt[], id: number): boolean {
@@ -79,13 +79,13 @@ export function announcementsBetween(
 ): Announcement[] {
   if (before === after) return []
   const retry = retryOf(after, now, wallTime)
-  const announcements = after.news.map(
+  const announcements = after.newFailures.map(
     ({ diagnosis }, index): Announcement => ({
       type: 'error',
       details: {
         scope: 'connection',
         diagnosis,
-        retry: index === after.news.length - 1 && after.status !== 'connecting' ? retry : null,
+        retry: index === after.newFailures.length - 1 && after.status !== 'connecting' ? retry : null,
       },
     }),
   )
@@ -110,7 +110,7 @@ function endOf(before: State, after: State) {
   const diagnosis =
     after.status === 'closed' || after.status === 'waiting' || after.status === 'offline'
       ? after.diagnosis
-      : (after.news[0]?.diagnosis ?? null)
+      : (after.newFailures[0]?.diagnosis ?? null)
   if (after.status === 'closed' && !after.diagnosis)
     return { code: after.code, reason: after.reason, wasClean: before.status === 'open', diagnosis }
   // The application wanted another connection in its place.

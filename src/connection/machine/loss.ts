@@ -26,7 +26,7 @@ export function lose(state: Open, diagnosis: Diagnosis, now: number, policy: Pol
   // A server that greets and then shows the door has not proven anything: the waits must go on growing.
   const isForgiven = link.isProven && (isLong || (!wasClean && at(ranking.records, link.rank).shortLives <= forgivenLives))
   // Credentials with which messages passed were good, however short they last.
-  const isAccepted = isLong || link.isProven || (link.hasCarried && link.hasHeard)
+  const isAccepted = isLong || link.isProven || (link.hasPassedMessage && link.hasHeard)
   const failures = isForgiven ? 1 : state.failures + 1
   const core = {
     ...coreOf(state),
@@ -35,7 +35,7 @@ export function lose(state: Open, diagnosis: Diagnosis, now: number, policy: Pol
     othersAt: ranking.preferred === link.rank ? othersAtLoss(failures, policy.random) : 0,
     outageSince: isForgiven ? now : (state.outageSince ?? now),
     isRefreshed: isAskedAnew({ ...state, isRefreshed: state.isRefreshed && !isAccepted }, diagnosis, policy),
-    news: [...state.news, { id: link.id, diagnosis }],
+    newFailures: [...state.newFailures, { id: link.id, diagnosis }],
   }
   if (diagnosis.verdict === 'stop') {
     return canRefresh(core, diagnosis, policy)
@@ -47,7 +47,7 @@ export function lose(state: Open, diagnosis: Diagnosis, now: number, policy: Pol
     return { ...core, status: 'connecting', dials: challengers, queue: [], spare: [], raceAt: Infinity, refusal: null }
   // A server that closes in order may want its clients to stay away: what is below is tried next, but not at once.
   if (life === 'short' && !wasClean && hasAlternative(ranking, link.rank, now)) return startRound(core, now, policy)
-  const isWoken = link.asked?.isWoken || diagnosis.evidence.kind === 'restored'
+  const isWoken = link.check?.isWoken || diagnosis.evidence.kind === 'restored'
   return wait(core, diagnosis, now, policy, isWoken ? policy.random() * wokenJitterMs : undefined)
 }
 
@@ -55,10 +55,10 @@ export function lose(state: Open, diagnosis: Diagnosis, now: number, policy: Pol
  * What the end tells of the transport. A close code is no excuse for a short life: whether the server wants nobody or only this
  * transport fails here, the other transports will show.
  */
-function lifeOf({ rank, hasHeard, asked }: OpenLink, { hint, evidence }: Diagnosis, isLong: boolean, policy: Policy): Life {
+function lifeOf({ rank, hasHeard, check }: OpenLink, { hint, evidence }: Diagnosis, isLong: boolean, policy: Policy): Life {
   // A plain WebSocket may have nothing to say for hours; one that was asked has said that it passes nothing.
   const mayBeQuiet = evidence.kind !== 'silent' && !at(policy.ranked, rank).isProvenByHearing
   if (isLong && (hasHeard || mayBeQuiet)) return 'long'
-  const isOfPage = evidence.kind === 'restored' || asked?.isWoken || isHeldBack(evidence)
+  const isOfPage = evidence.kind === 'restored' || check?.isWoken || isHeldBack(evidence)
   return isOfPage || hint === 'credentials' ? 'neutral' : 'short'
 }

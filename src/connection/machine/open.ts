@@ -1,11 +1,11 @@
 import type { Diagnosis } from '../../diagnosis/diagnose.ts'
-import { closedBy, coreOf, dialOf, isTelling, refusalOf } from './connecting.ts'
+import { closedBy, coreOf, dialOf, isTransportsFault, refusalOf } from './connecting.ts'
 import { loseTo } from './loss.ts'
 import { type Connecting, type Dial, type Open, type OpenLink, type Policy, type State, silentAt } from './state.ts'
 import { at, isHealthy, opened, plan, proven, recovered, refused, rest, withheld } from './transport-ranking.ts'
 
 const takeoverMs = 2000
-const lookMs = 15_000
+const reviewMs = 15_000
 const answerMs = 3000
 
 /** A dial opened and carries the connection from now on. Better ones still dialling get a moment to take over. */
@@ -16,7 +16,7 @@ export function open(state: Connecting, dial: Dial, now: number, policy: Policy)
   const failed = betterThan(dial.rank).filter((rank) => !challengers.some((challenger) => challenger.rank === rank))
   const ranking = opened(rest(state.ranking, failed, now), dial.rank)
   return settled(
-    { ...coreOf(state), ranking, status: 'open', link: linkOf(dial, now, policy), challengers, lookAt: now },
+    { ...coreOf(state), ranking, status: 'open', link: linkOf(dial, now, policy), challengers, reviewAt: now },
     now,
     policy,
   )
@@ -31,66 +31,73 @@ function linkOf({ id, rank }: Dial, now: number, { provingMs }: Policy): OpenLin
     hasHeard: false,
     isProven: false,
     provenAt: now + provingMs,
-    hasCarried: false,
-    asked: null,
-    nudges: 0,
+    hasPassedMessage: false,
+    check: null,
+    polls: 0,
   }
 }
 
 /** A challenger opened. An event stream is no better while nothing has come through it, and a worse transport has to bring a message first. */
-export function rivalOpened(state: Open, challenger: Dial, now: number, hasCursor: boolean, policy: Policy): Open {
-  const { isProvenByHearing, isAsking } = at(policy.ranked, challenger.rank)
+export function challengerOpened(state: Open, challenger: Dial, now: number, hasCursor: boolean, policy: Policy): Open {
+  const { isProvenByHearing, isPolling } = at(policy.ranked, challenger.rank)
   const { rank } = state.link
-  return challenger.rank > rank || (challenger.rank < rank && isProvenByHearing && !isAsking)
+  return challenger.rank > rank || (challenger.rank < rank && isProvenByHearing && !isPolling)
     ? state
     : takeOver(state, challenger, now, hasCursor, policy)
 }
 
 /** Something came through a challenger. */
-export function rivalHeard(state: Open, challenger: Dial, now: number, hasCursor: boolean, policy: Policy): Open {
+export function challengerHeard(state: Open, challenger: Dial, now: number, hasCursor: boolean, policy: Policy): Open {
   if (challenger.rank > state.link.rank) return state
   const next = takeOver(state, challenger, now, hasCursor, policy)
   return next.link.id === challenger.id ? heard(next, now, policy) : next
 }
 
 /** A worse transport brought a message while the running one brought nothing at all: something in between holds its body back. */
-export function rivalCarried(state: Open, challenger: Dial, now: number, policy: Policy): Open {
+export function challengerReceived(state: Open, challenger: Dial, now: number, policy: Policy): Open {
   if (state.link.hasHeard) return state
-  return carried(
-    carriedBy(challenger, { ...state, ranking: withheld(state.ranking, state.link.rank) }, now, policy),
+  return messagePassed(
+    movedTo(challenger, { ...state, ranking: withheld(state.ranking, state.link.rank) }, now, policy),
     true,
     now,
     policy,
   )
 }
 
-function carriedBy(challenger: Dial, state: Open, now: number, policy: Policy): Open {
+function movedTo(challenger: Dial, state: Open, now: number, policy: Policy): Open {
   return { ...state, ranking: opened(state.ranking, challenger.rank), link: linkOf(challenger, now, policy), challengers: [] }
 }
 
 /** A challenger takes over if that loses nothing; if not, it is remembered for the next reconnect. */
 function takeOver(state: Open, challenger: Dial, now: number, hasCursor: boolean, policy: Policy): Open {
   const { link } = state
-  const isSafe = challenger.rank === link.rank || !link.hasCarried || (hasCursor && canMove(link.rank, challenger.rank, policy))
+  const isSafe =
+    challenger.rank === link.rank || !link.hasPassedMessage || (hasCursor && canMove(link.rank, challenger.rank, policy))
   const next = isSafe
-    ? carriedBy(challenger, state, now, policy)
+    ? movedTo(challenger, state, now, policy)
     : { ...state, ranking: recovered(state.ranking, challenger.rank), challengers: without(state.challengers, challenger) }
   return settled(next, now, policy)
 }
 
-export function rivalFailed(state: Open, challenger: Dial, diagnosis: Diagnosis, now: number, policy: Policy): State {
-  const news = [...state.news, { id: challenger.id, diagnosis }]
-  const next = { ...state, challengers: without(state.challengers, challenger), news }
+export function challengerFailed(state: Open, challenger: Dial, diagnosis: Diagnosis, now: number, policy: Policy): State {
+  const newFailures = [...state.newFailures, { id: challenger.id, diagnosis }]
+  const next = { ...state, challengers: without(state.challengers, challenger), newFailures }
   // What the application itself says is not of this transport alone.
   if (diagnosis.verdict === 'stop' && diagnosis.evidence.kind === 'stopped') return closedBy(next, diagnosis)
   if (challenger.rank === state.link.rank) return loseSilent(next, now, policy)
   const isWorse = challenger.rank > state.link.rank
-  const ranking = refused(state.ranking, challenger.rank, refusalOf(diagnosis), now, !isWorse && isTelling(state, diagnosis))
+  const ranking = refused(
+    state.ranking,
+    challenger.rank,
+    refusalOf(diagnosis),
+    now,
+    !isWorse && isTransportsFault(state, diagnosis),
+  )
   return settled({ ...next, ranking: isWorse ? ranking : rest(ranking, [challenger.rank], now) }, now, policy)
 }
 
-function rivalTimedOut(state: Open, challenger: Dial, now: number, policy: Policy): State {
-  return rivalFailed(
+function challengerTimedOut(state: Open, challenger: Dial, now: number, policy: Policy): State {
+  return challengerFailed(
     state,
     challenger,
     policy.diagnose({ kind: 'timeout' }, challenger, 'connect', now - challenger.since),
@@ -104,14 +111,14 @@ export function heard(state: Open, now: number, policy: Policy): Open {
   const { link } = state
   // What was dialled because it was silent is needed no more.
   const challengers = state.challengers.filter(({ rank }) => rank < link.rank)
-  const next = { ...state, challengers, link: { ...link, heardAt: now, hasHeard: true, asked: null } }
-  const isEnough = now - link.openedAt >= policy.provingMs || at(policy.ranked, link.rank).isAsking
+  const next = { ...state, challengers, link: { ...link, heardAt: now, hasHeard: true, check: null } }
+  const isEnough = now - link.openedAt >= policy.provingMs || at(policy.ranked, link.rank).isPolling
   return isEnough ? prove(next, now, policy) : next
 }
 
 /** A message passed. One that came in proves the connection at once. */
-export function carried(state: Open, isIncoming: boolean, now: number, policy: Policy): Open {
-  const next = state.link.hasCarried ? state : { ...state, link: { ...state.link, hasCarried: true } }
+export function messagePassed(state: Open, isIncoming: boolean, now: number, policy: Policy): Open {
+  const next = state.link.hasPassedMessage ? state : { ...state, link: { ...state.link, hasPassedMessage: true } }
   return isIncoming ? prove(heard(next, now, policy), now, policy) : next
 }
 
@@ -124,40 +131,40 @@ function prove(state: Open, now: number, policy: Policy): Open {
 /** Asks for a sign of life because the page woke up: a socket that says OPEN is not believed. */
 export function woken(state: Open, now: number, policy: Policy): Open {
   const { link } = state
-  if (at(policy.ranked, link.rank).isAsking) return nudged(state)
+  if (at(policy.ranked, link.rank).isPolling) return polledNow(state)
   // Already being replaced: waking once more changes nothing.
   const isReplaced = state.challengers.some(({ rank }) => rank === link.rank)
-  return isReplaced ? state : ask(state, now, now + answerMs + policy.graceMs(), true)
+  return isReplaced ? state : startCheck(state, now, now + answerMs + policy.graceMs(), true)
 }
 
 /** What asks may ask at once. */
-export function nudged(state: Open): Open {
-  return { ...state, link: { ...state.link, nudges: state.link.nudges + 1 } }
+export function polledNow(state: Open): Open {
+  return { ...state, link: { ...state.link, polls: state.link.polls + 1 } }
 }
 
 /** What was sent is not acknowledged: asks whether anybody is there. */
-export function doubted(state: Open, now: number, policy: Policy): Open {
-  const canAsk = !state.link.asked && at(policy.ranked, state.link.rank).canPing
-  return canAsk ? ask(state, now, now + answerMs + policy.graceMs(), false) : state
+export function ackOverdue(state: Open, now: number, policy: Policy): Open {
+  const canAsk = !state.link.check && at(policy.ranked, state.link.rank).canPing
+  return canAsk ? startCheck(state, now, now + answerMs + policy.graceMs(), false) : state
 }
 
-export function ask(state: Open, now: number, until: number, isWoken: boolean): Open {
-  return { ...state, link: { ...state.link, asked: { at: now, until, isWoken } } }
+export function startCheck(state: Open, now: number, until: number, isWoken: boolean): Open {
+  return { ...state, link: { ...state.link, check: { at: now, until, isWoken } } }
 }
 
 /** Something of what this state waits for is due. */
 export function onDue(before: Open, heardAt: number, hasCursor: boolean, now: number, policy: Policy): State {
   const { link } = before
   // What came before the question is no answer to it.
-  const hasHeard = heardAt > (link.asked?.at ?? link.heardAt)
+  const hasHeard = heardAt > (link.check?.at ?? link.heardAt)
   let state: State = hasHeard ? heard(before, heardAt, policy) : before
   for (const challenger of state.challengers) {
-    if (state.status === 'open' && now >= challenger.until) state = rivalTimedOut(state, challenger, now, policy)
+    if (state.status === 'open' && now >= challenger.until) state = challengerTimedOut(state, challenger, now, policy)
   }
   if (state.status !== 'open') return state
   if (!state.link.isProven && now >= state.link.provenAt) state = livedLong(state, now, policy)
   if (now >= silentAt(state.link, policy)) return onSilence(state, hasCursor, now, policy)
-  return now >= state.lookAt ? lookAround(state, hasCursor, now, policy) : state
+  return now >= state.reviewAt ? review(state, hasCursor, now, policy) : state
 }
 
 function livedLong(state: Open, now: number, policy: Policy): Open {
@@ -165,33 +172,33 @@ function livedLong(state: Open, now: number, policy: Policy): Open {
   const { isProvenByHearing, isProvenByReply } = at(policy.ranked, link.rank)
   if (link.hasHeard || !(isProvenByHearing || isProvenByReply)) return prove(state, now, policy)
   const silent = { ...state, link: { ...link, provenAt: Infinity } }
-  const worse = plan(state.ranking, now).find((rank) => rank > link.rank && at(policy.ranked, rank).isAsking)
-  if (isProvenByReply || worse === undefined || link.hasCarried || at(policy.ranked, link.rank).isAsking) return silent
+  const worse = plan(state.ranking, now).find((rank) => rank > link.rank && at(policy.ranked, rank).isPolling)
+  if (isProvenByReply || worse === undefined || link.hasPassedMessage || at(policy.ranked, link.rank).isPolling) return silent
   // Perhaps a proxy holds the body back, perhaps there is nothing to say: whichever brings a message first will tell.
-  return addRival(silent, worse, now, policy, Infinity)
+  return addChallenger(silent, worse, now, policy, Infinity)
 }
 
 function onSilence(state: Open, hasCursor: boolean, now: number, policy: Policy): State {
-  const { asked, rank } = state.link
+  const { check, rank } = state.link
   const heartbeat = policy.heartbeat()
-  if (!asked && heartbeat && at(policy.ranked, rank).canPing)
-    return ask(state, now, now + heartbeat.timeoutMs + policy.graceMs(), false)
+  if (!check && heartbeat && at(policy.ranked, rank).canPing)
+    return startCheck(state, now, now + heartbeat.timeoutMs + policy.graceMs(), false)
   if (!hasCursor || !canMove(rank, rank, policy)) return loseSilent(state, now, policy)
   // With a cursor a second attachment beside the first finds out at no cost: a quiet server is not a dead one.
-  return addRival(ask(state, asked?.at ?? now, Infinity, !!asked?.isWoken), rank, now, policy)
+  return addChallenger(startCheck(state, check?.at ?? now, Infinity, !!check?.isWoken), rank, now, policy)
 }
 
 /** Tries a better transport beside the running one, where a move loses nothing and that transport has rested. */
-function lookAround(state: Open, hasCursor: boolean, now: number, policy: Policy): Open {
+function review(state: Open, hasCursor: boolean, now: number, policy: Policy): Open {
   const { link, ranking, challengers } = state
   const better = betterThan(link.rank).find((rank) => {
     const record = at(ranking.records, rank)
     return canMove(link.rank, rank, policy) && isHealthy(record, now)
   })
-  const looked = settled(state, now, policy)
+  const reviewed = settled(state, now, policy)
   return better !== undefined && hasCursor && link.isProven && !challengers.length
-    ? addRival(looked, better, now, policy)
-    : looked
+    ? addChallenger(reviewed, better, now, policy)
+    : reviewed
 }
 
 /**
@@ -203,12 +210,12 @@ function settled(state: Open, now: number, policy: Policy): Open {
   const times = betterThan(link.rank).map((rank) => {
     const { restUntil, absentUntil } = at(ranking.records, rank)
     const freeAt = Math.max(restUntil, absentUntil)
-    return freeAt > now ? freeAt : now + lookMs
+    return freeAt > now ? freeAt : now + reviewMs
   })
-  return { ...state, lookAt: Math.min(policy.heartbeat() ? Infinity : now + lookMs, ...times) }
+  return { ...state, reviewAt: Math.min(policy.heartbeat() ? Infinity : now + reviewMs, ...times) }
 }
 
-function addRival(state: Open, rank: number, now: number, policy: Policy, until?: number): Open {
+function addChallenger(state: Open, rank: number, now: number, policy: Policy, until?: number): Open {
   const dial = dialOf(state, rank, now, policy)
   const challenger = { ...dial, until: until ?? dial.until }
   return { ...state, lastId: challenger.id, dialledAt: now, challengers: [...state.challengers, challenger] }

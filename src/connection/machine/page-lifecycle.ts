@@ -2,7 +2,7 @@ import type { Finding } from '../../api/evidence.ts'
 import type { PageSignal } from '../../api/host.ts'
 import { coreOf, startRound } from './connecting.ts'
 import { loseTo } from './loss.ts'
-import { ask, nudged, woken } from './open.ts'
+import { polledNow, startCheck, woken } from './open.ts'
 import type { Policy, State, Waiting } from './state.ts'
 import { at } from './transport-ranking.ts'
 
@@ -67,8 +67,8 @@ function onNetwork(state: State, now: number, policy: Policy): State {
     return state.isOnline ? sooner({ ...state, status: 'waiting' }, now, policy) : { ...state, status: 'offline' }
   }
   // Browsers say "offline" wrongly, and a short loss closes nothing: ask, do not drop.
-  const canAsk = state.status === 'open' && !state.link.asked && at(policy.ranked, state.link.rank).canPing
-  return canAsk ? ask(state, now, now + networkAnswerMs + policy.graceMs(), true) : state
+  const canAsk = state.status === 'open' && !state.link.check && at(policy.ranked, state.link.rank).canPing
+  return canAsk ? startCheck(state, now, now + networkAnswerMs + policy.graceMs(), true) : state
 }
 
 /** Tries again at once, but not all clients of a building in one instant, and not more often than once a second. */
@@ -80,7 +80,7 @@ function sooner(state: Waiting, now: number, policy: Policy): Waiting {
 
 /** Looked at again after a short while: what asks may ask at once. */
 function glance(state: State, policy: Policy): State {
-  return state.status === 'open' && at(policy.ranked, state.link.rank).isAsking ? nudged(state) : state
+  return state.status === 'open' && at(policy.ranked, state.link.rank).isPolling ? polledNow(state) : state
 }
 
 /** Hangs up until woken: into the back/forward cache a page must take no connection. */

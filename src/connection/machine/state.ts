@@ -7,7 +7,7 @@ import { at, type Ranking } from './transport-ranking.ts'
 /** What the machine must know of a transport; see `Transport`. */
 export interface RankedTransport {
   readonly isProvenByHearing: boolean
-  readonly isAsking: boolean
+  readonly isPolling: boolean
   readonly canPing: boolean
   /** What answers heartbeats will be heard, so having lived for a while proves nothing. */
   readonly isProvenByReply: boolean
@@ -56,11 +56,11 @@ export interface OpenLink {
   /** When having lived so long proves it; `Infinity` while only hearing something can. */
   readonly provenAt: number
   /** Whether a message has passed, either way. */
-  readonly hasCarried: boolean
-  /** It has been asked for a sign of life, or is expected to give one, until then. */
-  readonly asked: { readonly at: number; readonly until: number; readonly isWoken: boolean } | null
-  /** Counts the times it was told to ask for news at once. */
-  readonly nudges: number
+  readonly hasPassedMessage: boolean
+  /** A sign of life is waited for until then, after a ping or because one is due. */
+  readonly check: { readonly at: number; readonly until: number; readonly isWoken: boolean } | null
+  /** Counts how often the transport had to poll at once. */
+  readonly polls: number
 }
 
 /** A failure to be told to the application. */
@@ -88,7 +88,7 @@ export interface Core {
   /** The server does not want to be tried before. */
   readonly notBefore: number
   /** What failed in the last transition alone. */
-  readonly news: readonly Failure[]
+  readonly newFailures: readonly Failure[]
 }
 
 export interface Connecting extends Core {
@@ -110,7 +110,7 @@ export interface Open extends Core {
   /** Attempts beside the open one that may take its place. */
   readonly challengers: readonly Dial[]
   /** When to look around again: for a better transport, and whether the machine has slept. */
-  readonly lookAt: number
+  readonly reviewAt: number
 }
 
 export interface Waiting extends Core {
@@ -155,10 +155,10 @@ export type Input =
   /** The first sign of life, of several, that matters; the others come with the next deadline. */
   | { readonly type: 'heard'; readonly id: number; readonly hasCursor: boolean }
   /** A message passed, in or out. */
-  | { readonly type: 'carried'; readonly id: number; readonly isIncoming: boolean }
+  | { readonly type: 'message'; readonly id: number; readonly isIncoming: boolean }
   | { readonly type: 'deadline'; readonly heardAt: number; readonly hasCursor: boolean }
   /** What was sent should have been acknowledged by now. */
-  | { readonly type: 'doubt' }
+  | { readonly type: 'ack-overdue' }
   /** The application does not read what comes, or does again. */
   | { readonly type: 'hold'; readonly isHeld: boolean }
   | { readonly type: 'page'; readonly signal: PageSignal }
@@ -183,7 +183,7 @@ export function initialState(
     roundTripMs,
     dialledAt: 0,
     notBefore: 0,
-    news: [],
+    newFailures: [],
   }
 }
 
@@ -193,9 +193,9 @@ export function deadlineOf(state: State, policy: Policy): number {
     case 'connecting':
       return Math.min(state.raceAt, ...state.dials.map((dial) => dial.until))
     case 'open': {
-      const { link, challengers, lookAt } = state
+      const { link, challengers, reviewAt } = state
       return Math.min(
-        lookAt,
+        reviewAt,
         silentAt(link, policy),
         link.isProven ? Infinity : link.provenAt,
         ...challengers.map((challenger) => challenger.until),
@@ -213,10 +213,10 @@ export function deadlineOf(state: State, policy: Policy): number {
 }
 
 /** When silence has to be acted upon. */
-export function silentAt({ asked, heardAt, rank }: OpenLink, policy: Policy): number {
-  if (asked) return asked.until
+export function silentAt({ check, heardAt, rank }: OpenLink, policy: Policy): number {
+  if (check) return check.until
   const heartbeat = policy.heartbeat()
-  const { isAsking, canPing } = at(policy.ranked, rank)
-  if (!heartbeat || isAsking) return Infinity
+  const { isPolling, canPing } = at(policy.ranked, rank)
+  if (!heartbeat || isPolling) return Infinity
   return heardAt + heartbeat.intervalMs + (canPing ? 0 : heartbeat.timeoutMs + policy.graceMs())
 }

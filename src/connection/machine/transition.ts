@@ -1,6 +1,17 @@
 import { begun, coreOf, dialFailed, prepared, raced, refined, startRound } from './connecting.ts'
 import { lose } from './loss.ts'
-import { carried, doubted, heard, onDue, open, rivalCarried, rivalFailed, rivalHeard, rivalOpened, woken } from './open.ts'
+import {
+  ackOverdue,
+  challengerFailed,
+  challengerHeard,
+  challengerOpened,
+  challengerReceived,
+  heard,
+  messagePassed,
+  onDue,
+  open,
+  woken,
+} from './open.ts'
 import { longAbsenceMs, onPage, putAway, wake } from './page-lifecycle.ts'
 import { type Connecting, type Dial, deadlineOf, type Input, type Open, type Policy, type State } from './state.ts'
 
@@ -9,7 +20,7 @@ import { type Connecting, type Dial, deadlineOf, type Input, type Open, type Pol
  * reference back means that nothing happened. What comes from an attempt that is no longer part of the state is ignored.
  */
 export function transition(before: State, input: Input, now: number, policy: Policy): State {
-  const state: State = before.news.length ? { ...before, news: [] } : before
+  const state: State = before.newFailures.length ? { ...before, newFailures: [] } : before
   switch (input.type) {
     case 'connect':
       return state.status === 'connecting' || state.status === 'open' ? state : startRound(afresh(state), now, policy)
@@ -19,8 +30,8 @@ export function transition(before: State, input: Input, now: number, policy: Pol
       return state.status === 'closed'
         ? state
         : { ...coreOf(state), status: 'closed', code: input.code, reason: input.reason, diagnosis: null }
-    case 'doubt':
-      return state.status === 'open' ? doubted(state, now, policy) : state
+    case 'ack-overdue':
+      return state.status === 'open' ? ackOverdue(state, now, policy) : state
     case 'refined':
       return refined(state, input.diagnosis, now, policy)
     case 'hold':
@@ -55,14 +66,14 @@ function onAttempt(before: State, input: AttemptInput, now: number, policy: Poli
   if (input.id === state.link.id) {
     if (input.type === 'failed') return lose(state, input.diagnosis, now, policy)
     if (input.type === 'heard') return heard(state, now, policy)
-    return input.type === 'carried' ? carried(state, input.isIncoming, now, policy) : before
+    return input.type === 'message' ? messagePassed(state, input.isIncoming, now, policy) : before
   }
   const challenger = find(state.challengers, input.id)
   if (!challenger) return before
-  if (input.type === 'opened') return rivalOpened(state, challenger, now, input.hasCursor, policy)
-  if (input.type === 'failed') return rivalFailed(state, challenger, input.diagnosis, now, policy)
-  if (input.type === 'heard') return rivalHeard(state, challenger, now, input.hasCursor, policy)
-  if (input.type === 'carried') return input.isIncoming ? rivalCarried(state, challenger, now, policy) : before
+  if (input.type === 'opened') return challengerOpened(state, challenger, now, input.hasCursor, policy)
+  if (input.type === 'failed') return challengerFailed(state, challenger, input.diagnosis, now, policy)
+  if (input.type === 'heard') return challengerHeard(state, challenger, now, input.hasCursor, policy)
+  if (input.type === 'message') return input.isIncoming ? challengerReceived(state, challenger, now, policy) : before
   return {
     ...state,
     challengers: state.challengers.map((each) =>
@@ -96,9 +107,9 @@ function onDeadline(state: State, heardAt: number, hasCursor: boolean, now: numb
 function slept(state: Open, now: number): Open {
   return {
     ...state,
-    lookAt: now,
+    reviewAt: now,
     challengers: [],
-    link: { ...state.link, heardAt: now, provenAt: now, asked: null },
+    link: { ...state.link, heardAt: now, provenAt: now, check: null },
   }
 }
 

@@ -135,11 +135,11 @@ export function ended(ranking: Ranking, rank: number, life: Life): Ranking {
 /** The server does not have it, this browser does not have it, nobody said anything, or something else was said. */
 export type Refusal = 'absent' | 'unsupported' | 'mute' | 'spoken'
 
-/** An attempt failed before it opened. `isTelling`: neither the page nor an outage was the reason. */
-export function refused(ranking: Ranking, rank: number, how: Refusal, now: number, isTelling = false): Ranking {
+/** An attempt failed before it opened. `isTransportsFault`: neither the page nor an outage was the reason. */
+export function refused(ranking: Ranking, rank: number, how: Refusal, now: number, isTransportsFault = false): Ranking {
   return change(ranking, [rank], (record) => ({
     ...record,
-    failsHere: record.failsHere || isTelling,
+    failsHere: record.failsHere || isTransportsFault,
     // What has opened is there: a server that is being deployed says otherwise for a while.
     absentUntil: how === 'unsupported' ? Infinity : how === 'absent' && !record.hasOpened ? now + absentMs : record.absentUntil,
     refusals: how === 'mute' ? record.refusals + 1 : 0,
