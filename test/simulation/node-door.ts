@@ -112,12 +112,12 @@ export class NodeDoor implements Door {
       if (!carrier.isDraining()) carrier.fullAt = clock.now
       const silentMs = clock.now - Math.max(carrier.wroteAt, carrier.fullAt)
       // What is being ended has its last word to wait for, and no more to say.
-      const mayBeSilent = !attachment.isOpen || carrier.medium === 'answer' || !!attachment.record.ended
+      const mayBeSilent = !attachment.isOpen || carrier.medium === 'answer' || !!attachment.session.processor.record.ended
       court.must(mayBeSilent || silentMs <= heartbeatMs, 'server-silent', () => `#${connection.id} for ${silentMs} ms`)
       const { undelivered } = connection.down
       const most = this.#socketBytes + aboveHighWater
       court.must(undelivered <= most, 'server-floods', () => `${undelivered} bytes wait in #${connection.id}`)
-      if (attachment.turn > 0) counts.set(attachment.sessionId, (counts.get(attachment.sessionId) ?? 0) + 1)
+      if (attachment.turn > 0) counts.set(attachment.session.id, (counts.get(attachment.session.id) ?? 0) + 1)
     }
     return Math.max(0, ...counts.values())
   }

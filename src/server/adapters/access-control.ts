@@ -1,7 +1,7 @@
 import type { IncomingMessage } from 'node:http'
 import { type CloseFrame, codes } from '../../wire/steadfast-v1.ts'
-import type { Reauthenticate } from '../delivery/attachment.ts'
 import type { ClientHello } from '../delivery/parse-frames.ts'
+import type { Reauthenticate } from '../delivery/reauthentication.ts'
 import type { ServerNode } from '../node/node.ts'
 import type { Principal } from '../session/session-handle.ts'
 import type { Settings } from '../settings.ts'

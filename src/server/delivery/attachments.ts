@@ -59,17 +59,17 @@ export class Attachments {
 
   /** A message was appended to stream 0 here. */
   sent(message: Stored): void {
-    for (const each of this.#all) each.sent(message)
+    for (const each of this.#all) each.delivery?.sent(message)
   }
 
   /** Stream 0 has that offset at its end now. */
   appended(tail: number): void {
-    for (const each of this.#all) each.appended(tail)
+    for (const each of this.#all) each.delivery?.appended(tail)
   }
 
   /** There may be something new in stream 0, or another list of subscriptions. */
   privateChanged(): void {
-    for (const each of this.#all) each.privateChanged()
+    for (const each of this.#all) each.delivery?.privateChanged()
   }
 
   /** The client has sent, in a request of its own, that its attachment `k` is over. */
@@ -87,7 +87,7 @@ export class Attachments {
 
   /** The node has stopped: their carriers are left as they are. */
   abandon(): void {
-    for (const each of this.#all.splice(0)) each.abandon()
+    for (const each of this.#all.splice(0)) each.stop()
   }
 
   tick(): void {

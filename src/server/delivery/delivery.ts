@@ -120,7 +120,7 @@ export class Delivery {
 
   /** Reads what fits into a batch; tells whether there may be more. */
   async #read(batch: Batch): Promise<boolean> {
-    const { subscriptions } = this.#recipient.record
+    const { subscriptions } = this.#recipient.session.processor.record
     const hasRead = this.#isPrivateNew && (await this.#readPrivate(batch))
     if (!this.#recipient.isOpen) return false
     // Only who has read stream 0 to its end, after the list was written, knows that each of it has been announced.
@@ -131,9 +131,10 @@ export class Delivery {
 
   /** Reads stream 0 once; tells whether there may be more. */
   async #readPrivate(batch: Batch): Promise<boolean> {
-    const { sessions, sessionId, record } = this.#recipient
+    const { id, node, processor } = this.#recipient.session
+    const { record } = processor
     this.#isPrivateNew = false
-    const reading = await sessions.readAfter(sessionId, this.#at, readLimits)
+    const reading = await node.sessions.readAfter(id, this.#at, readLimits)
     if (!this.#recipient.isOpen) return false
     if (reading?.epoch !== record.epoch) {
       this.#recipient.storeDiffers()
@@ -179,7 +180,7 @@ export class Delivery {
   }
 
   #follow(subscriptions: readonly Subscription[], batch: Batch): void {
-    const { feeds } = this.#recipient
+    const { feeds } = this.#recipient.session.node
     const wanted = new Set(subscriptions.map(({ stream }) => stream))
     // What was in a list, and is not in a later one, is in none that follows.
     for (const { stream } of this.#followed ?? []) if (!wanted.has(stream)) this.#ended?.delete(stream)

@@ -6,26 +6,28 @@ import { bytesOf } from '../util/payload.ts'
 import type { Carrier } from './carrier.ts'
 import { type ClientFrame, type Cursor, readBinary, readFrame } from './parse-frames.ts'
 
-/** The session on this node, as whoever listens to its client sees it. */
+/** What a session takes from its client on this node. */
 export interface SessionInbox {
   readonly node: NodeContext
-  /** Whether a frame more may come, which is counted. */
+  /** Counts a frame, and tells whether it is still within the permitted rate. */
   mayReceive(): boolean
-  /** Why so many messages may not be enqueued, with so many bytes in all; `null` if they may, and they are counted. */
+  /** The refusal of so many messages, with so many bytes in all; `null` if they may be enqueued, and they are counted then. */
   refusalOf(messages: number, bytes: number): CloseFrame | null
   enqueue(message: Incoming): void
   settle(): void
   confirm(turn: number, k: number): void
-  /** The client has all of stream 0 up to its cursor. `written` keeps it from claiming what it was never sent. */
+  /** The client has received stream 0 up to its cursor. Nothing above `written`, which was never sent to it, is believed. */
   acknowledged(cursor: Cursor, written: number): void
 }
 
-/** The attachment on which the client speaks. */
-export interface FrameSource extends Source {
-  readonly inbox: SessionInbox
+/** The attachment over which the client sends. */
+export interface ReceivingAttachment {
+  readonly session: { readonly inbox: SessionInbox }
   readonly carrier: Carrier
   readonly k: number
   readonly writtenThrough: number
+  /** The source of the messages that it brings. */
+  readonly source: Source
   activity(): void
   tell(frame: string): void
   hangUp(ending: Ending): void
@@ -34,52 +36,52 @@ export interface FrameSource extends Source {
   authenticate(auth: unknown): void
 }
 
-/** Takes what came over an attachment. Whatever is wrong with it ends that attachment alone. */
-export function receiveFrame(source: FrameSource, frame: string | Uint8Array): void {
-  const { inbox } = source
+/** Takes a frame that came over an attachment. A frame that is malformed or too much ends that attachment alone. */
+export function receiveFrame(attachment: ReceivingAttachment, frame: string | Uint8Array): void {
+  const { inbox } = attachment.session
   const { limits } = inbox.node.settings
-  const refuse = (code: number, reason: string) => source.end({ code, reason })
-  source.activity()
+  const refuse = (code: number, reason: string) => attachment.end({ code, reason })
+  attachment.activity()
   if (frame.length > limits.maxBatchBytes) {
     refuse(codes.tooLarge, 'the frame is too large')
     return
   }
   if (!inbox.mayReceive()) {
-    source.end({ code: codes.tooMany, reason: 'too many frames', retryAfterMs: inbox.node.pauseMs() })
+    attachment.end({ code: codes.tooMany, reason: 'too many frames', retryAfterMs: inbox.node.pauseMs() })
     return
   }
   const parsed = typeof frame === 'string' ? readFrame(frame) : readBinary(frame)
-  if (parsed) dispatch(source, parsed)
+  if (parsed) dispatch(attachment, parsed)
   else refuse(codes.protocolError, 'malformed frame')
 }
 
-function dispatch(source: FrameSource, frame: ClientFrame): void {
-  const { inbox } = source
+function dispatch(attachment: ReceivingAttachment, frame: ClientFrame): void {
+  const { inbox } = attachment.session
   switch (frame.type) {
     case 'messages':
-      enqueue(source, frame.first, frame.payloads)
+      enqueue(attachment, frame.first, frame.payloads)
       return
     case 'withdrawn':
-      if (mayEnqueue(source, 1, 0)) {
-        inbox.enqueue({ n: frame.n, data: null, bytes: 0, source, redelivered: false })
+      if (mayEnqueue(attachment, 1, 0)) {
+        inbox.enqueue({ n: frame.n, data: null, bytes: 0, source: attachment.source, redelivered: false })
         inbox.settle()
       }
       return
     case 'turn':
-      inbox.confirm(frame.turn, source.k)
+      inbox.confirm(frame.turn, attachment.k)
       return
     case 'ack':
-      inbox.acknowledged(frame.cursor, source.writtenThrough)
+      inbox.acknowledged(frame.cursor, attachment.writtenThrough)
       return
     case 'close':
-      source.hangUp({ by: 'client', code: frame.close.code, reason: frame.close.reason ?? '' })
+      attachment.hangUp({ by: 'client', code: frame.close.code, reason: frame.close.reason ?? '' })
       return
     case 'ping':
-      // Where it takes nothing, what waits to be written is answer enough.
-      if (source.carrier.isDraining()) source.tell('q')
+      // A carrier that is full has data to write, which answers the ping as well.
+      if (attachment.carrier.isDraining()) attachment.tell('q')
       return
     case 'credentials':
-      source.authenticate(frame.auth)
+      attachment.authenticate(frame.auth)
       return
     case 'pong':
     case 'unknown':
@@ -89,8 +91,8 @@ function dispatch(source: FrameSource, frame: ClientFrame): void {
   }
 }
 
-function enqueue(source: FrameSource, first: number, payloads: readonly Payload[]): void {
-  const { inbox } = source
+function enqueue(attachment: ReceivingAttachment, first: number, payloads: readonly Payload[]): void {
+  const { inbox } = attachment.session
   const { maxMessageBytes } = inbox.node.settings.limits
   let bytes = 0
   let count = 0
@@ -100,18 +102,24 @@ function enqueue(source: FrameSource, first: number, payloads: readonly Payload[
     bytes += length
     count += 1
   }
-  if (!mayEnqueue(source, count, bytes)) return
+  if (!mayEnqueue(attachment, count, bytes)) return
   for (let index = 0; index < count; index += 1) {
     const data = payloads[index] ?? ''
-    inbox.enqueue({ n: first + index, data, bytes: count === 1 ? bytes : bytesOf(data), source, redelivered: false })
+    inbox.enqueue({
+      n: first + index,
+      data,
+      bytes: count === 1 ? bytes : bytesOf(data),
+      source: attachment.source,
+      redelivered: false,
+    })
   }
-  if (count < payloads.length) source.end({ code: codes.tooLarge, reason: 'the message is too large' })
+  if (count < payloads.length) attachment.end({ code: codes.tooLarge, reason: 'the message is too large' })
   inbox.settle()
 }
 
-/** Whether so much more may wait for the handlers; if not, nothing of it is taken, and the attachment ends. */
-function mayEnqueue(source: FrameSource, messages: number, bytes: number): boolean {
-  const refusal = source.inbox.refusalOf(messages, bytes)
-  if (refusal) source.end(refusal)
+/** Whether so many messages may wait for the handlers; if not, the attachment ends and none of them is taken. */
+function mayEnqueue(attachment: ReceivingAttachment, messages: number, bytes: number): boolean {
+  const refusal = attachment.session.inbox.refusalOf(messages, bytes)
+  if (refusal) attachment.end(refusal)
   return !refusal
 }

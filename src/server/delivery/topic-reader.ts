@@ -1,17 +1,21 @@
-import type { SessionRecord, SessionStore, TopicLog } from '../store/ports.ts'
+import type { NodeContext } from '../node/node-context.ts'
+import type { SessionRecord } from '../store/ports.ts'
 import type { Carrier, Medium } from './carrier.ts'
 import type { Batch } from './frame-batch.ts'
-import { type Follower, readLimits, type TopicFeed, type TopicFeeds } from './topic-feed.ts'
+import { type Follower, readLimits, type TopicFeed } from './topic-feed.ts'
 
-/** What a delivery knows of its attachment. */
+/** The session whose streams are delivered. */
+export interface ReadSession {
+  readonly id: string
+  readonly node: NodeContext
+  readonly processor: { readonly record: SessionRecord }
+}
+
+/** The attachment to which a delivery writes. */
 export interface Recipient {
   readonly carrier: Carrier
   readonly isOpen: boolean
-  readonly sessionId: string
-  readonly record: SessionRecord
-  readonly sessions: SessionStore
-  readonly topics: TopicLog
-  readonly feeds: TopicFeeds
+  readonly session: ReadSession
   /** Writes to the carrier. */
   write(frame: string | Uint8Array): void
   /** All that there is has been written, or the carrier takes no more for now. */
@@ -60,7 +64,7 @@ export class TopicReader implements Follower {
 
   stop(): void {
     this.#isOver = true
-    this.#recipient.feeds.leave(this.#feed, this)
+    this.#recipient.session.node.feeds.leave(this.#feed, this)
   }
 
   isBehind(): boolean {
@@ -92,7 +96,7 @@ export class TopicReader implements Follower {
 
   /** Reads for itself what the feed has no more; tells whether that brought it on. */
   async readLog(batch: Batch): Promise<boolean> {
-    const { topics } = this.#recipient
+    const { topics } = this.#recipient.session.node
     const { topic } = this.#feed
     let reading = await topics.readAfter(topic, this.offset, readLimits)
     const isOther = reading.epoch !== this.epoch

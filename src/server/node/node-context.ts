@@ -12,22 +12,22 @@ import type { ServerHost } from './host.ts'
 /** The window in which clients return is at least so long, in milliseconds (rule 18). */
 const leastWindowMs = 50
 
-/** What a node goes by, checked and complete. */
+/** The settings of a node, checked and complete. */
 export interface NodeSettings {
   readonly limits: Limits
-  /** No held attachment is silent for longer (rule 6). */
+  /** No held attachment is silent for longer, in milliseconds (rule 6). */
   readonly heartbeatMs: number
-  /** How long a session outlives its last attachment (rules 4 and 8). */
+  /** How long a session outlives its last attachment, in milliseconds (rules 4 and 8). */
   readonly resumeWindowMs: number
-  /** After so long without a sign, a node that runs a handler is taken for dead (rule 2). */
+  /** A node that runs handlers is taken for dead when it has not renewed its lease for so long, in milliseconds (rule 2). */
   readonly leaseMs: number
   /** How long credentials that were checked are believed; a principal's own `expiresAt` may end that earlier. */
   readonly reauthenticateMs?: number
-  /** How often a node looks after what nobody tells it of. */
+  /** How often a node checks what no event reports, in milliseconds: timeouts, leases, lost announcements. */
   readonly tickMs: number
   /** Whether principals are told apart. */
   readonly isAuthenticating: boolean
-  /** Makes messages of the application's values and back. */
+  /** Encodes the application's values as messages, and decodes them. */
   readonly codec?: ServerCodec<unknown, unknown> | undefined
 }
 
@@ -113,22 +113,22 @@ export class NodeContext implements NodeParts {
   }
 }
 
-/** The times by which a node goes, from those that are set. */
+/** How often a node ticks, in milliseconds: often enough for the times that are set. */
 export function tickOf(heartbeatMs: number, leaseMs: number, resumeWindowMs: number, reauthenticateMs = Infinity): number {
   return Math.max(1, Math.min(1000, heartbeatMs / 8, leaseMs / 4, resumeWindowMs / 4, reauthenticateMs / 4))
 }
 
-/** Nobody is asked to stay away for longer, in milliseconds: a session must not expire while its client waits (rule 18). */
+/** No client is asked to stay away for longer, in milliseconds: its session must not expire meanwhile (rule 18). */
 export function mostWaitMs({ resumeWindowMs }: NodeSettings): number {
   return Math.min(30_000, resumeWindowMs / 2)
 }
 
-/** How often a node says of a session that somebody is still attached to it here. */
+/** How often a node renews, in the store, a session that has an attachment here, in milliseconds. */
 export function renewEveryMs({ resumeWindowMs }: NodeSettings): number {
   return resumeWindowMs / 3
 }
 
-/** Until when a session stands that is attached now: should this node die before it says so again, the client still has its whole window. */
+/** Until when the store keeps a session that is attached now: if this node dies before it renews it, the client still has its whole window. */
 export function attachedUntil(now: number, settings: NodeSettings): number {
   return now + settings.resumeWindowMs + renewEveryMs(settings) + settings.tickMs
 }

@@ -23,28 +23,28 @@ interface MutableLeaseWork extends LeaseWork {
   hook: PendingHook
 }
 
-/** After so many messages in a row it is asked whether others should have their turn. */
+/** After so many messages in a row the event loop gets its turn, if the time slice is over. */
 const checkSliceEvery = 16
 
 /**
- * What this node does for a session: it takes messages and runs the application's handlers, one after the other. Most
- * sessions never send anything, so a session's actor has none of this until it is needed.
+ * The messages of one session on this node, from their arrival until their handler has settled: it runs the application's
+ * handlers, one after the other. Most sessions never send anything, so it is made for the first message.
  */
 export class HandlerQueue {
   readonly #session: HandledSession
-  /** Not taken yet. */
+  /** Messages that are not in the record's `taken` yet. */
   #pending: Incoming[] = []
-  /** So many of them, the first, are in the step which is being written. */
+  /** How many of them, from the first on, are in the step that is being written. */
   #claimed = 0
-  /** So many of them, at most, nobody waits for any longer. */
+  /** At most so many of them have a source that waits no longer. */
   #withdrawn = 0
-  /** How the session shall end once all of that has been taken. */
+  /** How the session is to end once all pending messages have been taken. */
   wantedEnd: Ending | null = null
-  /** Taken, and not handled yet; from `#next` on. */
+  /** Messages that were taken; those from `#next` on are not handled yet. */
   #todo: Incoming[] = []
   #next = 0
   #bytes = 0
-  /** What waits of all sessions of the principal. */
+  /** What waits for the handlers of this node, of all sessions of the principal. */
   #share: Share | null = null
   #leaseWork: MutableLeaseWork | null = null
   #isRunning = false
@@ -57,7 +57,7 @@ export class HandlerQueue {
     return !this.#isRunning && !this.#leaseWork && this.#pending.length === 0 && !this.wantedEnd
   }
 
-  /** Whether so many messages more may wait, with so many bytes in all. A message alone may where nothing else waits. */
+  /** Whether so many more messages may wait, with so many bytes in all. A single message may wherever nothing else waits. */
   fits(messages: number, bytes: number): boolean {
     const cost = bytes + messages * overheadBytes
     const isWithin = this.#bytes + cost <= this.#session.node.settings.limits.maxUnhandledBytes
@@ -71,38 +71,38 @@ export class HandlerQueue {
     this.#shared().add(cost)
   }
 
-  /** All that is pending, for one step that begins in this task. Either `apply` follows or `release`. */
+  /** What is to go into a step that begins in this task. Either `apply` or `release` follows. */
   claim(): Claim {
     this.#claimed = this.#pending.length
     return { leaseWork: this.#leaseWork, pending: this.#pending, wantedEnd: this.wantedEnd }
   }
 
-  /** The step was not written, or had no use for what it had claimed. */
+  /** The step was not written, or did not take what was claimed. */
   release(): void {
     this.#claimed = 0
     this.#sift()
   }
 
-  /** Somebody does not wait any longer for so much of what he brought (`Source.isWithdrawn`). */
+  /** A source waits no longer for so many messages that it brought (`Source.isWithdrawn`). */
   withdrawn(messages: number): void {
     this.#withdrawn += messages
     if (this.#claimed === 0) this.#sift()
   }
 
-  /** Drops what nobody waits for; not before it is half of all, or many who give up would cost as much for each. */
+  /** Drops messages whose source waits no longer, once they are half of all: a pass for each source would be quadratic. */
   #sift(): void {
     if (this.#withdrawn === 0 || 2 * this.#withdrawn < this.#pending.length) return
     this.#withdrawn = 0
     this.#pending = this.#pending.filter((message) => !message.source.isWithdrawn || this.#forget(message))
   }
 
-  /** The session is made here, and is begun before anything is taken. */
+  /** The session was created on this node: `onSession` runs before any message is taken. */
   begin(taken: number): void {
     this.#leaseWork = { takenThrough: taken, finished: taken, hook: 'begin' }
     this.#run()
   }
 
-  /** The session is gone. */
+  /** The session is gone: all its messages are dropped. */
   drop(): void {
     for (const message of this.#pending) this.#forget(message)
     this.#pending = []
@@ -110,11 +110,11 @@ export class HandlerQueue {
     this.#withdrawn = 0
     this.wantedEnd = null
     this.#lose()
-    // The next one under this id may be of another principal.
+    // The next session under this id may be of another principal.
     this.stop()
   }
 
-  /** Nothing of the session is here any more. */
+  /** Nothing of the session is left on this node. */
   stop(): void {
     this.#share?.leave()
     this.#share = null
@@ -141,7 +141,7 @@ export class HandlerQueue {
     if (this.#leaseWork) this.#run()
   }
 
-  /** What was claimed is accepted, outOfOrder, or nothing new; both lists are in the same order as it. */
+  /** Each claimed message was accepted, is out of order, or is a duplicate; both lists are in the order of the claim. */
   #settleClaimed(accepted: readonly Incoming[], outOfOrder: readonly Incoming[], record: SessionRecord): void {
     const pending = this.#pending
     const claimed = this.#claimed
@@ -149,14 +149,14 @@ export class HandlerQueue {
     this.#claimed = 0
     if (this.#pending.length === 0) this.#withdrawn = 0
     let nextAccepted = 0
-    let nextAstray = 0
+    let nextOutOfOrder = 0
     for (let index = 0; index < claimed; index += 1) {
       const message = pending[index]
       if (!message) break
       if (message === accepted[nextAccepted]) nextAccepted += 1
       else this.#forget(message)
-      if (message === outOfOrder[nextAstray]) {
-        nextAstray += 1
+      if (message === outOfOrder[nextOutOfOrder]) {
+        nextOutOfOrder += 1
         message.source.outOfOrder(message, record)
       } else message.source.inOrder()
     }
@@ -205,12 +205,12 @@ export class HandlerQueue {
       } catch (error) {
         host.report(error)
       }
-      // Another node may have gone on meanwhile: then what was done here is of no account.
+      // Another node may have taken over meanwhile: then the result of this handler does not count.
       if (leaseWork !== this.#leaseWork) continue
       if (leaseWork.hook === 'begin') leaseWork.hook = 'none'
       else if (next) this.#finished(leaseWork, next)
       else leaseWork.hook = 'ended'
-      // What is done is told while the next one runs; behind the last it is told below.
+      // Progress is written while the next handler runs; after the last one it is written below.
       if (waiting !== undefined && this.#todo[this.#next]) this.#session.progressed()
       inARow += 1
       if (inARow % checkSliceEvery !== 0 || !this.#todo[this.#next] || !slices.isOver()) continue
@@ -232,7 +232,7 @@ export class HandlerQueue {
     if (!handlers.onMessage) return undefined
     const id = { session: this.#session.id, n }
     const payload = typeof data === 'string' ? data : bufferOf(data)
-    // What it cannot read is reported as what a handler throws is.
+    // An error of the codec is reported like one of a handler.
     const read = settings.codec ? settings.codec.decode(payload) : payload
     return handlers.onMessage(this.#session.handle, { data: read as typeof payload, id, redelivered })
   }

@@ -7,7 +7,6 @@ import type { SessionProcessor } from './session-processor.ts'
 
 /** What the client of one session sends to this node, over its attachments and in requests of its own: how much of it may come, and where it goes. */
 export class Inbox implements SessionInbox {
-  readonly node: NodeContext
   readonly #processor: SessionProcessor
   /** Frames and messages received beyond the permitted rate; each tick subtracts what the rate permits for its time. */
   #frames = 0
@@ -16,8 +15,11 @@ export class Inbox implements SessionInbox {
   #trimmedThrough = 0
 
   constructor(processor: SessionProcessor) {
-    this.node = processor.node
     this.#processor = processor
+  }
+
+  get node(): NodeContext {
+    return this.#processor.node
   }
 
   /** Whether nothing was received lately: a tick has nothing to subtract. */

@@ -7,22 +7,22 @@ import { expiryOf } from './credential-check.ts'
 import { amended, confirmed } from './record.ts'
 import type { Principal } from './session-handle.ts'
 
-/** Somebody at the door of a session. */
+/** A request of a client to join a session, by an attachment or a POST. */
 export interface JoinRequest {
   readonly hello: ClientHello
   readonly principal: Principal
-  /** Whether the session is made if there is none; who only sends has an attachment that will learn of the loss. */
+  /** Whether the session is created if there is none. A POST has an attachment beside it, which the loss will end. */
   readonly mayCreate: boolean
-  /** It has nothing to say but that it lives, which nodes that hold its attachments hear from the record alone. */
+  /** It shows nothing but that the client is there. Nodes that hold its attachments learn that from the record alone. */
   readonly isKeepAlive: boolean
-  /** Called in the same task in which the record became so, so that nothing that follows is missed. */
+  /** Called in the task in which the record became so, so that no later change is missed. */
   admitted(record: SessionRecord, isResumed: boolean): void
   refused(close: CloseFrame): void
-  /** The server has ended the session, and what it sent before may not have been read. */
+  /** The server has ended the session, and the client may not have received what was sent before. */
   over(record: SessionRecord, close: CloseFrame): void
 }
 
-/** A session that has begun, or begins again after the server lost it (rule 4). */
+/** The record of a new session, or of one that the server lost and its client begins again (rule 4). */
 export function newRecord(
   { hello, principal }: JoinRequest,
   epoch: string,
@@ -49,7 +49,7 @@ export function newRecord(
   }
 }
 
-/** When somebody was authenticated, and how long that is believed, in milliseconds. */
+/** When a client was authenticated, and for how long that is believed, in milliseconds. */
 export interface Authentication {
   readonly now: number
   readonly reauthenticateMs: number
@@ -62,7 +62,7 @@ export function authenticationNow({ host, settings }: Pick<NodeContext, 'host' |
   return { now: host.now(), reauthenticateMs: settings.reauthenticateMs ?? Infinity }
 }
 
-/** What an attachment's hello, and what `authenticate` made of it, say to the record. */
+/** The record after a client has joined, with what its hello says and the principal that `authenticate` returned. */
 export function joined(
   record: SessionRecord,
   { hello, principal }: JoinRequest,
@@ -82,7 +82,7 @@ export function joined(
   return turn === undefined ? told : confirmed(told, turn, k)
 }
 
-/** The principal as `authenticate` returned it last: its role may have changed. That it was asked is not worth a write each time. */
+/** The record with the principal that `authenticate` returned last, whose role may have changed. The time alone is not written at each call. */
 export function authenticated(record: SessionRecord, principal: Principal, authentication: Authentication): SessionRecord {
   const isSame = record.principal === principal || isDeepStrictEqual(record.principal, principal)
   const { now, reauthenticateMs } = authentication
@@ -95,23 +95,23 @@ export function authenticated(record: SessionRecord, principal: Principal, authe
   })
 }
 
-/** The time is told only where something depends on it. */
+/** The time is recorded only where something depends on it. */
 export function authenticatedAt(principal: Principal, { now, reauthenticateMs }: Authentication): number {
   return Math.min(expiryOf(principal), reauthenticateMs) === Infinity ? 0 : now
 }
 
-/** Whether a session ended because nobody came back: then whoever comes finds none (rule 4). */
+/** Whether a session ended because its client did not return: a client that comes later finds no session (rule 4). */
 export function isForgotten({ ended }: SessionRecord): boolean {
   return ended?.by === 'network'
 }
 
-/** What an attachment is told of a session's end: one that was there when it happened, or one that comes later (rule 8). */
+/** The close frame for the end of a session, to an attachment that was there (`live`) or one that comes later (`late`) (rule 8). */
 export function closeOf({ by, code, reason }: Ending, when: 'live' | 'late'): CloseFrame {
   if (by === 'network') return { code: codes.silent, reason }
   return by === 'client' ? { code: when === 'live' ? 1000 : codes.ended, reason } : { code, reason }
 }
 
-/** Lets somebody in, or tells why not. */
+/** Admits a join, or refuses it. */
 export function answerJoin(join: JoinRequest, record: SessionRecord, how: 'known' | 'created'): void {
   if (record.principalId !== join.principal.id) {
     join.refused({ code: codes.protocolError, reason: 'not a session of yours' })

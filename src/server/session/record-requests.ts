@@ -28,6 +28,8 @@ export interface RequestBatch {
   readonly isFull: boolean
 }
 
+export const emptyBatch: RequestBatch = { joins: [], amendments: [], isFull: false }
+
 /** The joins and amendments that wait for the next write of one session's record, each in the order in which they came. */
 export class RecordRequests {
   #joins: Queue<JoinRequest> | null = null

@@ -5,13 +5,15 @@ import { isThenable } from '../util/thenable.ts'
 import { answerJoin, authenticationNow, isForgotten, type JoinRequest, newRecord } from './join-request.ts'
 import { type Claim, type Claimant, reconcile, type Step } from './record.ts'
 import { recordExpiry } from './record-expiry.ts'
-import { type Amendment, RecordRequests, requested } from './record-requests.ts'
+import { type Amendment, emptyBatch, RecordRequests, requested } from './record-requests.ts'
 
 /** A version that no record has. */
 const unknown = -1
 
 /** The session whose record is written: what it brings to a write, and what the writer reports to it. */
 export interface RecordPort {
+  readonly id: string
+  readonly node: NodeContext
   readonly hasAttachments: boolean
   /** The work of this node that goes into the next write. Either `applied` or `released` follows. */
   claim(): Claim
@@ -30,10 +32,9 @@ export interface RecordPort {
  * that wait at the same time share one write.
  */
 export class RecordWriter {
-  readonly #id: string
-  readonly #node: NodeContext
   readonly #session: RecordPort
-  readonly #requests = new RecordRequests()
+  /** `null` at rest, so that an idle session keeps no list of them. */
+  #requests: RecordRequests | null = null
   #current: Versioned | null = null
   /** `unsettled`: while a write is under way something has come in that needs another. */
   #state: 'resting' | 'settling' | 'unsettled' = 'resting'
@@ -45,9 +46,7 @@ export class RecordWriter {
   #isDue = false
   writtenAt = 0
 
-  constructor(id: string, node: NodeContext, session: RecordPort) {
-    this.#id = id
-    this.#node = node
+  constructor(session: RecordPort) {
     this.#session = session
   }
 
@@ -57,7 +56,7 @@ export class RecordWriter {
   }
 
   get isIdle(): boolean {
-    return this.#state === 'resting' && this.#requests.isEmpty
+    return this.#state === 'resting' && !this.#requests
   }
 
   /** Whether another node may have changed the record. */
@@ -66,12 +65,14 @@ export class RecordWriter {
   }
 
   join(join: JoinRequest): void {
+    this.#requests ??= new RecordRequests()
     this.#requests.join(join)
     this.#announced = unknown
     this.settle()
   }
 
   amend(amendment: Amendment): void {
+    this.#requests ??= new RecordRequests()
     this.#requests.amend(amendment)
     this.settle()
   }
@@ -107,9 +108,10 @@ export class RecordWriter {
       this.#announced = unknown
       this.#isDue = true
       this.#session.released()
-      this.#node.host.report(error)
-      const retryAfterMs = this.#node.pauseMs()
-      this.#requests.fail(error, { code: codes.restarting, reason: 'store unavailable', retryAfterMs })
+      this.#session.node.host.report(error)
+      const retryAfterMs = this.#session.node.pauseMs()
+      this.#requests?.fail(error, { code: codes.restarting, reason: 'store unavailable', retryAfterMs })
+      if (this.#requests?.isEmpty) this.#requests = null
     })
   }
 
@@ -123,51 +125,52 @@ export class RecordWriter {
   async #settleAll(): Promise<void> {
     for (;;) {
       await this.#settleOnce()
-      if (this.#node.isDown) return
+      if (this.#session.node.isDown) return
       if (this.#state === 'settling') break
       this.#state = 'settling'
-      if (this.#isLong && this.#node.slices.isOver()) {
-        await this.#node.slices.next()
-        if (this.#node.isDown) return
+      if (this.#isLong && this.#session.node.slices.isOver()) {
+        await this.#session.node.slices.next()
+        if (this.#session.node.isDown) return
       }
     }
     this.#state = 'resting'
+    if (this.#requests?.isEmpty) this.#requests = null
   }
 
   async #settleOnce(): Promise<void> {
-    const node = this.#node
+    const node = this.#session.node
     const isDue = this.#isDue
     this.#isDue = false
     const before = this.#current?.version
     if (this.isStale || !this.#current) {
       this.#announced = null
-      const read = await node.sessions.read(this.#id)
+      const read = await node.sessions.read(this.#session.id)
       if (node.isDown) return
       this.#update(read, 'read')
     }
     // The watch announced a version that this node knew already, or wrote meanwhile.
     if (!isDue && !this.#isDue && before !== undefined && before === this.#current?.version) return
     const current = this.#current
-    const join = this.#requests.firstJoin
+    const join = this.#requests?.firstJoin
     if (current && !(join && isForgotten(current.record))) return this.#write(current)
     if (!current) {
       this.#session.vanished()
-      this.#requests.dropAmendments()
+      this.#requests?.dropAmendments()
     }
-    const creator = this.#requests.firstJoin
+    const creator = this.#requests?.firstJoin
     if (creator) await this.#create(creator, current?.version ?? 0)
   }
 
   async #write({ record: before, version: ifVersion }: Versioned): Promise<void> {
-    const node = this.#node
+    const node = this.#session.node
     const step = reconcile(before, this.#claimant())
-    const batch = this.#requests.batch()
+    const batch = this.#requests?.batch() ?? emptyBatch
     const { joins, amendments } = batch
     const { record, outcomes } = requested(step.record, batch, authenticationNow(node), before.ended !== null)
     const mustTouch = !this.#session.hasAttachments && joins.some((join) => join.isKeepAlive)
     if (record !== before || mustTouch) {
       const now = node.sessions.now()
-      const answer = node.sessions.write(this.#id, record, ifVersion, recordExpiry(record, now, node.settings))
+      const answer = node.sessions.write(this.#session.id, record, ifVersion, recordExpiry(record, now, node.settings))
       const version = isThenable(answer) ? await answer : answer
       if (node.isDown) return
       if (version === null) return this.#again()
@@ -176,27 +179,27 @@ export class RecordWriter {
       // Once `onEnd` is done nothing needs a forgotten session, not even the next sweep.
       if (isForgotten(record) && !record.lease) this.#remove(version)
     } else if (joins.length > 0 && !record.ended) this.#renew(record)
-    this.#requests.served(batch)
+    this.#requests?.served(batch)
     this.#session.applied(step, record)
     for (const join of joins) answerJoin(join, record, 'known')
     for (const [index, { settled }] of amendments.entries()) settled?.(outcomes[index] ?? { record })
     this.#isLong = batch.isFull
-    if (!this.#requests.isEmpty) this.settle()
+    if (this.#requests && !this.#requests.isEmpty) this.settle()
   }
 
   /** A client that polls is never attached at a tick, and writes nothing: its requests alone keep its session. */
   #renew(record: SessionRecord): void {
-    const { sessions, host, settings } = this.#node
-    sessions.renew(this.#id, recordExpiry(record, sessions.now(), settings)).catch((error) => host.report(error))
+    const { sessions, host, settings } = this.#session.node
+    sessions.renew(this.#session.id, recordExpiry(record, sessions.now(), settings)).catch((error) => host.report(error))
   }
 
   #remove(version: number): void {
-    const { sessions, host } = this.#node
-    sessions.remove(this.#id, version).catch((error) => host.report(error))
+    const { sessions, host } = this.#session.node
+    sessions.remove(this.#session.id, version).catch((error) => host.report(error))
   }
 
   #claimant(): Claimant {
-    const { id, sessions, settings, handlers } = this.#node
+    const { id, sessions, settings, handlers } = this.#session.node
     return {
       ...this.#session.claim(),
       node: id,
@@ -209,11 +212,11 @@ export class RecordWriter {
 
   /** There is no session, or a forgotten one (`ifVersion`): a join that may create it does, others are refused. */
   async #create(join: JoinRequest, ifVersion: number): Promise<void> {
-    const node = this.#node
+    const node = this.#session.node
     // A request that only sends has an attachment somewhere, which the loss will end.
     if (!join.mayCreate) {
-      this.#requests.refuseUntilCreator({ code: codes.restarting, reason: 'unknown' })
-      this.#isLong = this.#requests.firstJoin !== undefined
+      this.#requests?.refuseUntilCreator({ code: codes.restarting, reason: 'unknown' })
+      this.#isLong = this.#requests?.firstJoin !== undefined
       if (this.#isLong) this.settle()
       return
     }
@@ -223,16 +226,16 @@ export class RecordWriter {
       const now = node.sessions.now()
       const lease = node.handlers.onSession ? { node: node.id, until: now + node.settings.leaseMs } : null
       const record = newRecord(join, node.host.randomId(), lease, authenticationNow(node))
-      const version = await node.sessions.write(this.#id, record, ifVersion, recordExpiry(record, now, node.settings))
+      const version = await node.sessions.write(this.#session.id, record, ifVersion, recordExpiry(record, now, node.settings))
       if (node.isDown) return
       if (version === null) return this.#again()
       this.writtenAt = now
       this.#update({ record, version }, 'created')
     }
-    this.#requests.firstJoinServed()
+    this.#requests?.firstJoinServed()
     if (refusal) join.refused(refusal)
     else if (this.#current) answerJoin(join, this.#current.record, 'created')
-    if (this.#requests.firstJoin) this.settle()
+    if (this.#requests?.firstJoin) this.settle()
   }
 
   /** The record is another one now. */

@@ -1,32 +1,32 @@
 import type { Ending, Payload, SessionRecord } from '../store/ports.ts'
 
-/** A message of the client's that nobody has taken yet; `null` for one that it withdrew. */
+/** A message of the client that is not taken yet; its `data` is `null` if the client has withdrawn it. */
 export interface Incoming {
   readonly n: number
   readonly data: Payload | null
   readonly bytes: number
   readonly source: Source
-  /** Whether it may have been handed to a handler before; known once it is taken. */
+  /** Whether a handler may have had it before; known once it is taken. */
   redelivered: boolean
 }
 
-/** Whoever brought messages. */
+/** The attachment or request that brought messages. */
 export interface Source {
-  /** It waits no longer: what it brought and nobody has taken is passed over. */
+  /** It waits no longer: its messages that are not taken yet are skipped. */
   readonly isWithdrawn: boolean
-  /** The message's number does not follow what was taken. */
+  /** The number of the message does not follow the last one taken. */
   outOfOrder(message: Incoming, record: SessionRecord): void
-  /** What it brings is in order again. */
+  /** A message of it was in order, or a duplicate. */
   inOrder(): void
 }
 
-/** What a node has under a session's lease: all that only it can know. */
+/** What a node does under a session's lease, which only it can know. */
 export interface LeaseWork {
-  /** The highest n that it took. */
+  /** The highest number that it took. */
   readonly takenThrough: number
-  /** The highest n whose handler has settled here. */
+  /** The highest number whose handler has settled here. */
   readonly finished: number
-  /** What it has to run beside messages: `onSession` before them, `onEnd` behind them. */
+  /** The handler that it has to run beside those of messages: `onSession` before them, `onEnd` after them. */
   readonly hook: PendingHook
 }
 
@@ -49,7 +49,7 @@ export interface Claimant extends Claim {
   readonly hasOnEnd: boolean
 }
 
-/** The record as it shall be, and what follows from it for the node once it is written. */
+/** The record as it is to be written, and what follows for the node once it is. */
 export interface Step {
   readonly record: SessionRecord
   /** Whether another node is at work: nothing can be taken yet. */

@@ -16,8 +16,6 @@ import { type RecordListener, SessionProcessor } from './session-processor.ts'
  * may have actors of the same session at the same time; what they agree on is in the record.
  */
 export class SessionActor implements AttachedSession, RecordListener {
-  readonly id: string
-  readonly node: NodeContext
   readonly processor: SessionProcessor
   readonly inbox: Inbox
   readonly attachments = new Attachments()
@@ -34,8 +32,6 @@ export class SessionActor implements AttachedSession, RecordListener {
   #stopWatching: (() => void) | null = null
 
   constructor(id: string, node: NodeContext, commands: SessionCommands) {
-    this.id = id
-    this.node = node
     this.processor = new SessionProcessor(id, node, commands, this)
     this.inbox = new Inbox(this.processor)
     this.#acks = new AckSender(this.processor, this.attachments)
@@ -51,6 +47,14 @@ export class SessionActor implements AttachedSession, RecordListener {
     this.#stopWatching?.()
     this.#backpressure?.stop()
     this.attachments.abandon()
+  }
+
+  get id(): string {
+    return this.processor.id
+  }
+
+  get node(): NodeContext {
+    return this.processor.node
   }
 
   get hasAttachments(): boolean {

@@ -6,7 +6,7 @@ import type { SessionCommands } from './session-handle.ts'
 
 const otherLife = new Error('RealtimeServer: the session is another one now.')
 
-/** Carries out what handles ask for, through the node's one way to each record. */
+/** Carries out the calls of session handles, through the session's actor on this node. */
 export function sessionCommands(
   { sessions, topics, settings, host }: NodeContext,
   knownOf: (id: string) => SessionActor | undefined,
@@ -28,7 +28,7 @@ export function sessionCommands(
       if (!(await amend(id, epoch, (record) => record))) return false
       const ending: Ending = { by: 'server', code, reason }
       actorOf(id).processor.finish(ending)
-      // Somebody else may end it at the same time: then the record has that end.
+      // Another caller may end it at the same time: then the record has that other end.
       return (await amend(id, epoch, (record) => record))?.ended === ending
     },
   }

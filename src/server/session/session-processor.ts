@@ -31,7 +31,7 @@ export class SessionProcessor implements HandledSession, RecordPort {
     this.node = node
     this.#commands = commands
     this.#listener = listener
-    this.writer = new RecordWriter(id, node, this)
+    this.writer = new RecordWriter(this)
   }
 
   /** The record as this node last knew it; there is one as long as there are attachments or handlers. */

@@ -1,0 +1,28 @@
+import { type CloseFrame, codes } from '../../wire/steadfast-v1.ts'
+import type { Incoming, Source } from '../session/record.ts'
+import type { SessionRecord } from '../store/ports.ts'
+
+/** The messages that one attachment brings: a number that is missing among them ends it. */
+export class MessageSource implements Source {
+  readonly isWithdrawn = false
+  readonly #end: (close: CloseFrame) => void
+  /** The client was told to send again: until it does, messages out of order are those that it sent before. */
+  #isAwaiting = false
+
+  constructor(end: (close: CloseFrame) => void) {
+    this.#end = end
+  }
+
+  sendAgain(): void {
+    this.#isAwaiting = true
+  }
+
+  outOfOrder({ n }: Incoming, { taken, redeliveredThrough }: SessionRecord): void {
+    if (this.#isAwaiting || n <= Math.max(taken, redeliveredThrough) + 1) return
+    this.#end({ code: codes.protocolError, reason: 'a message is missing' })
+  }
+
+  inOrder(): void {
+    this.#isAwaiting = false
+  }
+}

@@ -1,0 +1,59 @@
+import { type CloseFrame, codes } from '../../wire/steadfast-v1.ts'
+import type { NodeContext } from '../node/node-context.ts'
+import { CredentialCheck } from '../session/credential-check.ts'
+import type { Principal } from '../session/session-handle.ts'
+import type { SessionRecord } from '../store/ports.ts'
+
+/** Asks the application once more who the client is, with the credentials that it gave now. Never rejects. */
+export type Reauthenticate = (auth: unknown) => Promise<Principal | CloseFrame>
+
+/** The session whose principal it is. */
+export interface AuthenticatedSession {
+  readonly record: SessionRecord
+  /** The client has been authenticated anew. */
+  authenticated(principal: Principal): void
+}
+
+/** The attachment whose client has to prove itself again. */
+export interface ReauthenticatedAttachment {
+  readonly isOver: boolean
+  readonly session: { readonly node: NodeContext; readonly processor: AuthenticatedSession }
+  write(frame: string): void
+  end(close: CloseFrame): void
+}
+
+/** Asks the client of one open attachment for fresh credentials in time, and ends the attachment where it has none. */
+export class Reauthentication {
+  readonly #attachment: ReauthenticatedAttachment
+  readonly #check = new CredentialCheck()
+
+  constructor(attachment: ReauthenticatedAttachment) {
+    this.#attachment = attachment
+  }
+
+  /** Time has passed; the credentials hold until `until`, in wall-clock milliseconds. */
+  tick(until: number): void {
+    const attachment = this.#attachment
+    const due = this.#check.tick(until, attachment.session.node.host.now())
+    if (due === 'ask') attachment.write('c{}')
+    else if (due === 'end') attachment.end({ code: codes.unauthenticated, reason: 'the credentials have expired' })
+  }
+
+  /** The client has sent credentials; they are ignored where it was not asked for any. */
+  answered(auth: unknown, reauthenticate: Reauthenticate): void {
+    if (!this.#check.isAwaiting) return
+    const attachment = this.#attachment
+    const { processor, node } = attachment.session
+    this.#check.answered()
+    reauthenticate(auth).then(
+      (principal) => {
+        if (attachment.isOver) return
+        if (!('id' in principal)) attachment.end(principal)
+        else if (principal.id !== processor.record.principalId)
+          attachment.end({ code: codes.unauthenticated, reason: 'another principal' })
+        else processor.authenticated(principal)
+      },
+      (error) => node.host.report(error),
+    )
+  }
+}
