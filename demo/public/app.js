@@ -1,4 +1,4 @@
-import { pulse, showClock, showTransports, showState } from './carrier.js'
+import { pulse, showClock, showState, showTransports } from './carrier.js'
 import { ChatView } from './chat.js'
 import { element, show } from './dom.js'
 import { FeedView } from './feed.js'
@@ -6,9 +6,9 @@ import { HarmView } from './harm.js'
 import { log } from './log.js'
 import { plainMode } from './plain.js'
 import { offerReport } from './report.js'
-import { Attempts, dialMs, nameOf } from './transports.js'
 import { sessionMode } from './session.js'
 import { Timeline } from './timeline.js'
+import { Attempts, dialMs, nameOf } from './transports.js'
 import { WordsView } from './words.js'
 
 if (!globalThis.Steadfast) {

@@ -6,7 +6,7 @@ import type { Session } from '../../src/server/session/session-handle.ts'
 import { session } from '../../src/session/index.ts'
 import { RawStream, randomSession, rawSend } from './raw-client.ts'
 import { RealtimeServers, type RealtimeServersOptions } from './realtime-servers.ts'
-import { type SessionRig, startRig, type WayName, wayOf, ways } from './session-rig.ts'
+import { type SessionRig, sessionTransports, startRig, type TransportName, transportOf } from './session-rig.ts'
 import { makeTraffic, wholeReport } from './traffic.ts'
 import { numbered, publishSlowly } from './watched-client.ts'
 
@@ -23,8 +23,8 @@ export function sessionContract(count: number): void {
 }
 
 function messages(count: number): void {
-  describe.each(ways.map(({ type }) => type))('%s', (type) => {
-    it('carries text and bytes both ways, and bytes are bytes on every way', async () => {
+  describe.each(sessionTransports.map(({ type }) => type))('%s', (type) => {
+    it('carries text and bytes both ways, and bytes are bytes on every transport', async () => {
       const received: Message['data'][] = []
       await using bench = await startOn(type, {
         onMessage: async (session, { data }) => {
@@ -234,7 +234,7 @@ function messages(count: number): void {
 
       await bench.watched.client.close()
       asked.length = 0
-      await using hopeless = bench.rig.watch({ transports: [wayOf(type)], prepare: () => ({ auth: 'stale' }) })
+      await using hopeless = bench.rig.watch({ transports: [transportOf(type)], prepare: () => ({ auth: 'stale' }) })
       await hopeless.nth('close')
       expect(hopeless.of('close')).toMatchObject([{ code: 4401, final: true }])
       expect(asked).toEqual(['stale', 'stale'])
@@ -272,7 +272,7 @@ function messages(count: number): void {
 
     /** A client on this way alone, with its session. */
     async function startOn(
-      way: WayName,
+      way: TransportName,
       handlers: RealtimeServerOptions,
       { store, ...options }: Parameters<SessionRig['watch']>[0] & Pick<RealtimeServersOptions, 'store'> = {},
     ) {
@@ -289,7 +289,7 @@ function messages(count: number): void {
           },
         },
       })
-      const watched = rig.watch({ transports: [wayOf(way)], retry: { minDelayMs: 20, maxDelayMs: 20 }, ...options })
+      const watched = rig.watch({ transports: [transportOf(way)], retry: { minDelayMs: 20, maxDelayMs: 20 }, ...options })
       return {
         ...{ rig, watched, ids },
         async session(): Promise<Session> {
