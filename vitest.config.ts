@@ -13,6 +13,7 @@ const slow = [
   'integration/faults',
   'integration/firewall',
   'integration/outages',
+  'integration/session-burst',
   'integration/session-time',
   'integration/sizes',
   'browser/demo',
@@ -62,17 +63,35 @@ const alone = {
   ...{ testTimeout: 60_000, hookTimeout: 60_000, retry: 1 },
 }
 
-// These wait for what happens and not until a time, and use a fifth of a core: two of them at once do not hinder each other.
+// These wait for what happens and not until a time, and use a fifth of a core: some of them at once do not hinder each other.
 const unhurried = [
   'better-sse',
   'contract',
   'contract-refusals',
-  'session-contract',
-  'session-nodes',
-  'sse',
-  'session-posts',
-  'two-stores',
+  'deployment',
+  'equipment',
+  'long-poll',
+  'neighbours',
+  'post',
+  'readme-facts',
+  'redirects',
+  'server-carriers',
   'server-clock',
+  'server-credentials',
+  'server-edge',
+  'server-http',
+  'server-mount',
+  'server-sockets',
+  'session-contract',
+  'session-contract-nodes',
+  'session-nodes',
+  'session-posts',
+  'sse',
+  'support-fault-proxy',
+  'support-foreign-servers',
+  'support-reference-server',
+  'temporary',
+  'two-stores',
 ].map((name) => `test/integration/${name}.test.ts`)
 
 // A page of the demo draws without end and takes a fifth of a core.
@@ -96,7 +115,7 @@ export default defineConfig({
     projects: [
       project('unit', 'unit', 0),
       project('dom', 'dom', 0, { environment: 'happy-dom' }),
-      project('unhurried', 'integration', 1, { ...alone, include: unhurried, fileParallelism: true, maxWorkers: 2 }),
+      project('unhurried', 'integration', 1, { ...alone, include: unhurried, fileParallelism: true, maxWorkers: 3 }),
       project('node', 'integration', 2, { ...alone, exclude: unhurried }),
       project('proxies', 'proxies', 2, fewAtOnce),
       project('package', 'package', 3, alone),

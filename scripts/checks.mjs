@@ -1,4 +1,6 @@
-import { spawnSync } from 'node:child_process'
+import { spawn, spawnSync } from 'node:child_process'
+import { once } from 'node:events'
+import { availableParallelism } from 'node:os'
 import { dirname } from 'node:path'
 import { fileURLToPath } from 'node:url'
 
@@ -18,8 +20,41 @@ export const checks = [
 /** Runs one command of the project, its output shown; tools are those of this project, whatever the PATH says. */
 export function run({ title, command: [tool, ...parameters] }) {
   console.log(`\n▸ ${title}`)
-  const env = { ...process.env, PATH: `${root}/node_modules/.bin:${process.env.PATH}` }
-  const { status, error } = spawnSync(tool, parameters, { cwd: root, env, stdio: 'inherit' })
+  const { status, error } = spawnSync(tool, parameters, { cwd: root, env: environment(), stdio: 'inherit' })
   if (error) console.error(error.message)
   return { title, ok: status === 0 }
+}
+
+/** Runs commands that do not need each other, as many at once as there are processors; each one's output is shown when it is over. */
+export async function runTogether(commands) {
+  const waiting = commands.entries()
+  const results = []
+  const work = async () => {
+    for (const [index, command] of waiting) results[index] = await runQuietly(command)
+  }
+  await Promise.all(Array.from({ length: availableParallelism() }, work))
+  return results
+}
+
+async function runQuietly({ title, command: [tool, ...parameters] }) {
+  const child = spawn(tool, parameters, { cwd: root, env: environment(), stdio: ['ignore', 'pipe', 'pipe'] })
+  let output = ''
+  for (const stream of [child.stdout, child.stderr]) {
+    stream.setEncoding('utf8').on('data', (text) => {
+      output += text
+    })
+  }
+  const status = await once(child, 'close').then(
+    ([code]) => code,
+    (error) => {
+      output += error.message
+      return 1
+    },
+  )
+  console.log(`\n▸ ${title}\n${output.trimEnd()}`)
+  return { title, ok: status === 0 }
+}
+
+function environment() {
+  return { ...process.env, PATH: `${root}/node_modules/.bin:${process.env.PATH}` }
 }

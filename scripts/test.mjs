@@ -4,7 +4,7 @@
 import { existsSync, mkdtempSync, readFileSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
-import { checks, root, run } from './checks.mjs'
+import { checks, root, run, runTogether } from './checks.mjs'
 
 const flags = process.argv.slice(2)
 const unknown = flags.find((flag) => !['--all', '--rest'].includes(flag))
@@ -14,7 +14,7 @@ const part = flags.includes('--rest') ? 'rest' : flags.includes('--all') ? 'all'
 const isCI = Boolean(process.env.CI) && process.env.CI !== 'false'
 const readme = () => (existsSync(`${root}/README.md`) ? readFileSync(`${root}/README.md`, 'utf8') : '')
 
-const results = part === 'rest' ? builtBefore() : checkAndBuild()
+const results = part === 'rest' ? builtBefore() : await checkAndBuild()
 const tests = runTests()
 const ofChecks = (ok) => results.filter((result) => result.ok === ok).length
 const sum = { passed: tests.passed + ofChecks(true), failed: tests.failed + ofChecks(false), skipped: tests.skipped }
@@ -30,13 +30,12 @@ else if (tests.skipped > 0) console.log('`.ci/run` names the packages of Debian 
 process.exitCode = sum.failed > 0 || (isCI && sum.skipped > 0) ? 1 : 0
 console.log(`${sum.passed} passed, ${sum.failed} failed, ${sum.skipped} skipped`)
 
-function checkAndBuild() {
+async function checkAndBuild() {
   const before = readme()
-  const results = [
-    ...checks.map(run),
-    run({ title: 'build', command: ['node', 'scripts/build.mjs'] }),
-    run({ title: 'size', command: ['node', 'scripts/size.mjs'] }),
-  ]
+  const build = { title: 'build', command: ['node', 'scripts/build.mjs'] }
+  // The build takes longest, so it begins first.
+  const results = await runTogether([build, ...checks])
+  results.push(run({ title: 'size', command: ['node', 'scripts/size.mjs'] }))
   const isReadmeRight = readme() === before
   if (!isReadmeRight) console.log('\nREADME.md carried another hash than the build has. It is rewritten: commit it.')
   return [...results, { title: 'the hash in README.md is that of the build', ok: isReadmeRight || !isCI }]

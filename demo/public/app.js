@@ -1,4 +1,4 @@
-import { pulse, showClock, showRungs, showState } from './carrier.js'
+import { pulse, showClock, showState, showTransports } from './carrier.js'
 import { ChatView } from './chat.js'
 import { element, show } from './dom.js'
 import { FeedView } from './feed.js'
@@ -6,9 +6,9 @@ import { HarmView } from './harm.js'
 import { log } from './log.js'
 import { plainMode } from './plain.js'
 import { offerReport } from './report.js'
-import { Attempts, dialMs, nameOf } from './rungs.js'
 import { sessionMode } from './session.js'
 import { Timeline } from './timeline.js'
+import { Attempts, dialMs, nameOf } from './transports.js'
 import { WordsView } from './words.js'
 
 if (!globalThis.Steadfast) {
@@ -62,7 +62,7 @@ client.on('state', ({ state, previous }) => {
   look()
   timeline.retryAt = state.retry?.at ?? null
   showState(state, opened, attempts)
-  showRungs(attempts)
+  showTransports(attempts)
 })
 client.on('open', (event) => {
   opened = event
@@ -97,13 +97,13 @@ function learn({ diagnosis }) {
 }
 
 attempts.addEventListener('change', ({ detail }) => {
-  showRungs(attempts)
+  showTransports(attempts)
   log(detail)
 })
 
 for (const id of ['connect-again', 'connect-here']) element(id).addEventListener('click', () => client.connect())
 
-showRungs(attempts)
+showTransports(attempts)
 offerReport(client)
 feed.compareClocks().catch(() => {})
 setInterval(() => {

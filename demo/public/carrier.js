@@ -1,6 +1,6 @@
-// The upper part: what carries the connection now, in large letters, and how each rung of the ladder stands.
+// The upper part: what carries the connection now, in large letters, and how each transport stands.
 import { element, make, minutes, seconds, show, still } from './dom.js'
-import { nameOf, transports } from './rungs.js'
+import { nameOf, transports } from './transports.js'
 
 /** The transport that was named last. */
 let shownCarrier = ''
@@ -71,25 +71,25 @@ function showCarrier(text, isCount = false) {
   )
 }
 
-export function showRungs(attempts) {
-  const list = element('rungs')
+export function showTransports(attempts) {
+  const list = element('transports')
   if (list.children.length === 0) {
     for (const { name } of transports) {
-      const rung = make('li', '')
-      rung.append(make('span', 'light'), make('span', 'name', name), make('span', 'state'))
-      list.append(rung)
+      const item = make('li', '')
+      item.append(make('span', 'light'), make('span', 'name', name), make('span', 'state'))
+      list.append(item)
     }
   }
   transports.forEach(({ type }, i) => {
     const [standing, words] = attempts.standing(type)
-    list.children[i].dataset.rung = standing
+    list.children[i].dataset.standing = standing
     list.children[i].querySelector('.state').textContent = words
   })
 }
 
-/** The light of the carrying rung beats with the messages. */
+/** The light of the carrying transport beats with the messages. */
 export function pulse() {
-  const light = document.querySelector('[data-rung="carrying"] .light')
+  const light = document.querySelector('[data-standing="carrying"] .light')
   if (!light || still.matches || light.getAnimations().some(({ id }) => id === 'pulse')) return
   light.animate([{ scale: 1.3 }, { scale: 1 }], { duration: 250, easing: 'ease-out', id: 'pulse' })
 }

@@ -1,6 +1,6 @@
 /** Says how the connection stands: what carries it, why nothing better does, and what comes next. */
 import { findingOf, listOf, suspicionOf } from './plain-words.js'
-import { nameOf, rankOf, transports } from './rungs.js'
+import { nameOf, rankOf, transports } from './transports.js'
 
 /** The feed says something several times in a second, and even a poll asks every two. */
 const quiet = 3500

@@ -1,5 +1,5 @@
 import { element, make, seconds } from './dom.js'
-import { nameOf } from './rungs.js'
+import { nameOf } from './transports.js'
 
 const maxLines = 60
 const logged = new Map()

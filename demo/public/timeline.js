@@ -1,6 +1,6 @@
 import { seconds, still } from './dom.js'
 import { causeLabels } from './labels.js'
-import { transports } from './rungs.js'
+import { transports } from './transports.js'
 
 /** Above the lanes: what was done to the connection. */
 const head = 18

@@ -1,7 +1,7 @@
 import { element, make, show } from './dom.js'
 import { explain } from './explain.js'
 import { certainties } from './plain-words.js'
-import { nameOf } from './rungs.js'
+import { nameOf } from './transports.js'
 
 /** The panel that says in words how the connection stands. It is made anew when there is something else to say. */
 export class WordsView {

@@ -6,7 +6,7 @@ import type { Engine, EngineName, EnginePage } from '../support/engines.ts'
 import { listenOnLoopback, stopListening } from '../support/loopback.ts'
 import { type PageGlobals, type PageOptions, SCRIPT } from '../support/page-client.ts'
 import { servePage } from '../support/page-host.ts'
-import { startRig, wayOf } from '../support/session-rig.ts'
+import { startRig, transportOf } from '../support/session-rig.ts'
 import { useEngine } from '../support/use-engine.ts'
 
 /** What a page sends and closes when it goes away, and what one hears whose thread is busy for longer than its deadlines. */
@@ -101,7 +101,7 @@ describe.each(engines)('in %s', (name) => {
     async (type) => {
       await using session = await startSession()
       await using page = await engine.open(session.rig.proxy.url)
-      await open(page, '/realtime', { protocol: 'session', transports: [wayOf(type)] })
+      await open(page, '/realtime', { protocol: 'session', transports: [transportOf(type)] })
       await sayGoodbyeAndGo(page)
       await vi.waitFor(() => expect(session.told).toEqual(['bye', 'client 3001 gone']), { timeout: 8000, interval: 20 })
     },
@@ -110,7 +110,7 @@ describe.each(engines)('in %s', (name) => {
   it('[SP8] a session that has lost its connection ends at once when it is closed', async () => {
     await using session = await startSession()
     await using page = await engine.open(session.rig.proxy.url)
-    await open(page, '/realtime', { protocol: 'session', transports: [wayOf('websocket')] })
+    await open(page, '/realtime', { protocol: 'session', transports: [transportOf('websocket')] })
     await page.evaluate(() => {
       const { client } = globalThis as unknown as PageGlobals
       client.addEventListener('close', ({ final }) => {

@@ -6,7 +6,7 @@ import { want } from '../support/equipment.ts'
 import { closeInPage, SCRIPT, send, startInPage, until } from '../support/page-client.ts'
 import { startNginx } from '../support/readme-nginx.ts'
 import { RealtimeServers } from '../support/realtime-servers.ts'
-import { type WayName, wayOf } from '../support/session-rig.ts'
+import { type TransportName, transportOf } from '../support/session-rig.ts'
 import { useChromium } from '../support/use-chromium.ts'
 
 let browser: Browser
@@ -31,7 +31,7 @@ function startNginxFor(servers: RealtimeServers) {
 }
 
 const options: RealtimeServerOptions = { onMessage: (session, { data }) => session.send(data) }
-const names: readonly WayName[] = ['sse', 'long-poll', 'poll']
+const names: readonly TransportName[] = ['sse', 'long-poll', 'poll']
 
 describe('[SP13] a page behind nginx, which replaces Host by the name of the upstream', () => {
   beforeEach((context) => want(context, 'nginx'))
@@ -41,7 +41,7 @@ describe('[SP13] a page behind nginx, which replaces Host by the name of the ups
     const nginx = await startNginxFor(servers)
     try {
       await using opened = await openPage(browser, { origin: nginx.origin })
-      await startInPage(opened.page, '/realtime', { protocol: 'session', transports: [wayOf(type)] })
+      await startInPage(opened.page, '/realtime', { protocol: 'session', transports: [transportOf(type)] })
       await send(opened.page, 'hello')
       const log = await until(opened.page, ({ data }) => expect(data).toEqual(['hello']))
       expect(log).toMatchObject({ opened: [type], causes: [] })
@@ -49,7 +49,7 @@ describe('[SP13] a page behind nginx, which replaces Host by the name of the ups
       expect(servers.errors).toEqual([])
 
       await using other = await openPage(browser, { script: SCRIPT })
-      await startInPage(other.page, `${nginx.origin}/realtime`, { protocol: 'session', transports: [wayOf(type)] })
+      await startInPage(other.page, `${nginx.origin}/realtime`, { protocol: 'session', transports: [transportOf(type)] })
       await until(other.page, ({ causes }) => expect(causes.length).toBeGreaterThan(0))
       expect(servers.errors).toHaveLength(1)
       expect(String(servers.errors[0])).toContain(`the origin ${other.origin} was refused`)

@@ -7,7 +7,7 @@ import type { Engine, EngineName } from '../support/engines.ts'
 import { fastServerHost } from '../support/fast-clock.ts'
 import { closeInPage, SCRIPT } from '../support/page-client.ts'
 import { seeded, seedOf } from '../support/seeded.ts'
-import { startRig, type WayName, wayOf, ways } from '../support/session-rig.ts'
+import { sessionTransports, startRig, type TransportName, transportOf } from '../support/session-rig.ts'
 import { useEngine } from '../support/use-engine.ts'
 
 /** Real browsers, real servers, real sockets: what is numbered arrives once and in order, whatever is done to the network. */
@@ -27,11 +27,11 @@ interface Volume {
   readonly spreadMs: number
 }
 
-const names = ways.map(({ type }) => type)
-type Run = readonly [name: string, speed: number, seed: number, on: readonly WayName[]]
+const names = sessionTransports.map(({ type }) => type)
+type Run = readonly [name: string, speed: number, seed: number, on: readonly TransportName[]]
 const alone = names.map((name, index): Run => [`${name} alone`, 1, firstSeed + index, [name]])
 // Half a minute passes until a better way is tried again: the clocks of both halves go faster, so that it is tried often.
-const mixed: Run = ['all ways, forbidden and allowed again', 6, firstSeed + names.length, names]
+const mixed: Run = ['all transports, forbidden and allowed again', 6, firstSeed + names.length, names]
 
 const parts: readonly (readonly [EngineName, Volume])[] = [
   ['chromium', most],
@@ -66,7 +66,7 @@ describe.each(parts)('in %s', (engineName, { count, spreadMs }) => {
       await using page = await engine.open(rig.proxy.url)
       await startChaosInPage(page, '/realtime', lanes, {
         speed,
-        transports: on.map(wayOf),
+        transports: on.map(transportOf),
         connectTimeoutMs: 5000 * speed,
         retry: { minDelayMs: 50 * speed, maxDelayMs: 500 * speed },
       })
@@ -86,7 +86,7 @@ describe.each(parts)('in %s', (engineName, { count, spreadMs }) => {
         )
         .catch((error: unknown) => errors.push(error))
       const { length: sessions } = side.sessions
-      const chaos = startChaos(rig.proxy, { random, ways: on })
+      const chaos = startChaos(rig.proxy, { random, transports: on })
       const startedAt = performance.now()
       const elapsedMs = () => performance.now() - startedAt
       const reports = () => [side.up.report(count), ...story.reports]

@@ -3,7 +3,7 @@ import { expect, it } from 'vitest'
 import { type ChaosOptions, startChaos } from '../support/chaos.ts'
 import { type ClientSide, ServerSide, seconds, startClientSide, store, tell, wholeReports } from '../support/chaos-run.ts'
 import { seeded, seedOf } from '../support/seeded.ts'
-import { startRig, type WayName, wayOf, ways } from '../support/session-rig.ts'
+import { sessionTransports, startRig, type TransportName, transportOf } from '../support/session-rig.ts'
 import { makeTraffic } from '../support/traffic.ts'
 import type { WatchedClient } from '../support/watched-client.ts'
 
@@ -16,7 +16,7 @@ const spreadMs = Number(process.env['CHAOS_MS'] ?? 15_000)
 const patienceMs = 150_000
 
 const traffic = makeTraffic()
-const names = ways.map(({ type }) => type)
+const names = sessionTransports.map(({ type }) => type)
 
 it(`[SP1][SP2][SP12] ${clients} clients at once, on each way alone and on all, while the network is harmed and one of two servers dies (SEED=${seed})`, {
   timeout: 2 * spreadMs + patienceMs + 60_000,
@@ -38,7 +38,7 @@ it(`[SP1][SP2][SP12] ${clients} clients at once, on each way alone and on all, w
   })
   const watched = sides.map((_, index) =>
     rig.watch({
-      transports: waysOf(index).map(wayOf),
+      transports: waysOf(index).map(transportOf),
       connectTimeoutMs: 5000,
       retry: { minDelayMs: 50, maxDelayMs: 500 },
       prepare: () => ({ auth: index }),
@@ -55,7 +55,7 @@ it(`[SP1][SP2][SP12] ${clients} clients at once, on each way alone and on all, w
     const sending = laneOf(index).server.send(surviving, () => side.progress, controller.signal)
     sending.catch((error: unknown) => deaths.push(error))
   }
-  const chaos = startChaos(rig.proxy, { random, ways: names } satisfies ChaosOptions)
+  const chaos = startChaos(rig.proxy, { random, transports: names } satisfies ChaosOptions)
   const startedAt = performance.now()
   await sleep(spreadMs / 2)
   rig.servers.kill(0)
@@ -108,8 +108,8 @@ it(`[SP1][SP2][SP12] ${clients} clients at once, on each way alone and on all, w
   }
 })
 
-/** Half have all ways, an eighth each has one of them alone. */
-function waysOf(index: number): readonly WayName[] {
+/** Half have all transports, an eighth each has one of them alone. */
+function waysOf(index: number): readonly TransportName[] {
   const name = names[index % 8]
   return name === undefined ? names : [name]
 }

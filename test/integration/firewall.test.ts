@@ -5,7 +5,7 @@ import { type FirewallName, startFirewall } from '../support/firewall.ts'
 import { pageAt } from '../support/page-like.ts'
 import { randomSession, rawPost } from '../support/raw-client.ts'
 import { RealtimeServers } from '../support/realtime-servers.ts'
-import { type WayName, ways } from '../support/session-rig.ts'
+import { sessionTransports, type TransportName } from '../support/session-rig.ts'
 import { watchClient } from '../support/watched-client.ts'
 
 /** What rules against attacks look for. */
@@ -37,7 +37,7 @@ const firewalls: readonly [FirewallName, number][] = [
 describe.each(firewalls)('ModSecurity in %s with the rules of OWASP, paranoia level %i', (name, level) => {
   beforeEach((context) => want(context, `ModSecurity in ${name}`))
 
-  it.each(ways.map(({ type }) => type))('lets %s pass, whatever the messages say', async (type: WayName) => {
+  it.each(sessionTransports.map(({ type }) => type))('lets %s pass, whatever the messages say', async (type: TransportName) => {
     await using servers = await RealtimeServers.start({
       options: { onMessage: (session, { data }) => session.send(data), authenticate: () => ({ id: 'ann' }) },
     })

@@ -79,7 +79,7 @@ describe('the options', () => {
 
 describe('the other tables', () => {
   it.each([
-    ['prepare() is told', 'PrepareAttempt'],
+    ['prepare() is given', 'PrepareAttempt'],
     ['and returns', 'Preparation'],
   ])('%s what src/api/options.ts says', (header, type) => {
     const names = tableOf(documentation, header).map((row) => row[header])

@@ -1,9 +1,9 @@
 import { setTimeout as sleep } from 'node:timers/promises'
 import { expect, it, vi } from 'vitest'
 import { nodeHost } from '../../src/server/node/process-host.ts'
-import { startRig, wayOf, ways } from '../support/session-rig.ts'
+import { sessionTransports, startRig, transportOf } from '../support/session-rig.ts'
 
-it.concurrent.each(ways.map(({ type }) => type))(
+it.concurrent.each(sessionTransports.map(({ type }) => type))(
   '[SP2] [SP8] a server whose clock is set by 10 minutes and back by an hour ends nothing and repeats nothing: %s',
   async (type) => {
     let skewMs = 0
@@ -22,7 +22,7 @@ it.concurrent.each(ways.map(({ type }) => type))(
         },
       },
     })
-    await using watched = rig.watch({ transports: [wayOf(type)] })
+    await using watched = rig.watch({ transports: [transportOf(type)] })
     await watched.nth('open')
     for (const [index, jumpMs] of [600_000, -3_600_000, 600_000].entries()) {
       watched.client.send(String(index))

@@ -4,10 +4,10 @@ import type { Principal, Session } from '../../src/server/index.ts'
 import { session } from '../../src/session/index.ts'
 import { RawSocket, RawStream, randomSession, rawPost, rawSend, until } from '../support/raw-client.ts'
 import { RealtimeServers } from '../support/realtime-servers.ts'
-import { type WayName, wayOf } from '../support/session-rig.ts'
+import { type TransportName, transportOf } from '../support/session-rig.ts'
 import { watchClient } from '../support/watched-client.ts'
 
-const names: readonly WayName[] = ['websocket', 'sse', 'long-poll', 'poll']
+const names: readonly TransportName[] = ['websocket', 'sse', 'long-poll', 'poll']
 /** A quarter of it is the time to answer in, which a busy machine needs too. */
 const lifeMs = 5000
 
@@ -30,7 +30,7 @@ describe.concurrent.each(names)('[SP13] credentials that expire, over %s', (type
     let calls = 0
     await using watched = watchClient(servers.url(), {
       protocol: session(),
-      transports: [wayOf(type)],
+      transports: [transportOf(type)],
       prepare: () => {
         calls += 1
         return { auth: `token${calls}:${Date.now() + lifeMs}` }
@@ -59,7 +59,7 @@ describe.concurrent.each(names)('[SP13] credentials that expire, over %s', (type
     const refreshes: boolean[] = []
     await using watched = watchClient(servers.url(), {
       protocol: session(),
-      transports: [wayOf(type)],
+      transports: [transportOf(type)],
       prepare: ({ isRefresh }) => {
         refreshes.push(isRefresh)
         return { auth: `token:${expiry}` }

@@ -1,11 +1,11 @@
 import { describe, expect, it, vi } from 'vitest'
 import type { Session } from '../../src/server/index.ts'
-import { startRig, wayOf, ways } from '../support/session-rig.ts'
+import { sessionTransports, startRig, transportOf } from '../support/session-rig.ts'
 
 const count = 20_000
 const texts = Array.from({ length: count }, (_, n) => `${n}`.padStart(100))
 
-describe.each(ways.map(({ type }) => type))('a burst of 20,000 messages in one task over %s', (type) => {
+describe.each(sessionTransports.map(({ type }) => type))('a burst of 20,000 messages in one task over %s', (type) => {
   it.each(['send', 'publish'] as const)('[SP3] reaches an attached client whole, without a gap: %s', async (how) => {
     const sessions: Session[] = []
     await using rig = await startRig({
@@ -16,7 +16,7 @@ describe.each(ways.map(({ type }) => type))('a burst of 20,000 messages in one t
         },
       },
     })
-    await using watched = rig.watch({ transports: [wayOf(type)] })
+    await using watched = rig.watch({ transports: [transportOf(type)] })
     await watched.nth('open')
     const session = await vi.waitUntil(() => sessions[0], 5000)
     // The subscription is in force when something published has come.
@@ -31,7 +31,7 @@ describe.each(ways.map(({ type }) => type))('a burst of 20,000 messages in one t
   })
 })
 
-it.each(ways.map(({ type }) => type))(
+it.each(sessionTransports.map(({ type }) => type))(
   'a handler that awaits each of 100,000 messages loses none over %s, even if it began before its client was attached',
   async (type) => {
     const most = 100_000
@@ -42,7 +42,7 @@ it.each(ways.map(({ type }) => type))(
         },
       },
     })
-    await using watched = rig.watch({ transports: [wayOf(type)] })
+    await using watched = rig.watch({ transports: [transportOf(type)] })
     watched.client.send('go')
     await vi.waitFor(() => expect(watched.data.length).toBe(most), { timeout: 50_000, interval: 200 })
     expect(Number(watched.data.at(-1))).toBe(most - 1)

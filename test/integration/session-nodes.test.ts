@@ -4,7 +4,7 @@ import type { RealtimeServerOptions } from '../../src/server/index.ts'
 import { RealtimeServers } from '../support/realtime-servers.ts'
 import { startRoundRobin } from '../support/round-robin.ts'
 import { seeded, seedOf } from '../support/seeded.ts'
-import { startRig, wayOf, ways } from '../support/session-rig.ts'
+import { sessionTransports, startRig, transportOf } from '../support/session-rig.ts'
 import { makeTraffic, wholeReport } from '../support/traffic.ts'
 import { numbered } from '../support/watched-client.ts'
 
@@ -25,7 +25,7 @@ it('the balancer gives each request to the next server, also of one client, and 
   expect(balancer.counts).toEqual([5, 15])
 })
 
-describe.concurrent.each(ways.map(({ type }) => type))('%s', (type) => {
+describe.concurrent.each(sessionTransports.map(({ type }) => type))('%s', (type) => {
   it(`[SP2][SP12] loses nothing when one of two servers dies in the middle (SEED=${seed})`, async () => {
     const up = tally(seed)
     const down = [tally(seed + 1), tally(seed + 2)] as const
@@ -41,7 +41,7 @@ describe.concurrent.each(ways.map(({ type }) => type))('%s', (type) => {
       },
     }
     await using rig = await startRig({ count: 2, options: { ...times, ...handlers } })
-    await using watched = rig.watch({ transports: [wayOf(type)], retry: { minDelayMs: 20, maxDelayMs: 100 } })
+    await using watched = rig.watch({ transports: [transportOf(type)], retry: { minDelayMs: 20, maxDelayMs: 100 } })
     watched.client.on('message', ({ data, topic }) => down[topic === 'news' ? 1 : 0].take(data))
     await watched.nth('open')
     // The one that survives has the messages to send: what a process had not said when it died nobody knows.
@@ -77,7 +77,7 @@ describe.concurrent.each(ways.map(({ type }) => type))('%s', (type) => {
         },
       }),
     })
-    await using watched = rig.watch({ transports: [wayOf(type)], retry: { minDelayMs: 20, maxDelayMs: 100 } })
+    await using watched = rig.watch({ transports: [transportOf(type)], retry: { minDelayMs: 20, maxDelayMs: 100 } })
     await watched.nth('open')
     for (const each of numbered(3)) watched.client.send(each)
     await vi.waitFor(() => expect(seen).toEqual(['m1 as 1']), 5000)
@@ -96,7 +96,7 @@ describe.concurrent.each(ways.map(({ type }) => type))('%s', (type) => {
       count: 2,
       options: { ...times, onMessage: (_, { data }) => void received.push(data) },
     })
-    await using watched = rig.watch({ transports: [wayOf(type)], retry: { minDelayMs: 20, maxDelayMs: 100 } })
+    await using watched = rig.watch({ transports: [transportOf(type)], retry: { minDelayMs: 20, maxDelayMs: 100 } })
     await watched.nth('open')
     const closing = rig.servers.leave(0, 200)
     for (const each of numbered(200)) {

@@ -4,14 +4,14 @@ import { want } from '../support/equipment.ts'
 import { type MeddledRequest, type Meddling, startMeddler } from '../support/meddler.ts'
 import { startNginx } from '../support/readme-nginx.ts'
 import { RealtimeServers } from '../support/realtime-servers.ts'
-import { type WayName, wayOf } from '../support/session-rig.ts'
+import { type TransportName, transportOf } from '../support/session-rig.ts'
 import { numbered, publishSlowly, watchClient } from '../support/watched-client.ts'
 
 /** What boxes on the way do to single requests of a session: it costs a message at most, and never the connection. */
 const asking = ['sse', 'long-poll', 'poll'] as const
 
 /** A client behind a proxy that meddles, once it is open. */
-async function behind(type: WayName, meddle: (request: MeddledRequest) => Meddling, count = 1) {
+async function behind(type: TransportName, meddle: (request: MeddledRequest) => Meddling, count = 1) {
   const received: unknown[] = []
   const servers = await RealtimeServers.start({
     count,
@@ -23,7 +23,7 @@ async function behind(type: WayName, meddle: (request: MeddledRequest) => Meddli
     },
   })
   const meddler = await startMeddler(servers.ports[0] ?? 0, meddle)
-  const watched = watchClient(meddler.url, { protocol: session(), transports: [wayOf(type)], probe: false })
+  const watched = watchClient(meddler.url, { protocol: session(), transports: [transportOf(type)], probe: false })
   return {
     ...{ received, servers, meddler, watched },
     async [Symbol.asyncDispose]() {
@@ -147,7 +147,11 @@ it.for(asking)(
       `server { listen 80; client_max_body_size 4k; location / { proxy_pass ${new URL(servers.url()).origin};
       proxy_http_version 1.1; proxy_set_header Connection ""; proxy_set_header Host $http_host; proxy_buffering off; } }`,
     )
-    const watched = watchClient(`${nginx.origin}/realtime`, { protocol: session(), transports: [wayOf(type)], probe: false })
+    const watched = watchClient(`${nginx.origin}/realtime`, {
+      protocol: session(),
+      transports: [transportOf(type)],
+      probe: false,
+    })
     try {
       await watched.nth('open')
       const large = 'x'.repeat(10_000)

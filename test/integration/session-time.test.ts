@@ -4,13 +4,13 @@ import type { Payload } from '../../src/api/protocol.ts'
 import type { RealtimeServerOptions } from '../../src/server/index.ts'
 import { session } from '../../src/session/index.ts'
 import { startReferenceServer } from '../support/reference-server.ts'
-import { type SessionRig, startRig, wayOf, ways } from '../support/session-rig.ts'
+import { type SessionRig, sessionTransports, startRig, transportOf } from '../support/session-rig.ts'
 import { makeTraffic, wholeReport } from '../support/traffic.ts'
 import { watchClient } from '../support/watched-client.ts'
 
 /** What takes its time, in real time: silence, slow links, and the half minute after which a better way is tried again. */
 const { message: messageOf, tally } = makeTraffic()
-const names = ways.map(({ type }) => type)
+const names = sessionTransports.map(({ type }) => type)
 const quickRetry = { minDelayMs: 20, maxDelayMs: 100 }
 
 // They wait, all at once, for what takes them more than a minute one after the other.
@@ -18,7 +18,7 @@ describe.concurrent('in real time', () => {
   it.each(names)('[SP7] a busy half-open link is found, and nothing is lost: %s', { timeout: 40_000 }, async (type) => {
     const received: unknown[] = []
     await using rig = await startRig({ options: { onMessage: (_, { data }) => void received.push(data) } })
-    await using watched = rig.watch({ transports: [wayOf(type)], retry: quickRetry })
+    await using watched = rig.watch({ transports: [transportOf(type)], retry: quickRetry })
     await watched.nth('open')
     await sleep(200)
     await rig.proxy.set({ type: 'half-open' })
@@ -42,7 +42,7 @@ describe.concurrent('in real time', () => {
       id = session.id
     }
     await using rig = await startRig({ options: { heartbeatMs: 1000, onSession } })
-    await using watched = rig.watch({ transports: [wayOf(type)], retry: quickRetry })
+    await using watched = rig.watch({ transports: [transportOf(type)], retry: quickRetry })
     await watched.nth('open')
     await sleep(1500)
     const session = await rig.servers.server().session(id)
@@ -69,7 +69,7 @@ describe.concurrent('in real time', () => {
         },
       },
     })
-    await using watched = rig.watch({ transports: [wayOf(type)], retry: quickRetry })
+    await using watched = rig.watch({ transports: [transportOf(type)], retry: quickRetry })
     await watched.nth('open')
     await rig.proxy.set({ type: 'slow', bytesPerSecond: 30_000 })
     const since = performance.now()
@@ -91,7 +91,7 @@ describe.concurrent('in real time', () => {
       const traffic = startTraffic(type)
       await using rig = await startRig({ options: traffic.handlers })
       await rig.proxy.set({ type: 'refuse-upgrade', status: 403 })
-      await using watched = rig.watch({ transports: [wayOf('websocket'), wayOf(type)], retry: quickRetry })
+      await using watched = rig.watch({ transports: [transportOf('websocket'), transportOf(type)], retry: quickRetry })
       await watched.nth('open')
       expect(watched.opened()).toEqual([type])
       await rig.proxy.set({ type: 'pass' })
@@ -114,7 +114,7 @@ describe.concurrent('in real time', () => {
     const traffic = startTraffic('failing move')
     await using rig = await startRig({ options: traffic.handlers })
     await rig.proxy.set({ type: 'refuse-upgrade', status: 403 })
-    await using watched = rig.watch({ transports: [wayOf('websocket'), wayOf('sse')], retry: quickRetry })
+    await using watched = rig.watch({ transports: [transportOf('websocket'), transportOf('sse')], retry: quickRetry })
     await watched.nth('open')
     const dials = () => rig.proxy.dials('websocket').length
     expect(dials()).toBe(1)
@@ -160,7 +160,7 @@ describe.concurrent('in real time', () => {
   it.each(names)('a server that does not speak steadfast.v1 is a diagnosis: %s', { timeout: 40_000 }, async (type) => {
     const server = await startReferenceServer({ from: 'oldest' })
     server.publish('a message that is no frame')
-    await using watched = watchClient(server.url, { protocol: session(), transports: [wayOf(type)], retry: quickRetry })
+    await using watched = watchClient(server.url, { protocol: session(), transports: [transportOf(type)], retry: quickRetry })
     await watched.nth('error')
     await watched.client.close()
     await server.close()

@@ -3,11 +3,11 @@ import { session } from '../../src/session/index.ts'
 import { isEquippedWith, want } from '../support/equipment.ts'
 import { startNginx } from '../support/readme-nginx.ts'
 import { RealtimeServers } from '../support/realtime-servers.ts'
-import { type WayName, ways } from '../support/session-rig.ts'
+import { sessionTransports, type TransportName } from '../support/session-rig.ts'
 import { watchClient } from '../support/watched-client.ts'
 
 const mebibyte = 2 ** 20
-const http = ways.map(({ type }) => type).filter((type) => type !== 'websocket')
+const http = sessionTransports.map(({ type }) => type).filter((type) => type !== 'websocket')
 
 /** Four transports, straight to a server and through nginx with all its defaults, whose limit of a body is 1 MiB. */
 describe.each([false, true])('through nginx: %s', (isProxied) => {
@@ -43,7 +43,7 @@ server { listen 80; location / { proxy_pass http://127.0.0.1:${servers.ports[0]}
     await servers[Symbol.asyncDispose]()
   })
 
-  const visit = (type: WayName, auth: string) =>
+  const visit = (type: TransportName, auth: string) =>
     watchClient(nginx ? `${nginx.origin}/realtime` : servers.url(), {
       protocol: session(),
       transports: [type === 'poll' ? { type, intervalMs: 100 } : type],
@@ -51,7 +51,7 @@ server { listen 80; location / { proxy_pass http://127.0.0.1:${servers.ports[0]}
       prepare: () => ({ auth }),
     })
 
-  it.each(ways.flatMap(({ type }) => [8754, 40_000].map((length) => [type, length] as const)))(
+  it.each(sessionTransports.flatMap(({ type }) => [8754, 40_000].map((length) => [type, length] as const)))(
     '%s takes auth of %i characters, and goes on with a cursor of 256 topics beside it',
     async (type, length) => {
       asked.length = 0
@@ -66,13 +66,16 @@ server { listen 80; location / { proxy_pass http://127.0.0.1:${servers.ports[0]}
     },
   )
 
-  it.each(ways.map(({ type }) => type))('%s says what is wrong with auth that is too long, and asks nobody', async (type) => {
-    asked.length = 0
-    await using page = visit(type, 'x'.repeat(66_000))
-    const { diagnosis } = await page.nth('error')
-    expect([diagnosis.cause, diagnosis.verdict, asked]).toEqual(['client.unprepared', 'stop', []])
-    expect(diagnosis.message).toMatch(/^prepare\(\) returned auth that makes the hello 66\d+ bytes long; 65536 are allowed$/)
-  })
+  it.each(sessionTransports.map(({ type }) => type))(
+    '%s says what is wrong with auth that is too long, and asks nobody',
+    async (type) => {
+      asked.length = 0
+      await using page = visit(type, 'x'.repeat(66_000))
+      const { diagnosis } = await page.nth('error')
+      expect([diagnosis.cause, diagnosis.verdict, asked]).toEqual(['client.unprepared', 'stop', []])
+      expect(diagnosis.message).toMatch(/^prepare\(\) returned auth that makes the hello 66\d+ bytes long; 65536 are allowed$/)
+    },
+  )
 
   const bodies: readonly [string, string | ArrayBuffer, string][] = [
     ['quotes', '"'.repeat(mebibyte), 'string'],
@@ -83,7 +86,7 @@ server { listen 80; location / { proxy_pass http://127.0.0.1:${servers.ports[0]}
     ['bytes', new ArrayBuffer(mebibyte), 'object'],
   ]
 
-  it.each(isProxied ? (['websocket'] as const) : ways.map(({ type }) => type))(
+  it.each(isProxied ? (['websocket'] as const) : sessionTransports.map(({ type }) => type))(
     '%s takes 1 MiB of whatever it is',
     async (type) => {
       await using page = visit(type, 'x')

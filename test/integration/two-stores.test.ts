@@ -6,7 +6,7 @@ import { memoryStore, RealtimeServer } from '../../src/server/index.ts'
 import { session } from '../../src/session/index.ts'
 import { listenOnLoopback, stopListening } from '../support/loopback.ts'
 import { startRoundRobin } from '../support/round-robin.ts'
-import { wayOf, ways } from '../support/session-rig.ts'
+import { sessionTransports, transportOf } from '../support/session-rig.ts'
 import { watchClient } from '../support/watched-client.ts'
 
 /** Servers at one URL, each with the store that is given for it; connections are cut again and again, so that clients come back. */
@@ -42,9 +42,9 @@ async function started(stores: readonly ReturnType<typeof memoryStore>[]) {
 }
 
 /** A client that sends something ten times a second. */
-function watched(url: string, type: (typeof ways)[number]['type']) {
+function watched(url: string, type: (typeof sessionTransports)[number]['type']) {
   const one = watchClient(url, {
-    ...{ protocol: session(), transports: [wayOf(type)], retry: { minDelayMs: 20, maxDelayMs: 100 } },
+    ...{ protocol: session(), transports: [transportOf(type)], retry: { minDelayMs: 20, maxDelayMs: 100 } },
   })
   const sending = setInterval(() => one.client.send('hello'), 100)
   return {
@@ -60,7 +60,7 @@ function watched(url: string, type: (typeof ways)[number]['type']) {
 
 const twoStores = 'server.two_stores'
 
-it.concurrent.each(ways.map(({ type }) => type))(
+it.concurrent.each(sessionTransports.map(({ type }) => type))(
   '%s: two servers with a store of their own each are named on both sides, once',
   async (type) => {
     await using servers = await started([memoryStore(), memoryStore()])
@@ -75,7 +75,7 @@ it.concurrent.each(ways.map(({ type }) => type))(
   },
 )
 
-it.concurrent.each(ways.map(({ type }) => type))('%s: two servers over one store are not', async (type) => {
+it.concurrent.each(sessionTransports.map(({ type }) => type))('%s: two servers over one store are not', async (type) => {
   const store = memoryStore()
   await using servers = await started([store, store])
   await using one = watched(servers.url, type)
@@ -86,25 +86,28 @@ it.concurrent.each(ways.map(({ type }) => type))('%s: two servers over one store
   expect(servers.errors).toEqual([])
 })
 
-it.concurrent.each(ways.map(({ type }) => type))('%s: a server that was restarted with a new store is not', async (type) => {
-  const errors: string[] = []
-  const http = createServer()
-  const start = () => {
-    const server = new RealtimeServer({ onError: (error) => errors.push(String(error)) })
-    server.attach(http)
-    return server
-  }
-  const before = start()
-  const port = await listenOnLoopback(http)
-  await using one = watched(`http://127.0.0.1:${port}/realtime`, type)
-  await vi.waitFor(() => expect(one.opens()).toEqual([false]), 15_000)
-  await sleep(500)
-  await before.close({ drainMs: 0 })
-  const after = start()
-  await vi.waitFor(() => expect(one.opens()).toEqual([false, false]), 15_000)
-  await sleep(4000)
-  expect(one.causes()).not.toContain(twoStores)
-  expect(errors).toEqual([])
-  await after.close({ drainMs: 0 })
-  await stopListening(http)
-})
+it.concurrent.each(sessionTransports.map(({ type }) => type))(
+  '%s: a server that was restarted with a new store is not',
+  async (type) => {
+    const errors: string[] = []
+    const http = createServer()
+    const start = () => {
+      const server = new RealtimeServer({ onError: (error) => errors.push(String(error)) })
+      server.attach(http)
+      return server
+    }
+    const before = start()
+    const port = await listenOnLoopback(http)
+    await using one = watched(`http://127.0.0.1:${port}/realtime`, type)
+    await vi.waitFor(() => expect(one.opens()).toEqual([false]), 15_000)
+    await sleep(500)
+    await before.close({ drainMs: 0 })
+    const after = start()
+    await vi.waitFor(() => expect(one.opens()).toEqual([false, false]), 15_000)
+    await sleep(4000)
+    expect(one.causes()).not.toContain(twoStores)
+    expect(errors).toEqual([])
+    await after.close({ drainMs: 0 })
+    await stopListening(http)
+  },
+)

@@ -4,7 +4,7 @@ import { isEquippedWith, want } from '../support/equipment.ts'
 import { echo, opened, type Proxied, publishInTurn, startProxied } from '../support/proxied.ts'
 import { type ProxyName, proxyNames } from '../support/proxies.ts'
 import { defaults, recommended, shortened } from '../support/proxy-settings.ts'
-import { ways } from '../support/session-rig.ts'
+import { sessionTransports } from '../support/session-rig.ts'
 
 /**
  * Sessions through the real proxies, each with the shortest configuration that proxies and with what docs/DEPLOYMENT.md
@@ -50,7 +50,9 @@ describe.concurrent.each(proxyNames)('%s', (name) => {
 
   describe.concurrent.each(settings)('%s', (setting) => {
     const cell = `${name} ${setting}`
-    const passing = ways.map(({ type }) => type).filter((type) => type !== 'websocket' || !stripsUpgrades.includes(cell))
+    const passing = sessionTransports
+      .map(({ type }) => type)
+      .filter((type) => type !== 'websocket' || !stripsUpgrades.includes(cell))
 
     describe.concurrent.each(passing)('%s', (type) => {
       it('carries what is sent, both ways and at once', async () => {

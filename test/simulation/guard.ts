@@ -29,10 +29,10 @@ export class Guard {
     )
     let held = 0
     let carriers = 0
-    for (const { isHeld, way } of network.connections) {
+    for (const { isHeld, kind } of network.connections) {
       if (!isHeld) continue
       held += 1
-      if (way !== 'send') carriers += 1
+      if (kind !== 'send') carriers += 1
     }
     court.must(held <= mostHeld, 'client-connections', () => `the client holds ${held} connections`)
     if (carriers < 2 || !isAwake || page.client.state.status !== 'open') this.#manySince = clock.now
@@ -64,7 +64,7 @@ export class Guard {
   }
 
   status(): string {
-    const held = this.#stage.network.held().map(({ id, way }) => `#${id} ${way}`)
+    const held = this.#stage.network.held().map(({ id, kind }) => `#${id} ${kind}`)
     return `the client is ${JSON.stringify(this.#stage.page.client.state)} with ${held.join(', ') || 'no connection'}`
   }
 

@@ -41,11 +41,11 @@ export function happen(stage: Stage, operation: Operation): void {
       return
     case 'ban':
       // A client rightly gives up a server that has nothing to offer.
-      conditions.bans.set(operation.way, operation.ban === 405 && hasOneWay(stage) ? 502 : operation.ban)
-      if (operation.killsLiving) for (const each of network.held()) if (each.way === operation.way) each.break(0, 0, 'both')
+      conditions.bans.set(operation.kind, operation.ban === 405 && hasOneTransport(stage) ? 502 : operation.ban)
+      if (operation.killsLiving) for (const each of network.held()) if (each.kind === operation.kind) each.break(0, 0, 'both')
       return
     case 'allow':
-      conditions.bans.delete(operation.way)
+      conditions.bans.delete(operation.kind)
       return
     case 'outage':
       conditions.outage = operation.how
@@ -133,6 +133,6 @@ function madeFor(stage: Stage, prefix: string, { count, kind, size }: Extract<Op
   })
 }
 
-function hasOneWay({ schedule: { setting } }: Stage): boolean {
+function hasOneTransport({ schedule: { setting } }: Stage): boolean {
   return setting.firstTransport === setting.lastTransport
 }

@@ -3,10 +3,10 @@ import { Pipe, type Travel } from './pipe.ts'
 import { Random } from './random.ts'
 
 /** What a request is for, as something in between can tell. */
-export type Way = 'websocket' | 'sse' | 'long-poll' | 'poll' | 'send'
+export type RequestKind = 'websocket' | 'sse' | 'long-poll' | 'poll' | 'send'
 
 /**
- * How a way is forbidden: refused, never answered, answered by something else with this status, or let through at the door
+ * How a kind of request is forbidden: refused, never answered, answered by something else with this status, or let through at the door
  * and swallowed behind it.
  */
 export type Ban = 'refuse' | 'hang' | 'swallow' | 502 | 405
@@ -28,7 +28,7 @@ export interface Conditions {
   proxy: Buffering | null
   /** What a proxy in between says of a node that it cannot reach. */
   gateway: 'none' | 502 | 503
-  readonly bans: Map<Way, Ban>
+  readonly bans: Map<RequestKind, Ban>
 }
 
 /** The end of a connection at a server. */
@@ -49,7 +49,7 @@ export type Notice = 'both' | 'page' | 'server' | 'nobody'
 /** One TCP connection, as long as anybody believes in it. */
 export class Connection {
   readonly id: number
-  readonly way: Way
+  readonly kind: RequestKind
   readonly node: number
   readonly up: Pipe
   readonly down: Pipe
@@ -62,9 +62,9 @@ export class Connection {
   /** When a node last told over it that the attachment is open. */
   toldAt = 0
 
-  constructor(id: number, way: Way, node: number, up: Pipe, down: Pipe, random: Random, page: PageEnd) {
+  constructor(id: number, kind: RequestKind, node: number, up: Pipe, down: Pipe, random: Random, page: PageEnd) {
     this.id = id
-    this.way = way
+    this.kind = kind
     this.node = node
     this.up = up
     this.down = down
@@ -126,7 +126,7 @@ export class Network {
   }
 
   /** Dials; what comes of it the page's end learns later. `reached` is called where there is a node, to begin to talk to it. */
-  dial(way: Way, page: PageEnd, reached: (connection: Connection, door: Door) => void): Connection {
+  dial(kind: RequestKind, page: PageEnd, reached: (connection: Connection, door: Door) => void): Connection {
     this.#lastId += 1
     const { conditions, clock } = this
     const random = new Random(this.#seed, 7, this.#lastId)
@@ -138,27 +138,27 @@ export class Network {
     }
     const up = new Pipe(clock, target?.door.being ?? this.#nowhere, travel)
     const down = new Pipe(clock, this.pageBeing, travel)
-    const connection = new Connection(this.#lastId, way, target?.node ?? -1, up, down, random, page)
+    const connection = new Connection(this.#lastId, kind, target?.node ?? -1, up, down, random, page)
     this.connections.add(connection)
-    const ban = conditions.bans.get(way)
+    const ban = conditions.bans.get(kind)
     const fate = conditions.outage !== 'none' ? conditions.outage : (ban ?? (target ? 'pass' : 'refuse'))
-    this.trace(() => `  #${connection.id} ${way} -> node ${connection.node}${fate === 'pass' ? '' : ` (${fate})`}`)
+    this.trace(() => `  #${connection.id} ${kind} -> node ${connection.node}${fate === 'pass' ? '' : ` (${fate})`}`)
     if (fate === 'refuse') {
       const { gateway } = conditions
-      const isAnswered = gateway !== 'none' && conditions.outage === 'none' && !ban && way !== 'websocket'
+      const isAnswered = gateway !== 'none' && conditions.outage === 'none' && !ban && kind !== 'websocket'
       down.push(100, () => (isAnswered ? page.answered(gateway) : page.broke()), conditions.latencyMs)
       down.cut(1, null)
     } else if (fate === 'hang') connection.break(0, 0, 'nobody')
     else if (typeof fate === 'number') {
-      down.push(200, () => (way === 'websocket' ? page.broke() : page.answered(fate)), conditions.latencyMs)
+      down.push(200, () => (kind === 'websocket' ? page.broke() : page.answered(fate)), conditions.latencyMs)
       down.cut(1, null)
     } else if (target) reached(connection, target.door)
     return connection
   }
 
   /** Whether what is let through the door of this connection is swallowed behind it. */
-  swallows({ way }: Connection): boolean {
-    return this.conditions.bans.get(way) === 'swallow'
+  swallows({ kind }: Connection): boolean {
+    return this.conditions.bans.get(kind) === 'swallow'
   }
 
   /** Those that the page holds. */

@@ -1,4 +1,4 @@
-import type { Ban, Buffering, Notice, Way } from './network.ts'
+import type { Ban, Buffering, Notice, RequestKind } from './network.ts'
 import type { Kind } from './payloads.ts'
 
 export type Signal = 'online' | 'offline' | 'visible' | 'hidden' | 'pagehide' | 'pageshow' | 'freeze' | 'resume'
@@ -28,8 +28,8 @@ export type Operation = { readonly at: number } & (
   | { readonly type: 'stall'; readonly forMs: number }
   | { readonly type: 'line'; readonly latencyMs: number; readonly jitterMs: number; readonly bytesPerMs: number }
   | { readonly type: 'proxy'; readonly proxy: Buffering | null }
-  | { readonly type: 'ban'; readonly way: Way; readonly ban: Ban; readonly killsLiving: boolean }
-  | { readonly type: 'allow'; readonly way: Way }
+  | { readonly type: 'ban'; readonly kind: RequestKind; readonly ban: Ban; readonly killsLiving: boolean }
+  | { readonly type: 'allow'; readonly kind: RequestKind }
   | { readonly type: 'outage'; readonly how: 'refuse' | 'hang'; readonly forMs: number; readonly isToldOffline: boolean }
   | { readonly type: 'sleep'; readonly forMs: number; readonly wakesWith: readonly Signal[] }
   | { readonly type: 'signal'; readonly signal: Signal }

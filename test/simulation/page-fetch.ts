@@ -1,5 +1,5 @@
 import type { Connection, Network, PageEnd } from './network.ts'
-import { wayOf } from './ways.ts'
+import { requestKindOf } from './request-kinds.ts'
 
 /** What a node's side of a request can make the page see. */
 export interface RequestEnd extends PageEnd {
@@ -36,7 +36,7 @@ class VirtualRequest implements RequestEnd {
     this.answer = new Promise((resolve, reject) => {
       this.#settle = { resolve, reject }
     })
-    this.#connection = network.dial(wayOf(url, text), this, (connection, door) => {
+    this.#connection = network.dial(requestKindOf(url, text), this, (connection, door) => {
       requests.set(connection, this)
       this.#write(connection, door.request(connection), text)
     })

@@ -1,5 +1,5 @@
 import type { Connection, Network, PageEnd } from './network.ts'
-import { wayOf } from './ways.ts'
+import { requestKindOf } from './request-kinds.ts'
 
 type Data = string | ArrayBuffer
 type Listener<Event> = ((event: Event) => void) | null
@@ -35,7 +35,7 @@ export function webSocketOf(network: Network): new (url: string, protocols?: str
     constructor(address: string, protocols: string[] = []) {
       const url = new URL(address)
       const { conditions } = network
-      this.#connection = network.dial(wayOf(url), this, (connection, door) => {
+      this.#connection = network.dial(requestKindOf(url), this, (connection, door) => {
         sockets.set(connection, this)
         connection.up.push(600, () => door.upgrade(connection, url, protocols), 2 * conditions.latencyMs)
       })

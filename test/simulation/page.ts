@@ -11,9 +11,9 @@ import { fetchOf } from './page-fetch.ts'
 import { webSocketOf } from './page-socket.ts'
 import { inOf, type Made, outOf, tagOf } from './payloads.ts'
 import { Random } from './random.ts'
+import { origin, transports } from './request-kinds.ts'
 import { epochMs, type Ledgers } from './store.ts'
 import { Timers } from './timers.ts'
-import { origin, transports } from './ways.ts'
 
 /** More than these must never wait at once. */
 export const mostTimers = 16

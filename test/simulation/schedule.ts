@@ -1,10 +1,10 @@
-import type { Notice, Way } from './network.ts'
+import type { Notice, RequestKind } from './network.ts'
 import type { Operation, Schedule, Setting, Signal } from './operations.ts'
 import { Random } from './random.ts'
 
 export const topics = ['news', 'constructor'] as const
 
-const ways: readonly Way[] = ['websocket', 'sse', 'long-poll', 'poll', 'send']
+const kinds: readonly RequestKind[] = ['websocket', 'sse', 'long-poll', 'poll', 'send']
 const notices: readonly Notice[] = ['both', 'both', 'both', 'page', 'server', 'nobody']
 
 type Draw = (random: Random, at: number) => readonly Operation[]
@@ -158,9 +158,9 @@ function climbOf(seed: number, setting: Setting, random: Random): Schedule {
   const forbidden = random.pick([['websocket'], ['websocket', 'sse'], ['websocket', 'sse', 'long-poll']] as const)
   const allowedAt = random.integer(3000, 25_000)
   const endMs = random.integer(45_000, 130_000)
-  const bans = forbidden.flatMap((way): Operation[] => [
-    { at: 0, type: 'ban', way, ban: random.pick(['refuse', 'hang', 502]), killsLiving: true },
-    { at: allowedAt, type: 'allow', way },
+  const bans = forbidden.flatMap((kind): Operation[] => [
+    { at: 0, type: 'ban', kind, ban: random.pick(['refuse', 'hang', 502]), killsLiving: true },
+    { at: allowedAt, type: 'allow', kind },
   ])
   const traffic = Array.from({ length: 12 }, () => {
     const at = random.integer(28_000, endMs)
@@ -221,21 +221,21 @@ function draw(random: Random): Draw {
 }
 
 function banned(random: Random, at: number): readonly Operation[] {
-  const way = random.pick(ways)
+  const kind = random.pick(kinds)
   // A server that has none of the transports is one that a client rightly gives up.
   const ban = random.pick(
-    way === 'poll' || way === 'send'
+    kind === 'poll' || kind === 'send'
       ? (['refuse', 'hang', 'swallow', 502] as const)
       : (['refuse', 'hang', 'swallow', 502, 405] as const),
   )
-  return lasting(random, at, { at, type: 'ban', way, ban, killsLiving: random.chance(0.7) }, { type: 'allow', way })
+  return lasting(random, at, { at, type: 'ban', kind, ban, killsLiving: random.chance(0.7) }, { type: 'allow', kind })
 }
 
 function lasting(
   random: Random,
   at: number,
   begin: Operation,
-  end: { readonly type: 'proxy'; readonly proxy: null } | { readonly type: 'allow'; readonly way: Way },
+  end: { readonly type: 'proxy'; readonly proxy: null } | { readonly type: 'allow'; readonly kind: RequestKind },
 ): readonly Operation[] {
   return random.chance(0.5) ? [begin, { at: at + random.magnitude(500, 40_000), ...end }] : [begin]
 }

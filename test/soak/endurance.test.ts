@@ -9,7 +9,7 @@ import { session } from '../../src/session/index.ts'
 import { startChaos } from '../support/chaos.ts'
 import { startFaultProxy } from '../support/fault-proxy.ts'
 import { seeded, seedOf } from '../support/seeded.ts'
-import { type WayName, wayOf, ways } from '../support/session-rig.ts'
+import { sessionTransports, type TransportName, transportOf } from '../support/session-rig.ts'
 import { nodeHost } from '../support/watched-client.ts'
 
 const seed = seedOf(process.env)
@@ -27,7 +27,7 @@ const messageEveryMs = 2000
 /** How much more may be there than after the warm-up, in bytes: some objects of V8's own, and no session. */
 const mayGrowBytes = 3_000_000
 
-const names = ways.map(({ type }) => type)
+const names = sessionTransports.map(({ type }) => type)
 const serverFile = resolve(import.meta.dirname, 'server.mjs')
 if (!existsSync(resolve(import.meta.dirname, '../../dist/server.js'))) throw new Error('MISSING: dist; run `npm run build` first')
 
@@ -132,7 +132,7 @@ async function soak(port: number, ms: number): Promise<Told> {
   // Let them be confirmed first: until then a session is forgotten after 15 s (rule 8).
   const calmMs = Math.min(10_000, ms / 4)
   await sleep(calmMs)
-  const chaos = startChaos(proxy, { random, ways: names, calmMs: 5000 })
+  const chaos = startChaos(proxy, { random, transports: names, calmMs: 5000 })
   await sleep(ms - calmMs)
   await chaos.stop()
   await Promise.all(lives)
@@ -154,7 +154,7 @@ async function live({ url, index, endsAt, random, told }: Life): Promise<void> {
   const client = new RealtimeClient(url, {
     protocol: session(),
     // That many clients ask more seldom.
-    transports: waysOf(index).map((name) => (name === 'poll' ? { ...wayOf(name), intervalMs: 1000 } : wayOf(name))),
+    transports: waysOf(index).map((name) => (name === 'poll' ? { ...transportOf(name), intervalMs: 1000 } : transportOf(name))),
     connectTimeoutMs: 5000,
     retry: { minDelayMs: 500, maxDelayMs: 5000 },
     host: {
@@ -221,8 +221,8 @@ async function live({ url, index, endsAt, random, told }: Life): Promise<void> {
   }
 }
 
-/** Half have all ways, an eighth each has one of them alone. */
-function waysOf(index: number): readonly WayName[] {
+/** Half have all transports, an eighth each has one of them alone. */
+function waysOf(index: number): readonly TransportName[] {
   const name = names[index % 8]
   return name === undefined ? names : [name]
 }

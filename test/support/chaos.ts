@@ -1,12 +1,12 @@
 import { setTimeout as sleep } from 'node:timers/promises'
 import type { Fault } from './fault.ts'
 import type { FaultProxy } from './fault-proxy.ts'
-import type { WayName } from './session-rig.ts'
+import type { TransportName } from './session-rig.ts'
 
 export interface ChaosOptions {
   readonly random: () => number
   /** What clients may use. Where there are several, each is once the only one that is allowed, and some are forbidden now and then. */
-  readonly ways: readonly WayName[]
+  readonly transports: readonly TransportName[]
   /** The longest pause between two evils, in milliseconds. @defaultValue 800 */
   readonly calmMs?: number
 }
@@ -19,7 +19,7 @@ export interface Chaos {
 }
 
 /** Kills, stalls and blocks what goes through the proxy, at random, until it is stopped. */
-export function startChaos(proxy: FaultProxy, { random, ways, calmMs = 800 }: ChaosOptions): Chaos {
+export function startChaos(proxy: FaultProxy, { random, transports, calmMs = 800 }: ChaosOptions): Chaos {
   const startedAt = performance.now()
   const deeds: string[] = []
   const controller = new AbortController()
@@ -44,7 +44,7 @@ export function startChaos(proxy: FaultProxy, { random, ways, calmMs = 800 }: Ch
     [2, 'hang', () => during(between(50, 300), true, { type: 'hang' })],
     [2, 'swallow', () => during(between(50, 300), true, { type: 'swallow-frames' })],
     [2, 'kill when open', () => during(between(300, 1500), true, { type: 'kill-after-open', ms: between(0, 100) })],
-    [ways.length > 1 ? 12 : 0, 'forbid', () => forbid()],
+    [transports.length > 1 ? 12 : 0, 'forbid', () => forbid()],
   ]
   const evils = all.flatMap((evil) => Array.from({ length: evil[0] }, () => evil))
 
@@ -59,7 +59,7 @@ export function startChaos(proxy: FaultProxy, { random, ways, calmMs = 800 }: Ch
   }
 
   async function rage(): Promise<void> {
-    if (ways.length > 1) for (const way of ways) await allowOnly(way)
+    if (transports.length > 1) for (const transport of transports) await allowOnly(transport)
     while (!controller.signal.aborted) {
       const [, name, act] = evils[Math.floor(random() * evils.length)] as Evil
       note(name)
@@ -80,33 +80,33 @@ export function startChaos(proxy: FaultProxy, { random, ways, calmMs = 800 }: Ch
   }
 
   /** Long enough for everybody to find it. */
-  async function allowOnly(kept: WayName): Promise<void> {
-    const forbidden = ways.filter((way) => way !== kept)
+  async function allowOnly(kept: TransportName): Promise<void> {
+    const forbidden = transports.filter((transport) => transport !== kept)
     note(`without ${forbidden}`)
-    await during(between(1500, 2500), true, ...forbidden.map((way) => faultOn(way, 0)))
+    await during(between(1500, 2500), true, ...forbidden.map((transport) => faultOn(transport, 0)))
     await pause(between(50, calmMs))
   }
 
-  /** Some of the ways, never all. */
+  /** Some of the transports, never all. */
   async function forbid(): Promise<void> {
-    const kept = ways[Math.floor(random() * ways.length)]
-    const forbidden = ways.filter((way) => way !== kept && random() < 0.7)
+    const kept = transports[Math.floor(random() * transports.length)]
+    const forbidden = transports.filter((transport) => transport !== kept && random() < 0.7)
     note(`  without ${forbidden}`)
-    await during(between(500, 4000), random() < 0.7, ...forbidden.map((way) => faultOn(way, random())))
+    await during(between(500, 4000), random() < 0.7, ...forbidden.map((transport) => faultOn(transport, random())))
   }
 
-  /** One of the manners in which a way is forbidden; the first of them is heard of at once. */
-  function faultOn(way: WayName, chance: number): Fault {
-    const at = `way=${way}`
+  /** One of the manners in which a transport is forbidden; the first of them is heard of at once. */
+  function faultOn(transport: TransportName, chance: number): Fault {
+    const at = `transport=${transport}`
     const manners: readonly Fault[] =
-      way === 'websocket'
+      transport === 'websocket'
         ? [
             { type: 'refuse-upgrade', status: 403 },
             { type: 'swallow-upgrade' },
             { type: 'swallow-frames', only: 'websocket' },
             { type: 'kill-after-open', ms: between(0, 200), only: 'websocket' },
           ]
-        : way === 'sse'
+        : transport === 'sse'
           ? [
               { type: 'reset', at },
               { type: 'buffer', at },

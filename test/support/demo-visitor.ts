@@ -88,5 +88,5 @@ export async function photograph(page: Page, name: string, { width, height, colo
 
 /** The state of each transport, best first. */
 export function ranks(page: Page) {
-  return page.locator('#rungs > li').evaluateAll((items) => items.map((item) => (item as HTMLElement).dataset['rung']))
+  return page.locator('#transports > li').evaluateAll((items) => items.map((item) => (item as HTMLElement).dataset['standing']))
 }

@@ -6,7 +6,7 @@ import { pageAt } from './page-like.ts'
 import { freePort, type ProxyName, type RunningProxy, startProxy } from './proxies.ts'
 import { aimed, shortened } from './proxy-settings.ts'
 import { RealtimeServers } from './realtime-servers.ts'
-import { type WayName, wayOf } from './session-rig.ts'
+import { type TransportName, transportOf } from './session-rig.ts'
 import { type WatchedClient, watchClient } from './watched-client.ts'
 
 /** A server that echoes, behind a real proxy. */
@@ -14,7 +14,7 @@ export interface Proxied extends AsyncDisposable {
   readonly servers: RealtimeServers
   readonly proxy: RunningProxy
   /** A client of a page at the proxy's origin, in a session, over these transports. */
-  visit(transports: readonly WayName[], options?: RealtimeOptions): WatchedClient
+  visit(transports: readonly TransportName[], options?: RealtimeOptions): WatchedClient
 }
 
 export interface ProxiedOptions {
@@ -42,7 +42,7 @@ export async function startProxied(name: ProxyName, lines: string, options: Prox
   return {
     ...{ servers, proxy },
     visit(transports, own = {}) {
-      const chosen = transports.map((type) => (type === 'poll' ? { ...wayOf(type), intervalMs: 100 } : wayOf(type)))
+      const chosen = transports.map((type) => (type === 'poll' ? { ...transportOf(type), intervalMs: 100 } : transportOf(type)))
       return watchClient(`${origin}/realtime`, { protocol: session(), transports: chosen, host: pageAt(origin), ...own })
     },
     async [Symbol.asyncDispose]() {

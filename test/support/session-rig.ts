@@ -6,17 +6,17 @@ import { type RoundRobin, startRoundRobin } from './round-robin.ts'
 import { type WatchedClient, watchClient } from './watched-client.ts'
 
 /** Each transport at a URL that names it, so that a proxy, which cannot look into hellos, can tell them apart. */
-export const ways = [
+export const sessionTransports = [
   { type: 'websocket', url: '?way=websocket' },
   { type: 'sse', url: '?way=sse' },
   { type: 'long-poll', url: '?way=long-poll' },
   { type: 'poll', url: '?way=poll', intervalMs: 20 },
 ] as const satisfies readonly TransportSettings[]
 
-export type WayName = (typeof ways)[number]['type']
+export type TransportName = (typeof sessionTransports)[number]['type']
 
-export function wayOf(type: WayName): TransportSettings {
-  return ways.find((way) => way.type === type) as TransportSettings
+export function transportOf(type: TransportName): TransportSettings {
+  return sessionTransports.find((way) => way.type === type) as TransportSettings
 }
 
 export interface SessionRig extends AsyncDisposable {
@@ -36,7 +36,7 @@ export async function startRig(options: RealtimeServersOptions = {}): Promise<Se
   const url = `${proxy.url}/realtime`
   return {
     ...{ servers, proxy, url },
-    watch: (own = {}) => watchClient(url, { protocol: session(), transports: ways, ...own }),
+    watch: (own = {}) => watchClient(url, { protocol: session(), transports: sessionTransports, ...own }),
     async [Symbol.asyncDispose]() {
       await proxy.close()
       await balancer?.[Symbol.asyncDispose]()

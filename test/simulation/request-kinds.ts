@@ -1,5 +1,5 @@
 import { linesOf } from '../../src/server/adapters/body-lines.ts'
-import type { Way } from './network.ts'
+import type { RequestKind } from './network.ts'
 
 export const origin = 'https://server.example'
 
@@ -11,7 +11,7 @@ export const transports = [
   { type: 'poll', url: `${origin}/poll` },
 ] as const
 
-export function wayOf({ pathname }: URL, body = ''): Way {
+export function requestKindOf({ pathname }: URL, body = ''): RequestKind {
   if (linesOf(body)?.[0]?.includes('"send":true')) return 'send'
   return transports.find(({ type }) => pathname === `/${type}`)?.type ?? 'poll'
 }

@@ -1,6 +1,6 @@
 /**
  * What the page knows of each transport, learned from the client alone: every attempt of its report with its fate, and from
- * those the state of each rung of the ladder.
+ * those the state of each transport.
  */
 
 export const transports = [
@@ -90,7 +90,7 @@ export class Attempts extends EventTarget {
     return this.all.find(({ first }) => first === diagnosis)?.diagnosis ?? diagnosis
   }
 
-  /** How a rung stands: its state in one word, and in a few. */
+  /** How a transport stands: its state in one word, and in a few. */
   standing(transport) {
     const running = this.running(transport)
     if (running) return running.outcome === 'open' ? ['carrying', 'carries it'] : ['trying', 'trying …']

@@ -1,0 +1,3 @@
+import { sessionContract } from '../support/session-contract.ts'
+
+sessionContract(2)
