@@ -45,6 +45,7 @@ export function typeErrorsOf(snippets: readonly Snippet[], ambient: string): str
     'steadfast/session': [`${root}src/session/index.ts`],
     'steadfast/protocols': [`${root}src/protocols/index.ts`],
     'steadfast/remedies': [`${root}src/diagnosis/remedies.ts`],
+    'steadfast/testing': [`${root}src/testing/index.ts`],
     'steadfast/server': [`${root}src/server/index.ts`],
   }
   const host = ts.createCompilerHost(options)
