@@ -53,12 +53,11 @@ export class FakeServer<In = Payload | ArrayBufferView, Out = Payload> extends D
   }
 
   /**
-   * The first connection that was accepted and that no call before has returned, or the next one. It is open when this resolves; one
-   * that a client has closed again meanwhile is returned as well.
+   * The first open connection that no call before has returned, or the next one that is accepted.
    * @throws Error where another call is waiting, or when the server is closed before one comes
    */
   nextConnection(): Promise<FakeConnection<In, Out>> {
-    return this.#switchboard.newConnections.next(this)
+    return this.#switchboard.newConnections.next(this, ({ isOpen }) => isOpen)
   }
 
   /**

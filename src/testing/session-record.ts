@@ -47,6 +47,8 @@ export class SessionRecord {
   readonly epoch: string
   readonly attachments = new Set<Attached>()
   ended: CloseFrame | null = null
+  /** Whether the server has lost it. */
+  isForgotten = false
   readonly #port: SessionPort
   readonly #log: Entry[] = []
   readonly #topics = new Map<string, { readonly stream: number; offset: number }>()

@@ -26,7 +26,7 @@ export class FakeSession<In> {
 
   /**
    * Sends a message to the client, which gets it once: now, or when it is back.
-   * @throws Error where the session has ended
+   * @throws Error where the session has ended or was forgotten
    */
   send(data: In, { topic, ...details }: MessageDetails = {}): void {
     const { id, name } = details
@@ -40,7 +40,7 @@ export class FakeSession<In> {
    * The server ends the session for good, as `session.close()` of `steadfast/server` does. A client that is away learns it when
    * it comes back.
    * @param code @defaultValue 4410
-   * @throws Error where the session has ended
+   * @throws Error where the session has ended or was forgotten
    */
   end(code = 4410, reason = ''): void {
     this.#mustLive('end()')
@@ -49,7 +49,7 @@ export class FakeSession<In> {
 
   /**
    * Asks the client for fresh credentials: it calls `prepare()`, whose `auth` is then `connection.auth`.
-   * @throws Error where the session has ended
+   * @throws Error where the session has ended or was forgotten
    */
   askForAuth(): void {
     this.#mustLive('askForAuth()')
@@ -57,7 +57,11 @@ export class FakeSession<In> {
   }
 
   #mustLive(what: string): void {
-    const { ended } = this.#record
+    const { ended, isForgotten } = this.#record
+    if (isForgotten)
+      throw new Error(
+        `FakeServer: ${what} on a session that forgetSessions() has lost; its client has another by its next connection.`,
+      )
     if (ended) throw new Error(`FakeServer: ${what} on a session that has ended (${ended.code} ${ended.reason ?? ''}).`)
   }
 }

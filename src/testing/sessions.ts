@@ -54,6 +54,7 @@ export class Sessions<In, Out> {
   }
 
   forget(): void {
+    for (const { record } of this.#known.values()) record.isForgotten = true
     this.#known.clear()
   }
 

@@ -219,6 +219,40 @@ describe('a server', () => {
   })
 })
 
+describe('an environment without TextEncoder, fetch and Response, as that of Jest for jsdom', () => {
+  afterEach(() => void vi.unstubAllGlobals())
+
+  it('is enough for plain mode over WebSocket', async () => {
+    for (const name of ['TextEncoder', 'TextDecoder', 'fetch', 'Request', 'Response', 'ReadableStream', 'WebSocket'])
+      vi.stubGlobal(name, undefined)
+    const client = new RealtimeClient(url, server.options)
+    const { told } = watch(client)
+    client.send('up')
+    expect(await server.nextMessage()).toBe('up')
+    server.send('down')
+    await client.close()
+    expect([told.slice(0, 2), server.close()]).toEqual([['open websocket', 'down /message'], []])
+  })
+})
+
+describe('nextConnection()', () => {
+  it('returns each connection once, and none that is over', async () => {
+    vi.useFakeTimers()
+    const client = new RealtimeClient(url, server.options)
+    await vi.advanceTimersByTimeAsync(0)
+    const [first] = server.connections
+    first?.lose()
+    await vi.advanceTimersByTimeAsync(1000)
+    const second = await server.nextConnection()
+    expect([second === first, server.connections]).toEqual([false, [second]])
+    const waiting = server.nextConnection()
+    second.lose()
+    await vi.advanceTimersByTimeAsync(3000)
+    expect([(await waiting).isOpen, server.dials.length]).toEqual([true, 3])
+    await client.close()
+  })
+})
+
 describe('typed messages', () => {
   it('go through the codec of the client', async () => {
     interface News {

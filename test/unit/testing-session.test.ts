@@ -95,7 +95,9 @@ describe.each(transports)('a session over %s', (transport) => {
     client.send('unacknowledged')
     await pass(2000)
     expect(server.takeMessages()).toEqual(['unacknowledged'])
+    const [lost] = server.sessions
     server.forgetSessions()
+    expect(() => lost?.send('x')).toThrow(/send\(\) on a session that forgetSessions\(\) has lost/)
     await pass(20_000)
     expect(server.takeMessages()).toEqual(['unacknowledged'])
     server.acknowledge()
