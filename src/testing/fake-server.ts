@@ -92,7 +92,8 @@ export class FakeServer<In = Payload | ArrayBufferView, Out = Payload> extends D
 
   /**
    * Refuses what is dialled from now on, until `accept()`. Open connections stay.
-   * @param refusal by a status or by a close code; or a function of the dial that returns one, or `null` to accept it
+   * @param refusal by a status or by a close code; or a function that returns one, or `null` to accept: it is
+   *   called with each dial, and with each request beside one (a POST, a question about a failure)
    * @param options.transports those that are refused. @defaultValue all
    */
   refuse(
@@ -132,7 +133,8 @@ export class FakeServer<In = Payload | ArrayBufferView, Out = Payload> extends D
     this.#switchboard.sessions.acknowledge()
   }
 
-  /** What a test has left: connections that are open, messages that nobody has read, calls that wait. A sentence for each. */
+  /** What a test has left: connections that are open, messages that nobody has read, calls that wait; and what its functions
+   * threw. A sentence for each. */
   leftovers(): readonly string[] {
     return this.#switchboard.leftovers()
   }

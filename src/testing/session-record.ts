@@ -89,9 +89,9 @@ export class SessionRecord {
     if (by === 'client' && !hangUps.includes(code)) this.ended ??= { code, reason }
   }
 
-  /** Whether there is something that a client with this cursor has not had. */
+  /** Whether something was sent to this client alone that it has not had. */
   hasNews(hello: Hello): boolean {
-    return this.#missedBy(hello).length > 0
+    return this.#missedBy(hello).some(({ stream }) => stream === 0)
   }
 
   send(message: Payload, topic = ''): void {
@@ -196,6 +196,7 @@ export class SessionRecord {
   /** The client has chosen it: the others are left (rule 5). */
   #choose(chosen: Attached): void {
     chosen.isChosen = true
+    this.#lastEnd = null
     for (const other of [...this.attachments])
       if (other !== chosen && other.isChosen) other.end({ code: codes.moved, reason: 'moved' })
   }

@@ -1,6 +1,7 @@
 import type { Codec } from '../api/options.ts'
 import type { Payload } from '../api/protocol.ts'
 import { browserHost } from '../host/browser.ts'
+import { messageOf } from '../util/type-tags.ts'
 import type { Hello } from '../wire/steadfast-v1.ts'
 import { Connection, type ConnectionInternals } from './connection.ts'
 import type { Dial, DialAnswer, Door, Wire } from './contracts.ts'
@@ -44,6 +45,7 @@ export class Switchboard<In, Out> implements Door {
   readonly after = browserHost.after
   readonly report = browserHost.report
   readonly #options: FakeServerOptions<In, Out>
+  readonly #errors: string[] = []
 
   constructor(options: FakeServerOptions<In, Out>) {
     this.#options = options
@@ -76,14 +78,17 @@ export class Switchboard<In, Out> implements Door {
     if (hello) this.sessions.attach(connection, hello)
     if (session?.ended) connection.end(session.ended)
     this.newConnections.put(connection)
-    this.#options.onConnection?.(connection)
+    this.#call('onConnection', () => this.#options.onConnection?.(connection))
     return true
   }
 
   answerTo(dial: Dial): DialAnswer {
-    const answer = this.answer(dial)
-    if (typeof answer === 'object') checkRefusal(answer)
-    return answer
+    const answer = this.#call('refuse()', () => {
+      const given = this.answer(dial)
+      if (typeof given === 'object') checkRefusal(given)
+      return given
+    })
+    return answer ?? 'accept'
   }
 
   posted(data: Payload, wire: Wire | null): void {
@@ -116,6 +121,7 @@ export class Switchboard<In, Out> implements Door {
       ...unread.map(({ data }) => `a message was not read: ${shown(data)}`),
       ...(this.newConnections.isAwaited ? ['nextConnection() is waiting'] : []),
       ...(this.messages.isAwaited ? ['nextMessage() is waiting'] : []),
+      ...this.#errors,
     ]
   }
 
@@ -129,9 +135,22 @@ export class Switchboard<In, Out> implements Door {
 
   #received(payload: Payload, connection: Connection<In, Out> | null): void {
     const { codec, onMessage } = this.#options
-    const data = codec ? codec.decode(payload) : (payload as Out)
-    this.messages.put({ data, connection })
-    onMessage?.(data, connection)
+    this.#call(codec ? 'codec.decode() or onMessage' : 'onMessage', () => {
+      const data = codec ? codec.decode(payload) : (payload as Out)
+      this.messages.put({ data, connection })
+      onMessage?.(data, connection)
+    })
+  }
+
+  /** Calls what the test has given: what that throws is the test's, and is not taken for a failure of the network. */
+  #call<Result>(what: string, run: () => Result): Result | undefined {
+    try {
+      return run()
+    } catch (error) {
+      this.#errors.push(`${what} threw: ${messageOf(error)}`)
+      this.report(error)
+      return undefined
+    }
   }
 
   #encode(data: In): Payload {

@@ -171,6 +171,7 @@ describe('a server', () => {
     const connection = await server.nextConnection()
     expect(connection.transport).toBe('sse')
     connection.send('a\nb', { id: '7', name: 'news' })
+    expect(() => connection.send(new Uint8Array(1))).toThrow(/an event stream carries text, no bytes/)
     client.send('posted')
     expect(await connection.nextMessage()).toBe('posted')
     await vi.advanceTimersByTimeAsync(0)
@@ -319,6 +320,28 @@ describe('misuse', () => {
     expect(server.close()).toEqual(['nextMessage() is waiting'])
     await vain
     await expect(server.nextConnection()).rejects.toThrow(/nextConnection\(\) was called after close\(\)/)
+  })
+})
+
+describe('what the functions of a test throw', () => {
+  it.each(['websocket', 'sse', 'long-poll'] as const)('is theirs over %s, and no failure of the network', async (transport) => {
+    vi.useFakeTimers()
+    const fail = (): never => {
+      throw new Error('mine')
+    }
+    const own = createFakeServer({ onConnection: fail, onMessage: fail })
+    own.refuse(fail)
+    const client = new RealtimeClient(url, { transports: [transport], ...own.options })
+    const { errors } = watch(client)
+    client.send('x')
+    // It is reported as an error that nobody has caught.
+    await expect(vi.advanceTimersByTimeAsync(3000)).rejects.toThrow('mine')
+    await vi.advanceTimersByTimeAsync(3000).catch(() => {})
+    expect([errors, client.state.status]).toEqual([[], 'open'])
+    await client.close()
+    expect(own.close()).toEqual(
+      expect.arrayContaining(['refuse() threw: mine', 'onConnection threw: mine', 'onMessage threw: mine']),
+    )
   })
 })
 
