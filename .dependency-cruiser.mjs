@@ -48,8 +48,23 @@ export default {
       name: 'browser-has-one-door',
       comment: 'Everything else gets the host handed in, so that it runs under a virtual clock as it does in a page.',
       severity: 'error',
-      from: { path: '^src/', pathNot: ['^src/client/client\\.ts$', '^src/host/'] },
+      from: { path: '^src/', pathNot: ['^src/client/client\\.ts$', '^src/testing/', '^src/host/'] },
       to: { path: '^src/host/browser\\.ts$' },
+    },
+    {
+      name: 'testing-is-a-network',
+      comment:
+        'The fake server stands where a network does: it knows the contracts, what is on the wire and the platform, and nothing of the client.',
+      severity: 'error',
+      from: { path: '^src/testing/' },
+      to: { path: '^src/', pathNot: ['^src/(testing|api|wire|util)/', '^src/host/browser\\.ts$'] },
+    },
+    {
+      name: 'nothing-ships-the-tests',
+      comment: 'Whoever imports the client does not load the fake server.',
+      severity: 'error',
+      from: { path: '^src/', pathNot: '^src/testing/' },
+      to: { path: '^src/testing/' },
     },
     {
       name: 'server-shares-the-codec-only',

@@ -15,6 +15,7 @@ const pageEntries = {
   diagnosis: `${root}/src/diagnosis/index.ts`,
   protocols: `${root}/src/protocols/index.ts`,
   remedies: `${root}/src/diagnosis/remedies.ts`,
+  testing: `${root}/src/testing/index.ts`,
 }
 const external = ['eventsource-parser']
 const server = `${root}/src/server/index.ts`
@@ -88,9 +89,9 @@ export function builds(outDir = `${root}/dist`) {
   return [...entryBuilds, ...serverBuilds, ...scriptBuilds]
 }
 
-/** The declarations of what runs in a page, those that entries share included. */
+/** The declarations of what is in the script files, those that entries share included. */
 function declarationsIn(outDir) {
-  const isOfPage = (name) => name.endsWith('.d.ts') && name !== 'server.d.ts'
+  const isOfPage = (name) => name.endsWith('.d.ts') && !['server.d.ts', 'testing.d.ts'].includes(name)
   return readdirSync(outDir, { recursive: true }).flatMap((name) => (isOfPage(name) ? [`${outDir}/${name}`] : []))
 }
 

@@ -5,7 +5,7 @@ type DisposeSymbol = SymbolConstructor extends { readonly dispose: infer Key ext
 type WhereDisposable = { readonly [Key in DisposeSymbol]: () => void }
 
 /** `Symbol.dispose` where the platform has it; otherwise what compilers put in its place. */
-const dispose = (Symbol as { readonly dispose?: symbol }).dispose ?? Symbol.for('Symbol.dispose')
+export const dispose = (Symbol as { readonly dispose?: symbol }).dispose ?? Symbol.for('Symbol.dispose')
 
 /** `using client = new RealtimeClient(…)` closes it at the end of the block. */
 export const Disposing = class {

@@ -2,12 +2,30 @@ import { createPinia, defineStore, setActivePinia } from 'pinia'
 import { act, createElement, useSyncExternalStore } from 'react'
 import { createRoot } from 'react-dom/client'
 import { renderToString } from 'react-dom/server'
-import { afterEach, describe, expect, it } from 'vitest'
+import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest'
 import { effect, isReactive, reactive, ref } from 'vue'
-import { benchOf } from '../support/client-bench.ts'
-import { opensThenDrops } from '../support/fake-transport.ts'
+import { RealtimeClient } from '../../src/index.ts'
+import { createFakeServer, type FakeServer } from '../../src/testing/index.ts'
 
 Object.assign(globalThis, { IS_REACT_ACT_ENVIRONMENT: true })
+
+let server: FakeServer
+beforeEach(() => {
+  vi.useFakeTimers()
+  server = createFakeServer()
+})
+afterEach(() => {
+  server.close()
+  vi.useRealTimers()
+})
+
+function clientOf(): RealtimeClient {
+  return new RealtimeClient('https://api.example/realtime?token=secret', server.options)
+}
+
+async function pass(ms: number): Promise<void> {
+  await vi.advanceTimersByTimeAsync(ms)
+}
 
 describe('React', () => {
   const cleanUps: (() => void)[] = []
@@ -16,7 +34,7 @@ describe('React', () => {
   })
 
   it('reads the state with useSyncExternalStore, on the server and in the page', async () => {
-    const { client, pass } = benchOf({ websocket: opensThenDrops(1006, 6000) })
+    const client = clientOf()
     let renders = 0
     function Status() {
       renders += 1
@@ -32,21 +50,19 @@ describe('React', () => {
     const root = createRoot(container)
     cleanUps.push(() => act(() => root.unmount()))
     act(() => root.render(createElement(Status)))
-    for (const [ms, text] of [
-      [15, '<b>open</b>'],
-      [6000, '<b>waiting</b>'],
-      [2000, '<b>open</b>'],
-    ] as const) {
-      await act(() => pass(ms))
-      expect(container.innerHTML).toBe(text)
-    }
+    await act(() => pass(15))
+    expect(container.innerHTML).toBe('<b>open</b>')
+    act(() => server.connections[0]?.lose())
+    expect(container.innerHTML).toBe('<b>waiting</b>')
+    await act(() => pass(2000))
+    expect(container.innerHTML).toBe('<b>open</b>')
     expect(renders).toBeLessThan(20)
   })
 })
 
 describe('Vue', () => {
   it('leaves a client in reactive data as it is', async () => {
-    const { client, pass } = benchOf({ websocket: opensThenDrops(1006, 60_000) })
+    const client = clientOf()
     const data = reactive({ client, state: client.state })
     expect(data.client).toBe(client)
     expect(isReactive(reactive(client))).toBe(false)
@@ -64,7 +80,7 @@ describe('Vue', () => {
   })
 
   it('in a Pinia store, too', async () => {
-    const { client, pass } = benchOf({ websocket: opensThenDrops(1006, 60_000) })
+    const client = clientOf()
     setActivePinia(createPinia())
     const useStore = defineStore('realtime', {
       state: () => ({ client }),
@@ -81,14 +97,15 @@ describe('Vue', () => {
 
 describe('what else copies or prints a client', () => {
   it('JSON has the report, without what is secret', () => {
-    const { client } = benchOf({ websocket: opensThenDrops(1006, 10) })
+    const client = clientOf()
     expect(JSON.parse(JSON.stringify({ client }))).toEqual({ client: client.report() })
     expect(client.report()).toMatchObject({ status: 'idle', attempts: [] })
   })
 
   it('a state can be cloned', async () => {
-    const { client, pass } = benchOf({ websocket: opensThenDrops(1006, 10) })
-    await pass(30)
+    const client = clientOf()
+    const connection = await server.nextConnection()
+    connection.lose()
     expect(client.state.status).toBe('waiting')
     expect(structuredClone(client.state)).toEqual(client.state)
     expect(JSON.parse(JSON.stringify(client.state))).toEqual(client.state)

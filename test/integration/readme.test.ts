@@ -24,6 +24,7 @@ import { reactTypes, strictReact } from '../support/readme-react.ts'
 import { runSnippet, typeErrorsOf } from '../support/readme-run.ts'
 import { type ReadmeServer, startReadmeServer } from '../support/readme-server.ts'
 import { type SessionServers, startSessionServers } from '../support/readme-session.ts'
+import { jestSnippet, testedSnippet, vitestSnippets } from '../support/readme-testing.ts'
 import { startReferenceServer } from '../support/reference-server.ts'
 import { nodeHost } from '../support/watched-client.ts'
 
@@ -746,7 +747,8 @@ const ofNginx = new Set(['nchan', 'nginx'])
 
 describe('the snippets of README.md, the guides and the reference', () => {
   it('are all covered by a test of their own', () => {
-    expect([...snippets.keys()].sort()).toEqual(Object.keys(tests).sort())
+    const elsewhere = [...vitestSnippets, jestSnippet, testedSnippet]
+    expect([...snippets.keys()].sort()).toEqual([...Object.keys(tests), ...elsewhere].sort())
   })
 
   it('are all that there are in docs, but for those of DEPLOYMENT.md, which deployment.test.ts has', () => {

@@ -11,6 +11,8 @@ const files = {
     import { json, type NamedCause, RealtimeClient, type RealtimeEvent, type RealtimeOptions } from 'steadfast'
     import { nchan } from 'steadfast/protocols'
     import { remedies } from 'steadfast/remedies'
+    import { session } from 'steadfast/session'
+    import { createFakeServer, type FakeConnection, type FakeServer } from 'steadfast/testing'
 
     interface News { readonly id: number }
     interface Command { readonly say: string }
@@ -61,6 +63,16 @@ const files = {
         default: return cause.toUpperCase()
       }
     }
+    const fake: FakeServer = createFakeServer()
+    new RealtimeClient('/realtime', { protocol: session(), ...fake.options })
+    const answers = (connection: FakeConnection<News, Command>) => connection.send({ id: 1 })
+    const typedFake = createFakeServer({ codec: json<Command, News>(), onConnection: answers, onMessage: ({ say }) => say.length })
+    typedFake.send({ id: 2 })
+    // @ts-expect-error the client receives news
+    typedFake.send({ say: 'x' })
+    // @ts-expect-error nothing makes News of what comes
+    createFakeServer<News, Command>()
+    export const said: Promise<string> = typedFake.nextMessage().then(({ say }) => say)
     // @ts-expect-error there is no cause of that name
     export const unnamed: NamedCause = 'net.tiemout'
   `,
@@ -74,8 +86,10 @@ const files = {
   'common.cts': `
     import steadfast = require('steadfast')
     import server = require('steadfast/server')
+    import testing = require('steadfast/testing')
     export const client = new steadfast.RealtimeClient('/realtime')
     export const realtime = new server.RealtimeServer()
+    export const fake = testing.createFakeServer()
   `,
   'server.ts': `
     import { memoryStore, RealtimeServer } from 'steadfast/server'

@@ -38,6 +38,14 @@ export function methodsOf(path: string, className: string): readonly string[] {
     .flatMap(({ name }) => (name && ts.isIdentifier(name) ? [name.text] : []))
 }
 
+/** The public members of a class: fields, accessors and methods. */
+export function membersOfClass(path: string, className: string): readonly string[] {
+  const source = parse(path)
+  const declaration = source.statements.filter(ts.isClassDeclaration).find(({ name }) => name?.text === className)
+  if (!declaration) throw new Error(`${path} has no class ${className}`)
+  return declaration.members.flatMap(({ name }) => (name && ts.isIdentifier(name) ? [name.text] : []))
+}
+
 /** The top-level members alone: of `EventDetails` the events, not what they carry. */
 export function carriedBy(path: string, interfaceName: string): ReadonlyMap<string, readonly string[]> {
   const source = parse(path)

@@ -3,20 +3,22 @@ import vm from 'node:vm'
 import ts from 'typescript'
 import type { Snippet } from './readme.ts'
 
-const root = fileURLToPath(new URL('../..', import.meta.url))
+// Vite takes `new URL(…, import.meta.url)` for an asset in tests that have a page.
+const here = import.meta.url
+const root = fileURLToPath(new URL('../..', here))
 
 /**
  * Runs a snippet as the module that it is; resolves with what it exports. `modules` is what its imports give it, by name, and
  * `scope` what it uses without importing it.
  */
 export async function runSnippet(
-  { name, code }: Snippet,
+  { name, language, code }: Snippet,
   modules: Readonly<Record<string, unknown>>,
   scope: Readonly<Record<string, unknown>> = {},
 ): Promise<Record<string, unknown>> {
   const { outputText } = ts.transpileModule(code, {
-    compilerOptions: { module: ts.ModuleKind.CommonJS, target: ts.ScriptTarget.ES2022 },
-    fileName: `${name}.ts`,
+    compilerOptions: { module: ts.ModuleKind.CommonJS, target: ts.ScriptTarget.ES2022, jsx: ts.JsxEmit.ReactJSX },
+    fileName: `${name}.${language === 'tsx' ? 'tsx' : 'ts'}`,
   })
   const exported: Record<string, unknown> = {}
   const load = (module: string) => {
@@ -45,11 +47,14 @@ export function typeErrorsOf(snippets: readonly Snippet[], ambient: string): str
     'steadfast/session': [`${root}src/session/index.ts`],
     'steadfast/protocols': [`${root}src/protocols/index.ts`],
     'steadfast/remedies': [`${root}src/diagnosis/remedies.ts`],
+    'steadfast/testing': [`${root}src/testing/index.ts`],
     'steadfast/server': [`${root}src/server/index.ts`],
   }
   const host = ts.createCompilerHost(options)
-  const { readFile, fileExists, getSourceFile } = host
+  const { readFile, fileExists, directoryExists, getSourceFile } = host
   host.readFile = (path) => files.get(path) ?? readFile(path)
+  // One snippet may import another.
+  host.directoryExists = (path) => path.startsWith(`${root}test/readme`) || directoryExists?.(path) === true
   host.fileExists = (path) => files.has(path) || fileExists(path)
   host.getSourceFile = (path, language, ...rest) => {
     const text = files.get(path)

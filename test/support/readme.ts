@@ -7,6 +7,9 @@ export interface Snippet {
   readonly code: string
 }
 
+/** Not written where it is used: Vite takes `new URL(…, import.meta.url)` for an asset in tests that have a page. */
+const here = import.meta.url
+
 /** Each page that has snippets and tables with tests of their own, by its path: README.md, the guides and the reference. */
 export const pages: ReadonlyMap<string, string> = new Map(
   ['README.md', ...pagesIn('docs/guide'), ...pagesIn('docs/reference')].map((path) => [path, read(path)]),
@@ -24,12 +27,12 @@ export function snippetNamed(name: string): Snippet {
 
 /** The paths of the Markdown files of a folder. */
 export function pagesIn(folder: string): readonly string[] {
-  const names = readdirSync(new URL(`../../${folder}`, import.meta.url)).filter((name) => name.endsWith('.md'))
+  const names = readdirSync(new URL(`../../${folder}`, here)).filter((name) => name.endsWith('.md'))
   return names.sort().map((name) => `${folder}/${name}`)
 }
 
 function read(path: string): string {
-  return readFileSync(new URL(`../../${path}`, import.meta.url), 'utf8')
+  return readFileSync(new URL(`../../${path}`, here), 'utf8')
 }
 
 /** All fenced blocks. Throws for one that has no name, or the name of another. */

@@ -1,0 +1,22 @@
+import { unknownOption } from '../util/suggest.ts'
+
+const kinds: Readonly<Record<string, string>> = {
+  codec: 'object',
+  onConnection: 'function',
+  onMessage: 'function',
+  random: 'function',
+}
+
+/** @throws TypeError that names the option and what it may be */
+export function checkServerOptions(options: unknown): void {
+  if (typeof options !== 'object' || !options || Array.isArray(options))
+    throw new TypeError('FakeServer: createFakeServer() takes an object of options, such as { codec: json() }.')
+  for (const [name, value] of Object.entries(options)) {
+    const kind = kinds[name]
+    if (!kind) throw new TypeError(`FakeServer: ${unknownOption(name, Object.keys(kinds))}.`)
+    if (value !== undefined && (typeof value !== kind || value === null))
+      throw new TypeError(
+        `FakeServer: ${name} must be ${kind === 'object' ? 'an object' : 'a function'}; it was ${typeof value}.`,
+      )
+  }
+}

@@ -1,0 +1,182 @@
+import type { Payload } from '../api/protocol.ts'
+import type { CloseFrame } from '../wire/steadfast-v1.ts'
+import type { Dial, Ending, MessageDetails, Receiver, Wire } from './contracts.ts'
+import type { FakeSession } from './session.ts'
+import type { Attached, SessionRecord } from './session-record.ts'
+
+/** What a connection needs of its server. */
+export interface ConnectionPort<In, Out> {
+  encode(data: In): Payload
+  nextMessage(owner: object): Promise<Out>
+  /** A plain message came. */
+  received(data: Payload): void
+  ended(): void
+  report(error: unknown): void
+}
+
+/** What the server does with a connection, which is none of a test's business. */
+export type ConnectionInternals = keyof Receiver | keyof Attached | 'attach'
+
+/** One connection of a client to a fake server. */
+export class Connection<In, Out> implements Receiver, Attached {
+  /** Over which transport. */
+  readonly transport: Dial['transport']
+  /** Where it was dialled, with what `prepare()` and the options added to the query. */
+  readonly url: URL
+  /** The headers that the client set, by their lower-case names; none over WebSocket. */
+  readonly headers: Dial['headers']
+  /** The subprotocols that a WebSocket offered. */
+  readonly subprotocols: readonly string[]
+  /** The session that it carries, which outlives it; `null` in plain mode. */
+  readonly session: FakeSession<In> | null
+  /** Settles when it ends, and tells who ended it. */
+  readonly closed: Promise<Ending>
+  isChosen = false
+  #auth: unknown
+  #ending: Ending | null = null
+  #isStalled = false
+  #record: SessionRecord | null = null
+  #settle: (ending: Ending) => void = () => {}
+  readonly #wire: Wire
+  readonly #port: ConnectionPort<In, Out>
+
+  constructor(dial: Dial, wire: Wire, session: FakeSession<In> | null, port: ConnectionPort<In, Out>) {
+    this.transport = dial.transport
+    this.url = dial.url
+    this.headers = dial.headers
+    this.subprotocols = dial.subprotocols
+    this.#auth = dial.auth
+    this.session = session
+    this.#wire = wire
+    this.#port = port
+    this.closed = new Promise((resolve) => {
+      this.#settle = resolve
+    })
+  }
+
+  get isOpen(): boolean {
+    return this.#ending === null
+  }
+
+  /** In a session: what `prepare()` returned as `auth`, the latest. */
+  get auth(): unknown {
+    return this.#auth
+  }
+
+  /**
+   * Sends a message to the client. Over WebSocket the client's listeners have run when this returns; over SSE and polling they run in
+   * the microtasks after it. In a session it is kept until the client has it, whatever happens to the connection.
+   * @throws Error where the connection is over
+   * @throws TypeError for what is no string or bytes where there is no codec, and for details that this way cannot carry
+   */
+  send(data: In, details: MessageDetails = {}): void {
+    this.#mustBeOpen('send()')
+    const { session } = this
+    if (session) session.send(data, details)
+    else {
+      if (details.topic !== undefined) throw new TypeError('FakeServer: send() takes `topic` in a session alone.')
+      if (this.transport !== 'sse' && (details.id !== undefined || details.name !== undefined))
+        throw new TypeError(
+          `FakeServer: send() takes \`id\` and \`name\` over SSE alone; this connection is a ${this.transport}.`,
+        )
+      this.write(this.#port.encode(data), details)
+    }
+  }
+
+  /** The first message over this connection that has not been read, or the next one that comes. */
+  nextMessage(): Promise<Out> {
+    return this.#port.nextMessage(this)
+  }
+
+  /**
+   * The server closes it in order. The client decides by the code whether it comes back.
+   * @param code of the Close frame; over SSE the stream just ends. @defaultValue 1000
+   * @throws Error where the connection is over
+   * @throws RangeError for a code that no Close frame can have
+   */
+  close(code = 1000, reason = ''): void {
+    this.#mustBeOpen('close()')
+    const isSayable = Number.isInteger(code) && code >= 1000 && code < 5000 && ![1004, 1005, 1006, 1015].includes(code)
+    if (!isSayable)
+      throw new RangeError(
+        `FakeServer: close() takes a code from 1000 to 4999 that a Close frame can carry, not ${code}; lose() is 1006.`,
+      )
+    this.end({ code, reason })
+  }
+
+  /**
+   * The network breaks it, without a word: the client sees a close with 1006, or a request that fails, and connects again.
+   * @throws Error where the connection is over
+   */
+  lose(): void {
+    this.#mustBeOpen('lose()')
+    this.#finish({ by: 'network', code: 1006, reason: '' })
+    this.#wire.cut()
+  }
+
+  /**
+   * From now on nothing comes through in either direction, and nobody is told: the client has to find out by its heartbeat.
+   * @throws Error where the connection is over
+   */
+  stall(): void {
+    this.#mustBeOpen('stall()')
+    this.#isStalled = true
+  }
+
+  get takesBytes(): boolean {
+    return this.#wire.takesBytes
+  }
+
+  attach(record: SessionRecord): void {
+    this.#record = record
+  }
+
+  write(data: Payload, details: MessageDetails = {}): void {
+    if (this.isOpen && !this.#isStalled) this.#wire.write(data, details)
+  }
+
+  end(close: CloseFrame): void {
+    if (!this.isOpen) return
+    this.#finish({ by: 'server', code: close.code, reason: close.reason ?? '' })
+    if (!this.#isStalled) this.#wire.end(close)
+  }
+
+  received(data: Payload): void {
+    if (!this.isOpen || this.#isStalled) return
+    try {
+      if (this.#record) this.#record.receive(data, this)
+      else this.#port.received(data)
+    } catch (error) {
+      this.#port.report(error)
+    }
+  }
+
+  ended(ending: Ending): void {
+    // What the client does to a connection on which nothing comes through, the server never learns.
+    if (!this.isOpen) return
+    this.#finish(this.#isStalled ? { by: 'network', code: 1006, reason: '' } : ending)
+  }
+
+  /** The client has given fresh credentials. */
+  reauthenticated(auth: unknown): void {
+    this.#auth = auth
+  }
+
+  #finish(ending: Ending): void {
+    this.#ending = ending
+    this.#record?.detach(this, ending)
+    this.#port.ended()
+    this.#settle(ending)
+  }
+
+  #mustBeOpen(what: string): void {
+    if (!this.#ending) return
+    const { by, code, reason } = this.#ending
+    const instead = this.session && what === 'send()' ? '; its session goes on: connection.session.send()' : ''
+    throw new Error(
+      `FakeServer: ${what} on a connection that is over: ${endings[by]} it (${code}${reason && ` ${reason}`})${instead}.`,
+    )
+  }
+}
+
+const endings = { client: 'the client closed', server: 'the server closed', network: 'the network broke' } as const

@@ -1,0 +1,31 @@
+import type { Host } from '../api/host.ts'
+import { browserHost } from '../host/browser.ts'
+import type { Door } from './contracts.ts'
+import { fakeFetch } from './fake-http.ts'
+import { fakeWebSocket } from './fake-web-socket.ts'
+
+/** Where a relative URL leads if there is no page. */
+const baseUrl = 'https://app.test/'
+
+/**
+ * A page whose network is the door, and nothing else of which depends on where the test runs: it is live, remembers nothing of
+ * other tests, and takes Chromium's view of a failure. Time is the platform's, so fake timers are its clock.
+ */
+export function fakeHost(door: Door, random = () => 0.5): Partial<Host> {
+  const memory = new Map<string, string>()
+  return {
+    WebSocket: fakeWebSocket(door),
+    fetch: fakeFetch(door),
+    random,
+    isLive: true,
+    baseUrl: browserHost.baseUrl ?? baseUrl,
+    pageOrigin: undefined,
+    engine: () => 'chromium',
+    isOnline: () => true,
+    isPrerendering: () => false,
+    roundTripMs: () => undefined,
+    recall: (key) => memory.get(key) ?? null,
+    remember: (key, value) => void (value === null ? memory.delete(key) : memory.set(key, value)),
+    claim: () => Promise.resolve(() => {}),
+  }
+}

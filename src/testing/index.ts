@@ -1,0 +1,34 @@
+/** `steadfast/testing`: a fake server, for unit tests of applications. */
+
+import type { Codec } from '../api/options.ts'
+import type { Payload } from '../api/protocol.ts'
+import { checkServerOptions } from './check-options.ts'
+import { FakeServer as Server } from './fake-server.ts'
+import type { FakeServerOptions } from './switchboard.ts'
+
+export type { Dial, Ending, MessageDetails, Refusal } from './contracts.ts'
+export type { FakeSession } from './session.ts'
+export type { FakeConnection, FakeServerOptions } from './switchboard.ts'
+
+/** What `createFakeServer()` makes. */
+export type FakeServer<In = Payload | ArrayBufferView, Out = Payload> = Server<In, Out>
+
+/**
+ * A server and the network to it, in memory: the client is the real one, with its reconnects, its outbox and its events, and
+ * everything beneath it is played by the test. It works in Node, happy-dom and jsdom, with real timers and fake ones.
+ *
+ * @throws TypeError for an option that is not what it may be
+ * @example
+ * const server = createFakeServer()
+ * const client = new RealtimeClient('/realtime', server.options)
+ * const connection = await server.nextConnection()
+ * connection.send('hello')
+ */
+export function createFakeServer(options?: FakeServerOptions<Payload | ArrayBufferView, Payload>): FakeServer
+export function createFakeServer<In, Out>(
+  options: FakeServerOptions<In, Out> & { readonly codec: Codec<Out, In> },
+): FakeServer<In, Out>
+export function createFakeServer<In, Out>(options: FakeServerOptions<In, Out> = {}): FakeServer<In, Out> {
+  checkServerOptions(options)
+  return new Server(options)
+}

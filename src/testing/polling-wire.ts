@@ -1,0 +1,145 @@
+import type { Payload } from '../api/protocol.ts'
+import type { CloseFrame, Hello } from '../wire/steadfast-v1.ts'
+import { bytesOf, copyOf } from './bytes.ts'
+import type { DialAnswer, Door, Wire } from './contracts.ts'
+import { FakeBody, responseOf, textBody } from './fake-response.ts'
+import { aborted, broken, marked, refused } from './http-answers.ts'
+
+/** Requests that are answered at once, one message each: long-poll and poll in plain mode. */
+export class PlainPolling implements Wire {
+  readonly takesBytes = true
+  #state: 'open' | 'over' | 'cut' | Exclude<DialAnswer, 'accept'> = 'open'
+  #messages: Payload[] = []
+  #taken = 0
+
+  /** Whether the next request is a dial of its own. */
+  get isOver(): boolean {
+    return this.#state !== 'open' && this.#state !== 'cut'
+  }
+
+  asked(): Promise<Response> {
+    if (this.#state === 'cut') {
+      this.#state = 'over'
+      return Promise.reject(broken())
+    }
+    if (this.#state !== 'open' && this.#state !== 'over') return refused(this.#state)
+    const [message, ...others] = this.#messages
+    if (message === undefined) return Promise.resolve(responseOf(204, {}, textBody('')))
+    this.#messages = others
+    this.#taken += 1
+    // The same text twice is two messages: the ETag tells them apart.
+    const headers = {
+      etag: String(this.#taken),
+      'content-type': typeof message === 'string' ? 'text/plain' : 'application/octet-stream',
+    }
+    const body = new FakeBody(() => {})
+    body.push(typeof message === 'string' ? bytesOf(message) : new Uint8Array(message))
+    body.end()
+    return Promise.resolve(responseOf(200, headers, body))
+  }
+
+  get isLeft(): boolean {
+    return false
+  }
+
+  accept(): void {}
+
+  refuse(answer: Exclude<DialAnswer, 'accept'>): void {
+    this.#state = answer
+  }
+
+  write(data: Payload): void {
+    this.#messages.push(typeof data === 'string' ? data : copyOf(data))
+  }
+
+  end(): void {
+    throw new Error('FakeServer: a poll has no close; lose() fails its next request.')
+  }
+
+  cut(): void {
+    this.#state = 'cut'
+  }
+}
+
+/** One attachment of a session over requests that are answered with a batch: long-poll and poll. */
+export class SessionPolling implements Wire {
+  readonly takesBytes = false
+  readonly #door: Pick<Door, 'after' | 'asksAgain'>
+  #state: 'open' | 'over' | Exclude<DialAnswer, 'accept'> = 'open'
+  #isFirst = true
+  #close: CloseFrame | null = null
+  /** What the answer under way says. */
+  #frames: string[] = []
+  #held: { readonly answer: () => void; readonly cut: () => void } | null = null
+
+  constructor(door: Pick<Door, 'after' | 'asksAgain'>) {
+    this.#door = door
+  }
+
+  /** A request of the client. The first one is the dial, to which the server has spoken. */
+  asked(hello: Hello, signal: AbortSignal | undefined): Promise<Response> {
+    // One that is let in only to be told why it is over has its answer.
+    const isAnswered = this.#isFirst && this.#frames.length > 0
+    if (this.#state === 'over' && !isAnswered)
+      return this.#close ? Promise.resolve(marked(410, this.#close)) : Promise.reject(broken())
+    if (this.#state !== 'open' && this.#state !== 'over') return refused(this.#state, true)
+    if (!this.#isFirst) {
+      // What was said while nobody asked is said from the session's log.
+      this.#frames = []
+      this.#door.asksAgain(this, hello)
+    }
+    this.#isFirst = false
+    return this.#answered(hello.wait ?? 0, signal)
+  }
+
+  get isLeft(): boolean {
+    return false
+  }
+
+  accept(): void {}
+
+  refuse(answer: Exclude<DialAnswer, 'accept'>): void {
+    this.#state = answer
+  }
+
+  write(frame: Payload): void {
+    this.#frames.push(String(frame))
+    this.#held?.answer()
+  }
+
+  end(close: CloseFrame): void {
+    this.#close = close
+    this.write(`x${JSON.stringify(close)}`)
+    this.#state = 'over'
+  }
+
+  cut(): void {
+    this.#state = 'over'
+    this.#held?.cut()
+  }
+
+  /** At once where there is more to say than that it is open, otherwise when there is, or after `waitMs`. */
+  #answered(waitMs: number, signal: AbortSignal | undefined): Promise<Response> {
+    return new Promise((resolve, reject) => {
+      const over = (settle: () => void) => {
+        cancel()
+        signal?.removeEventListener('abort', onAbort)
+        this.#held = null
+        settle()
+      }
+      const answer = () => {
+        const text = this.#frames.map((frame) => `data: ${frame}\n\n`).join('')
+        over(() => resolve(responseOf(200, { 'content-type': 'text/event-stream' }, textBody(text))))
+      }
+      const onAbort = () => over(() => reject(aborted()))
+      let cancel = () => {}
+      if (!waitMs || this.#frames.length > 1) {
+        answer()
+        return
+      }
+      signal?.addEventListener('abort', onAbort, { once: true })
+      cancel = this.#door.after(waitMs, answer)
+      this.#held = { answer, cut: () => over(() => reject(broken())) }
+    })
+  }
+}

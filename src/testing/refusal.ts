@@ -1,0 +1,12 @@
+import type { Refusal } from './contracts.ts'
+
+/** @throws TypeError for what refuses nothing */
+export function checkRefusal(refusal: Refusal): void {
+  const { status, code }: { readonly status?: unknown; readonly code?: unknown } = refusal
+  const isStatus = Number.isInteger(status) && Number(status) >= 300 && Number(status) < 600
+  const isCode = Number.isInteger(code) && Number(code) >= 1000 && Number(code) < 5000
+  if (isStatus !== isCode) return
+  throw new TypeError(
+    `FakeServer: a refusal has a \`status\` from 300 to 599 or a \`code\` from 1000 to 4999, not ${JSON.stringify(refusal)}.`,
+  )
+}

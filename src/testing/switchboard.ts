@@ -1,0 +1,170 @@
+import type { Codec } from '../api/options.ts'
+import type { Payload } from '../api/protocol.ts'
+import { browserHost } from '../host/browser.ts'
+import { messageOf } from '../util/type-tags.ts'
+import type { Hello } from '../wire/steadfast-v1.ts'
+import { Connection, type ConnectionInternals } from './connection.ts'
+import type { Dial, DialAnswer, Door, Wire } from './contracts.ts'
+import { Inbox } from './inbox.ts'
+import { payloadOf } from './payload.ts'
+import { checkRefusal } from './refusal.ts'
+import { Sessions } from './sessions.ts'
+
+/** A connection of a client, for the test to play the server's part. */
+export type FakeConnection<In = Payload | ArrayBufferView, Out = Payload> = Omit<Connection<In, Out>, ConnectionInternals>
+
+export interface FakeServerOptions<In, Out> {
+  /** Turns what the server sends into payloads, and payloads into what it receives: `json()`, where the client has that. @defaultValue none: strings and bytes */
+  readonly codec?: Codec<Out, In>
+  /** Called with each connection that is accepted, when it is open. */
+  readonly onConnection?: (connection: FakeConnection<In, Out>) => void
+  /**
+   * Called with each message of a client, and the connection over which it came; `null` where it came by a request of its own and
+   * there is none.
+   */
+  readonly onMessage?: (data: Out, connection: FakeConnection<In, Out> | null) => void
+  /** What stands for `Math.random()` in the clients: with 0.5 a first retry comes after half of its longest wait. @defaultValue () => 0.5 */
+  readonly random?: () => number
+}
+
+/** A message of a client, with the connection over which it came. */
+interface Message<In, Out> {
+  readonly data: Out
+  readonly connection: Connection<In, Out> | null
+}
+
+/** Between the fake transports and the server that a test sees: lets dials in, and hands over what comes. */
+export class Switchboard<In, Out> implements Door {
+  readonly connections = new Map<Wire, Connection<In, Out>>()
+  readonly dials: Dial[] = []
+  readonly newConnections: Inbox<Connection<In, Out>>
+  readonly messages: Inbox<Message<In, Out>>
+  readonly sessions: Sessions<In, Out>
+  /** What becomes of a dial now. */
+  answer: (dial: Dial) => DialAnswer = () => 'accept'
+  readonly after = browserHost.after
+  readonly report = browserHost.report
+  readonly #options: FakeServerOptions<In, Out>
+  readonly #errors: string[] = []
+
+  constructor(options: FakeServerOptions<In, Out>) {
+    this.#options = options
+    const seen = () => this.#seen()
+    this.newConnections = new Inbox('nextConnection()', seen)
+    this.messages = new Inbox('nextMessage()', seen)
+    this.sessions = new Sessions(
+      (data) => this.#encode(data),
+      (data, connection) => this.#received(data, connection),
+    )
+  }
+
+  dialled(dial: Dial, wire: Wire, hello: Hello | null): boolean {
+    this.dials.push(dial)
+    const answer = this.#answerTo(dial, hello)
+    if (answer !== 'accept') {
+      wire.refuse(answer)
+      return false
+    }
+    const session = hello && this.sessions.of(hello)
+    const connection: Connection<In, Out> = new Connection(dial, wire, session, {
+      encode: (data) => this.#encode(data),
+      nextMessage: () => this.nextMessage(connection, (message) => message.connection === connection),
+      received: (data) => this.#received(data, connection),
+      ended: () => this.connections.delete(wire),
+      report: browserHost.report,
+    })
+    this.connections.set(wire, connection)
+    wire.accept(connection)
+    if (hello) this.sessions.attach(connection, hello)
+    if (session?.ended) connection.end(session.ended)
+    this.newConnections.put(connection)
+    this.#call('onConnection', () => this.#options.onConnection?.(connection))
+    return true
+  }
+
+  answerTo(dial: Dial): DialAnswer {
+    const answer = this.#call('refuse()', () => {
+      const given = this.answer(dial)
+      if (typeof given === 'object') checkRefusal(given)
+      return given
+    })
+    return answer ?? 'accept'
+  }
+
+  posted(data: Payload, wire: Wire | null): void {
+    this.#received(data, (wire && this.connections.get(wire)) ?? null)
+  }
+
+  postedLines(hello: Hello, lines: readonly string[]): { readonly taken: number; readonly ack: number } {
+    return this.sessions.posted(hello, lines)
+  }
+
+  asksAgain(wire: Wire, hello: Hello): void {
+    const connection = this.connections.get(wire)
+    if (connection) this.sessions.attach(connection, hello)
+  }
+
+  nextMessage(owner: object, isWanted?: (message: Message<In, Out>) => boolean): Promise<Out> {
+    return this.messages.next(owner, isWanted).then(({ data }) => data)
+  }
+
+  /** What a test has left, a sentence for each. */
+  leftovers(): readonly string[] {
+    const isHeld = ([{ isLeft }, { transport }]: readonly [Wire, Connection<In, Out>]) =>
+      // Who polls says nothing when it leaves.
+      !isLeft && transport !== 'poll'
+    const open = [...this.connections].filter(isHeld).map(([, connection]) => connection)
+    // What is answered as it comes need not be read.
+    const unread = this.#options.onMessage ? [] : this.messages.unread
+    return [
+      ...open.map(({ transport, url }) => `a ${transport} connection to ${url.origin}${url.pathname} is open`),
+      ...unread.map(({ data }) => `a message was not read: ${shown(data)}`),
+      ...(this.newConnections.isAwaited ? ['nextConnection() is waiting'] : []),
+      ...(this.messages.isAwaited ? ['nextMessage() is waiting'] : []),
+      ...this.#errors,
+    ]
+  }
+
+  /** A session that has ended is let in only where something was sent to its client before (rule 8). */
+  #answerTo(dial: Dial, hello: Hello | null): DialAnswer {
+    const answer = this.answerTo(dial)
+    if (answer !== 'accept' || !hello) return answer
+    const { ended } = this.sessions.of(hello)
+    return ended && !this.sessions.hasNews(hello) ? ended : 'accept'
+  }
+
+  #received(payload: Payload, connection: Connection<In, Out> | null): void {
+    const { codec, onMessage } = this.#options
+    this.#call(codec ? 'codec.decode() or onMessage' : 'onMessage', () => {
+      const data = codec ? codec.decode(payload) : (payload as Out)
+      this.messages.put({ data, connection })
+      onMessage?.(data, connection)
+    })
+  }
+
+  /** Calls what the test has given: what that throws is the test's, and is not taken for a failure of the network. */
+  #call<Result>(what: string, run: () => Result): Result | undefined {
+    try {
+      return run()
+    } catch (error) {
+      this.#errors.push(`${what} threw: ${messageOf(error)}`)
+      this.report(error)
+      return undefined
+    }
+  }
+
+  #encode(data: In): Payload {
+    const { codec } = this.#options
+    return payloadOf(codec ? codec.encode(data) : data)
+  }
+
+  #seen(): string {
+    const { dials, connections, messages } = this
+    return `${dials.length} dials had come, ${connections.size} connections were open, ${messages.unread.length} messages unread`
+  }
+}
+
+function shown(data: unknown): string {
+  const text = String(JSON.stringify(data))
+  return text.length > 80 ? `${text.slice(0, 80)}…` : text
+}

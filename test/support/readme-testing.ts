@@ -1,0 +1,49 @@
+import * as vitest from 'vitest'
+import * as steadfast from '../../src/index.ts'
+import { session } from '../../src/session/index.ts'
+import * as testing from '../../src/testing/index.ts'
+import { snippetNamed } from './readme.ts'
+import { runSnippet } from './readme-run.ts'
+
+/** The snippets of docs/guide/testing.md that are tests for Vitest; `test/dom/testing-guide.test.ts` runs them in a page. */
+export const vitestSnippets = ['testing-vitest', 'testing-timers', 'testing-session', 'testing-react'] as const
+/** The one for Jest, which `test/package/jest.test.ts` runs with that. */
+export const jestSnippet = 'testing-jest'
+/** What they test. */
+export const testedSnippet = 'prices'
+
+interface Collected {
+  readonly name: string
+  readonly run: () => Promise<void>
+}
+
+/** The tests of a snippet, each with what the snippet has before and after it. */
+export async function testsOf(name: (typeof vitestSnippets)[number]): Promise<readonly Collected[]> {
+  const tests: Collected[] = []
+  const before: (() => unknown)[] = []
+  const after: (() => unknown)[] = []
+  const runner = {
+    ...{ expect: vitest.expect, vi: vitest.vi },
+    beforeEach: (run: () => unknown) => void before.push(run),
+    afterEach: (run: () => unknown) => void after.push(run),
+    test(title: string, run: () => Promise<void>) {
+      const whole = async () => {
+        for (const each of before) await each()
+        try {
+          await run()
+        } finally {
+          for (const each of after) await each()
+        }
+      }
+      tests.push({ name: title, run: whole })
+    },
+  }
+  const prices = await runSnippet(snippetNamed(testedSnippet), { steadfast })
+  const modules = {
+    ...{ vitest: runner, steadfast, 'steadfast/session': { session }, 'steadfast/testing': testing, './prices': prices },
+    ...{ react: await import('react'), 'react/jsx-runtime': await import('react/jsx-runtime') },
+    'react-dom/client': await import('react-dom/client'),
+  }
+  await runSnippet(snippetNamed(name), modules)
+  return tests
+}

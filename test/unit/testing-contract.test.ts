@@ -1,0 +1,150 @@
+import { expect, it } from 'vitest'
+import { type Attached, SessionRecord } from '../../src/testing/session-record.ts'
+import type { CloseFrame, Hello } from '../../src/wire/steadfast-v1.ts'
+import { type HelloOptions, helloOf, newsOf, ServerBench } from '../support/server-bench.ts'
+
+/** A client's side of one attachment. */
+interface Attachment {
+  readonly epoch: string
+  say(frame: string): void
+  lose(): void
+  /** What came since the last call, and how it ended. */
+  heard(): Promise<ReturnType<typeof told>>
+}
+
+/** A server's half of one session. */
+interface Half {
+  attach(hello: HelloOptions): Promise<Attachment>
+  send(text: string, topic?: string): Promise<void>
+  end(close: CloseFrame): Promise<void>
+  readonly received: unknown[]
+}
+
+function fake(): Half {
+  const received: unknown[] = []
+  const port = { received: (message: unknown) => void received.push(message), acknowledges: () => true }
+  const record = new SessionRecord(helloOf() as Hello, 'e', port)
+  return {
+    received,
+    async attach(hello) {
+      const frames: (string | Uint8Array)[] = []
+      let closed: CloseFrame | null = null
+      const attached: Attached = {
+        takesBytes: true,
+        isChosen: false,
+        write: (frame) => void frames.push(typeof frame === 'string' ? frame : new Uint8Array(frame)),
+        end(close) {
+          closed = close
+          record.detach(attached, { by: 'server', code: close.code, reason: close.reason ?? '' })
+        },
+        ended() {},
+        reauthenticated() {},
+      }
+      if (record.ended && !record.hasNews(helloOf(hello) as Hello)) closed = record.ended
+      else {
+        record.attach(attached, helloOf(hello) as Hello)
+        if (record.ended) attached.end(record.ended)
+      }
+      return {
+        epoch: record.epoch,
+        say: (frame) => record.receive(frame, attached),
+        lose: () => record.detach(attached, { by: 'network', code: 1006, reason: '' }),
+        heard: async () => told(frames, closed),
+      }
+    },
+    send: async (text, topic) => record.send(text, topic),
+    end: async (close) => record.end(close),
+  }
+}
+
+function real(): Half {
+  const received: unknown[] = []
+  const bench = new ServerBench({ handlers: { onMessage: (_, { data }) => void received.push(data) } })
+  return {
+    received,
+    async attach(hello) {
+      const { carrier, attachment } = await bench.attach(hello)
+      return {
+        epoch: carrier.closed ? '' : carrier.open.epoch,
+        say: (frame) => attachment.receive(frame),
+        lose: () => attachment.ended({ by: 'network', code: 1006, reason: '' }),
+        async heard() {
+          await bench.pass(1500)
+          return told(carrier.frames, carrier.closed)
+        },
+      }
+    },
+    async send(text, topic) {
+      const session = await bench.session()
+      if (topic === undefined) session.send(text)
+      else {
+        await session.subscribe(topic)
+        await bench.at(0).publish(topic, text)
+      }
+      await bench.pass(10)
+    },
+    async end({ code, reason }) {
+      await (await bench.session()).close(code, reason)
+      await bench.pass(10)
+    },
+  }
+}
+
+/** What was heard, without the names of epochs and the times that are the server's own. */
+function told(frames: (string | Uint8Array)[], closed: unknown) {
+  const all = frames.splice(0)
+  const [, topicEpoch] = all.map((frame) => /^s.*"epoch":"([\w-]+)"/.exec(String(frame))).find((each) => each) ?? []
+  const [opening] = all
+  const open = typeof opening === 'string' && opening.startsWith('o') ? JSON.parse(opening.slice(1)) : null
+  const { k, resumed, taken, ack, lastEnd } = open ?? {}
+  const acks = all.filter((frame) => String(frame).startsWith('a'))
+  const news = newsOf(all.filter((frame) => !acks.includes(frame)))
+  return {
+    open: open && { k, resumed, taken, ack, lastEnd },
+    news: news.map((each) => each.replace(/"epoch":"[\w-]+"/, '"epoch":"…"')),
+    acked: acks.at(-1) ?? null,
+    closed: closed && typeof closed === 'object' && 'code' in closed ? closed.code : null,
+    topicEpoch,
+  }
+}
+
+async function story({ attach, send, end, received }: Half) {
+  const chapters: unknown[] = []
+  const first = await attach({})
+  first.say('t1')
+  first.say('M[1,"a","b"]')
+  const { epoch } = first
+  chapters.push(await first.heard())
+  await send('one')
+  await send('two')
+  chapters.push(await first.heard())
+  first.lose()
+  await send('three')
+  const second = await attach({ k: 2, n: 3, last: 3, cursor: `0.1~${epoch}` })
+  second.say('t2')
+  second.say('M[2,"b","c"]')
+  second.say('w4')
+  second.say('m5:d')
+  second.say('p')
+  chapters.push(await second.heard())
+  await send('of a topic', 'news')
+  const { topicEpoch, ...chapter } = await second.heard()
+  chapters.push(chapter)
+  const third = await attach({ k: 3, n: 6, last: 5, cursor: `0.3~${epoch}` })
+  third.say('t3')
+  chapters.push(await third.heard(), await second.heard())
+  third.lose()
+  await send('last words')
+  await end({ code: 4410, reason: 'kicked' })
+  for (const offset of [4, 5]) {
+    const late = await attach({ k: offset, n: 6, last: 5, cursor: `0.${offset}~${epoch},1.1~${topicEpoch}` })
+    late.say(`t${offset}`)
+    late.say(`a0.5~${epoch}`)
+    chapters.push(await late.heard())
+  }
+  return { chapters: chapters.map((each) => ({ ...(each as object), topicEpoch: null })), received }
+}
+
+it('the fake half of a session says what the real one says', async () => {
+  expect(await story(fake())).toEqual(await story(real()))
+})

@@ -1,0 +1,20 @@
+import { expect, it } from 'vitest'
+import { documentation, tableOf } from '../support/readme.ts'
+import { membersOfClass } from '../support/readme-facts.ts'
+
+it.each([
+  ['server.', 'src/testing/fake-server.ts', 'FakeServer', []],
+  // What the server and its transports do with a connection, which a test does not see (`ConnectionInternals`).
+  [
+    'connection.',
+    'src/testing/connection.ts',
+    'Connection',
+    ['isChosen', 'takesBytes', 'attach', 'write', 'end', 'received', 'ended', 'reauthenticated'],
+  ],
+] as const)('the guide lists all of %s', (header, path, name, hidden) => {
+  const listed = tableOf(documentation, header).flatMap((row) =>
+    [...(row[header] ?? '').matchAll(/(\w+)(?:\(.*?\))?/g)].map(([, each]) => each),
+  )
+  const members = membersOfClass(path, name).filter((each) => !hidden.some((other) => other === each))
+  expect(listed.sort()).toEqual([...members].sort())
+})
