@@ -117,8 +117,8 @@ export const mutations = [
     name: 'silence-is-life',
     breaks: 'rule 6: silence ends an attachment',
     file: 'src/connection/machine/state.ts',
-    from: 'if (!heartbeat || isAsking) return Infinity',
-    to: 'if (heartbeat || isAsking) return Infinity',
+    from: 'if (!heartbeat || isPolling) return Infinity',
+    to: 'if (heartbeat || isPolling) return Infinity',
   },
   {
     name: 'heartbeat-late',

@@ -86,7 +86,11 @@ describe('a replacement beside the silent one, where there is a cursor', () => {
   it('takes over when it opens, without a word about the transport', () => {
     const driver = withCursor(resuming).pass(35_000)
     driver.lines()
-    expect(driver.opened('websocket').lines()).toEqual(['35000 hang-up websocket', '35000 activate websocket', '35000 state open'])
+    expect(driver.opened('websocket').lines()).toEqual([
+      '35000 hang-up websocket',
+      '35000 activate websocket',
+      '35000 state open',
+    ])
   })
 
   it('takes over from one that was silent, which is told when it is hung up', () => {
