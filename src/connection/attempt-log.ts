@@ -73,16 +73,16 @@ export class AttemptLog {
   }
 }
 
-const order = 'id transport url dialledAt openedAt endedAt isGivenUp isSilent cause certainty candidates verdict evidence'.split(
-  ' ',
-)
+const order = ' id transport url dialledAt openedAt endedAt isGivenUp isSilent cause certainty candidates verdict evidence '
 
 /** With its members in one order, whatever became known first. */
 function ordered(attempt: AttemptReport): AttemptReport {
   const entries = Object.entries(attempt)
-  return Object.fromEntries(
-    entries.sort(([one], [other]) => order.indexOf(one) - order.indexOf(other)),
-  ) as unknown as AttemptReport
+  return Object.fromEntries(entries.sort(([one], [other]) => placeOf(one) - placeOf(other))) as unknown as AttemptReport
+}
+
+function placeOf(name: string): number {
+  return order.indexOf(` ${name} `)
 }
 
 function told({ cause, certainty, candidates, verdict, evidence }: Diagnosis): Partial<AttemptReport> {
