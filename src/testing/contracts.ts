@@ -1,3 +1,4 @@
+import type { Ledger } from '../api/evidence.ts'
 import type { Payload } from '../api/protocol.ts'
 import type { CloseFrame, Hello } from '../wire/steadfast-v1.ts'
 
@@ -83,6 +84,8 @@ export interface Door {
   dialled(dial: Dial, wire: Wire, hello: Hello | null): boolean
   /** What would become of a request that is no dial: a POST, a question about a failure. */
   answerTo(dial: Dial): DialAnswer
+  /** In a session: what the server saw of an attempt (docs/PROTOCOL.md, rule 15). What refuses by a status stands in front of it. */
+  ledgerOf(attempt: string): Ledger
   /** A plain message came by a request of its own. */
   posted(data: Payload, wire: Wire | null): void
   /** Lines of a session came by a request of their own; what is acknowledged then. */

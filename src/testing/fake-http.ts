@@ -45,7 +45,11 @@ export function fakeFetch(door: Door): NonNullable<Host['fetch']> {
     if (headers['accept'] === '*/*') return polled(dial)
     // A question about a failure, which is no dial.
     const answer = door.answerTo(dial)
-    return answer === 'accept' ? responseOf(200, { 'content-type': 'text/plain' }, textBody('')) : refused(answer)
+    const attempt = url.searchParams.get('diagnose')
+    if (answer !== 'accept') return refused(answer)
+    return attempt === null
+      ? responseOf(200, { 'content-type': 'text/plain' }, textBody(''))
+      : marked(200, door.ledgerOf(attempt))
   }
 
   function streamed(dial: Dial, hello: Hello | null, signal: AbortSignal | undefined): Promise<Response> {

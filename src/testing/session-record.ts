@@ -1,22 +1,14 @@
 import type { Payload } from '../api/protocol.ts'
-import { base64 } from '../wire/base64.ts'
 import { type CloseFrame, codes, type Hello, type OpenFrame, type Place } from '../wire/steadfast-v1.ts'
-import { bytesOf, utf8Of } from './bytes.ts'
+import { utf8Of } from './bytes.ts'
 import type { Ending } from './contracts.ts'
+import { type Entry, frameOf, placesOf } from './session-log.ts'
 
 /** What a real server says unless its options differ. */
 const told = { heartbeatMs: 25_000, maxMessageBytes: 1_048_576, resumeWindowMs: 120_000, retryWindowMs: 50 }
 
 /** The codes with which a client leaves a connection and not its session. */
 const hangUps: readonly number[] = [codes.hungUp, 1001, 1005, 1006]
-
-/** What the session has to say, in the order in which it was said. Each stream has offsets of its own; stream 0 is the session's. */
-interface Entry {
-  readonly stream: number
-  readonly offset: number
-  /** A message, or the frame that announces a topic's stream. */
-  readonly said: { readonly message: Payload } | { readonly announcement: string }
-}
 
 /** An attachment of the session, as its record sees it. */
 export interface Attached {
@@ -51,7 +43,7 @@ export class SessionRecord {
   isForgotten = false
   readonly #port: SessionPort
   readonly #log: Entry[] = []
-  readonly #topics = new Map<string, { readonly stream: number; offset: number }>()
+  readonly #topics = new Map<string, { readonly stream: number; offset: number; lostThrough: number }>()
   #offset = 0
   #taken: number
   #ack: number
@@ -77,7 +69,14 @@ export class SessionRecord {
       ...(resumed && this.#lastEnd && { lastEnd: this.#lastEnd }),
     }
     attached.write(`o${JSON.stringify(open)}`)
-    for (const entry of this.#missedBy(hello)) attached.write(frameOf(entry, attached.takesBytes))
+    const gaps = new Set<string>()
+    for (const entry of this.#missedBy(hello)) {
+      const gap = this.#gapAt(entry)
+      if (gap === null) attached.write(frameOf(entry, attached.takesBytes))
+      // Told at the first message that is missing.
+      else if (!gaps.has(gap.topic)) attached.write(`g${JSON.stringify(gap)}`)
+      if (gap) gaps.add(gap.topic)
+    }
     if (hello.turn) this.#choose(attached)
   }
 
@@ -103,6 +102,12 @@ export class SessionRecord {
     const known = this.#topics.get(topic) ?? this.#subscribe(topic)
     known.offset += 1
     this.#say({ stream: known.stream, offset: known.offset, said: { message } })
+  }
+
+  /** The log loses what it holds of a topic: a client that has not had it is told of a gap. */
+  lose(topic: string): void {
+    const known = this.#topics.get(topic)
+    if (known) known.lostThrough = known.offset
   }
 
   /** What came over an attachment, or (`via` is `null`) in a request beside it. */
@@ -201,42 +206,25 @@ export class SessionRecord {
       if (other !== chosen && other.isChosen) other.end({ code: codes.moved, reason: 'moved' })
   }
 
-  #subscribe(topic: string): { readonly stream: number; offset: number } {
+  #subscribe(topic: string): { readonly stream: number; offset: number; lostThrough: number } {
     const stream = this.#topics.size + 1
     this.#offset += 1
     const announcement = `s${JSON.stringify({ at: this.#offset, stream, topic, epoch: this.epoch, from: 0 })}`
     this.#say({ stream: 0, offset: this.#offset, said: { announcement } })
-    const begun = { stream, offset: 0 }
+    const begun = { stream, offset: 0, lostThrough: 0 }
     this.#topics.set(topic, begun)
     return begun
+  }
+
+  /** What to tell a client that lacks this message, where the log has lost it. */
+  #gapAt({ stream, offset }: Entry): { readonly topic: string } | null {
+    const [topic, known] = [...this.#topics].find(([, each]) => each.stream === stream) ?? []
+    if (topic === undefined || !known || offset > known.lostThrough) return null
+    return { ...{ stream, topic, epoch: this.epoch }, ...{ after: offset - 1, resumesAt: known.lostThrough + 1 } }
   }
 
   #say(entry: Entry): void {
     this.#log.push(entry)
     for (const attached of this.attachments) attached.write(frameOf(entry, attached.takesBytes))
   }
-}
-
-function frameOf({ stream, offset, said }: Entry, takesBytes: boolean): Payload {
-  if ('announcement' in said) return said.announcement
-  const { message } = said
-  if (typeof message === 'string') return `M${JSON.stringify([[stream, offset, message]])}`
-  if (!takesBytes) return `b${stream}.${offset}:${base64(new Uint8Array(message))}`
-  const head = bytesOf(`${stream}.${offset}\n`)
-  const frame = new Uint8Array(head.length + message.byteLength)
-  frame.set(head)
-  frame.set(new Uint8Array(message), head.length)
-  return frame.buffer
-}
-
-/** The client's cursor. */
-function placesOf(cursor = ''): ReadonlyMap<number, Place> {
-  const places = cursor.split(',').filter((place) => place !== '')
-  return new Map(
-    places.map((text) => {
-      const [place = '', epoch = ''] = text.split('~')
-      const [stream, offset] = place.split('.').map(Number)
-      return [stream ?? 0, { offset: offset ?? 0, epoch }]
-    }),
-  )
 }

@@ -48,6 +48,15 @@ export class FakeSession<In> {
   }
 
   /**
+   * The server's log loses what it holds of a topic. A client that is away and has not had it gets a `gap` event when it is back.
+   * @throws Error where the session has ended or was forgotten
+   */
+  loseMessages(topic: string): void {
+    this.#mustLive('loseMessages()')
+    this.#record.lose(topic)
+  }
+
+  /**
    * Asks the client for fresh credentials: it calls `prepare()`, whose `auth` is then `connection.auth`.
    * @throws Error where the session has ended or was forgotten
    */

@@ -1,3 +1,4 @@
+import type { Ledger } from '../api/evidence.ts'
 import type { Codec } from '../api/options.ts'
 import type { Payload } from '../api/protocol.ts'
 import { browserHost } from '../host/browser.ts'
@@ -46,6 +47,8 @@ export class Switchboard<In, Out> implements Door {
   readonly report = browserHost.report
   readonly #options: FakeServerOptions<In, Out>
   readonly #errors: string[] = []
+  /** What became of the attempts of sessions, by their names. */
+  readonly #verdicts = new Map<string | null, DialAnswer>()
 
   constructor(options: FakeServerOptions<In, Out>) {
     this.#options = options
@@ -61,6 +64,7 @@ export class Switchboard<In, Out> implements Door {
   dialled(dial: Dial, wire: Wire, hello: Hello | null): boolean {
     this.dials.push(dial)
     const answer = this.#answerTo(dial, hello)
+    this.#verdicts.set(dial.url.searchParams.get('attempt'), answer)
     if (answer !== 'accept') {
       wire.refuse(answer)
       return false
@@ -89,6 +93,14 @@ export class Switchboard<In, Out> implements Door {
       return given
     })
     return answer ?? 'accept'
+  }
+
+  ledgerOf(attempt: string): Ledger {
+    const answer = this.#verdicts.get(attempt)
+    const seen = { scope: 'all', sawRequest: true, sawUpgrade: true, offeredProtocols: [] } as const
+    if (answer === 'accept') return { ...seen, verdict: 'accepted' }
+    if (typeof answer === 'object' && 'code' in answer) return { ...seen, verdict: answer.code }
+    return { ...seen, sawRequest: false, sawUpgrade: false, verdict: null }
   }
 
   posted(data: Payload, wire: Wire | null): void {

@@ -135,6 +135,7 @@ describe.each(transports)('a session over %s', (transport) => {
     server.send('still here')
     await pass(6000)
     expect([client.state.status, told, errors]).toEqual(['open', [`open ${transport}`, 'still here'], []])
+    expect(server.dials.length).toBe(1)
   })
 
   it('is refused by a code', async () => {
@@ -161,6 +162,25 @@ describe.each(transports)('a session over %s', (transport) => {
 })
 
 describe('a session', () => {
+  it('tells of messages of a topic that the log has lost, and goes on behind them', async () => {
+    const { client, told } = open()
+    const gaps: unknown[] = []
+    client.on('gap', ({ topic, after, resumesAt }) => gaps.push([topic, after, resumesAt]))
+    const connection = await server.nextConnection()
+    server.send('1', { topic: 'news' })
+    connection.lose()
+    for (const text of ['2', '3']) server.send(text, { topic: 'news' })
+    server.send('other', { topic: 'chat' })
+    connection.session?.loseMessages('news')
+    server.send('4', { topic: 'news' })
+    await pass(1000)
+    expect(gaps).toEqual([['news', 1, 4]])
+    expect(told.filter((each) => !/^(close|open)/.test(each))).toEqual(['news: 1', 'chat: other', 'news: 4'])
+    server.connections[0]?.lose()
+    await pass(5000)
+    expect(gaps.length).toBe(1)
+  })
+
   it('tells what is not acknowledged where it is not to be sent again', async () => {
     const { client, errors } = open({ protocol: session({ resend: false }) })
     await pass(10)
@@ -206,6 +226,16 @@ describe('a session', () => {
     const connection = await server.nextConnection()
     expect(String(connection.auth).length).toBe(10_000)
     expect(connection.isOpen).toBe(true)
+  })
+
+  it('tells a refusal in front of the server apart from one by it', async () => {
+    server.refuse({ status: 403 }, { transports: ['websocket'] })
+    const { client, errors } = open()
+    const causes: string[] = []
+    client.on('diagnosis', ({ diagnosis }) => causes.push(diagnosis.cause))
+    await pass(8000)
+    expect([errors.length, client.state.status]).toEqual([1, 'open'])
+    expect(causes).toEqual(['ws.failed'])
   })
 
   it('falls back where WebSockets are refused, and is resumed by the transport that works', async () => {

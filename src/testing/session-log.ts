@@ -1,0 +1,37 @@
+import type { Payload } from '../api/protocol.ts'
+import { base64 } from '../wire/base64.ts'
+import type { Place } from '../wire/steadfast-v1.ts'
+import { bytesOf } from './bytes.ts'
+
+/** What the session has to say, in the order in which it was said. Each stream has offsets of its own; stream 0 is the session's. */
+export interface Entry {
+  readonly stream: number
+  readonly offset: number
+  /** A message, or the frame that announces a topic's stream. */
+  readonly said: { readonly message: Payload } | { readonly announcement: string }
+}
+
+/** As the client reads it. */
+export function frameOf({ stream, offset, said }: Entry, takesBytes: boolean): Payload {
+  if ('announcement' in said) return said.announcement
+  const { message } = said
+  if (typeof message === 'string') return `M${JSON.stringify([[stream, offset, message]])}`
+  if (!takesBytes) return `b${stream}.${offset}:${base64(new Uint8Array(message))}`
+  const head = bytesOf(`${stream}.${offset}\n`)
+  const frame = new Uint8Array(head.length + message.byteLength)
+  frame.set(head)
+  frame.set(new Uint8Array(message), head.length)
+  return frame.buffer
+}
+
+/** The client's cursor. */
+export function placesOf(cursor = ''): ReadonlyMap<number, Place> {
+  const places = cursor.split(',').filter((place) => place !== '')
+  return new Map(
+    places.map((text) => {
+      const [place = '', epoch = ''] = text.split('~')
+      const [stream, offset] = place.split('.').map(Number)
+      return [stream ?? 0, { offset: offset ?? 0, epoch }]
+    }),
+  )
+}
