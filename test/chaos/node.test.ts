@@ -38,7 +38,7 @@ it(`[SP1][SP2][SP12] ${clients} clients at once, on each way alone and on all, w
   })
   const watched = sides.map((_, index) =>
     rig.watch({
-      transports: waysOf(index).map(transportOf),
+      transports: transportsOf(index).map(transportOf),
       connectTimeoutMs: 5000,
       retry: { minDelayMs: 50, maxDelayMs: 500 },
       prepare: () => ({ auth: index }),
@@ -103,13 +103,13 @@ it(`[SP1][SP2][SP12] ${clients} clients at once, on each way alone and on all, w
       const { sessions = [], ends = [] } = sides[index]?.server ?? {}
       return lost.every((count) => count === 0)
         ? []
-        : [`${index} on ${waysOf(index)} lacks ${lost} of ${sessions.length} sessions (${ends}): ${lastWords(each)}`]
+        : [`${index} on ${transportsOf(index)} lacks ${lost} of ${sessions.length} sessions (${ends}): ${lastWords(each)}`]
     })
   }
 })
 
 /** Half have all transports, an eighth each has one of them alone. */
-function waysOf(index: number): readonly TransportName[] {
+function transportsOf(index: number): readonly TransportName[] {
   const name = names[index % 8]
   return name === undefined ? names : [name]
 }

@@ -154,7 +154,9 @@ async function live({ url, index, endsAt, random, told }: Life): Promise<void> {
   const client = new RealtimeClient(url, {
     protocol: session(),
     // That many clients ask more seldom.
-    transports: waysOf(index).map((name) => (name === 'poll' ? { ...transportOf(name), intervalMs: 1000 } : transportOf(name))),
+    transports: transportsOf(index).map((name) =>
+      name === 'poll' ? { ...transportOf(name), intervalMs: 1000 } : transportOf(name),
+    ),
     connectTimeoutMs: 5000,
     retry: { minDelayMs: 500, maxDelayMs: 5000 },
     host: {
@@ -177,7 +179,7 @@ async function live({ url, index, endsAt, random, told }: Life): Promise<void> {
     told.opened += 1
     // What the server had for it is gone with the session, and what it had done comes again: both are told by this.
     if (hasOpened && !resumed) {
-      told.lost.push(`${index} on ${waysOf(index)}: ${seconds(bornAt)} s old, ${seconds(heardAt)} s after the last word`)
+      told.lost.push(`${index} on ${transportsOf(index)}: ${seconds(bornAt)} s old, ${seconds(heardAt)} s after the last word`)
       isLost = true
     }
     hasOpened = true
@@ -193,7 +195,7 @@ async function live({ url, index, endsAt, random, told }: Life): Promise<void> {
     told.echoed += 1
     echoed += 1
     const n = Number(String(data).split(' ', 1)[0])
-    if (n !== echoed && !isLost) told.wrongs.push(`${index} on ${waysOf(index)}: ${n} came where ${echoed} was due`)
+    if (n !== echoed && !isLost) told.wrongs.push(`${index} on ${transportsOf(index)}: ${n} came where ${echoed} was due`)
     echoed = n
   })
   client.on('close', ({ code, final }) => {
@@ -208,7 +210,7 @@ async function live({ url, index, endsAt, random, told }: Life): Promise<void> {
   while (echoed < sent && !isLost && performance.now() < patience) await sleep(100)
   if (echoed < sent && !isLost)
     told.wrongs.push(
-      `${index} on ${waysOf(index)} lacks ${sent - echoed} of ${sent}, ${seconds(bornAt)} s old, ${seconds(heardAt)} s after the ` +
+      `${index} on ${transportsOf(index)} lacks ${sent - echoed} of ${sent}, ${seconds(bornAt)} s old, ${seconds(heardAt)} s after the ` +
         `last word: ${JSON.stringify(client.state)} ${JSON.stringify(client.report()).slice(-1500)}`,
     )
   // Some say goodbye, and some are never heard of again.
@@ -222,7 +224,7 @@ async function live({ url, index, endsAt, random, told }: Life): Promise<void> {
 }
 
 /** Half have all transports, an eighth each has one of them alone. */
-function waysOf(index: number): readonly TransportName[] {
+function transportsOf(index: number): readonly TransportName[] {
   const name = names[index % 8]
   return name === undefined ? names : [name]
 }

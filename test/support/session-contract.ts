@@ -10,13 +10,12 @@ import { type SessionRig, sessionTransports, startRig, type TransportName, trans
 import { makeTraffic, wholeReport } from './traffic.ts'
 import { numbered, publishSlowly } from './watched-client.ts'
 
+const { message: messageOf, tally } = makeTraffic()
+
 /**
  * What a user of a session may rely on, whatever carries it, and whether one server is behind it or two, to which requests go
  * in turn: nothing is known of a session that is not in the store.
  */
-const { message: messageOf, tally } = makeTraffic()
-
-/** With one server, or with so many to which requests go in turn. */
 export function sessionContract(count: number): void {
   describe(`with ${count} servers`, () => messages(count))
   describe(`with ${count} servers, an answer that is held`, () => heldAnswers(count))

@@ -7,16 +7,16 @@ import { type WatchedClient, watchClient } from './watched-client.ts'
 
 /** Each transport at a URL that names it, so that a proxy, which cannot look into hellos, can tell them apart. */
 export const sessionTransports = [
-  { type: 'websocket', url: '?way=websocket' },
-  { type: 'sse', url: '?way=sse' },
-  { type: 'long-poll', url: '?way=long-poll' },
-  { type: 'poll', url: '?way=poll', intervalMs: 20 },
+  { type: 'websocket', url: '?transport=websocket' },
+  { type: 'sse', url: '?transport=sse' },
+  { type: 'long-poll', url: '?transport=long-poll' },
+  { type: 'poll', url: '?transport=poll', intervalMs: 20 },
 ] as const satisfies readonly TransportSettings[]
 
 export type TransportName = (typeof sessionTransports)[number]['type']
 
 export function transportOf(type: TransportName): TransportSettings {
-  return sessionTransports.find((way) => way.type === type) as TransportSettings
+  return sessionTransports.find((each) => each.type === type) as TransportSettings
 }
 
 export interface SessionRig extends AsyncDisposable {
