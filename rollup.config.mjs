@@ -3,6 +3,7 @@ import { dirname, relative, resolve } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import nodeResolve from '@rollup/plugin-node-resolve'
 import { dts } from 'rollup-plugin-dts'
+import { plainPrivates } from './scripts/plain-privates.mjs'
 import { shrink } from './scripts/shrink.mjs'
 import { stripTypes } from './scripts/strip-types.mjs'
 
@@ -39,6 +40,7 @@ export function builds(outDir = `${root}/dist`) {
     // An import for nothing but its effects, of which there are none, is a warning in the bundler of an app.
     hoistTransitiveImports: false,
   }
+  const forPages = [plainPrivates(), stripTypes({ assignsFields: true })]
   const named = (ending) => ({ dir: outDir, entryFileNames: `[name].${ending}`, chunkFileNames: `shared/[name].${ending}` })
   const entryBuilds = [
     {
@@ -47,11 +49,11 @@ export function builds(outDir = `${root}/dist`) {
       plugins: [dts({ tsconfig: `${root}/tsconfig.json` })],
       output: ['d.ts', 'd.cts'].map((ending) => ({ ...named(ending), format: 'es' })),
     },
-    { input: pageEntries, external, plugins: [stripTypes()], output: { ...output, ...named('js'), format: 'es' } },
+    { input: pageEntries, external, plugins: forPages, output: { ...output, ...named('js'), format: 'es' } },
     {
       input: pageEntries,
       // The parser comes as ESM only, which `require` cannot load everywhere, so it is built in.
-      plugins: [nodeResolve(), stripTypes()],
+      plugins: [nodeResolve(), ...forPages],
       output: { ...output, ...named('cjs'), format: 'cjs', exports: 'named' },
     },
   ]

@@ -10,7 +10,7 @@ import { propertyNames, walk } from './syntax.mjs'
  * - declared in the public types, in any role;
  * - declared by the language or the browser;
  * - also a text, since `'name' in object` and `object[name]` go by the text;
- * - used in a file that reads JSON or speaks to a server, because such names travel;
+ * - used in, or declared by a type of, a file that reads JSON or says what a server speaks, because such names travel;
  * - with a capital in front, as the names of headers are;
  * - used in `host/browser.ts` and nowhere else: what it asks of a browser may be newer than the types.
  */
@@ -22,7 +22,8 @@ export function internalNames({ ast, types, moduleIds }) {
   for (const source of sources) {
     const names = usedNames(source.text)
     if (isPort(source)) for (const name of names) if (!known.has(name)) kept.add(name)
-    if (source.text.includes('JSON.parse') || source.id.includes('/protocols/')) for (const name of names) kept.add(name)
+    if (!source.text.includes('JSON.parse') && !/\/(protocols|wire)\//.test(source.id)) continue
+    for (const name of [...names, ...memberNames(source.text)]) kept.add(name)
   }
   walk(ast, (node) => {
     if (node.type === 'Literal') kept.add(node.value)
@@ -59,6 +60,18 @@ function platformNames() {
       if (node.name && 'text' in node.name) names.push(node.name.text)
     }
     if (ts.isParameter(node)) return
+    ts.forEachChild(node, collect)
+  }
+}
+
+/** What the types in a file declare. */
+function memberNames(text) {
+  const names = []
+  collect(ts.createSourceFile('wire.ts', text, ts.ScriptTarget.Latest))
+  return names
+
+  function collect(node) {
+    if (ts.isTypeElement(node) && node.name && 'text' in node.name) names.push(node.name.text)
     ts.forEachChild(node, collect)
   }
 }

@@ -11,23 +11,23 @@ const dist = `${root}/dist`
 
 /** By script file. */
 const scripts = {
-  'steadfast.core.min.js': 28_900,
-  'steadfast.min.js': 35_900,
-  'steadfast.session.min.js': 43_400,
+  'steadfast.core.min.js': 29_000,
+  'steadfast.min.js': 36_000,
+  'steadfast.session.min.js': 43_500,
 }
 
 const core = "import { RealtimeClient, webSocket } from './core.js'"
 /** By what an app does with an entry. */
 const apps = {
   'json() of steadfast': ["import { json } from './index.js'; console.log(json())", 300],
-  'steadfast/core with webSocket()': [`${core}; new RealtimeClient('/', { transports: [webSocket()] })`, 28_000],
-  steadfast: ["import { RealtimeClient } from './index.js'; new RealtimeClient('/')", 40_000],
+  'steadfast/core with webSocket()': [`${core}; new RealtimeClient('/', { transports: [webSocket()] })`, 27_000],
+  steadfast: ["import { RealtimeClient } from './index.js'; new RealtimeClient('/')", 38_900],
   'steadfast with session()': [
     "import { RealtimeClient } from './index.js'; import { session } from './session.js'; new RealtimeClient('/', { protocol: session() })",
-    50_000,
+    47_300,
   ],
-  'steadfast/remedies': ["import { remedies } from './remedies.js'; console.log(remedies)", 4_000],
-  'steadfast/protocols': ["import { nchan } from './protocols.js'; console.log(nchan)", 1_000],
+  'steadfast/remedies': ["import { remedies } from './remedies.js'; console.log(remedies)", 2_600],
+  'steadfast/protocols': ["import { nchan } from './protocols.js'; console.log(nchan)", 900],
 }
 
 const format = (number) => number.toLocaleString('en')

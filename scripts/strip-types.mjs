@@ -2,9 +2,11 @@ import ts from 'typescript'
 
 /**
  * A rollup plugin: TypeScript to the JavaScript in it. The sources keep to erasable syntax, so nothing else changes.
+ * @param {{ assignsFields?: boolean }} [options] `assignsFields`: fields are assigned in the constructor, as a bundler that builds for
+ * ES2020 would otherwise define each of them by a call
  * @returns {import('rollup').Plugin}
  */
-export function stripTypes() {
+export function stripTypes({ assignsFields = false } = {}) {
   return {
     name: 'strip-types',
     transform(code, id) {
@@ -14,6 +16,7 @@ export function stripTypes() {
         compilerOptions: {
           target: ts.ScriptTarget.ES2022,
           module: ts.ModuleKind.ESNext,
+          useDefineForClassFields: !assignsFields,
           verbatimModuleSyntax: true,
           allowImportingTsExtensions: true,
           noEmit: false,

@@ -1,4 +1,5 @@
 import { createHash } from 'node:crypto'
+import { readdirSync } from 'node:fs'
 import vm from 'node:vm'
 import { parse } from 'acorn'
 import { expect, test } from 'vitest'
@@ -9,6 +10,15 @@ const file = `dist/${scriptTag}`
 test.each(scriptTags)('%s is ES2020', (name) => {
   expect(() => parse(read(`dist/${name}`), { ecmaVersion: 2020, sourceType: 'script' })).not.toThrow()
 })
+
+const modules = readdirSync(dist, { recursive: true, encoding: 'utf8' }).filter((name) => /(?<!server|min)\.c?js$/.test(name))
+
+test.each(modules)(
+  '%s has no syntax that a build for ES2020 replaces by slower code: no private names, no class fields',
+  (name) => {
+    expect(() => parse(read(`dist/${name}`), { ecmaVersion: 2021, sourceType: 'module' })).not.toThrow()
+  },
+)
 
 test('the script-tag file adds the global Steadfast and nothing else', () => {
   const context = vm.createContext({})

@@ -25,7 +25,7 @@ test('private members and internal properties get short names, and behave as bef
   const code = await shrunk(
     {
       'index.ts': `
-        import { carried } from './wire.ts'
+        import { carried, type Frame } from './wire.ts'
         export class Counter {
           #secretCount = 0
           static #secretTotal = 0
@@ -33,18 +33,21 @@ test('private members and internal properties get short names, and behave as bef
           add(internalAmount: number) { Counter.#secretTotal++; return this.#secretStep({ internalAmount }).current }
           get current() { const { internalAmount = 0 } = { internalAmount: this.#secretCount }; return { spokenName: internalAmount } }
           carried() { return carried(this.#secretCount) }
+          read(frame: Frame) { return frame.declaredName }
           has(value: object) { return 'quotedName' in value }
           static get total() { return Counter.#secretTotal }
         }`,
-      'wire.ts': 'export const carried = (n: number) => JSON.stringify({ ...JSON.parse("{}"), wireName: n, quotedName: 1 })',
+      'wire.ts': `
+        export interface Frame { readonly declaredName: number }
+        export const carried = (n: number) => JSON.stringify({ ...JSON.parse("{}"), wireName: n, quotedName: 1 })`,
     },
-    'class Counter { add(amount: number): { spokenName: number }; get current(): unknown; carried(): string; has(value: object): boolean; static get total(): number }',
+    'class Counter { add(amount: number): { spokenName: number }; get current(): unknown; carried(): string; read(frame: unknown): number; has(value: object): boolean; static get total(): number }',
   )
   expect(code).not.toMatch(/secret|internalAmount|#/)
   const play =
-    '(() => { const c = new Steadfast.Counter(); c.add(2); return [c.add(3), c.carried(), c.has({ quotedName: 1 }), Steadfast.Counter.total] })()'
+    '(() => { const c = new Steadfast.Counter(); c.add(2); return [c.add(3), c.carried(), c.read({ declaredName: 7 }), c.has({ quotedName: 1 }), Steadfast.Counter.total] })()'
   expect(JSON.stringify(vm.runInNewContext(`${code};${play}`))).toBe(
-    JSON.stringify([{ spokenName: 5 }, '{"wireName":5,"quotedName":1}', true, 2]),
+    JSON.stringify([{ spokenName: 5 }, '{"wireName":5,"quotedName":1}', 7, true, 2]),
   )
 })
 

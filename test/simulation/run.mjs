@@ -14,7 +14,8 @@ const root = dirname(dirname(dirname(fileURLToPath(import.meta.url))))
 
 const { values } = parseArgs({
   options: {
-    seeds: { type: 'string', default: '1000' },
+    /** @default 1000; 4000 for each mutation */
+    seeds: { type: 'string' },
     first: { type: 'string', default: '1' },
     /** Tells all that happens under this seed. */
     tell: { type: 'string' },
@@ -27,7 +28,7 @@ const { values } = parseArgs({
 })
 
 const first = Number(values.first)
-const seeds = Number(values.seeds)
+const seeds = Number(values.seeds ?? (values.mutations ? 4000 : 1000))
 process.exitCode = await run()
 
 async function run() {
