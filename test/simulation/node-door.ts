@@ -69,8 +69,7 @@ export class NodeDoor implements Door {
     listeners.set(connection, {
       received: (data) => {
         carrier.heard()
-        if (typeof data === 'string') attachment?.receive(data)
-        else attachment?.receiveBinary(data)
+        attachment?.receive(data)
       },
       closed: (code, reason) => {
         // The Close frame is sent back, as RFC 6455 wants it.

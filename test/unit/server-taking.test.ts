@@ -47,7 +47,7 @@ describe('[SP2] taking', () => {
     first.attachment.receive('M[2,"two","three"]')
     second.attachment.receive('M[1,"one","two"]')
     second.attachment.receive('M[3,"three","four"]')
-    first.attachment.receiveBinary(new Uint8Array([53, 10, 1, 2]))
+    first.attachment.receive(new Uint8Array([53, 10, 1, 2]))
     await bench.pass(100)
     expect(seen).toEqual(['0:1:one', '0:2:two', '0:3:three', '0:4:four', '0:5:[1,2]'])
     expect(acks(first.carrier.news).at(-1)).toBe('a5')

@@ -217,8 +217,7 @@ function ignore(): void {}
 function received(this: Carrying, ...[data, isBinary]: Frame): void {
   const attachment = this[carrierOf]?.attachment
   if (!Buffer.isBuffer(data)) return
-  if (isBinary) attachment?.receiveBinary(data)
-  else attachment?.receive(data.toString())
+  attachment?.receive(isBinary ? data : data.toString())
 }
 
 function closed(this: Carrying, code: number, reason: Buffer): void {

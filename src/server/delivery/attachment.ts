@@ -1,7 +1,7 @@
 import { type CloseFrame, codes, type OpenFrame } from '../../wire/steadfast-v1.ts'
-import type { NodeContext } from '../node/node-context.ts'
-import { authenticatedUntil, isNearExpiry, mostLeadMs } from '../session/credential-check.ts'
+import { authenticatedUntil, mostLeadMs } from '../session/credential-check.ts'
 import type { Ending, SessionRecord } from '../store/ports.ts'
+import type { AttachedSession } from './attached-session.ts'
 import type { Carrier } from './carrier.ts'
 import { Delivery } from './delivery.ts'
 import { EarlyFrames, type OpenAttachment } from './early-frames.ts'
@@ -9,32 +9,9 @@ import { HeldAnswer } from './held-answer.ts'
 import { Liveness } from './liveness.ts'
 import { MessageSource } from './message-source.ts'
 import type { ClientHello, Cursor } from './parse-frames.ts'
-import { type AuthenticatedSession, type Reauthenticate, Reauthentication } from './reauthentication.ts'
-import { receiveFrame, type SessionInbox } from './receive.ts'
+import { type Reauthenticate, Reauthentication } from './reauthentication.ts'
+import { receiveFrame } from './receive.ts'
 import type { Recipient } from './topic-reader.ts'
-
-/** The session on this node, as an attachment of it sees it. */
-export interface AttachedSession {
-  readonly id: string
-  readonly node: NodeContext
-  readonly inbox: SessionInbox
-  readonly processor: AttachedRecord
-  /** The store has failed: the next tick reads the record again. */
-  retryLater(): void
-  /** The attachment has written what it could. */
-  delivered(): void
-  /** The node's next tick must not skip this session. */
-  tickSoon(): void
-  /** An answer is complete; its client polls again. */
-  answered(attachment: Attachment): void
-  detached(attachment: Attachment, ending: Ending): void
-}
-
-/** The session's record, as an attachment sees it. */
-export interface AttachedRecord extends AuthenticatedSession {
-  /** Reads the record again. */
-  refresh(): void
-}
 
 /** How long a client may leave open whether it stays with an attachment, in milliseconds (rule 5). */
 const confirmWithinMs = 10_000
@@ -49,7 +26,7 @@ const longFrame = 131_072
  */
 export class Attachment implements OpenAttachment, Recipient {
   readonly carrier: Carrier
-  readonly session: AttachedSession
+  readonly session: AttachedSession<Attachment>
   readonly k: number
   /** The turn by which it was confirmed; 0 while it is tentative. */
   turn = 0
@@ -71,10 +48,10 @@ export class Attachment implements OpenAttachment, Recipient {
   #reauthentication: Reauthentication | null = null
 
   constructor(
-    session: AttachedSession,
+    session: AttachedSession<Attachment>,
     carrier: Carrier,
     { k, wait }: ClientHello,
-    reauthenticate: Reauthenticate | null = null,
+    reauthenticate: Reauthenticate | null,
   ) {
     const now = session.node.elapsedMs()
     this.session = session
@@ -111,14 +88,15 @@ export class Attachment implements OpenAttachment, Recipient {
 
   // What the carrier reports.
 
-  /** A text frame, or a line of a body, was received. */
-  receive(text: string): void {
-    this.#receive(text)
-  }
-
-  /** A binary frame was received. Its bytes are kept, so the caller must not write to them any more. */
-  receiveBinary(bytes: Uint8Array): void {
-    this.#receive(bytes)
+  /** A frame, or a line of a body, was received. Bytes are kept, so the caller must not write to them any more. */
+  receive(frame: string | Uint8Array): void {
+    if (this.isOver) return
+    if (this.isOpen && !this.#early) {
+      receiveFrame(this, frame)
+      return
+    }
+    this.#early ??= new EarlyFrames(this.session.node.settings.limits.maxBatchBytes)
+    if (!this.#early.add(frame)) this.end({ code: codes.tooLarge, reason: 'too much before the session is open' })
   }
 
   /** The carrier takes data again. */
@@ -144,7 +122,7 @@ export class Attachment implements OpenAttachment, Recipient {
     if (record.k === this.k) this.turn = record.turn
     this.#delivery = new Delivery(this, cursor, record.epoch)
     this.write(`o${JSON.stringify(frame)}`)
-    if (this.#answer) this.#hold(this.#answer, record)
+    this.#answer?.hold(this, record, () => this.#delivery?.wake())
     this.#delivery.wake()
     this.#early
       ?.pass(this, node.slices, () => {
@@ -273,16 +251,6 @@ export class Attachment implements OpenAttachment, Recipient {
     this.session.retryLater()
   }
 
-  #receive(frame: string | Uint8Array): void {
-    if (this.isOver) return
-    if (this.isOpen && !this.#early) {
-      receiveFrame(this, frame)
-      return
-    }
-    this.#early ??= new EarlyFrames(this.session.node.settings.limits.maxBatchBytes)
-    if (!this.#early.add(frame)) this.end({ code: codes.tooLarge, reason: 'too much before the session is open' })
-  }
-
   #authenticatedUntil(): number {
     const { node, processor } = this.session
     return authenticatedUntil(processor.record, node.settings.reauthenticateMs)
@@ -293,12 +261,5 @@ export class Attachment implements OpenAttachment, Recipient {
     if (until === Infinity) return
     this.#reauthentication ??= new Reauthentication(this)
     this.#reauthentication.tick(until)
-  }
-
-  /** A client that polls is asked for credentials in time, and no answer is held for longer than its credentials hold. */
-  #hold(answer: HeldAnswer, record: SessionRecord): void {
-    const now = this.session.node.host.now()
-    if (isNearExpiry(record, now)) this.write('c{}')
-    answer.hold(authenticatedUntil(record) - now, () => this.#delivery?.wake())
   }
 }

@@ -1,4 +1,6 @@
 import type { NodeContext } from '../node/node-context.ts'
+import { authenticatedUntil, isNearExpiry } from '../session/credential-check.ts'
+import type { SessionRecord } from '../store/ports.ts'
 
 /** When the answer to a poll is complete: as soon as it has something to say, or when its time is over. */
 export class HeldAnswer {
@@ -19,10 +21,15 @@ export class HeldAnswer {
     return this.#hasNews || this.#node.elapsedMs() >= this.#until
   }
 
-  /** The frames written so far are no news. `expired` is called when the time is over, at the latest in `mostMs` from now. */
-  hold(mostMs: number, expired: () => void): void {
+  /**
+   * The frames written so far are no news. The client is asked for credentials in time, and the answer is held for no longer than
+   * they hold; `expired` is called when its time is over.
+   */
+  hold(attachment: { write(frame: string): void }, record: SessionRecord, expired: () => void): void {
+    const wallClockNow = this.#node.host.now()
+    if (isNearExpiry(record, wallClockNow)) attachment.write('c{}')
     const now = this.#node.elapsedMs()
-    this.#until = Math.min(this.#until, now + mostMs)
+    this.#until = Math.min(this.#until, now + authenticatedUntil(record) - wallClockNow)
     this.#hasNews = false
     if (this.#until > now) this.#cancel = this.#node.host.after(this.#until - now, expired)
   }

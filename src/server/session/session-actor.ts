@@ -1,6 +1,7 @@
 import { codes } from '../../wire/steadfast-v1.ts'
 import { AckSender } from '../delivery/ack-sender.ts'
-import type { AttachedSession, Attachment } from '../delivery/attachment.ts'
+import type { AttachedSession } from '../delivery/attached-session.ts'
+import type { Attachment } from '../delivery/attachment.ts'
 import { Attachments } from '../delivery/attachments.ts'
 import { Backpressure } from '../delivery/backpressure.ts'
 import { attachedUntil, type NodeContext, renewEveryMs } from '../node/node-context.ts'
@@ -15,7 +16,7 @@ import { type RecordListener, SessionProcessor } from './session-processor.ts'
  * A session as one node has it while something of it is here: attachments, messages, or a caller who changes it. Other nodes
  * may have actors of the same session at the same time; what they agree on is in the record.
  */
-export class SessionActor implements AttachedSession, RecordListener {
+export class SessionActor implements AttachedSession<Attachment>, RecordListener {
   readonly processor: SessionProcessor
   readonly inbox: Inbox
   readonly attachments = new Attachments()
