@@ -1,5 +1,4 @@
 import { type CloseFrame, codes, type OpenFrame } from '../../wire/steadfast-v1.ts'
-import { authenticatedUntil, mostLeadMs } from '../session/credential-check.ts'
 import type { Ending, SessionRecord } from '../store/ports.ts'
 import type { AttachedSession } from './attached-session.ts'
 import type { Carrier } from './carrier.ts'
@@ -9,7 +8,7 @@ import { HeldAnswer } from './held-answer.ts'
 import { Liveness } from './liveness.ts'
 import { MessageSource } from './message-source.ts'
 import type { ClientHello, Cursor } from './parse-frames.ts'
-import { type Reauthenticate, Reauthentication } from './reauthentication.ts'
+import { askAt, checkCredentials, type Reauthenticate, type Reauthentication } from './reauthentication.ts'
 import { receiveFrame } from './receive.ts'
 import type { Recipient } from './topic-reader.ts'
 
@@ -91,10 +90,7 @@ export class Attachment implements OpenAttachment, Recipient {
   /** A frame, or a line of a body, was received. Bytes are kept, so the caller must not write to them any more. */
   receive(frame: string | Uint8Array): void {
     if (this.isOver) return
-    if (this.isOpen && !this.#early) {
-      receiveFrame(this, frame)
-      return
-    }
+    if (this.isOpen && !this.#early) return receiveFrame(this, frame)
     this.#early ??= new EarlyFrames(this.session.node.settings.limits.maxBatchBytes)
     if (!this.#early.add(frame)) this.end({ code: codes.tooLarge, reason: 'too much before the session is open' })
   }
@@ -192,8 +188,7 @@ export class Attachment implements OpenAttachment, Recipient {
     if (this.#phase === 'parting') return this.#since + partingMs
     if (this.#phase !== 'open' || this.#answer) return Infinity
     const { node } = this.session
-    const leftMs = this.#authenticatedUntil() - node.host.now()
-    const dueAt = Math.min(this.#liveness.dueAt(this.carrier, node.settings), node.elapsedMs() + leftMs - mostLeadMs)
+    const dueAt = Math.min(this.#liveness.dueAt(this.carrier, node.settings), askAt(this.session))
     return this.turn === 0 ? Math.min(dueAt, this.#since + confirmWithinMs) : dueAt
   }
 
@@ -210,7 +205,7 @@ export class Attachment implements OpenAttachment, Recipient {
     const isLate = this.turn === 0 && now - this.#since > confirmWithinMs
     const reason = this.#liveness.tick(this.carrier, now, node.settings) ?? (isLate ? 'not confirmed' : null)
     if (reason) this.end({ code: codes.silent, reason })
-    else this.#checkCredentials()
+    else this.#reauthentication = checkCredentials(this, this.#reauthentication)
   }
 
   /** The client has sent fresh credentials over a carrier without requests of its own; other clients have them in the next hello. */
@@ -249,17 +244,5 @@ export class Attachment implements OpenAttachment, Recipient {
   failed(error: unknown): void {
     this.session.node.host.report(error)
     this.session.retryLater()
-  }
-
-  #authenticatedUntil(): number {
-    const { node, processor } = this.session
-    return authenticatedUntil(processor.record, node.settings.reauthenticateMs)
-  }
-
-  #checkCredentials(): void {
-    const until = this.#authenticatedUntil()
-    if (until === Infinity) return
-    this.#reauthentication ??= new Reauthentication(this)
-    this.#reauthentication.tick(until)
   }
 }

@@ -1,6 +1,6 @@
 import { type CloseFrame, codes } from '../../wire/steadfast-v1.ts'
 import type { NodeContext } from '../node/node-context.ts'
-import { CredentialCheck } from '../session/credential-check.ts'
+import { authenticatedUntil, CredentialCheck, mostLeadMs } from '../session/credential-check.ts'
 import type { Principal } from '../session/session-handle.ts'
 import type { SessionRecord } from '../store/ports.ts'
 
@@ -20,6 +20,28 @@ export interface ReauthenticatedAttachment {
   readonly session: { readonly node: NodeContext; readonly processor: AuthenticatedSession }
   write(frame: string): void
   end(close: CloseFrame): void
+}
+
+/** When a client has to be asked for fresh credentials, by the node's own time; `Infinity` for never. */
+export function askAt(session: ReauthenticatedAttachment['session']): number {
+  const { node } = session
+  return node.elapsedMs() + untilOf(session) - node.host.now() - mostLeadMs
+}
+
+/** Checks an open attachment's credentials; `current` is what this returned before, `null` at first and where they never expire. */
+export function checkCredentials(
+  attachment: ReauthenticatedAttachment,
+  current: Reauthentication | null,
+): Reauthentication | null {
+  const until = untilOf(attachment.session)
+  if (until === Infinity) return current
+  const reauthentication = current ?? new Reauthentication(attachment)
+  reauthentication.tick(until)
+  return reauthentication
+}
+
+function untilOf({ node, processor }: ReauthenticatedAttachment['session']): number {
+  return authenticatedUntil(processor.record, node.settings.reauthenticateMs)
 }
 
 /** Asks the client of one open attachment for fresh credentials in time, and ends the attachment where it has none. */
