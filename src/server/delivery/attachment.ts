@@ -90,7 +90,10 @@ export class Attachment implements OpenAttachment, Recipient {
   /** A frame, or a line of a body, was received. Bytes are kept, so the caller must not write to them any more. */
   receive(frame: string | Uint8Array): void {
     if (this.isOver) return
-    if (this.isOpen && !this.#early) return receiveFrame(this, frame)
+    if (this.isOpen && !this.#early) {
+      receiveFrame(this, frame)
+      return
+    }
     this.#early ??= new EarlyFrames(this.session.node.settings.limits.maxBatchBytes)
     if (!this.#early.add(frame)) this.end({ code: codes.tooLarge, reason: 'too much before the session is open' })
   }
@@ -187,8 +190,7 @@ export class Attachment implements OpenAttachment, Recipient {
   dueAt(): number {
     if (this.#phase === 'parting') return this.#since + partingMs
     if (this.#phase !== 'open' || this.#answer) return Infinity
-    const { node } = this.session
-    const dueAt = Math.min(this.#liveness.dueAt(this.carrier, node.settings), askAt(this.session))
+    const dueAt = Math.min(this.#liveness.dueAt(this.carrier, this.session.node.settings), askAt(this.session))
     return this.turn === 0 ? Math.min(dueAt, this.#since + confirmWithinMs) : dueAt
   }
 
