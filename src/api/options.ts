@@ -17,6 +17,11 @@ interface Place {
 interface HttpPlace extends Place {
   /** Where `send()` POSTs. @defaultValue the transport's own URL */
   readonly sendUrl?: string
+  /**
+   * What the server takes several messages in: with `'ndjson'` the texts that wait leave in one POST of `application/x-ndjson`, one a line,
+   * and what becomes of it becomes of each. Bytes and texts with a line break still have a POST of their own. @defaultValue a POST for each message
+   */
+  readonly sendBatch?: 'ndjson'
 }
 
 /** A built-in transport with settings of its own. */

@@ -14,6 +14,8 @@ export interface Call {
   readonly url: URL
   /** Where to POST what is sent, for transports that cannot send by themselves. */
   readonly sendUrl: URL
+  /** In what a request may bring several messages. */
+  readonly sendBatch?: 'ndjson' | undefined
   readonly headers: Readonly<Record<string, string>>
   readonly subprotocols: readonly string[]
   /** The attempt's number, which grows from dial to dial. */
@@ -62,6 +64,8 @@ export interface Link {
    * next one when that is settled; one that does not (WebSocket) returns nothing. `isLast`: the page may be going away.
    */
   write(data: Writable, signal: AbortSignal, isLast?: boolean): Promise<Delivery> | undefined
+  /** Hands several texts without line breaks to the network in one request, where the server takes that. */
+  writeLines?(lines: readonly string[], signal: AbortSignal, isLast?: boolean): Promise<Delivery>
   /** In a session: the highest number that the server had taken when this attachment opened. */
   taken?(): number
   /** In a session: each of its requests tells the server the cursor anyway. */

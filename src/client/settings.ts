@@ -18,6 +18,7 @@ export interface Endpoint {
   readonly transport: Transport
   readonly url: URL
   readonly sendUrl: URL
+  readonly sendBatch?: 'ndjson' | undefined
   readonly subprotocols: readonly string[]
 }
 
@@ -117,13 +118,19 @@ function wayOf(entry: unknown, name: string, base: LazyUrl, connectTimeoutMs: nu
   const { settings } = entry
   const url = settings.url === undefined ? base : lazyUrl(settings.url, base, `${name}.url`)
   const sendUrl = settings.type === 'websocket' ? undefined : settings.sendUrl
+  const sendBatch = settings.type === 'websocket' ? undefined : settings.sendBatch
+  if (sendBatch !== undefined) oneOf(`${name}.sendBatch`, sendBatch, ['ndjson'])
   const prefix = `${name}.`
   const transport =
     mode.transport?.(settings, prefix, connectTimeoutMs) ?? entry.create(settings, prefix, { connectTimeoutMs, isPatient })
   const subprotocols = (settings.type === 'websocket' && settings.subprotocols) || none
   const wrong = wrongSubprotocol(subprotocols)
   if (wrong) fail(`${name}.subprotocols`, subprotocols, `left out or a list of tokens, ${wrong}`)
-  return placed({ transport, subprotocols }, url, sendUrl === undefined ? url : lazyUrl(sendUrl, base, `${name}.sendUrl`))
+  return placed(
+    { transport, subprotocols, sendBatch },
+    url,
+    sendUrl === undefined ? url : lazyUrl(sendUrl, base, `${name}.sendUrl`),
+  )
 }
 
 function placed(endpoint: Omit<Endpoint, 'url' | 'sendUrl'>, url: LazyUrl, sendUrl: LazyUrl): Endpoint {

@@ -5,7 +5,7 @@ import type { Protocol } from '../api/protocol.ts'
 import type { Call, Delivery, Listener } from '../api/transport.ts'
 import { urlOf } from '../client/lazy-url.ts'
 import type { Endpoint, Settings } from '../client/settings.ts'
-import { deliver } from '../sending/plain-sender.ts'
+import { deliver } from '../sending/post-batch.ts'
 import { Failure } from '../transports/failure.ts'
 import { checkSendable, withQuery } from '../transports/request-url.ts'
 import { messageOf } from '../util/type-tags.ts'
@@ -138,6 +138,7 @@ export class Dialer {
             : endpoint.sendUrl,
           query,
         ),
+        sendBatch: endpoint.sendBatch,
         headers,
         subprotocols,
         id,

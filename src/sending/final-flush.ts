@@ -2,6 +2,7 @@ import type { Host } from '../api/host.ts'
 import type { Unsent } from '../api/message-sender.ts'
 import type { Delivery, Link } from '../api/transport.ts'
 import type { Entry } from './outbox.ts'
+import { bytesOfEntries, deliverBatch } from './post-batch.ts'
 
 /** How long the last write of a closed client may take. */
 export const lastWriteMs = 5000
@@ -16,9 +17,9 @@ export interface Posting {
   readonly done: Promise<Delivery>
 }
 
-/** A message on its way by a request of its own. */
+/** Messages on their way by one request. */
 export interface EntryPosting<Out> extends Posting {
-  readonly entry: Entry<Out>
+  readonly entries: readonly Entry<Out>[]
 }
 
 /** A message given to a socket. */
@@ -34,6 +35,8 @@ export interface Rest<Out> {
   readonly posting: EntryPosting<Out> | null
   readonly written: readonly Written<Out>[]
   readonly writtenBytes: number
+  /** What one more request may bring. */
+  readonly last: readonly Entry<Out>[]
   readonly waiting: readonly Entry<Out>[]
   /** The page goes away: nothing can be waited for. */
   readonly isPageLeaving: boolean
@@ -44,26 +47,24 @@ export interface Rest<Out> {
  * one more that survives the page.
  */
 export async function finalFlush<Out>(
-  { link, posting, written, writtenBytes, waiting, isPageLeaving }: Rest<Out>,
+  { link, posting, written, writtenBytes, last, waiting, isPageLeaving }: Rest<Out>,
   host: Host,
 ): Promise<Unsent<Out>> {
   const until = host.now() + lastWriteMs
   const refused: Entry<Out>[] = []
   const unconfirmed: Entry<Out>[] = []
   const settle = async (each: EntryPosting<Out>) => {
-    const { entry } = each
     const { outcome } = await deliveredBy(each, until, host)
-    if (outcome === 'refused') refused.push(entry)
-    if (outcome === 'unconfirmed') unconfirmed.push(entry)
+    if (outcome === 'refused') refused.push(...each.entries)
+    if (outcome === 'unconfirmed') unconfirmed.push(...each.entries)
   }
   const settled = posting && settle(posting)
   if (!isPageLeaving) await settled
-  const [next, ...others] = waiting
-  const isLast = link?.isPosting && next && next.bytes <= keepaliveBytes && host.now() < until
-  if (isLast) {
+  const isWritten = link && last.length > 0 && bytesOfEntries(last) <= keepaliveBytes && host.now() < until
+  if (isWritten) {
     const controller = new AbortController()
-    const done = link.write(next.data, controller.signal, true)
-    if (done) await settle({ entry: next, controller, done })
+    const done = deliverBatch(link, last, controller.signal, true)
+    if (done) await settle({ entries: last, controller, done })
   }
   await settled
   let left = written
@@ -73,7 +74,7 @@ export async function finalFlush<Out>(
     await new Promise<void>((resolve) => host.after(lookAgainMs, resolve))
   }
   return {
-    unsent: valuesOf([...refused, ...(isLast ? others : waiting)]),
+    unsent: valuesOf([...refused, ...(isWritten ? [] : last), ...waiting]),
     unconfirmed: valuesOf([...unconfirmed, ...left.map(({ entry }) => entry)]),
   }
 }

@@ -1,6 +1,5 @@
 import type { MessageSender, SenderPort, Unsent } from '../api/message-sender.ts'
-import type { Delivery, Link, Writable } from '../api/transport.ts'
-import { reportOf } from '../transports/failure.ts'
+import type { Link, Writable } from '../api/transport.ts'
 import { isBlob } from '../util/type-tags.ts'
 import {
   deliveredBy,
@@ -14,6 +13,7 @@ import {
 } from './final-flush.ts'
 import { FlushWaiters } from './flush-waiters.ts'
 import { Outbox } from './outbox.ts'
+import { batchBytes, bytesOfEntries, deliverBatch, takeBatch } from './post-batch.ts'
 
 /** More is not written while so many bytes still wait in the socket: what is there can neither be taken back nor counted. */
 export const highWaterBytes = 2 ** 20
@@ -26,6 +26,7 @@ export class PlainSender<Out> implements MessageSender<Out> {
   /** What posts can do so when the stream beside it is gone. */
   #lastPosting: Link | null = null
   #lastN = 0
+  #controller: AbortController | null = null
   /** The POST on its way. It outlives its link: whether it arrives has nothing to do with the stream beside it. */
   #posting: EntryPosting<Out> | null = null
   /** What the socket has taken and perhaps not sent yet, in order. */
@@ -117,6 +118,7 @@ export class PlainSender<Out> implements MessageSender<Out> {
       posting: this.#posting,
       written: this.#written,
       writtenBytes: this.#writtenBytes,
+      last: link?.isPosting ? takeBatch(link, this.#outbox, keepaliveBytes) : [],
       waiting: this.#outbox.drain(),
       isPageLeaving,
     }
@@ -134,24 +136,28 @@ export class PlainSender<Out> implements MessageSender<Out> {
   }
 
   #write(link: Link): void {
-    const entry = this.#outbox.shift()
-    if (!entry) return
-    const controller = new AbortController()
-    const isLast = this.#port.isPageLeaving() && entry.bytes <= keepaliveBytes
-    const done = deliver(link, entry.data, controller.signal, isLast)
+    const { host, isPageLeaving, writeTimeoutMs } = this.#port
+    const entries = takeBatch(link, this.#outbox, isPageLeaving() ? keepaliveBytes : batchBytes)
+    // A socket needs none: one serves until a request takes it.
+    this.#controller ??= new AbortController()
+    const controller = this.#controller
+    const isLast = isPageLeaving() && bytesOfEntries(entries) <= keepaliveBytes
+    const done = deliverBatch(link, entries, controller.signal, isLast)
     if (!done) {
-      this.#writtenBytes += entry.bytes
-      this.#written.push({ entry, end: this.#writtenBytes })
+      for (const entry of entries) {
+        this.#writtenBytes += entry.bytes
+        this.#written.push({ entry, end: this.#writtenBytes })
+      }
       return
     }
-    const { host, writeTimeoutMs } = this.#port
-    const posting = { entry, controller, done }
+    this.#controller = null
+    const posting = { entries, controller, done }
     this.#posting = posting
     deliveredBy(posting, host.now() + writeTimeoutMs, host)
       .then((result) => {
         if (this.#posting !== posting) return
         this.#posting = null
-        const values = [entry.value]
+        const values = valuesOf(entries)
         if (result.outcome !== 'sent')
           this.#port.onLost(result.outcome === 'refused' ? { undelivered: values } : { unconfirmed: values }, result.report)
         this.pump()
@@ -165,17 +171,8 @@ export class PlainSender<Out> implements MessageSender<Out> {
   }
 
   #wakeWaiters(): void {
-    const oldest = this.#posting?.entry ?? this.#written[0]?.entry ?? this.#outbox.first
+    const oldest = this.#posting?.entries[0] ?? this.#written[0]?.entry ?? this.#outbox.first
     this.#flushWaiters.settle(oldest ? oldest.n - 1 : this.#lastN)
-  }
-}
-
-/** Writes to a link; one that throws has not taken the message. */
-export function deliver(link: Link, data: Writable, signal: AbortSignal, isLast = false): Promise<Delivery> | undefined {
-  try {
-    return link.write(data, signal, isLast)
-  } catch (error) {
-    return Promise.resolve({ outcome: 'refused', report: reportOf(error, 'blocked') })
   }
 }
 

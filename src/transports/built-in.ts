@@ -4,7 +4,7 @@ import { longPoll as longPollTransport, poll as pollTransport } from './polling.
 import { sse as sseTransport } from './sse.ts'
 import { websocket } from './websocket.ts'
 
-const httpPlace = ['type', 'url', 'sendUrl']
+const httpPlace = ['type', 'url', 'sendUrl', 'sendBatch']
 
 /** WebSocket (RFC 6455), for the option `transports`. */
 export function webSocket(options: TransportOptions<'websocket'> = {}): BuiltInTransport {

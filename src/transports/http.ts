@@ -20,11 +20,17 @@ export async function get(call: Call, type: string, accept: string, signal: Abor
   return follow(call, address, { headers: { Accept: accept, ...headers }, signal })
 }
 
-/** Sends one message. It is never sent again: once a request is on its way, nobody can know whether it arrived. */
-async function post(call: Call, body: Writable, signal: AbortSignal, keepalive = false): Promise<Delivery> {
+/** Sends once, and never again: once a request is on its way, nobody can know whether it arrived. */
+async function post(
+  call: Call,
+  body: Writable,
+  signal: AbortSignal,
+  keepalive = false,
+  headers = call.headers,
+): Promise<Delivery> {
   try {
     // A redirection is followed without the message, or with it and the headers of `prepare()` to wherever it leads.
-    const init: RequestInit = { method: 'POST', redirect: 'manual', headers: call.headers, body, keepalive, signal }
+    const init: RequestInit = { method: 'POST', redirect: 'manual', headers, body, keepalive, signal }
     const response = await request(call, call.sendUrl, init)
     // A portal answers in the place of every server. A framework calls HTML what is a short text, or nothing.
     const isHtml = isPage(contentTypeOf(response.headers))
@@ -44,7 +50,21 @@ async function post(call: Call, body: Writable, signal: AbortSignal, keepalive =
 
 /** The link of what sends by requests beside it. */
 export function postingLink(call: Call): Link {
-  return { isPosting: true, write: (...message) => post(call, ...message), bufferedBytes: () => 0, close() {} }
+  return {
+    isPosting: true,
+    write: (data, signal, isLast) => post(call, data, signal, isLast),
+    ...(call.sendBatch && {
+      writeLines: (lines, signal, isLast) => post(call, `${lines.join('\n')}\n`, signal, isLast, ndjsonHeaders(call)),
+    }),
+    bufferedBytes: () => 0,
+    close() {},
+  }
+}
+
+/** With the type of the body, unless `prepare()` has given one. */
+function ndjsonHeaders({ headers }: Call): Call['headers'] {
+  const hasType = Object.keys(headers).some((name) => name.toLowerCase() === 'content-type')
+  return hasType ? headers : { ...headers, 'Content-Type': 'application/x-ndjson' }
 }
 
 export function request({ host, credentials }: Call, url: URL, init: RequestInit): Promise<Response> {

@@ -58,6 +58,37 @@ describe.each(transports.map((settings) => [settings.type, settings] as const))(
     expect(test.lost()).toEqual([])
   })
 
+  it('brings the texts that wait in one POST where the server takes NDJSON, in order', async () => {
+    await using test = await start(
+      async (_request, response) => {
+        await sleep(20)
+        response.writeHead(202).end()
+      },
+      { transports: [{ ...settings, sendBatch: 'ndjson' }], prepare: () => ({ headers: { 'X-Who': 'me' } }) },
+    )
+    for (const message of numbered(20)) test.watched.client.send(message)
+    test.watched.client.send('two\nlines')
+    test.watched.client.send('last')
+    await test.watched.client.flushed()
+    const posts = test.server.posts()
+    const [first = '', ...others] = numbered(20)
+    expect(posts.map(({ body }) => body)).toEqual([`${first}\n`, `${others.join('\n')}\n`, 'two\nlines', 'last\n'])
+    const ndjson = 'application/x-ndjson'
+    expect(posts.map(({ headers }) => headers['content-type'])).toEqual([ndjson, ndjson, 'text/plain;charset=UTF-8', ndjson])
+    expect(new Set(posts.map(({ headers }) => headers['x-who']))).toEqual(new Set(['me']))
+    expect(test.lost()).toEqual([])
+  })
+
+  it('leaves a content type of prepare() as it is', async () => {
+    await using test = await start((_request, response) => response.writeHead(202).end(), {
+      transports: [{ ...settings, sendBatch: 'ndjson' }],
+      prepare: () => ({ headers: { 'content-TYPE': 'application/jsonl' } }),
+    })
+    test.watched.client.send('1')
+    await test.watched.client.flushed()
+    expect(test.server.posts().map(({ headers }) => headers['content-type'])).toEqual(['application/jsonl'])
+  })
+
   it.each([400, 401, 413, 500, 503])('says that a message answered %i was not delivered, and goes on', async (status) => {
     await using test = await start((_request, response, n) => response.writeHead(n === 2 ? status : 200).end())
     for (const message of numbered(3)) test.watched.client.send(message)

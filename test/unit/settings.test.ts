@@ -138,6 +138,12 @@ describe('a bad option throws a TypeError that says what it was and what it may 
     [{ transports: [{ type: 'sockjs' }] }, /: transports\[0\] must be one of websocket, .*; it was 'sockjs'\.$/],
     [{ transports: [null] }, /: transports\[0\] must be one of .*; it was null\.$/],
     [{ transports: [{ type: 'sse', url: 'ftp://x' }] }, /: transports\[0\]\.url must be .*; it was 'ftp:\/\/x'\.$/],
+    [
+      { transports: [{ type: 'sse', sendBatch: 'json' }] },
+      /: transports\[0\]\.sendBatch must be one of ndjson; it was 'json'\.$/,
+    ],
+    [{ transports: [{ type: 'websocket', sendBatch: 'ndjson' }] }, /unknown option 'transports\[0\]\.sendBatch'/],
+    [{ protocol: session(), transports: [{ type: 'poll', sendBatch: 'ndjson' }] }, /unknown option 'transports\[0\]\.sendBatch'/],
     [{ transports: [{ type: 'sse', sendUrl: 'ftp://x' }] }, /: transports\[0\]\.sendUrl must be .*; it was 'ftp:\/\/x'\.$/],
     [{ transports: [{ type: 'long-poll', timeoutMs: -1 }] }, /: transports\[0\]\.timeoutMs must be a number .*; it was -1\.$/],
     [{ transports: ['sse', { type: 'poll', intervalMs: '5s' }] }, /: transports\[1\]\.intervalMs must be .*; it was '5s'\.$/],
