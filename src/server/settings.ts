@@ -144,7 +144,7 @@ function limitsOf(given: Partial<Limits> = {}): Limits {
   return { ...limits, maxBatchBytes, bodyBytesPerClient, maxBodyBytes }
 }
 
-/** No name is that of a member that all objects inherit: all come from this file. */
+/** `name` is never that of an inherited member of `endless`: all names come from this file. */
 function timeOf(name: keyof RealtimeServerOptions, value: number | undefined, fallback: number): number {
   const fault = faultOfTime(value ?? fallback, endless[name])
   return fault === null ? (value ?? fallback) : fail(name, value, fault)

@@ -25,7 +25,7 @@ function isServer(given: unknown): boolean {
 }
 
 function remedyFor(given: unknown): string {
-  // Fastify (which is also a promise) and Restify; Hapi; Vite.
+  // The property that holds the server: in Fastify (which is also a promise) and Restify; in Hapi; in Vite.
   for (const name of ['server', 'listener', 'httpServer']) {
     if (has(given, name) && isServer(given[name])) return `what holds one: pass its \`${name}\``
   }

@@ -24,7 +24,7 @@ const diagnosesPerSecond = 50
 /** The bytes of all hellos that have arrived only in part. */
 const maxUnfinishedBytes = 8_388_608
 
-/** Handles HTTP requests: SSE, long-poll, poll and sending, each by a method of its own. */
+/** Handles the HTTP requests of SSE, long-poll, poll and sending: all four are one kind of request. */
 export class HttpHandler {
   readonly #access: AccessControl
   readonly #pipelined: PipelinedRequests

@@ -19,7 +19,7 @@ export class Delivery {
   /** The list of subscriptions that is followed now. */
   #followed: readonly Subscription[] | null = null
   #readers: TopicReader[] | null = null
-  /** Streams that ended; their numbers never return. */
+  /** Streams that ended; their numbers are never reused. */
   #ended: Set<number> | null = null
   /**
    * Streams announced since the attachment began, or since a gap in stream 0. A subscribed stream that was not announced since and is

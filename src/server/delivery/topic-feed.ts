@@ -6,7 +6,7 @@ import { Batch, type Entry, entryOf } from './frame-batch.ts'
 /** How much is read of a stream at once. If a carrier then takes nothing, no more than that was read in vain. */
 export const readLimits = { maxMessages: 1000, maxBytes: 65_536 }
 
-/** What a feed keeps of its topic's end, in characters of text or bytes. */
+/** How much of its topic's end a feed caches, in characters of text or bytes. */
 const cacheLength = 65_536
 
 type Frames = readonly (string | Uint8Array)[]

@@ -9,7 +9,7 @@ import { TimeSlices } from '../util/time-slices.ts'
 import { AckTimer } from './ack-timer.ts'
 import type { ServerHost } from './host.ts'
 
-/** The window in which clients return is at least so long, in milliseconds (rule 18). */
+/** The shortest window in which clients return, in milliseconds (rule 18). */
 const leastWindowMs = 50
 
 /** The settings of a node, checked and complete. */
@@ -19,7 +19,7 @@ export interface NodeSettings {
   readonly heartbeatMs: number
   /** How long a session outlives its last attachment, in milliseconds (rules 4 and 8). */
   readonly resumeWindowMs: number
-  /** A node that runs handlers is taken for dead when it has not renewed its lease for so long, in milliseconds (rule 2). */
+  /** How long after the last renewal of its lease a node that runs handlers is taken for dead, in milliseconds (rule 2). */
   readonly leaseMs: number
   /** How long checked credentials are trusted, in milliseconds; a principal's own `expiresAt` may end that earlier. */
   readonly reauthenticateMs?: number

@@ -69,7 +69,7 @@ export class RecordRequests {
     this.#joins = rest(this.#joins, 1)
   }
 
-  /** There is no session to amend. */
+  /** Drops all amendments: there is no session to amend. */
   dropAmendments(): void {
     const amendments = this.#amendments?.peek(Infinity) ?? []
     this.#amendments = null

@@ -79,7 +79,7 @@ export function reconcile(before: SessionRecord, claimant: Claimant): Step {
     const ended = before.ended ?? (wantedEnd?.by === 'client' ? null : wantedEnd)
     return { record: amended(before, { ended }), outcome: 'waits', accepted: [], outOfOrder: [], hook: 'none', hasLost }
   }
-  // Its holder died, or is this node itself and never heard that its write had succeeded.
+  // The lease's holder died, or is this node, which never learned that its write had succeeded.
   const isInherited = lease !== null && !leaseWork
   const isOrphaned = isInherited && !isMine
   const wasBeginning = isInherited && before.taken === before.done && claimant.hasOnSession

@@ -42,7 +42,7 @@ export class SessionActor implements AttachedSession<Attachment>, RecordListener
     this.#stopWatching = this.node.sessions.watch(this.id, (news) => this.#announced(news))
   }
 
-  /** The node drops it. Carriers of attachments are left as they are. */
+  /** The node drops the actor. Carriers of attachments are left as they are. */
   stop(): void {
     this.processor.stop()
     this.#stopWatching?.()

@@ -5,7 +5,7 @@ const sliceMs = 20
 
 /**
  * Shares the event loop among all long-running work of a node: together it runs for one slice, then all other pending events get their
- * turn. Short work runs at once, and does not ask.
+ * turn. Short work runs at once, without waiting for a slice.
  */
 export class TimeSlices {
   readonly #host: ServerHost
