@@ -93,7 +93,7 @@ export class WholeCarrier implements AnswerCarrier {
   readonly #response: ServerResponse
   readonly #verdict: Verdict
   readonly #after: ServerHost['after']
-  /** Charged for what is collected, until the socket has taken it. */
+  /** The share of the budget that is charged for what is collected, until the socket has taken it. */
   readonly #share: Share
   #body = ''
 

@@ -19,9 +19,9 @@ import { type Body, BodyReader, type BodySource } from './request-body.ts'
 import { TokenBucket } from './token-bucket.ts'
 import { UnfinishedHellos } from './unfinished-hellos.ts'
 
-/** For all clients of unknown address together; each known address has a fifth of it. */
+/** Diagnosis requests per second: of all clients of unknown address together; a fifth of it for each known address. */
 const diagnosesPerSecond = 50
-/** The bytes of all hellos that have arrived only in part. */
+/** How many bytes all hellos together may take that have arrived only in part. */
 const maxUnfinishedBytes = 8_388_608
 
 /** Handles the HTTP requests of SSE, long-poll, poll and sending: all four are one kind of request. */

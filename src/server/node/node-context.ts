@@ -128,7 +128,9 @@ export function renewEveryMs({ resumeWindowMs }: NodeSettings): number {
   return resumeWindowMs / 3
 }
 
-/** Until when the store keeps a session that is attached now: if this node dies before it renews it, the client still has its whole window. */
+/**
+ * Until when the store keeps a session that is attached now: if this node dies before renewing it, the client still has its whole window.
+ */
 export function attachedUntil(now: number, settings: NodeSettings): number {
   return now + settings.resumeWindowMs + renewEveryMs(settings) + settings.tickMs
 }
