@@ -1,28 +1,28 @@
 import type { AnyPrincipal, Principal, Sendable, Session } from './session/session-handle.ts'
 import type { Ending } from './store/ports.ts'
 
-/** A client's message. */
+/** A message from a client. */
 export interface Message<In = string | ArrayBuffer> {
-  /** A text or the bytes; with a `codec` what that makes of them. */
+  /** The text or the bytes; with a `codec`, the decoded value. */
   readonly data: In
-  /** Names it for good: the session, and its number there. An application that must not act twice remembers it. */
+  /** Identifies the message for good: its session, and its number there. An application that must not act twice on it stores this id. */
   readonly id: { readonly session: string; readonly n: number }
-  /** A node died, or the server lost the session, while it may have been in a handler: it may have been seen before. */
+  /** Whether a handler may have seen the message before, because a node died or the server lost the session. */
   readonly redelivered: boolean
 }
 
-/** What the application does. A handler that throws or rejects is reported, and counts as done. */
+/** The application's handlers. An error that a handler throws or rejects with is reported, and the handler counts as done. */
 export interface Handlers<Who extends AnyPrincipal = Principal, Data = unknown, In = string | ArrayBuffer, Out = Sendable> {
   /**
-   * Runs once in a session's life, before anything of it is handled. Its promise is waited for.
-   * If the node dies in it, it runs again on another.
+   * Runs once per session, before any of its messages is handled; they wait for its promise. If the node dies during it, it runs again on
+   * another node.
    */
   readonly onSession?: ((session: Session<Who, Data, Out>) => unknown) | undefined
   /**
-   * Runs for each message of a session, one after the other, on the node that took it. When its promise settles the message
-   * is done, and the client is told so. If the node dies in it the message comes again, `redelivered`.
+   * Runs for each message of a session, one at a time, on the node that took the message. When its promise settles, the message is done
+   * and acknowledged to the client. If the node dies during it, the message is handled again, marked `redelivered`.
    */
   readonly onMessage?: ((session: Session<Who, Data, Out>, message: Message<In>) => unknown) | undefined
-  /** Runs once when a session is over, behind its last message. If the node dies in it, it runs again on another. */
+  /** Runs once when a session has ended, after its last message. If the node dies during it, it runs again on another node. */
   readonly onEnd?: ((session: Session<Who, Data, Out>, ending: Ending) => unknown) | undefined
 }

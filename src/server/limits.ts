@@ -1,71 +1,81 @@
-/** What a server lets happen. Each limit has a refusal of its own, and all can be changed. */
+/** Limits on what clients may use of a server. Each limit has its own refusal, and all can be changed. */
 export interface Limits {
-  /** One message, in bytes. @defaultValue 1_048_576 (1 MiB) */
+  /** The size of one message, in bytes. @defaultValue 1_048_576 (1 MiB) */
   readonly maxMessageBytes: number
   /**
-   * A frame, or what a POST brings beside its hello (64 KiB at most), in bytes. Over HTTP a message takes up to 4/3 of its bytes.
+   * The size of one frame, or of a POST's body without its hello (64 KiB at most), in bytes. Over HTTP a message takes up to 4/3 of its
+   * bytes.
    * @defaultValue four times `maxMessageBytes`
    */
   readonly maxBatchBytes: number
-  /** The URL of a request, in characters. @defaultValue 2,048 */
+  /** The length of a request's URL, in characters. @defaultValue 2,048 */
   readonly maxUrlLength: number
-  /** What one session may have sent that no handler has done with yet, in bytes, each message counted with 64 more. What would exceed it is refused whole, before anything of it is taken; a message alone may always wait. @defaultValue 33_554_432 (32 MiB) */
+  /**
+   * Messages of one session whose handlers have not settled, in bytes, with 64 bytes of overhead for each. A batch that would exceed the
+   * limit is refused whole, before any of it is taken; a single message is accepted at any size if no other one waits.
+   * @defaultValue 33_554_432 (32 MiB)
+   */
   readonly maxUnhandledBytes: number
   /**
-   * The same over all sessions that one principal has on this node; without `authenticate` all are of one, and it does not apply.
+   * The same over all sessions of one principal on this node; not applied without `authenticate`, where all have the same principal.
    * @defaultValue 67_108_864 (64 MiB)
    */
   readonly unhandledBytesPerPrincipal: number
   /**
-   * The same over all sessions on this node. A quarter of it is kept for those of whom little waits, so that they find room though others
-   * fill the rest.
+   * The same over all sessions on this node. A quarter of it is reserved for principals (without `authenticate`: sessions) with few bytes
+   * waiting, so that they find room when others fill the rest.
    * @defaultValue 268_435_456 (256 MiB)
    */
   readonly unhandledBytesPerNode: number
-  /** `session.data`, as JSON, in bytes. @defaultValue 65,536 */
+  /** The size of `session.data` as JSON, in bytes. @defaultValue 65,536 */
   readonly maxDataBytes: number
-  /** Frames (over HTTP: POSTs) of one session, per second; four times as many may come at once. @defaultValue 5,000 */
+  /** Frames (over HTTP: POSTs) of one session, per second; a burst may have four times as many. @defaultValue 5,000 */
   readonly framesPerSecond: number
-  /** Messages of one session, per second; four times as many may come at once. @defaultValue 60,000 */
+  /** Messages of one session, per second; a burst may have four times as many. @defaultValue 60,000 */
   readonly messagesPerSecond: number
   /** Topics that one session may be subscribed to. @defaultValue 256 */
   readonly maxSubscriptions: number
-  /** Sessions of one principal; without `authenticate` all are of one, and it does not apply. @defaultValue 1,000 */
+  /** Sessions of one principal; not applied without `authenticate`, where all have the same principal. @defaultValue 1,000 */
   readonly sessionsPerPrincipal: number
   /** Sessions in all, over all nodes. @defaultValue 100,000 */
   readonly maxSessions: number
-  /** Attachments that one session may have on one node, those that are about to open or to end included. @defaultValue 8 */
+  /** Attachments that one session may have on one node, including those that are opening or ending. @defaultValue 8 */
   readonly attachmentsPerSession: number
   /**
-   * Attachments that this node takes per second, twice as many at once. Beyond it a client is told, before `authenticate` is asked,
-   * when its turn is (rule 18), so set it to what the machine can take. @defaultValue 500
+   * New attachments on this node, per second; a burst may have twice as many. A client beyond the limit is refused before `authenticate`
+   * is called, and receives the time at which it may attach (rule 18), so set the limit to what the machine can handle.
+   * @defaultValue 500
    */
   readonly attachmentsPerSecond: number
   /**
-   * New attachments per second from one address (`trustProxy`, `addressOf`), IPv6 by /64, five times as many at once. Polls and
-   * POSTs that go on with one do not count. @defaultValue 20
+   * New attachments per second from one address (`trustProxy`, `addressOf`), IPv6 by /64; a burst may have five times as many. Polls and
+   * POSTs that continue an attachment do not count.
+   * @defaultValue 20
    */
   readonly attachmentsPerSecondPerAddress: number
   /**
-   * Request bodies that are being read on this node, in all, in bytes. The first 64 KiB of each are free, so that who sends long
-   * ones cannot keep out who sends short ones; before `authenticate` no more than the hello is read. @defaultValue 67,108,864 (64 MiB)
+   * Request bodies that are being read on this node, in total, in bytes. The first 64 KiB of each are not counted, so that senders of
+   * long bodies cannot keep out senders of short ones; before `authenticate` only the hello is read.
+   * @defaultValue 67,108,864 (64 MiB)
    */
   readonly maxBodyBytes: number
-  /** The same of one principal, and of one address (`addressOf`), in bytes. @defaultValue 16,777,216 (16 MiB) */
+  /** The same for one principal, and for one address (`addressOf`), in bytes. @defaultValue 16,777,216 (16 MiB) */
   readonly bodyBytesPerClient: number
   /**
-   * Long-poll and poll answers on this node that are collected and that their sockets have not taken, in all, in bytes. A client
-   * that takes nothing for 30 s loses its connection. @defaultValue 67,108,864 (64 MiB)
+   * Long-poll and poll answers on this node that are collected and not yet taken by their sockets, in total, in bytes. A client whose
+   * socket takes nothing for 30 s loses its connection.
+   * @defaultValue 67,108,864 (64 MiB)
    */
   readonly maxAnswerBytes: number
-  /** The same of one principal, and of one address (`addressOf`), in bytes. @defaultValue 16,777,216 (16 MiB) */
+  /** The same for one principal, and for one address (`addressOf`), in bytes. @defaultValue 16,777,216 (16 MiB) */
   readonly answerBytesPerClient: number
   /**
-   * How long nothing may come of a request's body, in milliseconds, and how long it may take in all beside one second for each
-   * 5 kB of it; the hello has to come within it. `Infinity` for as long as it likes. @defaultValue 10,000
+   * The longest pause within a request's body, in milliseconds, and its longest duration beside one second for each 5 kB; the hello has
+   * to arrive within it. `Infinity` for no limit.
+   * @defaultValue 10,000
    */
   readonly bodyTimeoutMs: number
-  /** How long `authenticate` may take, in milliseconds; `Infinity` for as long as it likes. @defaultValue 10,000 */
+  /** How long `authenticate` may take, in milliseconds; `Infinity` for no limit. @defaultValue 10,000 */
   readonly authenticateTimeoutMs: number
 }
 

@@ -14,68 +14,74 @@ export interface RealtimeServerOptions<
   In = string | ArrayBuffer,
   Out = Sendable,
 > extends Handlers<Who, Data, In, Out> {
-  /** Where `attach(httpServer)` listens. @defaultValue '/realtime' */
+  /** The path that `attach(httpServer)` serves. @defaultValue '/realtime' */
   readonly path?: string
   /**
-   * Says who asks, from the request (its cookies) and from what the client's `prepare()` returned as `auth`; `null` for nobody.
-   * Called for every attachment and every POST, and again for open connections when `reauthenticateMs` has passed or the
-   * principal's `expiresAt` is near. Where it returns `null` for a client that it knew before, what is open of that client ends
-   * with 4401. Without it everybody is the same anonymous principal.
+   * Returns the principal of the client that sent a request, from the request (its cookies) and from what the client's `prepare()`
+   * returned as `auth`; `null` if the client is not authenticated. Called for every attachment and every POST, and again for open
+   * connections when `reauthenticateMs` has passed or the principal's `expiresAt` is near. If it returns `null` for a client that was
+   * authenticated before, that client's open attachments end with 4401. Without this option all clients have the same anonymous
+   * principal.
    */
   readonly authenticate?: (request: IncomingMessage, auth: unknown) => Who | null | Promise<Who | null>
   /**
-   * How long an open WebSocket or event stream is believed to be its principal's, in milliseconds. Then the client is asked for
-   * fresh credentials (its `prepare()`) and `authenticate` is called again, while the connection goes on; a client that gives none
-   * in time, or others that are refused, is ended with 4401. Polls bring their credentials with each request.
+   * How long an open WebSocket or event stream is trusted after `authenticate`, in milliseconds. Then the client is asked for fresh
+   * credentials (its `prepare()`) and `authenticate` is called again, while the connection stays open; if the client sends none in time,
+   * or they are refused, its attachment ends with 4401. Polls send their credentials with each request.
    * @defaultValue Infinity: only the principal's `expiresAt` counts
    */
   readonly reauthenticateMs?: number
   /**
-   * Origins of pages that may connect beside the server's own, in any scheme: `'https://app.example'`, `'capacitor://localhost'`;
-   * `'https://*.app.example'` for its subdomains of any depth, not for `https://app.example` itself. Or a function, in the list or
-   * in its place, of the origin and the request: only `true` (or a promise of it) lets the page in, and one that throws is reported
-   * and lets nobody in. `null` is never asked about. Cookies are sent along by a browser, whoever asks: a list that is too long is
-   * a hole.
+   * Origins whose pages may connect, in addition to the server's own, in any scheme: `'https://app.example'`, `'capacitor://localhost'`;
+   * `'https://*.app.example'` for its subdomains at any depth, not for `https://app.example` itself. Or a function of the origin and the
+   * request, in the list or instead of it: only `true` (or a promise of it) allows the page; a function that throws is reported and
+   * allows nothing. No function is called for the origin `null`. Browsers attach cookies to the requests of any page: a list that is too
+   * permissive is a security hole.
    * @defaultValue none
    */
   readonly origins?: OriginsOption
   /**
-   * The server's own origins as browsers know them, as `'https://app.example:8443'`. Needed where a proxy in front replaces the
-   * `Host` header and the browser does not say `Sec-Fetch-Site`: otherwise the server cannot tell its own pages.
+   * The server's own origins as browsers see them, such as `'https://app.example:8443'`. Needed where a proxy in front replaces the
+   * `Host` header and the browser sends no `Sec-Fetch-Site`: otherwise the server does not recognise its own pages.
    * @defaultValue none: the request's `Host` is compared
    */
   readonly publicOrigins?: readonly string[]
   /**
-   * Whose forwarding headers (`X-Forwarded-For`, `-Host`, `-Proto`, `-Port`, or `Forwarded`) are believed, as in Express: `true`
-   * for everybody's, a number of proxies in front, addresses and subnets (`'loopback'`, `'linklocal'`, `'uniquelocal'`,
-   * `'10.0.0.0/8'`), or a function of an address and its distance. They tell the client's address and the server's own origin.
-   * Whoever is believed can pretend to be any address: name your proxies alone.
+   * Which peers' forwarding headers (`X-Forwarded-For`, `-Host`, `-Proto`, `-Port`, or `Forwarded`) are trusted, as in Express: `true`
+   * for all peers', the number of proxies in front, addresses and subnets (`'loopback'`, `'linklocal'`, `'uniquelocal'`, `'10.0.0.0/8'`),
+   * or a function of an address and its distance. The headers determine the client's address and the server's own origin. A trusted peer
+   * can claim any address: list only your own proxies.
    * @defaultValue false: nobody's, since a client can send them too
    */
   readonly trustProxy?: TrustProxyOption
-  /** Makes values of what clients send, and messages of what is sent to them. @defaultValue none: strings and bytes */
+  /**
+   * Decodes clients' messages into the application's values, and encodes the values that are sent.
+   * @defaultValue none: strings and bytes
+   */
   readonly codec?: ServerCodec<In, Out>
-  /** What to let happen; each has a default. */
+  /** Limits on what clients may use; each has a default. */
   readonly limits?: Partial<Limits>
-  /** Where topics are. @defaultValue those of a `memoryStore()` of its own */
+  /** Where topics are kept. @defaultValue those of a `memoryStore()` of its own */
   readonly topics?: TopicLog
-  /** Where sessions are. To be given together with `topics`. @defaultValue those of the same `memoryStore()` */
+  /** Where sessions are kept. Must be given together with `topics`. @defaultValue those of the same `memoryStore()` */
   readonly sessions?: SessionStore
-  /** No attachment is silent for longer, in milliseconds; set it below the shortest timeout of the proxies. @defaultValue 25,000 */
+  /** The longest silence of an attachment, in milliseconds; set it below the shortest idle timeout of your proxies. @defaultValue 25,000 */
   readonly heartbeatMs?: number
   /** How long a session outlives its last attachment, in milliseconds. @defaultValue 120,000 */
   readonly resumeWindowMs?: number
   /**
-   * How long a node that says nothing is believed to be alive, in milliseconds: if it dies in a handler, the message comes
-   * again after that. Set it above the longest pause of your processes and the difference of their clocks. @defaultValue 10,000
+   * How long a node is presumed alive after it last renewed its lease, in milliseconds: if it dies inside a handler, the message is
+   * handled again after that time. Set it above the longest pause of your processes and the difference of their clocks.
+   * @defaultValue 10,000
    */
   readonly leaseMs?: number
   /**
-   * The client's address, for the limit per address; `undefined` where it cannot be told. For a proxy that sends another header
-   * than `trustProxy` knows. @defaultValue the nearest address that `trustProxy` does not name, unless it is this machine
+   * Returns the client's address, for the limit per address; `undefined` if it is unknown. For proxies that send a header other than
+   * those that `trustProxy` supports.
+   * @defaultValue the nearest address that `trustProxy` does not name, unless it is this machine
    */
   readonly addressOf?: (request: IncomingMessage) => string | undefined
-  /** Is told what handlers and stores throw. @defaultValue a warning of the process */
+  /** Called with the errors of handlers and stores. @defaultValue a warning of the process */
   readonly onError?: (error: unknown) => void
   /** Clock, timers and randomness, for tests. */
   readonly host?: ServerHost

@@ -15,15 +15,15 @@ import type { RealtimeServerOptions } from './options.ts'
 import type { AnyPrincipal, Principal, Sendable, ServerCodec, Session } from './session/session-handle.ts'
 import { settingsOf } from './settings.ts'
 
-/** What the options must have: a codec, where the types are others than without one. */
+/** Requires the option `codec` where the types of messages differ from those without one. */
 export type ServerCodecWhereNeeded<In, Out> = [string | ArrayBuffer, Out] extends [In, Sendable]
   ? unknown
   : { readonly codec: ServerCodec<In, Out> }
 
 /**
- * The server of `RealtimeClient` in session mode: sessions that outlive their connections, over WebSocket, SSE, long-poll and
- * poll at one URL. Several servers over one store (in one process or on many machines) are one: no request has to reach the
- * one that had the session before.
+ * The server of `RealtimeClient` in session mode: sessions that outlive their connections, over WebSocket, SSE, long-poll and poll at one
+ * URL. Several servers that share a store (in one process or on many machines) act as one: a client's request may reach any of them,
+ * whichever handled its session before.
  */
 export class RealtimeServer<Who extends AnyPrincipal = Principal, Data = unknown, In = string | ArrayBuffer, Out = Sendable> {
   readonly #node: ServerNode
@@ -33,11 +33,11 @@ export class RealtimeServer<Who extends AnyPrincipal = Principal, Data = unknown
   readonly #after: ServerHost['after']
   readonly #unmounts = new Map<AttachableServer, () => void>()
 
-  /** @throws TypeError for an option that is not what it may be; the message names it */
+  /** @throws TypeError for an invalid option; the message names it */
   constructor(...none: [string | ArrayBuffer, Out] extends [In, Sendable] ? [] : [options: never])
   constructor(options: RealtimeServerOptions<Who, Data, In, Out> & ServerCodecWhereNeeded<In, Out>)
   constructor(options: RealtimeServerOptions<Who, Data, In, Out> = {}) {
-    // At run time there is only what JSON holds: the types are a promise of the application's.
+    // At run time there are only JSON values: the application vouches for its type parameters.
     const given = options as unknown as RealtimeServerOptions
     const settings = settingsOf(given)
     const { host, topics, sessions, path } = settings
@@ -51,12 +51,12 @@ export class RealtimeServer<Who extends AnyPrincipal = Principal, Data = unknown
   }
 
   /**
-   * Serves `path` of a server and leaves all other requests and upgrades to whoever listens for them, now or later. The path is
-   * compared as RFC 3986 says: `/realtime/` and `/%72ealtime` are `/realtime`. Over HTTP/2 there are SSE, long-poll and poll;
-   * WebSockets need HTTP/1.1, which `createSecureServer({ allowHTTP1: true })` speaks as well.
-   * @param server of `node:http`, `node:https` or `node:http2`, listening or not yet; an application on it has it as `app.server`
-   *   (Fastify), `app.getHttpServer()` (Nest), or as what `app.listen()` returned (Express, Koa)
-   * @throws TypeError for everything else; the message says what to pass
+   * Serves `path` of a server and leaves all other requests and upgrades to the server's other listeners, whether added before or after.
+   * Paths are compared as in RFC 3986: `/realtime/` and `/%72ealtime` equal `/realtime`. HTTP/2 carries SSE, long-poll and poll;
+   * WebSockets need HTTP/1.1, which `createSecureServer({ allowHTTP1: true })` serves as well.
+   * @param server a server of `node:http`, `node:https` or `node:http2`, listening or not; frameworks expose it as `app.server`
+   *   (Fastify), `app.getHttpServer()` (Nest), or as the result of `app.listen()` (Express, Koa)
+   * @throws TypeError for any other value; the message says what to pass
    */
   attach(server: AttachableServer): void {
     checkAttachable(server)
@@ -75,22 +75,22 @@ export class RealtimeServer<Who extends AnyPrincipal = Principal, Data = unknown
   }
 
   /**
-   * Answers one request, whatever its path, over HTTP/1.1 or Node's HTTP/2 compatibility layer. A body that something in front
-   * has read already (a body parser) is to be handed over, as it was.
-   * @param body the text or the bytes; anything else counts only where nobody has read the request, which is read then
+   * Answers one request, whatever its path, over HTTP/1.1 or Node's HTTP/2 compatibility layer. If a body parser has already read the
+   * body, pass the body as it was.
+   * @param body the text or the bytes; any other value is ignored while the request is unread, and the server reads the body itself
    */
   handleRequest(
     request: IncomingMessage | Http2ServerRequest,
     response: ServerResponse | Http2ServerResponse,
     body?: unknown,
   ): void {
-    // By their behaviour they are the same, as far as it is used here.
+    // The HTTP/1.1 and HTTP/2 compatibility classes behave alike, as far as they are used here.
     this.#http.handle(request as IncomingMessage, response as ServerResponse, body)
   }
 
   /**
-   * Answers one upgrade, whatever its path. Needs the package `ws`. One to another protocol than WebSocket (h2c) is only an offer:
-   * it comes once more, as a request.
+   * Answers one upgrade, whatever its path. Needs the package `ws`. An upgrade to a protocol other than WebSocket (h2c) is only an offer:
+   * the server emits it again, as an ordinary request.
    */
   handleUpgrade(request: IncomingMessage, socket: Duplex, head: Buffer): void {
     const server: unknown = Reflect.get(socket, 'server')
@@ -99,22 +99,23 @@ export class RealtimeServer<Who extends AnyPrincipal = Principal, Data = unknown
   }
 
   /**
-   * Sends to every session that is subscribed to the topic, on whatever node. Resolves with the message's offset when it is in
-   * the log: from then on none of them misses it, unless the log forgets it before they have read it, which they are told.
+   * Sends a message to every session that is subscribed to the topic, on any node. Resolves with the message's offset once the log holds
+   * it: from then on no subscriber misses it, unless the log discards it first, which is reported to the subscriber's client as a gap.
    */
   publish(topic: string, data: Out): Promise<number> {
     return this.#node.publish(topic, data)
   }
 
-  /** A session, on whatever node it is; `null` if there is none, or it has ended. */
+  /** The handle of a session, on whichever node it is attached; `null` if there is no such session or it has ended. */
   session(id: string): Promise<Session<Who, Data, Out> | null> {
     return this.#node.session(id) as unknown as Promise<Session<Who, Data, Out> | null>
   }
 
   /**
-   * Sends all clients away, each with a time of its own after which to come back, so that they do not come back as one; waits
-   * for the handlers that run, and stops. The sessions go on, here after a restart or on another node.
-   * @param options.drainMs how long to wait for handlers, and over how long the clients are spread, in milliseconds. @defaultValue 5,000
+   * Ends all attachments, giving each client its own time to reconnect so that they do not return all at once; waits for running
+   * handlers, and stops. The sessions continue, here after a restart or on another node.
+   * @param options.drainMs how long to wait for handlers, and over how long the clients' reconnects are spread, in milliseconds.
+   * @defaultValue 5,000
    */
   async close({ drainMs = 5000 }: { readonly drainMs?: number } = {}): Promise<void> {
     if (!(drainMs >= 0 && drainMs < 2 ** 31))

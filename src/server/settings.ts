@@ -18,18 +18,18 @@ export interface Settings {
   readonly path: string
   readonly topics: TopicLog
   readonly sessions: SessionStore
-  /** Whether this server is all there is, so that what it did not see did not happen. */
+  /** `'all'` if this server is the only one, so that what it did not see did not happen. */
   readonly scope: 'node' | 'all'
   readonly origins: readonly OriginRule[]
   readonly publicOrigins: readonly string[]
   readonly isTrustedProxy: TrustedProxy
-  /** Whether the application has said nothing of proxies, so that forwarding headers that come are worth a warning. */
+  /** Whether neither `trustProxy` nor `addressOf` is set, so that forwarding headers are worth a warning. */
   readonly isProxyUnset: boolean
   readonly authenticate: NonNullable<RealtimeServerOptions['authenticate']>
   readonly addressOf: NonNullable<RealtimeServerOptions['addressOf']>
 }
 
-/** What each option must be, as `typeof` says it. */
+/** The type of each option, as `typeof` names it. */
 const kinds: Readonly<Record<keyof RealtimeServerOptions, string>> = {
   path: 'string',
   authenticate: 'function',
@@ -57,14 +57,14 @@ const anonymous = { id: 'anonymous' }
 const topicMethods = ['append', 'readAfter', 'tail', 'watch']
 const sessionMethods = ['now', 'read', 'write', 'renew', 'remove', 'append', 'readAfter', 'trim', 'count', 'expired', 'watch']
 
-/** Why these cannot be without an end. */
+/** Why these options may not be `Infinity`. */
 const endless: Readonly<Partial<Record<keyof RealtimeServerOptions, string>>> = {
   heartbeatMs: 'clients are told it, and would never notice that a connection is dead',
   resumeWindowMs: 'clients are told it, and a session to which nobody comes back would be kept for ever',
   leaseMs: 'messages that a node had taken when it died would never be handled',
 }
 
-/** What one text of JavaScript can hold, which is what a body or a frame becomes. */
+/** The longest string of the engine, in UTF-16 code units: a body or a frame becomes one string. */
 const longestText = 2 ** 29 - 24
 
 const counts: Partial<Record<keyof Limits, CountRule>> = {
@@ -96,7 +96,7 @@ export function settingsOf(options: RealtimeServerOptions): Settings {
     checkStoreId(sessions)
   }
   const own = topics && sessions ? null : memoryStore()
-  // A client asks for a long-poll of this length, and a hello has whole numbers alone.
+  // Clients ask for a long-poll of this length, and a hello contains only integers.
   const heartbeatMs = Math.round(timeOf('heartbeatMs', options.heartbeatMs, 25_000))
   const resumeWindowMs = timeOf('resumeWindowMs', options.resumeWindowMs, 120_000)
   const leaseMs = timeOf('leaseMs', options.leaseMs, 10_000)
@@ -138,13 +138,13 @@ function limitsOf(given: Partial<Limits> = {}): Limits {
   }
   const { maxMessageBytes } = limits
   const maxBatchBytes = given.maxBatchBytes ?? Math.min(4 * maxMessageBytes, longestText)
-  // A body that is allowed must not be more than a client may have under way.
+  // A body of the permitted size must fit into what one client may have in transit.
   const { bodyBytesPerClient = Math.max(limits.bodyBytesPerClient, maxBatchBytes) } = given
   const { maxBodyBytes = Math.max(limits.maxBodyBytes, bodyBytesPerClient) } = given
   return { ...limits, maxBatchBytes, bodyBytesPerClient, maxBodyBytes }
 }
 
-/** Names do not collide with those of an object's own members: they come from a list of ours. */
+/** `name` is never that of an inherited member of `endless`: all names come from this file. */
 function timeOf(name: keyof RealtimeServerOptions, value: number | undefined, fallback: number): number {
   const fault = faultOfTime(value ?? fallback, endless[name])
   return fault === null ? (value ?? fallback) : fail(name, value, fault)

@@ -12,13 +12,13 @@ import { isForwarded, isPrivateAddress, limitKey, peerOf } from './client-addres
 import { AddressLimit, checkOrigin, type OriginVerdict, type RefusedOrigin } from './origin.ts'
 import { RefusalReporter, reasonOf } from './origin-refusals.ts'
 
-/** What a request's URL says that anybody need know. */
+/** The parts of a request's URL that are used. */
 export interface Address {
   readonly query: URLSearchParams
   readonly isTooLong: boolean
 }
 
-/** Who may come in: what both ways in, HTTP and WebSocket, ask of a request before the node hears of it. */
+/** Access checks that the HTTP and WebSocket handlers apply to a request before the node receives it. */
 export class AccessControl {
   readonly node: ServerNode
   readonly settings: Settings
@@ -44,7 +44,10 @@ export class AccessControl {
     return { isTooLong, query: new URLSearchParams(isTooLong || mark < 0 ? '' : url.slice(mark + 1)) }
   }
 
-  /** The client's address as limits count by it, as far as it can be told. To be asked once for each request: it may be the application's to say. */
+  /**
+   * The client's address as the limits count it, if it is known. To be called once per request, since it may call the application's
+   * `addressOf`.
+   */
   clientOf(request: IncomingMessage): string | undefined {
     const { host, addressOf } = this.settings
     try {
@@ -56,13 +59,13 @@ export class AccessControl {
     }
   }
 
-  /** What a client goes by where what it uses is counted. */
+  /** The names under which a client's use of resources is counted. */
   namesOf(address: string | undefined, { id }: Principal): readonly string[] {
     const ofPrincipal = this.settings.node.isAuthenticating ? [`principal ${id}`] : []
     return address === undefined ? ofPrincipal : [`address ${address}`, ...ofPrincipal]
   }
 
-  /** What its origin means. It never throws nor rejects: a function of the application's that does lets nobody in. */
+  /** Checks the request's origin. It neither throws nor rejects: if a function of the application does, the origin is refused. */
   checkOrigin(request: IncomingMessage): OriginVerdict | Promise<OriginVerdict> {
     const { settings } = this
     const failed = (error: unknown): RefusedOrigin => {
@@ -79,7 +82,7 @@ export class AccessControl {
     }
   }
 
-  /** Why this request is not let in, whatever it says. */
+  /** Why this request is refused, whatever its hello says; `null` if it is not. */
   refusal(request: IncomingMessage, { isTooLong }: Address, origin: OriginVerdict): CloseFrame | null {
     this.#warnOfProxy(request)
     if (isTooLong) return { code: codes.tooLarge, reason: 'the URL is too long' }
@@ -88,7 +91,7 @@ export class AccessControl {
     return { code: codes.forbidden, reason: reasonOf(origin) }
   }
 
-  /** Why its address has to wait, if it has. What goes on with an attachment that was let in here is none of its attachments. */
+  /** Why the client's address has to wait; `null` if it has not. A request that continues an attachment of this node does not count. */
   addressRefusal(address: string | undefined, hello: ClientHello | null): CloseFrame | null {
     const { host } = this.settings
     if (hello && this.node.isContinued(hello)) return null
@@ -96,14 +99,14 @@ export class AccessControl {
     return { code: codes.tooMany, reason: 'too many from this address', retryAfterMs: this.node.pauseMs() }
   }
 
-  /** Asks the application who this is; where it is nobody any more, what is open of that client ends. */
+  /** Asks the application for the principal; if the client is not authenticated any more, its open attachments end. */
   async principalOf(request: IncomingMessage, hello: ClientHello): Promise<Principal | CloseFrame> {
     const principal = await this.#ask(request, hello.auth)
     if (!isPrincipal(principal) && principal.code === codes.unauthenticated) this.node.revoke(hello)
     return principal
   }
 
-  /** How this client is asked for once more, if its credentials do not hold for ever. It keeps the request. */
+  /** Authenticates this client again; `null` if its credentials never expire. The closure keeps the request. */
   reauthentication(request: IncomingMessage, { expiresAt }: Principal): Reauthenticate | null {
     const isEver = (expiresAt ?? Infinity) === Infinity && (this.settings.node.reauthenticateMs ?? Infinity) === Infinity
     return isEver ? null : (auth) => this.#ask(request, auth)
@@ -135,7 +138,7 @@ export class AccessControl {
     }
   }
 
-  /** Tells once of a proxy that nobody has told the server of: all of its clients are one address, or none. */
+  /** Warns once of a proxy that the application has not configured: all of its clients count as one address, or as none. */
   #warnOfProxy(request: IncomingMessage): void {
     if (!this.#mayWarn || !isForwarded(request)) return
     const peer = peerOf(request)
@@ -149,7 +152,7 @@ export class AccessControl {
   }
 }
 
-/** A time in seconds would be one in January 1970. */
+/** Whether this is a time in milliseconds: one in seconds would be in January 1970. */
 function isExpiry(value: unknown): boolean {
   return value === undefined || value === null || value === Infinity || (typeof value === 'number' && value > 1e11)
 }

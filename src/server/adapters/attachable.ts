@@ -6,7 +6,7 @@ import { kindOf } from '../util/payload.ts'
 /** What `attach()` takes: a server of `node:http`, `node:https` or `node:http2`. */
 export type AttachableServer = Server | SecureServer | Http2Server | Http2SecureServer
 
-/** @throws TypeError that says what was given, and what to pass in its place */
+/** @throws TypeError that says what was given, and what to pass instead */
 export function checkAttachable(given: unknown): asserts given is AttachableServer {
   if (isServer(given)) return
   throw new TypeError(
@@ -14,18 +14,18 @@ export function checkAttachable(given: unknown): asserts given is AttachableServ
   )
 }
 
-/** Told by what it can do, because test runners have more than one class of that name. */
+/** Decided by capabilities, because test runners have more than one class of that name. */
 function isServer(given: unknown): boolean {
   return (
     typeof given === 'object' &&
     can(given, 'on', 'emit', 'listenerCount', 'listen', 'address') &&
-    // What a server of plain TCP or TLS has not.
+    // Plain TCP and TLS servers have neither.
     (has(given, 'maxHeadersCount') || can(given, 'updateSettings'))
   )
 }
 
 function remedyFor(given: unknown): string {
-  // Fastify (which is also a promise) and Restify; Hapi; Vite.
+  // The property that holds the server: in Fastify (which is also a promise) and Restify; in Hapi; in Vite.
   for (const name of ['server', 'listener', 'httpServer']) {
     if (has(given, name) && isServer(given[name])) return `what holds one: pass its \`${name}\``
   }

@@ -1,6 +1,6 @@
 import type { ServerHost } from '../node/host.ts'
 
-/** What was seen of an attempt; nothing in it tells of a session. */
+/** What was seen of an attempt; it reveals nothing about a session. */
 export interface Sighting {
   readonly sawRequest: boolean
   readonly sawUpgrade: boolean
@@ -13,9 +13,9 @@ export interface Sighting {
 
 const keptMs = 60_000
 const forgetEveryMs = 1000
-/** Of attempts that brought a hello, and of others, which cost nobody anything. */
+/** The largest numbers of attempts that brought a hello, and of others, which cost a client nothing. */
 const most = { withHello: 10_000, other: 2000 } as const
-/** So much is left when there were too many: to look through all of them for each new one would be quadratic. */
+/** The fraction that is kept when there were too many: searching all of them for each new one would be quadratic. */
 const leftAfterShedding = 0.9
 
 const unseen: Sighting = { sawRequest: false, sawUpgrade: false, verdict: null, offeredProtocols: [], answeredAt: null }
@@ -30,13 +30,13 @@ interface LedgerEntry {
 }
 
 /**
- * Rule 15: remembers for a minute what was seen of each attempt. Where there are too many, those go first whose client has
- * most of them, so that nobody can push out what another needs.
+ * Rule 15: remembers for a minute what was seen of each attempt. If there are too many, those of the client with most attempts are
+ * discarded first, so that no client can push out what another needs.
  */
 export class AttemptLedger {
   readonly #now: () => number
   readonly #elapsedMs: () => number
-  /** The oldest come first in a Map. */
+  /** In the order of insertion: the oldest come first. */
   readonly #pages = new Map<string, LedgerEntry>()
   /** The attempts of each client. */
   readonly #attempts: Readonly<Record<Kind, Map<string, Set<string>>>> = { withHello: new Map(), other: new Map() }
@@ -49,18 +49,18 @@ export class AttemptLedger {
     this.#elapsedMs = elapsedMs
   }
 
-  /** The name of an attempt, if it is one. */
+  /** The attempt that a query parameter names; `null` if it is absent or malformed. */
   static attemptOf(query: URLSearchParams, name: 'attempt' | 'diagnose'): string | null {
     const attempt = query.get(name)
     return attempt !== null && /^[\w-]{1,64}$/.test(attempt) ? attempt : null
   }
 
-  /** Whether it remembers all of the last minute, so that what is not in it did not happen. */
+  /** Whether the ledger holds all attempts of the last minute, so that an attempt that is not in it did not happen. */
   get isComplete(): boolean {
     return this.#elapsedMs() - this.#shedAt >= keptMs
   }
 
-  /** @param client who asks, as far as that is known: its address */
+  /** @param client the client's address, as far as it is known */
   note(attempt: string | null, news: Partial<Sighting>, client = ''): void {
     if (attempt === null) return
     this.#forget()
@@ -73,7 +73,7 @@ export class AttemptLedger {
     this.#put(attempt, { at: this.#elapsedMs(), client, kind: 'other', sighting: { ...unseen, ...news } })
   }
 
-  /** The attempt has brought a hello: it is no longer among those that anybody can make by the thousand. */
+  /** The attempt has brought a hello: it no longer counts among those that any client can make by the thousand. */
   broughtHello(attempt: string | null): void {
     const page = attempt === null ? undefined : this.#pages.get(attempt)
     if (attempt === null || page?.kind !== 'other') return
@@ -95,7 +95,7 @@ export class AttemptLedger {
     return this.#elapsedMs() - at < keptMs
   }
 
-  /** Not for each attempt: a Map is slow to find its first entry where many before it were deleted. */
+  /** Not run for each attempt: a Map is slow to find its first entry if many entries before it were deleted. */
   #forget(): void {
     const now = this.#elapsedMs()
     if (now - this.#forgotAt < forgetEveryMs) return
@@ -131,7 +131,7 @@ export class AttemptLedger {
     if (attempts.size === 0) this.#attempts[kind].delete(client)
   }
 
-  /** Forgets before its time, and knows that it did. */
+  /** Discards attempts before their minute has passed; from then on the ledger is incomplete for a minute. */
   #shed(kind: Kind): void {
     const clients = [...this.#attempts[kind].values()]
     const left = Math.floor(leftAfterShedding * most[kind])

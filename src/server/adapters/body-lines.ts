@@ -1,13 +1,13 @@
 import type { Buffer } from 'node:buffer'
 
-/** What may stand before the lines of a form: its boundary and the headers of its one part. */
+/** The longest head of a form before its lines, in bytes: its boundary and the headers of its one part. */
 export const maxPartHeadBytes = 1024
 
 const blankLine = '\r\n\r\n'
 
 /**
- * Where the lines begin in what has come of a body so far; -1 until that can be told. A form (`multipart/form-data`) begins with
- * the head of its part, any other body with the hello itself. Past `maxPartHeadBytes` it can never be told.
+ * Where the lines begin in the part of a body that has arrived; -1 while that is unknown. A form (`multipart/form-data`) begins with the
+ * head of its part, any other body with the hello itself. Beyond `maxPartHeadBytes` it remains unknown.
  */
 export function startOfLines(bytes: Buffer): number {
   const dashes = bytes.subarray(0, 2).toString('latin1')
@@ -17,9 +17,8 @@ export function startOfLines(bytes: Buffer): number {
 }
 
 /**
- * The lines of a body: those of the one part of a form, or of the body itself. Of one that broke off, the lines that are whole.
- * `null` for a form that is malformed. No line begins with `--`, and none in a form has a CR, so nothing a message holds can be
- * taken for a boundary.
+ * The lines of a body: those of a form's one part, or of the body itself. Of a body that broke off, only the complete lines. `null` for a
+ * malformed form. No line begins with `--`, and none in a form has a CR, so no content of a message can be taken for a boundary.
  */
 export function linesOf(text: string, isWhole = true): readonly string[] | null {
   if (!text.startsWith('--')) return isWhole ? text.split('\n') : text.split('\n').slice(0, -1)
@@ -35,7 +34,7 @@ export function linesOf(text: string, isWhole = true): readonly string[] | null 
   return lines.slice(0, -1).map((line) => (line.endsWith('\r') ? line.slice(0, -1) : line))
 }
 
-/** What may stand behind the boundary that ends a form: nothing, or a line's end. */
+/** Whether this may follow the boundary that ends a form: nothing, or a line's end. */
 function isEnd(rest: string, isWhole: boolean): boolean {
   return isWhole ? rest === '--' || rest === '--\r\n' : '--\r\n'.startsWith(rest)
 }

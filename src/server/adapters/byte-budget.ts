@@ -1,4 +1,4 @@
-/** So many bytes in all, and so many for each of those who share them: one cannot take what the others need. */
+/** A limit on bytes in total, and on the bytes of each client that shares it: one client cannot use up what the others need. */
 export class ByteBudget {
   readonly #maxInAll: number
   readonly #maxEach: number
@@ -10,7 +10,7 @@ export class ByteBudget {
     this.#maxEach = maxEach
   }
 
-  /** A share for somebody who goes by these names, all of which are charged. */
+  /** A share for the client with these names; every name is charged. */
   share(names: readonly string[]): Share {
     return new Share(this, names)
   }
@@ -44,14 +44,14 @@ export class Share {
     return this.#budget.hasRoom(this.#names)
   }
 
-  /** Takes more, if there is room for it. */
+  /** Charges more bytes if there is room for them. */
   take(bytes: number): boolean {
     if (!this.#budget.hasRoom(this.#names, bytes)) return false
     this.charge(bytes)
     return true
   }
 
-  /** Takes more even if there is no room, for what cannot be refused any more. */
+  /** Charges more bytes even if there is no room, for what can no longer be refused. */
   charge(bytes: number): void {
     this.#bytes += bytes
     this.#budget.add(this.#names, bytes)

@@ -1,6 +1,6 @@
 /**
- * How many carriers each session has on this node, of any kind: from before anybody knows the session until the socket is
- * gone or has taken the answer.
+ * The number of carriers, of any kind, that each session has on this node: counted from before the session is looked up until the socket
+ * is closed or has taken the answer.
  */
 export class CarrierCount {
   readonly #maxEach: number
@@ -10,7 +10,7 @@ export class CarrierCount {
     this.#maxEach = maxEach
   }
 
-  /** Counts one more, and returns how to count it no longer; `null` if there are too many. */
+  /** Counts one more carrier; returns a function that stops counting it, or `null` if there are too many. */
   enter(session: string): (() => void) | null {
     const count = this.#counts.get(session) ?? 0
     if (count >= this.#maxEach) return null

@@ -1,13 +1,13 @@
 import type { IncomingMessage } from 'node:http'
 import { BlockList, isIP } from 'node:net'
 
-/** Which proxies' forwarding headers are believed, as Express has it in its setting `trust proxy`. */
+/** Which proxies' forwarding headers are trusted, as in Express's setting `trust proxy`. */
 export type TrustProxyOption = boolean | number | string | readonly string[] | ((address: string, index: number) => boolean)
 
-/** Whether the address is a proxy of ours; index 0 is the peer of the socket, 1 whoever spoke to that, and so on. */
+/** Whether the address is a trusted proxy; index 0 is the peer of the socket, 1 the peer of that proxy, and so on. */
 export type TrustedProxy = (address: string, index: number) => boolean
 
-/** Ranges that have names, the same as in Express. */
+/** Named ranges, the same as in Express. */
 const namedRanges: Readonly<Record<string, readonly string[]>> = {
   loopback: ['127.0.0.0/8', '::1/128'],
   linklocal: ['169.254.0.0/16', 'fe80::/10'],
@@ -59,7 +59,7 @@ function addRange(list: BlockList, range: unknown): void {
   list.addSubnet(address, prefix, kind === 4 ? 'ipv4' : 'ipv6')
 }
 
-/** `255.255.0.0` is 16; -1 for what is no mask. */
+/** The prefix length of a mask: 16 for `255.255.0.0`; -1 for what is no mask. */
 function prefixOf(mask: string): number {
   if (isIP(mask) !== 4) return -1
   const bits = mask
@@ -69,7 +69,7 @@ function prefixOf(mask: string): number {
   return /^1*0*$/.test(bits) ? (bits.indexOf('0') < 0 ? 32 : bits.indexOf('0')) : -1
 }
 
-/** An address without port, brackets and zone, an IPv4-mapped one as IPv4; `null` for anything that is none. */
+/** An address without port, brackets and zone, an IPv4-mapped one as IPv4; `null` for what is no address. */
 export function plainAddress(text: string): string | null {
   const trimmed = text.trim()
   const [, bracketed] = /^\[([^\]]*)\](?::\d+)?$/.exec(trimmed) ?? []
@@ -99,7 +99,9 @@ function groupsOf(address: string): readonly number[] {
   return [...head, ...middle, ...tail]
 }
 
-/** What limits count by: an IPv4 address, or the /64 of an IPv6 address, which one customer has as one house has an IPv4 address. */
+/**
+ * What limits count by: an IPv4 address, or the /64 of an IPv6 address, since one customer has a /64 as a household has one IPv4 address.
+ */
 export function limitKey(text: string): string {
   const address = plainAddress(text)
   if (address === null || !address.includes(':')) return address ?? text
@@ -109,12 +111,12 @@ export function limitKey(text: string): string {
     .join(':')}::/64`
 }
 
-/** The peer of the socket; one without an address (a Unix socket) is on this machine. */
+/** The peer of the socket; a peer without an address (a Unix socket) is on this machine. */
 export function peerOf({ socket }: IncomingMessage): string {
   return plainAddress(socket.remoteAddress ?? '') ?? '127.0.0.1'
 }
 
-/** Whether a header of the request speaks of a proxy in front. */
+/** Whether the request has a header of a proxy in front. */
 export function isForwarded({ headers }: IncomingMessage): boolean {
   return headers['x-forwarded-for'] !== undefined || headers.forwarded !== undefined
 }
@@ -124,9 +126,9 @@ export function isPrivateAddress(address: string): boolean {
 }
 
 /**
- * The client's address: the nearest one that is no trusted proxy, as Express finds `request.ip`. Without a trusted proxy a header
- * of the client's own changes nothing. `undefined` for this machine: behind a proxy that is not trusted all clients have its
- * address, and they are not one.
+ * The client's address: the nearest one that is no trusted proxy, as Express finds `request.ip`. Without a trusted proxy a header sent by
+ * the client changes nothing. `undefined` for this machine: behind an untrusted proxy all clients have its address, and must not be
+ * counted as one.
  */
 export function clientAddress(request: IncomingMessage, isTrusted: TrustedProxy): string | undefined {
   let address = peerOf(request)
@@ -134,21 +136,21 @@ export function clientAddress(request: IncomingMessage, isTrusted: TrustedProxy)
   for (const [index, hop] of hops.entries()) {
     if (!isTrusted(address, index)) break
     const next = plainAddress(hop)
-    // What is no address says nothing of the client: it counts as the hop that let it pass.
+    // An entry that is no address does not identify the client: the hop that passed it on counts instead.
     if (next === null) break
     address = next
   }
   return isLoopback(address, 0) ? undefined : address
 }
 
-/** The addresses of `X-Forwarded-For`, or where there is none of `Forwarded` (RFC 7239), the client's first. */
+/** The addresses of `X-Forwarded-For`, or if there is none of `Forwarded` (RFC 7239), the client's first. */
 function forwardedFor({ headers }: IncomingMessage): readonly string[] {
   const given = headers['x-forwarded-for']
   if (given !== undefined) return String(given).split(',')
   return forwardedElements(headers.forwarded).map((element) => element.get('for') ?? '')
 }
 
-/** The elements of a `Forwarded` header, each by its parameters in lower case. */
+/** The elements of a `Forwarded` header, each as a map of its parameters, with names in lower case. */
 export function forwardedElements(header: string | undefined): readonly ReadonlyMap<string, string>[] {
   return split(header ?? '', ',').map((element) => {
     const pairs = split(element, ';').map((pair): [string, string] => {
@@ -159,7 +161,7 @@ export function forwardedElements(header: string | undefined): readonly Readonly
   })
 }
 
-/** Splits where the sign stands outside of quotes. */
+/** Splits at the sign where it is outside of quotes. */
 function split(text: string, sign: string): readonly string[] {
   const parts: string[] = []
   let from = 0

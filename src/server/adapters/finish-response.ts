@@ -4,11 +4,11 @@ import type { CloseFrame } from '../../wire/steadfast-v1.ts'
 import type { ServerHost } from '../node/host.ts'
 import { problemOf } from './problem.ts'
 
-/** How long what is short may take to leave. */
+/** How long a short answer may take to be sent, in milliseconds. */
 const partingMs = 5000
-/** How long the socket of an answer may take nothing (rule 6). */
+/** How long the socket of an answer may take no data, in milliseconds (rule 6). */
 const stuckMs = 30_000
-/** What is still coming of a body that nobody reads is let pass for so long, so that the answer is not lost with the connection. */
+/** How long the rest of a refused body is received and discarded, in milliseconds, so that the answer is not lost with the connection. */
 const lingerMs = 1000
 const pieceLength = 65_536
 
@@ -42,19 +42,19 @@ export function sendJson(
   finish(response, after, body)
 }
 
-/** Whether nobody can be answered any more: the connection may be lost before Node says so of the answer. */
+/** Whether an answer can no longer reach the client: the connection may be lost before Node reports it on the response. */
 export function isGone({ destroyed, socket }: ServerResponse): boolean {
   return destroyed || socket?.destroyed === true
 }
 
-/** Ends an answer, and destroys it if its socket does not take in time what is left of it. */
+/** Ends an answer, and destroys it if its socket does not take the rest in time. */
 export function finish(response: ServerResponse, after: ServerHost['after'], last = ''): void {
   const cancel = after(partingMs, () => response.destroy())
   response.on('close', cancel)
   response.end(last)
 }
 
-/** Ends an answer with a long body, and destroys it when its socket has taken nothing for a while. */
+/** Ends an answer with a long body, and destroys it if its socket takes no data for a while. */
 export function finishInPieces(response: ServerResponse, after: ServerHost['after'], body: Buffer): void {
   let at = 0
   let cancel = () => {}
@@ -75,7 +75,7 @@ export function finishInPieces(response: ServerResponse, after: ServerHost['afte
   }
 }
 
-/** Says no while a body is still coming, and hangs up when what is left of it has passed, or a little later. */
+/** Refuses a request whose body is still arriving, and closes the connection when the rest of it has arrived, or a little later. */
 export function finishEarly(
   request: IncomingMessage,
   response: ServerResponse,
@@ -84,9 +84,9 @@ export function finishEarly(
 ): void {
   if (response.headersSent || isGone(response)) return
   const { status, headers, body } = problemOf(close)
-  // HTTP/2 has no such header, and a connection that is shared.
+  // HTTP/2 has no such header, and its connection is shared.
   response.writeHead(status, request.httpVersionMajor > 1 ? headers : { ...headers, Connection: 'close' })
-  // It is whole by its length; were it ended, the socket would be closed with bytes unread, and reset.
+  // The answer is complete by its length; ending it would close the socket with unread bytes, which resets the connection.
   response.write(body)
   request.resume()
   const cancel = after(lingerMs, end)
@@ -96,7 +96,7 @@ export function finishEarly(
   function end(): void {
     cancel()
     finish(response, after)
-    // Of a shared connection, the rest of this request is refused.
+    // On a shared connection only the rest of this request is refused.
     if (request.httpVersionMajor > 1 && !request.readableEnded) after(lingerMs, () => response.destroy())
   }
 }

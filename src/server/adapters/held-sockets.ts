@@ -1,6 +1,6 @@
 import type { IncomingMessage, ServerResponse } from 'node:http'
 
-/** What has a timeout of its own: a socket, or the session of an HTTP/2 connection. */
+/** An object with an idle timeout of its own: a socket, or the session of an HTTP/2 connection. */
 interface Timed {
   readonly timeout?: number | undefined
   setTimeout(timeoutMs: number): unknown
@@ -12,8 +12,8 @@ interface Held {
 }
 
 /**
- * Keeps Node's timeout of idle sockets (`server.timeout`) from cutting an answer that is held, which is quiet for good reason and
- * has limits of its own. A connection that is kept alive afterwards has its timeout again.
+ * Keeps Node's timeout of idle sockets (`server.timeout`) from cutting a held answer, which is silent on purpose and has limits of its
+ * own. A connection that is kept alive afterwards has its timeout again.
  */
 export class HeldSockets {
   readonly #held = new WeakMap<Timed, Held>()
@@ -29,7 +29,7 @@ export class HeldSockets {
       held.answers -= 1
       if (held.answers > 0) return
       this.#held.delete(timed)
-      // Node may have set the one for a connection that waits for its next request.
+      // Node may have set the timeout for a connection that waits for its next request.
       if (held.timeoutMs > 0 && !timed.timeout) timed.setTimeout(held.timeoutMs)
     })
   }

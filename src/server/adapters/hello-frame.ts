@@ -4,23 +4,23 @@ import type { WebSocket } from 'ws'
 import { type CloseFrame, codes, maxHelloBytes } from '../../wire/steadfast-v1.ts'
 import type { ServerHost } from '../node/host.ts'
 
-/** WebSockets that may wait for their hello at one time: nobody knows yet who they are. */
+/** How many WebSockets may wait for their hello at a time: their clients are not authenticated yet. */
 const mostWaiting = 1000
-/** What the frames around a hello may take. */
+/** The overhead of the frames around a hello, in bytes. */
 const framingBytes = 1024
 
 const helloTooLarge: CloseFrame = { code: codes.tooLarge, reason: `the hello has more than ${maxHelloBytes} bytes` }
 
 export type Frame = readonly [data: unknown, isBinary: boolean]
 
-/** What a WebSocket said first, paused behind it. */
+/** The first frame of a WebSocket, which is paused behind it. */
 export interface FirstFrame {
   readonly hello: string
-  /** Takes over what came behind the hello already. */
+  /** Takes over the frames that arrived behind the hello. */
   rest(): readonly Frame[]
 }
 
-/** Waits for the hello of each WebSocket whose handshake brought none: for so long, for so many bytes, and of so many at a time. */
+/** Waits for the hello of each WebSocket whose handshake carried none, within limits of time, bytes and number of WebSockets. */
 export class HelloFrames {
   readonly #host: ServerHost
   readonly #timeoutMs: number
@@ -31,12 +31,12 @@ export class HelloFrames {
     this.#timeoutMs = timeoutMs
   }
 
-  /** Whether no more may wait. */
+  /** Whether no further WebSocket may wait. */
   get isFull(): boolean {
     return this.#waiting >= mostWaiting
   }
 
-  /** What it said first, why that is refused, or `null` if it went away. Never rejects. */
+  /** The WebSocket's first frame, the reason why it is refused, or `null` if the client disconnected. Never rejects. */
   of(webSocket: WebSocket, socket: Duplex): Promise<FirstFrame | CloseFrame | null> {
     this.#waiting += 1
     return new Promise((resolve) => {
@@ -62,7 +62,7 @@ export class HelloFrames {
         webSocket.pause()
         const hello = Buffer.isBuffer(data) && !isBinary ? data : Buffer.alloc(0)
         settle(hello.length > maxHelloBytes ? helloTooLarge : { hello: hello.toString(), rest })
-        // Of what had been read already, more may come in spite of the pause.
+        // `ws` may still emit frames from data that it had read before the pause.
         webSocket.on('message', keep)
       }
       const gone = () => settle(null)

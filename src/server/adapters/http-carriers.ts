@@ -7,9 +7,9 @@ import type { ServerHost } from '../node/host.ts'
 import type { Share } from './byte-budget.ts'
 import { finish, finishInPieces, sendProblem } from './finish-response.ts'
 
-/** A collected answer grows no further than this; what is left comes with the next. */
+/** The length at which a collected answer is full, in characters; the rest follows in the next answer. */
 const fullLength = 1_048_576
-/** Firefox shows nothing of an answer before enough of it has come. */
+/** Firefox delivers no part of an answer before enough of it has arrived. */
 const padding = `:${' '.repeat(2048)}\n\n`
 
 const streamHeaders: OutgoingHttpHeaders = {
@@ -19,12 +19,12 @@ const streamHeaders: OutgoingHttpHeaders = {
   'X-Content-Type-Options': 'nosniff',
 }
 
-/** An answer as a carrier; `attachment` is to be set as soon as there is one. */
+/** An answer as a carrier; `attachment` is to be set as soon as it exists. */
 export interface AnswerCarrier extends Carrier {
   attachment: Attachment | null
 }
 
-/** Is told once whether somebody was let in, or the code of the refusal. */
+/** Called once, with `'accepted'` or with the code of the refusal. */
 export type Verdict = (verdict: 'accepted' | number) => void
 
 /** An answer that stays open. */
@@ -80,7 +80,7 @@ export class StreamCarrier implements AnswerCarrier {
     finish(response, this.#after)
   }
 
-  /** What is written says whether there is room for more: an answer over HTTP/2 has no `writableNeedDrain`. */
+  /** The return value of `write` says whether there is room: an answer over HTTP/2 has no `writableNeedDrain`. */
   #write(text: string): void {
     if (!this.#response.write(text) && this.#state === 'draining') this.#state = 'full'
   }
@@ -93,7 +93,7 @@ export class WholeCarrier implements AnswerCarrier {
   readonly #response: ServerResponse
   readonly #verdict: Verdict
   readonly #after: ServerHost['after']
-  /** What is collected is charged to it, until the socket has taken it. */
+  /** The share of the budget that is charged for what is collected, until the socket has taken it. */
   readonly #share: Share
   #body = ''
 
@@ -127,7 +127,7 @@ export class WholeCarrier implements AnswerCarrier {
     this.#verdict('accepted')
     if (close) this.write(`x${JSON.stringify(close)}`)
     if (response.destroyed || response.headersSent) return
-    // Written as a text, it would first be given room for the longest that it could become.
+    // For a string, Node would first allocate the longest encoding that it could need.
     const body = Buffer.from(this.#body)
     this.#body = ''
     response.writeHead(200, { ...streamHeaders, 'Content-Length': body.length })

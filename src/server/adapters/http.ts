@@ -19,12 +19,12 @@ import { type Body, BodyReader, type BodySource } from './request-body.ts'
 import { TokenBucket } from './token-bucket.ts'
 import { UnfinishedHellos } from './unfinished-hellos.ts'
 
-/** Of all whose address is not known together, and a fifth of it of each whose is. */
+/** Diagnosis requests per second: of all clients of unknown address together; a fifth of it for each known address. */
 const diagnosesPerSecond = 50
-/** Of all hellos of which only a part has come. */
+/** How many bytes all hellos together may take that have arrived only in part. */
 const maxUnfinishedBytes = 8_388_608
 
-/** SSE, long-poll, poll and sending: one handler of one kind of request. */
+/** Handles the HTTP requests of SSE, long-poll, poll and sending: all four are one kind of request. */
 export class HttpHandler {
   readonly #access: AccessControl
   readonly #pipelined: PipelinedRequests
@@ -46,9 +46,9 @@ export class HttpHandler {
     this.#diagnoses = new TokenBucket(diagnosesPerSecond, 2 * diagnosesPerSecond, host.elapsedMs())
   }
 
-  /** Answers a request, and never throws; `body` is what something in front has read already. */
+  /** Answers a request, and never throws; `body` is what a body parser has already read. */
   handle(request: IncomingMessage, response: ServerResponse, body?: unknown): void {
-    // Whatever has no listener for its error ends the process.
+    // An `error` event without a listener ends the process.
     request.on('error', () => {})
     response.on('error', () => {})
     this.#pipelined.take(request, response, () => {
@@ -60,7 +60,7 @@ export class HttpHandler {
   #failed(request: IncomingMessage, response: ServerResponse, error: unknown): void {
     const { host } = this.#access.settings
     const isOfBody = error instanceof UnreadableBody
-    // Every request would say the same.
+    // Every request would report the same error.
     if (!isOfBody || !this.#hasReportedBody) host.report(error)
     this.#hasReportedBody ||= isOfBody
     const reason = isOfBody ? error.advice : 'internal error'
@@ -187,7 +187,7 @@ export class HttpHandler {
     response.on('close', () => attachment.ended({ by: 'network', code: 1006, reason: '' }))
   }
 
-  /** Of a body that broke off, the whole lines count, though nobody hears the answer. */
+  /** Of a body that broke off, the complete lines count, though the client does not receive the answer. */
   async #send(
     response: ServerResponse,
     hello: ClientHello,
@@ -242,7 +242,7 @@ function refused(request: IncomingMessage, response: ServerResponse, close: Clos
   else sendProblem(response, after, close)
 }
 
-/** Whether something of a body may still come. */
+/** Whether data of a body may still arrive. */
 function mayBring({ complete, headers, httpVersionMajor }: IncomingMessage): boolean {
   if (complete) return false
   return httpVersionMajor > 1 || Number(headers['content-length'] ?? 0) > 0 || headers['transfer-encoding'] !== undefined

@@ -8,21 +8,22 @@ import { answerAndDestroy } from './raw-response.ts'
 import { pathOfOption, pathOfTarget } from './request-path.ts'
 import { ignoreErrors, serveWithoutUpgrade, wantsWebSocket } from './without-upgrade.ts'
 
-/** What is mounted. */
+/** The handlers that serve a path. */
 export interface Mounted {
   readonly path: string
   request(request: IncomingMessage, response: ServerResponse): void
   upgrade(request: IncomingMessage, socket: Duplex, head: Buffer): void
 }
 
-/** An upgrade that others were offered, and that none of them has touched for so long, is nobody's. */
+/** How long other listeners have to take an upgrade before it is answered as unclaimed, in milliseconds. */
 const unclaimedMs = 7000
 
 /**
- * Takes one path of a server over, and leaves everything else to those who listen, now or later. Returns the way back.
+ * Serves one path of a server, and leaves everything else to the server's other listeners, present or future. Returns a function that
+ * undoes it.
  *
- * No listener is moved: what the server emits is looked at first, whatever others add, wrap or remove. So the order in which
- * they and we come does not matter, nor the order in which they and we go.
+ * No listener is moved: every event of the server is checked before its listeners run, whatever listeners are added, wrapped or removed.
+ * So the order in which this and other listeners are added or removed does not matter.
  */
 export function mount(server: AttachableServer, mounted: Mounted, after: ServerHost['after']): () => void {
   let switchboard = switchboards.get(server)
@@ -33,7 +34,7 @@ export function mount(server: AttachableServer, mounted: Mounted, after: ServerH
   return switchboard.add(mounted)
 }
 
-/** One for each server, whoever is mounted on it. */
+/** One for each server, shared by all that is mounted on it. */
 const switchboards = new WeakMap<AttachableServer, Switchboard>()
 
 interface Place {
@@ -46,7 +47,7 @@ class Switchboard {
   readonly #after: ServerHost['after']
   /** The latest first. */
   readonly #places: Place[] = []
-  /** Sockets whose last request was one of ours. */
+  /** Sockets whose last request was for a mounted path. */
   readonly #ours = new WeakSet<Duplex>()
   #restore: (() => void) | null = null
 
@@ -74,12 +75,12 @@ class Switchboard {
       if (this.#places.length === 0) return emit(type, ...values)
       return this.#emit(type, values) ?? emit(type, ...values)
     })
-    // Where Node asks, what nobody agrees to upgrade to is not even begun as an upgrade.
+    // Where Node calls `shouldUpgradeCallback`, an upgrade that no listener would take is not even begun.
     const restoreShould = intercept(server, 'shouldUpgradeCallback', (should) => (request: unknown) => {
       const isOrdinary = this.#places.length > 0 && this.#isOrdinary(request as IncomingMessage)
       return !isOrdinary && should(request)
     })
-    // Node emits no upgrade that nobody listens for.
+    // Node emits no upgrade without a listener.
     server.on('upgrade', keepUpgrades)
     server.off('request', answerNobody)
     return () => {
@@ -91,7 +92,7 @@ class Switchboard {
     }
   }
 
-  /** Whether the event was ours; `null` leaves it to those who listen. */
+  /** Whether the event was for a mounted path; `null` leaves it to the other listeners. */
   #emit(type: unknown, values: readonly unknown[]): true | null {
     switch (type) {
       case 'request':
@@ -114,7 +115,7 @@ class Switchboard {
     const mark = target.indexOf('?')
     const path = mark < 0 ? target : target.slice(0, mark)
     const at = (named: string | null) => this.#places.find((place) => named !== null && place.path === named)?.mounted ?? null
-    // As nearly all spell it.
+    // Nearly all clients spell the path as it is configured.
     return at(path) ?? at(pathOfTarget(target))
   }
 
@@ -139,14 +140,14 @@ class Switchboard {
     return true
   }
 
-  /** HTTP/2. Requests that others answer are emitted anew as such, where they listen for requests. */
+  /** Handles a stream of HTTP/2. Requests for other paths are emitted again as `request`, where the application listens for that. */
   #stream(stream: ServerHttp2Stream, headers: IncomingHttpHeaders, _flags: number, rawHeaders: string[] = []): true | null {
     const mounted = headers[':method'] === 'CONNECT' ? null : this.#at(headers[':path'])
     if (mounted) {
       const request = new Http2ServerRequest(stream, headers, {}, rawHeaders)
       const response = new Http2ServerResponse(stream)
       if (headers.expect === '100-continue') response.writeContinue()
-      // They behave as those of HTTP/1.1.
+      // The HTTP/2 compatibility classes behave like those of HTTP/1.1.
       mounted.request(request as unknown as IncomingMessage, response as unknown as ServerResponse)
       return true
     }
@@ -172,7 +173,7 @@ class Switchboard {
     return true
   }
 
-  /** Others ignore what is not theirs, and each leaves it to the next. Whoever takes it listens to the socket or writes to it. */
+  /** Answers an upgrade that no listener takes: each ignores other paths, and the one that takes it listens or writes to the socket. */
   #endUnclaimed(socket: Duplex): void {
     const cancel = this.#after(unclaimedMs, () => {
       if (tracesOf(socket) === before) answerAndDestroy(socket, notFound, this.#after)
@@ -194,7 +195,7 @@ class Switchboard {
   }
 
   #isOurs(error: ClientError, socket: Duplex): boolean {
-    // What breaks is the body of a request that is being answered.
+    // The error is in the body of a request that is being answered.
     const request: unknown = Reflect.get(Reflect.get(socket, '_httpMessage') ?? {}, 'req') ?? {}
     const isInBody = Reflect.get(Object(request), 'complete') === false
     const target = isInBody ? null : targetOfError(error)
@@ -208,12 +209,12 @@ const notFound = { status: 404, title: 'Not Found' }
 
 function keepUpgrades(): void {}
 
-/** Answers where nobody else does. */
+/** Answers a request if the server has no other listener. */
 function answerNobody(this: AttachableServer, _request: unknown, response: ServerResponse): void {
   if (this.listenerCount('request') === 1) response.writeHead(404, empty).end()
 }
 
-/** What tells a socket that somebody has taken from one that nobody has. */
+/** What differs between a socket that a listener has taken and one that no listener has. */
 function tracesOf(socket: Duplex): string {
   const listeners = socket.eventNames().map((name) => `${String(name)} ${socket.listenerCount(name)}`)
   return [
@@ -227,7 +228,7 @@ function tracesOf(socket: Duplex): string {
 
 type Method = (...values: unknown[]) => unknown
 
-/** Puts a method in front of that of an object, if it has one; returns the way back, which leaves alone who has come in front since. */
+/** Wraps a method of an object, if it has that method; returns a function that restores it, unless it has been wrapped again since. */
 function intercept(target: object, name: string, over: (before: Method) => Method): () => void {
   const before: unknown = Reflect.get(target, name)
   if (typeof before !== 'function') return () => {}

@@ -1,7 +1,7 @@
 import type { IncomingMessage } from 'node:http'
 import { isThenable } from '../util/thenable.ts'
 
-/** Decides about one origin; only `true` lets it in. */
+/** Decides about one origin; only `true` allows it. */
 export type OriginFunction = (origin: string, request: IncomingMessage) => boolean | Promise<boolean>
 
 /** What `origins` takes: one function, or a list of origins, wildcards and functions. */
@@ -14,18 +14,18 @@ export type OriginRule =
   | { readonly type: 'wildcard'; readonly before: string; readonly after: string }
   | { readonly type: 'function'; readonly allows: OriginFunction }
 
-/** A spelling that is no origin: `why` says what would be right. */
+/** An entry that is no origin: `why` says what would be right. */
 export interface OriginMistake {
   readonly why: string
 }
 
 const httpOrigin = /^https?:\/\/[^\s/?#\\@]+$/i
-/** Other schemes have no default port, and an authority that no URL parser normalises. */
+/** Other schemes have no default port, and no URL parser normalises their authority. */
 const otherOrigin = /^[a-z][a-z\d+.-]*:\/\/[^\s/?#\\@,*]+$/i
 
 /**
- * Reads one entry of `origins`. What is accepted is normalised to what browsers send, so that it matches: lower case, punycode,
- * no default port. What could never match is a mistake.
+ * Parses one entry of `origins`. An accepted entry is normalised to what browsers send, so that it matches: lower case, punycode, no
+ * default port. An entry that could never match is a mistake.
  */
 export function readOriginRule(value: unknown): OriginRule | OriginMistake {
   if (typeof value === 'function') return { type: 'function', allows: value as OriginFunction }
@@ -60,7 +60,7 @@ function readOther(value: string): OriginRule | OriginMistake {
   return { why: guess && /^[\w.:[\]/-]+$/.test(value) ? `write ${quoted(guess)}` : '' }
 }
 
-/** What an entry with a path, a slash at its end or an impossible port should be. */
+/** The right spelling of an entry with a path, a trailing slash or an impossible port. */
 function hintFor(value: string): string {
   if (/:\*/.test(value)) return 'ports are exact; for any port write a function'
   const [, origin] = /^([a-z][a-z\d+.-]*:\/\/)(?=[^\s/?#\\]+)/i.exec(value)
@@ -86,7 +86,7 @@ function quoted(text: string): string {
   return `'${text}'`
 }
 
-/** Whether one of the rules lets this origin in. Functions are asked last, one after the other; what they throw is the caller's. */
+/** Whether one of the rules allows this origin. Functions are called last, one after the other; the caller handles what they throw. */
 export function isListed(rules: readonly OriginRule[], origin: string, request: IncomingMessage): boolean | Promise<boolean> {
   const sent = /^https?:/i.test(origin) ? origin : origin.toLowerCase()
   if (rules.some((rule) => matches(rule, sent))) return true
@@ -118,7 +118,7 @@ function askedFrom(
   return false
 }
 
-/** A value that is merely truthy, such as an object that was returned by mistake, must not let anybody in. */
+/** A value that is merely truthy, such as an object that was returned by mistake, must not allow an origin. */
 function checked(allows: unknown): boolean {
   if (typeof allows === 'boolean') return allows
   throw new TypeError('RealtimeServer: a function in `origins` must return true or false, or a promise of one.')

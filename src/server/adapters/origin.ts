@@ -7,35 +7,35 @@ import { TokenBucket } from './token-bucket.ts'
 /** What the `Origin` of a request means (rule 13). */
 export type OriginVerdict =
   | { readonly type: 'allowed'; readonly origin: string }
-  /** Nobody who is bound by the rules of browsers. */
+  /** A client that is no browser, and not bound by the rules of browsers. */
   | { readonly type: 'no-browser' }
   | RefusedOrigin
 
-/** Why a request was refused, and what was compared: the origin it named, and the server's own as the request tells it. */
+/** Why a request was refused, and what was compared: its origin, and the server's own according to the request. */
 export interface RefusedOrigin {
   readonly type: 'refused'
-  /** `null` where a browser named none. */
+  /** `null` if the browser sent none. */
   readonly origin: string | null
   readonly own: string
 }
 
-/** What origins are judged by. */
+/** What origins are compared with. */
 export interface OriginSettings {
   readonly origins: readonly OriginRule[]
-  /** The server's own, beside those that the request itself tells. */
+  /** The server's own origins, in addition to those derived from the request. */
   readonly publicOrigins: readonly string[]
   readonly isTrustedProxy: TrustedProxy
 }
 
 /**
- * Judges an origin. It is let in if it is the server's own or on the list; `null` never, and nothing only where no browser asks.
- * The answer is a promise only where a function of the list returned one.
+ * Checks an origin. The server's own and those on the list are allowed; `null` never is, and a request without an origin only if it is
+ * not from a browser. The answer is a promise only if a function of the list returned one.
  */
 export function checkOrigin(request: IncomingMessage, settings: OriginSettings): OriginVerdict | Promise<OriginVerdict> {
   const { headers } = request
   const { origin } = headers
   if (origin === undefined) {
-    // Node's own `fetch` sends `Sec-Fetch-Mode`, and knows no site.
+    // Node's own `fetch` sends `Sec-Fetch-Mode`, but no `Sec-Fetch-Site`.
     const isBrowser = headers.cookie !== undefined || headers['sec-fetch-site'] !== undefined
     return isBrowser ? { type: 'refused', origin: null, own: ownOf(request, settings) } : { type: 'no-browser' }
   }
@@ -48,8 +48,9 @@ export function checkOrigin(request: IncomingMessage, settings: OriginSettings):
 }
 
 /**
- * Whether a page comes from where it asks. The browser's own word counts where it gives it (`Sec-Fetch-Site`, which no page can
- * set): it compared before any proxy changed a header. Where it gives none, what the request says of the server is compared.
+ * Whether a page is of the server's own origin. The browser's statement counts if there is one (`Sec-Fetch-Site`, which no page can set):
+ * the browser compared before any proxy changed a header. Otherwise the origin is compared with the server's own, derived from the
+ * request.
  */
 function isOwn(origin: string, request: IncomingMessage, settings: OriginSettings): boolean {
   return (
@@ -64,14 +65,14 @@ function ownOf(request: IncomingMessage, settings: OriginSettings): string {
   return settings.publicOrigins[0] ?? ownOrigins(request, settings)[0] ?? 'a request without Host'
 }
 
-/** The origins at which this request may have been sent to the server. */
+/** The origins of the server to which this request may have been sent. */
 function ownOrigins(request: IncomingMessage, { isTrustedProxy }: OriginSettings): readonly string[] {
   const { headers, socket } = request
-  // A request of HTTP/2 has `:authority`, which HTTP/1.1 has no way to spell.
+  // A request of HTTP/2 has `:authority`, a name that HTTP/1.1 does not permit.
   const authority = headers[':authority'] ?? headers.host
   const isEncrypted = 'encrypted' in socket && socket.encrypted === true
   const hosts = [authority].flatMap((host) => (typeof host === 'string' ? [host] : []))
-  // In front of a server that speaks plain HTTP there may be a proxy that speaks TLS.
+  // A server that speaks plain HTTP may be behind a proxy that terminates TLS.
   const schemes = isEncrypted ? ['https'] : ['http', 'https']
   const said = isTrustedProxy(peerOf(request), 0) ? forwardedOf(request) : null
   const saidHosts = [...(said?.hosts ?? []), ...hosts]
@@ -81,7 +82,7 @@ function ownOrigins(request: IncomingMessage, { isTrustedProxy }: OriginSettings
   )
 }
 
-/** Where a trusted proxy says that it was asked. Of several values the first is the one that the client saw. */
+/** The server's own origin according to a trusted proxy. Of several values the first is the one that the client used. */
 function forwardedOf({ headers }: IncomingMessage) {
   const [element] = forwardedElements(headers.forwarded)
   const first = (name: string) =>
@@ -103,7 +104,7 @@ function originOf(scheme: string, host: string): string | null {
   return /^[^\s/?#\\@]+$/.test(host) ? normalised(`${scheme}://${host}`) : null
 }
 
-/** New attachments per second of each address. */
+/** Limits the new attachments per second from each address. */
 export class AddressLimit {
   readonly #perSecond: number
   readonly #buckets = new Map<string, TokenBucket>()
@@ -127,7 +128,7 @@ export class AddressLimit {
 
   #prune(now: number): void {
     for (const [address, bucket] of this.#buckets) if (bucket.isFull(now)) this.#buckets.delete(address)
-    // Amortised: looking through all of them for each new one would be quadratic.
+    // Amortised: checking all buckets for each new one would be quadratic.
     this.#pruneAtSize = Math.max(1000, 2 * this.#buckets.size)
   }
 }

@@ -2,23 +2,23 @@ import type { IncomingMessage } from 'node:http'
 import { isBuffer, tagOf } from '../../util/type-tags.ts'
 import { kindOf } from '../util/payload.ts'
 
-/** The body was read in front of us, and what was made of it is no text. */
+/** The body was read before the request reached this server, and its parsed form is no text. */
 export class UnreadableBody extends Error {
-  /** What the answer says, and no more: it goes to anybody. */
+  /** The whole text of the answer: any client may receive it. */
   readonly advice = 'the body was read before: handleRequest() needs its text as third argument'
 }
 
 /**
- * The text of a body that something in front has read, `null` for one that is still to be read: whatever a body parser
- * left beside it (`{}`, as the one of Express 4 does) is then nothing of ours.
- * @throws UnreadableBody where the text cannot be had any more
+ * The text of a body that has been read before; `null` for a body that is still unread: what a body parser left for it (`{}`, as that of
+ * Express 4 does) is ignored.
+ * @throws UnreadableBody if the text is no longer available
  */
 export function givenText(request: IncomingMessage, given: unknown): string | null {
   if (typeof given === 'string') return given
   if (tagOf(given) === 'Uint8Array' || isBuffer(given)) return new TextDecoder().decode(given as ArrayBuffer)
   const isRead = request.readableEnded || request.readableDidRead
   if (!isRead) return null
-  // A hello alone may have come as JSON. What was made of it is the same hello.
+  // A body that is only a hello may have been parsed as JSON. Serialised again, it is the same hello.
   if (isHello(given)) return JSON.stringify(given)
   throw new UnreadableBody(
     given === undefined

@@ -2,7 +2,7 @@ import type { IncomingMessage, ServerResponse } from 'node:http'
 import type { Duplex } from 'node:stream'
 import type { ServerHost } from '../node/host.ts'
 
-/** Requests of one connection that may wait while others do so too, and while there is room. */
+/** Requests of one connection that may always wait; more may (`mostOfOne`) while fewer than `mostInAll` wait on all connections. */
 const fewOfOne = 16
 const mostOfOne = 512
 const mostInAll = 4096
@@ -13,8 +13,8 @@ interface Queue {
 }
 
 /**
- * Requests that a client sends without waiting for the answers before (HTTP/1.1 pipelining) are handled one after the other:
- * each when its answer can be written. Until then nothing more is read of the connection.
+ * Handles requests that a client sends without waiting for the previous answers (HTTP/1.1 pipelining) one after the other: each when its
+ * answer can be written. Until then nothing more is read from the connection.
  */
 export class PipelinedRequests {
   readonly #after: ServerHost['after']
@@ -26,7 +26,7 @@ export class PipelinedRequests {
   }
 
   take(request: IncomingMessage, response: ServerResponse, handle: () => void): void {
-    // Node gives an answer its socket when it is its turn. HTTP/2 has no order to keep.
+    // Node assigns the socket to a response when it is its turn. HTTP/2 has no order to keep.
     if (response.socket !== null || request.httpVersionMajor > 1) {
       handle()
       return
@@ -43,15 +43,15 @@ export class PipelinedRequests {
     response.once('socket', () => {
       queue.waiting -= 1
       this.#inAll -= 1
-      // Node goes on to the next request of a connection that is lost. To read on there, or to answer, would break its own order,
-      // and with an assertion the process.
+      // Node moves on to the next request of a lost connection. Reading or answering there would violate Node's own order, and its
+      // assertion would end the process.
       if (socket.destroyed) return
       if (queue.waiting === 0) socket.resume()
       handle()
     })
   }
 
-  /** Node reads on behind every request that it has parsed, so this has to wait until it has. */
+  /** Node resumes reading after every request that it has parsed, so the pause has to wait until then. */
   #pause(socket: Duplex, queue: Queue): void {
     if (queue.isPausing) return
     queue.isPausing = true

@@ -1,7 +1,7 @@
 import { Buffer } from 'node:buffer'
 import { type CloseFrame, codes } from '../../wire/steadfast-v1.ts'
 
-/** What stands for a close code where HTTP must say it (rule 9). */
+/** The HTTP statuses that stand for close codes (rule 9). */
 const statuses: Readonly<Record<number, number>> = {
   [codes.protocolError]: 400,
   [codes.unauthenticated]: 401,
@@ -27,7 +27,7 @@ const titles: Readonly<Record<number, string>> = {
   503: 'Service Unavailable',
 }
 
-/** A refusal as RFC 9457 has it. The application's own codes mean that the session is over. */
+/** A refusal as problem details (RFC 9457). Codes of the application mean that the session has ended. */
 export function problemOf({ code, reason = '', retryAfterMs }: CloseFrame): {
   readonly status: number
   readonly title: string

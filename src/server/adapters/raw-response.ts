@@ -4,10 +4,10 @@ import type { CloseFrame } from '../../wire/steadfast-v1.ts'
 import type { ServerHost } from '../node/host.ts'
 import { problemOf } from './problem.ts'
 
-/** How long an answer may take to leave, and its client to hang up. */
+/** How long an answer may take to be sent, and its client to disconnect, in milliseconds. */
 const lingerMs = 2000
 
-/** An HTTP answer where Node has no `ServerResponse`: to an upgrade, or to bytes that are no HTTP. */
+/** An HTTP answer where Node has no `ServerResponse`: to an upgrade, or to bytes that are not HTTP. */
 export interface RawAnswer {
   readonly status: number
   readonly title: string
@@ -18,9 +18,9 @@ export interface RawAnswer {
 const answered = new WeakSet<Duplex>()
 
 /**
- * Answers and destroys the socket soon after, whether its client reads and hangs up or not; never throws. A socket that has been
- * answered so already is left to that, and one on which a response has begun is destroyed at once: whatever is written would
- * be taken for a part of the response.
+ * Answers and destroys the socket soon after, whether or not its client reads and disconnects; never throws. A socket that was already
+ * answered so is left alone, and one on which a response has begun is destroyed at once: anything written there would be taken for a part
+ * of the response.
  * @param after the host's timer
  */
 export function answerAndDestroy(
@@ -30,7 +30,7 @@ export function answerAndDestroy(
 ): void {
   if (answered.has(socket)) return
   answered.add(socket)
-  // Without a listener, a reset ends the process.
+  // A reset of a socket without a listener for `error` ends the process.
   socket.on('error', () => {})
   if (!socket.writable || hasResponse(socket)) {
     socket.destroy()
@@ -39,13 +39,13 @@ export function answerAndDestroy(
   const fields = { Connection: 'close', 'Content-Length': Buffer.byteLength(body), ...headers }
   const lines = Object.entries(fields).map(([name, value]) => `${name}: ${value}\r\n`)
   socket.end(`HTTP/1.1 ${status} ${title}\r\n${lines.join('')}\r\n${body}`)
-  // Unread bytes would make the kernel reset the connection, and the client lose the answer.
+  // With unread bytes the kernel would reset the connection, and the client would lose the answer.
   socket.resume()
   const cancel = after(lingerMs, () => socket.destroy())
   socket.on('close', cancel)
 }
 
-/** The same with a refusal of ours (rule 9). */
+/** The same, with a refusal of the protocol (rule 9). */
 export function refuseAndDestroy(
   socket: Duplex,
   close: CloseFrame,
@@ -56,7 +56,7 @@ export function refuseAndDestroy(
   answerAndDestroy(socket, { status, title, headers: { ...headers, ...more }, body }, after)
 }
 
-/** Node keeps the response that is being written to a socket there. */
+/** Node stores the response that is being written to a socket in this property. */
 function hasResponse(socket: Duplex): boolean {
   const response: unknown = Reflect.get(socket, '_httpMessage')
   return typeof response === 'object' && response !== null && Reflect.get(response, 'headersSent') === true

@@ -1,11 +1,14 @@
-/** So long an attachment that asks again and again (poll, long-poll, or the POSTs beside an event stream) is remembered after it did. */
+/**
+ * How long an attachment that consists of requests (poll, long-poll, or the POSTs beside an event stream) is remembered after the last
+ * one, in milliseconds.
+ */
 const keptMs = 60_000
 const mostKept = 50_000
 
 /**
- * The attachments that were let in here not long ago, by session and k: a request that names one of them goes on with it, and is
- * no new attachment. It is what this node has seen itself, since what a hello says of it anybody could say. Two generations, so
- * that forgetting costs nothing: one that is asked for again moves into the younger.
+ * The attachments that this node has let in recently, by session and k: a request that names one of them continues it, and is no new
+ * attachment. Only what this node has seen counts, since any client could claim it in a hello. Two generations make forgetting cheap: an
+ * attachment that is looked up again moves into the younger one.
  */
 export class RecentAttachments {
   #young = new Set<string>()

@@ -6,7 +6,7 @@ import { linesOf, maxPartHeadBytes, startOfLines } from './body-lines.ts'
 import type { Share } from './byte-budget.ts'
 import type { UnfinishedHellos } from './unfinished-hellos.ts'
 
-/** What came of a body. Of one that broke off, the lines that are whole; the first is the hello. */
+/** The result of reading a body. Of a body that broke off, the complete lines; the first is the hello. */
 export type Body =
   | { readonly type: 'whole' | 'broken' | 'slow'; readonly lines: readonly string[] }
   | { readonly type: 'too-large' }
@@ -17,30 +17,30 @@ export type FirstLine =
   | { readonly type: 'hello'; readonly text: string }
   | { readonly type: 'broken' | 'slow' | 'too-large' | 'no-hello' }
 
-/** A body of which the hello is read first, and all of it only when it is known whose it is. */
+/** A body of which the hello is read first, and the rest only once the client is known. */
 export interface BodySource {
   /** Never rejects. */
   hello(): Promise<FirstLine>
-  /** All of it, charged to a share, which is released. Never rejects. */
+  /** The whole body, charged to a share, which is released. Never rejects. */
   whole(share: Share): Promise<Body>
 }
 
 export interface BodyLimits {
-  /** What may stand behind the hello, in bytes. */
+  /** The longest body after the hello, in bytes. */
   readonly maxBytes: number
-  /** How long nothing may come, in milliseconds; `Infinity` for as long as it likes. */
+  /** The longest pause between data, in milliseconds; `Infinity` for no limit. */
   readonly timeoutMs: number
-  /** Milliseconds that only ever go on. */
+  /** Milliseconds of a monotonic clock. */
   readonly elapsedMs: () => number
   readonly after: ServerHost['after']
 }
 
-/** Slower than this is no slow link but somebody who holds the server up. */
+/** The slowest permitted transfer, in bytes per millisecond: a slower client is not on a slow link but holds the server up. */
 const leastBytesPerMs = 5
-/** So much of each body is free: who sends long ones cannot keep out who sends short ones. */
+/** The bytes of each body that are not counted: senders of long bodies cannot keep out senders of short ones. */
 const freeBytes = 65_536
 export const maxFirstBytes = maxPartHeadBytes + maxHelloBytes
-/** What ends a form: a boundary has at most 70 characters. */
+/** The longest end of a form, in bytes: a boundary has at most 70 characters. */
 export const formEndBytes = 80
 const leastCapacity = 4096
 
@@ -49,20 +49,20 @@ const nothing = Buffer.alloc(0)
 
 type Halt = 'ended' | 'broken' | 'slow' | 'too-large' | 'too-many' | 'no-hello'
 
-/** The body of a request that nobody has read. */
+/** The unread body of a request. */
 export class BodyReader implements BodySource {
   readonly #request: IncomingMessage
   readonly #limits: BodyLimits
   readonly #unfinished: UnfinishedHellos
-  /** How long all of it may be. */
+  /** The longest that the body may be, in bytes. */
   #maxLength: number
   #state: 'coming' | Halt = 'coming'
-  /** What has come, joined: a list would cost a hundred bytes for each chunk of one. */
+  /** The data that has arrived, joined: a list would cost a hundred bytes for each chunk of one byte. */
   #bytes: Buffer = nothing
   #length = 0
   #startedAt: number
   #cameAt: number
-  /** Where the lines begin, and where to look on for the end of the first. */
+  /** Where the lines begin, and where the search for the end of the first one continues. */
   #start = -1
   #searchedTo = 0
   #endOfHello = -1
@@ -84,7 +84,7 @@ export class BodyReader implements BodySource {
     if (this.#isTooLong) return { type: 'too-large' }
     request.on('data', (chunk) => this.#came(chunk))
     request.on('end', () => this.#halt('ended'))
-    // A request without a listener for its error ends the process.
+    // An `error` event of a request without a listener ends the process.
     request.on('error', () => this.#halt('broken'))
     request.on('close', () => this.#halt('broken'))
     await this.#wait()
@@ -112,7 +112,7 @@ export class BodyReader implements BodySource {
     return { type: state === 'broken' || state === 'slow' ? state : 'whole', lines: lines ?? [] }
   }
 
-  /** Waits no longer for what is left of the hello. */
+  /** Stops waiting for the rest of the hello. */
   giveUp(): void {
     this.#halt('slow')
   }
@@ -142,7 +142,7 @@ export class BodyReader implements BodySource {
     } else if (this.#endOfHello < 0) this.#seek()
   }
 
-  /** Looks for the end of the hello in what has come since the last time. */
+  /** Searches the data that has arrived since the last search for the end of the hello. */
   #seek(): void {
     const bytes = this.#bytes.subarray(0, this.#length)
     if (this.#start < 0) {
@@ -158,7 +158,7 @@ export class BodyReader implements BodySource {
     else this.#unfinished.put(this, this.#length)
   }
 
-  /** The rest is not read before somebody wants it. */
+  /** The rest is not read before a caller asks for it. */
   #rest(): void {
     this.#maxLength = this.#endOfHello + 1 + this.#limits.maxBytes + formEndBytes
     this.#request.pause()
@@ -183,7 +183,7 @@ export class BodyReader implements BodySource {
     const { timeoutMs, elapsedMs, after } = this.#limits
     if (timeoutMs === Infinity) return
     const now = elapsedMs()
-    // A hello is short: for it the time does not grow.
+    // A hello is short: its time does not grow with its length.
     const untilAll = this.#startedAt + timeoutMs + (this.#share ? this.#length / leastBytesPerMs : 0)
     const leftMs = Math.min(this.#cameAt + timeoutMs, untilAll) - now
     if (leftMs <= 0) this.#halt('slow')

@@ -1,4 +1,4 @@
-/** So much a second, and as much at once as `burst`; a bucket of tokens. */
+/** A token bucket: a number of tokens per second, and at most `burst` at once. */
 export class TokenBucket {
   readonly #perSecond: number
   readonly #burst: number
@@ -12,7 +12,7 @@ export class TokenBucket {
     this.#at = now
   }
 
-  /** Takes one token; tells whether there was one. */
+  /** Takes one token; returns whether there was one. */
   take(now: number): boolean {
     this.#fill(now)
     if (this.#tokens < 1) return false
@@ -20,16 +20,16 @@ export class TokenBucket {
     return true
   }
 
-  /** Whether nothing is missing, so that it need not be remembered. */
+  /** Whether the bucket is full, so that it need not be remembered. */
   isFull(now: number): boolean {
     this.#fill(now)
     return this.#tokens >= this.#burst
   }
 
   #fill(now: number): void {
-    // No limit: what has come in no time at all would be no number.
+    // No limit: `Infinity` times no elapsed time would be `NaN`.
     if (this.#perSecond === Infinity) return
-    // A clock that was put back must not make it wait.
+    // A clock that was set back must not make callers wait.
     const elapsedMs = Math.max(0, now - this.#at)
     this.#at = now
     this.#tokens = Math.min(this.#burst, this.#tokens + (elapsedMs / 1000) * this.#perSecond)

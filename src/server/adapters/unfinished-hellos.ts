@@ -1,11 +1,11 @@
-/** The reader of a body whose hello has not come whole. */
+/** The reader of a body whose hello has not arrived completely. */
 interface UnfinishedHello {
   /** Stops waiting for the rest of the hello. */
   giveUp(): void
 }
 
 /**
- * Counts the bytes of hellos that have come only in part. Their senders are unknown, so one limit holds for all of them together;
+ * Counts the bytes of hellos that have arrived only in part. Their senders are unknown, so one limit holds for all of them together;
  * beyond it the oldest hello is given up. A steadfast client sends its hello in one piece, so it is hardly ever counted.
  */
 export class UnfinishedHellos {

@@ -11,15 +11,15 @@ import { type FirstFrame, type Frame, HelloFrames } from './hello-frame.ts'
 import { answerAndDestroy, refuseAndDestroy } from './raw-response.ts'
 import { close, WebSocketCarrier } from './websocket-carrier.ts'
 
-/** How long a Close frame may take to come back. */
+/** How long a client may take to return a Close frame, in milliseconds. */
 const closeTimeoutMs = 5000
 
-/** WebSockets, by the package `ws`, which is loaded when it is needed first. */
+/** Handles WebSockets with the package `ws`, which is loaded when it is first needed. */
 export class WebSocketHandler {
   readonly #access: AccessControl
   #server: WebSocketServer | null = null
   #loading: Promise<WebSocketServer> | null = null
-  /** Whoever hands one over twice is told so; the first time counts. */
+  /** An upgrade that is passed a second time is reported; the first call counts. */
   readonly #handled = new WeakSet<Duplex>()
   readonly #hellos: HelloFrames
 
@@ -42,12 +42,12 @@ export class WebSocketHandler {
       return
     }
     this.#handled.add(socket)
-    // It has no listener of anybody's yet, and one without ends the process.
+    // The socket has no `error` listener yet, and an error without one ends the process.
     socket.on('error', ignore)
     const address = this.#access.addressOf(request)
     const offered = (request.headers['sec-websocket-protocol'] ?? '').split(',').map((name) => name.trim())
     const attempt = AttemptLedger.attemptOf(address.query, 'attempt')
-    // What the hello says is nobody's business.
+    // The ledger must not hold the contents of a hello.
     const named = offered.filter((name) => name !== '' && !name.startsWith('s.')).map((name) => name.slice(0, 64))
     const client = this.#access.clientOf(request)
     ledger.note(attempt, { sawRequest: true, sawUpgrade: true, offeredProtocols: named.slice(0, 16) }, client)
@@ -55,12 +55,12 @@ export class WebSocketHandler {
     if (!offered.includes(subprotocol)) {
       const close = { code: codes.protocolError, reason: `the subprotocol ${subprotocol} is not offered` }
       ledger.answered(attempt, close.code)
-      // A page cannot read it; whoever looks at the network can.
+      // A page cannot read this answer; a person who inspects the network traffic can.
       refuseAndDestroy(socket, close, settings.host.after)
       return
     }
     const upgrade = { request, socket, head, address, client, offered, attempt }
-    // At once, if it can be: nobody else may get at the socket in between.
+    // In the same task, if possible: no other listener may use the socket in between.
     if (this.#server) {
       this.#shakeHands(this.#server, upgrade)
       return
@@ -74,7 +74,7 @@ export class WebSocketHandler {
     )
   }
 
-  /** Never throws, though `ws` may: on a socket that somebody else has taken, and on headers of which Node kept not all. */
+  /** Never throws, though `ws` may: for a socket that another listener has taken, and for headers that Node has kept only in part. */
   #shakeHands(server: WebSocketServer, upgrade: Upgrade): void {
     const { request, socket, head } = upgrade
     const { host } = this.#access.settings
@@ -89,7 +89,7 @@ export class WebSocketHandler {
       })
     } catch (error) {
       host.report(error)
-      // A socket that is a WebSocket of somebody else is theirs.
+      // The socket carries another server's WebSocket: leave it alone.
       if (isTaken(socket)) return
       refuseAndDestroy(socket, { code: codes.protocolError, reason: 'the handshake failed' }, host.after)
     }
@@ -100,12 +100,12 @@ export class WebSocketHandler {
     webSocket.on('error', ignore)
     const refuse = (frame: CloseFrame) => {
       ledger.answered(attempt, frame.code)
-      // Its Close frame has to be heard.
+      // The client's Close frame has to be received.
       webSocket.resume()
       close(webSocket, frame)
     }
     const judged = this.#access.checkOrigin(request)
-    // What comes meanwhile has no listener yet.
+    // Frames that arrive meanwhile have no listener yet.
     if (isThenable(judged)) webSocket.pause()
     const origin = isThenable(judged) ? await judged : judged
     webSocket.resume()
@@ -155,7 +155,7 @@ export class WebSocketHandler {
   async #heard(webSocket: WebSocket, socket: Duplex, offered: readonly string[]): Promise<FirstFrame | CloseFrame | null> {
     const token = offered.find((name) => name.startsWith('s.'))
     if (token !== undefined) {
-      // In the same task, or what comes at once would find no listener.
+      // In the same task, or frames that arrive at once would find no listener.
       webSocket.pause()
       return { hello: Buffer.from(token.slice(2), 'base64url').toString(), rest: () => [] }
     }
@@ -172,7 +172,7 @@ export class WebSocketHandler {
           clientTracking: false,
           perMessageDeflate: false,
           handleProtocols: () => subprotocol,
-          // What is a little too large is refused by us, with a code that says so.
+          // A frame that is slightly too large is refused by this server, with a code that says so.
           maxPayload: 2 * maxBatchBytes,
           ...{ closeTimeout: closeTimeoutMs },
         })
@@ -189,7 +189,7 @@ export class WebSocketHandler {
   }
 }
 
-/** An upgrade, and what is known of it before `ws` is asked. */
+/** An upgrade, and what is known of it before `ws` handles it. */
 interface Upgrade {
   readonly request: IncomingMessage
   readonly socket: Duplex
@@ -200,12 +200,12 @@ interface Upgrade {
   readonly attempt: string | null
 }
 
-/** `ws`, of whatever copy or version, puts its WebSocket onto the socket, under a symbol of this name. */
+/** `ws`, of any copy or version, stores its WebSocket on the socket, under a symbol of this name. */
 function isTaken(socket: Duplex): boolean {
   return Object.getOwnPropertySymbols(socket).some(({ description }) => description === 'websocket')
 }
 
-/** Where a WebSocket has its carrier: cheaper than a closure for each listener of each of them. */
+/** The property of a WebSocket that holds its carrier: cheaper than a closure for each listener of each WebSocket. */
 const carrierOf = Symbol('carrier')
 
 interface Carrying extends WebSocket {

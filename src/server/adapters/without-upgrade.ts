@@ -3,7 +3,7 @@ import { EventEmitter } from 'node:events'
 import type { IncomingMessage } from 'node:http'
 import type { Duplex } from 'node:stream'
 
-/** Fields that belong to an upgrade alone. */
+/** Header fields that belong only to an upgrade. */
 const upgrading = /^(upgrade|http2-settings)$/i
 
 /** Whether a request asks for a WebSocket. Other protocols (h2c, which curl and Java's client offer) are only offers. */
@@ -12,13 +12,13 @@ export function wantsWebSocket({ method, headers }: IncomingMessage): boolean {
 }
 
 /**
- * Serves a request as if it had not offered an upgrade, which a server may always do (RFC 9110 §7.8). Node has taken its parser
- * off the socket by now: the request is put back as it came, without the offer, and the server reads it anew.
+ * Serves a request as if it had not offered an upgrade, which a server may always do (RFC 9110 §7.8). Node has already detached its
+ * parser from the socket: the request is put back as it arrived, without the offer, and the server parses it again.
  */
 export function serveWithoutUpgrade(server: EventEmitter, request: IncomingMessage, socket: Duplex, head: Buffer): void {
   if (socket.destroyed) return
   ignoreErrors(socket)
-  // An earlier request on this connection has its answer still to come.
+  // An earlier request on this connection has not been answered yet.
   const answering: unknown = Reflect.get(socket, '_httpMessage')
   if (answering instanceof EventEmitter) {
     answering.once('close', () => serveWithoutUpgrade(server, request, socket, head))
@@ -26,19 +26,19 @@ export function serveWithoutUpgrade(server: EventEmitter, request: IncomingMessa
   }
   const isTls = Reflect.get(socket, 'encrypted') === true
   const event = isTls ? 'secureConnection' : 'connection'
-  // The time limit of an idle connection, which a new parser knows nothing of.
+  // The new parser does not know the timeout of an idle connection.
   const setTimeout: unknown = Reflect.get(socket, 'setTimeout')
   if (typeof setTimeout === 'function') Reflect.apply(setTimeout, socket, [0])
   socket.unshift(Buffer.concat([Buffer.from(headOf(request), 'latin1'), head]))
-  // Node's own listener alone, where it can be told: for the application it is no new connection.
+  // Only Node's own listener, if it can be identified: for the application this is no new connection.
   const own = server.listeners(event).find(({ name }) => name === 'connectionListener')
   if (own) Reflect.apply(own, server, [socket])
   else server.emit(event, socket)
 }
 
-/** A reset of a socket that nobody listens to ends the process. */
+/** Without a listener for errors, a reset of the socket ends the process. */
 export function ignoreErrors(socket: Duplex): void {
-  // It may have been here before.
+  // The socket may have been passed here before.
   if (!socket.listeners('error').includes(ignore)) socket.on('error', ignore)
 }
 

@@ -9,7 +9,7 @@ export interface AckedSession {
   readonly known: SessionRecord | null
 }
 
-/** Tells the client up to which of its messages the handlers are done, at most every `ackEveryMs`. */
+/** Acknowledges to the client the messages whose handlers are done, at most every `ackEveryMs`. */
 export class AckSender implements AckSource {
   readonly #session: AckedSession
   readonly #attachments: Attachments
@@ -22,7 +22,7 @@ export class AckSender implements AckSource {
     this.#attachments = attachments
   }
 
-  /** The client learns `done` otherwise, from its `open` frame. */
+  /** The client learns `done` from its `open` frame instead. */
   restart(done: number): void {
     this.#sent = done
   }

@@ -16,12 +16,12 @@ import type { Recipient } from './topic-reader.ts'
 const confirmWithinMs = 10_000
 /** How long an attachment that ends may take to deliver what was sent before, in milliseconds. */
 const partingMs = 5000
-/** A frame longer than this is announced by a heartbeat. */
+/** A frame longer than this, in characters or bytes, is announced by a heartbeat. */
 const longFrame = 131_072
 
 /**
- * One live carrier of a session on this node. Whoever made the carrier passes on what it receives (`receive`), and reports when
- * it drains again (`drained`) and when it is over (`ended`); all may be called at any time.
+ * One live carrier of a session on this node. The code that made the carrier passes on what it receives (`receive`), and reports when it
+ * drains again (`drained`) and when it is over (`ended`); all may be called at any time.
  */
 export class Attachment implements OpenAttachment, Recipient {
   readonly carrier: Carrier
@@ -134,7 +134,7 @@ export class Attachment implements OpenAttachment, Recipient {
     if (!this.isOpen) return
     this.#liveness.wrote(frame.length, this.session.node.elapsedMs())
     this.#answer?.wrote()
-    // A client must not take the time that a long frame needs for silence (rule 7).
+    // The client must not take the transfer time of a long frame for silence (rule 7).
     if (frame.length > longFrame) this.carrier.write(`h${JSON.stringify({ comingBytes: frame.length })}`)
     this.carrier.write(frame)
   }
@@ -215,7 +215,7 @@ export class Attachment implements OpenAttachment, Recipient {
     if (this.#reauthenticate) this.#reauthentication?.answered(auth, this.#reauthenticate)
   }
 
-  /** The client was heard on another way. */
+  /** The client was heard over another carrier. */
   activity(): void {
     this.#liveness.activity(this.session.node.elapsedMs())
   }

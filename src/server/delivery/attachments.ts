@@ -48,7 +48,7 @@ export class Attachments {
     }
   }
 
-  /** The client has sent a request of its own, or was on another node. Of a WebSocket only its own frames show that it works. */
+  /** The client has sent a request of its own, or was on another node. That a WebSocket works is shown only by its own frames. */
   activity(): void {
     for (const each of this.#all) if (each.carrier.medium === 'stream') each.activity()
   }

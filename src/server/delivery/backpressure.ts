@@ -5,10 +5,10 @@ import type { Attachment } from './attachment.ts'
 import type { Attachments } from './attachments.ts'
 import { Unwritten } from './unwritten.ts'
 
-/** For so long after an answer its client counts as attached, in milliseconds: a poll follows within seconds. */
+/** How long after an answer its client counts as attached, in milliseconds: its next poll follows within seconds. */
 const returnsWithinMs = 10_000
 
-/** So much may be sent to a session without attachments before the event loop goes on. */
+/** How many bytes may be sent to a session without attachments before the event loop gets a turn. */
 const unattachedBytes = 1_048_576
 
 /** Makes `session.send()` wait, on this node, until the client that reads furthest has been written to. */
@@ -18,7 +18,7 @@ export class Backpressure {
   #unwritten: Unwritten | null = null
   /** Bytes sent in a row while no client was attached. */
   #unattachedBytes = 0
-  /** Up to which offset the last answer brought stream 0, and when, while its client is expected to poll again. */
+  /** The offset in stream 0 up to which the last answer delivered, and when, while its client is expected to poll again. */
   #answered: { readonly through: number; readonly at: number } | null = null
 
   constructor(node: NodeContext, attachments: Attachments) {

@@ -5,25 +5,25 @@ import { readLimits } from './topic-feed.ts'
 import { type Recipient, TopicReader } from './topic-reader.ts'
 
 /**
- * Rule 11: brings one attachment all that its session reads. It has a position in each stream, writes while the carrier
- * drains, and reads on from the logs when it does again.
+ * Rule 11: delivers to one attachment all that its session reads. It has a position in each stream, writes while the carrier drains, and
+ * continues to read from the logs when it drains again.
  */
 export class Delivery {
   readonly #recipient: Recipient
   /** The offset in stream 0 up to which everything has been written. */
   #at: number
-  /** What the client said that it has; needed until the subscriptions of before are followed again. */
+  /** The cursor that the client sent; needed until the subscriptions of before are followed again. */
   #cursor: Cursor | null
   #state: 'resting' | 'delivering' | 'woken' | 'failed' = 'resting'
   #isPrivateNew = true
   /** The list of subscriptions that is followed now. */
   #followed: readonly Subscription[] | null = null
   #readers: TopicReader[] | null = null
-  /** Streams that ended; their numbers never return. */
+  /** Streams that ended; their numbers are never reused. */
   #ended: Set<number> | null = null
   /**
-   * Streams announced since the attachment began, or since a gap in stream 0. What is subscribed, was not announced since and
-   * is not known to the client was announced in what is lost: perhaps by an earlier answer, which ended with the gap.
+   * Streams announced since the attachment began, or since a gap in stream 0. A subscribed stream that was not announced since and is
+   * unknown to the client was announced in the lost part: perhaps by an earlier answer, which ended with the gap.
    */
   #announced: Set<number> | null = new Set()
 
@@ -32,7 +32,7 @@ export class Delivery {
     const isKnown = place?.epoch === epoch
     this.#recipient = recipient
     this.#at = isKnown ? place.offset : 0
-    // What was numbered in another life of the session means nothing in this one.
+    // Numbers of another epoch of the session mean nothing in this one.
     this.#cursor = isKnown ? cursor : null
   }
 
@@ -44,18 +44,18 @@ export class Delivery {
     return !this.#isPrivateNew && this.#state === 'resting'
   }
 
-  /** A message at hand: it goes at once if it is the next, and is read like all others if not. */
+  /** A message at hand: it is written at once if it is the next, and read like all others if not. */
   sent(message: Stored): void {
     const { carrier } = this.#recipient
     const isNext = message.offset === this.#at + 1 && !this.#isPrivateNew
-    // Bytes are the sender's own, who may write to them before they have left.
+    // Bytes belong to the sender, which may write to them before they are sent.
     if (!isNext || typeof message.data !== 'string' || carrier.medium === 'answer' || !this.isReady()) return
     const batch = new Batch(carrier.medium, (frame) => this.#recipient.write(frame))
     this.#writePrivate(batch, message)
     batch.flush()
   }
 
-  /** Stream 0 ends there now. */
+  /** Stream 0 ends at this offset now. */
   appended(tail: number): void {
     if (tail > this.#at) this.privateChanged()
   }
@@ -80,7 +80,7 @@ export class Delivery {
     })
   }
 
-  /** Time has passed: what could not be read is tried again. */
+  /** Time has passed: failed reads are tried again. */
   tick(): void {
     if (this.#state === 'failed') this.wake()
   }
@@ -90,7 +90,7 @@ export class Delivery {
     this.#readers = null
   }
 
-  /** Whether news of a topic can be written right behind what was written before. */
+  /** Whether new messages of a topic can be written right behind what was written before. */
   isReady(): boolean {
     return this.#state === 'resting' && this.#recipient.isOpen && this.#recipient.carrier.isDraining()
   }
@@ -112,24 +112,24 @@ export class Delivery {
       try {
         if (!(await this.#read(batch))) return
       } finally {
-        // What has been read counts as written, even if what comes next cannot be read.
+        // What has been read counts as written, even if the next read fails.
         if (recipient.isOpen) batch.flush()
       }
     }
   }
 
-  /** Reads what fits into a batch; tells whether there may be more. */
+  /** Reads what fits into a batch; returns whether there may be more. */
   async #read(batch: Batch): Promise<boolean> {
     const { subscriptions } = this.#recipient.session.processor.record
     const hasRead = this.#isPrivateNew && (await this.#readPrivate(batch))
     if (!this.#recipient.isOpen) return false
-    // Only who has read stream 0 to its end, after the list was written, knows that each of it has been announced.
+    // Only after stream 0 has been read to its end, later than the list was written, have all streams in the list been announced.
     if (!this.#isPrivateNew && subscriptions !== this.#followed) this.#follow(subscriptions, batch)
     const hasMore = await this.#readTopics(batch)
     return hasRead || hasMore
   }
 
-  /** Reads stream 0 once; tells whether there may be more. */
+  /** Reads stream 0 once; returns whether there may be more. */
   async #readPrivate(batch: Batch): Promise<boolean> {
     const { id, node, processor } = this.#recipient.session
     const { record } = processor
@@ -173,7 +173,7 @@ export class Delivery {
     this.#writeAfterBatch(batch, `s${JSON.stringify({ at: this.#at, stream, topic, epoch, from })}`)
   }
 
-  /** Writes behind what waits in the batch. */
+  /** Writes a frame behind what waits in the batch. */
   #writeAfterBatch(batch: Batch, frame: string): void {
     batch.flush()
     this.#recipient.write(frame)
@@ -182,7 +182,7 @@ export class Delivery {
   #follow(subscriptions: readonly Subscription[], batch: Batch): void {
     const { feeds } = this.#recipient.session.node
     const wanted = new Set(subscriptions.map(({ stream }) => stream))
-    // What was in a list, and is not in a later one, is in none that follows.
+    // A stream that was in a list and is not in a later one is in none that follows.
     for (const { stream } of this.#followed ?? []) if (!wanted.has(stream)) this.#ended?.delete(stream)
     this.#followed = subscriptions
     const read = new Set<number>()
@@ -195,7 +195,7 @@ export class Delivery {
       const { stream, topic, epoch, from } = subscription
       if (this.#ended?.has(stream) || read.has(stream)) continue
       const place = this.#cursor?.get(stream)
-      // It may have been among what was lost; a client that knows it already lets it pass.
+      // Its announcement may have been lost; a client that knows the stream already ignores a second one.
       if (this.#announced && !this.#announced.has(stream) && !place) this.#announce(batch, subscription)
       this.#readers ??= []
       this.#readers.push(new TopicReader(this, this.#recipient, feeds.of(topic), stream, place ?? { epoch, offset: from }))
@@ -211,7 +211,7 @@ export class Delivery {
     this.#readers = this.#readers.filter((each) => each !== reader)
   }
 
-  /** Brings each topic on by one reading; tells whether there may be more. */
+  /** Advances each topic by one read; returns whether there may be more. */
   async #readTopics(batch: Batch): Promise<boolean> {
     let hasMore = false
     for (const reader of this.#readers ?? []) {

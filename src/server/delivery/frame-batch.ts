@@ -2,13 +2,13 @@ import { Buffer } from 'node:buffer'
 import type { Stored } from '../store/ports.ts'
 import type { Medium } from './carrier.ts'
 
-/** What waits together travels together, up to so many characters a frame (rule 17). */
+/** Messages that wait together are sent together, up to this many characters per frame (rule 17). */
 export const maxFrameLength = 65_536
 
-/** From so many bytes on, a page would pay more for cutting them out of a frame than for a frame more. */
+/** From this many bytes on, cutting them out of a frame would cost a page more than another frame does. */
 const largeBytes = 8192
 
-/** A message that many may be brought, with what it has become on the wire, so that it becomes so once. */
+/** A message for many clients, with its encoded form, so that it is encoded once. */
 export interface Entry extends Stored {
   json: string | null
 }
@@ -17,7 +17,7 @@ export function entryOf({ offset, data }: Stored): Entry {
   return { offset, data, json: null }
 }
 
-/** Makes frames of messages, as few as may be. */
+/** Encodes messages into as few frames as possible. */
 export class Batch {
   readonly #medium: Medium
   readonly #write: (frame: string | Uint8Array) => void
@@ -38,7 +38,7 @@ export class Batch {
       for (const frame of binaryFrames(this.#medium, `${stream}.${entry.offset}`, entry.data)) this.#write(frame)
       return
     }
-    // The only one there is goes as it is, which costs nobody an escape.
+    // A single message is sent as it is, without the cost of escaping.
     if (this.#count === 0) {
       this.#lone = entry
       this.#count = 1
@@ -83,15 +83,15 @@ export class Batch {
 }
 
 /**
- * What a client is told of the places of its bytes. Most often it could have known: then it is told nothing, since a small frame
- * before each of 64 KiB would cost a page a third more.
+ * Announces to a client the places (stream and offset) of bytes. Most often the client can derive the place, and nothing is sent: a small
+ * frame before each of 64 KiB would cost a page a third more.
  */
 export class BinaryPlaces {
-  /** What tells where the client puts the next bytes that come alone; '' while they bring their place. */
+  /** The announcement for the place where the client puts the next bytes without a place; '' if bytes include their place. */
   #expected = ''
   #isAlone = false
 
-  /** What has to be written for a frame. */
+  /** The frames to be written for a frame. */
   framesFor(frame: string | Uint8Array): readonly (string | Uint8Array)[] {
     if (typeof frame === 'string') {
       if (!frame.startsWith('B')) return [frame]

@@ -2,7 +2,7 @@ import type { NodeContext } from '../node/node-context.ts'
 import { authenticatedUntil, isNearExpiry } from '../session/credential-check.ts'
 import type { SessionRecord } from '../store/ports.ts'
 
-/** When the answer to a poll is complete: as soon as it has something to say, or when its time is over. */
+/** Decides when the answer to a poll is complete: as soon as it contains news, or when its time is over. */
 export class HeldAnswer {
   readonly #node: NodeContext
   /** Until when it is held without news, by the node's own time. */
@@ -10,20 +10,20 @@ export class HeldAnswer {
   #hasNews = false
   #cancel: (() => void) | null = null
 
-  /** @param wait for how long the client lets it be held, in milliseconds */
+  /** @param wait how long the client allows the answer to be held, in milliseconds */
   constructor(node: NodeContext, wait: number | undefined) {
     this.#node = node
     if (wait) this.#until = node.elapsedMs() + Math.min(wait, node.settings.heartbeatMs)
   }
 
-  /** Whether it is to be sent. */
+  /** Whether the answer is to be sent. */
   get isDue(): boolean {
     return this.#hasNews || this.#node.elapsedMs() >= this.#until
   }
 
   /**
-   * The frames written so far are no news. The client is asked for credentials in time, and the answer is held for no longer than
-   * they hold; `expired` is called when its time is over.
+   * The frames written so far are not news. The client is asked for credentials in time, and the answer is held no longer than they are
+   * valid; `expired` is called when its time is over.
    */
   hold(attachment: { write(frame: string): void }, record: SessionRecord, expired: () => void): void {
     const wallClockNow = this.#node.host.now()

@@ -1,25 +1,25 @@
 import type { NodeSettings } from '../node/node-context.ts'
 import type { Carrier } from './carrier.ts'
 
-/** A carrier whose socket takes nothing for so long is over (rule 6). */
+/** How long a carrier's socket may take no data before the carrier is over, in milliseconds (rule 6). */
 const stuckMs = 30_000
 const slowBytesPerMs = 10
 const slowestMs = 120_000
 
 /**
- * When an attachment's carrier was last heard, asked and written to (rules 6 and 7). All times are of the node's own
- * (`elapsedMs`).
+ * When an attachment's carrier last received something, asked for a sign of life, and wrote (rules 6 and 7). All times are of the node's
+ * own clock (`elapsedMs`).
  */
 export class Liveness {
   #lastActivityAt: number
   #wroteAt: number
-  /** When the client was asked for a sign of life that it has not given yet; `null` while no question is open. */
+  /** When the client was asked for a sign of life that it has not given yet; `null` while none is awaited. */
   #askedAt: number | null = null
-  /** Since when the carrier takes nothing; `null` while it drains. */
+  /** Since when the socket takes no data; `null` while the carrier drains. */
   #stuckSince: number | null = null
-  /** What may still be on its way, on a slow link. */
+  /** Bytes that may still be in transit on a slow link. */
   #bytesSinceActivity = 0
-  /** What of the carrier's bytes has been noticed. */
+  /** How many bytes the carrier had received at the last tick. */
   #bytesReceived = 0
 
   constructor(now: number) {
@@ -57,13 +57,13 @@ export class Liveness {
   }
 
   /**
-   * Time has passed: what is wrong with the carrier, if anything. One that has written nothing for a while beats, so that its
-   * client hears something; a WebSocket from which nothing was heard is asked. Only a question that stays without an answer
-   * tells that a client is gone: what was written is no question.
+   * Time has passed: returns what is wrong with the carrier, if anything. If nothing was written for a while, a heartbeat is sent, so
+   * that the client hears something; a WebSocket from which nothing was heard is asked for a sign of life. Only a request that is not
+   * answered shows that a client is gone: other frames need no answer.
    */
   tick(carrier: Carrier, now: number, { heartbeatMs, tickMs }: NodeSettings): string | null {
     const bytesHeard = carrier.bytesReceived?.() ?? 0
-    // A message that is still coming says nothing yet, but shows that somebody is there.
+    // A message that is still arriving is incomplete, but shows that the client is there.
     if (bytesHeard !== this.#bytesReceived) {
       this.#lastActivityAt = now
       this.#askedAt = null
@@ -86,14 +86,14 @@ export class Liveness {
   }
 
   #isSilent({ medium }: Carrier, now: number, heartbeatMs: number, slackMs: number): boolean {
-    // Nobody can answer a comment: the client of an event stream posts by itself.
+    // A comment cannot be answered: the client of an event stream sends POSTs of its own accord.
     if (medium !== 'websocket') return now - this.#lastActivityAt > 4 * heartbeatMs + slackMs
     const isUnanswered = this.#askedAt !== null && now - this.#askedAt > heartbeatMs + slackMs
     return isUnanswered && now - this.#lastActivityAt > 2 * heartbeatMs + slackMs
   }
 }
 
-/** How long a carrier may be quiet: two ticks less than promised, so that something comes before its client asks. */
+/** How long a carrier may be silent, in milliseconds: two ticks less than promised, so that a heartbeat arrives before the client asks. */
 function heartbeatAfterMs(heartbeatMs: number, tickMs: number): number {
   return heartbeatMs - 2 * tickMs
 }

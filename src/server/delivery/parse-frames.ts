@@ -2,22 +2,22 @@ import { Buffer } from 'node:buffer'
 import { type CloseFrame, type Hello, maxHelloBytes, type Place } from '../../wire/steadfast-v1.ts'
 import type { Payload } from '../store/ports.ts'
 
-/** Streams that a cursor may name. */
+/** How many streams a cursor may name. */
 const maxPlaces = 1024
 
 /** By stream. */
 export type Cursor = ReadonlyMap<number, Place>
 
-/** A hello that is what it must be, its cursor read. */
+/** A valid hello with its cursor parsed. */
 export interface ClientHello extends Omit<Hello, 'cursor' | 'store'> {
   readonly cursor: Cursor
   /** The stores that opened the session for its client, the last one first. */
   readonly stores?: readonly string[]
-  /** The highest n that the client has ever written; what it sends up to it may have been handled before. */
+  /** The highest n that the client has ever written; messages up to it may have been handled before. */
   readonly last: number
 }
 
-/** What a client says. */
+/** A frame from the client. */
 export type ClientFrame =
   | { readonly type: 'messages'; readonly first: number; readonly payloads: readonly Payload[] }
   | { readonly type: 'withdrawn'; readonly n: number }
@@ -27,7 +27,7 @@ export type ClientFrame =
   | { readonly type: 'credentials'; readonly auth: unknown }
   | { readonly type: 'ping' | 'pong' | 'unknown' }
 
-/** Reads a hello; `null` for anything that is none. Members that are unknown are ignored. */
+/** Parses a hello; `null` if it is invalid. Unknown members are ignored. */
 export function readHello(text: string): ClientHello | null {
   if (text.length > maxHelloBytes || Buffer.byteLength(text) > maxHelloBytes) return null
   const hello = readJson(text)
@@ -53,7 +53,7 @@ export function readHello(text: string): ClientHello | null {
   }
 }
 
-/** Reads `0.12~e1,3.1041~k7`; `null` for anything that is no cursor. */
+/** Parses `0.12~e1,3.1041~k7`; `null` for anything that is no cursor. */
 export function readCursor(text: unknown): Cursor | null {
   if (typeof text !== 'string') return null
   const cursor = new Map<number, Place>()
@@ -69,7 +69,7 @@ export function readCursor(text: unknown): Cursor | null {
   return cursor
 }
 
-/** Reads a text frame; `null` for one that is malformed. */
+/** Parses a text frame; `null` for one that is malformed. */
 export function readFrame(text: string): ClientFrame | null {
   switch (text[0]) {
     case 'm': {
@@ -114,7 +114,7 @@ export function readFrame(text: string): ClientFrame | null {
   }
 }
 
-/** Reads a binary frame, `8`, LF, the bytes; `null` for one that is malformed. The bytes are those of the frame, not copied. */
+/** Parses a binary frame, `8`, LF, the bytes; `null` for one that is malformed. The bytes are those of the frame, not copied. */
 export function readBinary(frame: Uint8Array): ClientFrame | null {
   const end = frame.subarray(0, 17).indexOf(10)
   const n = end < 0 ? null : readNumber(Buffer.from(frame.subarray(0, end)).toString('latin1'))
@@ -140,14 +140,14 @@ function readClose(text: string): ClientFrame | null {
 }
 
 function readBase64(text: string): Buffer | null {
-  // The bits that padding leaves over are zero, so that bytes have one spelling.
+  // The bits that padding leaves over must be zero, so that bytes have only one encoding.
   const isCanonical = text.length % 4 === 0 && /^[A-Za-z0-9+/]*([AQgw]==|[AEIMQUYcgkosw048]=)?$/.test(text)
   return isCanonical ? Buffer.from(text, 'base64') : null
 }
 
 function readNumber(text: string): number | null {
   const number = Number(text)
-  // A number has one spelling.
+  // A number has only one valid spelling.
   return isPositive(number) && String(number) === text ? number : null
 }
 

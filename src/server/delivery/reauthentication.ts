@@ -4,7 +4,7 @@ import { authenticatedUntil, CredentialCheck, mostLeadMs } from '../session/cred
 import type { Principal } from '../session/session-handle.ts'
 import type { SessionRecord } from '../store/ports.ts'
 
-/** Asks the application once more who the client is, with the credentials that it gave now. Never rejects. */
+/** Authenticates the client again, with the credentials that it sent now. Never rejects. */
 export type Reauthenticate = (auth: unknown) => Promise<Principal | CloseFrame>
 
 /** The session whose principal it is. */
@@ -22,7 +22,7 @@ export interface ReauthenticatedAttachment {
   end(close: CloseFrame): void
 }
 
-/** When a client has to be asked for fresh credentials, by the node's own time; `Infinity` for never. */
+/** When a client has to be asked for fresh credentials, by the node's own clock; `Infinity` for never. */
 export function askAt(session: ReauthenticatedAttachment['session']): number {
   const { node } = session
   return node.elapsedMs() + untilOf(session) - node.host.now() - mostLeadMs
@@ -44,7 +44,7 @@ function untilOf({ node, processor }: ReauthenticatedAttachment['session']): num
   return authenticatedUntil(processor.record, node.settings.reauthenticateMs)
 }
 
-/** Asks the client of one open attachment for fresh credentials in time, and ends the attachment where it has none. */
+/** Asks the client of one open attachment for fresh credentials in time, and ends the attachment if the client sends none. */
 export class Reauthentication {
   readonly #attachment: ReauthenticatedAttachment
   readonly #check = new CredentialCheck()
@@ -61,7 +61,7 @@ export class Reauthentication {
     else if (due === 'end') attachment.end({ code: codes.unauthenticated, reason: 'the credentials have expired' })
   }
 
-  /** The client has sent credentials; they are ignored where it was not asked for any. */
+  /** The client has sent credentials; they are ignored if it was not asked for any. */
   answered(auth: unknown, reauthenticate: Reauthenticate): void {
     if (!this.#check.isAwaiting) return
     const attachment = this.#attachment

@@ -11,12 +11,12 @@ export interface SessionInbox {
   readonly node: NodeContext
   /** Counts a frame, and tells whether it is still within the permitted rate. */
   mayReceive(): boolean
-  /** The refusal of so many messages, with so many bytes in all; `null` if they may be enqueued, and they are counted then. */
+  /** The refusal of this many messages, with this many bytes in total; `null` if they may be enqueued, and they are counted then. */
   refusalOf(messages: number, bytes: number): CloseFrame | null
   enqueue(message: Incoming): void
   settle(): void
   confirm(turn: number, k: number): void
-  /** The client has received stream 0 up to its cursor. Nothing above `written`, which was never sent to it, is believed. */
+  /** The client has received stream 0 up to its cursor. Offsets above `written`, which were never sent to it, are not believed. */
   acknowledged(cursor: Cursor, written: number): void
 }
 
@@ -32,11 +32,11 @@ export interface ReceivingAttachment {
   tell(frame: string): void
   hangUp(ending: Ending): void
   end(close: CloseFrame): void
-  /** The client gives the credentials that it was asked for. */
+  /** The client has sent the credentials that it was asked for. */
   authenticate(auth: unknown): void
 }
 
-/** Takes a frame that came over an attachment. A frame that is malformed or too much ends that attachment alone. */
+/** Receives a frame over an attachment. A frame that is malformed or too much ends that attachment alone. */
 export function receiveFrame(attachment: ReceivingAttachment, frame: string | Uint8Array): void {
   const { inbox } = attachment.session
   const { limits } = inbox.node.settings
@@ -117,7 +117,7 @@ function enqueue(attachment: ReceivingAttachment, first: number, payloads: reado
   inbox.settle()
 }
 
-/** Whether so many messages may wait for the handlers; if not, the attachment ends and none of them is taken. */
+/** Whether this many messages may wait for the handlers; if not, the attachment ends and none of them is taken. */
 function mayEnqueue(attachment: ReceivingAttachment, messages: number, bytes: number): boolean {
   const refusal = attachment.session.inbox.refusalOf(messages, bytes)
   if (refusal) attachment.end(refusal)

@@ -3,34 +3,34 @@ import type { Reading, TopicLog } from '../store/ports.ts'
 import type { Medium } from './carrier.ts'
 import { Batch, type Entry, entryOf } from './frame-batch.ts'
 
-/** How much is read of a stream at once. What a carrier does not take then costs no more than that. */
+/** How much is read of a stream at once. If a carrier then takes nothing, no more than that was read in vain. */
 export const readLimits = { maxMessages: 1000, maxBytes: 65_536 }
 
-/** What a feed keeps of its topic's end, in characters of text or bytes. */
+/** How much of its topic's end a feed caches, in characters of text or bytes. */
 const cacheLength = 65_536
 
 type Frames = readonly (string | Uint8Array)[]
 
-/** Somebody who follows a topic. */
+/** A reader of a topic on this node. */
 export interface Follower {
   readonly stream: number
   readonly medium: Medium
   readonly offset: number
   readonly epoch: string
-  /** Takes what follows its offset, ready to be written; one that cannot write now reads it later. */
+  /** Takes the messages after its offset, ready to be written; a follower that cannot write now reads them later. */
   deliver(frames: Frames, through: number): void
-  /** There is something that it has to read for itself. */
+  /** There are messages that the follower has to read from the log. */
   wake(): void
 }
 
-/** One topic as one node reads it: once, whatever the number of those who follow it, with its newest end at hand. */
+/** One topic as one node reads it: once, however many followers it has, with its newest messages cached. */
 export class TopicFeed {
   readonly topic: string
-  /** Empty until it is known where the topic ends. */
+  /** Empty until the end of the topic is known. */
   epoch = ''
   /** The offset of the last message read. */
   end = 0
-  /** What follows this offset is at hand. */
+  /** The messages after this offset are cached. */
   #start = 0
   #entries: Entry[] = []
   #length = 0
@@ -65,7 +65,7 @@ export class TopicFeed {
     this.#stopWatching()
   }
 
-  /** What follows a position, if it is at hand. */
+  /** The messages after a position, if they are cached. */
   after(offset: number, epoch: string): readonly Entry[] | null {
     if (epoch !== this.epoch || offset < this.#start) return null
     let low = 0
@@ -78,7 +78,7 @@ export class TopicFeed {
     return low === 0 ? this.#entries : this.#entries.slice(low)
   }
 
-  /** Reads what is new. */
+  /** Reads the new messages. */
   read(): void {
     if (this.#state === 'reading') this.#state = 'stale'
     if (this.#state !== 'resting') return
@@ -132,7 +132,7 @@ export class TopicFeed {
       this.#length += lengthOf(entry)
       this.end = entry.offset
     }
-    // Who has not read what is lost has to say so before he goes on (rule 3).
+    // A follower that has not read what was lost has to report the gap before it continues (rule 3).
     this.#notify(entries, Math.max(from, lostThrough))
     this.#forget()
   }
@@ -145,7 +145,7 @@ export class TopicFeed {
     this.#length = 0
   }
 
-  /** Hands new messages to all who have read what was before them; each way of writing them is made once. */
+  /** Passes new messages to all followers that have read everything before them; each encoding of them is made once. */
   #notify(entries: readonly Entry[], from: number): void {
     let stream = -1
     let isLines = false
@@ -189,7 +189,7 @@ function lengthOf({ data }: Entry): number {
   return data.length + 64
 }
 
-/** The topics that somebody here follows. */
+/** The topics that have followers on this node. */
 export class TopicFeeds {
   readonly #log: TopicLog
   readonly #host: ServerHost
@@ -217,7 +217,7 @@ export class TopicFeeds {
     this.#feeds.delete(feed.topic)
   }
 
-  /** Asks again: a watch may have been missed, or a reading have failed. */
+  /** Reads all topics again: an announcement may have been missed, or a read have failed. */
   readAll(): void {
     for (const feed of this.#feeds.values()) feed.read()
   }

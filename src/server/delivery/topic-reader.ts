@@ -18,16 +18,16 @@ export interface Recipient {
   readonly session: ReadSession
   /** Writes to the carrier. */
   write(frame: string | Uint8Array): void
-  /** All that there is has been written, or the carrier takes no more for now. */
+  /** All messages at hand have been written, or the carrier takes no more for now. */
   settled(): void
-  /** The store's idea of the session is another than ours. */
+  /** The store's state of the session differs from this node's. */
   storeDiffers(): void
   failed(error: unknown): void
 }
 
-/** What delivers to the attachment, as a reader wakes it. */
+/** The delivery of an attachment, as its topic readers see it. */
 export interface DeliveryControl {
-  /** Whether news can be written right behind what was written before. */
+  /** Whether new messages can be written right behind what was written before. */
   isReady(): boolean
   wake(): void
 }
@@ -38,7 +38,7 @@ export class TopicReader implements Follower {
   readonly medium: Medium
   offset: number
   epoch: string
-  /** The log has been read to its end while the feed was not open yet. */
+  /** Whether the log was read to its end while the feed was not open yet. */
   #hasRead = false
   #isOver = false
   readonly #feed: TopicFeed
@@ -85,7 +85,7 @@ export class TopicReader implements Follower {
     this.#delivery.wake()
   }
 
-  /** Takes what the feed has at hand. */
+  /** Takes the messages that the feed has cached. */
   readFeed(batch: Batch): boolean {
     const entries = this.#feed.after(this.offset, this.epoch)
     if (!entries || entries.length === 0) return false
@@ -94,7 +94,7 @@ export class TopicReader implements Follower {
     return true
   }
 
-  /** Reads for itself what the feed has no more; tells whether that brought it on. */
+  /** Reads from the log what the feed has no longer; returns whether the position advanced. */
   async readLog(batch: Batch): Promise<boolean> {
     const { topics } = this.#recipient.session.node
     const { topic } = this.#feed

@@ -1,11 +1,11 @@
 import { Queue } from '../util/queue.ts'
 
-/** So much may be sent to a reader that has not been written to its carrier yet, before whoever sends is to wait. */
+/** How many bytes may be sent to a reader, and not be written to its carrier yet, before the sender has to wait. */
 const highWaterBytes = 1_048_576
 
 /**
- * What was sent to one session from this node and has not been written to any attachment yet: back-pressure for whoever sends.
- * Of a session without an attachment there is none: what is sent to it waits in the log, for which nobody need wait.
+ * Messages sent to one session from this node and not yet written to any attachment: back-pressure for the sender. A session without an
+ * attachment causes none: its messages wait in the log, and no sender waits for that.
  */
 export class Unwritten {
   readonly #messages = new Queue<{ readonly offset: number; readonly bytes: number }>()

@@ -1,9 +1,12 @@
 import type { ServerHost } from './host.ts'
 
-/** No session acknowledges more often, in milliseconds: acknowledgments as frequent as messages would cost as much as they do. */
+/**
+ * The shortest interval between two acknowledgments of a session, in milliseconds: acknowledgments as frequent as messages would cost as
+ * much as they do.
+ */
 export const ackEveryMs = 50
 
-/** Whoever has an acknowledgment to send. */
+/** A session that has an acknowledgment to send. */
 export interface AckSource {
   sendAck(): void
 }

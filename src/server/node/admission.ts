@@ -1,21 +1,21 @@
 /** How long a place is kept for a client that does not come at its time, in milliseconds. */
 const keptMs = 10_000
-/** So much before its time a client may come: its timer and its network are not the server's. */
+/** How long before its time a client may return, in milliseconds: its timer and its network are not exact. */
 const earlyMs = 100
 
 export interface AdmissionLimits {
   /** Attachments per second. */
   readonly perSecond: number
-  /** Nobody is asked to wait for longer, in milliseconds. */
+  /** The longest time that a client is asked to wait, in milliseconds. */
   readonly mostWaitMs: number
-  /** Places that are kept at once. */
+  /** How many places are kept at once. */
   readonly mostPlaces: number
 }
 
 /**
- * Rule 18: lets in so many attachments a second, two seconds' worth of them at once, and gives each client beyond that a place in
- * the order in which they came. Whoever comes back at the time that it was told is let in, whoever else comes meanwhile, so nobody
- * is refused twice. All times are of the node's own.
+ * Rule 18: admits a number of attachments per second, with bursts of two seconds' worth, and gives each client beyond that a place in
+ * order of arrival. A client that returns at its assigned time is admitted, however many others arrive meanwhile, so that no client is
+ * refused twice. All times are of the node's own clock.
  */
 export class Admission {
   readonly #limits: AdmissionLimits
@@ -23,7 +23,7 @@ export class Admission {
   readonly #random: () => number
   /** When the next place is free. */
   #nextAt = -Infinity
-  /** By session, when it may come; the oldest were given first. */
+  /** When each session may attach, in the order in which the places were given. */
   readonly #places = new Map<string, number>()
 
   constructor(limits: AdmissionLimits, random: () => number) {
@@ -32,7 +32,7 @@ export class Admission {
     this.#random = random
   }
 
-  /** Lets a session in now (0), or tells in how many milliseconds it has its place. */
+  /** Admits a session now (0), or returns in how many milliseconds its place is. */
   admit(session: string, now: number): number {
     const place = this.#places.get(session)
     if (place !== undefined) {
@@ -53,7 +53,8 @@ export class Admission {
   #keepPlace(session: string, freeAt: number, now: number): number {
     const { mostWaitMs, mostPlaces } = this.#limits
     this.#forgetPassed(now)
-    // A herd that is larger than the time for it comes faster than it should: its sessions must not expire over their waiting.
+    // If more clients return than fit into `mostWaitMs`, they come faster than `perSecond`: their sessions must not expire while they
+    // wait.
     const isInTime = freeAt - now <= mostWaitMs
     const place = isInTime ? freeAt : now + mostWaitMs * (0.5 + this.#random() / 2)
     if (this.#places.size < mostPlaces) {
@@ -63,7 +64,7 @@ export class Admission {
     return Math.max(1, place - now)
   }
 
-  /** Places are given in the order of their times, so the first that is still to come ends the search. */
+  /** Places are given in the order of their times, so the first one in the future ends the search. */
   #forgetPassed(now: number): void {
     for (const [session, place] of this.#places) {
       if (place + keptMs >= now) return

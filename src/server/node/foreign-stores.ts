@@ -1,10 +1,10 @@
 import type { ClientHello } from '../delivery/parse-frames.ts'
 import type { SessionStore } from '../store/ports.ts'
 
-/** After so long a client has noticed that its server was restarted. */
+/** How long it takes a client to notice that its server was restarted, in milliseconds. */
 const noticedMs = 3000
 
-/** Finds out that another server answers at the same URL with a store of its own, by what hellos name, and reports it once. */
+/** Detects that another server with its own store answers at the same URL, by the stores that hellos name, and reports it once. */
 export class ForeignStores {
   readonly #store: Pick<SessionStore, 'id'>
   readonly #report: (error: Error) => void
@@ -17,20 +17,20 @@ export class ForeignStores {
   }
 
   /**
-   * A client that this store opened a session for, then another store, and that comes here again: two stores answer in turn. A store
-   * that was made anew by a restart is never come back to.
+   * Reports a client for which this store opened a session, then another store, and that is here again: two stores answer in turn. No
+   * client returns to a store that a restart has replaced.
    */
   compare({ stores: [last, ...earlier] = [] }: ClientHello): void {
     const { id } = this.#store
     if (last !== id && earlier.includes(id)) this.#found()
   }
 
-  /** Whether a request belongs to a life of the session that this store knows nothing of, even where it has one of its own. */
+  /** Whether a request's session was opened last by another store: this store does not know it, even if it has one of the same id. */
   has({ session, stores: [last] = [] }: ClientHello, now: number): boolean {
     if (last === undefined || last === this.#store.id) return false
-    // A server that was restarted gets a few of them, until its clients have noticed.
+    // After a restart a few such requests are normal, until the clients have noticed it.
     if (this.#elsewhere?.session === session && now - this.#elsewhere.at > noticedMs) this.#found()
-    // Of several sessions each has its turn, and the first is looked at until it is old.
+    // One session is observed at a time, and is replaced by another when the observation is old.
     if (!this.#elsewhere || now - this.#elsewhere.at > 10 * noticedMs) this.#elsewhere = { session, at: now }
     return true
   }

@@ -9,7 +9,7 @@ import { TimeSlices } from '../util/time-slices.ts'
 import { AckTimer } from './ack-timer.ts'
 import type { ServerHost } from './host.ts'
 
-/** The window in which clients return is at least so long, in milliseconds (rule 18). */
+/** The shortest window in which clients return, in milliseconds (rule 18). */
 const leastWindowMs = 50
 
 /** The settings of a node, checked and complete. */
@@ -19,13 +19,13 @@ export interface NodeSettings {
   readonly heartbeatMs: number
   /** How long a session outlives its last attachment, in milliseconds (rules 4 and 8). */
   readonly resumeWindowMs: number
-  /** A node that runs handlers is taken for dead when it has not renewed its lease for so long, in milliseconds (rule 2). */
+  /** How long after the last renewal of its lease a node that runs handlers is taken for dead, in milliseconds (rule 2). */
   readonly leaseMs: number
-  /** How long credentials that were checked are believed; a principal's own `expiresAt` may end that earlier. */
+  /** How long checked credentials are trusted, in milliseconds; a principal's own `expiresAt` may end that earlier. */
   readonly reauthenticateMs?: number
   /** How often a node checks what no event reports, in milliseconds: timeouts, leases, lost announcements. */
   readonly tickMs: number
-  /** Whether principals are told apart. */
+  /** Whether there is `authenticate`, so that principals are distinguished. */
   readonly isAuthenticating: boolean
   /** Encodes the application's values as messages, and decodes them. */
   readonly codec?: ServerCodec<unknown, unknown> | undefined
@@ -49,7 +49,7 @@ export class NodeContext implements NodeParts {
   readonly topics: TopicLog
   readonly sessions: SessionStore
   readonly feeds: TopicFeeds
-  /** What waits for the handlers, over all sessions. */
+  /** The messages that wait for the handlers, over all sessions. */
   readonly backlog: Backlog
   /** The time slices of work that takes long. */
   readonly slices: TimeSlices
@@ -73,7 +73,7 @@ export class NodeContext implements NodeParts {
     this.#madeAt = host.elapsedMs()
   }
 
-  /** The node has stopped: whatever was awaited must do nothing more. */
+  /** The node has stopped: code that resumes after an `await` must do nothing more. */
   get isDown(): boolean {
     return this.#isDown
   }
@@ -83,7 +83,7 @@ export class NodeContext implements NodeParts {
     return Math.round(this.host.elapsedMs() - this.#madeAt)
   }
 
-  /** Why there is no room for one session more; `null` if there is. */
+  /** Why there is no room for another session; `null` if there is. */
   async roomFor(principal: Principal): Promise<CloseFrame | null> {
     const { maxSessions, sessionsPerPrincipal } = this.settings.limits
     const isFull = (await this.sessions.count()) >= maxSessions
@@ -99,12 +99,12 @@ export class NodeContext implements NodeParts {
     return Math.min(mostWaitMs(this.settings), Math.max(leastWindowMs, windowMs))
   }
 
-  /** How long a client that comes too fast is to stay away, in milliseconds. */
+  /** How long a client that connects too fast is to stay away, in milliseconds. */
   pauseMs(): number {
     return Math.round(1000 + this.host.random() * Math.max(1000, this.retryWindowMs()))
   }
 
-  /** The node stops for good: no timer of what its sessions share is left. */
+  /** The node stops for good: no timer of its shared parts is left. */
   stop(): void {
     this.#isDown = true
     this.acks.stop()
@@ -118,7 +118,7 @@ export function tickOf(heartbeatMs: number, leaseMs: number, resumeWindowMs: num
   return Math.max(1, Math.min(1000, heartbeatMs / 8, leaseMs / 4, resumeWindowMs / 4, reauthenticateMs / 4))
 }
 
-/** No client is asked to stay away for longer, in milliseconds: its session must not expire meanwhile (rule 18). */
+/** The longest time that a client is asked to stay away, in milliseconds: its session must not expire meanwhile (rule 18). */
 export function mostWaitMs({ resumeWindowMs }: NodeSettings): number {
   return Math.min(30_000, resumeWindowMs / 2)
 }
@@ -128,7 +128,9 @@ export function renewEveryMs({ resumeWindowMs }: NodeSettings): number {
   return resumeWindowMs / 3
 }
 
-/** Until when the store keeps a session that is attached now: if this node dies before it renews it, the client still has its whole window. */
+/**
+ * Until when the store keeps a session that is attached now: if this node dies before renewing it, the client still has its whole window.
+ */
 export function attachedUntil(now: number, settings: NodeSettings): number {
   return now + settings.resumeWindowMs + renewEveryMs(settings) + settings.tickMs
 }

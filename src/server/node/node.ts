@@ -15,12 +15,12 @@ import { ForeignStores } from './foreign-stores.ts'
 import { mostWaitMs, NodeContext, type NodeParts, type NodeSettings } from './node-context.ts'
 import { Sweeper } from './sweeper.ts'
 
-/** While the node closes: how often it looks whether handlers still run. */
+/** How often a closing node checks whether handlers still run, in milliseconds. */
 const lookAgainMs = 20
 
 /**
- * One node of a server: all of steadfast.v1 but the sockets. It knows neither `node:http` nor `ws` nor the process's clock, so
- * it runs on a virtual network as it does on a real one. Several nodes that share a store are one server.
+ * One node of a server: all of steadfast.v1 except the sockets. It uses neither `node:http` nor `ws` nor the process's clock, so that it
+ * also runs on a virtual network. Several nodes that share a store act as one server.
  */
 export class ServerNode {
   readonly #context: NodeContext
@@ -60,15 +60,15 @@ export class ServerNode {
     return this.#context.elapsedMs()
   }
 
-  /** How long a client that comes too fast is to stay away, in milliseconds. */
+  /** How long a client that connects too fast is to stay away, in milliseconds. */
   pauseMs(): number {
     return this.#context.pauseMs()
   }
 
   /**
-   * Rule 18: the refusal of a client that has to come later; `null` if it may attach now. To be called once for each request that
-   * wants to attach, before anything else is done for it. Requests that only send, and those that continue an attachment of this
-   * node, do not count.
+   * Rule 18: the refusal of a client that has to return later; `null` if it may attach now. To be called once for each request that wants
+   * to attach, before anything else is done for it. Requests that only send, and those that continue an attachment of this node, do not
+   * count.
    */
   admit(hello: ClientHello): CloseFrame | null {
     if (!this.#isUp) return { code: codes.restarting, reason: 'restarting', ...this.#pause() }
@@ -156,8 +156,8 @@ export class ServerNode {
   }
 
   /**
-   * Stops at once: nothing is written to the store or to a carrier any more, and no timer is left. Carriers stay open; closing them
-   * is up to whoever made them. `close()` ends with it, and a test that crashes a node calls it alone.
+   * Stops at once: nothing is written to the store or to a carrier any more, and no timer is left. Carriers stay open; the code that made
+   * them has to close them. `close()` calls it last, and a test that crashes a node calls it alone.
    */
   halt(): void {
     if (this.#context.isDown) return

@@ -4,7 +4,7 @@ import { emitWarning } from 'node:process'
 import type { ServerHost } from './host.ts'
 
 /**
- * What a store needs of the process. Its clock begins with the time on the wall and is never set. Six bytes: a cursor names an
+ * What a store needs from the process. Its clock starts at the wall-clock time and is never set. Ids have six bytes: a cursor names an
  * epoch for every stream, and all of it must fit in a hello.
  */
 export const storeHost = {
@@ -12,13 +12,16 @@ export const storeHost = {
   randomId: () => randomBytes(6).toString('base64url'),
 }
 
-/** The process. Its timers keep nothing alive: what is alive has a socket. What shall happen at once may: it is over soon. */
+/**
+ * The process as a host. Its timers do not keep the process alive, since open sockets do; only those without a delay may, since they are
+ * soon over.
+ */
 export function nodeHost(onError: ((error: unknown) => void) | undefined): ServerHost {
   return {
     now: () => Date.now(),
     elapsedMs: () => performance.now(),
     after(delayMs, run) {
-      // A timer of Node's would fire at once.
+      // A timer of Node's would fire at once for this delay.
       if (delayMs === Infinity) return () => {}
       if (delayMs <= 0) {
         const immediate = setImmediate(run)

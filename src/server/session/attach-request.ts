@@ -6,7 +6,7 @@ import type { JoinRequest } from './join-request.ts'
 import type { SessionActor } from './session-actor.ts'
 import type { Principal } from './session-handle.ts'
 
-/** The request of an attachment to be let into its session. It opens the attachment, or ends it with the reason why not. */
+/** The request of an attachment to join its session. It opens the attachment, or ends it with the refusal. */
 export class AttachRequest implements JoinRequest {
   readonly hello: ClientHello
   readonly principal: Principal
@@ -37,7 +37,7 @@ export class AttachRequest implements JoinRequest {
     this.#open(record, isResumed)
   }
 
-  /** The server has ended the session: what was sent to it before, and has not been read, still comes before the end. */
+  /** The server has ended the session: what was sent to it before, and has not been read, still precedes the end. */
   over(record: SessionRecord, close: CloseFrame): void {
     const session = this.#session
     const { sessions, host } = session.node

@@ -1,21 +1,21 @@
 import type { Limits } from '../limits.ts'
 
-/** What a message costs beside its bytes while it waits. */
+/** What a message costs in addition to its bytes while it waits, in bytes. */
 export const overheadBytes = 64
 
 type Bounds = Pick<Limits, 'unhandledBytesPerPrincipal' | 'unhandledBytesPerNode'>
 
-/** So much of what may wait on a node is kept for those of whom no more waits than the little. */
+/** Fractions of a node's bound: `reserve` is kept for principals (or sessions) that have at most `little` waiting. */
 const reserve = 1 / 4
 const little = 1 / 4096
 
 /**
- * What waits for the handlers of a node, over all its sessions. A part of it is kept for those of whom little waits, so that
- * they find room though others fill it.
+ * Messages that wait for the handlers of a node, over all its sessions. A part of the bound is reserved for principals with few bytes
+ * waiting, so that they find room when others fill the rest.
  */
 export class Backlog {
   readonly bounds: Bounds
-  /** Whether principals are told apart; where they are not, each session stands for itself. */
+  /** Whether principals are distinguished; if not, each session counts by itself. */
   readonly #isByPrincipal: boolean
   readonly #shares = new Map<string, Share>()
   bytes = 0
@@ -25,7 +25,7 @@ export class Backlog {
     this.bounds = bounds
   }
 
-  /** What waits of one principal's sessions. `leave` is to be called when it is needed no more. */
+  /** The share of one principal's sessions. `leave` is to be called when the caller no longer needs it. */
   of(principalId: string, sessionId: string): Share {
     const holder = this.#isByPrincipal ? principalId : sessionId
     let share = this.#shares.get(holder)
@@ -39,7 +39,7 @@ export class Backlog {
   }
 }
 
-/** What waits of one principal. */
+/** The waiting messages of one principal. */
 export class Share {
   users = 0
   #bytes = 0
@@ -53,7 +53,7 @@ export class Share {
     this.#forget = forget
   }
 
-  /** Whether so much more may wait. A message alone may where nothing else waits, however large it is. */
+  /** Whether this many more messages and bytes may wait. A single message may if no other one waits, however large it is. */
   fits(messages: number, bytes: number): boolean {
     const { bounds, bytes: inAll } = this.#backlog
     const { unhandledBytesPerNode } = bounds

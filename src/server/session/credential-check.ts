@@ -1,13 +1,15 @@
 import type { SessionRecord } from '../store/ports.ts'
 import type { Principal } from './session-handle.ts'
 
-/** A client is asked so long before its credentials expire, or for a quarter of their life where that is shorter. */
+/**
+ * How long before its credentials expire a client is asked for new ones, in milliseconds; a quarter of their lifetime if that is shorter.
+ */
 export const mostLeadMs = 10_000
 const mostPollLeadMs = 60_000
-/** No client has less time to answer, however late it was asked. */
+/** The shortest time that a client has to answer, in milliseconds, however late it was asked. */
 const leastAnswerMs = 1000
 
-/** Until when what `authenticate` said holds, in wall-clock milliseconds; `Infinity` where nothing limits it. */
+/** Until when the last answer of `authenticate` is valid, in wall-clock milliseconds; `Infinity` if nothing limits it. */
 export function authenticatedUntil(record: SessionRecord, reauthenticateMs = Infinity): number {
   const { authenticatedAt } = record
   return Math.min(expiryOf(record.principal as Principal), (authenticatedAt ?? 0) + reauthenticateMs)
@@ -18,7 +20,7 @@ export function expiryOf({ expiresAt }: Principal): number {
   return typeof expiresAt === 'number' ? expiresAt : Infinity
 }
 
-/** Whether a client that polls is asked with this answer, since there may be few more before its credentials expire. */
+/** Whether a client that polls is asked for credentials in this answer, since few more may follow before they expire. */
 export function isNearExpiry({ principal, authenticatedAt }: SessionRecord, now: number): boolean {
   const expiresAt = expiryOf(principal as Principal)
   return expiresAt - now < Math.min(mostPollLeadMs, (expiresAt - (authenticatedAt ?? now)) / 2)
@@ -31,17 +33,17 @@ export class CredentialCheck {
   #askedAt: number | null = null
   #isAnswered = false
 
-  /** Whether an answer is awaited: what was not asked for is not looked at, and neither is a second answer. */
+  /** Whether an answer is awaited: credentials that were not asked for, or are a second answer, are ignored. */
   get isAwaiting(): boolean {
     return this.#askedAt !== null && !this.#isAnswered
   }
 
-  /** The client has answered, and the application is asked. */
+  /** The client has answered, and the application is checking its credentials. */
   answered(): void {
     this.#isAnswered = true
   }
 
-  /** Time has passed: what is to be done. */
+  /** Time has passed: returns what is to be done. */
   tick(until: number, now: number): 'ask' | 'end' | 'nothing' {
     if (until !== this.#until) {
       this.#until = until

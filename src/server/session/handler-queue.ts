@@ -23,7 +23,7 @@ interface MutableLeaseWork extends LeaseWork {
   hook: PendingHook
 }
 
-/** After so many messages in a row the event loop gets its turn, if the time slice is over. */
+/** After this many messages in a row the event loop gets a turn, if the time slice is over. */
 const checkSliceEvery = 16
 
 /**
@@ -36,7 +36,7 @@ export class HandlerQueue {
   #pending: Incoming[] = []
   /** How many of them, from the first on, are in the step that is being written. */
   #claimed = 0
-  /** At most so many of them have a source that waits no longer. */
+  /** An upper bound of those whose source waits no longer. */
   #withdrawn = 0
   /** How the session is to end once all pending messages have been taken. */
   wantedEnd: Ending | null = null
@@ -44,7 +44,7 @@ export class HandlerQueue {
   #todo: Incoming[] = []
   #next = 0
   #bytes = 0
-  /** What waits for the handlers of this node, of all sessions of the principal. */
+  /** The principal's share of the messages that wait for this node's handlers. */
   #share: Share | null = null
   #leaseWork: MutableLeaseWork | null = null
   #isRunning = false
@@ -57,7 +57,7 @@ export class HandlerQueue {
     return !this.#isRunning && !this.#leaseWork && this.#pending.length === 0 && !this.wantedEnd
   }
 
-  /** Whether so many more messages may wait, with so many bytes in all. A single message may wherever nothing else waits. */
+  /** Whether this many more messages may wait, with this many bytes in total. A single message may if no other one waits. */
   fits(messages: number, bytes: number): boolean {
     const cost = bytes + messages * overheadBytes
     const isWithin = this.#bytes + cost <= this.#session.node.settings.limits.maxUnhandledBytes
@@ -83,7 +83,7 @@ export class HandlerQueue {
     this.#sift()
   }
 
-  /** A source waits no longer for so many messages that it brought (`Source.isWithdrawn`). */
+  /** A source waits no longer for this many of its messages (`Source.isWithdrawn`). */
   withdrawn(messages: number): void {
     this.#withdrawn += messages
     if (this.#claimed === 0) this.#sift()

@@ -5,13 +5,16 @@ import type { NodeContext } from '../node/node-context.ts'
 import { confirmed, type Incoming } from './record.ts'
 import type { SessionProcessor } from './session-processor.ts'
 
-/** What the client of one session sends to this node, over its attachments and in requests of its own: how much of it may come, and where it goes. */
+/**
+ * Receives what the client of one session sends to this node, over its attachments and in requests of its own: limits its rate and size,
+ * and passes it on.
+ */
 export class Inbox implements SessionInbox {
   readonly #processor: SessionProcessor
   /** Frames and messages received beyond the permitted rate; each tick subtracts what the rate permits for its time. */
   #frames = 0
   #messages = 0
-  /** The offset in stream 0 through which the store was asked to forget. */
+  /** The offset in stream 0 up to which the store was asked to trim. */
   #trimmedThrough = 0
 
   constructor(processor: SessionProcessor) {
@@ -49,7 +52,7 @@ export class Inbox implements SessionInbox {
     this.#processor.openQueue().add(message)
   }
 
-  /** A source waits no longer for so many messages that it brought. */
+  /** A source waits no longer for this many of its messages. */
   withdrawn(messages: number): void {
     this.#processor.queue?.withdrawn(messages)
   }

@@ -11,11 +11,14 @@ import type { Principal } from './session-handle.ts'
 export interface JoinRequest {
   readonly hello: ClientHello
   readonly principal: Principal
-  /** Whether the session is created if there is none. A POST has an attachment beside it, which the loss will end. */
+  /**
+   * Whether the session is created if there is none. A POST creates none: its client has an attachment, which ends when the session is
+   * lost.
+   */
   readonly mayCreate: boolean
-  /** It shows nothing but that the client is there. Nodes that hold its attachments learn that from the record alone. */
+  /** Whether it shows only that the client is alive. Nodes that hold its attachments learn that from the record alone. */
   readonly isKeepAlive: boolean
-  /** Called in the task in which the record became so, so that no later change is missed. */
+  /** Called in the task in which the record was read or written, so that no later change is missed. */
   admitted(record: SessionRecord, isResumed: boolean): void
   refused(close: CloseFrame): void
   /** The server has ended the session, and the client may not have received what was sent before. */
@@ -49,7 +52,7 @@ export function newRecord(
   }
 }
 
-/** When a client was authenticated, and for how long that is believed, in milliseconds. */
+/** When a client was authenticated, and for how long that is trusted, in milliseconds. */
 export interface Authentication {
   readonly now: number
   readonly reauthenticateMs: number
@@ -70,19 +73,22 @@ export function joined(
 ): SessionRecord {
   if (record.principalId !== principal.id || record.ended) return record
   const { n, last, before = 0, turn, k, cursor } = hello
-  // The client knows of acknowledgments that the store has lost: nobody will send those messages again.
-  // A lease under which nothing is taken is for `onSession`: the session was made for a dial that knew less than this one.
+  // The client knows of acknowledgments that the store has lost: it will not send those messages again.
+  // A lease with nothing taken is for `onSession`: the session was created for a dial that knew less than this one.
   const isBehind = record.taken < n - 1 && (!record.lease || record.taken === record.done)
   const caughtUp = isBehind ? amended(record, { taken: n - 1, done: n - 1 }) : record
-  // A session made anew by an older hello of its client cannot know how far the client was heard in the life before: a later
-  // hello tells, whether it knows of the new life or not (rule 4).
+  // A session created again by an older hello of its client cannot know how many of the client's messages were received in the previous
+  // epoch: a later hello shows it, whether it knows the new epoch or not (rule 4).
   const isOfBefore = (cursor.get(0)?.epoch ?? record.epoch) !== record.epoch
   const redeliveredThrough = Math.max(record.redeliveredThrough, isOfBefore ? last : before)
   const told = amended(authenticated(caughtUp, principal, authentication), { redeliveredThrough })
   return turn === undefined ? told : confirmed(told, turn, k)
 }
 
-/** The record with the principal that `authenticate` returned last, whose role may have changed. The time alone is not written at each call. */
+/**
+ * The record with the principal that `authenticate` returned last, whose role may have changed. A new time alone is not written on each
+ * call.
+ */
 export function authenticated(record: SessionRecord, principal: Principal, authentication: Authentication): SessionRecord {
   const isSame = record.principal === principal || isDeepStrictEqual(record.principal, principal)
   const { now, reauthenticateMs } = authentication

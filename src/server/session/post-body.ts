@@ -6,27 +6,27 @@ import { bytesOf } from '../util/payload.ts'
 import type { TimeSlices } from '../util/time-slices.ts'
 import { overheadBytes } from './backlog.ts'
 
-/** What one POST says. */
+/** The contents of one POST. */
 export interface PostBody {
-  /** Whether it says nothing at all. */
+  /** Whether there are none. */
   readonly isEmpty: boolean
   /** Messages at consecutive numbers, `null` for one that was withdrawn, in the order of the lines. */
   readonly runs: readonly { readonly first: number; readonly payloads: readonly (Payload | null)[] }[]
   readonly messages: number
   readonly bytes: number
-  /** The highest; 0 for none. */
+  /** The highest turn; 0 for none. */
   readonly turn: number
   readonly cursor: Cursor | null
   readonly close: CloseFrame | null
 }
 
-/** So many characters are read before it is asked whether others should have their turn; each line counts for some more. */
+/** After this many characters the reader checks whether its time slice is over; each line counts for some more. */
 const checkSliceEvery = 16_384
 const lineLength = 32
 
 const malformed: CloseFrame = { code: codes.protocolError, reason: 'malformed line' }
 
-/** Reads the lines of a body, in as many turns as it takes; all of it, or why none of it. */
+/** Parses the lines of a body, in as many time slices as it takes; returns all of it, or the refusal of all of it. */
 export async function readPostBody(lines: readonly string[], limits: Limits, slices: TimeSlices): Promise<PostBody | CloseFrame> {
   const runs: { first: number; payloads: readonly (Payload | null)[] }[] = []
   let [messages, bytes, turn, length] = [0, 0, 0, 0]
@@ -57,7 +57,7 @@ export async function readPostBody(lines: readonly string[], limits: Limits, sli
     } else if (frame.type === 'turn') turn = Math.max(turn, frame.turn)
     else if (frame.type === 'ack') cursor = frame.cursor
     else if (frame.type === 'close') close = frame.close
-    // What could not wait anyway is not gone on with: it would be held here meanwhile.
+    // A body that could not be enqueued anyway is not parsed further: its messages would only occupy memory meanwhile.
     if (messages > 1 && bytes + messages * overheadBytes > limits.maxUnhandledBytes) break
   }
   return { isEmpty, runs, messages, bytes, turn, cursor, close }

@@ -11,7 +11,7 @@ import type { Principal } from './session-handle.ts'
 /** How long a request waits for its messages to be taken; then it is answered with what was taken until then. */
 export const takenWithinMs = 2000
 
-/** What a request that only sends is answered: how far the session's messages are taken and done, or why not. */
+/** The answer to a request that only sends: how far the session's messages are taken and done, or why it is refused. */
 export type Receipt = { readonly taken: number; readonly ack: number } | CloseFrame
 
 /** One POST of messages. It waits until they are taken, which may have to wait for another node's handlers. */
@@ -23,9 +23,9 @@ export class PostRequest implements Source, JoinRequest {
   readonly #session: SessionActor
   readonly #posted: PostBody
   readonly #answer: (receipt: Receipt) => void
-  /** Messages that have not been looked at yet. */
+  /** Messages that have not been settled yet. */
   #open = 0
-  /** The lowest number that it brings. */
+  /** The lowest number among its messages. */
   #first = Infinity
   #isMissing = false
   #cancelLimit: (() => void) | null = null
@@ -93,7 +93,7 @@ export class PostRequest implements Source, JoinRequest {
   }
 
   outOfOrder(_: Incoming, { taken, redeliveredThrough }: SessionRecord): void {
-    // They follow one another, so the first of them tells whether one is missing before them.
+    // The numbers are consecutive, so the first one shows whether a message is missing before them.
     this.#isMissing ||= this.#first > Math.max(taken, redeliveredThrough) + 1
     this.#looked()
   }
@@ -119,7 +119,7 @@ export class PostRequest implements Source, JoinRequest {
     this.#isAnswered = true
     this.#cancelLimit?.()
     const { known } = this.#session.processor
-    // What has not been taken by now is brought again by the client.
+    // The client sends again what has not been taken by now.
     if (this.#open > 0) this.#session.inbox.withdrawn(this.#open)
     if (close || !known) {
       this.#answer(close ?? { code: codes.restarting, reason: 'unknown' })

@@ -2,7 +2,7 @@ import { attachedUntil, type NodeSettings } from '../node/node-context.ts'
 import type { SessionRecord } from '../store/ports.ts'
 import { isForgotten } from './join-request.ts'
 
-/** A session whose client has never confirmed an attachment is kept for so long, in milliseconds (rule 8). */
+/** How long a session whose client has never confirmed an attachment is kept, in milliseconds (rule 8). */
 const unconfirmedMs = 15_000
 
 /** Until when the store is to keep a record that is written now, in milliseconds of the store's clock. */

@@ -3,7 +3,7 @@ import type { SessionRecord } from '../store/ports.ts'
 import { Queue } from '../util/queue.ts'
 import { type Authentication, type JoinRequest, joined } from './join-request.ts'
 
-/** So many joins, and so many amendments, share one write; the others wait for the next one. */
+/** How many joins, and how many amendments, share one write; the others wait for the next one. */
 const mostAtOnce = 500
 
 /** The result of an amendment. Without a record: the session has ended, or there is none. */
@@ -14,8 +14,8 @@ export interface Amendment {
   /** Returns the record as it is to be; called again if another node wrote first. An error that it throws becomes its outcome. */
   change(record: SessionRecord): SessionRecord
   /**
-   * Called with the outcome; `null` where nobody waits for it. If the store fails, an amendment with `settled` ends with the error,
-   * and one without is tried again.
+   * Called with the outcome; `null` if no caller waits for it. If the store fails, an amendment with `settled` ends with the error, and
+   * one without is tried again.
    */
   readonly settled: ((outcome: Outcome) => void) | null
 }
@@ -69,7 +69,7 @@ export class RecordRequests {
     this.#joins = rest(this.#joins, 1)
   }
 
-  /** There is no session to amend. */
+  /** Drops all amendments: there is no session to amend. */
   dropAmendments(): void {
     const amendments = this.#amendments?.peek(Infinity) ?? []
     this.#amendments = null
@@ -85,7 +85,7 @@ export class RecordRequests {
     for (const join of joins) join.refused(close)
   }
 
-  /** The store has failed: refuses all joins and all amendments that somebody waits for. The other amendments stay. */
+  /** The store has failed: refuses all joins and all amendments for which a caller waits. The other amendments stay. */
   fail(error: unknown, close: CloseFrame): void {
     const joins = this.#joins?.peek(Infinity) ?? []
     const amendments = this.#amendments?.peek(Infinity) ?? []

@@ -81,7 +81,7 @@ export class RecordWriter {
   refresh(version: number = unknown): void {
     // Most announcements are of this node's own writes.
     if (version === this.#current?.version && !this.isStale) return
-    // Of two announced versions one may be this node's own, announced before its write has returned.
+    // One of two announced versions may be this node's own, announced before its write has returned.
     this.#announced = this.isStale && this.#announced !== version ? unknown : version
     this.#start()
   }
@@ -238,7 +238,7 @@ export class RecordWriter {
     if (this.#requests?.firstJoin) this.settle()
   }
 
-  /** The record is another one now. */
+  /** Replaces the record that this node knows. */
   #update(next: Versioned | null, how: 'read' | 'written' | 'created'): void {
     const before = this.#current
     this.#current = next

@@ -20,7 +20,7 @@ export interface Source {
   inOrder(): void
 }
 
-/** What a node does under a session's lease, which only it can know. */
+/** The work of a node under a session's lease, which only that node knows. */
 export interface LeaseWork {
   /** The highest number that it took. */
   readonly takenThrough: number
@@ -57,7 +57,7 @@ export interface Step {
   readonly accepted: Incoming[]
   readonly outOfOrder: readonly Incoming[]
   readonly hook: PendingHook
-  /** The lease ran out and another node went on: what was taken here is no longer ours. */
+  /** The lease ran out and another node took over: messages taken here no longer belong to this node. */
   readonly hasLost: boolean
 }
 
@@ -75,11 +75,11 @@ export function reconcile(before: SessionRecord, claimant: Claimant): Step {
   const leaseWork = isMine ? claimant.leaseWork : null
   const hasLost = claimant.leaseWork !== null && !isMine
   if (lease && !isMine && lease.until > now) {
-    // What the server says goes at once; the holder sees it when it is done, and runs `onEnd`.
+    // The server's end of a session takes effect at once; the lease's holder sees it when it is done, and runs `onEnd`.
     const ended = before.ended ?? (wantedEnd?.by === 'client' ? null : wantedEnd)
     return { record: amended(before, { ended }), outcome: 'waits', accepted: [], outOfOrder: [], hook: 'none', hasLost }
   }
-  // Its holder died, or is this node itself and never heard that its write had succeeded.
+  // The lease's holder died, or is this node, which never learned that its write had succeeded.
   const isInherited = lease !== null && !leaseWork
   const isOrphaned = isInherited && !isMine
   const wasBeginning = isInherited && before.taken === before.done && claimant.hasOnSession
@@ -101,7 +101,7 @@ export function reconcile(before: SessionRecord, claimant: Claimant): Step {
   }
   const canEnd = wantedEnd?.by !== 'client' || hook !== 'begin'
   const ended = before.ended ?? (canEnd ? wantedEnd : null)
-  // An end without a lease has been seen to.
+  // An end without a lease has already been handled.
   if (ended && claimant.hasOnEnd && hook !== 'ended' && (!before.ended || lease)) hook = hook === 'begin' ? 'begin' : 'end'
   const isBusy = taken > done || hook === 'begin' || hook === 'end'
   const isFresh = isMine && lease !== null && lease.until - now > leaseMs / 2
@@ -115,20 +115,20 @@ export function reconcile(before: SessionRecord, claimant: Claimant): Step {
   return { record, outcome: 'goes-on', accepted, outOfOrder, hook, hasLost }
 }
 
-/** Where taking goes on from. */
+/** The number after which taking continues. */
 function takenOf(before: SessionRecord, leaseWork: LeaseWork | null, isInherited: boolean): number {
-  // What a client says to be done meanwhile, nobody has to take.
+  // Messages that the client meanwhile reports as done need not be taken.
   if (leaseWork) return Math.max(before.done, Math.min(before.taken, leaseWork.takenThrough))
   return isInherited ? before.done : before.taken
 }
 
-/** The same record where nothing has changed, so that nothing need be written. */
+/** Returns the same record if nothing has changed, so that nothing is written. */
 export function amended(before: SessionRecord, changes: Partial<SessionRecord>): SessionRecord {
   const after = Object.assign(copyOf(before), changes)
   return isSame(before, after) ? before : after
 }
 
-/** A record that may be written to. Every field stands there by its name, so that one that is added is not forgotten. */
+/** A mutable copy of a record. Every field is named, so that a new one cannot be forgotten. */
 export function copyOf(record: SessionRecord): { -readonly [Field in keyof Required<SessionRecord>]: SessionRecord[Field] } {
   // V8 gives every spread of something frozen a hidden class of its own, which is slow and costs 430 bytes a session.
   return {

@@ -13,8 +13,8 @@ import type { SessionCommands } from './session-handle.ts'
 import { type RecordListener, SessionProcessor } from './session-processor.ts'
 
 /**
- * A session as one node has it while something of it is here: attachments, messages, or a caller who changes it. Other nodes
- * may have actors of the same session at the same time; what they agree on is in the record.
+ * A session on one node, while any part of it is here: attachments, messages, or a caller that changes it. Several nodes may have actors
+ * of the same session at the same time; what they agree on is in the record.
  */
 export class SessionActor implements AttachedSession<Attachment>, RecordListener {
   readonly processor: SessionProcessor
@@ -42,7 +42,7 @@ export class SessionActor implements AttachedSession<Attachment>, RecordListener
     this.#stopWatching = this.node.sessions.watch(this.id, (news) => this.#announced(news))
   }
 
-  /** The node drops it. Carriers of attachments are left as they are. */
+  /** The node drops the actor. Carriers of attachments are left as they are. */
   stop(): void {
     this.processor.stop()
     this.#stopWatching?.()
@@ -127,7 +127,7 @@ export class SessionActor implements AttachedSession<Attachment>, RecordListener
     this.attachments.hangUp(k, ending)
   }
 
-  /** A message was sent from this node: the first since the last announcement goes at once, those behind it together. */
+  /** A message was sent from this node: the first since the last announcement is delivered at once, later ones together. */
   sent(message: Stored): Promise<void> | null {
     if (!this.#hasSent) {
       this.#hasSent = true
@@ -141,7 +141,7 @@ export class SessionActor implements AttachedSession<Attachment>, RecordListener
     this.#backpressure?.waitsForNobody()
   }
 
-  /** Whether a tick would find nothing to do, by the node's own time: so it is for most sessions most of the time. */
+  /** Whether a tick would find nothing to do, by the node's own clock: true for most sessions most of the time. */
   isAtRest(now: number): boolean {
     const { hasAttachments, isBusy, processor, inbox } = this
     return now < this.#dueAt && hasAttachments && !isBusy && inbox.isQuiet && !processor.writer.isStale && !processor.known?.lease
@@ -210,7 +210,7 @@ export class SessionActor implements AttachedSession<Attachment>, RecordListener
   }
 }
 
-/** Whether a close code of the client ends its session: that it hangs up, goes away or loses its connection does not. */
+/** Whether a close code of the client ends its session: hanging up, going away or losing the connection does not. */
 function isFinal(code: number): boolean {
   return code === 1000 || (code >= 3000 && code !== codes.hungUp)
 }

@@ -5,7 +5,7 @@ import type { SessionCommands } from './session-handle.ts'
 
 /** The session actors of one node, by session id: made when something of a session comes here, dropped when nothing is left. */
 export class SessionActors {
-  /** What handles of the application carry out their calls with. */
+  /** Carries out the calls of the application's session handles. */
   readonly commands: SessionCommands
   readonly #node: NodeContext
   readonly #actors = new Map<string, SessionActor>()

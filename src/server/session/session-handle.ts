@@ -5,77 +5,81 @@ import { kindOf, payloadOf } from '../util/payload.ts'
 import { isThenable } from '../util/thenable.ts'
 import { amended } from './record.ts'
 
-/** Whoever a session belongs to, as `authenticate` returned it; plain JSON. */
+/** The owner of a session, as `authenticate` returned it; plain JSON. */
 export interface Principal {
-  /** What principals are compared by. */
+  /** Principals are compared by this id. */
   readonly id: string
   /**
-   * Until when the credentials hold, in milliseconds since 1970. The client of an open connection is asked for fresh ones before
-   * then, and ended with 4401 where it has none. @defaultValue for ever
+   * When the credentials expire, in milliseconds since 1970. The client of an open connection is asked for fresh ones before then, and
+   * its attachment ends with 4401 if it has none.
+   * @defaultValue for ever
    */
   readonly expiresAt?: number | null | undefined
   readonly [member: string]: unknown
 }
 
-/** What every principal has; an interface or a class of the application's own will do. Of a class the data are kept, not the methods. */
+/**
+ * What every principal must have; an interface or a class of the application is accepted. Of a class instance the data are kept, not the
+ * methods.
+ */
 export type AnyPrincipal = Pick<Principal, 'id' | 'expiresAt'>
 
-/** What may be sent without a codec: text, or bytes. */
+/** What can be sent without a codec: text or bytes. */
 export type Sendable = string | ArrayBuffer | ArrayBufferView
 
-/** How the application's values become messages and back; `json()` of `steadfast` is one, for both halves. */
+/** Encodes the application's values as messages and decodes them; `json()` of `steadfast` is one, for client and server. */
 export interface ServerCodec<In, Out> {
   encode(value: Out): Sendable
   decode(payload: string | ArrayBuffer): In
 }
 
 /**
- * A session as the application has it, on whatever node. It keeps nothing: all that there is to know of a session is in the
- * store. What it is asked to do resolves once the store holds it, with `false` where the session is over, and rejects where
- * the store fails; a rejection that nobody awaits is reported and does no harm.
+ * The application's handle of a session, on whichever node the session is attached. The handle has no state of its own: the store has all
+ * of it. Its methods resolve once the store holds the change, with `false` if the session has ended, and reject if the store fails; a
+ * rejection that is not handled is reported and does not end the process.
  */
 export interface Session<Who extends AnyPrincipal = Principal, Data = unknown, Out = Sendable> {
-  /** Made by the client, unguessable. Who knows it and is the same principal may take the session over: keep it out of logs. */
+  /** Made by the client, unguessable. A client with the same principal that knows it can take the session over: keep it out of logs. */
   readonly id: string
-  /** Whoever made the session, as `authenticate` returned it last: its role may change while the session goes on. */
+  /** The principal that made the session, as `authenticate` last returned it: its role may change while the session lasts. */
   readonly principal: Who
-  /** The application's own state of it, as this node last saw it; `null` at first. It cannot be written to: `update()` does that. */
+  /** The application's state of the session, as this node last read it; `null` at first. Read-only: `update()` changes it. */
   readonly data: Data | null
   /**
-   * Replaces `data`, by a JSON value or by what a function makes of the present one. The function may be called more than once
-   * when several nodes are at it, and decides nothing but its result.
+   * Replaces `data` with a JSON value, or with what a function returns for the current one. The function may be called more than once
+   * when several nodes update at the same time, so it must have no side effects.
    */
   update(change: Data | ((data: Data | null) => Data)): Promise<boolean>
-  /** Reads `data` anew from the store. */
+  /** Reads `data` from the store again. */
   reload(): Promise<boolean>
   /**
    * Sends to this session alone, in the order of the calls. While its client is attached here and more than 1 MiB waits to be written to
-   * it, the promise resolves when there is room again: who awaits it never sends faster than the client reads.
+   * it, the promise resolves when there is room again: a caller that awaits it never sends faster than the client reads.
    */
   send(data: Out): Promise<boolean>
-  /** From now on it is sent what is published to this topic. */
+  /** Subscribes the session to a topic: its client receives what is published from now on. */
   subscribe(topic: string): Promise<boolean>
   unsubscribe(topic: string): Promise<boolean>
   /**
-   * Ends the session once and for all, after what was sent to it. Its client stops, and is told the code (4410, 4401, 4403, or
-   * one of your own from 4000 to 4999 that the protocol has no meaning for) and the reason, even if it comes back only later.
-   * Resolves with whether it was this call that ended it.
+   * Ends the session for good, after everything that was sent to it. Its client stops, and receives the code (4410, 4401, 4403, or one of
+   * your own from 4000 to 4999 to which the protocol gives no meaning) and the reason, even if it reconnects only later. Resolves with
+   * whether this call ended the session.
    */
   close(code?: number, reason?: string): Promise<boolean>
 }
 
-/** Where a handle has its wishes carried out. */
+/** Carries out the calls of session handles. */
 export interface SessionCommands {
   readonly sessions: SessionStore
   readonly topics: TopicLog
   readonly limits: Limits
   readonly codec?: ServerCodec<unknown, unknown> | undefined
   report(error: unknown): void
-  /** A message is in the session's own stream; what is returned is to be waited for before the next is sent. */
+  /** A message is in the session's private stream; the promise, if any, is awaited before the next message is sent. */
   sent(id: string, epoch: string, message: Stored): Promise<void> | null
-  /** The record as this node knows it, if it does. */
+  /** The record as this node knows it, if it knows one. */
   known(id: string, epoch: string): SessionRecord | null
-  /** Changes the record; resolves with it as it has become, or with `null` where the session is over. */
+  /** Changes the record; resolves with the changed record, or with `null` if the session has ended. */
   amend(id: string, epoch: string, change: (record: SessionRecord) => SessionRecord): Promise<SessionRecord | null>
   end(id: string, epoch: string, code: number, reason: string): Promise<boolean>
 }
@@ -137,7 +141,7 @@ export class SessionHandle implements Session {
       const { sessions, topics, limits } = this.#commands
       const { epoch, offset } = await topics.tail(topic)
       let stream = 0
-      // The number is taken before it is announced, and announced before it counts: whoever sees the subscription in the
+      // The stream's number is assigned before it is announced, and announced before it counts: a node that sees the subscription in the
       // record can rely on its announcement.
       const numbered = await this.#amend((record) => {
         const isNew = !record.subscriptions.some((each) => each.topic === topic)
@@ -157,7 +161,7 @@ export class SessionHandle implements Session {
         isOther = known !== undefined && known.stream !== stream
         return known ? record : amended(record, { subscriptions: [...record.subscriptions, subscription] })
       })
-      // Somebody else subscribed it to the same topic meanwhile.
+      // Another caller has subscribed the session to the same topic meanwhile.
       if (isOther) await sessions.append(this.id, this.#epoch, { unsubscribed: { stream } })
       return isThere
     })
@@ -188,7 +192,7 @@ export class SessionHandle implements Session {
     return record !== null
   }
 
-  /** Handlers often leave a promise alone, and a process must not end for that. */
+  /** Handlers often leave a promise unhandled, and its rejection must not end the process. */
   #promise(run: () => Promise<boolean>): Promise<boolean> {
     const promise = run()
     promise.catch((error) => this.#commands.report(error))
@@ -196,7 +200,7 @@ export class SessionHandle implements Session {
   }
 }
 
-/** @throws TypeError for what cannot be the name of a topic */
+/** @throws TypeError for a value that cannot be the name of a topic */
 export function checkTopic(topic: unknown, name: string): asserts topic is string {
   if (typeof topic !== 'string' || topic === '' || topic.length > 1024)
     throw new TypeError(`RealtimeServer: ${name}() takes a topic of 1 to 1,024 characters; it was ${kindOf(topic)}.`)

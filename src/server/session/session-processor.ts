@@ -10,7 +10,7 @@ import { type Principal, type Session, type SessionCommands, SessionHandle } fro
 
 const noWork: Claim = { leaseWork: null, pending: [], wantedEnd: null }
 
-/** Who is to learn of the session's record. */
+/** Receives the changes of the session's record. */
 export type RecordListener = Pick<RecordPort, 'hasAttachments' | 'changed' | 'vanished'>
 
 /**

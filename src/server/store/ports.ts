@@ -1,43 +1,43 @@
-/** What the server keeps of a message: text, or bytes. */
+/** A message's payload as the server keeps it: text or bytes. */
 export type Payload = string | Uint8Array
 
-/** A message in a log. Bytes that were read are the log's own, and are not written to; bytes that are appended stay the caller's. */
+/** A message in a log. Bytes that were read belong to the log and must not be written to; bytes that are appended remain the caller's. */
 export interface Stored {
   /** An integer from 1 to 2^53 − 1, strictly increasing in its stream. */
   readonly offset: number
   readonly data: Payload
 }
 
-/** What follows a position in a stream. */
+/** The entries that follow a position in a stream. */
 export interface Reading<Entry = Stored> {
   /**
-   * Names the stream's present life: a log that lost its tail takes a new one, so that no offset ever means two things. Where a log can,
-   * offsets go on above those of the life before.
+   * Identifies the stream's current incarnation: a log that lost its tail takes a new epoch, so that no offset ever has two meanings.
+   * Where the log can, it continues above the offsets of the previous epoch.
    */
   readonly epoch: string
   readonly messages: readonly Entry[]
-  /** The highest offset that the log held once and holds no more; above the position asked for it means a gap. */
+  /** The highest offset that the log once held and holds no more; if it is above the requested position, there is a gap. */
   readonly lostThrough: number
 }
 
-/** How much to read at once; one message always comes, however large. */
+/** How much to read at once; at least one message is returned, however large it is. */
 export interface ReadLimits {
   readonly maxMessages: number
   readonly maxBytes: number
 }
 
-/** Topics, each an ordered log. A topic is written once and read once by each node, whatever the number of its subscribers. */
+/** Topics, each an ordered log. A message is appended once, and each node reads it once, however many subscribers it has there. */
 export interface TopicLog {
   /** Resolves with the message's offset once the log holds it. */
   append(topic: string, data: Payload): Promise<number>
   readAfter(topic: string, after: number, limits: ReadLimits): Promise<Reading>
-  /** Where the topic ends: the offset of the last message ever appended, 0 for none. */
+  /** The end of the topic: the offset of the last message ever appended, 0 for none. */
   tail(topic: string): Promise<{ readonly epoch: string; readonly offset: number }>
-  /** Calls back, soon and at least once, after something was appended; returns the way to stop. */
+  /** Calls `listener`, soon and at least once, after an append; returns a function that stops watching. */
   watch(topic: string, listener: () => void): () => void
 }
 
-/** A stream that a session reads, beside its private one. */
+/** A topic's stream that a session reads, in addition to its private one. */
 export interface Subscription {
   readonly stream: number
   readonly topic: string
@@ -53,19 +53,22 @@ export interface Ending {
   readonly reason: string
 }
 
-/** All that there is to know of a session; plain JSON. A value: who has written or read one does not change it, nor anything in it. */
+/**
+ * The whole state of a session; plain JSON. Records are immutable: neither their writer nor their reader changes them or anything in
+ * them.
+ */
 export interface SessionRecord {
   readonly epoch: string
-  /** The id of the principal that made it. */
+  /** The id of the principal that made the session. */
   readonly principalId: string
-  /** What `authenticate` returned last, as JSON; its own copy belongs to the application, and may be changed. */
+  /** What `authenticate` returned last, as JSON; the application has a copy of its own, which it may change. */
   readonly principal: unknown
   /**
-   * When the client was authenticated last, in wall-clock milliseconds, told only where that is checked again (otherwise 0);
-   * `null` after it was refused: then nothing of it stays open.
+   * When the client was last authenticated, in wall-clock milliseconds; 0 where authentication is not repeated; `null` after the client
+   * was refused: then no attachment of the session stays open.
    */
   readonly authenticatedAt: number | null
-  /** The application's own state of it, as JSON; likewise. */
+  /** The application's state of the session, as JSON; the application has a copy of this too. */
   readonly data: unknown
   /** The highest n accepted, and the highest whose handler has settled. */
   readonly taken: number
@@ -73,18 +76,21 @@ export interface SessionRecord {
   /** Messages up to this n may have been handed to a handler before. */
   readonly redeliveredThrough: number
   /**
-   * The node whose handlers run for what is taken and not done, for the session's beginning (then nothing is taken) or its end;
-   * `null` when nothing runs.
+   * The node that runs handlers: for messages taken and not done, for the session's start (no message is taken yet) or for its end;
+   * `null` when no handler runs.
    */
   readonly lease: { readonly node: string; readonly until: number } | null
-  /** The client's last decision which attachment carries it, and that attachment's k; 0 while none was ever confirmed. */
+  /**
+   * The number of the client's last decision which attachment carries the session, and that attachment's k; 0 while none was ever
+   * confirmed.
+   */
   readonly turn: number
   readonly k: number
   readonly subscriptions: readonly Subscription[]
-  /** The highest stream number given out. */
+  /** The highest stream number assigned. */
   readonly lastStream: number
   readonly lastEnd: Ending | null
-  /** Set once it is over; it is kept for a while to be told to whoever comes back. */
+  /** Set once the session has ended; the record is kept for a while to tell clients that return. */
   readonly ended: Ending | null
 }
 
@@ -106,45 +112,50 @@ export interface Versioned {
   readonly version: number
 }
 
-/** What has changed about a session: the record (its version, 0 when it was removed), or its private stream (the offset of its last entry). */
+/** A change of a session: of its record (the version, 0 when it was removed), or of its private stream (the offset of its last entry). */
 export type SessionNews = { readonly version: number } | { readonly tail: number }
 
-/** Given at once where it is at hand, so that nobody has to wait for the turn of a promise. */
+/** Returned synchronously where the result is at hand, so that the caller need not wait for a promise. */
 export type Answer<Result> = Result | Promise<Result>
 
-/** Sessions: small records with compare-and-set and an expiry, their private streams, and a way to hear of changes on other nodes. */
+/** Sessions: small records with compare-and-set and an expiry, their private streams, and notifications of changes on other nodes. */
 export interface SessionStore {
   /**
-   * Names the store, in at most 64 letters, digits, `-` and `_`: the same on all nodes that share it, and another once it was made anew.
-   * Clients are told it, so that two servers at one URL that do not share a store are found.
+   * Identifies the store, in at most 64 letters, digits, `-` and `_`: the same on all nodes that share it, and a new one when the store
+   * is created anew. Clients receive it and name it in their hellos: two servers at one URL without a common store are detected by it.
    */
   readonly id: string
   /**
-   * The store's clock in milliseconds, as well as this node knows it: leases and expiries are times of it, so that neither the clock
-   * of a node nor a jump of it matters. It is never set back.
+   * The store's clock in milliseconds, as well as this node knows it: leases and expiries use it, so that neither a node's own clock nor
+   * a jump of it matters. It never goes backwards.
    */
   now(): number
   read(id: string): Promise<Versioned | null>
   /**
-   * Writes the record if its version is still `ifVersion` (0: if there is none), to be forgotten at `expiresAt` (of the store's
-   * clock) unless renewed. Resolves with the new version, or with `null` where somebody else was first.
+   * Writes the record if its version is still `ifVersion` (0: if there is none), to be discarded at `expiresAt` (of the store's clock)
+   * unless renewed. Resolves with the new version, or with `null` if another writer was first.
    */
   write(id: string, record: SessionRecord, ifVersion: number, expiresAt: number): Answer<number | null>
-  /** Puts the expiry off without changing the record or its version; never brings it forward: another node may know of more. */
+  /**
+   * Postpones the expiry without changing the record or its version; never moves it earlier, since another node may have set a later one.
+   */
   renew(id: string, expiresAt: number): Promise<void>
-  /** Forgets the record and the private stream, if the version is still this one; resolves with whether it was. */
+  /** Deletes the record and the private stream if the version is still `ifVersion`; resolves with whether it was. */
   remove(id: string, ifVersion: number): Promise<boolean>
-  /** Appends to the private stream of a session; resolves with the offset, or with `null` where it has ended, or that life of it is gone. */
+  /**
+   * Appends to the private stream of a session; resolves with the offset, or with `null` if the session has ended or that epoch of it is
+   * gone.
+   */
   append(id: string, epoch: string, entry: PrivateAppend): Answer<number | null>
   readAfter(id: string, after: number, limits: ReadLimits): Promise<Reading<PrivateEntry> | null>
   trim(id: string, through: number): Promise<void>
-  /** How many sessions there are that have not ended, in all or of one principal. */
+  /** The number of sessions that have not ended, in total or of one principal. */
   count(principalId?: string): Promise<number>
-  /** Ids of sessions whose expiry has passed, so that one node can end them; a store may forget them only after they were given out. */
+  /** Ids of sessions that have expired, so that a node can end them; a store may discard a session only after its id was returned here. */
   expired(now: number, limit: number): Promise<readonly string[]>
   /**
-   * Calls back, soon and at least once, after a session changed, by whomever; of several entries that were appended it may tell
-   * the last alone. Returns the way to stop.
+   * Calls `listener`, soon and at least once, after any node has changed the session; of several appended entries it may report only the
+   * last. Returns a function that stops watching.
    */
   watch(id: string, listener: (news: SessionNews) => void): () => void
 }

@@ -1,10 +1,10 @@
-/** What no timer of Node's can wait for: it would fire at once. */
+/** The longest delay of Node's timers, in milliseconds: a longer one would fire at once. */
 const maxTimeMs = 2 ** 31 - 1
 
 /**
  * Checks an option that is a time, in milliseconds. `Infinity` means never.
- * @param whyNot why it may not be `Infinity`, if it may not
- * @returns what it may be, or `null` where it is that
+ * @param whyNot why `Infinity` is not allowed, if it is not
+ * @returns what is allowed, or `null` if the value is
  */
 export function faultOfTime(value: number, whyNot?: string): string | null {
   if ((value >= 1 && value <= maxTimeMs) || (value === Infinity && whyNot === undefined)) return null
@@ -13,15 +13,15 @@ export function faultOfTime(value: number, whyNot?: string): string | null {
   return value === Infinity ? `${allowed}: ${whyNot}` : allowed
 }
 
-/** Why a count may not be `Infinity`, and the largest that it may be. */
+/** Why a count may not be `Infinity`, and the largest that is allowed. */
 export interface CountRule {
   readonly most?: number
   readonly why?: string
 }
 
 /**
- * Checks an option that counts something, or bytes. `Infinity` means no limit, unless there is a largest.
- * @returns what it may be, or `null` where it is that
+ * Checks an option that is a count, or a number of bytes. `Infinity` means no limit, unless there is a largest.
+ * @returns what is allowed, or `null` if the value is
  */
 export function faultOfCount(value: number, { most, why }: CountRule = {}): string | null {
   const isWhole = Number.isSafeInteger(value) && value >= 1

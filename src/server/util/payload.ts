@@ -7,7 +7,7 @@ export function bytesOf(data: Payload): number {
   return typeof data === 'string' ? Buffer.byteLength(data) : data.byteLength
 }
 
-/** What an application may send, as the logs keep it; the name is that of the method, for the error. */
+/** A value that an application sends, checked, as the logs keep it; `name` is the method's, for the error. */
 export function payloadOf(data: unknown, name: string, maxBytes: number): Payload {
   const payload = asPayload(data)
   if (payload === null)
@@ -25,7 +25,7 @@ function asPayload(data: unknown): Payload | null {
   return null
 }
 
-/** Half a surrogate pair has no UTF-8; one message and a batch must not disagree about what becomes of it. */
+/** Lone surrogates have no UTF-8: replaced here, they are the same in a single message and in a batch. */
 function wellFormed(text: string): string {
   return /\p{Surrogate}/u.test(text) ? text.replace(/\p{Surrogate}/gu, '\ufffd') : text
 }

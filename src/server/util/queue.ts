@@ -1,4 +1,4 @@
-/** What waits in a line. Taking from its front costs nothing, however long it is. */
+/** A first-in, first-out queue. Removing the first item costs the same, however long the queue is. */
 export class Queue<Item> {
   #items: Item[] = []
   #head = 0
@@ -15,7 +15,7 @@ export class Queue<Item> {
     this.#items.push(item)
   }
 
-  /** So many of the first, which stay. */
+  /** The first items, at most `count`, which stay. */
   peek(count: number): Item[] {
     return this.#items.slice(this.#head, this.#head + count)
   }

@@ -1,4 +1,4 @@
-/** Whether it has to be waited for: what is at hand is gone on with in the same task. */
+/** Whether a value has to be awaited: any other value is processed in the same task. */
 export function isThenable(value: unknown): value is PromiseLike<unknown> {
   return typeof value === 'object' && value !== null && 'then' in value
 }

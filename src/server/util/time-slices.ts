@@ -1,18 +1,18 @@
 import type { ServerHost } from '../node/host.ts'
 
-/** For so long at a time a node goes on with what is long. */
+/** How long a node continues long-running work before it yields to the event loop, in milliseconds. */
 const sliceMs = 20
 
 /**
- * Shares the event loop between all that takes long on a node: together it goes on for a slice, then everything else that
- * waits has its turn. What is short is done at once, and never asks.
+ * Shares the event loop among all long-running work of a node: together it runs for one slice, then all other pending events get their
+ * turn. Short work runs at once, without waiting for a slice.
  */
 export class TimeSlices {
   readonly #host: ServerHost
   readonly #waiting: (() => void)[] = []
-  /** When the slice began that is running now. */
+  /** When the running slice began. */
   #startedAt = 0
-  /** Ends the slice: cancels what begins the next one. */
+  /** Cancels the timer that begins the next slice; `null` if there is none. */
   #cancelNext: (() => void) | null = null
   #isStopped = false
 
@@ -20,7 +20,7 @@ export class TimeSlices {
     this.#host = host
   }
 
-  /** Whether the slice is over, so that `next` is to be awaited. To be asked every few steps by what may take long. */
+  /** Whether the slice is over, so that `next` is to be awaited. Long-running work has to ask every few steps. */
   isOver(): boolean {
     const now = this.#host.elapsedMs()
     if (!this.#cancelNext) {
@@ -30,7 +30,7 @@ export class TimeSlices {
     return now - this.#startedAt >= sliceMs
   }
 
-  /** Resolves at the beginning of a slice; who waits longest is first. After `stop` it resolves at once. */
+  /** Resolves at the beginning of a slice, in the order of the calls. After `stop` it resolves at once. */
   next(): Promise<void> {
     if (this.#isStopped) return Promise.resolve()
     return new Promise((resolve) => {

@@ -7,15 +7,15 @@ export interface Bounds {
   readonly maxAgeMs: number
 }
 
-/** One half of the store. */
+/** One half of the store: the topics, or the private streams of sessions. */
 export interface Half {
-  /** What it costs to keep what it has, in bytes. */
+  /** What its messages cost to keep, in bytes. */
   readonly cost: number
-  /** Forgets one message, as the half sees fit. */
+  /** Discards one message, which the half chooses. */
   forgetOldest(): void
 }
 
-/** What the halves of a store keep together. */
+/** The memory that the halves of a store share. */
 export class Budget {
   readonly #maxBytes: number
   readonly #halves: Half[] = []
@@ -28,7 +28,7 @@ export class Budget {
     this.#halves.push(half)
   }
 
-  /** Forgets until it fits: of the half that holds most, so that neither can push the other out. */
+  /** Discards messages until the rest fits: of the half that holds most, so that neither can push the other out. */
   fit(): void {
     for (;;) {
       let cost = 0
@@ -46,8 +46,8 @@ export class Budget {
 type Stream = MemoryStream<unknown>
 
 /**
- * What many streams hold, in the order in which it came: the oldest message of all, and all that are too old, are found
- * without looking at any stream. A stream may forget by itself; its places in the queue are then passed over.
+ * The messages of many streams, in order of arrival: the oldest one, and all that are too old, are found without scanning the streams. A
+ * stream may discard messages by itself; their places in the queue are then skipped.
  */
 export class BoundedStreams implements Half {
   readonly #bounds: Bounds
@@ -58,19 +58,19 @@ export class BoundedStreams implements Half {
   #messages = 0
   #cost = 0
 
-  /** @param pushed is called when it holds more than before */
+  /** @param pushed called when the streams hold more than before */
   constructor(bounds: Bounds, pushed: () => void) {
     this.#bounds = bounds
     this.#pushed = pushed
   }
 
-  /** What it costs to keep all this, in bytes. */
+  /** What all messages cost to keep, in bytes. */
   get cost(): number {
     return this.#cost
   }
 
   /**
-   * Appends, and forgets what has to go for it; returns the offset.
+   * Appends a message, and discards others to make room for it; returns the offset.
    * @throws RangeError when the message alone is larger than a stream may be; then nothing has changed.
    */
   push<Item>(stream: MemoryStream<Item>, item: Item, bytes: number, now: number): number {
@@ -92,18 +92,18 @@ export class BoundedStreams implements Half {
     return offset
   }
 
-  /** Forgets everything of a stream up to an offset. */
+  /** Discards the messages of a stream up to an offset. */
   trim(stream: Stream, through: number): void {
     while (stream.length > 0 && stream.lostThrough < through) this.#shift(stream)
   }
 
-  /** Forgets what has been kept for as long as it may be. */
+  /** Discards the messages that have reached the maximum age. */
   forgetAged(now: number): void {
     for (let at = this.#times[this.#head]; at !== undefined && now - at >= this.#bounds.maxAgeMs; at = this.#times[this.#head])
       this.#pass()
   }
 
-  /** Forgets the oldest message of all. */
+  /** Discards the oldest message of all streams. */
   forgetOldest(): void {
     for (const before = this.#messages; this.#messages === before && this.#messages > 0; ) this.#pass()
   }
@@ -113,7 +113,7 @@ export class BoundedStreams implements Half {
     this.#messages -= 1
   }
 
-  /** Takes the first place of the queue; the message goes with it if it is still there. */
+  /** Takes the first place off the queue, and discards its message if it is still there. */
   #pass(): void {
     const stream = this.#queue[this.#head]
     if (!stream) return
@@ -129,7 +129,7 @@ export class BoundedStreams implements Half {
     this.#head = 0
   }
 
-  /** Drops the places of messages that are gone. Of one stream they are always its first. */
+  /** Removes the places of discarded messages. Of one stream they are always its first. */
   #compact(): void {
     this.#cut()
     let kept = 0

@@ -1,18 +1,18 @@
 import { LazyHeap, type Ranked } from './heap.ts'
 
-/** What ends at a time, which is its rank. */
+/** An item that expires at a time, which is its rank. */
 export interface Expiring extends Ranked {
   rank: number
 }
 
-/** Finds what has expired without looking at the rest. */
+/** Finds expired items without scanning the others. */
 export class Expiry<Item extends Expiring> extends LazyHeap<Item> {
   move(item: Item, expiresAt: number): void {
     item.rank = expiresAt
     this.lowered(item)
   }
 
-  /** What has expired, the oldest first. It stays until it is removed or moved. */
+  /** The expired items, the oldest first. An item stays until it is removed or moved. */
   due(now: number, limit: number): Item[] {
     const due: Item[] = []
     for (let first = this.first(now); first && due.length < limit; first = this.first(now)) {

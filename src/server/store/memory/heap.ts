@@ -1,15 +1,15 @@
-/** Something that has a rank. */
+/** An item that has a rank. */
 export interface Ranked {
   readonly rank: number
-  /** The rank by which it stands in the heap, never above `rank`. */
+  /** The rank by which it is ordered in the heap, never above `rank`. */
   queuedRank: number
   /** Its index in the heap. */
   place: number
 }
 
 /**
- * Finds the lowest rank without looking at the rest. Ranks rise all the time and are seldom asked for, so that rising costs
- * nothing until the item comes up by its old rank.
+ * Finds the item of the lowest rank without scanning the others. Ranks rise often and are seldom compared, so a rise costs nothing until
+ * the item comes to the front by its old rank.
  */
 export class LazyHeap<Item extends Ranked> {
   readonly #heap: Item[] = []
@@ -19,7 +19,7 @@ export class LazyHeap<Item extends Ranked> {
     this.#rise(item, this.#heap.push(item) - 1)
   }
 
-  /** Its rank may be lower than before. */
+  /** To be called when an item's rank may be lower than before. */
   lowered(item: Item): void {
     const { rank } = item
     if (rank >= item.queuedRank) return
@@ -33,7 +33,7 @@ export class LazyHeap<Item extends Ranked> {
     this.#put(last, item.place)
   }
 
-  /** The item of the lowest rank, if that is no higher than `most`. It stays. */
+  /** The item of the lowest rank, if that is at most `most`. It stays in the heap. */
   first(most: number): Item | undefined {
     for (;;) {
       const first = this.#heap[0]
@@ -44,7 +44,7 @@ export class LazyHeap<Item extends Ranked> {
     }
   }
 
-  /** Puts an item where another was. */
+  /** Puts an item at a place in the heap. */
   #put(item: Item, place: number): void {
     this.#rise(item, place)
     if (item.place === place) this.#sink(item, place)

@@ -7,15 +7,15 @@ import { overheadBytes } from './stream.ts'
 import { type MemoryHost, MemoryTopics } from './topics.ts'
 
 /**
- * How much a `memoryStore` keeps. What exceeds a bound is forgotten, of each stream the oldest first, and who had not read it is told of
- * the gap. A stream is a topic, or what was sent to one session alone.
+ * How much a `memoryStore` keeps. Messages beyond a bound are discarded, of each stream the oldest first, and clients that had not read
+ * them receive a gap. A stream is a topic, or the messages sent to one session alone.
  */
 export interface MemoryLimits {
   /**
-   * Bytes in all, each message counted with 64 more than its own, which is about what keeping it costs. The topics cannot
-   * push the sessions' own streams out, nor these the topics: whichever holds more gives way. Of the topics, which are the
-   * application's, the oldest message goes; of what was sent to sessions, the oldest of the principal for whom
-   * most is kept, so that no client can push out what another has still to read (without `authenticate`: of the session).
+   * Bytes in total, each message counted with 64 more than its own, about what it costs to keep. Topics cannot push out the sessions'
+   * private streams, nor these the topics: the larger half gives way. Of the topics, which are the application's, the oldest message is
+   * discarded; of the private streams, the oldest message of the principal (without `authenticate`: of the session) that holds most, so
+   * that no client can push out what another has yet to read.
    * @defaultValue 134_217_728 (128 MiB)
    */
   readonly maxBytes?: number
@@ -30,19 +30,19 @@ export interface MemoryLimits {
    */
   readonly maxMessagesPerStream?: number
   /**
-   * Topics. Beyond it the one that nobody has used for longest is forgotten; made again it has another epoch.
+   * Number of topics. Beyond it the least recently used one is discarded; a topic created again has a new epoch.
    * @defaultValue 100_000
    */
   readonly maxTopics?: number
   /**
    * How long a message stays in a topic, in milliseconds; `Infinity` for as long as there is room. It should be longer than the server's
-   * `resumeWindowMs`, or who comes back within that window meets gaps. What was sent to one session stays as long as the session.
+   * `resumeWindowMs`, or clients that return within that window meet gaps. Messages sent to one session stay as long as the session.
    * @defaultValue 600_000 (10 minutes)
    */
   readonly maxAgeMs?: number
 }
 
-/** What a `RealtimeServer` keeps in this process. */
+/** The topics and sessions of a `RealtimeServer`, in this process. */
 export interface MemoryStore {
   readonly topics: TopicLog
   readonly sessions: SessionStore
@@ -65,9 +65,9 @@ const leasts: Required<MemoryLimits> = {
 }
 
 /**
- * Topics and sessions in this process's memory: the embedded default, which is lost with the process. Several servers in
- * one process may share one. It has no timers and nothing to close.
- * @throws TypeError for a limit that is not what it may be; the message names it
+ * Topics and sessions in this process's memory: the default, lost when the process ends. Several servers in one process may share one. It
+ * has no timers and need not be closed.
+ * @throws TypeError for an invalid limit; the message names it
  */
 export function memoryStore(limits: MemoryLimits = {}, host: MemoryHost = storeHost): MemoryStore {
   const { maxBytes, maxBytesPerStream, maxMessagesPerStream, maxTopics, maxAgeMs } = settled(limits)
@@ -99,7 +99,7 @@ function settled(limits: MemoryLimits): Required<MemoryLimits> {
   }
 }
 
-/** Other bounds hold where these do not. */
+/** These may be `Infinity`, since other bounds apply. */
 const unbounded: readonly string[] = ['maxAgeMs', 'maxMessagesPerStream']
 
 const names = Object.keys(defaults).join(', ')

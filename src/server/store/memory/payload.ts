@@ -2,7 +2,7 @@ import type { Payload } from '../ports.ts'
 
 export { bytesOf } from '../../util/payload.ts'
 
-/** What the store keeps of a payload: bytes are copied, since whoever has them may write into them. */
+/** A payload as the store keeps it: bytes are copied, since the caller may write into them later. */
 export function copied(data: Payload): Payload {
   return typeof data === 'string' ? data : new Uint8Array(data)
 }

@@ -2,16 +2,15 @@ import { copyOf } from '../../session/record.ts'
 import type { SessionRecord } from '../ports.ts'
 
 /**
- * What the store keeps of a record. A record is a value, and its writer makes another one rather than change it. Only what is the
- * application's own, the principal and the data, may be changed behind the store's back: of that it keeps a copy, which nobody
- * can write to, when it is another than before.
+ * A record as the store keeps it. Records are immutable: a writer makes a new one. Only the application's own values, the principal and
+ * the data, could be changed behind the store's back: if they differ from those before, the store keeps a frozen copy of them.
  */
 export function keptRecord(record: SessionRecord, before: SessionRecord | undefined): SessionRecord {
   const isKnown = before && record.principal === before.principal && record.data === before.data
   return isKnown ? record : Object.assign(copyOf(record), { principal: kept(record.principal), data: kept(record.data) })
 }
 
-/** What JSON makes of a value, as it would come back from a store that is another process. */
+/** A value after a round trip through JSON, as a store in another process would return it. */
 function kept(value: unknown): unknown {
   if (typeof value === 'string' || typeof value === 'boolean' || value === null) return value
   const text = JSON.stringify(value)

@@ -19,15 +19,15 @@ import { Watchers } from './watchers.ts'
 
 type Item = Payload | { readonly subscribed: Subscription } | { readonly unsubscribed: { readonly stream: number } }
 
-/** Its rank is when it expires. */
+/** Its rank is the time at which it expires. */
 interface Session extends Expiring {
   readonly id: string
   current: Versioned
-  /** Most sessions are never sent anything of their own. */
+  /** `null` for most sessions, since no message is ever sent to them alone. */
   stream: PrivateStream<Item> | null
 }
 
-/** Sessions in memory. One is forgotten when it is removed, never before: who asks for the expired ones ends them. */
+/** Sessions in memory. A session is discarded when it is removed, never before: the node that asks for expired sessions ends them. */
 export class MemorySessions implements SessionStore {
   #id: string | null = null
   readonly #shares: Shares
@@ -35,10 +35,10 @@ export class MemorySessions implements SessionStore {
   readonly #sessions = new Map<string, Session>()
   readonly #expiry = new Expiry<Session>()
   readonly #watchers = new Watchers<SessionNews>((news, before) => 'tail' in news && 'tail' in before)
-  /** How many of each principal have not ended. */
+  /** How many sessions of each principal have not ended. */
   readonly #counts = new Map<string, number>()
   #count = 0
-  /** Versions are never used again, so that a session made anew under an id is not taken for the one before. */
+  /** Versions are never reused, so that a session created again under an id is not taken for the previous one. */
   #version = 0
 
   constructor(shares: Shares, host: MemoryHost) {
@@ -162,7 +162,7 @@ function entryOf(offset: number, item: Item): PrivateEntry {
   return typeof item === 'string' || item instanceof Uint8Array ? { offset, data: item } : { offset, ...item }
 }
 
-/** A change of subscriptions counts as the frame that it becomes. */
+/** The size of an entry; a change of subscriptions counts as the frame that it becomes. */
 function entryBytesOf(entry: PrivateAppend): number {
   return 'data' in entry ? bytesOf(entry.data) : JSON.stringify(entry).length
 }

@@ -2,10 +2,10 @@ import { BoundedStreams, type Bounds, type Budget, type Half } from './bounded-s
 import { LazyHeap, type Ranked } from './heap.ts'
 import { MemoryStream } from './stream.ts'
 
-/** Whoever is not told apart: what `authenticate` returns where there is none. */
+/** The principal of all clients of a server without `authenticate`: it does not distinguish them. */
 const anonymous = 'anonymous'
 
-/** What is kept for one principal; the more, the lower its rank. */
+/** The messages kept for one principal; the more bytes they have, the lower the rank. */
 class Share implements Ranked {
   readonly key: string
   readonly streams: BoundedStreams
@@ -23,7 +23,7 @@ class Share implements Ranked {
   }
 }
 
-/** What was sent to one session alone. */
+/** Messages sent to one session alone. */
 export class PrivateStream<Item> extends MemoryStream<Item> {
   readonly share: Share
 
@@ -34,8 +34,8 @@ export class PrivateStream<Item> extends MemoryStream<Item> {
 }
 
 /**
- * What the private streams hold. Where there is no room any more, what gives way is the oldest message of the principal for whom
- * most is kept, so that nobody pushes out what others have still to read. Sessions that are of nobody stand for themselves.
+ * All private streams. When there is no room, the oldest message of the principal that holds most is discarded, so that no client pushes
+ * out what others have yet to read. Anonymous sessions count one by one.
  */
 export class Shares implements Half {
   readonly #bounds: Bounds
@@ -62,7 +62,7 @@ export class Shares implements Half {
     return new PrivateStream<Item>(share)
   }
 
-  /** Forgets all of a stream, which is not used any more. */
+  /** Discards all messages of a stream that is no longer used. */
   close(stream: PrivateStream<unknown>): void {
     const { share } = stream
     this.trim(stream, stream.tail)
@@ -73,7 +73,7 @@ export class Shares implements Half {
   }
 
   /**
-   * Appends, and forgets what has to go for it; returns the offset.
+   * Appends a message, and discards others to make room for it; returns the offset.
    * @throws RangeError when the message alone is larger than a stream may be; then nothing has changed.
    */
   push<Item>(stream: PrivateStream<Item>, item: Item, bytes: number): number {
@@ -85,7 +85,7 @@ export class Shares implements Half {
     return offset
   }
 
-  /** Forgets everything of a stream up to an offset. */
+  /** Discards the messages of a stream up to an offset. */
   trim(stream: PrivateStream<unknown>, through: number): void {
     const { streams } = stream.share
     const before = streams.cost

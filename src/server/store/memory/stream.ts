@@ -1,11 +1,11 @@
 import type { ReadLimits } from '../ports.ts'
 
-/** What a kept message costs beside its own bytes: its places in the arrays, and what the engine puts around a string. */
+/** The memory that a kept message takes beside its own bytes: its entries in the arrays, and the engine's header of a string. */
 export const overheadBytes = 64
 
 /**
- * One ordered log in memory. Offsets follow each other without a hole and only the oldest is ever forgotten, so that a
- * place is found by arithmetic.
+ * One ordered log in memory. Offsets are consecutive and only the oldest message is ever discarded, so that a message is found by
+ * arithmetic.
  */
 export class MemoryStream<Item> {
   #items: (Item | undefined)[] = []
@@ -13,10 +13,10 @@ export class MemoryStream<Item> {
   #head = 0
   #tail: number
   #bytes = 0
-  /** The offset up to which the queue of its streams has let its messages pass; kept there. */
+  /** The offset up to which `BoundedStreams` has passed this stream's messages in its queue; written there. */
   passed: number
 
-  /** Its first offset follows this one. */
+  /** The first message gets the offset after this one. */
   constructor(after = 0) {
     this.#tail = after
     this.passed = after
@@ -26,7 +26,7 @@ export class MemoryStream<Item> {
     return this.#items.length - this.#head
   }
 
-  /** What it costs to keep what it holds, in bytes. */
+  /** What its messages cost to keep, in bytes. */
   get cost(): number {
     return this.#bytes + this.length * overheadBytes
   }
@@ -36,7 +36,7 @@ export class MemoryStream<Item> {
     return this.#tail
   }
 
-  /** The highest offset that it held once and holds no more. */
+  /** The highest offset that it once held and holds no more. */
   get lostThrough(): number {
     return this.#tail - this.length
   }
@@ -49,14 +49,14 @@ export class MemoryStream<Item> {
     return this.#tail
   }
 
-  /** Forgets the oldest message; returns what it had cost. */
+  /** Discards the oldest message; returns what it cost. */
   shift(): number {
     const bytes = this.#sizes[this.#head]
     if (bytes === undefined) return 0
     this.#items[this.#head] = undefined
     this.#bytes -= bytes
     this.#head += 1
-    // Taking from the front of a long array one by one would be quadratic.
+    // Removing messages one by one from the front of a long array would be quadratic.
     if (this.#head * 2 > this.#items.length) {
       this.#items = this.#items.slice(this.#head)
       this.#sizes = this.#sizes.slice(this.#head)
@@ -65,7 +65,7 @@ export class MemoryStream<Item> {
     return bytes + overheadBytes
   }
 
-  /** What follows a position: the first message in any case, then as long as the limits allow. */
+  /** The entries that follow a position: at least one, then as many as the limits allow. */
   readAfter<Entry>(after: number, limits: ReadLimits, entryOf: (offset: number, item: Item) => Entry): Entry[] {
     const entries: Entry[] = []
     const lost = this.lostThrough

@@ -4,15 +4,15 @@ import { bytesOf, copied } from './payload.ts'
 import { MemoryStream } from './stream.ts'
 import { Watchers } from './watchers.ts'
 
-/** The store's clock and randomness, handed in so that it runs under a virtual clock as it does on a server. */
+/** The store's clock and randomness, passed in so that the store also runs under a virtual clock. */
 export interface MemoryHost {
-  /** Milliseconds of a clock that is never set back. */
+  /** Milliseconds of a clock that never goes backwards. */
   now(): number
-  /** Letters, digits, `-` and `_` that were never given before. */
+  /** Letters, digits, `-` and `_` that were never returned before. */
   randomId(): string
 }
 
-/** The longest name of a topic, in UTF-16 code units: topics are bounded in number, so each must be bounded too. */
+/** The longest name of a topic, in UTF-16 code units: the number of topics is limited, so their names must be too. */
 export const maxTopicLength = 1024
 
 interface Topic {
@@ -26,8 +26,8 @@ interface Topic {
 const storedOf = (offset: number, data: Payload): Stored => ({ offset, data })
 
 /**
- * Topics in memory. A topic begins its life, with an epoch of its own, when somebody first asks for it, and ends it when
- * there are too many and it is the one that nobody has used for longest; who read it then meets another epoch.
+ * Topics in memory. A topic is created, with an epoch of its own, when it is first used, and discarded when there are too many and it is
+ * the least recently used; its readers then meet another epoch.
  */
 export class MemoryTopics implements TopicLog {
   readonly #streams: BoundedStreams
@@ -35,12 +35,12 @@ export class MemoryTopics implements TopicLog {
   readonly #host: MemoryHost
   readonly #watchers = new Watchers<null>(() => true)
   readonly #topics = new Map<string, Topic>()
-  /** The ends of a list in the order of use. Taking a key out of a Map and putting it back is slow in a large Map. */
+  /** The ends of a list in order of use. Deleting a key of a large Map and setting it again is slow. */
   #oldest: Topic | null = null
   #newest: Topic | null = null
   /**
-   * The highest offset that a forgotten topic had. New ones go on above it: what an attachment that is slow still brings of a topic's
-   * former life must not pass for something new of this one.
+   * The highest offset that a discarded topic had. New topics start above it: messages of a topic's previous epoch that a slow attachment
+   * still delivers must not pass for new ones.
    */
   #highest = 0
 

@@ -3,20 +3,20 @@ interface Watcher<News> {
   listener: ((news: News) => void) | null
 }
 
-/** Who wants to hear of changes of what. They are told right behind the task. */
+/** Listeners by key. They are called right after the current task. */
 export class Watchers<News> {
-  /** Most are alone: a set for each would cost an idle session more than all the rest. */
+  /** Most keys have one listener: a set for each would cost an idle session more than all the rest. */
   readonly #watchers = new Map<string, Watcher<News> | Set<Watcher<News>>>()
   readonly #supersedes: (news: News, before: News) => boolean
   #keys: string[] = []
   #news: News[] = []
 
-  /** @param supersedes whether news need not be told where this follows */
+  /** @param supersedes whether `before` need not be reported if `news` follows it */
   constructor(supersedes: (news: News, before: News) => boolean) {
     this.#supersedes = supersedes
   }
 
-  /** Returns the way to stop; after it the listener is not called any more. */
+  /** Returns a function that stops watching; after that the listener is not called any more. */
   watch(key: string, listener: (news: News) => void): () => void {
     const watcher: Watcher<News> = { listener }
     const others = this.#watchers.get(key)
@@ -63,6 +63,6 @@ function call<News>({ listener }: Watcher<News>, news: News): void {
   try {
     listener?.(news)
   } catch {
-    // Whoever appended has nothing to do with it, and the other listeners neither.
+    // The error of a listener concerns neither the caller nor the other listeners.
   }
 }
