@@ -11,20 +11,20 @@ const dist = `${root}/dist`
 
 /** By script file. */
 const scripts = {
-  'steadfast.core.min.js': 29_000,
-  'steadfast.min.js': 36_000,
-  'steadfast.session.min.js': 43_500,
+  'steadfast.core.min.js': 29_300,
+  'steadfast.min.js': 36_400,
+  'steadfast.session.min.js': 43_800,
 }
 
 const core = "import { RealtimeClient, webSocket } from './core.js'"
 /** By what an app does with an entry. */
 const apps = {
   'json() of steadfast': ["import { json } from './index.js'; console.log(json())", 300],
-  'steadfast/core with webSocket()': [`${core}; new RealtimeClient('/', { transports: [webSocket()] })`, 27_000],
-  steadfast: ["import { RealtimeClient } from './index.js'; new RealtimeClient('/')", 38_900],
+  'steadfast/core with webSocket()': [`${core}; new RealtimeClient('/', { transports: [webSocket()] })`, 27_300],
+  steadfast: ["import { RealtimeClient } from './index.js'; new RealtimeClient('/')", 39_200],
   'steadfast with session()': [
     "import { RealtimeClient } from './index.js'; import { session } from './session.js'; new RealtimeClient('/', { protocol: session() })",
-    47_300,
+    47_600,
   ],
   'steadfast/remedies': ["import { remedies } from './remedies.js'; console.log(remedies)", 2_600],
   'steadfast/protocols': ["import { nchan } from './protocols.js'; console.log(nchan)", 900],
