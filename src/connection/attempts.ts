@@ -48,8 +48,8 @@ export class Attempts {
   readonly #dialer: Dialer
   readonly #living = new Map<number, Attempt>()
   #active: Attempt | null = null
-  readonly #closing: ClosingLink
-  readonly #renewal: CredentialRenewal
+  #closing: ClosingLink | null = null
+  #renewal: CredentialRenewal | null = null
   readonly #cursor = new ResumeCursor()
   #hasReceived = false
   #hasSent = false
@@ -60,12 +60,6 @@ export class Attempts {
     this.#owner = owner
     this.#notices = notices
     this.#dialer = new Dialer(host, settings, prepare, notices)
-    this.#closing = new ClosingLink(host)
-    this.#renewal = new CredentialRenewal({
-      dialer: this.#dialer,
-      onRenewed: (attempt, auth) => this.#renewed(attempt, auth),
-      onStopped: (attempt, report) => this.#failed(attempt, report),
-    })
   }
 
   get hasCursor(): boolean {
@@ -79,8 +73,7 @@ export class Attempts {
 
   dial(id: number, rank: number, about: Omit<PrepareAttempt, 'signal' | 'transport'>): void {
     const { host, settings, log } = this.#port
-    const owner = this.#owner
-    this.#closing.leave()
+    this.#closing?.leave()
     const endpoint = at(settings.endpoints, rank)
     const attempt = newAttempt(id, endpoint, host)
     this.#living.set(id, attempt)
@@ -90,7 +83,7 @@ export class Attempts {
         attempt,
         about,
         () => this.#cursor.value || null,
-        () => owner.apply({ type: 'prepared', id }),
+        () => this.#owner.apply({ type: 'prepared', id }),
         {
           opened: (roundTripMs) => this.#opened(attempt, roundTripMs),
           heard: (isBeat) => this.#heard(attempt, isBeat),
@@ -98,7 +91,7 @@ export class Attempts {
           moved: (cursor) => {
             if (attempt === this.#active) this.#cursor.moveTo(cursor)
           },
-          challenged: () => this.#renewal.renew(attempt),
+          challenged: () => this.#renew(attempt),
           failed: (report) => this.#failed(attempt, report),
         },
       )
@@ -155,13 +148,12 @@ export class Attempts {
   close(code: number | undefined, reason: string, settled?: Promise<void>): void {
     const active = this.#active
     if (!active) return
-    if (!settled) {
-      this.#closing.close(active, code, reason)
-      return
-    }
-    this.#living.delete(active.id)
-    this.#active = null
-    this.#closing.closeAfter(settled, active, code, reason)
+    this.#closing ??= new ClosingLink(this.#port.host)
+    if (settled) {
+      this.#living.delete(active.id)
+      this.#active = null
+      this.#closing.closeAfter(settled, active, code, reason)
+    } else this.#closing.close(active, code, reason)
   }
 
   /** A living attempt, as a prober gets it. */
@@ -223,6 +215,15 @@ export class Attempts {
     if (isActive) this.heardAt = this.#port.host.now()
     if (this.wantsHeard || !isActive || isBeat) this.#owner.apply({ type: 'heard', id: attempt.id, hasCursor: this.hasCursor })
     if (isBeat) this.#owner.rearm()
+  }
+
+  #renew(attempt: Attempt): void {
+    this.#renewal ??= new CredentialRenewal({
+      dialer: this.#dialer,
+      onRenewed: (renewed, auth) => this.#renewed(renewed, auth),
+      onStopped: (stopped, report) => this.#failed(stopped, report),
+    })
+    this.#renewal.renew(attempt)
   }
 
   #renewed(attempt: Attempt, auth: unknown): void {

@@ -12,7 +12,7 @@ import { transition } from './machine/transition.ts'
 import { at, lesson, rankingOf } from './machine/transport-ranking.ts'
 import { firstState, policyOf } from './machine-setup.ts'
 import { Notices } from './notices.ts'
-import { PageSignals } from './page-signals.ts'
+import { type PageNotice, PageSignals } from './page-signals.ts'
 import { remember } from './transport-memory.ts'
 
 export interface ConnectionPort extends AttemptsPort {
@@ -52,21 +52,12 @@ export class Connection {
       sender.pump()
       this.apply({ type: 'deadline', heardAt: this.#attempts.heardAt, hasCursor: this.#attempts.hasCursor })
     })
-    this.#followUp = new FollowUp({
-      ...port,
-      onRefined: (id, diagnosis) => {
-        log.refined(id, diagnosis)
-        raise('diagnosis', { diagnosis })
-        this.apply({ type: 'refined', diagnosis })
-      },
+    this.#followUp = new FollowUp(port, (id, diagnosis) => {
+      log.refined(id, diagnosis)
+      raise('diagnosis', { diagnosis })
+      this.apply({ type: 'refined', diagnosis })
     })
-    this.#page = new PageSignals({
-      host,
-      onOnline: () => this.#followUp.forget(),
-      onViolation: (blockedUrl, directive) => this.#followUp.forbade(blockedUrl, directive),
-      onActivated: () => this.connect(),
-      onSignal: (signal) => this.apply({ type: 'page', signal }),
-    })
+    this.#page = new PageSignals(host, (signal) => this.#onPage(signal))
     this.#state = initialState(rankingOf(endpoints.length, null), true, false, null, 0)
   }
 
@@ -209,6 +200,13 @@ export class Connection {
       if (announcement.type === 'open') raise('open', this.#attempts.opening(announcement.id, after.failures))
       else raise(announcement.type, announcement.details as never)
     }
+  }
+
+  #onPage(signal: PageNotice): void {
+    if (signal.type === 'online') this.#followUp.forget()
+    if (signal.type === 'violation') this.#followUp.forbade(signal.blockedUrl, signal.directive)
+    else if (signal.type === 'activated') this.connect()
+    else this.apply({ type: 'page', signal })
   }
 
   #run(command: Command): readonly unknown[] {

@@ -11,16 +11,17 @@ export interface FollowUpPort {
   readonly settings: Settings
   readonly classifier: Classifier
   readonly diagnosis: Diagnostics | undefined
-  /** More is known of why an attempt failed. */
-  onRefined(id: number, diagnosis: Diagnosis): void
 }
 
 /** The questions that follow a failure, where the client has a diagnosis that asks any, and what their answers change. */
 export class FollowUp {
   readonly #port: FollowUpPort
+  readonly #onRefined: (id: number, diagnosis: Diagnosis) => void
 
-  constructor(port: FollowUpPort) {
+  /** @param onRefined called when more is known of why an attempt failed */
+  constructor(port: FollowUpPort, onRefined: (id: number, diagnosis: Diagnosis) => void) {
     this.#port = port
+    this.#onRefined = onRefined
   }
 
   failed(id: number, diagnosis: Diagnosis, { endpoint, url, name }: Pick<Attempt, 'endpoint' | 'url' | 'name'>): void {
@@ -67,7 +68,6 @@ export class FollowUp {
   }
 
   #refine({ id, diagnosis: before }: FailedAttempt, learned: Partial<Circumstances>): void {
-    const { classifier, onRefined } = this.#port
-    onRefined(id, classifier.reclassify(before, learned))
+    this.#onRefined(id, this.#port.classifier.reclassify(before, learned))
   }
 }

@@ -13,16 +13,13 @@ const answerMs = 3000
 const frameBytes = 2 ** 16
 const postBytes = 2 ** 18
 
-export interface LinkWriterPort<Out>
-  extends Pick<
-    SessionSenderPort<Out>,
-    'host' | 'session' | 'roundTripMs' | 'onSent' | 'onAckOverdue' | 'onDivided' | 'onBroken'
-  > {
+/** What a link is written from. */
+export interface SendQueue<Out> {
   /** What is written next, and kept until the server has settled it. */
-  sent(): Unacknowledged<Out>
-  /** The largest message that the server takes, in bytes; what waits in front and is larger has been dropped. */
-  maxMessageBytes(): number
-  /** These messages never pass. */
+  readonly sent: Unacknowledged<Out>
+  /** Drops the messages at the front that the server would not take; returns how large one may be, in bytes. */
+  dropTooLarge(): number
+  /** Withdraws messages that never pass. */
   withdraw(from: number, to: number, report: Report): void
   /** There may be more to write. */
   pump(): void
@@ -30,7 +27,8 @@ export interface LinkWriterPort<Out>
 
 /** Writes what a session has to send to the link that carries it, as frames or as requests, with the cursor where that is due. */
 export class LinkWriter<Out> {
-  readonly #port: LinkWriterPort<Out>
+  readonly #port: SessionSenderPort<Out>
+  readonly #queue: SendQueue<Out>
   readonly #batches = new BatchPolicy()
   readonly #acks: AckSchedule
   #link: Link | null = null
@@ -44,8 +42,9 @@ export class LinkWriter<Out> {
   /** When a WebSocket with too much in its buffer is looked at again. */
   #lookAgainAt = Infinity
 
-  constructor(port: LinkWriterPort<Out>) {
+  constructor(port: SessionSenderPort<Out>, queue: SendQueue<Out>) {
     this.#port = port
+    this.#queue = queue
     this.#acks = new AckSchedule(port.session)
   }
 
@@ -96,9 +95,9 @@ export class LinkWriter<Out> {
 
   /** The server has settled everything up to n. */
   acknowledged(n: number): void {
-    const { host, sent } = this.#port
+    const { host } = this.#port
     this.#batches.acknowledged(n)
-    this.#ackOverdueAt = sent().isUnderWay && !this.#link?.isPosting ? host.now() + this.#answerMs() : Infinity
+    this.#ackOverdueAt = this.#queue.sent.isUnderWay && !this.#link?.isPosting ? host.now() + this.#answerMs() : Infinity
   }
 
   /** Something was taken; returns whether the server has to hear of it now. */
@@ -113,13 +112,13 @@ export class LinkWriter<Out> {
 
   /** Writes one batch, or the cursor where it is due; returns whether there may be more. */
   #writeNext(link: Link, now: number): boolean {
-    const sent = this.#port.sent()
+    const { sent } = this.#queue
     const { maxBytes } = this.#batches
     const isAsking = this.#askAt !== null
     if (link.bufferedBytes() >= highWaterBytes || now < (this.#askAt ?? now)) return false
     // A narrowed batch is alone under way, so that a refusal can mean no other (rule 10).
     if (maxBytes < Infinity && !link.isPosting && sent.isUnderWay) return false
-    const maxMessageBytes = this.#port.maxMessageBytes()
+    const maxMessageBytes = this.#queue.dropTooLarge()
     const [ofLink, measure] = link.isPosting ? [postBytes, lineBytes] : [frameBytes]
     const batch = isAsking ? [] : sent.next(Math.min(ofLink, maxBytes, maxMessageBytes), measure)
     const owesAck = isAsking || this.#acks.isDue(link, now)
@@ -167,12 +166,12 @@ export class LinkWriter<Out> {
 
   #passed(hadBatch: boolean): void {
     if (this.#batches.hasMetOtherStore) this.#port.onDivided()
-    this.#obey(this.#batches.passed(hadBatch, this.#port.sent().through))
+    this.#obey(this.#batches.passed(hadBatch, this.#queue.sent.through))
   }
 
   #failed(report: Report, hadBatch: boolean): void {
     const { host, session } = this.#port
-    const sent = this.#port.sent()
+    const { sent } = this.#queue
     if (hadBatch) sent.rewind(Math.min(sent.through, this.#batches.from - 1))
     const ruling = this.#batches.failed(report, hadBatch, host.random())
     if (ruling.do === 'ask' && report.kind === 'silent') session.fellSilent()
@@ -186,11 +185,11 @@ export class LinkWriter<Out> {
     }
     this.#withdraw(ruling)
     if (ruling.do === 'ask') this.#askAt = this.#port.host.now() + ruling.delayMs
-    this.#port.pump()
+    this.#queue.pump()
   }
 
   #withdraw(ruling: BatchRuling): void {
-    if (ruling.do === 'withdraw') this.#port.withdraw(ruling.from, ruling.to, ruling.report)
+    if (ruling.do === 'withdraw') this.#queue.withdraw(ruling.from, ruling.to, ruling.report)
   }
 
   /** How long an answer may take (rule 7). */

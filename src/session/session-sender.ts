@@ -8,17 +8,18 @@ import { bytesOf } from '../sending/plain-sender.ts'
 import { isBlob } from '../util/type-tags.ts'
 import { BlobReader } from './blob-reader.ts'
 import { lastWrite } from './last-write.ts'
-import { LinkWriter } from './link-writer.ts'
+import { LinkWriter, type SendQueue } from './link-writer.ts'
 import type { SessionSenderPort } from './sender-port.ts'
 import { Unacknowledged } from './unacknowledged.ts'
 
 /** Sends in a session: numbers what it writes, keeps it until it is acknowledged, and writes it again where that is needed. */
-export class SessionSender<Out> implements MessageSender<Out> {
+export class SessionSender<Out> implements MessageSender<Out>, SendQueue<Out> {
+  /** What was numbered, and is kept until the server has settled it. */
+  sent: Unacknowledged<Out>
   readonly #port: SessionSenderPort<Out>
   readonly #writer: LinkWriter<Out>
-  readonly #blobs: BlobReader<Out>
+  #blobs: BlobReader<Out> | null = null
   #outbox: Outbox<Out>
-  #sent: Unacknowledged<Out>
   #flushWaiters = new FlushWaiters()
   #lastOrder = 0
   #isToPump = false
@@ -28,32 +29,19 @@ export class SessionSender<Out> implements MessageSender<Out> {
     const { session, limits } = port
     this.#port = port
     this.#outbox = new Outbox(limits)
-    this.#sent = new Unacknowledged(this.#outbox)
-    this.#writer = new LinkWriter({
-      ...port,
-      sent: () => this.#sent,
-      maxMessageBytes: () => this.#dropTooLarge(),
-      withdraw: (from, to, report) => this.#lose(valuesOf(this.#sent.withdraw(from, to)), report),
-      pump: () => this.pump(),
-    })
-    this.#blobs = new BlobReader({
-      ...port,
-      onRead: () => this.#pumpSoon(),
-      onUnreadable: (entry, report) => {
-        if (this.#outbox.remove(entry)) this.#lose([entry.value], report)
-      },
-    })
-    session.sent = this.#sent
+    this.sent = new Unacknowledged(this.#outbox)
+    this.#writer = new LinkWriter(port, this)
+    session.sent = this.sent
     session.port = {
       onGap: port.onGap,
       onAcked: (n) => {
-        this.#sent.settle(n)
+        this.sent.settle(n)
         this.#writer.acknowledged(n)
         this.#wakeWaiters()
         this.#pumpSoon()
       },
       onRewind: (n) => {
-        this.#sent.rewind(n)
+        this.sent.rewind(n)
         this.#pumpSoon()
       },
       onAckOwed: () => {
@@ -77,7 +65,7 @@ export class SessionSender<Out> implements MessageSender<Out> {
     const dropped = this.#outbox.push(entry)
     this.#lastOrder += 1
     this.#lose(valuesOf(dropped), { kind: 'overflow' })
-    if (isBlob(written)) this.#blobs.read(written, entry)
+    if (isBlob(written)) this.#blobReader().read(written, entry)
     this.#pumpSoon()
   }
 
@@ -85,9 +73,8 @@ export class SessionSender<Out> implements MessageSender<Out> {
   attach(link: Link): void {
     const { session, resends } = this.#port
     this.#writer.attach(link)
-    this.#sent.rewind(link.taken?.() ?? 0)
-    if (!session.isResumed && !resends)
-      this.#lose(valuesOf(this.#sent.withdraw(this.#sent.first, Infinity)), { kind: 'forgotten' })
+    this.sent.rewind(link.taken?.() ?? 0)
+    if (!session.isResumed && !resends) this.#lose(valuesOf(this.sent.withdraw(this.sent.first, Infinity)), { kind: 'forgotten' })
     this.pump()
   }
 
@@ -102,8 +89,8 @@ export class SessionSender<Out> implements MessageSender<Out> {
     const { session, limits } = this.#port
     if (!this.#isLeaving) return
     this.#outbox = new Outbox(limits)
-    this.#sent = new Unacknowledged(this.#outbox, this.#sent.last + 1)
-    session.sent = this.#sent
+    this.sent = new Unacknowledged(this.#outbox, this.sent.last + 1)
+    session.sent = this.sent
   }
 
   /** When `pump()` has to be called, if nothing happens before. */
@@ -142,8 +129,8 @@ export class SessionSender<Out> implements MessageSender<Out> {
   async finish(close: (settled?: Promise<void>) => void, code = 1000, reason: string): Promise<Unsent<Out>> {
     const flushWaiters = this.#flushWaiters
     this.#flushWaiters = new FlushWaiters()
-    this.#blobs.stop()
-    const remainder = { ...this.#writer.release(), outbox: this.#outbox, sent: this.#sent }
+    this.#blobs?.stop()
+    const remainder = { ...this.#writer.release(), outbox: this.#outbox, sent: this.sent }
     this.#isLeaving = true
     const left = await lastWrite(remainder, this.#port, close, { code, reason })
     this.#isLeaving = false
@@ -153,7 +140,7 @@ export class SessionSender<Out> implements MessageSender<Out> {
   }
 
   /** Drops what comes next if the server would not take it; returns how large that may be, so that what is behind comes next too. */
-  #dropTooLarge(): number {
+  dropTooLarge(): number {
     const most = this.#port.session.opened?.maxMessageBytes ?? Infinity
     for (let first = this.#outbox.first; first && first.bytes > most; first = this.#outbox.first) {
       this.#outbox.shift()
@@ -162,12 +149,28 @@ export class SessionSender<Out> implements MessageSender<Out> {
     return most
   }
 
+  /** Withdraws messages that never pass. */
+  withdraw(from: number, to: number, report: Report): void {
+    this.#lose(valuesOf(this.sent.withdraw(from, to)), report)
+  }
+
+  #blobReader(): BlobReader<Out> {
+    this.#blobs ??= new BlobReader({
+      ...this.#port,
+      onRead: () => this.#pumpSoon(),
+      onUnreadable: (entry, report) => {
+        if (this.#outbox.remove(entry)) this.#lose([entry.value], report)
+      },
+    })
+    return this.#blobs
+  }
+
   #lose(undelivered: readonly Out[], report: Report): void {
     if (undelivered.length) this.#port.onLost({ undelivered }, report)
   }
 
   #wakeWaiters(): void {
-    const oldest = this.#sent.oldest ?? this.#outbox.first
+    const oldest = this.sent.oldest ?? this.#outbox.first
     this.#flushWaiters.settle(oldest ? oldest.n - 1 : this.#lastOrder)
   }
 

@@ -145,7 +145,7 @@ export const mutations = [
     name: 'flushed-when-written',
     breaks: 'flushed() waits for the acknowledgment',
     file: 'src/session/session-sender.ts',
-    from: 'const oldest = this.#sent.oldest ?? this.#outbox.first',
+    from: 'const oldest = this.sent.oldest ?? this.#outbox.first',
     to: 'const oldest = this.#outbox.first',
   },
   {
