@@ -92,7 +92,7 @@ export function settingsOf<In, Out>(url: unknown, options: RealtimeOptions<In, O
       return base.get()
     },
     endpoints: transports.map((entry, index) =>
-      wayOf(entry, `transports[${index}]`, base, times.connectTimeoutMs, mode, !mayAsk),
+      endpointOf(entry, `transports[${index}]`, base, times.connectTimeoutMs, mode, !mayAsk),
     ),
     mode,
     retry: retryOf(retry, host, mode),
@@ -107,7 +107,14 @@ export function settingsOf<In, Out>(url: unknown, options: RealtimeOptions<In, O
   }
 }
 
-function wayOf(entry: unknown, name: string, base: LazyUrl, connectTimeoutMs: number, mode: Mode, isPatient: boolean): Endpoint {
+function endpointOf(
+  entry: unknown,
+  name: string,
+  base: LazyUrl,
+  connectTimeoutMs: number,
+  mode: Mode,
+  isPatient: boolean,
+): Endpoint {
   if (!isBuiltIn(entry)) {
     const isOwn = typeof entry === 'object' && entry !== null && 'dial' in entry
     if (!isOwn || !isTransport(entry))

@@ -114,14 +114,14 @@ export class LinkWriter<Out> {
   #writeNext(link: Link, now: number): boolean {
     const { sent } = this.#queue
     const { maxBytes } = this.#batches
-    const isAsking = this.#askAt !== null
+    const asksFirst = this.#askAt !== null
     if (link.bufferedBytes() >= highWaterBytes || now < (this.#askAt ?? now)) return false
     // A narrowed batch is alone under way, so that a refusal can mean no other (rule 10).
     if (maxBytes < Infinity && !link.isPosting && sent.isUnderWay) return false
     const maxMessageBytes = this.#queue.dropTooLarge()
     const [ofLink, measure] = link.isPosting ? [postBytes, lineBytes] : [frameBytes]
-    const batch = isAsking ? [] : sent.next(Math.min(ofLink, maxBytes, maxMessageBytes), measure)
-    const owesAck = isAsking || this.#acks.isDue(link, now)
+    const batch = asksFirst ? [] : sent.next(Math.min(ofLink, maxBytes, maxMessageBytes), measure)
+    const owesAck = asksFirst || this.#acks.isDue(link, now)
     const [first] = batch
     if (!first && !owesAck) return false
     if (first) {

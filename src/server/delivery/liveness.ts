@@ -72,9 +72,9 @@ export class Liveness {
     const isDraining = carrier.isDraining()
     if (isDraining) this.drained()
     else this.stuck(now)
-    const slackMs = Math.min(this.#bytesSinceActivity / slowBytesPerMs, slowestMs)
-    if (this.#isSilent(carrier, now, heartbeatMs, tickMs + slackMs)) return 'nothing heard'
-    if (this.#stuckSince !== null && now - this.#stuckSince > stuckMs + slackMs) return 'nothing taken'
+    const graceMs = Math.min(this.#bytesSinceActivity / slowBytesPerMs, slowestMs)
+    if (this.#isSilent(carrier, now, heartbeatMs, tickMs + graceMs)) return 'nothing heard'
+    if (this.#stuckSince !== null && now - this.#stuckSince > stuckMs + graceMs) return 'nothing taken'
     const quietSince =
       carrier.medium === 'websocket' ? Math.min(this.#wroteAt, this.#askedAt ?? this.#lastActivityAt) : this.#wroteAt
     if (isDraining && now - quietSince >= heartbeatAfterMs(heartbeatMs, tickMs)) {
@@ -85,11 +85,11 @@ export class Liveness {
     return null
   }
 
-  #isSilent({ medium }: Carrier, now: number, heartbeatMs: number, slackMs: number): boolean {
+  #isSilent({ medium }: Carrier, now: number, heartbeatMs: number, graceMs: number): boolean {
     // A comment cannot be answered: the client of an event stream sends POSTs of its own accord.
-    if (medium !== 'websocket') return now - this.#lastActivityAt > 4 * heartbeatMs + slackMs
-    const isUnanswered = this.#askedAt !== null && now - this.#askedAt > heartbeatMs + slackMs
-    return isUnanswered && now - this.#lastActivityAt > 2 * heartbeatMs + slackMs
+    if (medium !== 'websocket') return now - this.#lastActivityAt > 4 * heartbeatMs + graceMs
+    const isUnanswered = this.#askedAt !== null && now - this.#askedAt > heartbeatMs + graceMs
+    return isUnanswered && now - this.#lastActivityAt > 2 * heartbeatMs + graceMs
   }
 }
 
