@@ -8,7 +8,7 @@ export interface FailedAttempt {
   readonly id: number
   /** The transport's `type`. */
   readonly type: string
-  /** Where it led. */
+  /** The URL that was dialled. */
   readonly url: URL
   /** The query of the configured URL, without what `prepare()` added. */
   readonly search: string
@@ -39,7 +39,7 @@ export interface Prober {
   forbade(blockedUrl: string, directive: string): void
   /** An open connection was lost: what was found before says nothing of this outage. */
   lost(): void
-  /** The network has changed: what was found was found in another. */
+  /** The network has changed: earlier findings no longer apply. */
   forget(): void
   /** Ends everything, and forgets it. */
   end(): void
@@ -51,7 +51,7 @@ export interface Prober {
   opened(type: string, lastEnd: Circumstances['lastEnd']): void
 }
 
-/** What the option `diagnosis` takes: who explains failures. Each client has a prober of its own, made at its first failure. */
+/** The value of the option `diagnosis`: explains failures. Each client has a prober of its own, made at its first failure. */
 export interface Diagnostics {
   /** The only place where a failure gets its meaning. */
   diagnose(evidence: Evidence, own?: OwnCauses): Diagnosis

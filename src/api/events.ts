@@ -7,21 +7,21 @@ export interface Retry {
   readonly attempt: number
   /** How long until then, in milliseconds; 0 when it was made at once. */
   readonly delayMs: number
-  /** The instant, as `Date.now()`. */
+  /** The time of the attempt, as from `Date.now()`. */
   readonly at: number
 }
 
 /** What the client is doing; one union, frozen, and replaced whole at every change. */
 export type ClientState =
-  /** Made, and told to wait for `connect()`. */
+  /** Constructed, and waiting for `connect()`. */
   | { readonly status: 'idle' }
   /** Dialling the transports named, best first. `attempt`: 0 for the first connect, n for the n-th retry. */
   | { readonly status: 'connecting'; readonly attempt: number; readonly transports: readonly string[] }
   /** Connected. `proven` once it delivered a message or lived for five seconds. */
   | { readonly status: 'open'; readonly transport: string; readonly since: number; readonly proven: boolean }
-  /** Not connected; `retry` is `null` while the page is in the back/forward cache. `offline`: and the browser says it has no network. */
+  /** Not connected; `retry` is `null` while the page is in the back/forward cache. `offline`: the browser also reports no network. */
   | { readonly status: 'waiting' | 'offline'; readonly retry: Retry | null; readonly diagnosis: Diagnosis }
-  /** Over, until `connect()`. `diagnosis` is `null` when the application closed it. */
+  /** Closed until `connect()`. `diagnosis` is `null` when the application closed the client. */
   | { readonly status: 'closed'; readonly code: number; readonly reason: string; readonly diagnosis: Diagnosis | null }
 
 /** What the events carry, by type. */
@@ -29,9 +29,9 @@ export interface EventDetails<In = Payload, Out = unknown> {
   /** Connected, for the first time or again. */
   open: {
     readonly transport: string
-    /** Where to, without the query. */
+    /** The URL of the connection, without its query. */
     readonly url: string
-    /** Whether the server went on from where the client was, so that nothing was missed. */
+    /** Whether the server resumed after the client's cursor, so that no message was missed. */
     readonly resumed: boolean
     /** 0 for the first connect, n for the n-th retry of an outage. */
     readonly attempt: number
@@ -52,11 +52,11 @@ export interface EventDetails<In = Payload, Out = unknown> {
     /** What is lost: an attempt or a `'connection'`, or a `'message'` while the connection is as it was. */
     readonly scope: 'connection' | 'message'
     readonly diagnosis: Diagnosis
-    /** When it is tried again; `null` when it is not, or when another way is still being tried. */
+    /** The next retry; `null` when there is none, or when another transport is still being tried. */
     readonly retry: Retry | null
     /** Messages that certainly did not reach the server, in order. */
     readonly undelivered?: readonly Out[]
-    /** Messages handed to the network of which nobody knows whether they arrived. They are never sent twice. */
+    /** Messages handed to the network that may or may not have arrived. The client never sends them twice. */
     readonly unconfirmed?: readonly Out[]
   }
   /** An open connection ended, or the client gave up or was closed. */
@@ -68,7 +68,7 @@ export interface EventDetails<In = Payload, Out = unknown> {
     /** Why; `null` when the application closed it. */
     readonly diagnosis: Diagnosis | null
     readonly retry: Retry | null
-    /** Whether it is over until `connect()`. */
+    /** Whether the client stays closed until `connect()`. */
     readonly final: boolean
   }
   /** Moved to another transport without interruption. */
@@ -82,7 +82,7 @@ export interface EventDetails<In = Payload, Out = unknown> {
     /** The first offset behind it. */
     readonly resumesAt: number
   }
-  /** A follow-up question told more about a failure than could be seen at first. */
+  /** A follow-up request found out more about a failure than the transport could see. */
   diagnosis: { readonly diagnosis: Diagnosis }
   /** Any change of state. */
   state: { readonly state: ClientState; readonly previous: ClientState }

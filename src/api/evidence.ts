@@ -1,17 +1,17 @@
 import type { Engine } from './host.ts'
 
-/** What a transport saw of a failure, before anybody judges it. */
+/** What a transport saw of a failure, before the diagnosis. */
 export type Finding =
-  /** An HTTP answer that is not what was asked for. */
+  /** An HTTP response that is not what the request asked for. */
   | {
       readonly kind: 'answered'
       readonly status: number
       readonly contentType: string
-      /** The first characters of what came instead, at most 80. */
+      /** The start of its body, at most 80 characters. */
       readonly start?: string
       /** A redirection that was not followed (its status is 0 where the browser hides it). */
       readonly isRedirect?: boolean
-      /** Whether it came from where a redirection led. */
+      /** Whether the response came from the target of a redirection. */
       readonly isRedirected?: boolean
     }
   /** A WebSocket closed (RFC 6455 §7.1.5); 1006 stands for every end without a Close frame. */
@@ -27,9 +27,9 @@ export type Finding =
   | { readonly kind: 'blocked'; readonly detail: string; readonly how: 'thrown' | 'mute' }
   /** A request broke, or the body of its answer did. Browsers do not say why. */
   | { readonly kind: 'broken'; readonly detail: string; readonly isBody?: boolean }
-  /** What came is longer than anything that this client reads, and has been cut off by it. */
+  /** The response or message exceeded the client's size limit, so the client stopped reading. */
   | { readonly kind: 'oversized' }
-  /** The server ended the answer as HTTP ends answers: in order. */
+  /** The server ended the response properly, as HTTP defines it. */
   | {
       readonly kind: 'ended'
       /** Whether it ended inside an event. */
@@ -37,7 +37,7 @@ export type Finding =
     }
   /** Nothing came within the time limit for connecting. */
   | { readonly kind: 'timeout' }
-  /** It was open, and nothing came for longer than silence is tolerated. */
+  /** The connection was open, and the client received nothing for longer than it tolerates silence. */
   | { readonly kind: 'silent' }
   /** This browser lacks what the transport needs. */
   | { readonly kind: 'unsupported'; readonly detail: string }
@@ -51,9 +51,9 @@ export type Finding =
   | { readonly kind: 'overflow' | 'expired' | 'too-large' | 'forgotten' }
   /** Two servers, each with a store of its own, answer in turn. */
   | { readonly kind: 'divided' }
-  /** What answers does not speak steadfast.v1. */
+  /** The server that answers does not speak steadfast.v1. */
   | { readonly kind: 'mismatch'; readonly detail: string; readonly isHandshake?: boolean }
-  /** The application's codec or a protocol could not read what came. */
+  /** The application's codec or a protocol could not read a message. */
   | { readonly kind: 'unreadable'; readonly detail: string }
   /** The page went into the back/forward cache or away, so the client hung up. */
   | { readonly kind: 'hidden' }

@@ -10,16 +10,16 @@ import type { FetchCredentials, Transport } from './transport.ts'
 export type TransportName = 'websocket' | 'sse' | 'long-poll' | 'poll'
 
 interface Place {
-  /** Where this transport connects, if not to the client's URL; relative ones resolve against that. */
+  /** The URL of this transport, if it is not the client's; a relative URL resolves against the client's. */
   readonly url?: string
 }
 
 interface HttpPlace extends Place {
-  /** Where `send()` POSTs. @defaultValue the transport's own URL */
+  /** The URL to which `send()` POSTs. @defaultValue the transport's own URL */
   readonly sendUrl?: string
   /**
-   * What the server takes several messages in: with `'ndjson'` the texts that wait leave in one POST of `application/x-ndjson`, one a line,
-   * and what becomes of it becomes of each. Bytes and texts with a line break still have a POST of their own. @defaultValue a POST for each message
+   * The format in which the server accepts several messages: with `'ndjson'` the queued texts leave in one POST of `application/x-ndjson`,
+   * one per line, and share its outcome. Bytes and texts with a line break still get a POST of their own. @defaultValue a POST for each message
    */
   readonly sendBatch?: 'ndjson'
 }
@@ -60,15 +60,15 @@ export interface BuiltInTransport {
   create(settings: TransportSettings, name: string, context: TransportContext): Transport
 }
 
-/** What `prepare()` is told. */
+/** The argument of `prepare()`. */
 export interface PrepareAttempt {
   /** 0 for the first connect, n for the n-th retry of an outage. */
   readonly attempt: number
   /** The transport's `type`. */
   readonly transport: string
   /**
-   * Fetch fresh credentials: the server has refused those that were given last (asked once; then the client stops), or those of
-   * the open connection of a session are about to expire.
+   * Whether `prepare()` should fetch fresh credentials: the server has refused the last ones (the client asks once, then it stops), or
+   * those of a session's open connection are about to expire.
    */
   readonly isRefresh: boolean
   /** Aborted when the attempt is given up. */
@@ -77,7 +77,7 @@ export interface PrepareAttempt {
 
 /** What `prepare()` returns; all of it for this attempt only. */
 export interface Preparation {
-  /** Where to connect, instead of the configured URL. */
+  /** The URL to connect to, instead of the configured one. */
   readonly url?: string
   /** Added to the URL's query. */
   readonly query?: Readonly<Record<string, string>>
@@ -85,48 +85,48 @@ export interface Preparation {
   readonly headers?: Readonly<Record<string, string>>
   /** WebSocket subprotocols to offer. */
   readonly subprotocols?: readonly string[]
-  /** In a session: what the server's `authenticate` is given, over every transport and in no URL; plain JSON. */
+  /** In a session: the credentials passed to the server's `authenticate`, over every transport and never in a URL; plain JSON. */
   readonly auth?: unknown
-  /** Sent first on the new connection, before anything that waits: how many servers authenticate a WebSocket. */
+  /** The first message on the new connection, sent before any queued one; many servers authenticate a WebSocket this way. */
   readonly greeting?: Payload
 }
 
-/** The arithmetic of the waits between attempts. */
+/** The backoff between attempts: exponential, with full jitter. */
 export interface RetrySchedule {
   /** The first wait is drawn from [0, this), in milliseconds. @defaultValue 1,000 */
   readonly minDelayMs?: number
   /** No wait is longer, in milliseconds; in the first minute of an outage none is longer than 5,000. @defaultValue 30,000 */
   readonly maxDelayMs?: number
-  /** What the window grows by after each failure. @defaultValue 2 */
+  /** The factor by which the window grows after each failure. @defaultValue 2 */
   readonly factor?: number
   /** Retries in one outage before the client gives up. @defaultValue Infinity */
   readonly maxAttempts?: number
 }
 
-/** What to do about silence in plain mode. Where the server never speaks unasked, only a heartbeat finds a dead connection. */
+/** How plain mode detects a dead connection. Where the server sends nothing on its own, only a heartbeat message can detect one. */
 export interface Heartbeat {
-  /** What to send (WebSocket only) after `intervalMs` of silence. Without it silence alone is judged. */
+  /** The message to send (WebSocket only) after `intervalMs` of silence. Without it the client judges by silence alone. */
   readonly message?: Payload
-  /** What the server answers to it; such messages are a sign of life and are not raised. */
+  /** The server's reply to it; the client takes such messages as a sign of life and does not emit them. */
   readonly reply?: string
-  /** How long silence is nothing unusual, in milliseconds. @defaultValue 25,000 */
+  /** How long the connection may be silent before the client checks it, in milliseconds. @defaultValue 25,000 */
   readonly intervalMs?: number
-  /** How long after that the connection counts as dead, in milliseconds. @defaultValue 10,000 */
+  /** How long after that the connection counts as dead if it stays silent, in milliseconds. @defaultValue 10,000 */
   readonly timeoutMs?: number
 }
 
-/** The bounds of what waits to be sent. */
+/** The limits of the outbox, the queue of messages that wait to be sent. */
 export interface OutboxLimits {
   /** @defaultValue 100,000 messages */
   readonly maxMessages?: number
   /** @defaultValue 16,777,216 bytes (16 MiB) */
   readonly maxBytes?: number
   /**
-   * What happens beyond: `send()` throws a `RangeError`, or the oldest or the newest message is dropped and reported by
+   * What happens when the outbox is full: `send()` throws a `RangeError`, or the oldest or the newest message is dropped and reported by
    * `error` as `undelivered`. @defaultValue 'reject'
    */
   readonly overflow?: 'reject' | 'drop-oldest' | 'drop-newest'
-  /** A message that has waited longer is not sent but reported as `undelivered`, in milliseconds. @defaultValue Infinity */
+  /** How long a message may wait, in milliseconds; one that has waited longer is reported as `undelivered`. @defaultValue Infinity */
   readonly ttlMs?: number
 }
 
@@ -138,7 +138,7 @@ export interface SessionProtocol {
 /** What can be sent without a codec. */
 export type Sendable = string | ArrayBuffer | ArrayBufferView | Blob
 
-/** How the application's values become payloads and back. */
+/** Converts the application's values to payloads and back. */
 export interface Codec<In, Out> {
   encode(value: Out): Sendable
   decode(payload: Payload): In
@@ -153,33 +153,33 @@ export interface RealtimeOptions<In = Payload, Out = Sendable> {
    */
   readonly protocol?: 'plain' | SessionProtocol | Protocol
   /**
-   * Called before every attempt on every transport, one call at a time, for what must be fresh. A throw is a failed attempt, and so is a
-   * call that has not settled within `connectTimeoutMs`; a `StopConnecting` ends the client.
+   * Called before every attempt on every transport, one call at a time, to supply what must be fresh, such as a token. An attempt fails
+   * when it throws or has not settled within `connectTimeoutMs`; throwing a `StopConnecting` ends the client.
    */
   readonly prepare?: (attempt: PrepareAttempt) => Preparation | undefined | Promise<Preparation | undefined>
   /** For every fetch; a WebSocket always sends the cookies of its origin. In a session the default is 'include'. @defaultValue 'same-origin' */
   readonly credentials?: FetchCredentials
   /** When to try again: a schedule, a function that returns milliseconds or `null` to give up, or `false` for never. */
   readonly retry?: RetrySchedule | ((context: RetryContext) => number | null) | false
-  /** Overrules what the client makes of a failure, in both directions; `undefined` leaves it. */
+  /** Overrides the client's verdict on a failure, in either direction; `undefined` keeps it. */
   readonly judge?: (diagnosis: Diagnosis) => Verdict | undefined
   /**
-   * Causes of your own, by close code or HTTP status: `{ 4402: { message: 'The plan has ended.', verdict: 'stop' } }`; or what is to
-   * stand in the place of ours, by the cause's name: `remedies` of `steadfast/remedies` goes here.
+   * Custom causes, by close code or HTTP status: `{ 4402: { message: 'The plan has ended.', verdict: 'stop' } }`; or replacements for
+   * parts of the built-in ones, by the cause's name: `remedies` of `steadfast/remedies` goes here.
    */
   readonly causes?: OwnCauses
   /** Whether a failed connection is followed up by a few HTTP requests to the same URL and to the page's own origin. @defaultValue true */
   readonly probe?: boolean
-  /** Who explains failures; the client of `steadfast/core` has nobody unless it is given here. @defaultValue that of `steadfast/diagnosis` */
+  /** The module that explains failures; the client of `steadfast/core` has none unless it is passed here. @defaultValue that of `steadfast/diagnosis` */
   readonly diagnosis?: Diagnostics
   readonly heartbeat?: Heartbeat
   /**
-   * Prints one line for each event, with transport, attempt, cause and next try, and nothing that may be secret: `true` on the
-   * console, a function wherever it likes. @defaultValue false
+   * Prints one line for each event, with transport, attempt, cause and next retry, and nothing that may be secret: `true` prints to the
+   * console, a function receives each line. @defaultValue false
    */
   readonly debug?: boolean | ((line: string) => void)
   readonly outbox?: OutboxLimits
-  /** Connect without being told to. @defaultValue true in a page or a worker, false in server-side rendering */
+  /** Whether the client connects without a call to `connect()`. @defaultValue true in a page or a worker, false in server-side rendering */
   readonly autoConnect?: boolean
   /** How long one attempt may take, in milliseconds. @defaultValue 10,000 */
   readonly connectTimeoutMs?: number
@@ -195,7 +195,7 @@ export interface RealtimeOptions<In = Payload, Out = Sendable> {
   readonly host?: Partial<Host>
 }
 
-/** The options of the client of `steadfast/core`, which has no transport of its own accord. */
+/** The options of the client of `steadfast/core`, which has no default transports. */
 export type CoreOptions<In = Payload, Out = Sendable> = Omit<RealtimeOptions<In, Out>, 'transports'> & {
   /** The fallback order, best first: of `webSocket()`, `sse()`, `longPoll()`, `poll()` and transports of your own. */
   readonly transports: readonly (BuiltInTransport | Transport)[]

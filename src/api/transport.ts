@@ -33,7 +33,7 @@ export interface Call {
   readonly signal: AbortSignal
 }
 
-/** What a transport tells whoever dialled. After `failed`, and after the signal was aborted, nothing more. */
+/** The callbacks of a dial. A transport calls none of them after `failed`, nor after the signal was aborted. */
 export interface Listener {
   /**
    * The server has taken the connection: messages can pass. Called once, with the round trip in milliseconds if that tells it;
@@ -52,7 +52,7 @@ export interface Listener {
   failed(report: Report): void
 }
 
-/** What became of something written. `sent`: it left the page. `refused`: the server answered no. `unconfirmed`: nobody can know. */
+/** The outcome of a write. `sent`: it left the page. `refused`: the server rejected it. `unconfirmed`: the client cannot know. */
 export type Delivery = { readonly outcome: 'sent' } | { readonly outcome: 'refused' | 'unconfirmed'; readonly report: Report }
 
 /** The live handle of a dial. */

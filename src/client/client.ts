@@ -36,7 +36,7 @@ export type ClientListener<
   Target = RealtimeClient<unknown, unknown>,
 > = EventListener<Type, In, Out, Target>
 
-/** What the options must have: a codec, where the types are others than without one. */
+/** Requires the option `codec` where the message types differ from those without one. */
 export type CodecWhereNeeded<In, Out> = [Payload, Out] extends [In, Sendable] ? unknown : { readonly codec: Codec<In, Out> }
 
 /**
@@ -78,7 +78,7 @@ export class RealtimeClient<In = Payload, Out = Sendable> extends Listenable<In,
     this.#log = new AttemptLog((at) => host.wallTime(at))
     this.#settings = settings
     this.#events = events
-    // A session's client whose messages are not read hangs up, and goes on where it was when they have been.
+    // In a session, a client with too many unread messages disconnects, and resumes once the application has read them.
     this.#queues = new MessageQueues(settings.mode.canPause ? (isHeld) => this.#connection.hold(isHeld) : null)
     this.#debug = new DebugLines(options.debug, host)
     const port: SenderPort<Out> = {
@@ -123,7 +123,7 @@ export class RealtimeClient<In = Payload, Out = Sendable> extends Listenable<In,
   }
 
   /**
-   * Connects, or connects again after the end, at once; while it is connecting or connected nothing happens.
+   * Connects at once, also after the client was closed; does nothing while it is connecting or connected.
    * @throws TypeError where the URL is relative and there is no page that it could be relative to
    */
   connect(): void {
@@ -156,14 +156,14 @@ export class RealtimeClient<In = Payload, Out = Sendable> extends Listenable<In,
     this.#sender.send(data, writable)
   }
 
-  /** Resolves when all sent so far has been handed to the network, in a session when the server has acknowledged it; rejects when the client is closed before. */
+  /** Resolves when all messages sent so far are handed to the network, or in a session acknowledged; rejects when the client is closed first. */
   flushed(): Promise<void> {
     return this.#sender.flushed()
   }
 
   /**
-   * Ends the connection until `connect()`. What waits is sent as far as one last write allows, which may outlive the client
-   * by at most 5 s. The promise never rejects and tells what may not have arrived.
+   * Ends the connection until `connect()`. One last write sends what it can of the outbox, and may outlive the client by at most 5 s.
+   * The promise never rejects; it resolves with the messages that may not have arrived.
    * @param code 1000 or 3000–4999, as for a WebSocket; the server sees it over WebSocket alone. @defaultValue 1000
    * @param reason at most 123 bytes
    */
