@@ -2,7 +2,8 @@ import MagicString from 'magic-string'
 import ts from 'typescript'
 
 /**
- * A rollup plugin, before `stripTypes({ assignsFields: true })`: `#private` members become ordinary ones named `$private`. An app that is
+ * A rollup plugin, before `stripTypes({ assignsFields: true })`: `#private` members become ordinary ones named `$$private`, which a
+ * class of an app that extends one of ours has not by chance. An app that is
  * built for ES2020 would get a WeakMap for each otherwise, which costs time at every access and bytes; this way both pay the same.
  * @returns {import('rollup').Plugin}
  */
@@ -20,8 +21,8 @@ export function plainPrivates() {
       function visit(node) {
         if (ts.isPrivateIdentifier(node)) {
           if (ts.isBinaryExpression(node.parent)) refuse(`\`${node.text} in …\` has no ordinary form`)
-          text.overwrite(node.getStart(source), node.getEnd(), `$${node.text.slice(1)}`)
-        } else if (ts.isIdentifier(node) && /^\$\w/.test(node.text)) refuse(`${node.text} could be a private member's name`)
+          text.overwrite(node.getStart(source), node.getEnd(), node.text.replace('#', '$$$$'))
+        } else if (ts.isIdentifier(node) && /^\$\$\w/.test(node.text)) refuse(`${node.text} could be a private member's name`)
         ts.forEachChild(node, visit)
       }
     },

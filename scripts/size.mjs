@@ -20,11 +20,11 @@ const core = "import { RealtimeClient, webSocket } from './core.js'"
 /** By what an app does with an entry. */
 const apps = {
   'json() of steadfast': ["import { json } from './index.js'; console.log(json())", 300],
-  'steadfast/core with webSocket()': [`${core}; new RealtimeClient('/', { transports: [webSocket()] })`, 27_300],
-  steadfast: ["import { RealtimeClient } from './index.js'; new RealtimeClient('/')", 39_200],
+  'steadfast/core with webSocket()': [`${core}; new RealtimeClient('/', { transports: [webSocket()] })`, 27_400],
+  steadfast: ["import { RealtimeClient } from './index.js'; new RealtimeClient('/')", 39_300],
   'steadfast with session()': [
     "import { RealtimeClient } from './index.js'; import { session } from './session.js'; new RealtimeClient('/', { protocol: session() })",
-    47_600,
+    47_800,
   ],
   'steadfast/remedies': ["import { remedies } from './remedies.js'; console.log(remedies)", 2_600],
   'steadfast/protocols': ["import { nchan } from './protocols.js'; console.log(nchan)", 900],

@@ -19,4 +19,7 @@ export function checkServerOptions(options: unknown): void {
         `FakeServer: ${name} must be ${kind === 'object' ? 'an object' : 'a function'}; it was ${typeof value}.`,
       )
   }
+  const { codec }: { readonly codec?: { readonly encode?: unknown; readonly decode?: unknown } } = options
+  if (codec && (typeof codec.encode !== 'function' || typeof codec.decode !== 'function'))
+    throw new TypeError('FakeServer: codec must have `encode` and `decode`, as json() has.')
 }

@@ -3,7 +3,7 @@ import type { Payload } from '../api/protocol.ts'
 import type { Dial, DialAnswer, MessageDetails, Refusal } from './contracts.ts'
 import { DisposingAtOnce } from './disposing-at-once.ts'
 import { fakeHost } from './fake-host.ts'
-import { checkRefusal } from './refusal.ts'
+import { checkRefusal, checkTransports } from './refusal.ts'
 import type { FakeSession } from './session.ts'
 import { type FakeConnection, type FakeServerOptions, Switchboard } from './switchboard.ts'
 
@@ -95,12 +95,14 @@ export class FakeServer<In = Payload | ArrayBufferView, Out = Payload> extends D
    * @param refusal by a status or by a close code; or a function that returns one, or `null` to accept: it is
    *   called with each dial, and with each request beside one (a POST, a question about a failure)
    * @param options.transports those that are refused. @defaultValue all
+   * @throws TypeError for what refuses nothing, and for an unknown transport
    */
   refuse(
     refusal: Refusal | ((dial: Dial) => Refusal | null),
     { transports }: { readonly transports?: readonly Dial['transport'][] } = {},
   ): void {
     if (typeof refusal !== 'function') checkRefusal(refusal)
+    checkTransports(transports)
     const refusalOf = typeof refusal === 'function' ? refusal : () => refusal
     this.#switchboard.answer = (dial) =>
       transports && !transports.includes(dial.transport) ? 'accept' : (refusalOf(dial) ?? 'accept')

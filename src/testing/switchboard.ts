@@ -129,7 +129,7 @@ export class Switchboard<In, Out> implements Door {
     // What is answered as it comes need not be read.
     const unread = this.#options.onMessage ? [] : this.messages.unread
     return [
-      ...open.map(({ transport, url }) => `a ${transport} connection to ${url.origin}${url.pathname} is open`),
+      ...open.map(({ transport, url }) => `a connection over ${transport} to ${url.origin}${url.pathname} is open`),
       ...unread.map(({ data }) => `a message was not read: ${shown(data)}`),
       ...(this.newConnections.isAwaited ? ['nextConnection() is waiting'] : []),
       ...(this.messages.isAwaited ? ['nextMessage() is waiting'] : []),

@@ -10,6 +10,18 @@ test('what each entry exports is what this snapshot says', async () => {
   for (const entry of entries) expect(Object.keys(await import(`${dist}/${entry}.js`)).sort()).toMatchSnapshot(entry)
 })
 
+test('a class that extends the client may name its members as it likes', async () => {
+  const { RealtimeClient } = (await import(`${dist}/index.js`)) as typeof import('../../src/index.ts')
+  const names = ['sender', 'connection', 'options', 'emitter', 'events', 'host', 'settings']
+  class Own extends RealtimeClient {}
+  for (const name of names.flatMap((each) => [`$${each}`, `_${each}`, each]))
+    Object.defineProperty(Own.prototype, name, { value: 'mine' })
+  const client = new Own('http://localhost/', { autoConnect: false })
+  for (const name of names.flatMap((each) => [`$${each}`, `_${each}`, each])) expect(Reflect.get(client, name)).toBe('mine')
+  client.send('waits')
+  expect(await client.close()).toEqual({ unsent: ['waits'], unconfirmed: [] })
+})
+
 test('ESM and CJS export the same names', async () => {
   for (const entry of entries) {
     const required = createRequire(import.meta.url)(`${dist}/${entry}.cjs`)

@@ -303,11 +303,15 @@ describe('misuse', () => {
     expect(() => connection.close(1006)).toThrow(/not 1006; lose\(\) is 1006/)
     expect(() => server.refuse({} as never)).toThrow(/a `status` from 300 to 599 or a `code`/)
     expect(() => server.refuse({ status: 200 })).toThrow(TypeError)
+    expect(() => server.refuse(undefined as never)).toThrow(/a `status` from 300 to 599 or a `code`/)
+    for (const transports of ['websocket', ['ws'], []])
+      expect(() => server.refuse({ status: 403 }, { transports } as never)).toThrow(/a list of websocket, sse, long-poll, poll/)
     expect(() => createFakeServer({ onMessages: () => {} } as never)).toThrow(
       /unknown option 'onMessages'; did you mean 'onMessage'/,
     )
     expect(() => createFakeServer(null as never)).toThrow(/takes an object of options/)
     expect(() => createFakeServer({ codec: json } as never)).toThrow(/codec must be an object; it was function/)
+    expect(() => createFakeServer({ codec: {} } as never)).toThrow(/codec must have `encode` and `decode`/)
     await client.close()
   })
 
@@ -354,7 +358,7 @@ describe('what a test leaves', () => {
     await server.nextConnection()
     await vi.advanceTimersByTimeAsync(0)
     expect(server.close()).toEqual([
-      'a websocket connection to wss://example.test/live is open',
+      'a connection over websocket to wss://example.test/live is open',
       'a message was not read: "unread"',
     ])
     await vi.advanceTimersByTimeAsync(60_000)
