@@ -49,6 +49,11 @@ export class PlainPolling implements Wire {
   }
 
   write(data: Payload): void {
+    const length = typeof data === 'string' ? data.length : data.byteLength
+    if (!length)
+      throw new TypeError(
+        'FakeServer: an empty answer to a poll means that there is nothing new, so it carries no empty message.',
+      )
     this.#messages.push(typeof data === 'string' ? data : copyOf(data))
   }
 

@@ -182,6 +182,15 @@ describe('a server', () => {
     await client.close()
   })
 
+  it('refuses an empty message over a poll, which would mean that there is nothing new', async () => {
+    using server = createFakeServer()
+    const client = new RealtimeClient(url, { ...server.options, transports: ['poll'] })
+    const connection = await server.nextConnection()
+    expect(() => connection.send('')).toThrow(/carries no empty message/)
+    expect(() => connection.send(new Uint8Array(0))).toThrow(TypeError)
+    await client.close()
+  })
+
   it('that is down is unreachable, and finds its clients back when it is up', async () => {
     const client = new RealtimeClient(url, server.options)
     const { errors, told } = watch(client)
