@@ -138,7 +138,8 @@ it('sees what is held while it is open', async () => {
 
 describe('the heap', () => {
   const cycles = 1000
-  const mayGrowBytes = 350_000
+  // What the engine compiles meanwhile counts too (230 to 450 kB, after 1,000 losses or 3,000): an attempt kept at each would be 4 MB.
+  const mayGrowBytes = 600_000
 
   async function heapOf(): Promise<number> {
     const session = await page.context().newCDPSession(page)
