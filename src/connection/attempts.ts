@@ -243,7 +243,7 @@ export class Attempts {
       this.#hasReceived = attempt === this.#active
     }
     if (this.#cursor.isRepeated(attempt, cursor)) return
-    this.#cursor.arrived(attempt, cursor, this.#living.values())
+    this.#cursor.arrived(attempt, cursor, this.#living)
     onMessage(message, attempt.endpoint.transport.type)
     if (cursor !== undefined) this.#cursor.moveTo(cursor)
   }

@@ -57,10 +57,10 @@ export class FollowUp {
   #prober(): Prober | null {
     const { host, settings, classifier, diagnosis } = this.#port
     const { mode, credentials, probe, endpoints } = settings
-    const transports = endpoints.map(({ transport }) => transport.type)
     classifier.prober ??=
       diagnosis?.prober?.({
-        ...{ host, credentials, mayAsk: probe, transports, hasLedger: mode.hasLedger },
+        ...{ host, credentials, mayAsk: probe, hasLedger: mode.hasLedger },
+        transports: endpoints.map(({ transport }) => transport.type),
         spreadMs: () => mode.spreadMs(),
         onLearned: (attempt, learned) => this.#refine(attempt, learned),
       }) ?? null

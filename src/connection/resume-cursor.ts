@@ -24,9 +24,9 @@ export class ResumeCursor {
   }
 
   /** A message came over this attempt: the others, on their way from an older cursor, will bring it too. */
-  arrived(attempt: Attempt, cursor: string | undefined, living: Iterable<Attempt>): void {
-    if (!cursor) return
-    for (const other of living) {
+  arrived(attempt: Attempt, cursor: string | undefined, living: ReadonlyMap<number, Attempt>): void {
+    if (!cursor || living.size < 2) return
+    for (const other of living.values()) {
       if (other === attempt) continue
       other.delivered ??= new Set()
       other.delivered.add(cursor)

@@ -29,10 +29,9 @@ export function deliverBatch(
 ): Promise<Delivery> | undefined {
   const [first] = batch
   if (!first) return undefined
-  const lines = batch.flatMap((entry) => lineOf(entry) ?? [])
-  return link.writeLines && lines.length
-    ? orRefused(() => link.writeLines?.(lines, signal, isLast))
-    : deliver(link, first.data, signal, isLast)
+  // What cannot be a line is alone in its batch.
+  const lines = link.writeLines ? batch.flatMap((entry) => lineOf(entry) ?? []) : []
+  return lines.length ? orRefused(() => link.writeLines?.(lines, signal, isLast)) : deliver(link, first.data, signal, isLast)
 }
 
 /** Writes one message to a link; one that throws has not taken it. */

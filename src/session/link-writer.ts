@@ -129,10 +129,9 @@ export class LinkWriter<Out> {
       this.#batches.written(first.n, batch.length, sent.lastBytes)
       if (!link.isPosting && this.#ackOverdueAt === Infinity) this.#ackOverdueAt = now + this.#answerMs()
     }
-    const { cursor } = this.#port.session
     if (owesAck || link.isPosting) this.#acks.sent(link, now)
     if (link.isPosting) this.#post(link, batch)
-    else for (const frame of [...framesOf(batch), ...(owesAck ? [`a${cursor}`] : [])]) this.#give(link, frame)
+    else for (const frame of [...framesOf(batch), ...(owesAck ? [`a${this.#port.session.cursor}`] : [])]) this.#give(link, frame)
     return true
   }
 
