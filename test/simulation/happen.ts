@@ -1,6 +1,7 @@
 import { tailOf } from '../support/store-calls.ts'
 import type { Operation } from './operations.ts'
 import { type Made, made } from './payloads.ts'
+import { topics } from './schedule.ts'
 import type { Stage } from './stage.ts'
 
 /** An operation happens. */
@@ -100,6 +101,16 @@ export function happen(stage: Stage, operation: Operation): void {
     case 'forget':
       void store.forget(stage.sessionId)
       return
+    case 'rewind':
+      void store.rewind(topics)
+      return
+    case 'deaf': {
+      const life = lives[operation.node]
+      if (!life) return
+      store.deafen(life.being)
+      stage.later(operation.forMs, () => store.hearAgain(life.being))
+      return
+    }
     case 'store':
       store.trouble = operation
       store.hadTrouble = true
