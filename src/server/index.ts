@@ -3,6 +3,7 @@ export type { OriginFunction, OriginsOption } from './adapters/origin-patterns.t
 export type { Handlers, Message } from './handlers.ts'
 export type { Limits } from './limits.ts'
 export type { ServerHost } from './node/host.ts'
+export type { PublishOptions } from './node/node.ts'
 export type { RealtimeServerOptions } from './options.ts'
 export { RealtimeServer, type ServerCodecWhereNeeded } from './server.ts'
 export type { AnyPrincipal, Principal, Sendable, ServerCodec, Session } from './session/session-handle.ts'
@@ -29,3 +30,4 @@ export type {
   Versioned,
   Watch,
 } from './store/ports.ts'
+export type { TopicKeep } from './topic-keep.ts'

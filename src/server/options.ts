@@ -6,6 +6,7 @@ import type { Limits } from './limits.ts'
 import type { ServerHost } from './node/host.ts'
 import type { AnyPrincipal, Principal, Sendable, ServerCodec } from './session/session-handle.ts'
 import type { SessionStore, TopicLog } from './store/ports.ts'
+import type { TopicKeep } from './topic-keep.ts'
 
 /** The options of a `RealtimeServer`. */
 export interface RealtimeServerOptions<
@@ -71,6 +72,11 @@ export interface RealtimeServerOptions<
    * @defaultValue 5,000
    */
   readonly storeTimeoutMs?: number
+  /**
+   * How much of a topic is kept, where that is less than the store keeps: the same for all topics, or a function of the topic's name.
+   * @defaultValue as much as the store keeps
+   */
+  readonly keep?: TopicKeep | ((topic: string) => TopicKeep | undefined)
   /** The longest silence of an attachment, in milliseconds; set it below the shortest idle timeout of your proxies. @defaultValue 25,000 */
   readonly heartbeatMs?: number
   /** How long a session outlives its last attachment, in milliseconds. @defaultValue 120,000 */

@@ -10,6 +10,7 @@ import { memoryStore } from './store/memory/memory-store.ts'
 import { MemorySessions } from './store/memory/sessions.ts'
 import { MemoryTopics } from './store/memory/topics.ts'
 import type { SessionStore, TopicLog } from './store/ports.ts'
+import { topicKeepOf } from './topic-keep.ts'
 import { type CountRule, faultOfCount, faultOfTime } from './util/option-checks.ts'
 import { kindOf } from './util/payload.ts'
 
@@ -46,6 +47,9 @@ const kinds: Readonly<Record<keyof RealtimeServerOptions, string>> = {
   onSession: 'function',
   onMessage: 'function',
   onEnd: 'function',
+  onAttach: 'function',
+  onDetach: 'function',
+  keep: 'any',
   addressOf: 'function',
   onError: 'function',
   host: 'object',
@@ -119,6 +123,7 @@ export function settingsOf(options: RealtimeServerOptions): Settings {
     isProxyUnset: options.trustProxy === undefined && options.addressOf === undefined,
     node: {
       ...{ heartbeatMs, resumeWindowMs, leaseMs, reauthenticateMs },
+      keep: topicKeepOf(options.keep),
       // What answers in the same task needs no timer for each call.
       storeTimeoutMs: isLocal ? undefined : storeTimeoutMs,
       limits: limitsOf(options.limits),

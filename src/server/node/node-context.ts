@@ -6,6 +6,7 @@ import { Backlog } from '../session/backlog.ts'
 import type { Principal, ServerCodec } from '../session/session-handle.ts'
 import { BoundedCalls, boundedSessions, boundedTopics } from '../store/bounded-calls.ts'
 import type { SessionStore, TopicLog } from '../store/ports.ts'
+import type { TopicKeep } from '../topic-keep.ts'
 import { TimeSlices } from '../util/time-slices.ts'
 import { AckTimer } from './ack-timer.ts'
 import type { ServerHost } from './host.ts'
@@ -29,6 +30,8 @@ export interface NodeSettings {
    * How long a call of the store may take, in milliseconds; left out for a store in this process, which answers in the same task.
    */
   readonly storeTimeoutMs?: number | undefined
+  /** How much of a topic is kept. */
+  readonly keep?: (topic: string) => TopicKeep
   /** How often a node checks what no event reports, in milliseconds: timeouts, leases, lost announcements. */
   readonly tickMs: number
   /** Whether there is `authenticate`, so that principals are distinguished. */

@@ -3,7 +3,7 @@ import type { NodeContext } from '../node/node-context.ts'
 import type { SessionRecord, Versioned } from '../store/ports.ts'
 import { isThenable } from '../util/thenable.ts'
 import { answerJoin, authenticationNow, isForgotten, type JoinRequest, newRecord } from './join-request.ts'
-import { type Claim, type Claimant, reconcile, type Step } from './record.ts'
+import { type Claimant, reconcile, type Step } from './record.ts'
 import { recordExpiry } from './record-expiry.ts'
 import { type Amendment, emptyBatch, RecordRequests, requested } from './record-requests.ts'
 
@@ -16,7 +16,7 @@ export interface RecordPort {
   readonly node: NodeContext
   readonly hasAttachments: boolean
   /** The work of this node that goes into the next write. Either `applied` or `released` follows. */
-  claim(): Claim
+  claim(): Claimant
   /** The step is in the store, or needed no write; `record` is the record as it is now. */
   applied(step: Step, record: SessionRecord): void
   /** The step was not written. */
@@ -28,8 +28,7 @@ export interface RecordPort {
 }
 
 /**
- * Writes one session's record for this node, one compare-and-set at a time: messages taken, messages done, joins and amendments
- * that wait at the same time share one write.
+ * Writes one session's record for this node, one compare-and-set at a time: all that waits at the same time shares one write.
  */
 export class RecordWriter {
   readonly #session: RecordPort
@@ -164,7 +163,7 @@ export class RecordWriter {
   async #write(current: Versioned): Promise<void> {
     const node = this.#session.node
     const before = current.record
-    const step = reconcile(before, this.#claimant())
+    const step = reconcile(before, this.#session.claim())
     const batch = this.#requests?.batch() ?? emptyBatch
     const { joins, amendments } = batch
     const { record, outcomes } = requested(step.record, batch, authenticationNow(node), before.ended !== null)
@@ -190,27 +189,18 @@ export class RecordWriter {
 
   /** A client that polls is never attached at a tick, and writes nothing: its requests alone keep its session. */
   #renew(record: SessionRecord): void {
-    const { sessions, settings, host, renewals } = this.#session.node
-    if (record.turn > 0) renewals.add(this.#session.id)
+    const { id, node } = this.#session
     // One that was never confirmed is kept for a shorter time (rule 8).
-    else sessions.renew([this.#session.id], recordExpiry(record, sessions.now(), settings)).catch((error) => host.report(error))
+    if (record.turn > 0) node.renewals.add(id)
+    else
+      node.sessions
+        .renew([id], recordExpiry(record, node.sessions.now(), node.settings))
+        .catch((error) => node.host.report(error))
   }
 
   #remove(version: number): void {
     const { sessions, host } = this.#session.node
     sessions.remove(this.#session.id, version).catch((error) => host.report(error))
-  }
-
-  #claimant(): Claimant {
-    const { id, sessions, settings, handlers } = this.#session.node
-    return {
-      ...this.#session.claim(),
-      node: id,
-      now: sessions.now(),
-      leaseMs: settings.leaseMs,
-      hasOnSession: handlers.onSession !== undefined,
-      hasOnEnd: handlers.onEnd !== undefined,
-    }
   }
 
   /** There is no session, or a forgotten one (`before`): a join that may create it does, others are refused. */
@@ -247,7 +237,6 @@ export class RecordWriter {
     this.#current = next
     if (before && before.version === next?.version) return
     if (before && next?.record.epoch !== before.record.epoch) this.#session.vanished()
-    if (next?.record.ended) this.#session.node.renewals.drop(this.#session.id)
     if (next) this.#session.changed(before?.record ?? null, next.record, how)
   }
 }

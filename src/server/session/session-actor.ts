@@ -173,7 +173,11 @@ export class SessionActor implements AttachedSession<Attachment>, RecordListener
   // What the record's writer reports.
 
   changed(before: SessionRecord | null, record: SessionRecord, how: 'read' | 'written' | 'created'): void {
-    if (record.ended) this.waitsForNobody()
+    if (record.ended) {
+      this.waitsForNobody()
+      // It is to expire as its record says.
+      this.node.renewals.drop(this.id)
+    }
     if (!before || before.epoch !== record.epoch) {
       this.#acks.restart(record.done)
       this.inbox.restart()

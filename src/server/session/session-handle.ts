@@ -4,6 +4,7 @@ import type { SessionRecord, SessionStore, Stored, TopicLog } from '../store/por
 import { messageEntry } from '../store/private-entries.ts'
 import { kindOf, payloadOf } from '../util/payload.ts'
 import { isThenable } from '../util/thenable.ts'
+import { isAttached } from './presence-change.ts'
 import { amended } from './record.ts'
 import { checkSince, checkTopic, type SubscribeOptions, type SubscribingSession, subscribe, unsubscribe } from './subscribe.ts'
 
@@ -45,6 +46,8 @@ export interface Session<Who extends AnyPrincipal = Principal, Data = unknown, O
   readonly id: string
   /** The principal that made the session, as `authenticate` last returned it: its role may change while the session lasts. */
   readonly principal: Who
+  /** Whether a client is attached, on whatever node, as this node last read it. */
+  readonly isAttached: boolean
   /** The application's state of the session, as this node last read it; `null` at first. Read-only: `update()` changes it. */
   readonly data: Data | null
   /**
@@ -103,11 +106,19 @@ export class SessionHandle implements Session {
   }
 
   get principal(): Principal {
-    return (this.#commands.known(this.id, this.#epoch) ?? this.#snapshot).principal as Principal
+    return this.#record.principal as Principal
   }
 
   get data(): unknown {
-    return (this.#commands.known(this.id, this.#epoch) ?? this.#snapshot).data
+    return this.#record.data
+  }
+
+  get isAttached(): boolean {
+    return isAttached(this.#record)
+  }
+
+  get #record(): SessionRecord {
+    return this.#commands.known(this.id, this.#epoch) ?? this.#snapshot
   }
 
   update(change: unknown): Promise<boolean> {
@@ -153,7 +164,7 @@ export class SessionHandle implements Session {
   }
 
   close(code: number = codes.ended, reason = ''): Promise<boolean> {
-    checkClose(code, reason)
+    checkClose(code, reason, 'session.close')
     return this.#promise(() => this.#commands.end(this.id, this.#epoch, code, reason))
   }
 
@@ -183,14 +194,15 @@ export class SessionHandle implements Session {
 const ownCodes: readonly number[] = [codes.unauthenticated, codes.forbidden, codes.ended]
 const takenCodes: readonly number[] = Object.values(codes)
 
-function checkClose(code: unknown, reason: unknown): void {
+/** @throws TypeError for a code or a reason with which the application cannot end a session */
+export function checkClose(code: unknown = codes.ended, reason: unknown = '', name = ''): void {
   const isFree = typeof code === 'number' && Number.isInteger(code) && code >= 4000 && code <= 4999
   if (!isFree || (takenCodes.includes(code) && !ownCodes.includes(code)))
     throw new TypeError(
-      `RealtimeServer: session.close() takes a code from 4000 to 4999 that the protocol does not use, or ${ownCodes.join(', ')}; it was ${typeof code === 'number' ? code : kindOf(code)}.`,
+      `RealtimeServer: ${name}() takes a code from 4000 to 4999 that the protocol does not use, or ${ownCodes.join(', ')}; it was ${typeof code === 'number' ? code : kindOf(code)}.`,
     )
   if (typeof reason !== 'string' || new TextEncoder().encode(reason).length > 123)
-    throw new TypeError('RealtimeServer: session.close() takes a reason of at most 123 bytes.')
+    throw new TypeError(`RealtimeServer: ${name}() takes a reason of at most 123 bytes.`)
 }
 
 function jsonOf(value: unknown, maxBytes: number): unknown {
