@@ -12,6 +12,7 @@ import { serveWithoutUpgrade, wantsWebSocket } from './adapters/without-upgrade.
 import type { ServerHost } from './node/host.ts'
 import { type PublishOptions, ServerNode } from './node/node.ts'
 import type { RealtimeServerOptions } from './options.ts'
+import type { Member } from './presence/members.ts'
 import type { AnyPrincipal, Principal, Sendable, ServerCodec, Session } from './session/session-handle.ts'
 import { settingsOf } from './settings.ts'
 
@@ -112,6 +113,14 @@ export class RealtimeServer<Who extends AnyPrincipal = Principal, Data = unknown
    */
   publish(topic: string, data: Out, options: PublishOptions = {}): Promise<number> {
     return this.#node.publish(topic, data, options)
+  }
+
+  /**
+   * The members of a topic: the sessions that are subscribed to it and have a client, on whatever node, with what the option `presence`
+   * returned for each. To follow their comings and goings, subscribe to `presence:<topic>` first, then ask for the list.
+   */
+  presence<Info = unknown>(topic: string): Promise<readonly Member<Info>[]> {
+    return this.#node.presence(topic) as Promise<readonly Member<Info>[]>
   }
 
   /** The handles of all sessions of a principal that have not ended, on whatever nodes they are attached. */

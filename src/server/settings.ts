@@ -6,6 +6,7 @@ import type { ServerHost } from './node/host.ts'
 import { type NodeSettings, tickOf } from './node/node-context.ts'
 import { nodeHost } from './node/process-host.ts'
 import type { RealtimeServerOptions } from './options.ts'
+import type { PresenceInfo } from './presence/presence.ts'
 import { memoryStore } from './store/memory/memory-store.ts'
 import { MemorySessions } from './store/memory/sessions.ts'
 import { MemoryTopics } from './store/memory/topics.ts'
@@ -50,6 +51,8 @@ const kinds: Readonly<Record<keyof RealtimeServerOptions, string>> = {
   onAttach: 'function',
   onDetach: 'function',
   keep: 'any',
+  presence: 'function',
+  presenceTimeoutMs: 'number',
   addressOf: 'function',
   onError: 'function',
   host: 'object',
@@ -71,6 +74,7 @@ const sessionMethods = [
 const endless: Readonly<Partial<Record<keyof RealtimeServerOptions, string>>> = {
   heartbeatMs: 'clients are told it, and would never notice that a connection is dead',
   resumeWindowMs: 'clients are told it, and a session to which nobody comes back would be kept for ever',
+  presenceTimeoutMs: 'members of a node that died would stay for ever',
   leaseMs: 'messages that a node had taken when it died would never be handled',
 }
 
@@ -124,6 +128,9 @@ export function settingsOf(options: RealtimeServerOptions): Settings {
     node: {
       ...{ heartbeatMs, resumeWindowMs, leaseMs, reauthenticateMs },
       keep: topicKeepOf(options.keep),
+      // At run time there are only JSON values.
+      presence: options.presence as PresenceInfo | undefined,
+      presenceTimeoutMs: timeOf('presenceTimeoutMs', options.presenceTimeoutMs, 10_000),
       // What answers in the same task needs no timer for each call.
       storeTimeoutMs: isLocal ? undefined : storeTimeoutMs,
       limits: limitsOf(options.limits),

@@ -2,6 +2,7 @@ import { type CloseFrame, codes } from '../../wire/steadfast-v1.ts'
 import { TopicFeeds } from '../delivery/topic-feeds.ts'
 import type { Handlers } from '../handlers.ts'
 import type { Limits } from '../limits.ts'
+import { Presence, type PresenceInfo } from '../presence/presence.ts'
 import { Backlog } from '../session/backlog.ts'
 import type { Principal, ServerCodec } from '../session/session-handle.ts'
 import { BoundedCalls, boundedSessions, boundedTopics } from '../store/bounded-calls.ts'
@@ -30,6 +31,10 @@ export interface NodeSettings {
    * How long a call of the store may take, in milliseconds; left out for a store in this process, which answers in the same task.
    */
   readonly storeTimeoutMs?: number | undefined
+  /** What others see of a session in a topic. */
+  readonly presence?: PresenceInfo | undefined
+  /** How long after the death of its node a member of a topic leaves at the latest, in milliseconds. */
+  readonly presenceTimeoutMs?: number | undefined
   /** How much of a topic is kept. */
   readonly keep?: (topic: string) => TopicKeep
   /** How often a node checks what no event reports, in milliseconds: timeouts, leases, lost announcements. */
@@ -64,6 +69,7 @@ export class NodeContext implements NodeParts {
   readonly slices: TimeSlices
   readonly acks: AckTimer
   readonly renewals: Renewals
+  readonly presence: Presence
   readonly #calls: BoundedCalls | null
   readonly #sessionsHere: () => number
   readonly #madeAt: number
@@ -82,6 +88,7 @@ export class NodeContext implements NodeParts {
     this.slices = new TimeSlices(host)
     this.acks = new AckTimer(host)
     this.renewals = new Renewals(this)
+    this.presence = new Presence(this)
     this.#sessionsHere = sessionsHere
     this.#madeAt = host.elapsedMs()
   }
@@ -123,6 +130,7 @@ export class NodeContext implements NodeParts {
     this.acks.stop()
     this.slices.stop()
     this.feeds.stop()
+    this.presence.stop()
     this.#calls?.stop()
   }
 }

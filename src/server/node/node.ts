@@ -4,6 +4,7 @@ import { Attachment } from '../delivery/attachment.ts'
 import type { Carrier } from '../delivery/carrier.ts'
 import type { ClientHello } from '../delivery/parse-frames.ts'
 import type { Reauthenticate } from '../delivery/reauthentication.ts'
+import type { Member } from '../presence/members.ts'
 import { AttachRequest } from '../session/attach-request.ts'
 import { readPostBody } from '../session/post-body.ts'
 import { PostRequest, type Receipt } from '../session/post-request.ts'
@@ -148,6 +149,12 @@ export class ServerNode {
     return read && !read.record.ended ? new SessionHandle(this.#actors.commands, id, read.record) : null
   }
 
+  /** The members of a topic, on all nodes. */
+  async presence(topic: string): Promise<readonly Member[]> {
+    checkTopic(topic, 'presence')
+    return this.#context.presence.members(topic)
+  }
+
   /** Ends all attachments, waits at most `drainMs` for the handlers that run, and stops. */
   async close(drainMs: number): Promise<void> {
     if (!this.#isUp) return
@@ -194,12 +201,13 @@ export class ServerNode {
   }
 
   #tick(): void {
-    const { host, settings, sessions, feeds, renewals } = this.#context
+    const { host, settings, sessions, feeds, renewals, presence } = this.#context
     this.#cancelTick = host.after(settings.tickMs, () => this.#tick())
     const storeNow = sessions.now()
     this.#actors.tick(storeNow)
     renewals.tick()
     feeds.tick()
+    presence.tick()
     this.#sweeper.tick(storeNow)
   }
 }

@@ -49,7 +49,7 @@ export class Sweeper {
   }
 
   async #expire(id: string, now: number): Promise<void> {
-    const { sessions, settings, handlers } = this.#node
+    const { sessions, settings, handlers, presence } = this.#node
     const here = this.#actors.get(id)
     if (here?.hasAttachments || here?.isBusy) {
       await sessions.renew([id], attachedUntil(now, settings))
@@ -57,6 +57,8 @@ export class Sweeper {
     }
     const read = await sessions.read(id)
     if (!read || this.#node.isDown) return
+    await presence.expired(id, read)
+    if (this.#node.isDown) return
     const { record, version } = read
     const { lease, ended, turn } = record
     const hasNothingToRun = ended || (turn === 0 && !handlers.onEnd)

@@ -90,6 +90,7 @@ export class SessionActor implements AttachedSession<Attachment>, RecordListener
     if (!this.hasAttachments) this.#acks.restart(this.processor.record.done)
     this.#backpressure?.attached()
     this.attachments.add(attachment)
+    this.#reportPresence()
     this.tickSoon()
   }
 
@@ -178,6 +179,7 @@ export class SessionActor implements AttachedSession<Attachment>, RecordListener
       // It is to expire as its record says.
       this.node.renewals.drop(this.id)
     }
+    this.#reportPresence()
     if (!before || before.epoch !== record.epoch) {
       this.#acks.restart(record.done)
       this.inbox.restart()
@@ -217,9 +219,16 @@ export class SessionActor implements AttachedSession<Attachment>, RecordListener
     if (state) this.attachments.appended(state.tail)
   }
 
+  /** A client that polls is here until its next poll is overdue. */
+  #reportPresence(): void {
+    const { processor, node, hasAttachments } = this
+    if (processor.known) node.presence.sessionChanged(processor, hasAttachments)
+  }
+
   #remove(attachment: Attachment): void {
     this.attachments.remove(attachment)
     this.delivered()
+    this.#reportPresence()
   }
 
   #openBackpressure(): Backpressure {
