@@ -6,18 +6,26 @@ export type { ServerHost } from './node/host.ts'
 export type { RealtimeServerOptions } from './options.ts'
 export { RealtimeServer, type ServerCodecWhereNeeded } from './server.ts'
 export type { AnyPrincipal, Principal, Sendable, ServerCodec, Session } from './session/session-handle.ts'
+export type { Since, SubscribeOptions } from './session/subscribe.ts'
 export { type MemoryLimits, type MemoryStore, memoryStore } from './store/memory/memory-store.ts'
 export type {
+  Answer,
+  AppendOptions,
   Ending,
   Payload,
+  Position,
   PrivateAppend,
   PrivateEntry,
   Reading,
   ReadLimits,
+  SessionNews,
   SessionRecord,
+  SessionState,
   SessionStore,
   Stored,
   Subscription,
   TopicLog,
+  TopicNews,
   Versioned,
+  Watch,
 } from './store/ports.ts'

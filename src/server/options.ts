@@ -65,6 +65,12 @@ export interface RealtimeServerOptions<
   readonly topics?: TopicLog
   /** Where sessions are kept. Must be given together with `topics`. @defaultValue those of the same `memoryStore()` */
   readonly sessions?: SessionStore
+  /**
+   * How long a call of `topics` or `sessions` may take, in milliseconds; then it counts as failed, and what it was for is tried again or
+   * refused with 4503. A `memoryStore` answers at once.
+   * @defaultValue 5,000
+   */
+  readonly storeTimeoutMs?: number
   /** The longest silence of an attachment, in milliseconds; set it below the shortest idle timeout of your proxies. @defaultValue 25,000 */
   readonly heartbeatMs?: number
   /** How long a session outlives its last attachment, in milliseconds. @defaultValue 120,000 */

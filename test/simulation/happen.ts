@@ -1,3 +1,4 @@
+import { tailOf } from '../support/store-calls.ts'
 import type { Operation } from './operations.ts'
 import { type Made, made } from './payloads.ts'
 import type { Stage } from './stage.ts'
@@ -94,7 +95,7 @@ export function happen(stage: Stage, operation: Operation): void {
       return
     case 'evict':
       // So many others are used that the store lets go of this one.
-      for (let index = 0; index < 8; index += 1) void store.inner.topics.tail(`other ${clock.now} ${index}`)
+      for (let index = 0; index < 8; index += 1) void tailOf(store.inner.topics, `other ${clock.now} ${index}`)
       return
     case 'forget':
       void store.forget(stage.sessionId)

@@ -130,7 +130,7 @@ export const mutations = [
   {
     name: 'session-expires-early',
     breaks: 'rule 8: a session outlives its last attachment by resumeWindowMs',
-    file: 'src/server/node/node-context.ts',
+    file: 'src/server/node/renewals.ts',
     from: 'now + settings.resumeWindowMs + renewEveryMs(settings)',
     to: 'now + settings.resumeWindowMs / 8 + renewEveryMs(settings)',
   },

@@ -1,5 +1,7 @@
 import { type MemoryStore, memoryStore } from '../../src/server/store/memory/memory-store.ts'
-import type { Answer, PrivateAppend, SessionRecord, SessionStore, TopicLog } from '../../src/server/store/ports.ts'
+import type { Answer, PrivateAppend, SessionRecord, SessionStore, TopicLog, Watch } from '../../src/server/store/ports.ts'
+import { subscriptionChangeOf } from '../../src/server/store/private-entries.ts'
+import { tailOf } from '../support/store-calls.ts'
 import { Being, type Clock } from './clock.ts'
 import type { DownLedger } from './down-ledger.ts'
 import type { Setting } from './operations.ts'
@@ -96,15 +98,14 @@ export class SharedStore {
         )
       })
     }
-    const watch: Watch = (begin, listener) => {
-      const stop = begin((news) => {
+    const watch: WatchNews = (begin, listener) => {
+      const inner = begin((news) => {
         if (this.#mostMs === 0) listener(news)
         else this.#clock.after(being, this.#random.next() * this.#mostMs, () => watches.has(stop) && listener(news))
       })
+      const stop = () => inner.stop()
       watches.add(stop)
-      return () => {
-        if (watches.delete(stop)) stop()
-      }
+      return { ready: null, stop: () => watches.delete(stop) && stop() }
     }
     return { topics: this.#topics(call, watch), sessions: this.#sessions(call, watch) }
   }
@@ -126,55 +127,57 @@ export class SharedStore {
 
   /** The store loses the older part of a topic, as one does that keeps so much of each and no more. */
   async loseTopic(topic: string, share: number): Promise<void> {
-    const { epoch, offset } = await this.inner.topics.tail(topic)
+    const { epoch, offset } = await tailOf(this.inner.topics, topic)
     const through = Math.floor(offset * share)
     this.#lostThrough.set(`${topic} ${epoch}`, Math.max(through, this.#lostThrough.get(`${topic} ${epoch}`) ?? 0))
     this.#down.lost(topic, epoch, through)
   }
 
-  #topics(call: Call, watch: Watch): TopicLog {
+  #topics(call: Call, watch: WatchNews): TopicLog {
     const { topics } = this.inner
     return {
       append: (topic, data) =>
         call(async () => {
           const appending = topics.append(topic, data)
-          const tail = topics.tail(topic)
+          const tail = tailOf(topics, topic)
           const offset = await appending
           this.#down.appended(topic, (await tail).epoch, offset, inOf(data))
           return offset
         }),
       readAfter: (topic, after, limits) =>
         call(async () => {
-          const lost = this.#lostThrough.get(`${topic} ${(await topics.tail(topic)).epoch}`) ?? 0
+          const lost = this.#lostThrough.get(`${topic} ${(await tailOf(topics, topic)).epoch}`) ?? 0
           const reading = await topics.readAfter(topic, Math.max(after, lost), limits)
           const lostThrough = Math.max(reading.lostThrough, lost)
           this.#down.lost(topic, reading.epoch, lostThrough)
           return { ...reading, lostThrough }
         }),
-      tail: (topic) => call(() => topics.tail(topic)),
-      watch: (topic, listener) => watch<void>((each) => topics.watch(topic, () => each()), listener),
+      tails: (names, last) => call(() => topics.tails(names, last)),
+      watch: (topic, listener) => watch((each) => topics.watch(topic, each), listener),
     }
   }
 
-  #sessions(call: Call, watch: Watch): SessionStore {
+  #sessions(call: Call, watch: WatchNews): SessionStore {
     const { sessions } = this.inner
     return {
       id: sessions.id,
       now: () => sessions.now(),
       read: (id) => call(() => sessions.read(id)),
-      write: (id, record, ifVersion, expiresAt) =>
+      write: (id, record, before, expiresAt) =>
         call(() => {
-          const version = sessions.write(id, record, ifVersion, expiresAt) as number | null
+          const version = sessions.write(id, record, before, expiresAt) as number | null
           if (version !== null) this.#wrote(id, record, expiresAt)
           return version
         }),
-      renew: (id, expiresAt) =>
-        call(async () => {
-          const before = this.#expiries.get(id)
-          // Another node may have decided already to end it.
-          if (before !== undefined && before <= this.#clock.now + epochMs) this.#isOverdue = true
-          if (before !== undefined) this.#expiries.set(id, expiresAt)
-          await sessions.renew(id, expiresAt)
+      renew: (ids, expiresAt) =>
+        call(() => {
+          for (const id of ids) {
+            const before = this.#expiries.get(id)
+            // Another node may have decided already to end it.
+            if (before !== undefined && before <= this.#clock.now + epochMs) this.#isOverdue = true
+            if (before !== undefined) this.#expiries.set(id, Math.max(before, expiresAt))
+          }
+          return sessions.renew(ids, expiresAt)
         }),
       remove: (id, ifVersion) =>
         call(async () => {
@@ -202,6 +205,7 @@ export class SharedStore {
           await sessions.trim(id, through)
         }),
       count: (principalId) => call(() => sessions.count(principalId)),
+      sessionsOf: (principalId) => call(() => sessions.sessionsOf(principalId)),
       expired: (now, limit) => call(() => sessions.expired(now, limit)),
       watch: (id, listener) => watch((each) => sessions.watch(id, each), listener),
     }
@@ -236,9 +240,10 @@ export class SharedStore {
   }
 
   #appended(epoch: string, offset: number, entry: PrivateAppend): void {
-    if ('data' in entry) this.#down.appended('', epoch, offset, inOf(entry.data))
-    else if ('subscribed' in entry) {
-      const { stream, topic, epoch: topicEpoch, from } = entry.subscribed
+    const change = subscriptionChangeOf(entry)
+    if (entry.data !== undefined) this.#down.appended('', epoch, offset, inOf(entry.data))
+    else if (change && 'subscribed' in change) {
+      const { stream, topic, epoch: topicEpoch, from } = change.subscribed
       this.#down.subscribed(epoch, stream, topic, topicEpoch, from)
     }
   }
@@ -265,4 +270,4 @@ interface Call {
   <Result>(run: () => Promise<Result>): Promise<Result>
   <Result>(run: () => Answer<Result>): Answer<Result>
 }
-type Watch = <News>(begin: (listener: (news: News) => void) => () => void, listener: (news: News) => void) => () => void
+type WatchNews = <News>(begin: (listener: (news: News) => void) => Watch, listener: (news: News) => void) => Watch

@@ -8,7 +8,8 @@ import { AttachRequest } from '../session/attach-request.ts'
 import { readPostBody } from '../session/post-body.ts'
 import { PostRequest, type Receipt } from '../session/post-request.ts'
 import { SessionActors } from '../session/session-actors.ts'
-import { checkTopic, type Principal, type Session, SessionHandle } from '../session/session-handle.ts'
+import { type Principal, type Session, SessionHandle } from '../session/session-handle.ts'
+import { checkTopic } from '../session/subscribe.ts'
 import { payloadOf } from '../util/payload.ts'
 import { Admission } from './admission.ts'
 import { ForeignStores } from './foreign-stores.ts'
@@ -181,11 +182,12 @@ export class ServerNode {
   }
 
   #tick(): void {
-    const { host, settings, sessions, feeds } = this.#context
+    const { host, settings, sessions, feeds, renewals } = this.#context
     this.#cancelTick = host.after(settings.tickMs, () => this.#tick())
     const storeNow = sessions.now()
     this.#actors.tick(storeNow)
-    feeds.readAll()
+    renewals.tick()
+    feeds.tick()
     this.#sweeper.tick(storeNow)
   }
 }

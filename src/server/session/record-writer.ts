@@ -158,11 +158,12 @@ export class RecordWriter {
       this.#requests?.dropAmendments()
     }
     const creator = this.#requests?.firstJoin
-    if (creator) await this.#create(creator, current?.version ?? 0)
+    if (creator) await this.#create(creator, current)
   }
 
-  async #write({ record: before, version: ifVersion }: Versioned): Promise<void> {
+  async #write(current: Versioned): Promise<void> {
     const node = this.#session.node
+    const before = current.record
     const step = reconcile(before, this.#claimant())
     const batch = this.#requests?.batch() ?? emptyBatch
     const { joins, amendments } = batch
@@ -170,7 +171,7 @@ export class RecordWriter {
     const mustTouch = !this.#session.hasAttachments && joins.some((join) => join.isKeepAlive)
     if (record !== before || mustTouch) {
       const now = node.sessions.now()
-      const answer = node.sessions.write(this.#session.id, record, ifVersion, recordExpiry(record, now, node.settings))
+      const answer = node.sessions.write(this.#session.id, record, current, recordExpiry(record, now, node.settings))
       const version = isThenable(answer) ? await answer : answer
       if (node.isDown) return
       if (version === null) return this.#again()
@@ -189,8 +190,10 @@ export class RecordWriter {
 
   /** A client that polls is never attached at a tick, and writes nothing: its requests alone keep its session. */
   #renew(record: SessionRecord): void {
-    const { sessions, host, settings } = this.#session.node
-    sessions.renew(this.#session.id, recordExpiry(record, sessions.now(), settings)).catch((error) => host.report(error))
+    const { sessions, settings, host, renewals } = this.#session.node
+    if (record.turn > 0) renewals.add(this.#session.id)
+    // One that was never confirmed is kept for a shorter time (rule 8).
+    else sessions.renew([this.#session.id], recordExpiry(record, sessions.now(), settings)).catch((error) => host.report(error))
   }
 
   #remove(version: number): void {
@@ -210,8 +213,8 @@ export class RecordWriter {
     }
   }
 
-  /** There is no session, or a forgotten one (`ifVersion`): a join that may create it does, others are refused. */
-  async #create(join: JoinRequest, ifVersion: number): Promise<void> {
+  /** There is no session, or a forgotten one (`before`): a join that may create it does, others are refused. */
+  async #create(join: JoinRequest, before: Versioned | null): Promise<void> {
     const node = this.#session.node
     // A request that only sends has an attachment somewhere, which the loss will end.
     if (!join.mayCreate) {
@@ -226,7 +229,7 @@ export class RecordWriter {
       const now = node.sessions.now()
       const lease = node.handlers.onSession ? { node: node.id, until: now + node.settings.leaseMs } : null
       const record = newRecord(join, node.host.randomId(), lease, authenticationNow(node))
-      const version = await node.sessions.write(this.#session.id, record, ifVersion, recordExpiry(record, now, node.settings))
+      const version = await node.sessions.write(this.#session.id, record, before, recordExpiry(record, now, node.settings))
       if (node.isDown) return
       if (version === null) return this.#again()
       this.writtenAt = now
@@ -244,6 +247,7 @@ export class RecordWriter {
     this.#current = next
     if (before && before.version === next?.version) return
     if (before && next?.record.epoch !== before.record.epoch) this.#session.vanished()
+    if (next?.record.ended) this.#session.node.renewals.drop(this.#session.id)
     if (next) this.#session.changed(before?.record ?? null, next.record, how)
   }
 }

@@ -1,9 +1,11 @@
 import { codes } from '../../wire/steadfast-v1.ts'
 import type { Limits } from '../limits.ts'
 import type { SessionRecord, SessionStore, Stored, TopicLog } from '../store/ports.ts'
+import { messageEntry } from '../store/private-entries.ts'
 import { kindOf, payloadOf } from '../util/payload.ts'
 import { isThenable } from '../util/thenable.ts'
 import { amended } from './record.ts'
+import { checkSince, checkTopic, type SubscribeOptions, type SubscribingSession, subscribe, unsubscribe } from './subscribe.ts'
 
 /** The owner of a session, as `authenticate` returned it; plain JSON. */
 export interface Principal {
@@ -57,8 +59,11 @@ export interface Session<Who extends AnyPrincipal = Principal, Data = unknown, O
    * it, the promise resolves when there is room again: a caller that awaits it never sends faster than the client reads.
    */
   send(data: Out): Promise<boolean>
-  /** Subscribes the session to a topic: its client receives what is published from now on. */
-  subscribe(topic: string): Promise<boolean>
+  /**
+   * Subscribes the session to a topic, or to several at once: its client receives what is published from now on, or what was published
+   * `since`. A topic to which the session is subscribed already stays as it is.
+   */
+  subscribe(topic: string | readonly string[], options?: SubscribeOptions): Promise<boolean>
   unsubscribe(topic: string): Promise<boolean>
   /**
    * Ends the session for good, after everything that was sent to it. Its client stops, and receives the code (4410, 4401, 4403, or one of
@@ -126,7 +131,7 @@ export class SessionHandle implements Session {
     return this.#promise(async () => {
       const { sessions } = this.#commands
       if (this.#commands.known(this.id, this.#epoch)?.ended) return false
-      const answer = sessions.append(this.id, this.#epoch, { data: payload })
+      const answer = sessions.append(this.id, this.#epoch, messageEntry(payload))
       const offset = isThenable(answer) ? await answer : answer
       if (offset === null) return false
       const room = this.#commands.sent(this.id, this.#epoch, { offset, data: payload })
@@ -135,55 +140,30 @@ export class SessionHandle implements Session {
     })
   }
 
-  subscribe(topic: string): Promise<boolean> {
-    checkTopic(topic, 'session.subscribe')
-    return this.#promise(async () => {
-      const { sessions, topics, limits } = this.#commands
-      const { epoch, offset } = await topics.tail(topic)
-      let stream = 0
-      // The stream's number is assigned before it is announced, and announced before it counts: a node that sees the subscription in the
-      // record can rely on its announcement.
-      const numbered = await this.#amend((record) => {
-        const isNew = !record.subscriptions.some((each) => each.topic === topic)
-        if (isNew && record.subscriptions.length >= limits.maxSubscriptions)
-          throw new RangeError(
-            `RealtimeServer: a session may have ${limits.maxSubscriptions} subscriptions (limits.maxSubscriptions).`,
-          )
-        stream = isNew ? record.lastStream + 1 : 0
-        return isNew ? amended(record, { lastStream: stream }) : record
-      })
-      if (!numbered || stream === 0) return numbered
-      const subscription = { stream, topic, epoch, from: offset }
-      if ((await sessions.append(this.id, this.#epoch, { subscribed: subscription })) === null) return false
-      let isOther = false
-      const isThere = await this.#amend((record) => {
-        const known = record.subscriptions.find((each) => each.topic === topic)
-        isOther = known !== undefined && known.stream !== stream
-        return known ? record : amended(record, { subscriptions: [...record.subscriptions, subscription] })
-      })
-      // Another caller has subscribed the session to the same topic meanwhile.
-      if (isOther) await sessions.append(this.id, this.#epoch, { unsubscribed: { stream } })
-      return isThere
-    })
+  subscribe(topic: string | readonly string[], { since }: SubscribeOptions = {}): Promise<boolean> {
+    const topics = typeof topic === 'object' ? [...new Set(topic)] : [topic]
+    for (const each of topics) checkTopic(each, 'session.subscribe')
+    checkSince(since)
+    return this.#promise(() => subscribe(this.#subscribing, topics, since))
   }
 
   unsubscribe(topic: string): Promise<boolean> {
     checkTopic(topic, 'session.unsubscribe')
-    return this.#promise(async () => {
-      let stream = 0
-      const isThere = await this.#amend((record) => {
-        stream = record.subscriptions.find((each) => each.topic === topic)?.stream ?? 0
-        if (stream === 0) return record
-        return amended(record, { subscriptions: record.subscriptions.filter((each) => each.topic !== topic) })
-      })
-      if (!isThere || stream === 0) return isThere
-      return (await this.#commands.sessions.append(this.id, this.#epoch, { unsubscribed: { stream } })) !== null
-    })
+    return this.#promise(() => unsubscribe(this.#subscribing, topic))
   }
 
   close(code: number = codes.ended, reason = ''): Promise<boolean> {
     checkClose(code, reason)
     return this.#promise(() => this.#commands.end(this.id, this.#epoch, code, reason))
+  }
+
+  get #subscribing(): SubscribingSession {
+    const { sessions, topics, limits } = this.#commands
+    return {
+      ...{ topics, limits },
+      amend: (change) => this.#amend(change),
+      append: async (entry) => (await sessions.append(this.id, this.#epoch, entry)) !== null,
+    }
   }
 
   async #amend(change: (record: SessionRecord) => SessionRecord): Promise<boolean> {
@@ -198,12 +178,6 @@ export class SessionHandle implements Session {
     promise.catch((error) => this.#commands.report(error))
     return promise
   }
-}
-
-/** @throws TypeError for a value that cannot be the name of a topic */
-export function checkTopic(topic: unknown, name: string): asserts topic is string {
-  if (typeof topic !== 'string' || topic === '' || topic.length > 1024)
-    throw new TypeError(`RealtimeServer: ${name}() takes a topic of 1 to 1,024 characters; it was ${kindOf(topic)}.`)
 }
 
 const ownCodes: readonly number[] = [codes.unauthenticated, codes.forbidden, codes.ended]
