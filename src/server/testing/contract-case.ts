@@ -1,4 +1,6 @@
+import { performance } from 'node:perf_hooks'
 import { setTimeout as sleep } from 'node:timers/promises'
+import { seedOf } from './random.ts'
 
 /** One case of a contract, for any test runner: `for (const { name, run } of cases) it(name, run)`. */
 export interface ContractCase {
@@ -14,7 +16,21 @@ export interface ContractOptions {
    * @defaultValue another one for each call
    */
   readonly seed?: number
+  /**
+   * How long the cases wait for what a store announces or does soon, in milliseconds.
+   * @defaultValue 10,000
+   */
+  readonly patienceMs?: number
 }
+
+/** The options, completed. */
+export interface ContractSettings {
+  readonly seed: number
+  until: Until
+}
+
+/** Waits for what a store announces or does soon; `what` completes the sentence of the error. */
+export type Until = (what: string, isSo: () => boolean | Promise<boolean>) => Promise<void>
 
 /** How much of a stream the store keeps, for the cases that exceed it; without a bound they check nothing. */
 export interface OpenedBounds {
@@ -77,11 +93,20 @@ export function casesOf<Opened extends { close(): Promise<void> }, Trial>(
   }))
 }
 
-/** Waits for what a store announces or does soon; `what` completes the sentence of the error. */
-export async function until(what: string, isSo: () => boolean | Promise<boolean>, withinMs = 5000): Promise<void> {
-  for (let waitedMs = 0; !(await isSo()); waitedMs += 2) {
-    if (waitedMs > withinMs) throw new Error(`Within ${withinMs / 1000} s ${what}.`)
-    await sleep(2)
+/** @throws TypeError for an invalid option; the message names it */
+export function settled({ seed, patienceMs = 10_000 }: ContractOptions): ContractSettings {
+  if (!(patienceMs > 0 && patienceMs < Infinity))
+    throw new TypeError(`The option \`patienceMs\` must be a number of milliseconds above 0; it was ${patienceMs}.`)
+  return { seed: seedOf(seed), until: waiting(patienceMs) }
+}
+
+function waiting(patienceMs: number): Until {
+  return async (what, isSo) => {
+    const deadline = performance.now() + patienceMs
+    while (!(await isSo())) {
+      if (performance.now() > deadline) throw new Error(`Within ${patienceMs / 1000} s ${what}.`)
+      await sleep(2)
+    }
   }
 }
 

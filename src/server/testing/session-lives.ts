@@ -1,5 +1,4 @@
 import { deepEqual, equal, ok } from 'node:assert/strict'
-import { until } from './contract-case.ts'
 import { everything } from './readings.ts'
 import { entriesOf, later, listen, made, recordOf, replaced, type SessionCheck, type SessionTrial } from './session-trial.ts'
 
@@ -80,17 +79,17 @@ export const sessionLives: readonly SessionCheck[] = [
     const next = await replaced(one, id, again, { taken: 1 })
     deepEqual(await other.read(id), next)
   }),
-  afterLoss('announces to all that watch that something may have been missed', async ({ store, one, other, id }, lose) => {
+  afterLoss('announces to all that watch that something may have been missed', async ({ store, until, one, other, id }, lose) => {
     await made(one, id)
     await store.checkpoint?.()
     const heard = await Promise.all([listen(one, id), listen(other, id)])
     await lose()
     const hasNull = () => heard.every(({ news }) => news.includes(null))
-    await until('the watchers were not told, by `null`, that something may have been missed', hasNull, 15_000)
+    await until('the watchers were not told, by `null`, that something may have been missed', hasNull)
     for (const { news } of heard) news.length = 0
     const { version } = await made(one, id)
     const hasIt = () => heard.every((each) => each.has({ version }))
-    await until('a record of the new life was not announced', hasIt, 15_000)
+    await until('a record of the new life was not announced', hasIt)
     for (const { stop } of heard) stop()
   }),
 ]

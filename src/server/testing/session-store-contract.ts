@@ -1,5 +1,4 @@
-import { type ContractCase, type ContractOptions, casesOf } from './contract-case.ts'
-import { seedOf } from './random.ts'
+import { type ContractCase, type ContractOptions, casesOf, settled } from './contract-case.ts'
 import { sessionCounts } from './session-counts.ts'
 import { sessionLives } from './session-lives.ts'
 import { sessionModel } from './session-model.ts'
@@ -13,16 +12,16 @@ import { sessionWatching } from './session-watching.ts'
  * use ids that were never used, and they may run one after the other on one engine; nothing else may use it at the same time, since the
  * sessions of all cases are counted.
  * @param open called for each case; the case closes what it returns
- * @throws TypeError for an invalid seed
+ * @throws TypeError for an invalid option; the message names it
  */
 export function sessionStoreContract(
   open: () => Promise<OpenedSessionStore>,
   options: ContractOptions = {},
 ): readonly ContractCase[] {
-  const seed = seedOf(options.seed)
+  const settings = settled(options)
   const groups = { records: sessionRecords, 'counts and expiry': sessionCounts, 'private streams': sessionStreams }
   const more = { watching: sessionWatching, 'after a loss of the tail': sessionLives, random: sessionModel }
   return Object.entries({ ...groups, ...more }).flatMap(([subject, checks]) =>
-    casesOf(`sessions, ${subject}`, checks, open, (store) => sessionTrialOf(store, seed)),
+    casesOf(`sessions, ${subject}`, checks, open, (store) => sessionTrialOf(store, settings)),
   )
 }

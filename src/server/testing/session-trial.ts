@@ -1,6 +1,6 @@
 import { ok } from 'node:assert/strict'
 import type { PrivateEntry, SessionNews, SessionRecord, SessionStore, Versioned } from '../store/ports.ts'
-import type { Check, OpenedStore } from './contract-case.ts'
+import type { Check, ContractSettings, OpenedStore } from './contract-case.ts'
 import { freshName } from './random.ts'
 import { everything, readAll } from './readings.ts'
 
@@ -8,7 +8,7 @@ import { everything, readAll } from './readings.ts'
 export type OpenedSessionStore = OpenedStore<SessionStore>
 
 /** What the checks of one case work with. */
-export interface SessionTrial {
+export interface SessionTrial extends ContractSettings {
   readonly store: OpenedSessionStore
   readonly one: SessionStore
   readonly other: SessionStore
@@ -16,13 +16,12 @@ export interface SessionTrial {
   readonly id: string
   /** A principal that was never used. */
   readonly ann: string
-  readonly seed: number
 }
 
 export type SessionCheck = Check<SessionTrial>
 
-export function sessionTrialOf(store: OpenedSessionStore, seed: number): SessionTrial {
-  return { store, one: store.nodes[0], other: store.nodes[1], id: freshName('session'), ann: freshName('ann'), seed }
+export function sessionTrialOf(store: OpenedSessionStore, settings: ContractSettings): SessionTrial {
+  return { ...settings, store, one: store.nodes[0], other: store.nodes[1], id: freshName('session'), ann: freshName('ann') }
 }
 
 /** The record of a new session, but for what is given. */

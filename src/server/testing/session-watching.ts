@@ -1,6 +1,5 @@
 import { deepEqual, equal, ok } from 'node:assert/strict'
 import type { PrivateAppend, SessionStore, Versioned } from '../store/ports.ts'
-import { until } from './contract-case.ts'
 import { plain } from './payload-samples.ts'
 import { later, listen, made, recordOf, replaced, type SessionCheck } from './session-trial.ts'
 
@@ -15,7 +14,7 @@ const changes: readonly Change[] = [
 const announced = changes.map(([what, change]): SessionCheck => {
   return [
     `announces ${what} to every node that watches, behind the call, and of that session only`,
-    async ({ one, other, id }) => {
+    async ({ until, one, other, id }) => {
       const session = await made(one, id)
       const throwing = one.watch(id, () => {
         throw new Error('of this listener alone')
@@ -49,7 +48,7 @@ export const sessionWatching: readonly SessionCheck[] = [
   ...announced,
   [
     'announces the version of each record, 0 after the removal, and the end of the private stream',
-    async ({ one, other, id }) => {
+    async ({ until, one, other, id }) => {
       const heard = await listen(other, id)
       const first = await made(one, id)
       await until('the first record was not announced', () => heard.has({ version: first.version }))
@@ -69,7 +68,7 @@ export const sessionWatching: readonly SessionCheck[] = [
   ],
   [
     'announces entries as they are, with the epoch they belong to',
-    async ({ one, other, id }) => {
+    async ({ until, one, other, id }) => {
       const session = await made(one, id)
       const heard = await listen(other, id)
       const entries: readonly PrivateAppend[] = [
@@ -97,7 +96,7 @@ export const sessionWatching: readonly SessionCheck[] = [
   ],
   [
     'announces all that follows once a watch is in force, be there a session or not',
-    async ({ one, other, id }) => {
+    async ({ until, one, other, id }) => {
       for (let times = 0; times < 10; times += 1) {
         const heard = await listen(other, `${id} ${times}`)
         const { version } = await made(one, `${id} ${times}`)
@@ -108,7 +107,7 @@ export const sessionWatching: readonly SessionCheck[] = [
   ],
   [
     'may be stopped before it is in force, and watched anew',
-    async ({ one, other, id }) => {
+    async ({ until, one, other, id }) => {
       const session = await made(one, id)
       const heard: unknown[] = []
       const early = other.watch(id, (news) => heard.push(news))

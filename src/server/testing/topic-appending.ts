@@ -1,6 +1,6 @@
 import { deepEqual, equal, ok, rejects } from 'node:assert/strict'
 import { Buffer } from 'node:buffer'
-import { pass, until } from './contract-case.ts'
+import { pass } from './contract-case.ts'
 import { plain } from './payload-samples.ts'
 import { everything } from './readings.ts'
 import { endOf, fill, readTopic, type TopicCheck, type TopicTrial, textsOf } from './topic-trial.ts'
@@ -56,10 +56,12 @@ export const topicAppending: readonly TopicCheck[] = [
       const most = store.bounds?.maxMessageBytes
       if (most === undefined) return
       const { offset: start } = await endOf(one, topic)
-      const kept = await fill(one, topic, ['before', 'x'.repeat(most)])
+      const kept = await fill(one, topic, ['before'])
       await rejects(one.append(topic, 'x'.repeat(most + 1)), { name: 'RangeError' })
       await rejects(one.append(topic, new Uint8Array(most + 1)), { name: 'RangeError' })
       deepEqual(await readTopic(one, topic, start), kept)
+      const offset = await one.append(topic, 'x'.repeat(most))
+      equal((await readTopic(one, topic, start)).at(-1)?.offset, offset, 'the largest message is taken')
     },
   ],
   withOption('key', [
@@ -94,7 +96,9 @@ export const topicAppending: readonly TopicCheck[] = [
       const { offset: start } = await endOf(one, topic)
       const keys = ['a', 'A', 'a ', 'a:b', '__proto__', 'constructor', 'é\n"', 'k'.repeat(200)]
       const offsets = await Promise.all(keys.map((key) => one.append(topic, key, { key })))
-      await one.append(`${topic}'`, 'elsewhere', { key: 'a' })
+      const neighbour = await endOf(one, `${topic}'`)
+      const elsewhere = await one.append(`${topic}'`, 'elsewhere', { key: 'a' })
+      deepEqual(await readTopic(other, `${topic}'`, neighbour.offset), [{ offset: elsewhere, data: 'elsewhere' }])
       deepEqual(
         (await readTopic(other, topic, start)).map(({ data }) => data),
         keys,
@@ -124,7 +128,7 @@ export const topicAppending: readonly TopicCheck[] = [
   ]),
   withOption('maxAgeMs', [
     'discards a message that has reached its age, and reports it as lost',
-    async ({ store, one, other, topic }) => {
+    async ({ store, until, one, other, topic }) => {
       const { offset: start } = await endOf(one, topic)
       const old = await one.append(topic, 'old', { maxAgeMs: 100 })
       let newest = old

@@ -1,5 +1,5 @@
 import { deepEqual, equal, ok } from 'node:assert/strict'
-import { pass, until } from './contract-case.ts'
+import { pass } from './contract-case.ts'
 import { bytesOf } from './payload-samples.ts'
 import { everything } from './readings.ts'
 import { endOf, readTopic, type TopicCheck, textsOf } from './topic-trial.ts'
@@ -44,7 +44,7 @@ export const topicBounds: readonly TopicCheck[] = [
   ],
   [
     'discards a message that has reached the age it says, and reports it as lost',
-    async ({ store, one, other, topic }) => {
+    async ({ store, until, one, other, topic }) => {
       const ageMs = store.bounds?.maxAgeMs
       if (ageMs === undefined) return
       const { offset: start } = await endOf(one, topic)

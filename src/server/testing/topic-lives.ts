@@ -1,6 +1,5 @@
 import { deepEqual, equal, ok } from 'node:assert/strict'
 import type { Payload, Position } from '../store/ports.ts'
-import { until } from './contract-case.ts'
 import { everything } from './readings.ts'
 import { endOf, fill, hasHeard, listen, readTopic, type TopicCheck, type TopicTrial, textsOf } from './topic-trial.ts'
 
@@ -87,7 +86,7 @@ export const topicLives: readonly TopicCheck[] = [
     }
   }),
   afterLoss('announces to all that watch that something may have been missed', async (trial, lose) => {
-    const { one, other, topic } = trial
+    const { until, one, other, topic } = trial
     const heard = await Promise.all([listen(one, topic), listen(other, topic)])
     await fill(one, topic, ['early'])
     await survives(trial)
@@ -95,11 +94,11 @@ export const topicLives: readonly TopicCheck[] = [
     for (const { news } of heard) news.length = 0
     await lose()
     const hasNull = () => heard.every(({ news }) => news.includes(null))
-    await until('the watchers were not told, by `null`, that something may have been missed', hasNull, 15_000)
+    await until('the watchers were not told, by `null`, that something may have been missed', hasNull)
     const { offset: end } = await endOf(other, topic)
     for (const { news } of heard) news.length = 0
     const offset = await one.append(topic, 'after')
-    await until('an append of the new life was not announced', () => heard.every((each) => hasHeard(each, offset)), 15_000)
+    await until('an append of the new life was not announced', () => heard.every((each) => hasHeard(each, offset)))
     for (const { stop } of heard) stop()
     deepEqual(await readTopic(other, topic, end), [{ offset, data: 'after' }])
   }),

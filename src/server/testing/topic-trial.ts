@@ -1,6 +1,6 @@
 import { ok } from 'node:assert/strict'
 import type { AppendOptions, Payload, Position, Stored, TopicLog, TopicNews } from '../store/ports.ts'
-import type { Check, OpenedStore } from './contract-case.ts'
+import type { Check, ContractSettings, OpenedStore } from './contract-case.ts'
 import { freshName } from './random.ts'
 import { everything, readAll } from './readings.ts'
 
@@ -11,19 +11,18 @@ export interface OpenedTopicLog extends OpenedStore<TopicLog> {
 }
 
 /** What the checks of one case work with. */
-export interface TopicTrial {
+export interface TopicTrial extends ContractSettings {
   readonly store: OpenedTopicLog
   readonly one: TopicLog
   readonly other: TopicLog
   /** A topic that was never used. */
   readonly topic: string
-  readonly seed: number
 }
 
 export type TopicCheck = Check<TopicTrial>
 
-export function topicTrialOf(store: OpenedTopicLog, seed: number): TopicTrial {
-  return { store, one: store.nodes[0], other: store.nodes[1], topic: freshName('topic'), seed }
+export function topicTrialOf(store: OpenedTopicLog, settings: ContractSettings): TopicTrial {
+  return { ...settings, store, one: store.nodes[0], other: store.nodes[1], topic: freshName('topic') }
 }
 
 /** The end of one topic. */
