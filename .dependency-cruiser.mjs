@@ -73,6 +73,20 @@ export default {
       to: { path: '^src/', pathNot: ['^src/server/', '^src/wire/', '^src/util/'] },
     },
     {
+      name: 'contracts-know-the-ports-only',
+      comment: 'What a store is tested by knows what any store knows, and nothing of the server that uses it.',
+      severity: 'error',
+      from: { path: '^src/server/testing/' },
+      to: { path: '^src/', pathNot: ['^src/server/testing/', '^src/server/store/ports\\.ts$'] },
+    },
+    {
+      name: 'server-ships-no-contracts',
+      comment: 'Whoever imports the server does not load what stores are tested by.',
+      severity: 'error',
+      from: { path: '^src/server/', pathNot: '^src/server/testing/' },
+      to: { path: '^src/server/testing/' },
+    },
+    {
       name: 'client-knows-no-server',
       severity: 'error',
       from: { path: '^src/', pathNot: ['^src/server/', '^src/redis/'] },
