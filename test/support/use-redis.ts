@@ -40,6 +40,18 @@ export function useStores(portOf: () => number): (name: RedisPackage, more?: Par
   }
 }
 
+/** One store as two nodes see it, each by connections of its own. */
+export function openNodes(name: RedisPackage, port: number, options: Omit<RedisStoreOptions, 'client'>) {
+  const open = () => redisStore({ client: redisClients[name](port), ...options })
+  const nodes = [open(), open()] as const
+  return {
+    nodes,
+    async close() {
+      await Promise.all(nodes.map((store) => store.close()))
+    },
+  }
+}
+
 /** A prefix that no other test has. */
 export function freshPrefix(): string {
   return `${randomBytes(6).toString('hex')}:`
