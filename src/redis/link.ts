@@ -4,6 +4,7 @@ import type { Argument, CommandClient, Connector } from './clients/contracts.ts'
 import type { StoreClock } from './clock.ts'
 import { Deadlines } from './deadlines.ts'
 import { failureOf } from './failures.ts'
+import { hello, PolicyError, repliesOf } from './hello.ts'
 import type { RedisHost } from './host.ts'
 import type { LinkScripts } from './scripts/link-scripts.ts'
 import type { Script } from './scripts/script.ts'
@@ -146,23 +147,7 @@ export class Link {
   }
 
   async #hello(client: CommandClient): Promise<void> {
-    const { all, buckets, scripts, host, clock } = this.#settings
-    await client.load(all.map(({ text }) => text))
-    clock.reset()
-    const sentAt = host.elapsedMs()
-    const id = host.randomId()
-    const hellos = buckets.all.map(async (bucket) => {
-      const key = `${buckets.base(bucket)}b`
-      const reply = repliesOf(await client.evaluate(scripts.hello.text, key, [bucket === 0 ? id : '']))
-      this.#answered(bucket, reply)
-      const [, now, storeId, policy] = reply.map(String)
-      if (bucket === 0) {
-        clock.sample(Number(now), sentAt)
-        this.#id = storeId ?? null
-      }
-      if (policy !== 'noeviction') throw new PolicyError(policy)
-    })
-    await Promise.all(hellos)
+    this.#id = await hello(client, this.#settings, (bucket, reply) => this.#answered(bucket, reply))
   }
 
   readonly #timedOut = ({ sentAt }: Call): void => {
@@ -249,16 +234,3 @@ export class Link {
 }
 
 const retryMs = 100
-
-class PolicyError extends Error {
-  constructor(policy = 'unknown') {
-    super(
-      `redisStore: the setting maxmemory-policy of Redis is '${policy}'; it must be 'noeviction', or Redis discards sessions when its memory is full (CONFIG SET maxmemory-policy noeviction, and the same in redis.conf).`,
-    )
-  }
-}
-
-function repliesOf(reply: unknown): readonly unknown[] {
-  if (Array.isArray(reply)) return reply
-  throw new TypeError('a script returned no list')
-}

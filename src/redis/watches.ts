@@ -1,19 +1,9 @@
-import { Buffer } from 'node:buffer'
 import type { Watch } from '../server/store/ports.ts'
 import type { Buckets } from './buckets.ts'
 import type { Connector, SubscriberClient } from './clients/contracts.ts'
 import { messageOf } from './failures.ts'
 import type { RedisHost } from './host.ts'
-
-/** What a watcher is called with: a message of its channel, or `null` when some may have been missed. */
-type Listener = (message: Buffer | null) => void
-
-interface Watcher {
-  /** `null` once it has been stopped. */
-  listener: Listener | null
-  /** Who waits for the watch to be in force. */
-  pending: { resolve(): void; reject(error: Error): void; cancel(): void } | null
-}
+import { callAll, type Listener, settle, type Watcher } from './watcher.ts'
 
 export interface WatchSettings {
   readonly connector: Connector
@@ -228,24 +218,5 @@ export class Watches {
     const others = [...watchers].filter(({ pending }) => !pending)
     for (const watcher of watchers) settle(watcher, null)
     callAll(others, null)
-  }
-}
-
-function settle(watcher: Watcher, error: Error | null): void {
-  const { pending } = watcher
-  watcher.pending = null
-  pending?.cancel()
-  if (error) pending?.reject(error)
-  else pending?.resolve()
-}
-
-function callAll(watchers: Iterable<Watcher>, message: Uint8Array | null): void {
-  const bytes = message && Buffer.from(message.buffer, message.byteOffset, message.byteLength)
-  for (const watcher of [...watchers]) {
-    try {
-      watcher.listener?.(bytes)
-    } catch {
-      // The error of a listener concerns neither the store nor the other listeners.
-    }
   }
 }
