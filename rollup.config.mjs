@@ -19,7 +19,12 @@ const pageEntries = {
   testing: `${root}/src/testing/index.ts`,
 }
 const external = ['eventsource-parser']
-const server = `${root}/src/server/index.ts`
+/** What runs in Node alone. */
+const serverEntries = {
+  server: `${root}/src/server/index.ts`,
+  redis: `${root}/src/redis/index.ts`,
+  'server-testing': `${root}/src/server/testing/index.ts`,
+}
 const serverExternal = [/^node:/, 'ws']
 
 /** The script files that a script tag loads, and what is in each. */
@@ -57,23 +62,23 @@ export function builds(outDir = `${root}/dist`) {
       output: { ...output, ...named('cjs'), format: 'cjs', exports: 'named' },
     },
   ]
-  const serverBuilds = [
+  const serverBuilds = Object.entries(serverEntries).flatMap(([name, input]) => [
     {
-      input: server,
+      input,
       external: serverExternal,
       plugins: [dts({ tsconfig: `${root}/src/server/tsconfig.json` })],
-      output: ['d.ts', 'd.cts'].map((ending) => ({ file: `${outDir}/server.${ending}`, format: 'es' })),
+      output: ['d.ts', 'd.cts'].map((ending) => ({ file: `${outDir}/${name}.${ending}`, format: 'es' })),
     },
     {
-      input: server,
+      input,
       external: serverExternal,
       plugins: [stripTypes()],
       output: [
-        { ...output, file: `${outDir}/server.js`, format: 'es' },
-        { ...output, file: `${outDir}/server.cjs`, format: 'cjs', exports: 'named' },
+        { ...output, file: `${outDir}/${name}.js`, format: 'es' },
+        { ...output, file: `${outDir}/${name}.cjs`, format: 'cjs', exports: 'named' },
       ],
     },
-  ]
+  ])
   // The public types are built by now, and tell which names are not ours to shorten.
   const publicTypes = () => declarationsIn(outDir).map((file) => readFileSync(file, 'utf8'))
   const scriptBuilds = Object.entries(scripts).map(([name, input]) => ({
@@ -93,7 +98,8 @@ export function builds(outDir = `${root}/dist`) {
 
 /** The declarations of what is in the script files, those that entries share included. */
 function declarationsIn(outDir) {
-  const isOfPage = (name) => name.endsWith('.d.ts') && !['server.d.ts', 'testing.d.ts'].includes(name)
+  const others = ['testing', ...Object.keys(serverEntries)].map((name) => `${name}.d.ts`)
+  const isOfPage = (name) => name.endsWith('.d.ts') && !others.includes(name)
   return readdirSync(outDir, { recursive: true }).flatMap((name) => (isOfPage(name) ? [`${outDir}/${name}`] : []))
 }
 

@@ -14,8 +14,11 @@ import {
   StopConnecting,
 } from '../../src/index.ts'
 import * as protocols from '../../src/protocols/index.ts'
+import type { ContractCase, OpenedSessionStore, OpenedTopicLog } from '../../src/server/testing/index.ts'
+import * as contracts from '../../src/server/testing/index.ts'
 import { session } from '../../src/session/index.ts'
 import { startBetterSse } from '../support/better-sse-server.ts'
+import { sessionsWithLives, topicsWithLives } from '../support/engine-with-lives.ts'
 import { want } from '../support/equipment.ts'
 import { startNchan } from '../support/nchan.ts'
 import { startProxy } from '../support/proxies.ts'
@@ -757,6 +760,22 @@ const tests: Readonly<Record<string, () => void | Promise<void>>> = {
     expect(policy).not.toContain('unsafe')
   },
 
+  async 'store-contract'() {
+    const cases: ContractCase[] = []
+    const runner = {
+      describe: (_: string, register: () => void) => register(),
+      it: (name: string, run: () => Promise<void>) => void cases.push({ name, run }),
+    }
+    const startEngine = vi.fn(async () => engineOfSnippet())
+    const modules = { 'node:test': runner, 'steadfast/server/testing': contracts, 'my-engine': { startEngine } }
+    await runSnippet(snippet('store-contract'), modules)
+    for (const { run } of cases) await run()
+    expect(startEngine).toHaveBeenCalledTimes(cases.length)
+    const engines = await Promise.all(startEngine.mock.results.map(({ value }) => value))
+    expect(engines.map(({ left }) => left())).toEqual(cases.map(() => 0))
+    expect(engines.some(({ promoted }) => promoted())).toBe(true)
+  },
+
   developers() {
     expect(snippet('developers').code).toBe('npm ci && npm run demo\nnpm ci && npm test\nnpm run test:all\n')
     expect(Object.keys(scripts)).toEqual(expect.arrayContaining(['demo', 'test']))
@@ -794,7 +813,21 @@ describe('the snippets of README.md, the guides and the reference', () => {
       declare function userOf(auth: unknown): Promise<{ id: string } | null>
       declare const client: import('../../src/index.ts').RealtimeClient
       declare function show(text: string): void
-      declare const location: { assign(url: string): void }`
+      declare const location: { assign(url: string): void }
+      declare module 'my-engine' {
+        interface Node {
+          readonly topics: import('steadfast/server').TopicLog
+          readonly sessions: import('steadfast/server').SessionStore
+          close(): Promise<void>
+        }
+        interface Engine {
+          connect(): Promise<Node>
+          replicate(): Promise<void>
+          promoteReplica(): Promise<void>
+          stop(): Promise<void>
+        }
+        export function startEngine(): Promise<Engine>
+      }`
     const typed = [...snippets.values()].filter(({ language }) => language === 'ts')
     expect(typed.length).toBeGreaterThan(8)
     expect(typeErrorsOf(typed, ambient)).toEqual([])
@@ -807,6 +840,31 @@ describe('the snippets of README.md, the guides and the reference', () => {
     })
   }
 })
+
+/** The engine of the guide about stores. */
+function engineOfSnippet() {
+  const topics: OpenedTopicLog = topicsWithLives()
+  const sessions: OpenedSessionStore = sessionsWithLives()
+  let left = 1
+  let promotions = 0
+  const leave = async () => {
+    left -= 1
+  }
+  return {
+    async connect() {
+      left += 1
+      return { topics: topics.nodes[0], sessions: sessions.nodes[0], close: leave }
+    },
+    replicate: () => sessions.checkpoint?.(),
+    promoteReplica() {
+      promotions += 1
+      return sessions.loseTail?.()
+    },
+    stop: leave,
+    left: () => left,
+    promoted: () => promotions > 0,
+  }
+}
 
 /** Without empty ones. */
 function linesOf(name: string): number {
