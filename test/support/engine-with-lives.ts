@@ -75,7 +75,10 @@ export function topicsWithLives(fault?: LivesFault): OpenedTopicLog {
       highest = Math.max(highest, stored.offset)
       topic.messages.push(stored)
       if (key !== undefined) topic.keys.set(key, stored.offset)
-      while (maxMessages !== undefined && topic.messages.length > maxMessages)
+      const now = performance.now()
+      topic.times.set(stored.offset, now)
+      const isOver = ({ offset }: Stored) => now - (topic.times.get(offset) ?? now) >= maxAgeMs
+      while (topic.messages.length > maxMessages || topic.messages.slice(0, 1).some(isOver))
         topic.lostThrough = topic.messages.shift()?.offset ?? 0
       tell({ epoch: topic.epoch, after, ...stored }, (each) => each === name)
       return stored.offset
