@@ -23,6 +23,7 @@ const external = ['eventsource-parser']
 const serverEntries = {
   server: `${root}/src/server/index.ts`,
   redis: `${root}/src/redis/index.ts`,
+  kafka: `${root}/src/kafka/index.ts`,
   'server-testing': `${root}/src/server/testing/index.ts`,
 }
 const serverExternal = [/^node:/, 'ws']
@@ -93,7 +94,7 @@ export function builds(outDir = `${root}/dist`) {
       esModule: false,
     },
   }))
-  return [...entryBuilds, ...serverBuilds, ...scriptBuilds]
+  return [...entryBuilds, ...nodeBuilds, ...scriptBuilds]
 }
 
 /** The declarations of what is in the script files, those that entries share included. */
