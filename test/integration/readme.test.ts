@@ -781,7 +781,7 @@ const ofNginx = new Set(['nchan', 'nginx'])
 async function runRedisSnippet(name: string, start: () => Promise<AsyncDisposable & { readonly port: number }>): Promise<void> {
   await using redis = await start()
   const node = { host: '127.0.0.1', port: redis.port }
-  const { store } = (await runSnippet(
+  const { store, realtime } = (await runSnippet(
     snippet(name),
     {
       redis: {
@@ -800,8 +800,9 @@ async function runRedisSnippet(name: string, start: () => Promise<AsyncDisposabl
       'node:http': { createServer: () => Object.assign(createServer(), { listen: vi.fn() }) },
     },
     { process: { on: vi.fn() } },
-  )) as { store: RedisStore }
+  )) as { store: RedisStore; realtime?: RealtimeServer }
   expect(await store.topics.append('t', 'x')).toBe(1)
+  await realtime?.close({ drainMs: 0 })
   await store.close()
 }
 
