@@ -75,20 +75,36 @@ export default {
     {
       name: 'client-knows-no-server',
       severity: 'error',
-      from: { path: '^src/', pathNot: '^src/server/' },
-      to: { path: '^src/server/' },
+      from: { path: '^src/', pathNot: ['^src/server/', '^src/kafka/'] },
+      to: { path: ['^src/server/', '^src/kafka/'] },
+    },
+    {
+      name: 'kafka-knows-the-ports',
+      comment:
+        "An engine implements a port of the server half, with its small checks and its host. It takes the user's client, and imports none.",
+      severity: 'error',
+      from: { path: '^src/kafka/' },
+      to: {
+        pathNot: [
+          '^src/kafka/',
+          '^src/server/(store/ports|node/(process-)?host)\\.ts$',
+          '^src/server/util/',
+          '^src/util/',
+          '^(node:)?[a-z_]+$',
+        ],
+      },
     },
     {
       name: 'one-dependency',
       comment: 'eventsource-parser is the only package at run time.',
       severity: 'error',
-      from: { path: '^src/', pathNot: '^src/server/' },
+      from: { path: '^src/', pathNot: ['^src/server/', '^src/kafka/'] },
       to: { pathNot: ['^src/', '(^|/)eventsource-parser/'] },
     },
     {
       name: 'no-node',
       severity: 'error',
-      from: { path: '^src/', pathNot: '^src/server/' },
+      from: { path: '^src/', pathNot: ['^src/server/', '^src/kafka/'] },
       to: { dependencyTypes: ['core'] },
     },
     {

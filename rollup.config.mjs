@@ -19,8 +19,9 @@ const pageEntries = {
   testing: `${root}/src/testing/index.ts`,
 }
 const external = ['eventsource-parser']
-const server = `${root}/src/server/index.ts`
-const serverExternal = [/^node:/, 'ws']
+/** What runs on Node, each without a share in another. */
+const nodeEntries = { server: `${root}/src/server/index.ts`, kafka: `${root}/src/kafka/index.ts` }
+const nodeExternal = [/^node:/, 'ws']
 
 /** The script files that a script tag loads, and what is in each. */
 export const scripts = {
@@ -57,23 +58,23 @@ export function builds(outDir = `${root}/dist`) {
       output: { ...output, ...named('cjs'), format: 'cjs', exports: 'named' },
     },
   ]
-  const serverBuilds = [
+  const nodeBuilds = Object.entries(nodeEntries).flatMap(([name, input]) => [
     {
-      input: server,
-      external: serverExternal,
+      input,
+      external: nodeExternal,
       plugins: [dts({ tsconfig: `${root}/src/server/tsconfig.json` })],
-      output: ['d.ts', 'd.cts'].map((ending) => ({ file: `${outDir}/server.${ending}`, format: 'es' })),
+      output: ['d.ts', 'd.cts'].map((ending) => ({ file: `${outDir}/${name}.${ending}`, format: 'es' })),
     },
     {
-      input: server,
-      external: serverExternal,
+      input,
+      external: nodeExternal,
       plugins: [stripTypes()],
       output: [
-        { ...output, file: `${outDir}/server.js`, format: 'es' },
-        { ...output, file: `${outDir}/server.cjs`, format: 'cjs', exports: 'named' },
+        { ...output, file: `${outDir}/${name}.js`, format: 'es' },
+        { ...output, file: `${outDir}/${name}.cjs`, format: 'cjs', exports: 'named' },
       ],
     },
-  ]
+  ])
   // The public types are built by now, and tell which names are not ours to shorten.
   const publicTypes = () => declarationsIn(outDir).map((file) => readFileSync(file, 'utf8'))
   const scriptBuilds = Object.entries(scripts).map(([name, input]) => ({
@@ -88,12 +89,12 @@ export function builds(outDir = `${root}/dist`) {
       esModule: false,
     },
   }))
-  return [...entryBuilds, ...serverBuilds, ...scriptBuilds]
+  return [...entryBuilds, ...nodeBuilds, ...scriptBuilds]
 }
 
 /** The declarations of what is in the script files, those that entries share included. */
 function declarationsIn(outDir) {
-  const isOfPage = (name) => name.endsWith('.d.ts') && !['server.d.ts', 'testing.d.ts'].includes(name)
+  const isOfPage = (name) => name.endsWith('.d.ts') && !['server.d.ts', 'kafka.d.ts', 'testing.d.ts'].includes(name)
   return readdirSync(outDir, { recursive: true }).flatMap((name) => (isOfPage(name) ? [`${outDir}/${name}`] : []))
 }
 

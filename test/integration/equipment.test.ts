@@ -62,8 +62,8 @@ describe('on a bare machine', () => {
 })
 
 const starts =
-  /import {[^}]*\b(startNchan|startNginx|startProxy|startProxied|startFirewall|launchChromium|findChromium|launchEngine|runLab|makeCertificates)\b[^}]*} from/
-const asksFirst = /\b(want|useChromium|useEngine)\(/
+  /import {[^}]*\b(startNchan|startNginx|startProxy|startProxied|startFirewall|launchChromium|findChromium|launchEngine|startKafka|runLab|makeCertificates)\b[^}]*} from/
+const asksFirst = /\b(want|useChromium|useEngine|useKafka)\(/
 
 it('each file that starts a program of the machine asks first whether it is there', () => {
   const tests = resolve(import.meta.dirname, '..')
@@ -152,6 +152,7 @@ describe.each([
       chmodSync(join(bin, name), 0o755)
     }
     tool('dpkg-query', 'echo installed')
+    tool('node', '[ "$1" = scripts/fetch-kafka.mjs ]')
     tool(
       'npm',
       `case "$*" in

@@ -1,6 +1,7 @@
 import { appendFileSync, existsSync } from 'node:fs'
 import { basename } from 'node:path'
 import type { TestContext } from 'vitest'
+import { kafkaJars } from '../../scripts/fetch-kafka.mjs'
 import { fetchBundledChromium } from './bundled-chromium.ts'
 import { type FoundChromium, findChromium } from './chromium.ts'
 import { missingForFirewall } from './firewall.ts'
@@ -48,6 +49,10 @@ const equipment = {
   WebKitGTK: {
     install: 'apt-get install webkit2gtk-driver xvfb xauth glib-networking',
     isThere: () => isInstalled('/usr/bin/WebKitWebDriver') && isInstalled('/usr/bin/Xvfb'),
+  },
+  Kafka: {
+    install: 'apt-get install default-jre-headless maven, then node scripts/fetch-kafka.mjs',
+    isThere: () => hasCommand('java') && existsSync(kafkaJars),
   },
 } as const satisfies Readonly<Record<string, Entry>>
 

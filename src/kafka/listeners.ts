@@ -1,0 +1,45 @@
+import type { TopicNews } from '../server/store/ports.ts'
+
+export type TopicListener = (news: TopicNews | null) => void
+
+/** Who watches which topic. */
+export class TopicListeners {
+  readonly #byTopic = new Map<string, Set<{ readonly listener: TopicListener }>>()
+
+  /** Returns a function that ends it; after that the listener is not called any more. */
+  add(topic: string, listener: TopicListener): () => void {
+    const watcher = { listener }
+    const watchers = this.#byTopic.get(topic) ?? new Set()
+    this.#byTopic.set(topic, watchers.add(watcher))
+    return () => {
+      watchers.delete(watcher)
+      if (watchers.size === 0 && this.#byTopic.get(topic) === watchers) this.#byTopic.delete(topic)
+    }
+  }
+
+  has(topic: string): boolean {
+    return this.#byTopic.has(topic)
+  }
+
+  tell(topic: string, news: TopicNews | null): void {
+    const watchers = this.#byTopic.get(topic)
+    for (const watcher of [...(watchers ?? [])]) {
+      try {
+        // One that was called before it may have ended it.
+        if (watchers?.has(watcher)) watcher.listener(news)
+      } catch {
+        // The error of a listener concerns neither the log nor the other listeners.
+      }
+    }
+  }
+
+  /** Something may have been missed. */
+  tellAll(): void {
+    for (const topic of [...this.#byTopic.keys()]) this.tell(topic, null)
+  }
+
+  clear(): void {
+    for (const watchers of this.#byTopic.values()) watchers.clear()
+    this.#byTopic.clear()
+  }
+}

@@ -1,0 +1,89 @@
+import type { ServerHost } from '../server/node/host.ts'
+import type {
+  ConnectionEvent,
+  PlatformaticConsumer,
+  PlatformaticKafka,
+  PlatformaticOptions,
+  PlatformaticProducer,
+} from './platformatic-types.ts'
+import { within } from './waiting.ts'
+
+interface Kinds {
+  readonly producer: PlatformaticProducer
+  readonly consumer: PlatformaticConsumer
+}
+
+export interface ConnectionSettings {
+  readonly kafka: PlatformaticKafka
+  readonly options: PlatformaticOptions
+  readonly timeoutMs: number
+  readonly host: ServerHost
+}
+
+/**
+ * A producer or a consumer that is made when it is needed, and given up after a failure. The library has no limit for the time of a
+ * request, so its sockets are closed when one has taken too long; and a producer whose batch has an unknown outcome must not be used
+ * again, since its next batch would have the same sequence number, which a broker takes for the same batch.
+ */
+export class PlatformaticConnection<Kind extends keyof Kinds> {
+  readonly #kind: Kind
+  readonly #settings: ConnectionSettings
+  #current: { readonly client: Kinds[Kind]; readonly giveUp: () => Promise<void> } | null = null
+  #isClosed = false
+
+  constructor(kind: Kind, settings: ConnectionSettings) {
+    this.#kind = kind
+    this.#settings = settings
+  }
+
+  /** @param waitMs how long the request may wait at the broker, besides */
+  async run<Result>(call: (client: Kinds[Kind]) => Promise<Result>, waitMs = 0): Promise<Result> {
+    if (this.#isClosed) throw new Error('The Kafka client was closed.')
+    const { host, timeoutMs } = this.#settings
+    const used = this.#current ?? this.#make()
+    this.#current = used
+    const ms = timeoutMs + waitMs
+    try {
+      return await within(host, ms, call(used.client), () => new Error(`Kafka did not answer within ${ms} ms.`))
+    } catch (error) {
+      if (this.#current === used) this.#current = null
+      used.giveUp().catch(() => {})
+      throw error
+    }
+  }
+
+  async close(): Promise<void> {
+    this.#isClosed = true
+    const used = this.#current
+    this.#current = null
+    await used?.giveUp().catch(() => {})
+  }
+
+  #make(): { client: Kinds[Kind]; giveUp: () => Promise<void> } {
+    const { kafka, options, timeoutMs } = this.#settings
+    const retries = Math.ceil(timeoutMs / retryDelayMs)
+    const all = {
+      ...{ groupId: options.clientId, connectTimeout: timeoutMs, ...options },
+      // A batch that is sent again by the library has the same sequence number, so that it is appended once.
+      ...(this.#kind === 'producer' ? { retries, retryDelay: retryDelayMs, idempotent: true, acks: -1 } : { retries: 0 }),
+    }
+    const client: PlatformaticProducer | PlatformaticConsumer =
+      this.#kind === 'producer' ? new kafka.Producer(all as never) : new kafka.Consumer(all as never)
+    const sockets = new Set<ConnectionEvent['connection']['socket']>()
+    let isGivenUp = false
+    client.on('client:broker:connect', ({ connection: { socket } }) => {
+      if (isGivenUp) socket.destroy()
+      sockets.add(socket)
+      socket.once('close', () => sockets.delete(socket))
+    })
+    const giveUp = async () => {
+      isGivenUp = true
+      // Its own way to close waits for the other side, which may not answer any more.
+      for (const socket of sockets) socket.destroy()
+      await client.close()
+    }
+    return { client: client as Kinds[Kind], giveUp }
+  }
+}
+
+const retryDelayMs = 200

@@ -1,0 +1,175 @@
+import type {
+  AppendOptions,
+  Payload,
+  Position,
+  Reading,
+  ReadLimits,
+  Stored,
+  TopicLog,
+  TopicNews,
+  Watch,
+} from '../server/store/ports.ts'
+import { bytesOf } from '../server/util/payload.ts'
+import { Appender } from './appender.ts'
+import { Follower } from './follower.ts'
+import { TopicListeners } from './listeners.ts'
+import { partitionOfTopic } from './murmur2.ts'
+import { OlderReads } from './older-reads.ts'
+import type { Partition } from './partition.ts'
+import { toRecord } from './record.ts'
+import { type KafkaTopicsOptions, type TopicsSettings, topicsSettings } from './topics-options.ts'
+import { Deadline, Life } from './waiting.ts'
+
+/** The topics of a `RealtimeServer` in Kafka. */
+export interface KafkaTopics extends TopicLog {
+  /** Stops reading and closes the client; calls that are pending reject. */
+  close(): Promise<void>
+}
+
+/**
+ * The topics of a `RealtimeServer` in one Kafka topic, beside sessions in another store: Kafka has no record that can be replaced. The name of a topic is the key of
+ * its records, so that each topic lies in one partition; every node reads all partitions from their ends on, without a consumer group, and
+ * keeps the newest messages. Connects at once, and goes on trying.
+ * @throws TypeError for an option that cannot be used
+ */
+export function kafkaTopics(options: KafkaTopicsOptions): KafkaTopics {
+  return new KafkaTopicLog(topicsSettings(options))
+}
+
+class KafkaTopicLog implements KafkaTopics {
+  readonly #settings: TopicsSettings
+  readonly #listeners = new TopicListeners()
+  readonly #life = new Life('kafkaTopics')
+  readonly #follower: Follower
+  readonly #older: OlderReads
+  readonly #appenders = new Map<number, Appender>()
+
+  constructor(settings: TopicsSettings) {
+    this.#settings = settings
+    this.#follower = new Follower(settings, this.#listeners)
+    this.#older = new OlderReads(settings)
+  }
+
+  async append(topic: string, data: Payload, options: AppendOptions = {}): Promise<number> {
+    this.#life.check()
+    const record = toRecord(topic, data, options)
+    const deadline = this.#deadline()
+    const { partitions } = this.#follower.view ?? (await this.#follower.opened(deadline))
+    const index = partitionOfTopic(topic, partitions.length)
+    const before = options.key === undefined ? null : await this.#appendedBefore(index, topic, options.key, deadline)
+    if (before !== null) return before
+    const offset = (await this.#appenderOf(index).append(record, deadline)) + 1
+    if (options.key === undefined) return offset
+    // Another node may have appended under this key at the same time: then the order in the partition decides.
+    await this.#follower.reached(index, offset, deadline)
+    return this.#follower.view?.partitions[index]?.offsetOf(topic, options.key) ?? offset
+  }
+
+  async readAfter(topic: string, after: number, limits: ReadLimits): Promise<Reading> {
+    const deadline = this.#deadline()
+    const index = await this.#indexOf(topic, deadline)
+    const view = await this.#follower.synced([index], deadline)
+    const partition = this.#partitionAt(view.partitions, index)
+    const hidden = partition.hiddenOf(topic, this.#settings.host.now())
+    const lost = Math.max(this.#lostOf(partition, topic), hidden.through)
+    const { epoch } = partition
+    const from = Math.max(after, lost)
+    const { floor } = partition
+    if (from >= floor || partition.tailOf(topic) <= from) {
+      const messages = withinLimits(partition.recentAfter(topic, from), [], limits)
+      return { epoch, messages, lostThrough: lost, tail: Math.max(partition.tailOf(topic), lost) }
+    }
+    const scan = { topic, after: from, through: floor, notBefore: hidden.before, limits }
+    const found = await this.#older.find(view, partition, scan, deadline)
+    const isWhole = found.through >= floor
+    if (isWhole && found.messages.length === 0) partition.nothingBetween(topic, Math.max(from, found.hiddenThrough), floor)
+    // Nothing was found in what one read may fetch: what is in memory goes on behind a gap.
+    const isGap = !isWhole && found.messages.length === 0
+    const lostThrough = Math.max(lost, found.hiddenThrough, isGap ? partition.floor : 0)
+    // Messages that were in memory when the scan began may have left it meanwhile: then the next read finds them.
+    const isContiguous = isGap || (isWhole && partition.floor === floor)
+    const recent = isContiguous ? partition.recentAfter(topic, lostThrough) : []
+    const messages = withinLimits(recent, found.messages, limits)
+    return { epoch, messages, lostThrough, tail: Math.max(partition.tailOf(topic), lostThrough) }
+  }
+
+  async tails(topics: readonly string[], last?: number): Promise<readonly Position[]> {
+    const deadline = this.#deadline()
+    if (topics.length === 0) return []
+    const { length } = (await this.#follower.opened(deadline)).partitions
+    const indices = topics.map((topic) => partitionOfTopic(topic, length))
+    const { partitions } = await this.#follower.synced([...new Set(indices)], deadline)
+    return topics.map((topic, at) => this.#tailOf(this.#partitionAt(partitions, indices[at] ?? 0), topic, last))
+  }
+
+  watch(topic: string, listener: (news: TopicNews | null) => void): Watch {
+    const stop = this.#listeners.add(topic, listener)
+    if (this.#follower.view) return { ready: null, stop }
+    const ready = this.#follower.opened(this.#deadline()).then(() => {})
+    // Whoever does not wait for it is told all the same when it is in force.
+    ready.catch(() => {})
+    return { ready, stop }
+  }
+
+  async close(): Promise<void> {
+    this.#life.end()
+    this.#follower.close()
+    this.#listeners.clear()
+    await this.#settings.client.close()
+  }
+
+  #deadline(): Deadline {
+    return new Deadline(this.#settings.host, this.#life, this.#settings.timeoutMs)
+  }
+
+  async #indexOf(topic: string, deadline: Deadline): Promise<number> {
+    const { partitions } = await this.#follower.opened(deadline)
+    return partitionOfTopic(topic, partitions.length)
+  }
+
+  async #appendedBefore(index: number, topic: string, key: string, deadline: Deadline): Promise<number | null> {
+    const { partitions } = await this.#follower.synced([index], deadline)
+    return partitions[index]?.offsetOf(topic, key) ?? null
+  }
+
+  /** What the log has lost of the topic: no more than there was. */
+  #lostOf(partition: Partition, topic: string): number {
+    return Math.min(partition.lostThrough, partition.tailOf(topic))
+  }
+
+  #tailOf(partition: Partition, topic: string, last: number | undefined): Position {
+    const { epoch } = partition
+    const hidden = partition.hiddenOf(topic, this.#settings.host.now()).through
+    const lost = Math.max(this.#lostOf(partition, topic), hidden)
+    const tail = Math.max(partition.tailOf(topic), lost)
+    if (last === undefined || last <= 0) return { epoch, offset: tail }
+    if (last === Infinity) return { epoch, offset: lost }
+    const recent = partition.recentAfter(topic, lost)
+    const first = recent[Math.max(0, recent.length - last)]
+    return { epoch, offset: Math.max(lost, first?.after ?? tail) }
+  }
+
+  #partitionAt(partitions: readonly Partition[], index: number): Partition {
+    const partition = partitions[index]
+    if (!partition) throw new Error(`kafkaTopics: '${this.#settings.topic}' has no partition ${index} any more.`)
+    return partition
+  }
+
+  #appenderOf(index: number): Appender {
+    const appender = this.#appenders.get(index) ?? new Appender(this.#settings, index)
+    this.#appenders.set(index, appender)
+    return appender
+  }
+}
+
+/** The first messages, and as many of those behind them as the limits allow. */
+function withinLimits(recent: readonly Stored[], first: readonly Stored[], { maxMessages, maxBytes }: ReadLimits): Stored[] {
+  const messages = [...first]
+  let bytes = first.reduce((sum, { data }) => sum + bytesOf(data), 0)
+  for (const { offset, data } of recent) {
+    bytes += bytesOf(data)
+    if (messages.length > 0 && (messages.length >= maxMessages || bytes > maxBytes)) break
+    messages.push({ offset, data })
+  }
+  return messages
+}

@@ -1,0 +1,161 @@
+import { type ChildProcess, execFile, spawn } from 'node:child_process'
+import { once } from 'node:events'
+import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
+import { connect, createServer } from 'node:net'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { setTimeout as sleep } from 'node:timers/promises'
+import { promisify } from 'node:util'
+import * as kafka from '@platformatic/kafka'
+import { afterAll, beforeAll, beforeEach } from 'vitest'
+import { kafkaJars } from '../../scripts/fetch-kafka.mjs'
+import { isEquippedWith, want } from './equipment.ts'
+import { listenOnLoopback } from './loopback.ts'
+
+/** A broker of Apache Kafka, its own controller, as a process on free ports. Everything it writes is in a folder that goes with it. */
+export interface KafkaBroker extends AsyncDisposable {
+  /** `127.0.0.1:port`. */
+  readonly address: string
+  createTopic(topic: string, partitions?: number): Promise<void>
+  deleteTopic(topic: string): Promise<void>
+  /** Deletes the records of a partition below this offset, as retention does. */
+  deleteRecords(topic: string, partition: number, below: number): Promise<void>
+  /** Ends it without a chance to tidy up (SIGKILL). */
+  kill(): Promise<void>
+  /** Starts it again on the same ports and folder; resolves when it accepts connections. */
+  start(): Promise<void>
+  /** Lets it stand still (SIGSTOP) and go on. */
+  freeze(): void
+  thaw(): void
+}
+
+/** The broker of a `describe`, as `useEngine` has a browser. */
+export function useKafka(started: (broker: KafkaBroker) => void): void {
+  let broker: KafkaBroker | undefined
+  beforeAll(async () => {
+    if (!(await isEquippedWith('Kafka'))) return
+    broker = await startKafka()
+    started(broker)
+  }, 60_000)
+  beforeEach((context) => want(context, 'Kafka'))
+  afterAll(() => broker?.[Symbol.asyncDispose]())
+}
+
+export async function startKafka(): Promise<KafkaBroker> {
+  const folder = mkdtempSync(join(tmpdir(), 'kafka-'))
+  const [port, controllerPort] = [await freePort(), await freePort()]
+  const address = `127.0.0.1:${port}`
+  const [properties, log] = [join(folder, 'server.properties'), join(folder, 'log')]
+  writeFileSync(properties, propertiesOf(folder, port, controllerPort))
+  writeFileSync(join(folder, 'log4j2.properties'), logging)
+  const java = [
+    ...['-Xmx256m', '-XX:+UseSerialGC', '-XX:TieredStopAtLevel=1'],
+    ...[`-Dlog4j2.configurationFile=${join(folder, 'log4j2.properties')}`, `-Dkafka.log=${log}`, '-cp', `${kafkaJars}/*`],
+  ]
+  const format = ['kafka.tools.StorageTool', 'format', '--cluster-id', 'c3RlYWRmYXN0LXRlc3Rz', '--config', properties]
+  await promisify(execFile)('java', [...java, ...format])
+  let broker: ChildProcess | null = null
+  const killWithUs = () => void broker?.kill('SIGKILL')
+  process.once('exit', killWithUs)
+  const admin = new kafka.Admin({ clientId: 'tests', bootstrapBrokers: [address], retries: 50, retryDelay: 100 })
+
+  async function start(): Promise<void> {
+    broker = spawn('java', [...java, 'kafka.Kafka', properties], { stdio: 'ignore' })
+    for (let times = 0; times < 600; times += 1) {
+      if (broker.exitCode !== null) break
+      if (await accepts(port)) return
+      await sleep(50)
+    }
+    throw new Error(`Kafka did not start:\n${readFileSync(log, 'utf8')}`)
+  }
+  async function kill(): Promise<void> {
+    const killed = broker
+    broker = null
+    if (!killed || killed.exitCode !== null || killed.signalCode !== null) return
+    killed.kill('SIGKILL')
+    await once(killed, 'exit')
+  }
+  await start()
+  return {
+    address,
+    start,
+    kill,
+    async createTopic(topic, partitions = 1) {
+      await admin.createTopics({ topics: [topic], partitions, replicas: 1 })
+    },
+    async deleteTopic(topic) {
+      await admin.deleteTopics({ topics: [topic] })
+    },
+    async deleteRecords(topic, partition, below) {
+      const [connection] = [...(await admin.connectToBrokers()).values()]
+      const topics = [{ name: topic, partitions: [{ partitionIndex: partition, offset: BigInt(below) }] }]
+      await new Promise<void>((resolve, reject) => {
+        const done = (error: Error | null) => (error ? reject(error) : resolve())
+        if (connection) kafka.deleteRecordsV2.api(connection, topics, 5000, done)
+        else reject(new Error('Kafka has no broker.'))
+      })
+    },
+    freeze: () => void broker?.kill('SIGSTOP'),
+    thaw: () => void broker?.kill('SIGCONT'),
+    async [Symbol.asyncDispose]() {
+      process.off('exit', killWithUs)
+      broker?.kill('SIGCONT')
+      await kill()
+      await admin.close().catch(() => {})
+      rmSync(folder, { recursive: true, force: true })
+    },
+  }
+}
+
+/** Small, and quick to start: as few threads and internal partitions as it can do with. */
+function propertiesOf(folder: string, port: number, controllerPort: number): string {
+  return Object.entries({
+    'process.roles': 'broker,controller',
+    'node.id': 1,
+    'controller.quorum.voters': `1@127.0.0.1:${controllerPort}`,
+    listeners: `PLAINTEXT://127.0.0.1:${port},CONTROLLER://127.0.0.1:${controllerPort}`,
+    'controller.listener.names': 'CONTROLLER',
+    'log.dirs': join(folder, 'data'),
+    'auto.create.topics.enable': false,
+    'offsets.topic.replication.factor': 1,
+    'offsets.topic.num.partitions': 1,
+    'transaction.state.log.replication.factor': 1,
+    'transaction.state.log.min.isr': 1,
+    'transaction.state.log.num.partitions': 1,
+    'share.coordinator.state.topic.replication.factor': 1,
+    'share.coordinator.state.topic.min.isr': 1,
+    'group.initial.rebalance.delay.ms': 0,
+    'num.network.threads': 1,
+    'num.io.threads': 2,
+    'background.threads': 1,
+  })
+    .map(([name, value]) => `${name}=${value}\n`)
+    .join('')
+}
+
+const logging = `appender.file.type=File
+appender.file.name=file
+appender.file.fileName=\${sys:kafka.log}
+appender.file.layout.type=PatternLayout
+appender.file.layout.pattern=%d %p %c: %m%n
+rootLogger.level=WARN
+rootLogger.appenderRef.file.ref=file
+`
+
+async function freePort(): Promise<number> {
+  const server = createServer()
+  const port = await listenOnLoopback(server)
+  server.close()
+  await once(server, 'close')
+  return port
+}
+
+function accepts(port: number): Promise<boolean> {
+  return new Promise((resolve) => {
+    const socket = connect(port, '127.0.0.1', () => {
+      socket.destroy()
+      resolve(true)
+    })
+    socket.once('error', () => resolve(false))
+  })
+}
