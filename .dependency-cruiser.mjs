@@ -73,10 +73,24 @@ export default {
       to: { path: '^src/', pathNot: ['^src/server/', '^src/wire/', '^src/util/'] },
     },
     {
+      name: 'contracts-know-the-ports-only',
+      comment: 'What a store is tested by knows what any store knows, and nothing of the server that uses it.',
+      severity: 'error',
+      from: { path: '^src/server/testing/' },
+      to: { path: '^src/', pathNot: ['^src/server/testing/', '^src/server/store/ports\\.ts$'] },
+    },
+    {
+      name: 'server-ships-no-contracts',
+      comment: 'Whoever imports the server does not load what stores are tested by.',
+      severity: 'error',
+      from: { path: '^src/server/', pathNot: '^src/server/testing/' },
+      to: { path: '^src/server/testing/' },
+    },
+    {
       name: 'client-knows-no-server',
       severity: 'error',
-      from: { path: '^src/', pathNot: ['^src/server/', '^src/kafka/'] },
-      to: { path: ['^src/server/', '^src/kafka/'] },
+      from: { path: '^src/', pathNot: ['^src/server/', '^src/redis/', '^src/kafka/'] },
+      to: { path: '^src/server/' },
     },
     {
       name: 'kafka-knows-the-ports',
@@ -95,16 +109,41 @@ export default {
       },
     },
     {
+      name: 'redis-is-a-store',
+      comment:
+        'It keeps the contracts of the ports, by a client that the application hands in: no package at run time. Of the server it uses the clock and the timers.',
+      severity: 'error',
+      from: { path: '^src/redis/' },
+      to: {
+        pathNot: [
+          ...['^src/redis/', '^src/server/store/ports\\.ts$', '^src/server/node/process-host\\.ts$'],
+          ...['^src/util/suggest\\.ts$', '^(node:)?(buffer|crypto)$'],
+        ],
+      },
+    },
+    {
+      name: 'nobody-knows-redis',
+      severity: 'error',
+      from: { path: '^src/', pathNot: '^src/redis/' },
+      to: { path: '^src/redis/' },
+    },
+    {
+      name: 'nobody-knows-kafka',
+      severity: 'error',
+      from: { path: '^src/', pathNot: '^src/kafka/' },
+      to: { path: '^src/kafka/' },
+    },
+    {
       name: 'one-dependency',
       comment: 'eventsource-parser is the only package at run time.',
       severity: 'error',
-      from: { path: '^src/', pathNot: ['^src/server/', '^src/kafka/'] },
+      from: { path: '^src/', pathNot: ['^src/server/', '^src/redis/', '^src/kafka/'] },
       to: { pathNot: ['^src/', '(^|/)eventsource-parser/'] },
     },
     {
       name: 'no-node',
       severity: 'error',
-      from: { path: '^src/', pathNot: ['^src/server/', '^src/kafka/'] },
+      from: { path: '^src/', pathNot: ['^src/server/', '^src/redis/', '^src/kafka/'] },
       to: { dependencyTypes: ['core'] },
     },
     {

@@ -19,9 +19,14 @@ const pageEntries = {
   testing: `${root}/src/testing/index.ts`,
 }
 const external = ['eventsource-parser']
-/** What runs on Node, each without a share in another. */
-const nodeEntries = { server: `${root}/src/server/index.ts`, kafka: `${root}/src/kafka/index.ts` }
-const nodeExternal = [/^node:/, 'ws']
+/** What runs in Node alone. */
+const serverEntries = {
+  server: `${root}/src/server/index.ts`,
+  kafka: `${root}/src/kafka/index.ts`,
+  redis: `${root}/src/redis/index.ts`,
+  'server-testing': `${root}/src/server/testing/index.ts`,
+}
+const serverExternal = [/^node:/, 'ws']
 
 /** The script files that a script tag loads, and what is in each. */
 export const scripts = {
@@ -58,16 +63,16 @@ export function builds(outDir = `${root}/dist`) {
       output: { ...output, ...named('cjs'), format: 'cjs', exports: 'named' },
     },
   ]
-  const nodeBuilds = Object.entries(nodeEntries).flatMap(([name, input]) => [
+  const serverBuilds = Object.entries(serverEntries).flatMap(([name, input]) => [
     {
       input,
-      external: nodeExternal,
+      external: serverExternal,
       plugins: [dts({ tsconfig: `${root}/src/server/tsconfig.json` })],
       output: ['d.ts', 'd.cts'].map((ending) => ({ file: `${outDir}/${name}.${ending}`, format: 'es' })),
     },
     {
       input,
-      external: nodeExternal,
+      external: serverExternal,
       plugins: [stripTypes()],
       output: [
         { ...output, file: `${outDir}/${name}.js`, format: 'es' },
@@ -89,12 +94,13 @@ export function builds(outDir = `${root}/dist`) {
       esModule: false,
     },
   }))
-  return [...entryBuilds, ...nodeBuilds, ...scriptBuilds]
+  return [...entryBuilds, ...serverBuilds, ...scriptBuilds]
 }
 
 /** The declarations of what is in the script files, those that entries share included. */
 function declarationsIn(outDir) {
-  const isOfPage = (name) => name.endsWith('.d.ts') && !['server.d.ts', 'kafka.d.ts', 'testing.d.ts'].includes(name)
+  const others = ['testing', ...Object.keys(serverEntries)].map((name) => `${name}.d.ts`)
+  const isOfPage = (name) => name.endsWith('.d.ts') && !others.includes(name)
   return readdirSync(outDir, { recursive: true }).flatMap((name) => (isOfPage(name) ? [`${outDir}/${name}`] : []))
 }
 

@@ -23,6 +23,16 @@ export interface Handlers<Who extends AnyPrincipal = Principal, Data = unknown, 
    * and acknowledged to the client. If the node dies during it, the message is handled again, marked `redelivered`.
    */
   readonly onMessage?: ((session: Session<Who, Data, Out>, message: Message<In>) => unknown) | undefined
+  /**
+   * Runs when a client attaches to the session, or attaches again after `onDetach`: on the node that wrote it, once. A client that merely
+   * changes its transport or its node has not left. It may run while `onSession` is still waiting, and does not delay any message.
+   */
+  readonly onAttach?: ((session: Session<Who, Data, Out>) => unknown) | undefined
+  /**
+   * Runs when the session's client is gone, with the end of its last attachment, or with the end of the session: as soon as a node notices
+   * it, which takes no longer than the silence that `heartbeatMs` permits. The session itself lasts for `resumeWindowMs`.
+   */
+  readonly onDetach?: ((session: Session<Who, Data, Out>, ending: Ending) => unknown) | undefined
   /** Runs once when a session has ended, after its last message. If the node dies during it, it runs again on another node. */
   readonly onEnd?: ((session: Session<Who, Data, Out>, ending: Ending) => unknown) | undefined
 }

@@ -3,21 +3,32 @@ export type { OriginFunction, OriginsOption } from './adapters/origin-patterns.t
 export type { Handlers, Message } from './handlers.ts'
 export type { Limits } from './limits.ts'
 export type { ServerHost } from './node/host.ts'
+export type { PublishOptions } from './node/node.ts'
 export type { RealtimeServerOptions } from './options.ts'
+export type { Member, PresenceMessage } from './presence/members.ts'
 export { RealtimeServer, type ServerCodecWhereNeeded } from './server.ts'
 export type { AnyPrincipal, Principal, Sendable, ServerCodec, Session } from './session/session-handle.ts'
+export type { Since, SubscribeOptions } from './session/subscribe.ts'
 export { type MemoryLimits, type MemoryStore, memoryStore } from './store/memory/memory-store.ts'
 export type {
+  Answer,
+  AppendOptions,
   Ending,
   Payload,
+  Position,
   PrivateAppend,
   PrivateEntry,
   Reading,
   ReadLimits,
+  SessionNews,
   SessionRecord,
+  SessionState,
   SessionStore,
   Stored,
   Subscription,
   TopicLog,
+  TopicNews,
   Versioned,
+  Watch,
 } from './store/ports.ts'
+export type { TopicKeep } from './topic-keep.ts'

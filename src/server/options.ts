@@ -4,8 +4,9 @@ import type { OriginsOption } from './adapters/origin-patterns.ts'
 import type { Handlers } from './handlers.ts'
 import type { Limits } from './limits.ts'
 import type { ServerHost } from './node/host.ts'
-import type { AnyPrincipal, Principal, Sendable, ServerCodec } from './session/session-handle.ts'
+import type { AnyPrincipal, Principal, Sendable, ServerCodec, Session } from './session/session-handle.ts'
 import type { SessionStore, TopicLog } from './store/ports.ts'
+import type { TopicKeep } from './topic-keep.ts'
 
 /** The options of a `RealtimeServer`. */
 export interface RealtimeServerOptions<
@@ -65,6 +66,30 @@ export interface RealtimeServerOptions<
   readonly topics?: TopicLog
   /** Where sessions are kept. Must be given together with `topics`. @defaultValue those of the same `memoryStore()` */
   readonly sessions?: SessionStore
+  /**
+   * How long a call of `topics` or `sessions` may take, in milliseconds; then it counts as failed, and what it was for is tried again or
+   * refused with 4503. A `memoryStore` answers at once.
+   * @defaultValue 5,000
+   */
+  readonly storeTimeoutMs?: number
+  /**
+   * How much of a topic is kept, where that is less than the store keeps: the same for all topics, or a function of the topic's name.
+   * @defaultValue as much as the store keeps
+   */
+  readonly keep?: TopicKeep | ((topic: string) => TopicKeep | undefined)
+  /**
+   * What others see of a session that is subscribed to a topic: a JSON value of at most 1,024 bytes, or `undefined` if they see nothing.
+   * With this option `server.presence(topic)` lists the members of a topic, and whoever is subscribed to `presence:<topic>` receives
+   * `{ type: 'join' | 'leave', id, info }` for each that comes or goes, as JSON (or as the `codec` encodes it). Called when a session joins.
+   * @defaultValue no presence
+   */
+  readonly presence?: (session: Session<Who, Data, Out>, topic: string) => unknown
+  /**
+   * How long a member whose node has died stays in a topic at the most, in milliseconds; one whose client alone is gone leaves after half of
+   * it. A client that has come back meanwhile, to whatever node, has not left.
+   * @defaultValue 10,000
+   */
+  readonly presenceTimeoutMs?: number
   /** The longest silence of an attachment, in milliseconds; set it below the shortest idle timeout of your proxies. @defaultValue 25,000 */
   readonly heartbeatMs?: number
   /** How long a session outlives its last attachment, in milliseconds. @defaultValue 120,000 */

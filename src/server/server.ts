@@ -10,8 +10,9 @@ import { mount } from './adapters/mount.ts'
 import { WebSocketHandler } from './adapters/websocket.ts'
 import { serveWithoutUpgrade, wantsWebSocket } from './adapters/without-upgrade.ts'
 import type { ServerHost } from './node/host.ts'
-import { ServerNode } from './node/node.ts'
+import { type PublishOptions, ServerNode } from './node/node.ts'
 import type { RealtimeServerOptions } from './options.ts'
+import type { Member } from './presence/members.ts'
 import type { AnyPrincipal, Principal, Sendable, ServerCodec, Session } from './session/session-handle.ts'
 import { settingsOf } from './settings.ts'
 
@@ -41,10 +42,16 @@ export class RealtimeServer<Who extends AnyPrincipal = Principal, Data = unknown
     const given = options as unknown as RealtimeServerOptions
     const settings = settingsOf(given)
     const { host, topics, sessions, path } = settings
-    const { onSession, onMessage, onEnd } = given
+    const { onSession, onMessage, onEnd, onAttach, onDetach } = given
     this.#path = path
     this.#after = host.after
-    this.#node = new ServerNode({ host, topics, sessions, settings: settings.node, handlers: { onSession, onMessage, onEnd } })
+    this.#node = new ServerNode({
+      host,
+      topics,
+      sessions,
+      settings: settings.node,
+      handlers: { onSession, onMessage, onEnd, onAttach, onDetach },
+    })
     const access = new AccessControl(this.#node, settings, new AttemptLedger(host))
     this.#http = new HttpHandler(access)
     this.#webSocket = new WebSocketHandler(access)
@@ -101,9 +108,38 @@ export class RealtimeServer<Who extends AnyPrincipal = Principal, Data = unknown
   /**
    * Sends a message to every session that is subscribed to the topic, on any node. Resolves with the message's offset once the log holds
    * it: from then on no subscriber misses it, unless the log discards it first, which is reported to the subscriber's client as a gap.
+   * @param options.key makes it idempotent: what was published to the topic under the same key in the last two minutes is not published
+   *   again, and its offset is returned. A call that rejects because the store did not answer can be repeated with its key.
    */
-  publish(topic: string, data: Out): Promise<number> {
-    return this.#node.publish(topic, data)
+  publish(topic: string, data: Out, options: PublishOptions = {}): Promise<number> {
+    return this.#node.publish(topic, data, options)
+  }
+
+  /**
+   * The members of a topic: the sessions that are subscribed to it and have a client, on whatever node, with what the option `presence`
+   * returned for each. To follow their comings and goings, subscribe to `presence:<topic>` first, then ask for the list.
+   */
+  presence<Info = unknown>(topic: string): Promise<readonly Member<Info>[]> {
+    return this.#node.presence(topic) as Promise<readonly Member<Info>[]>
+  }
+
+  /** The handles of all sessions of a principal that have not ended, on whatever nodes they are attached. */
+  sessionsOf(principalId: string): Promise<readonly Session<Who, Data, Out>[]> {
+    return this.#node.ofPrincipal.of(principalId) as unknown as Promise<readonly Session<Who, Data, Out>[]>
+  }
+
+  /** Sends to all sessions of a principal, on whatever nodes they are attached; resolves with their number. */
+  sendTo(principalId: string, data: Out): Promise<number> {
+    return this.#node.ofPrincipal.send(principalId, data)
+  }
+
+  /**
+   * Ends all sessions of a principal for good, as `session.close()` does one; resolves with their number. Its clients can open new ones
+   * unless `authenticate` refuses them.
+   * @throws TypeError for a code or a reason with which a session cannot be ended
+   */
+  end(principalId: string, code?: number, reason?: string): Promise<number> {
+    return this.#node.ofPrincipal.end(principalId, code, reason)
   }
 
   /** The handle of a session, on whichever node it is attached; `null` if there is no such session or it has ended. */

@@ -6,8 +6,12 @@ import type { ServerHost } from './node/host.ts'
 import { type NodeSettings, tickOf } from './node/node-context.ts'
 import { nodeHost } from './node/process-host.ts'
 import type { RealtimeServerOptions } from './options.ts'
+import type { PresenceInfo } from './presence/presence.ts'
 import { memoryStore } from './store/memory/memory-store.ts'
+import { MemorySessions } from './store/memory/sessions.ts'
+import { MemoryTopics } from './store/memory/topics.ts'
 import type { SessionStore, TopicLog } from './store/ports.ts'
+import { topicKeepOf } from './topic-keep.ts'
 import { type CountRule, faultOfCount, faultOfTime } from './util/option-checks.ts'
 import { kindOf } from './util/payload.ts'
 
@@ -44,23 +48,33 @@ const kinds: Readonly<Record<keyof RealtimeServerOptions, string>> = {
   onSession: 'function',
   onMessage: 'function',
   onEnd: 'function',
+  onAttach: 'function',
+  onDetach: 'function',
+  keep: 'any',
+  presence: 'function',
+  presenceTimeoutMs: 'number',
   addressOf: 'function',
   onError: 'function',
   host: 'object',
   publicOrigins: 'any',
   trustProxy: 'any',
   reauthenticateMs: 'number',
+  storeTimeoutMs: 'number',
 }
 
 const anonymous = { id: 'anonymous' }
 
-const topicMethods = ['append', 'readAfter', 'tail', 'watch']
-const sessionMethods = ['now', 'read', 'write', 'renew', 'remove', 'append', 'readAfter', 'trim', 'count', 'expired', 'watch']
+const topicMethods = ['append', 'readAfter', 'tails', 'watch']
+const sessionMethods = [
+  ...['now', 'read', 'write', 'renew', 'remove', 'append', 'readAfter', 'trim'],
+  ...['count', 'sessionsOf', 'expired', 'watch'],
+]
 
 /** Why these options may not be `Infinity`. */
 const endless: Readonly<Partial<Record<keyof RealtimeServerOptions, string>>> = {
   heartbeatMs: 'clients are told it, and would never notice that a connection is dead',
   resumeWindowMs: 'clients are told it, and a session to which nobody comes back would be kept for ever',
+  presenceTimeoutMs: 'members of a node that died would stay for ever',
   leaseMs: 'messages that a node had taken when it died would never be handled',
 }
 
@@ -89,18 +103,21 @@ export function settingsOf(options: RealtimeServerOptions): Settings {
   if (!/^\/[^?#]*$/.test(path)) fail('path', path, "a path that begins with '/'")
   if (codec && (typeof codec.encode !== 'function' || typeof codec.decode !== 'function'))
     fail('codec', codec, 'an object with encode() and decode()')
-  if (!topics !== !sessions) fail(topics ? 'sessions' : 'topics', undefined, 'given together with the other: they are one store')
+  if (!topics !== !sessions)
+    fail(topics ? 'sessions' : 'topics', undefined, 'given together with the other, of one store or of two')
   if (topics) checkMethods('topics', topics, topicMethods)
   if (sessions) {
     checkMethods('sessions', sessions, sessionMethods)
     checkStoreId(sessions)
   }
   const own = topics && sessions ? null : memoryStore()
+  const isLocal = own !== null || (topics instanceof MemoryTopics && sessions instanceof MemorySessions)
   // Clients ask for a long-poll of this length, and a hello contains only integers.
   const heartbeatMs = Math.round(timeOf('heartbeatMs', options.heartbeatMs, 25_000))
   const resumeWindowMs = timeOf('resumeWindowMs', options.resumeWindowMs, 120_000)
   const leaseMs = timeOf('leaseMs', options.leaseMs, 10_000)
   const reauthenticateMs = timeOf('reauthenticateMs', options.reauthenticateMs, Infinity)
+  const storeTimeoutMs = timeOf('storeTimeoutMs', options.storeTimeoutMs, 5000)
   const isTrustedProxy = trustOf(options.trustProxy)
   return {
     ...{ host, path },
@@ -110,6 +127,12 @@ export function settingsOf(options: RealtimeServerOptions): Settings {
     isProxyUnset: options.trustProxy === undefined && options.addressOf === undefined,
     node: {
       ...{ heartbeatMs, resumeWindowMs, leaseMs, reauthenticateMs },
+      keep: topicKeepOf(options.keep),
+      // At run time there are only JSON values.
+      presence: options.presence as PresenceInfo | undefined,
+      presenceTimeoutMs: timeOf('presenceTimeoutMs', options.presenceTimeoutMs, 10_000),
+      // What answers in the same task needs no timer for each call.
+      storeTimeoutMs: isLocal ? undefined : storeTimeoutMs,
       limits: limitsOf(options.limits),
       tickMs: tickOf(heartbeatMs, leaseMs, resumeWindowMs, reauthenticateMs),
       isAuthenticating: options.authenticate !== undefined,
@@ -185,8 +208,13 @@ function trustOf(given: unknown = false): TrustedProxy {
 
 function checkStoreId(sessions: SessionStore): void {
   const id: unknown = Reflect.get(sessions, 'id')
+  if (id === null) return
   if (typeof id === 'string' && /^[\w-]{1,64}$/.test(id)) return
-  fail('sessions.id', id, 'the name of the store, 1 to 64 letters, digits, - and _, the same on all nodes that share it')
+  fail(
+    'sessions.id',
+    id,
+    'the name of the store, 1 to 64 letters, digits, - and _, the same on all nodes that share it, or null until it is known',
+  )
 }
 
 function checkMethods(name: string, port: object, methods: readonly string[]): void {

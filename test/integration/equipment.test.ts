@@ -62,8 +62,8 @@ describe('on a bare machine', () => {
 })
 
 const starts =
-  /import {[^}]*\b(startNchan|startNginx|startProxy|startProxied|startFirewall|launchChromium|findChromium|launchEngine|startKafka|runLab|makeCertificates)\b[^}]*} from/
-const asksFirst = /\b(want|useChromium|useEngine|useKafka)\(/
+  /import {[^}]*\b(startNchan|startNginx|startProxy|startProxied|startFirewall|launchChromium|findChromium|launchEngine|startKafka|runLab|makeCertificates|startRedis|startRedisPair|startRedisCluster)\b[^}]*} from/
+const asksFirst = /\b(want|useChromium|useEngine|useKafka|useRedis\w*)\(/
 
 it('each file that starts a program of the machine asks first whether it is there', () => {
   const tests = resolve(import.meta.dirname, '..')
@@ -78,6 +78,7 @@ const wanting = [
   ['browser/nchan', 'a Chromium'],
   ['proxies/http2', 'a Chromium'],
   ['integration/firewall', 'ModSecurity in nginx'],
+  ['integration/redis', 'redis-server'],
 ] as const
 
 describe('npm test', () => {

@@ -14,8 +14,11 @@ import {
   StopConnecting,
 } from '../../src/index.ts'
 import * as protocols from '../../src/protocols/index.ts'
+import type { ContractCase, OpenedSessionStore, OpenedTopicLog } from '../../src/server/testing/index.ts'
+import * as contracts from '../../src/server/testing/index.ts'
 import { session } from '../../src/session/index.ts'
 import { startBetterSse } from '../support/better-sse-server.ts'
+import { sessionsWithLives, topicsWithLives } from '../support/engine-with-lives.ts'
 import { want } from '../support/equipment.ts'
 import { startNchan } from '../support/nchan.ts'
 import { startProxy } from '../support/proxies.ts'
@@ -110,7 +113,9 @@ async function everyTransportEchoes(servers: SessionServers): Promise<void> {
 
 const tests: Readonly<Record<string, () => void | Promise<void>>> = {
   install() {
-    expect(snippet('install').code).toBe(`npm install ${packageName}\nnpm install ${Object.keys(peerDependencies)}\n`)
+    // What a store needs is in the guide to it.
+    expect(snippet('install').code).toBe(`npm install ${packageName}\nnpm install ws\n`)
+    expect(Object.keys(peerDependencies)).toContain('ws')
   },
 
   async 'script-tag'() {
@@ -534,6 +539,27 @@ const tests: Readonly<Record<string, () => void | Promise<void>>> = {
     expect(fetch.mock.calls).toEqual([['/history']])
   },
 
+  async 'presence-server'() {
+    await using servers = await startSessionServers(snippet('presence-server'))
+    const { data } = sessionOf(servers, { prepare: () => ({ auth: 'bob' }) })
+    await until(() => data.length >= 2)
+    const news = data.map((each) => JSON.parse(String(each)))
+    expect(news.find(({ type }) => type === 'join')).toMatchObject({ info: { name: 'bob' } })
+    expect(news.find(({ type }) => type === 'members')?.members).toBeInstanceOf(Array)
+    expect(servers.errors).toEqual([])
+  },
+
+  async presence() {
+    await using servers = await startSessionServers(snippet('presence-server'))
+    const bob = sessionOf(servers, { prepare: () => ({ auth: 'bob' }) })
+    await until(() => bob.data.length > 0)
+    const shown: string[] = []
+    await clientOf('presence', servers.origins[0] ?? '', { show: (text: string) => shown.push(text) })
+    await until(() => shown.at(-1) === 'ann, bob')
+    await bob.client.close()
+    await until(() => shown.at(-1) === 'ann')
+  },
+
   async 'shared-worker'() {
     const listeners: ((event: { readonly ports: readonly MessagePort[] }) => void)[] = []
     const addEventListener = (_: 'connect', listener: (typeof listeners)[number]) => listeners.push(listener)
@@ -736,6 +762,22 @@ const tests: Readonly<Record<string, () => void | Promise<void>>> = {
     expect(policy).not.toContain('unsafe')
   },
 
+  async 'store-contract'() {
+    const cases: ContractCase[] = []
+    const runner = {
+      describe: (_: string, register: () => void) => register(),
+      it: (name: string, run: () => Promise<void>) => void cases.push({ name, run }),
+    }
+    const startEngine = vi.fn(async () => engineOfSnippet())
+    const modules = { 'node:test': runner, 'steadfast/server/testing': contracts, 'my-engine': { startEngine } }
+    await runSnippet(snippet('store-contract'), modules)
+    for (const { run } of cases) await run()
+    expect(startEngine).toHaveBeenCalledTimes(cases.length)
+    const engines = await Promise.all(startEngine.mock.results.map(({ value }) => value))
+    expect(engines.map(({ left }) => left())).toEqual(cases.map(() => 0))
+    expect(engines.some(({ promoted }) => promoted())).toBe(true)
+  },
+
   developers() {
     expect(snippet('developers').code).toBe('npm ci && npm run demo\nnpm ci && npm test\nnpm run test:all\n')
     expect(Object.keys(scripts)).toEqual(expect.arrayContaining(['demo', 'test']))
@@ -773,7 +815,21 @@ describe('the snippets of README.md, the guides and the reference', () => {
       declare function userOf(auth: unknown): Promise<{ id: string } | null>
       declare const client: import('../../src/index.ts').RealtimeClient
       declare function show(text: string): void
-      declare const location: { assign(url: string): void }`
+      declare const location: { assign(url: string): void }
+      declare module 'my-engine' {
+        interface Node {
+          readonly topics: import('steadfast/server').TopicLog
+          readonly sessions: import('steadfast/server').SessionStore
+          close(): Promise<void>
+        }
+        interface Engine {
+          connect(): Promise<Node>
+          replicate(): Promise<void>
+          promoteReplica(): Promise<void>
+          stop(): Promise<void>
+        }
+        export function startEngine(): Promise<Engine>
+      }`
     const typed = [...snippets.values()].filter(({ language }) => language === 'ts')
     expect(typed.length).toBeGreaterThan(8)
     expect(typeErrorsOf(typed, ambient)).toEqual([])
@@ -786,6 +842,31 @@ describe('the snippets of README.md, the guides and the reference', () => {
     })
   }
 })
+
+/** The engine of the guide about stores. */
+function engineOfSnippet() {
+  const topics: OpenedTopicLog = topicsWithLives()
+  const sessions: OpenedSessionStore = sessionsWithLives()
+  let left = 1
+  let promotions = 0
+  const leave = async () => {
+    left -= 1
+  }
+  return {
+    async connect() {
+      left += 1
+      return { topics: topics.nodes[0], sessions: sessions.nodes[0], close: leave }
+    },
+    replicate: () => sessions.checkpoint?.(),
+    promoteReplica() {
+      promotions += 1
+      return sessions.loseTail?.()
+    },
+    stop: leave,
+    left: () => left,
+    promoted: () => promotions > 0,
+  }
+}
 
 /** Without empty ones. */
 function linesOf(name: string): number {

@@ -1,5 +1,7 @@
+import { tailOf } from '../support/store-calls.ts'
 import type { Operation } from './operations.ts'
 import { type Made, made } from './payloads.ts'
+import { topics } from './schedule.ts'
 import type { Stage } from './stage.ts'
 
 /** An operation happens. */
@@ -94,11 +96,21 @@ export function happen(stage: Stage, operation: Operation): void {
       return
     case 'evict':
       // So many others are used that the store lets go of this one.
-      for (let index = 0; index < 8; index += 1) void store.inner.topics.tail(`other ${clock.now} ${index}`)
+      for (let index = 0; index < 8; index += 1) void tailOf(store.inner.topics, `other ${clock.now} ${index}`)
       return
     case 'forget':
       void store.forget(stage.sessionId)
       return
+    case 'rewind':
+      void store.rewind(topics)
+      return
+    case 'deaf': {
+      const life = lives[operation.node]
+      if (!life) return
+      store.deafen(life.being)
+      stage.later(operation.forMs, () => store.hearAgain(life.being))
+      return
+    }
     case 'store':
       store.trouble = operation
       store.hadTrouble = true

@@ -77,6 +77,7 @@ export class NodeLife {
           resumeWindowMs,
           leaseMs,
           isAuthenticating: false,
+          storeTimeoutMs: 3000,
           limits: { ...defaultLimits, maxMessageBytes, maxBatchBytes },
         },
         tickMs: tickOf(heartbeatMs, leaseMs, resumeWindowMs),

@@ -44,7 +44,11 @@ export type Operation = { readonly at: number } & (
   | { readonly type: 'trim'; readonly topic: string; readonly share: number }
   | { readonly type: 'evict'; readonly topic: string }
   | { readonly type: 'forget' }
-  | { readonly type: 'store'; readonly forMs: number; readonly fails: 'before' | 'after'; readonly share: number }
+  /** The store loses the last of what it has acknowledged, and begins another life. */
+  | { readonly type: 'rewind' }
+  /** Announcements of the store do not reach a node. */
+  | { readonly type: 'deaf'; readonly node: number; readonly forMs: number }
+  | { readonly type: 'store'; readonly forMs: number; readonly fails: 'before' | 'after' | 'never'; readonly share: number }
   /** The server ends the session; where the client hears of it, it connects again after a while, or never. */
   | { readonly type: 'kick'; readonly node: number; readonly code: number; readonly againAfterMs: number }
 )

@@ -115,6 +115,8 @@ const draws: readonly (readonly [weight: number, draw: Draw])[] = [
   [3, (random, at) => [{ at, type: 'trim', topic: random.pick(['', ...topics]), share: random.pick([0.5, 1]) }]],
   [1, (random, at) => [{ at, type: 'evict', topic: random.pick(topics) }]],
   [1.5, (_, at) => [{ at, type: 'forget' }]],
+  [1.5, (_, at) => [{ at, type: 'rewind' }]],
+  [2, (random, at) => [{ at, type: 'deaf', node: random.integer(0, 1), forMs: random.magnitude(50, 20_000) }]],
   [
     0.8,
     (random, at) => [
@@ -134,7 +136,7 @@ const draws: readonly (readonly [weight: number, draw: Draw])[] = [
         at,
         type: 'store',
         forMs: random.magnitude(50, 8000),
-        fails: random.pick(['before', 'after']),
+        fails: random.pick(['before', 'after', 'never']),
         share: random.pick([0.1, 0.5, 1]),
       },
     ],

@@ -136,6 +136,7 @@ export class Stage {
     }
     this.route = null
     this.store.trouble = null
+    for (const life of this.lives) if (life) this.store.hearAgain(life.being)
     this.begin(0)
     this.begin(1)
     this.clock.wake(this.page.being)

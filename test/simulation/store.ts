@@ -1,5 +1,16 @@
 import { type MemoryStore, memoryStore } from '../../src/server/store/memory/memory-store.ts'
-import type { Answer, PrivateAppend, SessionRecord, SessionStore, TopicLog } from '../../src/server/store/ports.ts'
+import type {
+  Answer,
+  PrivateAppend,
+  SessionNews,
+  SessionRecord,
+  SessionStore,
+  TopicLog,
+  TopicNews,
+  Watch,
+} from '../../src/server/store/ports.ts'
+import { subscriptionChangeOf } from '../../src/server/store/private-entries.ts'
+import { tailOf } from '../support/store-calls.ts'
 import { Being, type Clock } from './clock.ts'
 import type { DownLedger } from './down-ledger.ts'
 import type { Setting } from './operations.ts'
@@ -14,9 +25,9 @@ export interface Ledgers {
   readonly court: Court
 }
 
-/** How the store fails now: of so many calls nothing is done, or it is done and nobody hears of it. */
+/** How the store fails now: of so many calls nothing is done, or it is done and nobody hears of it, or they are never answered. */
 export interface Trouble {
-  readonly fails: 'before' | 'after'
+  readonly fails: 'before' | 'after' | 'never'
   readonly share: number
 }
 
@@ -26,7 +37,7 @@ export class SharedStore {
   trouble: Trouble | null = null
   hadTrouble = false
   /** The ways to end what the nodes watch now, by the life of the node. */
-  readonly watches = new Map<Being, Set<() => void>>()
+  readonly watches = new Map<Being, Map<() => void, (news: null) => void>>()
   /** When the session was last in touch with a node; within its window from there it must not be lost. */
   touchedAt = 0
   /** The store has lost it, so the server may not know it. */
@@ -38,6 +49,10 @@ export class SharedStore {
   readonly #expiries = new Map<string, number>()
   /** How far each topic was lost, by its name and epoch. */
   readonly #lostThrough = new Map<string, number>()
+  /** How far all offsets of topics are above those of the store within: it grows with each life. */
+  #raised = 0
+  /** Nodes that hear of no change now. */
+  readonly #deaf = new Set<Being>()
   readonly #clock: Clock
   readonly #mostMs: number
   readonly #resumeWindowMs: number
@@ -64,12 +79,16 @@ export class SharedStore {
 
   /** The store as one life of a node sees it. */
   for(being: Being): MemoryStore {
-    const watches = new Set<() => void>()
+    const watches = new Map<() => void, (news: null) => void>()
     this.watches.set(being, watches)
     let appliedAt = 0
     let answeredAt = 0
     const call: Call = <Result>(run: () => Answer<Result>): Promise<Result> => {
       const trouble = this.trouble && this.#random.chance(this.trouble.share) ? this.trouble.fails : null
+      if (trouble === 'never') {
+        if (this.#random.chance(0.5)) void run()
+        return new Promise<Result>(() => {})
+      }
       // At once, where the store is quick.
       if (this.#mostMs === 0 && !trouble) return run() as Promise<Result>
       // What one node asks for is done in the order in which it asks.
@@ -96,23 +115,24 @@ export class SharedStore {
         )
       })
     }
-    const watch: Watch = (begin, listener) => {
-      const stop = begin((news) => {
+    const watch: WatchNews = (begin, listener) => {
+      const inner = begin((news) => {
+        if (this.#deaf.has(being)) return
         if (this.#mostMs === 0) listener(news)
         else this.#clock.after(being, this.#random.next() * this.#mostMs, () => watches.has(stop) && listener(news))
       })
-      watches.add(stop)
-      return () => {
-        if (watches.delete(stop)) stop()
-      }
+      const stop = () => inner.stop()
+      watches.set(stop, listener)
+      return { ready: null, stop: () => watches.delete(stop) && stop() }
     }
     return { topics: this.#topics(call, watch), sessions: this.#sessions(call, watch) }
   }
 
   /** A node is gone, and nobody tells it anything any more. */
   left(being: Being): void {
-    for (const stop of this.watches.get(being) ?? []) stop()
+    for (const stop of this.watches.get(being)?.keys() ?? []) stop()
     this.watches.delete(being)
+    this.#deaf.delete(being)
   }
 
   /** The store loses a session. */
@@ -124,57 +144,100 @@ export class SharedStore {
     await this.inner.sessions.remove(id, known.version)
   }
 
+  /**
+   * The store goes back in time, as one does whose replica is promoted without the last writes: it begins another life. Its topics go on
+   * above all that they can have given out, and its sessions are gone.
+   */
+  async rewind(topics: readonly string[]): Promise<void> {
+    for (const id of this.records.keys()) {
+      const known = await this.inner.sessions.read(id)
+      if (known) await this.forget(id)
+    }
+    this.#raised += 2 ** 20
+    for (const topic of topics) await this.loseTopic(topic, 1)
+    for (const being of this.watches.keys()) this.#announceMissed(being)
+  }
+
+  /** A node hears of no change any more. */
+  deafen(being: Being): void {
+    this.#deaf.add(being)
+  }
+
+  /** A node hears of changes again, and of that it may have missed some. */
+  hearAgain(being: Being): void {
+    if (this.#deaf.delete(being)) this.#announceMissed(being)
+  }
+
+  #announceMissed(being: Being): void {
+    for (const announce of [...(this.watches.get(being)?.values() ?? [])]) announce(null)
+  }
+
   /** The store loses the older part of a topic, as one does that keeps so much of each and no more. */
   async loseTopic(topic: string, share: number): Promise<void> {
-    const { epoch, offset } = await this.inner.topics.tail(topic)
-    const through = Math.floor(offset * share)
+    const { epoch, offset } = await tailOf(this.inner.topics, topic)
+    const through = this.#raised + Math.floor(offset * share)
     this.#lostThrough.set(`${topic} ${epoch}`, Math.max(through, this.#lostThrough.get(`${topic} ${epoch}`) ?? 0))
     this.#down.lost(topic, epoch, through)
   }
 
-  #topics(call: Call, watch: Watch): TopicLog {
+  #topics(call: Call, watch: WatchNews): TopicLog {
     const { topics } = this.inner
     return {
       append: (topic, data) =>
         call(async () => {
           const appending = topics.append(topic, data)
-          const tail = topics.tail(topic)
-          const offset = await appending
+          const tail = tailOf(topics, topic)
+          const offset = (await appending) + this.#raised
           this.#down.appended(topic, (await tail).epoch, offset, inOf(data))
           return offset
         }),
       readAfter: (topic, after, limits) =>
         call(async () => {
-          const lost = this.#lostThrough.get(`${topic} ${(await topics.tail(topic)).epoch}`) ?? 0
-          const reading = await topics.readAfter(topic, Math.max(after, lost), limits)
-          const lostThrough = Math.max(reading.lostThrough, lost)
+          const lost = this.#lostThrough.get(`${topic} ${(await tailOf(topics, topic)).epoch}`) ?? 0
+          const from = Math.max(0, Math.max(after, lost) - this.#raised)
+          const reading = await topics.readAfter(topic, from, limits)
+          const lostThrough = Math.max(reading.lostThrough + this.#raised, lost)
           this.#down.lost(topic, reading.epoch, lostThrough)
-          return { ...reading, lostThrough }
+          const messages = reading.messages.map(({ offset, data }) => ({ offset: offset + this.#raised, data }))
+          return { ...reading, messages, lostThrough, tail: reading.tail + this.#raised }
         }),
-      tail: (topic) => call(() => topics.tail(topic)),
-      watch: (topic, listener) => watch<void>((each) => topics.watch(topic, () => each()), listener),
+      tails: (names, last) =>
+        call(async () => {
+          const ends = await topics.tails(names, last)
+          return ends.map(({ epoch, offset }) => ({ epoch, offset: offset + this.#raised }))
+        }),
+      watch: (topic, listener) =>
+        watch<TopicNews>(
+          (each) =>
+            topics.watch(topic, (news) => {
+              if (news) each({ ...news, offset: news.offset + this.#raised, after: news.after + this.#raised })
+            }),
+          listener,
+        ),
     }
   }
 
-  #sessions(call: Call, watch: Watch): SessionStore {
+  #sessions(call: Call, watch: WatchNews): SessionStore {
     const { sessions } = this.inner
     return {
       id: sessions.id,
       now: () => sessions.now(),
       read: (id) => call(() => sessions.read(id)),
-      write: (id, record, ifVersion, expiresAt) =>
+      write: (id, record, before, expiresAt) =>
         call(() => {
-          const version = sessions.write(id, record, ifVersion, expiresAt) as number | null
+          const version = sessions.write(id, record, before, expiresAt) as number | null
           if (version !== null) this.#wrote(id, record, expiresAt)
           return version
         }),
-      renew: (id, expiresAt) =>
-        call(async () => {
-          const before = this.#expiries.get(id)
-          // Another node may have decided already to end it.
-          if (before !== undefined && before <= this.#clock.now + epochMs) this.#isOverdue = true
-          if (before !== undefined) this.#expiries.set(id, expiresAt)
-          await sessions.renew(id, expiresAt)
+      renew: (ids, expiresAt) =>
+        call(() => {
+          for (const id of ids) {
+            const before = this.#expiries.get(id)
+            // Another node may have decided already to end it.
+            if (before !== undefined && before <= this.#clock.now + epochMs) this.#isOverdue = true
+            if (before !== undefined) this.#expiries.set(id, Math.max(before, expiresAt))
+          }
+          return sessions.renew(ids, expiresAt)
         }),
       remove: (id, ifVersion) =>
         call(async () => {
@@ -202,8 +265,10 @@ export class SharedStore {
           await sessions.trim(id, through)
         }),
       count: (principalId) => call(() => sessions.count(principalId)),
+      sessionsOf: (principalId) => call(() => sessions.sessionsOf(principalId)),
       expired: (now, limit) => call(() => sessions.expired(now, limit)),
-      watch: (id, listener) => watch((each) => sessions.watch(id, each), listener),
+      watch: (id, listener) =>
+        watch<NonNullable<SessionNews>>((each) => sessions.watch(id, (news) => news && each(news)), listener),
     }
   }
 
@@ -236,9 +301,10 @@ export class SharedStore {
   }
 
   #appended(epoch: string, offset: number, entry: PrivateAppend): void {
-    if ('data' in entry) this.#down.appended('', epoch, offset, inOf(entry.data))
-    else if ('subscribed' in entry) {
-      const { stream, topic, epoch: topicEpoch, from } = entry.subscribed
+    const change = subscriptionChangeOf(entry)
+    if (entry.data !== undefined) this.#down.appended('', epoch, offset, inOf(entry.data))
+    else if (change && 'subscribed' in change) {
+      const { stream, topic, epoch: topicEpoch, from } = change.subscribed
       this.#down.subscribed(epoch, stream, topic, topicEpoch, from)
     }
   }
@@ -265,4 +331,4 @@ interface Call {
   <Result>(run: () => Promise<Result>): Promise<Result>
   <Result>(run: () => Answer<Result>): Answer<Result>
 }
-type Watch = <News>(begin: (listener: (news: News) => void) => () => void, listener: (news: News) => void) => () => void
+type WatchNews = <News>(begin: (listener: (news: News) => void) => Watch, listener: (news: News | null) => void) => Watch

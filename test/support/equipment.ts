@@ -8,6 +8,7 @@ import { missingForFirewall } from './firewall.ts'
 import { hasCommand, isInstalled } from './installed.ts'
 import { nchanFiles } from './nchan.ts'
 import { installProxy, isProxyInstalled, type ProxyName } from './proxies.ts'
+import { hasRedisServer } from './redis-server.ts'
 
 interface Entry {
   /** The line that installs it on Debian and Ubuntu. */
@@ -29,6 +30,7 @@ const equipment = {
   caddy: proxy('caddy'),
   'ModSecurity in apache': { install: modSecurity, isThere: () => missingForFirewall('apache').length === 0 },
   'ModSecurity in nginx': { install: modSecurity, isThere: () => missingForFirewall('nginx').length === 0 },
+  'redis-server': { install: 'apt-get install redis-server', isThere: hasRedisServer },
   openssl: { install: 'apt-get install openssl', isThere: () => hasCommand('openssl') },
   'a Chromium': {
     install: 'apt-get install chromium (or name one by CHROME_PATH)',

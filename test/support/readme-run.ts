@@ -49,6 +49,7 @@ export function typeErrorsOf(snippets: readonly Snippet[], ambient: string): str
     'steadfast/remedies': [`${root}src/diagnosis/remedies.ts`],
     'steadfast/testing': [`${root}src/testing/index.ts`],
     'steadfast/server': [`${root}src/server/index.ts`],
+    'steadfast/server/testing': [`${root}src/server/testing/index.ts`],
   }
   const host = ts.createCompilerHost(options)
   const { readFile, fileExists, directoryExists, getSourceFile } = host

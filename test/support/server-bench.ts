@@ -7,6 +7,7 @@ import { ServerNode } from '../../src/server/node/node.ts'
 import { type NodeSettings, tickOf } from '../../src/server/node/node-context.ts'
 import type { Receipt } from '../../src/server/session/post-request.ts'
 import { type MemoryLimits, type MemoryStore, memoryStore } from '../../src/server/store/memory/memory-store.ts'
+import type { Watch } from '../../src/server/store/ports.ts'
 import type { CloseFrame, OpenFrame, Run } from '../../src/wire/steadfast-v1.ts'
 import { ManualClock, promised } from './manual-host.ts'
 
@@ -121,6 +122,8 @@ export interface ServerBenchOptions {
   readonly store?: MemoryLimits
   /** The nodes have the store itself, whose answers are at hand; then it can get into no trouble. */
   readonly isDirect?: boolean
+  /** How long each call of the store takes, there and back, in milliseconds. */
+  readonly storeMs?: number
   /** A node whose store does not answer for now. */
   readonly isStalled?: (node: number) => boolean
 }
@@ -140,12 +143,16 @@ export class ServerBench {
   readonly store: MemoryStore
   readonly nodes: ServerNode[]
   readonly reported: unknown[] = []
+  /** How often each method of the store was called: `topics.readAfter`, `sessions.write`. */
+  readonly calls = new Map<string, number>()
   readonly #options: ServerBenchOptions
   /** By node: whether the process is gone. */
   readonly #isDead: boolean[] = []
   readonly #attachments = new Map<FakeCarrier, Attachment>()
   #lastId = 0
   #failure: Failure | null = null
+  #isDeaf = false
+  readonly #listeners = new Set<(news: null) => void>()
 
   constructor(options: ServerBenchOptions = {}) {
     this.#options = options
@@ -203,6 +210,17 @@ export class ServerBench {
     await promised()
   }
 
+  /** No node hears of a change in the store any more. */
+  deafen(): void {
+    this.#isDeaf = true
+  }
+
+  /** The nodes hear of changes again, and of that they may have missed some. */
+  hearAgain(): void {
+    this.#isDeaf = false
+    for (const listener of this.#listeners) listener(null)
+  }
+
   /** The next calls of a method of the store get into trouble. */
   fail(method: string, when: Trouble, count = 1): void {
     this.#failure = { method, when, count }
@@ -234,14 +252,23 @@ export class ServerBench {
         ...settings,
       },
       handlers: typeof handlers === 'function' ? handlers(index) : handlers,
-      topics: this.#port(this.store.topics, index),
-      sessions: this.#port(this.store.sessions, index),
+      topics: this.#port('topics', this.store.topics, index),
+      sessions: this.#port('sessions', this.store.sessions, index),
     })
   }
 
-  #port<Port extends object>(port: Port, index: number): Port {
+  #port<Port extends object>(half: string, port: Port, index: number): Port {
     if (this.#options.isDirect) return port
+    const { storeMs } = this.#options
     const troubled = intercepted(port, async (method, run) => {
+      const name = `${half}.${method}`
+      this.calls.set(name, (this.calls.get(name) ?? 0) + 1)
+      if (storeMs !== undefined) {
+        await this.#passed(storeMs / 2)
+        const result = await run()
+        await this.#passed(storeMs / 2)
+        return result
+      }
       if (this.#options.isStalled?.(index)) await this.#ofStalled(index)
       const failure = this.#failure
       if (failure?.method !== method || failure.count === 0) return run()
@@ -250,7 +277,30 @@ export class ServerBench {
       if (failure.when === 'after') await run()
       throw new Error('The store fails.')
     })
-    return mortal(troubled, () => this.#isDead[index] === true)
+    return mortal(this.#watched(troubled), () => this.#isDead[index] === true)
+  }
+
+  /** The port, whose announcements do not come through while the nodes are deaf. */
+  #watched<Port extends object>(port: Port): Port {
+    const watch = (key: string, listener: (news: unknown) => void): Watch => {
+      const begin = Reflect.get(port, 'watch') as (key: string, listener: (news: unknown) => void) => Watch
+      const inner = begin(key, (news) => {
+        if (!this.#isDeaf) listener(news)
+      })
+      this.#listeners.add(listener)
+      return {
+        ready: inner.ready,
+        stop: () => {
+          this.#listeners.delete(listener)
+          inner.stop()
+        },
+      }
+    }
+    return new Proxy(port, { get: (target, name) => (name === 'watch' ? watch : Reflect.get(target, name)) })
+  }
+
+  #passed(ms: number): Promise<void> {
+    return new Promise((resolve) => this.clock.after(ms, resolve))
   }
 
   #ofStalled(index: number): Promise<void> {

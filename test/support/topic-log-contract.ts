@@ -2,6 +2,7 @@ import fc from 'fast-check'
 import { afterEach, beforeEach, describe, expect, it } from 'vitest'
 import type { Payload, TopicLog } from '../../src/server/store/ports.ts'
 import { seedOf } from './seeded.ts'
+import { tailOf } from './store-calls.ts'
 
 /** An engine under test: what two nodes have of one store (of an engine within one process: twice the same). */
 export interface OpenTopicLog {
@@ -35,11 +36,11 @@ export function topicLogContract(engine: string, open: () => Promise<OpenTopicLo
 
   describe(`${engine} as a TopicLog`, () => {
     it('begins every topic empty, at 0, with an epoch that stays', async () => {
-      const { epoch, offset } = await one.tail(topic)
+      const { epoch, offset } = await tailOf(one, topic)
       expect(offset).toBe(0)
       expect(epoch).toMatch(/^[\w-]{1,32}$/)
-      expect(await other.tail(topic)).toEqual({ epoch, offset: 0 })
-      expect(await other.readAfter(topic, 0, all)).toEqual({ epoch, messages: [], lostThrough: 0 })
+      expect(await tailOf(other, topic)).toEqual({ epoch, offset: 0 })
+      expect(await other.readAfter(topic, 0, all)).toEqual({ epoch, messages: [], lostThrough: 0, tail: 0 })
       await one.append(topic, 'first')
       expect((await other.readAfter(topic, 0, all)).epoch).toBe(epoch)
     })
@@ -50,7 +51,7 @@ export function topicLogContract(engine: string, open: () => Promise<OpenTopicLo
       const { messages, lostThrough } = await other.readAfter(topic, 0, all)
       expect(messages).toEqual(offsets.map((offset, index) => ({ offset, data: `message ${index + 1}` })))
       expect(lostThrough).toBe(0)
-      expect((await other.tail(topic)).offset).toBe(offsets.at(-1))
+      expect((await tailOf(other, topic)).offset).toBe(offsets.at(-1))
     })
 
     it('reads on from any position, and from none that is beyond the end', async () => {
@@ -108,12 +109,12 @@ export function topicLogContract(engine: string, open: () => Promise<OpenTopicLo
     it.each(['__proto__', 'constructor', 'toString', 'hasOwnProperty', '', ' ', 'a/b?c#d', 'é\n"'])(
       '%j is a topic like any other',
       async (name) => {
-        const before = await one.tail(name)
+        const before = await tailOf(one, name)
         const stop = other.watch(name, () => undefined)
         const offset = await one.append(name, 'here')
         const { epoch, messages } = await other.readAfter(name, before.offset, all)
         expect([epoch, messages]).toEqual([before.epoch, [{ offset, data: 'here' }]])
-        stop()
+        stop.stop()
       },
     )
 
@@ -140,7 +141,7 @@ export function topicLogContract(engine: string, open: () => Promise<OpenTopicLo
       await one.append(topic, 'x')
       await until(() => heard.includes('one') && heard.includes('other'))
       expect(heard).not.toContain('stranger')
-      for (const stop of stops) stop()
+      for (const watch of stops) watch.stop()
     })
 
     it('a listener never runs within the append, and finds the message when it runs', async () => {
@@ -151,7 +152,7 @@ export function topicLogContract(engine: string, open: () => Promise<OpenTopicLo
       const offset = await appended
       await until(() => found.length > 0)
       expect(found.at(-1)).toEqual([offset])
-      stop()
+      stop.stop()
     })
 
     it('a listener that throws harms nobody, and one that has stopped hears nothing', async () => {
@@ -162,15 +163,15 @@ export function topicLogContract(engine: string, open: () => Promise<OpenTopicLo
         }),
         one.watch(topic, () => heard.push('next')),
       ]
-      one.watch(topic, () => heard.push('stopped'))()
+      one.watch(topic, () => heard.push('stopped')).stop()
       await one.append(topic, 'x')
       await until(() => heard.length > 0)
       const before = heard.length
       await one.append(topic, 'y')
       await until(() => heard.length > before)
       expect(heard).not.toContain('stopped')
-      for (const stop of stops) stop()
-      for (const stop of stops) stop()
+      for (const watch of stops) watch.stop()
+      for (const watch of stops) watch.stop()
     })
 
     it('does what a plain list would do, whatever is asked of it', { timeout: 60_000 }, async () => {
@@ -192,7 +193,7 @@ export function topicLogContract(engine: string, open: () => Promise<OpenTopicLo
         fc.asyncProperty(steps, async (plan) => {
           run += 1
           const name = `${topic}, run ${run}`
-          const { epoch } = await one.tail(name)
+          const { epoch } = await tailOf(one, name)
           const list: { offset: number; data: string }[] = []
           const offsetAt = (at: number) => (at === 0 ? 0 : (list[Math.min(at, list.length) - 1]?.offset ?? 0))
           for (const step of plan) {
@@ -206,9 +207,14 @@ export function topicLogContract(engine: string, open: () => Promise<OpenTopicLo
                 if (expected.length > 0 && (expected.length === step.maxMessages || bytes > step.maxBytes)) break
                 expected.push(message)
               }
-              expect(await other.readAfter(name, after, step)).toEqual({ epoch, messages: expected, lostThrough: 0 })
+              expect(await other.readAfter(name, after, step)).toEqual({
+                epoch,
+                messages: expected,
+                lostThrough: 0,
+                tail: list.at(-1)?.offset ?? 0,
+              })
             }
-            expect(await one.tail(name)).toEqual({ epoch, offset: list.at(-1)?.offset ?? 0 })
+            expect(await tailOf(one, name)).toEqual({ epoch, offset: list.at(-1)?.offset ?? 0 })
           }
         }),
         { seed, numRuns: 200 },

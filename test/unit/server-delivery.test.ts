@@ -3,6 +3,7 @@ import { BinaryPlaces } from '../../src/server/delivery/frame-batch.ts'
 import type { Session } from '../../src/server/session/session-handle.ts'
 import { promised } from '../support/manual-host.ts'
 import { newsOf, ServerBench } from '../support/server-bench.ts'
+import { tailOf } from '../support/store-calls.ts'
 
 const subscribing = (...topics: readonly string[]) => ({
   async onSession(session: Session) {
@@ -65,9 +66,9 @@ describe('[SP17] batches', () => {
     await bench.pass(1)
     expect(carrier.news).toEqual(['0.1:one'])
     expect(reading).not.toHaveBeenCalled()
-    await Promise.all([session.send('two'), session.send('three')])
+    await Promise.all([session.send('two'), session.send('three'), session.send('four')])
     await bench.pass(1)
-    expect(carrier.news).toEqual(['0.1:one', '0.2:two', '0.3:three'])
+    expect(carrier.news).toEqual(['0.1:one', '0.2:two', '0.3:three', '0.4:four'])
     expect(reading).toHaveBeenCalled()
   })
 
@@ -221,7 +222,7 @@ describe('[SP3] gap and epoch', () => {
     await promised()
     carrier.takes = false
     for (const text of ['two', 'three', 'four']) await bench.at(0).publish('a', text)
-    const { epoch } = await bench.store.topics.tail('a')
+    const { epoch } = await tailOf(bench.store.topics, 'a')
     const later = await bench.attach({ k: 2, cursor: `0.1~${carrier.open.epoch},1.1~${epoch}` }, { node: 1 })
     expect(later.carrier.news).toEqual([
       `g${JSON.stringify({ stream: 1, topic: 'a', epoch, after: 1, resumesAt: 4 })}`,
@@ -238,7 +239,7 @@ describe('[SP3] gap and epoch', () => {
     await bench.store.topics.append('b', 'x')
     await bench.at(0).publish('a', 'anew')
     await promised()
-    const { epoch } = await bench.store.topics.tail('a')
+    const { epoch } = await tailOf(bench.store.topics, 'a')
     expect(carrier.news.slice(1)).toEqual([
       '1.1:one',
       `g${JSON.stringify({ stream: 1, topic: 'a', epoch, after: null, resumesAt: 3 })}`,
@@ -253,9 +254,9 @@ describe('[SP3] gap and epoch', () => {
     const session = await bench.session()
     for (const text of ['one', 'two', 'three']) await session.send(text)
     const { epoch } = first.carrier.open
-    const topic = await bench.store.topics.tail('b')
+    const topic = await tailOf(bench.store.topics, 'b')
     await bench.store.sessions.trim(session.id, 4)
-    const { carrier } = await bench.attach({ k: 2, cursor: `0.1~${epoch},1.0~${(await bench.store.topics.tail('a')).epoch}` })
+    const { carrier } = await bench.attach({ k: 2, cursor: `0.1~${epoch},1.0~${(await tailOf(bench.store.topics, 'a')).epoch}` })
     expect(carrier.news).toEqual([
       `g${JSON.stringify({ stream: 0, epoch, after: 1, resumesAt: 5 })}`,
       '0.5:three',
@@ -301,11 +302,11 @@ describe('[SP12] subscriptions', () => {
     const first = await bench.confirmed()
     for (const topic of ['a', 'b']) for (const text of ['one', 'two']) await bench.at(0).publish(topic, text)
     await promised()
-    const { epoch } = await bench.store.topics.tail('a')
+    const { epoch } = await tailOf(bench.store.topics, 'a')
     const cursor = `0.2~${first.carrier.open.epoch},1.1~${epoch}`
     const later = await bench.attach({ k: 2, cursor }, { node: 1 })
     // A client names every stream that it knows: what it does not name has to be announced to it.
-    const other = await bench.store.topics.tail('b')
+    const other = await tailOf(bench.store.topics, 'b')
     const again = { at: 2, stream: 2, topic: 'b', epoch: other.epoch, from: 0 }
     expect(later.carrier.news).toEqual([`s${JSON.stringify(again)}`, '1.2:two', '2.1:one', '2.2:two'])
   })
@@ -350,7 +351,7 @@ describe('an answer', () => {
   it('ends with its first batch', async () => {
     const bench = new ServerBench({ handlers: subscribing('a') })
     const first = await bench.confirmed()
-    const cursor = `0.1~${first.carrier.open.epoch},1.0~${(await bench.store.topics.tail('a')).epoch}`
+    const cursor = `0.1~${first.carrier.open.epoch},1.0~${(await tailOf(bench.store.topics, 'a')).epoch}`
     const { carrier } = await bench.attach({ k: 2, wait: 10_000, cursor }, { medium: 'answer' })
     expect([carrier.news, carrier.closed]).toEqual([[], null])
     await bench.pass(5000)
@@ -375,7 +376,7 @@ describe('an answer', () => {
     const first = await bench.confirmed()
     await bench.at(0).publish('a', 'one')
     await promised()
-    const cursor = `0.1~${first.carrier.open.epoch},1.0~${(await bench.store.topics.tail('a')).epoch}`
+    const cursor = `0.1~${first.carrier.open.epoch},1.0~${(await tailOf(bench.store.topics, 'a')).epoch}`
     const { carrier } = await bench.attach({ k: 2, wait: 0, cursor }, { node: 1, medium: 'answer' })
     expect([carrier.news, carrier.closed]).toEqual([['1.1:one'], 'complete'])
   })

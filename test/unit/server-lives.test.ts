@@ -4,6 +4,7 @@ import type { Session } from '../../src/server/session/session-handle.ts'
 import type { Ending } from '../../src/server/store/ports.ts'
 import { promised } from '../support/manual-host.ts'
 import { greetingOf, ServerBench, sessionId } from '../support/server-bench.ts'
+import { tailOf } from '../support/store-calls.ts'
 
 /** Notes the ends of sessions. */
 function ends() {
@@ -54,7 +55,7 @@ describe('[SP5] moving', () => {
   it('delivers on both until then', async () => {
     const bench = new ServerBench({ nodes: 2, handlers: { onSession: (session: Session) => session.subscribe('a') } })
     const first = await bench.confirmed()
-    const cursor = `0.1~${first.carrier.open.epoch},1.0~${(await bench.store.topics.tail('a')).epoch}`
+    const cursor = `0.1~${first.carrier.open.epoch},1.0~${(await tailOf(bench.store.topics, 'a')).epoch}`
     const second = await bench.attach({ k: 2, cursor }, { node: 1 })
     await bench.at(0).publish('a', 'one')
     await promised()

@@ -1,7 +1,8 @@
 import { describe, expect, it } from 'vitest'
 import { type MemoryLimits, type MemoryStore, memoryStore } from '../../src/server/store/memory/memory-store.ts'
-import type { Payload } from '../../src/server/store/ports.ts'
+import type { Payload, Watch } from '../../src/server/store/ports.ts'
 import { recordOf, sessionStoreContract } from '../support/session-store-contract.ts'
+import { tailOf } from '../support/store-calls.ts'
 import { topicLogContract } from '../support/topic-log-contract.ts'
 
 const close = () => Promise.resolve()
@@ -78,8 +79,8 @@ describe('the bounds of a memoryStore', () => {
   it('maxBytes: topics do not push out what was sent to a session, nor the other way about', async () => {
     const store = storeOf({ maxBytes: 1024, maxBytesPerStream: 500 })
     for (const id of ['s', 't']) {
-      await store.sessions.write(id, recordOf(), 0, Infinity)
-      for (let times = 0; times < 4; times += 1) await store.sessions.append(id, 'e1', { data: hundred })
+      await store.sessions.write(id, recordOf(), null, Infinity)
+      for (let times = 0; times < 4; times += 1) await store.sessions.append(id, 'e1', { kind: 'message', data: hundred })
     }
     for (const topic of ['a', 'b', 'c']) await fill(store, topic, 5)
     const held = async (id: string) => (await store.sessions.readAfter(id, 0, all))?.messages.length
@@ -93,8 +94,8 @@ describe('the bounds of a memoryStore', () => {
 
   it('a private stream has the bounds of any stream, and tells what it lost', async () => {
     const { sessions } = storeOf({ maxMessagesPerStream: 2 })
-    await sessions.write('s', recordOf(), 0, Infinity)
-    for (const data of ['a', 'b', 'c']) await sessions.append('s', 'e1', { data })
+    await sessions.write('s', recordOf(), null, Infinity)
+    for (const data of ['a', 'b', 'c']) await sessions.append('s', 'e1', { kind: 'message', data })
     expect(await sessions.readAfter('s', 0, all)).toMatchObject({ lostThrough: 1, messages: [{ offset: 2 }, { offset: 3 }] })
   })
 
@@ -106,15 +107,17 @@ describe('the bounds of a memoryStore', () => {
     )
     await expect(store.topics.append('a', new Uint8Array(937))).rejects.toThrow(RangeError)
     expect(await stateOf(store, 'a')).toBe('lost 0, holds 1-2')
-    await store.sessions.write('s', recordOf(), 0, Infinity)
-    await expect(async () => store.sessions.append('s', 'e1', { data: 'x'.repeat(937) })).rejects.toThrow(RangeError)
+    await store.sessions.write('s', recordOf(), null, Infinity)
+    await expect(async () => store.sessions.append('s', 'e1', { kind: 'message', data: 'x'.repeat(937) })).rejects.toThrow(
+      RangeError,
+    )
     await expect(storeOf({ maxBytes: 2000 }).topics.append('a', 'x'.repeat(937))).rejects.toThrow(RangeError)
   })
 
   it('maxAgeMs: what is too old is gone from every topic, whichever is used', async () => {
     const store = storeOf({ maxAgeMs: 1000 })
-    await store.sessions.write('s', recordOf(), 0, Infinity)
-    await store.sessions.append('s', 'e1', { data: 'private' })
+    await store.sessions.write('s', recordOf(), null, Infinity)
+    await store.sessions.append('s', 'e1', { kind: 'message', data: 'private' })
     await fill(store, 'a', 2)
     store.clock.now += 999
     await fill(store, 'b', 1)
@@ -139,25 +142,25 @@ describe('the bounds of a memoryStore', () => {
     const store = storeOf({ maxTopics: 2 })
     await fill(store, 'a', 3)
     await fill(store, 'b', 1)
-    expect(await store.topics.tail('a')).toEqual({ epoch: 'e1', offset: 3 })
+    expect(await tailOf(store.topics, 'a')).toEqual({ epoch: 'e1', offset: 3 })
     await fill(store, 'c', 1)
-    expect(await store.topics.tail('a')).toEqual({ epoch: 'e1', offset: 3 })
-    expect(await store.topics.tail('b')).toEqual({ epoch: 'e4', offset: 2 })
-    expect(await store.topics.readAfter('c', 9, all)).toEqual({ epoch: 'e5', messages: [], lostThrough: 3 })
+    expect(await tailOf(store.topics, 'a')).toEqual({ epoch: 'e1', offset: 3 })
+    expect(await tailOf(store.topics, 'b')).toEqual({ epoch: 'e4', offset: 2 })
+    expect(await store.topics.readAfter('c', 9, all)).toEqual({ epoch: 'e5', messages: [], lostThrough: 3, tail: 3 })
     expect(await store.topics.append('a', 'again')).toBe(4)
-    expect(await store.topics.tail('a')).toEqual({ epoch: 'e6', offset: 4 })
+    expect(await tailOf(store.topics, 'a')).toEqual({ epoch: 'e6', offset: 4 })
   })
 
   it('refuses a topic whose name is out of all proportion', async () => {
     const { topics } = memoryStore()
     await expect(topics.append('x'.repeat(1024), '')).resolves.toBe(1)
     await expect(topics.append('x'.repeat(1025), '')).rejects.toThrow(RangeError)
-    await expect(topics.tail('x'.repeat(1025))).rejects.toThrow('The name of a topic has 1025 characters; it may have 1024.')
+    await expect(tailOf(topics, 'x'.repeat(1025))).rejects.toThrow('The name of a topic has 1025 characters; it may have 1024.')
   })
 
   it('makes epochs from random bytes, short enough for a cursor of many streams', async () => {
     const { topics } = memoryStore()
-    const epochs = await Promise.all(Array.from({ length: 1000 }, async (_, n) => (await topics.tail(`${n}`)).epoch))
+    const epochs = await Promise.all(Array.from({ length: 1000 }, async (_, n) => (await tailOf(topics, `${n}`)).epoch))
     expect(new Set(epochs).size).toBe(1000)
     expect(epochs.filter((epoch) => !/^[\w-]{8}$/.test(epoch))).toEqual([])
   })
@@ -196,10 +199,10 @@ describe('a memoryStore is told once', () => {
     }
     topics.watch('a', hear)
     sessions.watch('s', hear)
-    void sessions.write('s', recordOf(), 0, Infinity)
+    void sessions.write('s', recordOf(), null, Infinity)
     for (let times = 0; times < 10; times += 1) {
       void topics.append('a', 'x')
-      void sessions.append('s', 'e1', { data: 'x' })
+      void sessions.append('s', 'e1', { kind: 'message', data: 'x' })
     }
     expect(heard).toBe(0)
     await Promise.resolve()
@@ -212,14 +215,14 @@ describe('a memoryStore is told once', () => {
   it('and not at all once another listener has stopped it', async () => {
     const { topics } = memoryStore()
     const heard: string[] = []
-    const stops: (() => void)[] = []
-    stops.push(
+    const watches: Watch[] = []
+    watches.push(
       topics.watch('a', () => {
         heard.push('first')
-        for (const stop of stops) stop()
+        for (const watch of watches) watch.stop()
       }),
     )
-    stops.push(topics.watch('a', () => heard.push('second')))
+    watches.push(topics.watch('a', () => heard.push('second')))
     await topics.append('a', 'x')
     await topics.append('a', 'x')
     expect(heard).toEqual(['first'])
@@ -231,7 +234,7 @@ describe('a memoryStore is fast', () => {
     const { topics } = memoryStore({ maxMessagesPerStream: 1000, maxTopics: 20_000 })
     const since = process.cpuUsage()
     let read = 0
-    for (let n = 0; n < 20_000; n += 1) void topics.tail(`other ${n}`)
+    for (let n = 0; n < 20_000; n += 1) void tailOf(topics, `other ${n}`)
     for (let n = 1; n <= 100_000; n += 1) {
       void topics.append('a', 'x')
       void topics.append('b', 'x')
@@ -244,10 +247,10 @@ describe('a memoryStore is fast', () => {
 
   it('finds what has expired among 50,000 sessions that are renewed all the time', async () => {
     const { sessions } = memoryStore()
-    for (let n = 0; n < 50_000; n += 1) void sessions.write(`s${n}`, recordOf({ principalId: `p${n}` }), 0, n)
+    for (let n = 0; n < 50_000; n += 1) void sessions.write(`s${n}`, recordOf({ principalId: `p${n}` }), null, n)
     const since = performance.now()
     for (let times = 1; times <= 200; times += 1) {
-      for (let n = 0; n < 50_000; n += 500) void sessions.renew(`s${n}`, 100_000 + times)
+      for (let n = 0; n < 50_000; n += 500) void sessions.renew([`s${n}`], 100_000 + times)
       expect(await sessions.expired(1, 100)).toEqual(['s1'])
     }
     expect(performance.now() - since).toBeLessThan(2000)
@@ -260,9 +263,9 @@ describe('what gives way in a memoryStore that is full', () => {
   async function stored(principals: readonly string[], maxBytes = 10_000) {
     const { sessions } = memoryStore({ maxBytes })
     for (const [index, principalId] of principals.entries())
-      await sessions.write(`s${index}`, recordOf({ principalId }), 0, Infinity)
+      await sessions.write(`s${index}`, recordOf({ principalId }), null, Infinity)
     const held = async (index: number) => (await sessions.readAfter(`s${index}`, 0, all))?.messages.length
-    const push = (index: number, bytes: number) => sessions.append(`s${index}`, 'e1', { data: textOf(bytes) })
+    const push = (index: number, bytes: number) => sessions.append(`s${index}`, 'e1', { kind: 'message', data: textOf(bytes) })
     return { sessions, held, push }
   }
 
@@ -285,11 +288,12 @@ describe('what gives way in a memoryStore that is full', () => {
     const cost = async (principals: number) => {
       const { sessions } = memoryStore({ maxBytes: principals * 1000 })
       for (let n = 0; n < principals; n += 1) {
-        await sessions.write(`${n}`, recordOf({ principalId: `${n}` }), 0, Infinity)
-        sessions.append(`${n}`, 'e1', { data: textOf(1000) })
+        await sessions.write(`${n}`, recordOf({ principalId: `${n}` }), null, Infinity)
+        sessions.append(`${n}`, 'e1', { kind: 'message', data: textOf(1000) })
       }
       const since = process.cpuUsage()
-      for (let times = 0; times < 20_000; times += 1) sessions.append(`${times % principals}`, 'e1', { data: textOf(1000) })
+      for (let times = 0; times < 20_000; times += 1)
+        sessions.append(`${times % principals}`, 'e1', { kind: 'message', data: textOf(1000) })
       return process.cpuUsage(since).user
     }
     await cost(1000)

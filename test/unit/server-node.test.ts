@@ -3,6 +3,7 @@ import type { Message } from '../../src/server/handlers.ts'
 import type { Session } from '../../src/server/session/session-handle.ts'
 import { promised } from '../support/manual-host.ts'
 import { ServerBench, sessionId } from '../support/server-bench.ts'
+import { tailOf } from '../support/store-calls.ts'
 
 describe('attaching', () => {
   it('opens a new session', async () => {
@@ -33,7 +34,7 @@ describe('attaching', () => {
     const { carrier } = await bench.attach()
     await bench.at(1).publish('news', 'hello')
     await promised()
-    const { epoch } = await bench.store.topics.tail('news')
+    const { epoch } = await tailOf(bench.store.topics, 'news')
     expect(carrier.news).toEqual([`s${JSON.stringify({ at: 1, stream: 1, topic: 'news', epoch, from: 0 })}`, '1.1:hello'])
     expect((await bench.session()).id).toBe(sessionId)
   })

@@ -97,10 +97,13 @@ describe('options', () => {
     ],
     [{ limits: { maxBatchBytes: 2 ** 30 } }, 'limits.maxBatchBytes must be an integer from 1 to 536,870,888: a batch has to fit'],
     [{ onMessage: 'x' }, "onMessage must be a function; it was 'x'"],
-    [{ topics: memoryStore().topics }, 'sessions must be given together with the other: they are one store; it was undefined'],
+    [
+      { topics: memoryStore().topics },
+      'sessions must be given together with the other, of one store or of two; it was undefined',
+    ],
     [
       { topics: {}, sessions: memoryStore().sessions },
-      'topics must be a store with append, readAfter, tail, watch; append is missing; it was an object',
+      'topics must be a store with append, readAfter, tails, watch; append is missing; it was an object',
     ],
   ])('%j is refused', (options, message) => {
     expect(() => new RealtimeServer(options as never)).toThrow(TypeError)

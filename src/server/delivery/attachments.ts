@@ -1,5 +1,5 @@
 import { type CloseFrame, codes } from '../../wire/steadfast-v1.ts'
-import type { Ending, SessionRecord, Stored } from '../store/ports.ts'
+import type { Ending, PrivateAppend, SessionRecord, Stored } from '../store/ports.ts'
 import type { Attachment } from './attachment.ts'
 
 /** The attachments of one session on one node: what concerns all of them, and which of them the record ends. */
@@ -62,9 +62,9 @@ export class Attachments {
     for (const each of this.#all) each.delivery?.sent(message)
   }
 
-  /** Stream 0 has that offset at its end now. */
-  appended(tail: number): void {
-    for (const each of this.#all) each.delivery?.appended(tail)
+  /** Stream 0 has that offset at its end now; the store may have announced the entry there. */
+  appended(tail: number, entry: PrivateAppend | null = null): void {
+    for (const each of this.#all) each.delivery?.appended(tail, entry)
   }
 
   /** There may be something new in stream 0, or another list of subscriptions. */

@@ -1,7 +1,8 @@
-import type { PrivateEntry, Stored, Subscription } from '../store/ports.ts'
+import type { PrivateAppend, PrivateEntry, Stored, Subscription } from '../store/ports.ts'
+import { isMessage, subscriptionChangeOf } from '../store/private-entries.ts'
+import { readLimits } from './catch-up.ts'
 import { Batch } from './frame-batch.ts'
 import type { Cursor } from './parse-frames.ts'
-import { readLimits } from './topic-feed.ts'
 import { type Recipient, TopicReader } from './topic-reader.ts'
 
 /**
@@ -44,20 +45,29 @@ export class Delivery {
     return !this.#isPrivateNew && this.#state === 'resting'
   }
 
-  /** A message at hand: it is written at once if it is the next, and read like all others if not. */
+  /** A message that was sent from this node: it is written at once if it is the next, and read like all others if not. */
   sent(message: Stored): void {
-    const { carrier } = this.#recipient
-    const isNext = message.offset === this.#at + 1 && !this.#isPrivateNew
     // Bytes belong to the sender, which may write to them before they are sent.
-    if (!isNext || typeof message.data !== 'string' || carrier.medium === 'answer' || !this.isReady()) return
-    const batch = new Batch(carrier.medium, (frame) => this.#recipient.write(frame))
-    this.#writePrivate(batch, message)
-    batch.flush()
+    if (typeof message.data === 'string') this.#writeNext(message)
   }
 
-  /** Stream 0 ends at this offset now. */
-  appended(tail: number): void {
-    if (tail > this.#at) this.privateChanged()
+  /** Stream 0 ends at this offset now; the log may have announced the entry there. */
+  appended(tail: number, entry: PrivateAppend | null = null): void {
+    if (tail <= this.#at) return
+    const last = entry && { ...entry, offset: tail }
+    if (!last || !isMessage(last) || !this.#writeNext(last)) this.privateChanged()
+  }
+
+  /** Writes a message at once if it is the next one and everything before it has been written; returns whether it did. */
+  #writeNext(message: Stored): boolean {
+    const { carrier } = this.#recipient
+    const isNext = message.offset === this.#at + 1 && !this.#isPrivateNew
+    if (!isNext || carrier.medium === 'answer' || !this.isReady()) return false
+    const batch = new Batch(carrier.medium, (frame) => this.#recipient.write(frame))
+    this.#at = message.offset
+    batch.add(0, message)
+    batch.flush()
+    return true
   }
 
   /** There may be something new in stream 0, or another list of subscriptions. */
@@ -140,7 +150,7 @@ export class Delivery {
       this.#recipient.storeDiffers()
       return false
     }
-    const { messages, lostThrough } = reading
+    const { messages, lostThrough, tail } = reading
     if (lostThrough > this.#at) {
       this.#writeAfterBatch(
         batch,
@@ -150,22 +160,27 @@ export class Delivery {
       this.#announced = new Set()
     }
     for (const entry of messages) this.#writePrivate(batch, entry)
-    if (messages.length > 0) this.#isPrivateNew = true
+    if (this.#at < tail && messages.length > 0) this.#isPrivateNew = true
     return messages.length > 0
   }
 
   #writePrivate(batch: Batch, entry: PrivateEntry): void {
     this.#at = entry.offset
-    if ('data' in entry) batch.add(0, entry)
-    else if ('subscribed' in entry) {
-      this.#announce(batch, entry.subscribed)
-    } else {
-      const { stream } = entry.unsubscribed
-      this.#ended ??= new Set()
-      this.#ended.add(stream)
-      this.#leave(stream)
-      this.#writeAfterBatch(batch, `u${JSON.stringify({ at: entry.offset, stream })}`)
+    if (isMessage(entry)) {
+      batch.add(0, entry)
+      return
     }
+    const change = subscriptionChangeOf(entry)
+    if (!change) return
+    if ('subscribed' in change) {
+      this.#announce(batch, change.subscribed)
+      return
+    }
+    const stream = change.unsubscribed
+    this.#ended ??= new Set()
+    this.#ended.add(stream)
+    this.#leave(stream)
+    this.#writeAfterBatch(batch, `u${JSON.stringify({ at: entry.offset, stream })}`)
   }
 
   #announce(batch: Batch, { stream, topic, epoch, from }: Subscription): void {

@@ -1,13 +1,9 @@
 import type { ServerHost } from '../node/host.ts'
-import type { Reading, TopicLog } from '../store/ports.ts'
+import type { Reading, Stored, TopicLog, TopicNews, Watch } from '../store/ports.ts'
 import type { Medium } from './carrier.ts'
+import { type CatchUp, readLimits } from './catch-up.ts'
+import { EntryCache } from './entry-cache.ts'
 import { Batch, type Entry, entryOf } from './frame-batch.ts'
-
-/** How much is read of a stream at once. If a carrier then takes nothing, no more than that was read in vain. */
-export const readLimits = { maxMessages: 1000, maxBytes: 65_536 }
-
-/** How much of its topic's end a feed caches, in characters of text or bytes. */
-const cacheLength = 65_536
 
 type Frames = readonly (string | Uint8Array)[]
 
@@ -23,33 +19,51 @@ export interface Follower {
   wake(): void
 }
 
-/** One topic as one node reads it: once, however many followers it has, with its newest messages cached. */
+/** What the feeds of a node share. */
+export interface FeedParts {
+  readonly log: TopicLog
+  readonly host: ServerHost
+  readonly catchUp: CatchUp
+}
+
+/**
+ * One topic as one node reads it: once, however many followers it has, with its newest messages cached. What the log announces with its
+ * data is taken from the announcement where it is the next message; anything else is read.
+ */
 export class TopicFeed {
   readonly topic: string
   /** Empty until the end of the topic is known. */
   epoch = ''
-  /** The offset of the last message read. */
+  /** The offset of the last message that the followers have. */
   end = 0
-  /** The messages after this offset are cached. */
-  #start = 0
-  #entries: Entry[] = []
-  #length = 0
-  readonly #log: TopicLog
-  readonly #host: ServerHost
+  /** The highest offset that the log is known to hold. */
+  #tail = 0
+  readonly #parts: FeedParts
+  readonly #cache = new EntryCache()
   readonly #followers = new Set<Follower>()
-  readonly #stopWatching: () => void
-  #state: 'resting' | 'reading' | 'stale' | 'over' = 'resting'
+  readonly #watch: Watch
+  /** Messages that were announced in this task and follow `end`. */
+  #announced: Stored[] = []
+  #state: 'resting' | 'reading' | 'failed' | 'over' = 'resting'
+  /** While a read is under way: there may be something that it does not return. */
+  #mustReadAgain = false
+  /** Whether it has waited for the watch to be in force. */
+  #hasWaited = false
 
-  constructor(topic: string, log: TopicLog, host: ServerHost) {
+  constructor(topic: string, parts: FeedParts) {
     this.topic = topic
-    this.#log = log
-    this.#host = host
-    this.#stopWatching = log.watch(topic, () => this.read())
+    this.#parts = parts
+    this.#watch = parts.log.watch(topic, (news) => this.#hear(news))
     this.read()
   }
 
   get size(): number {
     return this.#followers.size
+  }
+
+  /** Whether the last read failed, and is to be repeated. */
+  get hasFailed(): boolean {
+    return this.#state === 'failed'
   }
 
   add(follower: Follower): void {
@@ -58,43 +72,72 @@ export class TopicFeed {
 
   remove(follower: Follower): void {
     this.#followers.delete(follower)
+    // A feed without followers caches nothing: those that come back get what the log has by then, and no more.
+    if (this.size === 0) this.#cache.restart(this.end)
   }
 
   stop(): void {
     this.#state = 'over'
-    this.#stopWatching()
+    this.#watch.stop()
   }
 
   /** The messages after a position, if they are cached. */
   after(offset: number, epoch: string): readonly Entry[] | null {
-    if (epoch !== this.epoch || offset < this.#start) return null
-    let low = 0
-    let high = this.#entries.length
-    while (low < high) {
-      const middle = (low + high) >> 1
-      if ((this.#entries[middle]?.offset ?? 0) > offset) high = middle
-      else low = middle + 1
-    }
-    return low === 0 ? this.#entries : this.#entries.slice(low)
+    return epoch === this.epoch ? this.#cache.after(offset) : null
+  }
+
+  /** The topic ends at this position: what is missing is read. */
+  endsAt(epoch: string, offset: number): void {
+    if (epoch !== this.epoch || offset > this.#tail) this.read()
   }
 
   /** Reads the new messages. */
   read(): void {
-    if (this.#state === 'reading') this.#state = 'stale'
-    if (this.#state !== 'resting') return
+    this.#takeAnnounced()
+    this.#mustReadAgain = true
+    if (this.#state === 'reading' || this.#state === 'over') return
     this.#state = 'reading'
     this.#readOn().catch((error) => {
-      this.#host.report(error)
-      if (this.#state !== 'over') this.#state = 'resting'
+      this.#parts.host.report(error)
+      if (!this.#isOver()) this.#state = 'failed'
     })
   }
 
+  #hear(news: TopicNews | null): void {
+    if (news === null) this.#parts.catchUp.forget(this.topic)
+    if (news === null || news.epoch !== this.epoch) {
+      this.read()
+      return
+    }
+    const { offset, after, data } = news
+    if (offset <= this.#tail) return
+    const isNext = after === (this.#announced.at(-1)?.offset ?? this.end)
+    if (this.#state !== 'resting' || !isNext || data === undefined) {
+      this.read()
+      return
+    }
+    this.#tail = offset
+    this.#announced.push({ offset, data })
+    // What arrives in one task is written together.
+    if (this.#announced.length > 1) return
+    Promise.resolve()
+      .then(() => this.#takeAnnounced())
+      .catch((error) => this.#parts.host.report(error))
+  }
+
+  #takeAnnounced(): void {
+    if (this.#announced.length === 0 || this.#isOver()) return
+    const messages = this.#announced
+    this.#announced = []
+    this.#append(messages, this.end)
+  }
+
   async #readOn(): Promise<void> {
-    for (;;) {
-      const isMore = this.epoch === '' ? await this.#open() : await this.#readMore()
+    while (this.#mustReadAgain) {
+      this.#mustReadAgain = false
+      if (this.epoch === '') await this.#open()
+      else await this.#readMore()
       if (this.#isOver()) return
-      if (!isMore && this.#state === 'reading') break
-      this.#state = 'reading'
     }
     this.#state = 'resting'
   }
@@ -103,46 +146,57 @@ export class TopicFeed {
     return this.#state === 'over'
   }
 
-  async #open(): Promise<boolean> {
-    const { epoch, offset } = await this.#log.tail(this.topic)
-    if (this.#isOver()) return false
-    this.#restart(epoch, offset)
+  async #open(): Promise<void> {
+    // Only a watch that is in force announces what is appended after the end was read. One that fails announces `null` later.
+    const { ready } = this.#watch
+    if (ready && !this.#hasWaited) {
+      this.#hasWaited = true
+      await ready
+    }
+    const [position] = await this.#parts.log.tails([this.topic])
+    if (this.#isOver() || !position) return
+    this.epoch = position.epoch
+    this.#restart(position.offset)
     for (const follower of this.#followers) follower.wake()
-    return false
   }
 
-  async #readMore(): Promise<boolean> {
+  async #readMore(): Promise<void> {
     const from = this.end
-    const reading = await this.#log.readAfter(this.topic, from, readLimits)
-    if (this.#isOver()) return false
+    const reading = await this.#parts.log.readAfter(this.topic, from, readLimits)
+    if (this.#isOver()) return
     if (reading.epoch !== this.epoch) {
       this.epoch = ''
-      return true
-    }
-    if (reading.messages.length === 0 && reading.lostThrough <= from) return false
-    this.#append(reading, from)
-    return true
+      this.#parts.catchUp.forget(this.topic)
+      this.#mustReadAgain = true
+    } else this.#take(reading, from)
   }
 
-  #append({ messages, lostThrough }: Reading, from: number): void {
-    if (lostThrough > from) this.#restart(this.epoch, lostThrough)
-    const entries = messages.map(entryOf)
-    for (const entry of entries) {
-      this.#entries.push(entry)
-      this.#length += lengthOf(entry)
-      this.end = entry.offset
-    }
+  #take({ messages, lostThrough, tail }: Reading, from: number): void {
+    if (messages.length === 0 && lostThrough <= from) return
+    if (lostThrough > from) this.#restart(lostThrough)
     // A follower that has not read what was lost has to report the gap before it continues (rule 3).
-    this.#notify(entries, Math.max(from, lostThrough))
-    this.#forget()
+    this.#append(messages, Math.max(from, lostThrough))
+    this.#tail = Math.max(this.#tail, tail)
+    if (this.end < tail) this.#mustReadAgain = true
   }
 
-  #restart(epoch: string, offset: number): void {
-    this.epoch = epoch
+  #restart(offset: number): void {
     this.end = offset
-    this.#start = offset
-    this.#entries = []
-    this.#length = 0
+    this.#tail = offset
+    this.#cache.restart(offset)
+  }
+
+  #append(messages: readonly Stored[], from: number): void {
+    this.end = messages.at(-1)?.offset ?? this.end
+    this.#tail = Math.max(this.#tail, this.end)
+    if (this.size === 0) {
+      this.#cache.restart(this.end)
+      return
+    }
+    const entries = messages.map(entryOf)
+    for (const entry of entries) this.#cache.add(entry)
+    this.#notify(entries, from)
+    this.#cache.trim()
   }
 
   /** Passes new messages to all followers that have read everything before them; each encoding of them is made once. */
@@ -163,18 +217,6 @@ export class TopicFeed {
       follower.deliver(frames, this.end)
     }
   }
-
-  #forget(): void {
-    let count = 0
-    while (this.#length > cacheLength) {
-      const oldest = this.#entries[count]
-      if (!oldest) break
-      this.#length -= lengthOf(oldest)
-      this.#start = oldest.offset
-      count += 1
-    }
-    if (count) this.#entries = this.#entries.slice(count)
-  }
 }
 
 function framesOf(entries: readonly Entry[], stream: number, medium: Medium): Frames {
@@ -183,47 +225,4 @@ function framesOf(entries: readonly Entry[], stream: number, medium: Medium): Fr
   for (const entry of entries) batch.add(stream, entry)
   batch.flush()
   return frames
-}
-
-function lengthOf({ data }: Entry): number {
-  return data.length + 64
-}
-
-/** The topics that have followers on this node. */
-export class TopicFeeds {
-  readonly #log: TopicLog
-  readonly #host: ServerHost
-  readonly #feeds = new Map<string, TopicFeed>()
-
-  constructor(log: TopicLog, host: ServerHost) {
-    this.#log = log
-    this.#host = host
-  }
-
-  /** Begins to follow a topic. */
-  of(topic: string): TopicFeed {
-    let feed = this.#feeds.get(topic)
-    if (!feed) {
-      feed = new TopicFeed(topic, this.#log, this.#host)
-      this.#feeds.set(topic, feed)
-    }
-    return feed
-  }
-
-  leave(feed: TopicFeed, follower: Follower): void {
-    feed.remove(follower)
-    if (feed.size > 0) return
-    feed.stop()
-    this.#feeds.delete(feed.topic)
-  }
-
-  /** Reads all topics again: an announcement may have been missed, or a read have failed. */
-  readAll(): void {
-    for (const feed of this.#feeds.values()) feed.read()
-  }
-
-  stop(): void {
-    for (const feed of this.#feeds.values()) feed.stop()
-    this.#feeds.clear()
-  }
 }

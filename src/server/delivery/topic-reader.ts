@@ -2,7 +2,7 @@ import type { NodeContext } from '../node/node-context.ts'
 import type { SessionRecord } from '../store/ports.ts'
 import type { Carrier, Medium } from './carrier.ts'
 import type { Batch } from './frame-batch.ts'
-import { type Follower, readLimits, type TopicFeed } from './topic-feed.ts'
+import type { Follower, TopicFeed } from './topic-feed.ts'
 
 /** The session whose streams are delivered. */
 export interface ReadSession {
@@ -96,13 +96,13 @@ export class TopicReader implements Follower {
 
   /** Reads from the log what the feed has no longer; returns whether the position advanced. */
   async readLog(batch: Batch): Promise<boolean> {
-    const { topics } = this.#recipient.session.node
+    const { catchUp } = this.#recipient.session.node.feeds
     const { topic } = this.#feed
-    let reading = await topics.readAfter(topic, this.offset, readLimits)
+    let reading = await catchUp.read(topic, this.offset)
     const isOther = reading.epoch !== this.epoch
-    if (isOther) reading = await topics.readAfter(topic, 0, readLimits)
+    if (isOther) reading = await catchUp.read(topic, 0)
     if (this.#isOver || !this.#recipient.isOpen) return false
-    const { epoch, messages, lostThrough } = reading
+    const { epoch, messages, lostThrough, tail } = reading
     const isGap = isOther || lostThrough > this.offset
     if (isGap) {
       batch.flush()
@@ -115,7 +115,7 @@ export class TopicReader implements Follower {
       batch.add(this.stream, message)
       this.offset = message.offset
     }
-    this.#hasRead = messages.length === 0
+    this.#hasRead = this.offset >= tail
     return isGap || messages.length > 0
   }
 }

@@ -22,12 +22,13 @@ export class ForeignStores {
    */
   compare({ stores: [last, ...earlier] = [] }: ClientHello): void {
     const { id } = this.#store
-    if (last !== id && earlier.includes(id)) this.#found()
+    if (id !== null && last !== id && earlier.includes(id)) this.#found()
   }
 
   /** Whether a request's session was opened last by another store: this store does not know it, even if it has one of the same id. */
   has({ session, stores: [last] = [] }: ClientHello, now: number): boolean {
-    if (last === undefined || last === this.#store.id) return false
+    const { id } = this.#store
+    if (id === null || last === undefined || last === id) return false
     // After a restart a few such requests are normal, until the clients have noticed it.
     if (this.#elsewhere?.session === session && now - this.#elsewhere.at > noticedMs) this.#found()
     // One session is observed at a time, and is replaced by another when the observation is old.

@@ -1,13 +1,17 @@
 import { type CloseFrame, codes } from '../../wire/steadfast-v1.ts'
-import { TopicFeeds } from '../delivery/topic-feed.ts'
+import { TopicFeeds } from '../delivery/topic-feeds.ts'
 import type { Handlers } from '../handlers.ts'
 import type { Limits } from '../limits.ts'
+import { Presence, type PresenceInfo } from '../presence/presence.ts'
 import { Backlog } from '../session/backlog.ts'
 import type { Principal, ServerCodec } from '../session/session-handle.ts'
+import { BoundedCalls, boundedSessions, boundedTopics } from '../store/bounded-calls.ts'
 import type { SessionStore, TopicLog } from '../store/ports.ts'
+import type { TopicKeep } from '../topic-keep.ts'
 import { TimeSlices } from '../util/time-slices.ts'
 import { AckTimer } from './ack-timer.ts'
 import type { ServerHost } from './host.ts'
+import { Renewals } from './renewals.ts'
 
 /** The shortest window in which clients return, in milliseconds (rule 18). */
 const leastWindowMs = 50
@@ -23,6 +27,16 @@ export interface NodeSettings {
   readonly leaseMs: number
   /** How long checked credentials are trusted, in milliseconds; a principal's own `expiresAt` may end that earlier. */
   readonly reauthenticateMs?: number
+  /**
+   * How long a call of the store may take, in milliseconds; left out for a store in this process, which answers in the same task.
+   */
+  readonly storeTimeoutMs?: number | undefined
+  /** What others see of a session in a topic. */
+  readonly presence?: PresenceInfo | undefined
+  /** How long after the death of its node a member of a topic leaves at the latest, in milliseconds. */
+  readonly presenceTimeoutMs?: number | undefined
+  /** How much of a topic is kept. */
+  readonly keep?: (topic: string) => TopicKeep
   /** How often a node checks what no event reports, in milliseconds: timeouts, leases, lost announcements. */
   readonly tickMs: number
   /** Whether there is `authenticate`, so that principals are distinguished. */
@@ -54,6 +68,9 @@ export class NodeContext implements NodeParts {
   /** The time slices of work that takes long. */
   readonly slices: TimeSlices
   readonly acks: AckTimer
+  readonly renewals: Renewals
+  readonly presence: Presence
+  readonly #calls: BoundedCalls | null
   readonly #sessionsHere: () => number
   readonly #madeAt: number
   #isDown = false
@@ -63,12 +80,15 @@ export class NodeContext implements NodeParts {
     this.host = host
     this.settings = settings
     this.handlers = handlers
-    this.topics = topics
-    this.sessions = sessions
-    this.feeds = new TopicFeeds(topics, host)
+    this.#calls = settings.storeTimeoutMs === undefined ? null : new BoundedCalls(host, settings.storeTimeoutMs)
+    this.topics = this.#calls ? boundedTopics(topics, this.#calls) : topics
+    this.sessions = this.#calls ? boundedSessions(sessions, this.#calls) : sessions
+    this.feeds = new TopicFeeds(this.topics, host)
     this.backlog = new Backlog(settings.limits, settings.isAuthenticating)
     this.slices = new TimeSlices(host)
     this.acks = new AckTimer(host)
+    this.renewals = new Renewals(this)
+    this.presence = new Presence(this)
     this.#sessionsHere = sessionsHere
     this.#madeAt = host.elapsedMs()
   }
@@ -86,9 +106,9 @@ export class NodeContext implements NodeParts {
   /** Why there is no room for another session; `null` if there is. */
   async roomFor(principal: Principal): Promise<CloseFrame | null> {
     const { maxSessions, sessionsPerPrincipal } = this.settings.limits
-    const isFull = (await this.sessions.count()) >= maxSessions
-    if (isFull) return { code: codes.tooMany, reason: 'too many sessions', retryAfterMs: this.pauseMs() }
-    if (!this.settings.isAuthenticating || (await this.sessions.count(principal.id)) < sessionsPerPrincipal) return null
+    const { all, ofPrincipal } = await this.sessions.count(principal.id)
+    if (all >= maxSessions) return { code: codes.tooMany, reason: 'too many sessions', retryAfterMs: this.pauseMs() }
+    if (!this.settings.isAuthenticating || ofPrincipal < sessionsPerPrincipal) return null
     return { code: codes.tooMany, reason: 'too many sessions of this principal', retryAfterMs: this.pauseMs() }
   }
 
@@ -110,6 +130,8 @@ export class NodeContext implements NodeParts {
     this.acks.stop()
     this.slices.stop()
     this.feeds.stop()
+    this.presence.stop()
+    this.#calls?.stop()
   }
 }
 
@@ -121,16 +143,4 @@ export function tickOf(heartbeatMs: number, leaseMs: number, resumeWindowMs: num
 /** The longest time that a client is asked to stay away, in milliseconds: its session must not expire meanwhile (rule 18). */
 export function mostWaitMs({ resumeWindowMs }: NodeSettings): number {
   return Math.min(30_000, resumeWindowMs / 2)
-}
-
-/** How often a node renews, in the store, a session that has an attachment here, in milliseconds. */
-export function renewEveryMs({ resumeWindowMs }: NodeSettings): number {
-  return resumeWindowMs / 3
-}
-
-/**
- * Until when the store keeps a session that is attached now: if this node dies before renewing it, the client still has its whole window.
- */
-export function attachedUntil(now: number, settings: NodeSettings): number {
-  return now + settings.resumeWindowMs + renewEveryMs(settings) + settings.tickMs
 }

@@ -4,16 +4,24 @@ import { Attachment } from '../delivery/attachment.ts'
 import type { Carrier } from '../delivery/carrier.ts'
 import type { ClientHello } from '../delivery/parse-frames.ts'
 import type { Reauthenticate } from '../delivery/reauthentication.ts'
+import type { Member } from '../presence/members.ts'
 import { AttachRequest } from '../session/attach-request.ts'
 import { readPostBody } from '../session/post-body.ts'
 import { PostRequest, type Receipt } from '../session/post-request.ts'
 import { SessionActors } from '../session/session-actors.ts'
-import { checkTopic, type Principal, type Session, SessionHandle } from '../session/session-handle.ts'
-import { payloadOf } from '../util/payload.ts'
+import { type Principal, type Session, SessionHandle } from '../session/session-handle.ts'
+import { checkTopic } from '../session/subscribe.ts'
+import { kindOf, payloadOf } from '../util/payload.ts'
 import { Admission } from './admission.ts'
 import { ForeignStores } from './foreign-stores.ts'
 import { mostWaitMs, NodeContext, type NodeParts, type NodeSettings } from './node-context.ts'
+import { PrincipalSessions } from './principal-sessions.ts'
 import { Sweeper } from './sweeper.ts'
+
+/** Options of `publish()`. */
+export interface PublishOptions {
+  readonly key?: string | undefined
+}
 
 /** How often a closing node checks whether handlers still run, in milliseconds. */
 const lookAgainMs = 20
@@ -29,6 +37,8 @@ export class ServerNode {
   readonly #recent: RecentAttachments
   readonly #foreign: ForeignStores
   readonly #sweeper: Sweeper
+  /** The sessions of a principal, on all nodes. */
+  readonly ofPrincipal: PrincipalSessions
   /** Whether clients may attach: the node is neither closing nor stopped. */
   #isUp = true
   #cancelTick: () => void
@@ -43,6 +53,7 @@ export class ServerNode {
     this.#recent = new RecentAttachments(host.elapsedMs())
     this.#foreign = new ForeignStores(sessions, (error) => host.report(error))
     this.#sweeper = new Sweeper(this.#context, this.#actors)
+    this.ofPrincipal = new PrincipalSessions(this.#context.sessions, (id) => this.session(id))
     this.#cancelTick = host.after(settings.tickMs, () => this.#tick())
   }
 
@@ -123,16 +134,25 @@ export class ServerNode {
   }
 
   /** Appends a message to a topic. Resolves with its offset once it is in the log. */
-  async publish(topic: string, data: unknown): Promise<number> {
+  async publish(topic: string, data: unknown, { key }: PublishOptions = {}): Promise<number> {
     checkTopic(topic, 'publish')
-    const { codec, limits } = this.settings
-    return this.#context.topics.append(topic, payloadOf(codec ? codec.encode(data) : data, 'publish', limits.maxMessageBytes))
+    checkKey(key)
+    const { codec, limits, keep } = this.settings
+    const payload = payloadOf(codec ? codec.encode(data) : data, 'publish', limits.maxMessageBytes)
+    const { messages, ageMs } = keep?.(topic) ?? {}
+    return this.#context.topics.append(topic, payload, { key, maxMessages: messages, maxAgeMs: ageMs })
   }
 
   /** The handle of a session, on whatever node it is attached; `null` if there is none, or it has ended. */
   async session(id: string): Promise<Session | null> {
     const read = await this.#context.sessions.read(id)
     return read && !read.record.ended ? new SessionHandle(this.#actors.commands, id, read.record) : null
+  }
+
+  /** The members of a topic, on all nodes. */
+  async presence(topic: string): Promise<readonly Member[]> {
+    checkTopic(topic, 'presence')
+    return this.#context.presence.members(topic)
   }
 
   /** Ends all attachments, waits at most `drainMs` for the handlers that run, and stops. */
@@ -181,11 +201,19 @@ export class ServerNode {
   }
 
   #tick(): void {
-    const { host, settings, sessions, feeds } = this.#context
+    const { host, settings, sessions, feeds, renewals, presence } = this.#context
     this.#cancelTick = host.after(settings.tickMs, () => this.#tick())
     const storeNow = sessions.now()
     this.#actors.tick(storeNow)
-    feeds.readAll()
+    renewals.tick()
+    feeds.tick()
+    presence.tick()
     this.#sweeper.tick(storeNow)
   }
+}
+
+/** @throws TypeError for a value that cannot be the key of a publication */
+function checkKey(key: unknown): void {
+  if (key === undefined || (typeof key === 'string' && key !== '' && key.length <= 256)) return
+  throw new TypeError(`RealtimeServer: publish() takes a key of 1 to 256 characters; it was ${kindOf(key)}.`)
 }

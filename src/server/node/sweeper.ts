@@ -1,5 +1,6 @@
 import type { SessionActors } from '../session/session-actors.ts'
-import { attachedUntil, type NodeContext } from './node-context.ts'
+import type { NodeContext } from './node-context.ts'
+import { attachedUntil } from './renewals.ts'
 
 const sweepEveryMs = 1000
 /** How many expired sessions one call of the store returns at most. */
@@ -48,18 +49,20 @@ export class Sweeper {
   }
 
   async #expire(id: string, now: number): Promise<void> {
-    const { sessions, settings, handlers } = this.#node
+    const { sessions, settings, handlers, presence } = this.#node
     const here = this.#actors.get(id)
     if (here?.hasAttachments || here?.isBusy) {
-      await sessions.renew(id, attachedUntil(now, settings))
+      await sessions.renew([id], attachedUntil(now, settings))
       return
     }
     const read = await sessions.read(id)
     if (!read || this.#node.isDown) return
+    await presence.expired(id, read)
+    if (this.#node.isDown) return
     const { record, version } = read
     const { lease, ended, turn } = record
     const hasNothingToRun = ended || (turn === 0 && !handlers.onEnd)
-    if (lease && lease.until > now) await sessions.renew(id, lease.until)
+    if (lease && lease.until > now) await sessions.renew([id], lease.until)
     else if (!lease && hasNothingToRun) await sessions.remove(id, version)
     else await this.#actors.of(id).processor.expire()
   }

@@ -71,7 +71,8 @@ export class AttachRequest implements JoinRequest {
     session.attached(attachment)
     attachment.open(
       {
-        ...{ k, epoch, store: node.sessions.id, resumed: isResumed, taken, ack: done, heartbeatMs, resumeWindowMs },
+        ...(node.sessions.id === null ? {} : { store: node.sessions.id }),
+        ...{ k, epoch, resumed: isResumed, taken, ack: done, heartbeatMs, resumeWindowMs },
         ...{ maxMessageBytes: limits.maxMessageBytes, retryWindowMs: node.retryWindowMs() },
         ...(isResumed && lastEnd ? { lastEnd } : {}),
       },

@@ -4,7 +4,7 @@ import type { Ending, SessionRecord } from '../store/ports.ts'
 import { bufferOf } from '../util/payload.ts'
 import { isThenable } from '../util/thenable.ts'
 import { overheadBytes, type Share } from './backlog.ts'
-import type { Claim, Incoming, LeaseWork, PendingHook, Step } from './record.ts'
+import type { Claim, Incoming, LeaseWork, Step } from './record.ts'
 import type { Session } from './session-handle.ts'
 
 /** The session whose messages are handled. */
@@ -17,11 +17,9 @@ export interface HandledSession {
   progressed(): void
 }
 
-interface MutableLeaseWork extends LeaseWork {
-  takenThrough: number
-  finished: number
-  hook: PendingHook
-}
+type MutableLeaseWork = { -readonly [Field in keyof LeaseWork]: LeaseWork[Field] }
+
+const endedByServer: Ending = { by: 'server', code: codes.ended, reason: '' }
 
 /** After this many messages in a row the event loop gets a turn, if the time slice is over. */
 const checkSliceEvery = 16
@@ -194,12 +192,14 @@ export class HandlerQueue {
     const { handlers, host, slices } = node
     let inARow = 0
     for (let leaseWork = this.#leaseWork; leaseWork && !node.isDown; leaseWork = this.#leaseWork) {
+      if (!this.#holdsLease()) break
       let waiting: unknown
       const next = this.#todo[this.#next]
       try {
         if (leaseWork.hook === 'begin') waiting = handlers.onSession?.(this.#session.handle)
         else if (next) waiting = this.#handle(next)
-        else if (leaseWork.hook === 'end') waiting = handlers.onEnd?.(this.#session.handle, this.#ending())
+        else if (leaseWork.hook === 'end')
+          waiting = handlers.onEnd?.(this.#session.handle, this.#session.record.ended ?? endedByServer)
         else break
         if (isThenable(waiting)) await waiting
       } catch (error) {
@@ -222,8 +222,10 @@ export class HandlerQueue {
     this.#session.progressed()
   }
 
-  #ending(): Ending {
-    return this.#session.record.ended ?? { by: 'server', code: codes.ended, reason: '' }
+  /** Whether no other node may have taken over: nothing is handled while the store is too late to renew the lease. */
+  #holdsLease(): boolean {
+    const { node, record } = this.#session
+    return record.lease?.node === node.id && record.lease.until > node.sessions.now()
   }
 
   #handle({ n, data, redelivered }: Incoming): unknown {

@@ -1,4 +1,5 @@
-import { attachedUntil, type NodeSettings } from '../node/node-context.ts'
+import type { NodeSettings } from '../node/node-context.ts'
+import { attachedUntil } from '../node/renewals.ts'
 import type { SessionRecord } from '../store/ports.ts'
 import { isForgotten } from './join-request.ts'
 

@@ -3,7 +3,7 @@ import type { NodeContext } from '../node/node-context.ts'
 import type { SessionRecord, Versioned } from '../store/ports.ts'
 import { isThenable } from '../util/thenable.ts'
 import { answerJoin, authenticationNow, isForgotten, type JoinRequest, newRecord } from './join-request.ts'
-import { type Claim, type Claimant, reconcile, type Step } from './record.ts'
+import { type Claimant, reconcile, type Step } from './record.ts'
 import { recordExpiry } from './record-expiry.ts'
 import { type Amendment, emptyBatch, RecordRequests, requested } from './record-requests.ts'
 
@@ -16,7 +16,7 @@ export interface RecordPort {
   readonly node: NodeContext
   readonly hasAttachments: boolean
   /** The work of this node that goes into the next write. Either `applied` or `released` follows. */
-  claim(): Claim
+  claim(): Claimant
   /** The step is in the store, or needed no write; `record` is the record as it is now. */
   applied(step: Step, record: SessionRecord): void
   /** The step was not written. */
@@ -28,8 +28,7 @@ export interface RecordPort {
 }
 
 /**
- * Writes one session's record for this node, one compare-and-set at a time: messages taken, messages done, joins and amendments
- * that wait at the same time share one write.
+ * Writes one session's record for this node, one compare-and-set at a time: all that waits at the same time shares one write.
  */
 export class RecordWriter {
   readonly #session: RecordPort
@@ -158,19 +157,20 @@ export class RecordWriter {
       this.#requests?.dropAmendments()
     }
     const creator = this.#requests?.firstJoin
-    if (creator) await this.#create(creator, current?.version ?? 0)
+    if (creator) await this.#create(creator, current)
   }
 
-  async #write({ record: before, version: ifVersion }: Versioned): Promise<void> {
+  async #write(current: Versioned): Promise<void> {
     const node = this.#session.node
-    const step = reconcile(before, this.#claimant())
+    const before = current.record
+    const step = reconcile(before, this.#session.claim())
     const batch = this.#requests?.batch() ?? emptyBatch
     const { joins, amendments } = batch
     const { record, outcomes } = requested(step.record, batch, authenticationNow(node), before.ended !== null)
     const mustTouch = !this.#session.hasAttachments && joins.some((join) => join.isKeepAlive)
     if (record !== before || mustTouch) {
       const now = node.sessions.now()
-      const answer = node.sessions.write(this.#session.id, record, ifVersion, recordExpiry(record, now, node.settings))
+      const answer = node.sessions.write(this.#session.id, record, current, recordExpiry(record, now, node.settings))
       const version = isThenable(answer) ? await answer : answer
       if (node.isDown) return
       if (version === null) return this.#again()
@@ -189,8 +189,13 @@ export class RecordWriter {
 
   /** A client that polls is never attached at a tick, and writes nothing: its requests alone keep its session. */
   #renew(record: SessionRecord): void {
-    const { sessions, host, settings } = this.#session.node
-    sessions.renew(this.#session.id, recordExpiry(record, sessions.now(), settings)).catch((error) => host.report(error))
+    const { id, node } = this.#session
+    // One that was never confirmed is kept for a shorter time (rule 8).
+    if (record.turn > 0) node.renewals.add(id)
+    else
+      node.sessions
+        .renew([id], recordExpiry(record, node.sessions.now(), node.settings))
+        .catch((error) => node.host.report(error))
   }
 
   #remove(version: number): void {
@@ -198,20 +203,8 @@ export class RecordWriter {
     sessions.remove(this.#session.id, version).catch((error) => host.report(error))
   }
 
-  #claimant(): Claimant {
-    const { id, sessions, settings, handlers } = this.#session.node
-    return {
-      ...this.#session.claim(),
-      node: id,
-      now: sessions.now(),
-      leaseMs: settings.leaseMs,
-      hasOnSession: handlers.onSession !== undefined,
-      hasOnEnd: handlers.onEnd !== undefined,
-    }
-  }
-
-  /** There is no session, or a forgotten one (`ifVersion`): a join that may create it does, others are refused. */
-  async #create(join: JoinRequest, ifVersion: number): Promise<void> {
+  /** There is no session, or a forgotten one (`before`): a join that may create it does, others are refused. */
+  async #create(join: JoinRequest, before: Versioned | null): Promise<void> {
     const node = this.#session.node
     // A request that only sends has an attachment somewhere, which the loss will end.
     if (!join.mayCreate) {
@@ -226,7 +219,7 @@ export class RecordWriter {
       const now = node.sessions.now()
       const lease = node.handlers.onSession ? { node: node.id, until: now + node.settings.leaseMs } : null
       const record = newRecord(join, node.host.randomId(), lease, authenticationNow(node))
-      const version = await node.sessions.write(this.#session.id, record, ifVersion, recordExpiry(record, now, node.settings))
+      const version = await node.sessions.write(this.#session.id, record, before, recordExpiry(record, now, node.settings))
       if (node.isDown) return
       if (version === null) return this.#again()
       this.writtenAt = now

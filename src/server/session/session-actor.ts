@@ -4,8 +4,9 @@ import type { AttachedSession } from '../delivery/attached-session.ts'
 import type { Attachment } from '../delivery/attachment.ts'
 import { Attachments } from '../delivery/attachments.ts'
 import { Backpressure } from '../delivery/backpressure.ts'
-import { attachedUntil, type NodeContext, renewEveryMs } from '../node/node-context.ts'
-import type { Ending, SessionNews, SessionRecord, Stored } from '../store/ports.ts'
+import type { NodeContext } from '../node/node-context.ts'
+import { renewEveryMs } from '../node/renewals.ts'
+import type { Ending, SessionNews, SessionRecord, SessionState, Stored, Watch } from '../store/ports.ts'
 import { Inbox } from './inbox.ts'
 import { closeOf } from './join-request.ts'
 import { amended } from './record.ts'
@@ -30,7 +31,7 @@ export class SessionActor implements AttachedSession<Attachment>, RecordListener
   #dueAt = 0
   /** A message was sent since the store last announced the end of stream 0. */
   #hasSent = false
-  #stopWatching: (() => void) | null = null
+  #watch: Watch | null = null
 
   constructor(id: string, node: NodeContext, commands: SessionCommands) {
     this.processor = new SessionProcessor(id, node, commands, this)
@@ -39,13 +40,18 @@ export class SessionActor implements AttachedSession<Attachment>, RecordListener
   }
 
   start(): void {
-    this.#stopWatching = this.node.sessions.watch(this.id, (news) => this.#announced(news))
+    this.#watch = this.node.sessions.watch(this.id, (news) => this.#announced(news))
+    // What was read before the watch was in force may have changed meanwhile. A watch that fails announces `null` later.
+    this.#watch.ready?.then(
+      () => this.#announced(null),
+      (error) => this.node.host.report(error),
+    )
   }
 
   /** The node drops the actor. Carriers of attachments are left as they are. */
   stop(): void {
     this.processor.stop()
-    this.#stopWatching?.()
+    this.#watch?.stop()
     this.#backpressure?.stop()
     this.attachments.abandon()
   }
@@ -84,6 +90,7 @@ export class SessionActor implements AttachedSession<Attachment>, RecordListener
     if (!this.hasAttachments) this.#acks.restart(this.processor.record.done)
     this.#backpressure?.attached()
     this.attachments.add(attachment)
+    this.#reportPresence()
     this.tickSoon()
   }
 
@@ -150,7 +157,7 @@ export class SessionActor implements AttachedSession<Attachment>, RecordListener
   /** Time has passed; `now` is of the store's clock. */
   tick(now: number): void {
     const { id, node, processor, attachments } = this
-    const { settings, sessions, host } = node
+    const { settings } = node
     attachments.tick()
     this.#backpressure?.tick()
     this.#dueAt = Math.min(node.elapsedMs() + renewEveryMs(settings), attachments.dueAt())
@@ -161,21 +168,24 @@ export class SessionActor implements AttachedSession<Attachment>, RecordListener
     if (this.isBusy || writer.isStale || isLeaseDue) writer.settle()
     if (!this.hasAttachments || now - Math.max(this.#renewedAt, writer.writtenAt) < renewEveryMs(settings)) return
     this.#renewedAt = now
-    if (processor.known?.turn) sessions.renew(id, attachedUntil(now, settings)).catch((error) => host.report(error))
-    // An announcement of the store's watch may have been lost.
-    attachments.privateChanged()
-    writer.refresh()
+    if (processor.known?.turn) node.renewals.add(id, (state) => this.#renewed(state))
   }
 
   // What the record's writer reports.
 
   changed(before: SessionRecord | null, record: SessionRecord, how: 'read' | 'written' | 'created'): void {
-    if (record.ended) this.waitsForNobody()
+    if (record.ended) {
+      this.waitsForNobody()
+      // It is to expire as its record says.
+      this.node.renewals.drop(this.id)
+    }
+    this.#reportPresence()
     if (!before || before.epoch !== record.epoch) {
       this.#acks.restart(record.done)
       this.inbox.restart()
       return
     }
+    if (record.done < before.done) this.vanished()
     // Another node has changed the record, so the client may have been there.
     if (how === 'read') this.attachments.activity()
     this.attachments.recordChanged(before, record)
@@ -192,16 +202,33 @@ export class SessionActor implements AttachedSession<Attachment>, RecordListener
   }
 
   #announced(news: SessionNews): void {
-    if ('version' in news) this.processor.writer.refresh(news.version)
+    if (news === null) {
+      this.attachments.privateChanged()
+      this.processor.writer.refresh()
+    } else if ('version' in news) this.processor.writer.refresh(news.version)
     else {
       this.#hasSent = false
-      this.attachments.appended(news.tail)
+      const isSame = news.epoch === this.processor.known?.epoch
+      this.attachments.appended(news.tail, isSame && news.entry ? news.entry : null)
     }
+  }
+
+  /** Where the session stands in the store: an announcement may have been lost. */
+  #renewed(state: SessionState | null): void {
+    this.processor.writer.refresh(state?.version ?? 0)
+    if (state) this.attachments.appended(state.tail)
+  }
+
+  /** A client that polls is here until its next poll is overdue. */
+  #reportPresence(): void {
+    const { processor, node, hasAttachments } = this
+    if (processor.known) node.presence.sessionChanged(processor, hasAttachments)
   }
 
   #remove(attachment: Attachment): void {
     this.attachments.remove(attachment)
     this.delivered()
+    this.#reportPresence()
   }
 
   #openBackpressure(): Backpressure {

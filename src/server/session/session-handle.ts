@@ -1,9 +1,12 @@
 import { codes } from '../../wire/steadfast-v1.ts'
 import type { Limits } from '../limits.ts'
 import type { SessionRecord, SessionStore, Stored, TopicLog } from '../store/ports.ts'
+import { messageEntry } from '../store/private-entries.ts'
 import { kindOf, payloadOf } from '../util/payload.ts'
 import { isThenable } from '../util/thenable.ts'
+import { isAttached } from './presence-change.ts'
 import { amended } from './record.ts'
+import { checkSince, checkTopic, type SubscribeOptions, type SubscribingSession, subscribe, unsubscribe } from './subscribe.ts'
 
 /** The owner of a session, as `authenticate` returned it; plain JSON. */
 export interface Principal {
@@ -43,6 +46,8 @@ export interface Session<Who extends AnyPrincipal = Principal, Data = unknown, O
   readonly id: string
   /** The principal that made the session, as `authenticate` last returned it: its role may change while the session lasts. */
   readonly principal: Who
+  /** Whether a client is attached, on whatever node, as this node last read it. */
+  readonly isAttached: boolean
   /** The application's state of the session, as this node last read it; `null` at first. Read-only: `update()` changes it. */
   readonly data: Data | null
   /**
@@ -57,8 +62,11 @@ export interface Session<Who extends AnyPrincipal = Principal, Data = unknown, O
    * it, the promise resolves when there is room again: a caller that awaits it never sends faster than the client reads.
    */
   send(data: Out): Promise<boolean>
-  /** Subscribes the session to a topic: its client receives what is published from now on. */
-  subscribe(topic: string): Promise<boolean>
+  /**
+   * Subscribes the session to a topic, or to several at once: its client receives what is published from now on, or what was published
+   * `since`. A topic to which the session is subscribed already stays as it is.
+   */
+  subscribe(topic: string | readonly string[], options?: SubscribeOptions): Promise<boolean>
   unsubscribe(topic: string): Promise<boolean>
   /**
    * Ends the session for good, after everything that was sent to it. Its client stops, and receives the code (4410, 4401, 4403, or one of
@@ -98,11 +106,19 @@ export class SessionHandle implements Session {
   }
 
   get principal(): Principal {
-    return (this.#commands.known(this.id, this.#epoch) ?? this.#snapshot).principal as Principal
+    return this.#record.principal as Principal
   }
 
   get data(): unknown {
-    return (this.#commands.known(this.id, this.#epoch) ?? this.#snapshot).data
+    return this.#record.data
+  }
+
+  get isAttached(): boolean {
+    return isAttached(this.#record)
+  }
+
+  get #record(): SessionRecord {
+    return this.#commands.known(this.id, this.#epoch) ?? this.#snapshot
   }
 
   update(change: unknown): Promise<boolean> {
@@ -126,7 +142,7 @@ export class SessionHandle implements Session {
     return this.#promise(async () => {
       const { sessions } = this.#commands
       if (this.#commands.known(this.id, this.#epoch)?.ended) return false
-      const answer = sessions.append(this.id, this.#epoch, { data: payload })
+      const answer = sessions.append(this.id, this.#epoch, messageEntry(payload))
       const offset = isThenable(answer) ? await answer : answer
       if (offset === null) return false
       const room = this.#commands.sent(this.id, this.#epoch, { offset, data: payload })
@@ -135,55 +151,30 @@ export class SessionHandle implements Session {
     })
   }
 
-  subscribe(topic: string): Promise<boolean> {
-    checkTopic(topic, 'session.subscribe')
-    return this.#promise(async () => {
-      const { sessions, topics, limits } = this.#commands
-      const { epoch, offset } = await topics.tail(topic)
-      let stream = 0
-      // The stream's number is assigned before it is announced, and announced before it counts: a node that sees the subscription in the
-      // record can rely on its announcement.
-      const numbered = await this.#amend((record) => {
-        const isNew = !record.subscriptions.some((each) => each.topic === topic)
-        if (isNew && record.subscriptions.length >= limits.maxSubscriptions)
-          throw new RangeError(
-            `RealtimeServer: a session may have ${limits.maxSubscriptions} subscriptions (limits.maxSubscriptions).`,
-          )
-        stream = isNew ? record.lastStream + 1 : 0
-        return isNew ? amended(record, { lastStream: stream }) : record
-      })
-      if (!numbered || stream === 0) return numbered
-      const subscription = { stream, topic, epoch, from: offset }
-      if ((await sessions.append(this.id, this.#epoch, { subscribed: subscription })) === null) return false
-      let isOther = false
-      const isThere = await this.#amend((record) => {
-        const known = record.subscriptions.find((each) => each.topic === topic)
-        isOther = known !== undefined && known.stream !== stream
-        return known ? record : amended(record, { subscriptions: [...record.subscriptions, subscription] })
-      })
-      // Another caller has subscribed the session to the same topic meanwhile.
-      if (isOther) await sessions.append(this.id, this.#epoch, { unsubscribed: { stream } })
-      return isThere
-    })
+  subscribe(topic: string | readonly string[], { since }: SubscribeOptions = {}): Promise<boolean> {
+    const topics = typeof topic === 'object' ? [...new Set(topic)] : [topic]
+    for (const each of topics) checkTopic(each, 'session.subscribe')
+    checkSince(since)
+    return this.#promise(() => subscribe(this.#subscribing, topics, since))
   }
 
   unsubscribe(topic: string): Promise<boolean> {
     checkTopic(topic, 'session.unsubscribe')
-    return this.#promise(async () => {
-      let stream = 0
-      const isThere = await this.#amend((record) => {
-        stream = record.subscriptions.find((each) => each.topic === topic)?.stream ?? 0
-        if (stream === 0) return record
-        return amended(record, { subscriptions: record.subscriptions.filter((each) => each.topic !== topic) })
-      })
-      if (!isThere || stream === 0) return isThere
-      return (await this.#commands.sessions.append(this.id, this.#epoch, { unsubscribed: { stream } })) !== null
-    })
+    return this.#promise(() => unsubscribe(this.#subscribing, topic))
   }
 
   close(code: number = codes.ended, reason = ''): Promise<boolean> {
-    checkClose(code, reason)
+    checkClose(code, reason, 'session.close')
     return this.#promise(() => this.#commands.end(this.id, this.#epoch, code, reason))
+  }
+
+  get #subscribing(): SubscribingSession {
+    const { sessions, topics, limits } = this.#commands
+    return {
+      ...{ topics, limits },
+      amend: (change) => this.#amend(change),
+      append: async (entry) => (await sessions.append(this.id, this.#epoch, entry)) !== null,
+    }
   }
 
   async #amend(change: (record: SessionRecord) => SessionRecord): Promise<boolean> {
@@ -200,23 +191,18 @@ export class SessionHandle implements Session {
   }
 }
 
-/** @throws TypeError for a value that cannot be the name of a topic */
-export function checkTopic(topic: unknown, name: string): asserts topic is string {
-  if (typeof topic !== 'string' || topic === '' || topic.length > 1024)
-    throw new TypeError(`RealtimeServer: ${name}() takes a topic of 1 to 1,024 characters; it was ${kindOf(topic)}.`)
-}
-
 const ownCodes: readonly number[] = [codes.unauthenticated, codes.forbidden, codes.ended]
 const takenCodes: readonly number[] = Object.values(codes)
 
-function checkClose(code: unknown, reason: unknown): void {
+/** @throws TypeError for a code or a reason with which the application cannot end a session */
+export function checkClose(code: unknown = codes.ended, reason: unknown = '', name = ''): void {
   const isFree = typeof code === 'number' && Number.isInteger(code) && code >= 4000 && code <= 4999
   if (!isFree || (takenCodes.includes(code) && !ownCodes.includes(code)))
     throw new TypeError(
-      `RealtimeServer: session.close() takes a code from 4000 to 4999 that the protocol does not use, or ${ownCodes.join(', ')}; it was ${typeof code === 'number' ? code : kindOf(code)}.`,
+      `RealtimeServer: ${name}() takes a code from 4000 to 4999 that the protocol does not use, or ${ownCodes.join(', ')}; it was ${typeof code === 'number' ? code : kindOf(code)}.`,
     )
   if (typeof reason !== 'string' || new TextEncoder().encode(reason).length > 123)
-    throw new TypeError('RealtimeServer: session.close() takes a reason of at most 123 bytes.')
+    throw new TypeError(`RealtimeServer: ${name}() takes a reason of at most 123 bytes.`)
 }
 
 function jsonOf(value: unknown, maxBytes: number): unknown {

@@ -1,9 +1,11 @@
 import { codes } from '../../wire/steadfast-v1.ts'
 import type { NodeContext } from '../node/node-context.ts'
 import type { Ending, SessionRecord } from '../store/ports.ts'
+import { isThenable } from '../util/thenable.ts'
 import { type HandledSession, HandlerQueue } from './handler-queue.ts'
 import { authenticated, authenticationNow } from './join-request.ts'
-import { amended, type Claim, type Step } from './record.ts'
+import { presenceChange } from './presence-change.ts'
+import { amended, type Claim, type Claimant, type Step } from './record.ts'
 import type { Amendment, Outcome } from './record-requests.ts'
 import { type RecordPort, RecordWriter } from './record-writer.ts'
 import { type Principal, type Session, type SessionCommands, SessionHandle } from './session-handle.ts'
@@ -118,8 +120,16 @@ export class SessionProcessor implements HandledSession, RecordPort {
     return this.#listener.hasAttachments
   }
 
-  claim(): Claim {
-    return this.#queue?.claim() ?? noWork
+  claim(): Claimant {
+    const { id, sessions, settings, handlers } = this.node
+    return {
+      ...(this.#queue?.claim() ?? noWork),
+      node: id,
+      now: sessions.now(),
+      leaseMs: settings.leaseMs,
+      hasOnSession: handlers.onSession !== undefined,
+      hasOnEnd: handlers.onEnd !== undefined,
+    }
   }
 
   applied(step: Step, record: SessionRecord): void {
@@ -135,6 +145,21 @@ export class SessionProcessor implements HandledSession, RecordPort {
     if (isCreated) this.#queue?.drop()
     this.#listener.changed(before, record, how)
     if (isCreated && record.lease) this.openQueue().begin(record.taken)
+    if (how !== 'read') this.#reportPresence(before, record)
+  }
+
+  #reportPresence(before: SessionRecord | null, record: SessionRecord): void {
+    const { handlers, host } = this.node
+    if (!handlers.onAttach && !handlers.onDetach) return
+    const change = presenceChange(before, record)
+    if (!change) return
+    try {
+      const waiting =
+        change.type === 'attached' ? handlers.onAttach?.(this.handle) : handlers.onDetach?.(this.handle, change.ending)
+      if (isThenable(waiting)) waiting.then(undefined, (error) => host.report(error))
+    } catch (error) {
+      host.report(error)
+    }
   }
 
   vanished(): void {

@@ -7,11 +7,11 @@ import type { SessionRecord } from '../ports.ts'
  */
 export function keptRecord(record: SessionRecord, before: SessionRecord | undefined): SessionRecord {
   const isKnown = before && record.principal === before.principal && record.data === before.data
-  return isKnown ? record : Object.assign(copyOf(record), { principal: kept(record.principal), data: kept(record.data) })
+  return isKnown ? record : Object.assign(copyOf(record), { principal: keptJson(record.principal), data: keptJson(record.data) })
 }
 
 /** A value after a round trip through JSON, as a store in another process would return it. */
-function kept(value: unknown): unknown {
+export function keptJson(value: unknown): unknown {
   if (typeof value === 'string' || typeof value === 'boolean' || value === null) return value
   const text = JSON.stringify(value)
   return text === undefined ? null : deeplyFrozen(JSON.parse(text))

@@ -6,18 +6,23 @@ import type {
   ReadLimits,
   SessionNews,
   SessionRecord,
+  SessionState,
   SessionStore,
-  Subscription,
   Versioned,
+  Watch,
 } from '../ports.ts'
 import { type Expiring, Expiry } from './expiry.ts'
 import { bytesOf, copied } from './payload.ts'
-import { keptRecord } from './record.ts'
+import { Principals } from './principals.ts'
+import { keptJson, keptRecord } from './record.ts'
 import type { PrivateStream, Shares } from './shares.ts'
 import type { MemoryHost } from './topics.ts'
 import { Watchers } from './watchers.ts'
 
-type Item = Payload | { readonly subscribed: Subscription } | { readonly unsubscribed: { readonly stream: number } }
+/** Most entries are of this kind, and are kept as their payload alone. */
+const messageKind = 'message'
+
+type Item = Payload | PrivateAppend
 
 /** Its rank is the time at which it expires. */
 interface Session extends Expiring {
@@ -34,9 +39,9 @@ export class MemorySessions implements SessionStore {
   readonly #host: MemoryHost
   readonly #sessions = new Map<string, Session>()
   readonly #expiry = new Expiry<Session>()
-  readonly #watchers = new Watchers<SessionNews>((news, before) => 'tail' in news && 'tail' in before)
-  /** How many sessions of each principal have not ended. */
-  readonly #counts = new Map<string, number>()
+  readonly #watchers = new Watchers<SessionNews>(isLaterTail)
+  /** The sessions of each principal that have not ended. */
+  readonly #byPrincipal = new Principals()
   #count = 0
   /** Versions are never reused, so that a session created again under an id is not taken for the previous one. */
   #version = 0
@@ -59,13 +64,13 @@ export class MemorySessions implements SessionStore {
     return this.#sessions.get(id)?.current ?? null
   }
 
-  write(id: string, record: SessionRecord, ifVersion: number, expiresAt: number): number | null {
+  write(id: string, record: SessionRecord, before: Versioned | null, expiresAt: number): number | null {
     const known = this.#sessions.get(id)
-    if ((known?.current.version ?? 0) !== ifVersion) return null
+    if (known?.current.version !== before?.version) return null
     const version = this.#version + 1
     const current = { record: keptRecord(record, known?.current.record), version }
     this.#version = version
-    this.#tally(known?.current.record, record)
+    this.#tally(id, known?.current.record, record)
     if (known) {
       if (known.current.record.epoch !== record.epoch) this.#dropStream(known)
       known.current = current
@@ -79,9 +84,13 @@ export class MemorySessions implements SessionStore {
     return version
   }
 
-  async renew(id: string, expiresAt: number): Promise<void> {
-    const session = this.#sessions.get(id)
-    if (session && expiresAt > session.rank) this.#expiry.move(session, expiresAt)
+  async renew(ids: readonly string[], expiresAt: number): Promise<readonly (SessionState | null)[]> {
+    return ids.map((id) => {
+      const session = this.#sessions.get(id)
+      if (!session) return null
+      if (expiresAt > session.rank) this.#expiry.move(session, expiresAt)
+      return { version: session.current.version, tail: session.stream?.tail ?? 0 }
+    })
   }
 
   async remove(id: string, ifVersion: number): Promise<boolean> {
@@ -89,7 +98,7 @@ export class MemorySessions implements SessionStore {
     if (!session || session.current.version !== ifVersion) return false
     this.#sessions.delete(id)
     this.#expiry.remove(session)
-    this.#tally(session.current.record, undefined)
+    this.#tally(id, session.current.record, undefined)
     this.#dropStream(session)
     this.#watchers.changed(id, { version: 0 })
     return true
@@ -99,8 +108,9 @@ export class MemorySessions implements SessionStore {
     const session = this.#sessions.get(id)
     if (!session || session.current.record.epoch !== epoch || session.current.record.ended) return null
     session.stream ??= this.#shares.open<Item>(session.current.record.principalId, id)
-    const offset = this.#shares.push(session.stream, itemOf(entry), entryBytesOf(entry))
-    this.#watchers.changed(id, { tail: offset })
+    const item = itemOf(entry)
+    const offset = this.#shares.push(session.stream, item, entryBytesOf(entry))
+    this.#watchers.changed(id, { tail: offset, epoch, entry: appendOf(item) })
     return offset
   }
 
@@ -112,6 +122,7 @@ export class MemorySessions implements SessionStore {
       epoch: session.current.record.epoch,
       messages: stream?.readAfter(after, limits, entryOf) ?? [],
       lostThrough: stream?.lostThrough ?? 0,
+      tail: stream?.tail ?? 0,
     }
   }
 
@@ -120,15 +131,19 @@ export class MemorySessions implements SessionStore {
     if (stream) this.#shares.trim(stream, through)
   }
 
-  async count(principalId?: string): Promise<number> {
-    return principalId === undefined ? this.#count : (this.#counts.get(principalId) ?? 0)
+  async count(principalId: string): Promise<{ readonly ofPrincipal: number; readonly all: number }> {
+    return { ofPrincipal: this.#byPrincipal.count(principalId), all: this.#count }
+  }
+
+  async sessionsOf(principalId: string): Promise<readonly string[]> {
+    return this.#byPrincipal.sessionsOf(principalId)
   }
 
   async expired(now: number, limit: number): Promise<readonly string[]> {
     return this.#expiry.due(now, limit).map(({ id }) => id)
   }
 
-  watch(id: string, listener: (news: SessionNews) => void): () => void {
+  watch(id: string, listener: (news: SessionNews) => void): Watch {
     return this.#watchers.watch(id, listener)
   }
 
@@ -137,32 +152,35 @@ export class MemorySessions implements SessionStore {
     session.stream = null
   }
 
-  #tally(before: SessionRecord | undefined, after: SessionRecord | undefined): void {
+  #tally(id: string, before: SessionRecord | undefined, after: SessionRecord | undefined): void {
     const from = before && !before.ended ? before.principalId : undefined
     const to = after && !after.ended ? after.principalId : undefined
     if (from === to) return
-    if (from !== undefined) this.#countOne(from, -1)
-    if (to !== undefined) this.#countOne(to, 1)
-  }
-
-  #countOne(principalId: string, change: 1 | -1): void {
-    this.#count += change
-    const count = (this.#counts.get(principalId) ?? 0) + change
-    if (count > 0) this.#counts.set(principalId, count)
-    else this.#counts.delete(principalId)
+    if (from !== undefined) this.#byPrincipal.delete(from, id)
+    if (to !== undefined) this.#byPrincipal.add(to, id)
+    this.#count += (to === undefined ? 0 : 1) - (from === undefined ? 0 : 1)
   }
 }
 
-function itemOf(entry: PrivateAppend): Item {
-  if ('data' in entry) return copied(entry.data)
-  return 'subscribed' in entry ? { subscribed: entry.subscribed } : { unsubscribed: entry.unsubscribed }
+function isLaterTail(news: SessionNews, before: SessionNews): boolean {
+  return news !== null && before !== null && 'tail' in news && 'tail' in before
+}
+
+function itemOf({ kind, meta, data }: PrivateAppend): Item {
+  if (kind === messageKind && meta === undefined && data !== undefined) return copied(data)
+  return { kind, ...(meta === undefined ? {} : { meta: keptJson(meta) }), ...(data === undefined ? {} : { data: copied(data) }) }
+}
+
+function appendOf(item: Item): PrivateAppend {
+  return typeof item === 'string' || item instanceof Uint8Array ? { kind: messageKind, data: item } : item
 }
 
 function entryOf(offset: number, item: Item): PrivateEntry {
-  return typeof item === 'string' || item instanceof Uint8Array ? { offset, data: item } : { offset, ...item }
+  return typeof item === 'string' || item instanceof Uint8Array ? { offset, kind: messageKind, data: item } : { offset, ...item }
 }
 
-/** The size of an entry; a change of subscriptions counts as the frame that it becomes. */
-function entryBytesOf(entry: PrivateAppend): number {
-  return 'data' in entry ? bytesOf(entry.data) : JSON.stringify(entry).length
+/** The size of an entry; what is no payload counts as JSON. */
+function entryBytesOf({ kind, meta, data }: PrivateAppend): number {
+  const bytes = data === undefined ? 0 : bytesOf(data)
+  return kind === messageKind && meta === undefined ? bytes : bytes + JSON.stringify({ kind, meta }).length
 }

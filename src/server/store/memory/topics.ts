@@ -1,4 +1,5 @@
-import type { Payload, Reading, ReadLimits, Stored, TopicLog } from '../ports.ts'
+import type { AppendOptions, Payload, Position, Reading, ReadLimits, Stored, TopicLog, TopicNews, Watch } from '../ports.ts'
+import { AppendKeys } from './append-keys.ts'
 import type { BoundedStreams } from './bounded-streams.ts'
 import { bytesOf, copied } from './payload.ts'
 import { MemoryStream } from './stream.ts'
@@ -19,6 +20,8 @@ interface Topic {
   readonly name: string
   readonly epoch: string
   readonly stream: MemoryStream<Payload>
+  /** How long its messages are kept, if it is less than the store keeps them, and when those that are kept so were appended. */
+  age: { readonly maxAgeMs: number; readonly times: { readonly offset: number; readonly at: number }[] } | null
   older: Topic | null
   newer: Topic | null
 }
@@ -33,7 +36,9 @@ export class MemoryTopics implements TopicLog {
   readonly #streams: BoundedStreams
   readonly #maxTopics: number
   readonly #host: MemoryHost
-  readonly #watchers = new Watchers<null>(() => true)
+  /** Of several messages that are appended in one task the last is announced: a reader takes all of them in one read. */
+  readonly #watchers = new Watchers<TopicNews>(() => true)
+  readonly #keys = new AppendKeys<Topic>()
   readonly #topics = new Map<string, Topic>()
   /** The ends of a list in order of use. Deleting a key of a large Map and setting it again is slow. */
   #oldest: Topic | null = null
@@ -50,27 +55,56 @@ export class MemoryTopics implements TopicLog {
     this.#host = host
   }
 
-  async append(name: string, data: Payload): Promise<number> {
+  async append(name: string, data: Payload, { key, maxMessages = Infinity, maxAgeMs }: AppendOptions = {}): Promise<number> {
     const now = this.#host.now()
     this.#streams.forgetAged(now)
-    const offset = this.#streams.push(this.#use(name).stream, copied(data), bytesOf(data), now)
-    this.#watchers.changed(name, null)
+    const topic = this.#use(name)
+    const known = key === undefined ? undefined : this.#keys.get(topic, key, now)
+    if (known !== undefined) return known
+    const { epoch, stream } = topic
+    const after = stream.tail
+    const kept = copied(data)
+    const offset = this.#streams.push(stream, kept, bytesOf(kept), now)
+    if (stream.length > maxMessages) this.#streams.trim(stream, offset - Math.max(1, maxMessages))
+    if (maxAgeMs !== undefined) topic.age = { maxAgeMs, times: topic.age?.times ?? [] }
+    topic.age?.times.push({ offset, at: now })
+    this.#forgetAgedOf(topic, now)
+    if (key !== undefined) this.#keys.add(topic, key, offset, now)
+    this.#watchers.changed(name, { epoch, offset, after, data: kept })
     return offset
   }
 
   async readAfter(name: string, after: number, limits: ReadLimits): Promise<Reading> {
-    this.#streams.forgetAged(this.#host.now())
-    const { epoch, stream } = this.#use(name)
-    return { epoch, messages: stream.readAfter(after, limits, storedOf), lostThrough: stream.lostThrough }
+    const now = this.#host.now()
+    this.#streams.forgetAged(now)
+    const topic = this.#use(name)
+    this.#forgetAgedOf(topic, now)
+    const { epoch, stream } = topic
+    const { lostThrough, tail } = stream
+    return { epoch, messages: stream.readAfter(after, limits, storedOf), lostThrough, tail }
   }
 
-  async tail(name: string): Promise<{ readonly epoch: string; readonly offset: number }> {
-    const { epoch, stream } = this.#use(name)
-    return { epoch, offset: stream.tail }
+  async tails(names: readonly string[], last = 0): Promise<readonly Position[]> {
+    const now = this.#host.now()
+    this.#streams.forgetAged(now)
+    return names.map((name) => {
+      const topic = this.#use(name)
+      this.#forgetAgedOf(topic, now)
+      const { tail, lostThrough } = topic.stream
+      return { epoch: topic.epoch, offset: Math.max(lostThrough, tail - last) }
+    })
   }
 
-  watch(name: string, listener: () => void): () => void {
+  watch(name: string, listener: (news: TopicNews) => void): Watch {
     return this.#watchers.watch(name, listener)
+  }
+
+  #forgetAgedOf({ age, stream }: Topic, now: number): void {
+    if (!age) return
+    const { times, maxAgeMs } = age
+    const young = times.findIndex(({ at }) => now - at < maxAgeMs)
+    const aged = times.splice(0, young < 0 ? times.length : young).at(-1)
+    if (aged) this.#streams.trim(stream, aged.offset)
   }
 
   #use(name: string): Topic {
@@ -87,6 +121,7 @@ export class MemoryTopics implements TopicLog {
       name,
       epoch: this.#host.randomId(),
       stream: new MemoryStream<Payload>(this.#highest),
+      age: null,
       older: null,
       newer: null,
     }

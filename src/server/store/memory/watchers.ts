@@ -1,6 +1,22 @@
-interface Watcher<News> {
+import type { Watch } from '../ports.ts'
+
+class Watcher<News> implements Watch {
+  readonly ready = null
   /** `null` once it has been stopped. */
   listener: ((news: News) => void) | null
+  readonly #watchers: Watchers<News>
+  readonly #key: string
+
+  constructor(watchers: Watchers<News>, key: string, listener: (news: News) => void) {
+    this.#watchers = watchers
+    this.#key = key
+    this.listener = listener
+  }
+
+  stop(): void {
+    this.listener = null
+    this.#watchers.remove(this.#key, this)
+  }
 }
 
 /** Listeners by key. They are called right after the current task. */
@@ -16,18 +32,18 @@ export class Watchers<News> {
     this.#supersedes = supersedes
   }
 
-  /** Returns a function that stops watching; after that the listener is not called any more. */
-  watch(key: string, listener: (news: News) => void): () => void {
-    const watcher: Watcher<News> = { listener }
+  watch(key: string, listener: (news: News) => void): Watch {
+    const watcher = new Watcher(this, key, listener)
     const others = this.#watchers.get(key)
     if (others instanceof Set) others.add(watcher)
     else this.#watchers.set(key, others ? new Set([others, watcher]) : watcher)
-    return () => {
-      watcher.listener = null
-      const left = this.#watchers.get(key)
-      if (left instanceof Set) left.delete(watcher)
-      if (left === watcher || (left instanceof Set && left.size === 0)) this.#watchers.delete(key)
-    }
+    return watcher
+  }
+
+  remove(key: string, watcher: Watcher<News>): void {
+    const left = this.#watchers.get(key)
+    if (left instanceof Set) left.delete(watcher)
+    if (left === watcher || (left instanceof Set && left.size === 0)) this.#watchers.delete(key)
   }
 
   changed(key: string, news: News): void {

@@ -1,0 +1,91 @@
+import type { Argument, ClientEvents, CommandClient, Connector, SubscriberClient, SubscriberEvents } from './contracts.ts'
+
+/** What is used of a `Redis` of ioredis, and of its `Cluster`. */
+interface Ioredis {
+  readonly isCluster: boolean
+  readonly status: string
+  on(event: string, listener: (first: unknown, second: unknown) => void): unknown
+  connect(): Promise<unknown>
+  disconnect(): void
+  nodes(role: 'master'): readonly Ioredis[]
+  call(command: string, ...args: readonly Argument[]): Promise<unknown>
+  evalshaBuffer(sha: string, keys: number, ...args: readonly Argument[]): Promise<unknown>
+  evalBuffer(text: string, keys: number, ...args: readonly Argument[]): Promise<unknown>
+  subscribe(...channels: readonly string[]): Promise<unknown>
+  unsubscribe(...channels: readonly string[]): Promise<unknown>
+  ssubscribe(...channels: readonly string[]): Promise<unknown>
+  sunsubscribe(...channels: readonly string[]): Promise<unknown>
+  duplicate(first?: unknown, second?: object): Ioredis
+}
+
+/** What is not connected takes no command, and none is sent a second time: either would be run at some later time. */
+const redisOptions = {
+  ...{ enableOfflineQueue: false, lazyConnect: true, autoResendUnfulfilledCommands: false, maxRetriesPerRequest: 0 },
+  ...{ autoResubscribe: false, enableAutoPipelining: false },
+}
+
+export function isIoredis(client: object): boolean {
+  return ['duplicate', 'connect', 'evalshaBuffer', 'defineCommand'].every(
+    (name) => typeof Reflect.get(client, name) === 'function',
+  )
+}
+
+/** Connections by ioredis 5. */
+export function ioredisConnector(client: object): Connector {
+  const template = client as Ioredis
+  const { isCluster } = template
+  const make = () => (isCluster ? template.duplicate([], clusterOptions(client)) : template.duplicate(redisOptions))
+  return {
+    isCluster,
+    commands: (events) => commandsOf(connected(make(), events)),
+    subscriber: (events) => subscriberOf(connected(make(), events), events, isCluster),
+  }
+}
+
+function clusterOptions(client: object): object {
+  const options: unknown = Reflect.get(client, 'options')
+  const given: unknown = typeof options === 'object' && options !== null ? Reflect.get(options, 'redisOptions') : undefined
+  // Of a node, the cluster decides when to connect.
+  const { lazyConnect, ...ofNode } = redisOptions
+  return {
+    ...{ lazyConnect, enableOfflineQueue: false, enableAutoPipelining: false, shardedSubscribers: true },
+    redisOptions: { ...(typeof given === 'object' ? given : {}), ...ofNode },
+  }
+}
+
+function connected(client: Ioredis, events: ClientEvents): Ioredis {
+  client.on('error', (error) => {
+    if (client.status !== 'ready') events.lost(error)
+  })
+  client.on('close', () => events.lost(new Error('The connection was closed.')))
+  client.on('ready', () => events.ready())
+  client.connect().catch((error) => events.lost(error))
+  return client
+}
+
+function commandsOf(client: Ioredis): CommandClient {
+  return {
+    evalSha: (sha, key, args) => client.evalshaBuffer(sha, 1, key, ...args),
+    evaluate: (text, key, args) => client.evalBuffer(text, 1, key, ...args),
+    async load(texts) {
+      const nodes = client.isCluster ? client.nodes('master') : [client]
+      await Promise.all(nodes.flatMap((node) => texts.map((text) => node.call('SCRIPT', 'LOAD', text))))
+    },
+    close: () => client.disconnect(),
+  }
+}
+
+function subscriberOf(client: Ioredis, events: SubscriberEvents, isCluster: boolean): SubscriberClient {
+  client.on(isCluster ? 'smessageBuffer' : 'messageBuffer', (channel, message) => {
+    if (message instanceof Uint8Array) events.message(String(channel), message)
+  })
+  return {
+    async subscribe(channels) {
+      await (isCluster ? client.ssubscribe(...channels) : client.subscribe(...channels))
+    },
+    async unsubscribe(channels) {
+      await (isCluster ? client.sunsubscribe(...channels) : client.unsubscribe(...channels))
+    },
+    close: () => client.disconnect(),
+  }
+}

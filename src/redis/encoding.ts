@@ -1,0 +1,109 @@
+import { Buffer } from 'node:buffer'
+import type { Payload, PrivateAppend, PrivateEntry, SessionNews, SessionRecord, TopicNews } from '../server/store/ports.ts'
+
+const [textLetter, bytesLetter, noneLetter] = ['t'.charCodeAt(0), 'b'.charCodeAt(0), '-'.charCodeAt(0)]
+
+export function bytesOf(data: Payload): number {
+  return typeof data === 'string' ? Buffer.byteLength(data) : data.byteLength
+}
+
+/** Data as it is stored: a letter for its kind, and its bytes. */
+export function encodeData(data: Payload | undefined): Buffer {
+  if (data === undefined) return Buffer.of(noneLetter)
+  const size = bytesOf(data)
+  const encoded = Buffer.allocUnsafe(1 + size)
+  encoded[0] = typeof data === 'string' ? textLetter : bytesLetter
+  if (typeof data === 'string') encoded.write(data, 1)
+  else encoded.set(data, 1)
+  return encoded
+}
+
+function decodeData(encoded: Buffer, at: number): Payload | undefined {
+  if (encoded[at] === textLetter) return encoded.toString('utf8', at + 1)
+  // A view would keep all that came in the same packet.
+  return encoded[at] === bytesLetter ? new Uint8Array(encoded.subarray(at + 1)) : undefined
+}
+
+/** A message of a topic's list: its time in six bytes, then its data. */
+export function decodeMessage(element: Buffer): Payload {
+  return decodeData(element, 6) ?? ''
+}
+
+/** An entry of a private stream: its size as limits count it, the size of its head, the head as JSON, the data. */
+export function encodeEntry({ kind, meta, data }: PrivateAppend): { readonly encoded: Buffer; readonly bytes: number } {
+  const head = Buffer.from(JSON.stringify(meta === undefined ? [kind] : [kind, meta]))
+  const sizes = Buffer.allocUnsafe(8)
+  const bytes = data === undefined ? head.byteLength : bytesOf(data)
+  sizes.writeUInt32BE(bytes, 0)
+  sizes.writeUInt32BE(head.byteLength, 4)
+  return { encoded: Buffer.concat([sizes, head, encodeData(data)]), bytes }
+}
+
+export function decodeEntry(element: Buffer): PrivateAppend {
+  const end = 8 + element.readUInt32BE(4)
+  const [kind, meta] = JSON.parse(element.toString('utf8', 8, end)) as [string, unknown?]
+  const data = decodeData(element, end)
+  return { kind, ...(meta !== undefined && { meta }), ...(data !== undefined && { data }) }
+}
+
+export function decodeEntryAt(offset: number, element: Buffer): PrivateEntry {
+  return { offset, ...decodeEntry(element) }
+}
+
+/** The fields that change with messages, in the order in which they are stored, and those that are stored elsewhere. */
+const hotFields: readonly string[] = [
+  ...['authenticatedAt', 'taken', 'done', 'redeliveredThrough', 'lease', 'turn', 'k', 'lastStream', 'lastEnd', 'ended'],
+]
+const otherFields: readonly string[] = ['epoch', 'principalId', 'principal', 'data', 'subscriptions']
+
+/** The part of a record that changes with each message: without the names of the fields, which would take most of it. */
+export function encodeHot(record: SessionRecord): string {
+  const values: unknown[] = hotFields.map((name) => Reflect.get(record, name))
+  const more = Object.entries(record).filter(([name]) => !otherFields.includes(name) && !hotFields.includes(name))
+  return JSON.stringify(more.length > 0 ? [...values, Object.fromEntries(more)] : values)
+}
+
+/** The part that may be large, and seldom changes. */
+export function encodeCold({ principal, data, subscriptions }: SessionRecord): string {
+  return JSON.stringify([principal, data, subscriptions])
+}
+
+export function decodeRecord([principalId, epoch, hot, cold]: readonly Buffer[]): SessionRecord {
+  const [principal, data, subscriptions] = JSON.parse(String(cold)) as readonly unknown[]
+  const values = JSON.parse(String(hot)) as readonly unknown[]
+  const record: Record<string, unknown> = {
+    epoch: String(epoch),
+    principalId: String(principalId),
+    principal,
+    data,
+    subscriptions,
+  }
+  for (const [index, name] of hotFields.entries()) record[name] = values[index]
+  return Object.assign(record, values[hotFields.length]) as unknown as SessionRecord
+}
+
+export function decodeTopicNews(message: Buffer): TopicNews | null {
+  const [epochEnd, offsetEnd] = [message.indexOf(' '), message.indexOf(' ', message.indexOf(' ') + 1)]
+  const afterEnd = message.indexOf(' ', offsetEnd + 1)
+  if (afterEnd < 0) return null
+  const data = decodeData(message, afterEnd + 1)
+  return {
+    epoch: message.toString('latin1', 0, epochEnd),
+    offset: Number(message.toString('latin1', epochEnd + 1, offsetEnd)),
+    after: Number(message.toString('latin1', offsetEnd + 1, afterEnd)),
+    ...(data !== undefined && { data }),
+  }
+}
+
+export function decodeSessionNews(message: Buffer): SessionNews {
+  if (message[0] === 'v'.charCodeAt(0)) return { version: Number(message.toString('latin1', 1)) }
+  const [tail = '', size = ''] = message.toString('latin1', 1, 64).split(' ')
+  const start = 1 + tail.length + 1 + size.length + 1
+  const end = start + Number(size)
+  if (!(end <= message.byteLength)) return null
+  return {
+    tail: Number(tail),
+    epoch: message.toString('utf8', start, end),
+    ...(message.byteLength > end && { entry: decodeEntry(message.subarray(end)) }),
+  }
+}

@@ -1,0 +1,36 @@
+/** What an error of the client says of a call. */
+export type Failure =
+  /** Redis does not have the script. */
+  | 'unknown-script'
+  /** Nothing was done, and another server or a later time may be better. */
+  | 'elsewhere'
+  /** Nothing was sent. */
+  | 'unsent'
+  /** The connection broke: it may have been done or not. */
+  | 'unknown'
+  /** Redis refused it. */
+  | 'refused'
+
+export function failureOf(error: unknown): Failure {
+  const message = messageOf(error)
+  if (/NOSCRIPT/.test(message)) return 'unknown-script'
+  // A replica, a server that still reads its file, a cluster without a master for the slot.
+  if (/^(READONLY|LOADING|MASTERDOWN|CLUSTERDOWN|TRYAGAIN)\b|READONLY You can't write/.test(message)) return 'elsewhere'
+  if (/enableOfflineQueue|The client is offline|ClientOffline/i.test(message)) return 'unsent'
+  const code: unknown = typeof error === 'object' && error !== null ? Reflect.get(error, 'code') : undefined
+  if (typeof code === 'string' && /^E[A-Z]+$/.test(code)) return 'unknown'
+  return /^[A-Z]{3,} |\bscript:/.test(message) ? 'refused' : 'unknown'
+}
+
+/** The error that a caller receives: what failed, and what to do about it where that is known. */
+export function errorOf(error: unknown, script: string): Error {
+  const message = messageOf(error)
+  const hint = /OOM command not allowed/.test(message)
+    ? ' Redis has used all of its `maxmemory`: give it more, or lower maxBytesPerStream, maxAgeMs or maxTopics.'
+    : ''
+  return new Error(`redisStore: ${script} failed: ${message}.${hint}`, { cause: error })
+}
+
+export function messageOf(error: unknown): string {
+  return error instanceof Error ? error.message : String(error)
+}

@@ -1,0 +1,236 @@
+import type { Buckets } from './buckets.ts'
+import { Call } from './call.ts'
+import type { Argument, CommandClient, Connector } from './clients/contracts.ts'
+import type { StoreClock } from './clock.ts'
+import { Deadlines } from './deadlines.ts'
+import { failureOf } from './failures.ts'
+import { hello, PolicyError, repliesOf } from './hello.ts'
+import type { RedisHost } from './host.ts'
+import type { LinkScripts } from './scripts/link-scripts.ts'
+import type { Script } from './scripts/script.ts'
+
+/** What belongs to a link. */
+export interface LinkSettings {
+  readonly connector: Connector
+  readonly buckets: Buckets
+  readonly timeoutMs: number
+  readonly scripts: LinkScripts
+  /** All scripts: Redis receives them at each connection, before the first of them is run. */
+  readonly all: readonly Script[]
+  readonly host: RedisHost
+  readonly clock: StoreClock
+  /** A bucket has begun a new life: what was known of it may not hold any more. */
+  newLife(bucket: number): void
+  /** Redis has not answered for long, though there is a connection. */
+  silent(): void
+}
+
+type State =
+  | { readonly type: 'connecting'; readonly cause: unknown }
+  | { readonly type: 'ready' }
+  | { readonly type: 'refused'; readonly error: Error }
+  | { readonly type: 'closed' }
+
+/**
+ * Runs scripts: over one connection, in the order of the calls, each within `timeoutMs`. A call waits while there is no connection, and is sent
+ * again after one broke only if Redis cannot have run it, or if running it twice does no harm.
+ */
+export class Link {
+  readonly #settings: LinkSettings
+  readonly #deadlines: Deadlines
+  readonly #tokens = new Map<number, string>()
+  #state: State = { type: 'connecting', cause: undefined }
+  #client: CommandClient | null = null
+  /** The number of the client; and of its connection: an earlier one's answers are late. */
+  #generation = 0
+  #connectedAt = 0
+  #answeredAt = 0
+  #waiting: Call[] = []
+  #id: string | null = null
+
+  constructor(settings: LinkSettings) {
+    this.#settings = settings
+    const { host, timeoutMs } = settings
+    this.#deadlines = new Deadlines(timeoutMs, host.elapsedMs, host.after)
+    this.#connect()
+  }
+
+  get id(): string | null {
+    return this.#id
+  }
+
+  /** When the connection began to be made, of the monotonic clock. */
+  get connectedAt(): number {
+    return this.#connectedAt
+  }
+
+  get isReady(): boolean {
+    return this.#state.type === 'ready'
+  }
+
+  /** The reply without the token of the life. */
+  run(script: Script, bucket: number, args: readonly Argument[]): Promise<readonly unknown[]> {
+    const call = new Call(script, bucket, args, {
+      timeoutMs: this.#settings.timeoutMs,
+      onTimeout: this.#timedOut,
+    })
+    if (this.#state.type === 'refused') call.reject(this.#state.error)
+    else if (this.#state.type === 'closed') call.reject(new Error('redisStore: it was closed.'))
+    else {
+      this.#deadlines.add(call)
+      if (this.#state.type === 'ready') this.#send(call)
+      else this.#wait(call, this.#state.cause)
+    }
+    return call.result
+  }
+
+  /** Drops the connection, which is silent or leads to a server that has become a replica, and makes another one. */
+  restart(cause: unknown): void {
+    if (this.#state.type === 'closed') return
+    this.#state = { type: 'connecting', cause }
+    this.#connect()
+  }
+
+  close(): void {
+    this.#state = { type: 'closed' }
+    this.#generation += 1
+    this.#client?.close()
+    this.#client = null
+    this.#waiting = []
+    this.#deadlines.clear((call) => {
+      if (call instanceof Call) call.reject(new Error('redisStore: it was closed.'))
+    })
+  }
+
+  #connect(): void {
+    const client = this.#client
+    this.#generation += 1
+    const generation = this.#generation
+    this.#connectedAt = this.#settings.host.elapsedMs()
+    this.#client = null
+    client?.close()
+    const isCurrent = () => generation === this.#generation
+    this.#client = this.#settings.connector.commands({
+      ready: () => {
+        if (isCurrent()) this.#greet(generation)
+      },
+      lost: (cause) => {
+        if (!isCurrent()) return
+        if (this.#state.type !== 'closed') this.#state = { type: 'connecting', cause }
+      },
+    })
+  }
+
+  /** What comes before all else on a connection: the scripts, the life of each bucket, the name of the store. */
+  #greet(generation: number): void {
+    const client = this.#client
+    if (!client) return
+    this.#connectedAt = this.#settings.host.elapsedMs()
+    this.#state = { type: 'connecting', cause: undefined }
+    this.#hello(client)
+      .then(() => {
+        if (generation !== this.#generation) return
+        this.#state = { type: 'ready' }
+        const waiting = this.#waiting
+        this.#waiting = []
+        for (const call of waiting) this.#send(call)
+      })
+      .catch((error) => {
+        if (generation !== this.#generation) return
+        if (!(error instanceof PolicyError)) this.#state = { type: 'connecting', cause: error }
+        else {
+          this.#state = { type: 'refused', error }
+          for (const call of this.#waiting) call.reject(error)
+          this.#waiting = []
+        }
+      })
+  }
+
+  async #hello(client: CommandClient): Promise<void> {
+    this.#id = await hello(client, this.#settings, (bucket, reply) => this.#answered(bucket, reply))
+  }
+
+  readonly #timedOut = ({ sentAt }: Call): void => {
+    const { host, timeoutMs, silent } = this.#settings
+    // What was sent only at the end of its time says little.
+    const isSilent = sentAt > this.#answeredAt && host.elapsedMs() - sentAt >= timeoutMs / 2
+    if (this.#state.type === 'ready' && isSilent) silent()
+  }
+
+  #wait(call: Call, cause: unknown): void {
+    call.waits(cause)
+    this.#waiting.push(call)
+    // What is over need not be kept until there is a connection.
+    if (this.#waiting.length % 1024 === 0) this.#waiting = this.#waiting.filter(({ isOver }) => !isOver)
+  }
+
+  #send(call: Call): void {
+    const client = this.#client
+    if (call.isOver || !client) return
+    const generation = this.#generation
+    call.sentAt = this.#settings.host.elapsedMs()
+    client.evalSha(call.script.sha, `${this.#settings.buckets.base(call.bucket)}b`, call.args).then(
+      (reply) => this.#received(call, reply),
+      (error) => this.#failed(call, error, client, generation),
+    )
+  }
+
+  #received(call: Call, reply: unknown): void {
+    const values = repliesOf(reply)
+    this.#answered(call.bucket, values)
+    call.resolve(values.slice(1))
+  }
+
+  #failed(call: Call, error: unknown, client: CommandClient, generation: number): void {
+    if (call.isOver) return
+    const failure = failureOf(error)
+    if (failure === 'unknown-script') {
+      client.evaluate(call.script.text, `${this.#settings.buckets.base(call.bucket)}b`, call.args).then(
+        (reply) => this.#received(call, reply),
+        (again) => call.fail(again),
+      )
+      return
+    }
+    const isRepeated = failure === 'unsent' || failure === 'elsewhere' || (failure === 'unknown' && call.script.isRepeatable)
+    if (!isRepeated || this.#state.type === 'closed') {
+      call.fail(error)
+      return
+    }
+    // The server is not one that writes, any more.
+    if (failure === 'elsewhere' && generation === this.#generation && this.#state.type === 'ready') this.#pauseAndConnect(error)
+    if (this.#state.type === 'ready') this.#later(call, error)
+    else this.#wait(call, error)
+  }
+
+  /** The client has not noticed yet that its connection is gone, or has just connected again. */
+  #later(call: Call, error: unknown): void {
+    call.waits(error)
+    this.#settings.host.after(retryMs, () => {
+      if (call.isOver) return
+      if (this.#state.type === 'ready') this.#send(call)
+      else if (this.#state.type === 'connecting') this.#wait(call, error)
+    })
+  }
+
+  #pauseAndConnect(cause: unknown): void {
+    const generation = this.#generation
+    this.#state = { type: 'connecting', cause }
+    this.#settings.host.after(retryMs, () => {
+      if (generation === this.#generation) this.restart(cause)
+    })
+  }
+
+  #answered(bucket: number, [token]: readonly unknown[]): void {
+    this.#answeredAt = this.#settings.host.elapsedMs()
+    const life = String(token)
+    const before = this.#tokens.get(bucket)
+    if (before === life) return
+    this.#tokens.set(bucket, life)
+    if (before === undefined) return
+    this.#settings.newLife(bucket)
+    // A Redis that was emptied is another store.
+    if (bucket === 0 && this.#client && this.#state.type === 'ready') this.#hello(this.#client).catch(() => {})
+  }
+}
+
+const retryMs = 100

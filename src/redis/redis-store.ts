@@ -1,0 +1,69 @@
+import { nodeHost } from '../server/node/process-host.ts'
+import type { SessionStore, TopicLog } from '../server/store/ports.ts'
+import { Buckets } from './buckets.ts'
+import { StoreClock } from './clock.ts'
+import { Heartbeat } from './heartbeat.ts'
+import { Link } from './link.ts'
+import { type RedisStoreOptions, settingsOf } from './options.ts'
+import { linkScripts } from './scripts/link-scripts.ts'
+import { sessionScripts } from './scripts/session-scripts.ts'
+import { topicScripts } from './scripts/topic-scripts.ts'
+import { RedisSessions } from './sessions.ts'
+import { RedisTopics } from './topics.ts'
+import { Watches } from './watches.ts'
+
+/** The topics and sessions of all servers that share a Redis. */
+export interface RedisStore {
+  readonly topics: TopicLog
+  readonly sessions: SessionStore
+  /** Closes the store's connections; calls that are under way are rejected. The client that was given remains as it is. */
+  close(): Promise<void>
+}
+
+/**
+ * Topics and sessions in Redis 6.2 or later, in a cluster 7 or later: `new RealtimeServer({ ...redisStore({ client }) })` on each node. It begins
+ * to connect at once, and connects again whenever the connection is lost; calls wait for it, each for `timeoutMs` at most.
+ * @throws TypeError for an invalid option; the message names it
+ */
+export function redisStore(options: RedisStoreOptions): RedisStore {
+  const settings = settingsOf(options)
+  const { connector, prefix, timeoutMs, maxBytesPerStream } = settings
+  const host = nodeHost(undefined)
+  const buckets = new Buckets(prefix, connector.isCluster)
+  const scriptSettings = {
+    ...settings,
+    isCluster: connector.isCluster,
+    maxTopics: Math.ceil(settings.maxTopics / buckets.count),
+  }
+  const ofTopics = topicScripts(scriptSettings)
+  const ofSessions = sessionScripts(scriptSettings)
+  const ofLink = linkScripts(scriptSettings)
+  const clock = new StoreClock(host.elapsedMs, host.now)
+  const watches = new Watches({ connector, buckets, timeoutMs, host })
+  const link = new Link({
+    ...{ connector, buckets, timeoutMs, host, clock },
+    scripts: ofLink,
+    all: [...Object.values(ofTopics), ...Object.values(ofSessions), ofLink.beat],
+    newLife: (bucket) => watches.announceMissed(bucket),
+    // What leads to the same server is probably silent too.
+    silent() {
+      const cause = new Error('the connection was silent')
+      link.restart(cause)
+      watches.restart(cause)
+    },
+  })
+  const heartbeat = new Heartbeat({
+    ...{ link, watches, buckets, clock, host, timeoutMs },
+    script: ofLink.beat,
+    touch: ofTopics.touch,
+  })
+  return {
+    topics: new RedisTopics(link, watches, buckets, ofTopics, maxBytesPerStream),
+    sessions: new RedisSessions(link, watches, buckets, ofSessions, { clock, maxBytesPerStream }),
+    async close() {
+      heartbeat.stop()
+      link.close()
+      watches.close()
+    },
+  }
+}

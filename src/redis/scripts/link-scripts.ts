@@ -1,0 +1,24 @@
+import { prelude, type Script, type ScriptSettings, scriptOf } from './script.ts'
+
+/** `ARGV`: an id for the store, should it have none. Also returns what the server would do if its memory were full. */
+const hello = `
+if ARGV[1] ~= '' then call('HSETNX', bucket, 'id', ARGV[1]) end
+local policy = string.match(call('INFO', 'memory'), 'maxmemory_policy:([%w-]+)') or 'unknown'
+return { token, text(now), call('HGET', bucket, 'id') or '', policy }
+`
+
+/** `ARGV`: the node's own channel, and what is published there. */
+const beat = `
+publish(ARGV[1], ARGV[2])
+return { token, text(now) }
+`
+
+export interface LinkScripts {
+  readonly hello: Script
+  readonly beat: Script
+}
+
+export function linkScripts(settings: ScriptSettings): LinkScripts {
+  const before = prelude(settings)
+  return { hello: scriptOf('hello', [before, hello], 'repeatable'), beat: scriptOf('beat', [before, beat], 'repeatable') }
+}

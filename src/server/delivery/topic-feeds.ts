@@ -1,0 +1,91 @@
+import type { ServerHost } from '../node/host.ts'
+import type { TopicLog } from '../store/ports.ts'
+import { CatchUp } from './catch-up.ts'
+import { type Follower, TopicFeed } from './topic-feed.ts'
+
+/** How long a feed is kept after its last follower has left, in milliseconds: clients that poll or reconnect are back within that. */
+const lingerMs = 20_000
+/** How many feeds without followers are kept; beyond it the one that was left first is stopped. */
+const maxLingering = 1000
+/** How often the ends of all topics are compared with the log's, in milliseconds: an announcement may have been lost. */
+const checkEveryMs = 60_000
+/** How many topics one call of the log compares. */
+const checkAtOnce = 500
+
+/** The topics that have followers on this node, or had some a short while ago. */
+export class TopicFeeds {
+  /** Reads for followers what the feeds have no longer. */
+  readonly catchUp: CatchUp
+  readonly #log: TopicLog
+  readonly #host: ServerHost
+  readonly #feeds = new Map<string, TopicFeed>()
+  /** Feeds without followers, and since when, by the host's monotonic clock; the one that was left first is the first. */
+  readonly #lingering = new Map<TopicFeed, number>()
+  #checkedAt: number
+  #isOver = false
+
+  constructor(log: TopicLog, host: ServerHost) {
+    this.#log = log
+    this.#host = host
+    this.catchUp = new CatchUp(log, host)
+    this.#checkedAt = host.elapsedMs()
+  }
+
+  /** Begins to follow a topic. */
+  of(topic: string): TopicFeed {
+    let feed = this.#feeds.get(topic)
+    if (!feed) {
+      feed = new TopicFeed(topic, { log: this.#log, host: this.#host, catchUp: this.catchUp })
+      this.#feeds.set(topic, feed)
+    }
+    this.#lingering.delete(feed)
+    return feed
+  }
+
+  leave(feed: TopicFeed, follower: Follower): void {
+    feed.remove(follower)
+    if (feed.size > 0 || this.#isOver) return
+    this.#lingering.set(feed, this.#host.elapsedMs())
+    const [first] = this.#lingering.keys()
+    if (first && this.#lingering.size > maxLingering) this.#stop(first)
+  }
+
+  /** Time has passed. */
+  tick(): void {
+    const now = this.#host.elapsedMs()
+    this.catchUp.tick()
+    for (const [feed, since] of this.#lingering) {
+      if (now - since < lingerMs) break
+      this.#stop(feed)
+    }
+    for (const feed of this.#feeds.values()) if (feed.hasFailed) feed.read()
+    if (now - this.#checkedAt < checkEveryMs) return
+    this.#checkedAt = now
+    this.#check().catch((error) => this.#host.report(error))
+  }
+
+  stop(): void {
+    this.#isOver = true
+    for (const feed of this.#feeds.values()) feed.stop()
+    this.#feeds.clear()
+    this.#lingering.clear()
+  }
+
+  #stop(feed: TopicFeed): void {
+    feed.stop()
+    this.#lingering.delete(feed)
+    this.#feeds.delete(feed.topic)
+  }
+
+  async #check(): Promise<void> {
+    const topics = [...this.#feeds.keys()]
+    for (let first = 0; first < topics.length && !this.#isOver; first += checkAtOnce) {
+      const some = topics.slice(first, first + checkAtOnce)
+      const ends = await this.#log.tails(some)
+      for (const [index, topic] of some.entries()) {
+        const end = ends[index]
+        if (end) this.#feeds.get(topic)?.endsAt(end.epoch, end.offset)
+      }
+    }
+  }
+}

@@ -1,0 +1,80 @@
+import type { SessionState, SessionStore } from '../store/ports.ts'
+import type { ServerHost } from './host.ts'
+
+/** The times by which sessions are renewed, in milliseconds. */
+export interface RenewalTimes {
+  readonly resumeWindowMs: number
+  readonly tickMs: number
+}
+
+/** The node that has the sessions. */
+interface RenewingNode {
+  readonly sessions: SessionStore
+  readonly settings: RenewalTimes
+  readonly host: ServerHost
+  readonly isDown: boolean
+}
+
+/** How many sessions one call of the store renews. */
+const renewAtOnce = 500
+
+/** Called with where the session stands in the store; `null` if it is gone. */
+type Renewed = (state: SessionState | null) => void
+
+/** Renews sessions in the store, those of one tick together. */
+export class Renewals {
+  readonly #node: RenewingNode
+  #due = new Map<string, Renewed | null>()
+
+  constructor(node: RenewingNode) {
+    this.#node = node
+  }
+
+  /** The session has a client here: it is renewed at the next tick. */
+  add(id: string, renewed: Renewed | null = null): void {
+    if (renewed || !this.#due.has(id)) this.#due.set(id, renewed)
+  }
+
+  /** The session has ended: it is to expire as its record says. */
+  drop(id: string): void {
+    this.#due.delete(id)
+  }
+
+  /** Time has passed. */
+  tick(): void {
+    if (this.#due.size === 0) return
+    const due = [...this.#due]
+    this.#due = new Map()
+    for (let first = 0; first < due.length; first += renewAtOnce) {
+      const some = due.slice(first, first + renewAtOnce)
+      this.#renew(some).catch((error) => {
+        // The sessions are still there for a while: the next tick tries again.
+        if (!this.#node.isDown) for (const [id, renewed] of some) this.add(id, renewed)
+        this.#node.host.report(error)
+      })
+    }
+  }
+
+  async #renew(due: readonly (readonly [string, Renewed | null])[]): Promise<void> {
+    const { sessions, settings } = this.#node
+    const until = attachedUntil(sessions.now(), settings)
+    const states = await sessions.renew(
+      due.map(([id]) => id),
+      until,
+    )
+    if (this.#node.isDown) return
+    for (const [index, [, renewed]] of due.entries()) renewed?.(states[index] ?? null)
+  }
+}
+
+/** How often a node renews, in the store, a session that has an attachment here, in milliseconds. */
+export function renewEveryMs({ resumeWindowMs }: RenewalTimes): number {
+  return resumeWindowMs / 3
+}
+
+/**
+ * Until when the store keeps a session that is attached now: if this node dies before renewing it, the client still has its whole window.
+ */
+export function attachedUntil(now: number, settings: RenewalTimes): number {
+  return now + settings.resumeWindowMs + renewEveryMs(settings) + settings.tickMs
+}

@@ -1,0 +1,123 @@
+import type { SessionRecord } from '../store/ports.ts'
+import { bytesOf, kindOf } from '../util/payload.ts'
+
+/** A session that is subscribed to a topic and has a client, as others see it. */
+export interface Member<Info = unknown> {
+  /** Of this stay: a session that leaves and joins again gets another one. */
+  readonly id: string
+  /** What the option `presence` returned for the session. */
+  readonly info: Info
+}
+
+/** A member as the store keeps it. */
+export interface Stay extends Member {
+  readonly session: string
+  /** The node where the client is attached, or was last. */
+  readonly node: string
+  /** Its leave is being published; the session joins anew if it comes back. */
+  readonly isLeaving: boolean
+}
+
+/** A change of one topic's members that a node wants to write. Changes are tried again if another node wrote first. */
+export type MemberChange =
+  /** The session's client is attached to the node. */
+  | { readonly type: 'join'; readonly session: string; readonly node: string; readonly id: string; readonly info: unknown }
+  /** The session's client is gone from the node, and has not come to another one. */
+  | { readonly type: 'leave'; readonly session: string; readonly node: string }
+  /** A node is dead: whoever has not come to another one leaves. */
+  | { readonly type: 'node-died'; readonly node: string }
+  /** The leave was published. */
+  | { readonly type: 'left'; readonly id: string }
+
+/** The stays after some changes, and what is to be published then. */
+export interface MembersAfter {
+  readonly stays: readonly Stay[]
+  readonly joined: readonly Stay[]
+  readonly leaving: readonly Stay[]
+}
+
+/** Pure: applies changes to the members of a topic. Returns the same list if nothing has changed. */
+export function changed(before: readonly Stay[], changes: readonly MemberChange[]): MembersAfter {
+  let stays = before
+  const joined: Stay[] = []
+  for (const change of changes) {
+    switch (change.type) {
+      case 'join': {
+        const { session, node, id, info } = change
+        const known = stays.find((stay) => stay.session === session && !stay.isLeaving)
+        if (known?.node === node) break
+        if (known) stays = stays.map((stay) => (stay === known ? { ...stay, node } : stay))
+        else {
+          const stay = { id, info, session, node, isLeaving: false }
+          joined.push(stay)
+          stays = [...stays, stay]
+        }
+        break
+      }
+      case 'leave':
+        stays = leaving(stays, (stay) => stay.session === change.session && stay.node === change.node)
+        break
+      case 'node-died':
+        stays = leaving(stays, (stay) => stay.node === change.node)
+        break
+      case 'left':
+        if (stays.some(({ id }) => id === change.id)) stays = stays.filter(({ id }) => id !== change.id)
+        break
+      default:
+        change satisfies never
+    }
+  }
+  // A leave that another node has marked is published by this one too, in case that node has died: publications have keys.
+  return { stays, joined, leaving: stays.filter(({ isLeaving }) => isLeaving) }
+}
+
+function leaving(stays: readonly Stay[], isMeant: (stay: Stay) => boolean): readonly Stay[] {
+  const isAny = stays.some((stay) => !stay.isLeaving && isMeant(stay))
+  return isAny ? stays.map((stay) => (!stay.isLeaving && isMeant(stay) ? { ...stay, isLeaving: true } : stay)) : stays
+}
+
+/** The store's id of the record that holds a topic's members. No client can have a session of this id. */
+export function recordIdOf(topic: string): string {
+  return `presence of ${topic}`
+}
+
+/** The topic on which a topic's joins and leaves are published. */
+export function presenceTopicOf(topic: string): string {
+  return `presence:${topic}`
+}
+
+/** A record that holds no session: it counts as ended, so that it is neither counted nor found among the sessions of a principal. */
+export function holderRecord(epoch: string, data: unknown): SessionRecord {
+  return {
+    ...{ epoch, data, principalId: '', principal: null, authenticatedAt: 0 },
+    ...{ taken: 0, done: 0, redeliveredThrough: 0, lease: null, turn: 0, k: 0, subscriptions: [], lastStream: 0, lastEnd: null },
+    ended: { by: 'server', code: 4410, reason: 'no session' },
+  }
+}
+
+export function staysOf(record: SessionRecord | undefined): readonly Stay[] {
+  // Only this folder writes such records.
+  return (record?.data as { readonly stays: readonly Stay[] } | undefined)?.stays ?? []
+}
+
+/** What subscribers of the presence topic receive: the member, and whether it has joined or left. */
+export interface PresenceMessage<Info = unknown> extends Member<Info> {
+  readonly type: 'join' | 'leave'
+}
+
+export function publicationOf(type: 'join' | 'leave', { id, info }: Member): PresenceMessage {
+  return { type, id, info }
+}
+
+/** The longest information about a member, in bytes as JSON: the members of a topic are one record. */
+const maxInfoBytes = 1024
+
+/** @throws TypeError or RangeError for what cannot be the information about a member */
+export function jsonOf(info: unknown): unknown {
+  const text: string | undefined = JSON.stringify(info)
+  if (text === undefined) throw new TypeError(`RealtimeServer: presence() returns JSON or undefined; it was ${kindOf(info)}.`)
+  const bytes = bytesOf(text)
+  if (bytes > maxInfoBytes)
+    throw new RangeError(`RealtimeServer: presence() returned ${bytes} bytes of JSON; ${maxInfoBytes} are allowed.`)
+  return JSON.parse(text)
+}

@@ -1,0 +1,229 @@
+import type { ServerHost } from '../node/host.ts'
+import type { ServerCodec, Session } from '../session/session-handle.ts'
+import type { SessionRecord, SessionStore, Subscription, TopicLog, Versioned } from '../store/ports.ts'
+import { payloadOf } from '../util/payload.ts'
+import { jsonOf, type Member, presenceTopicOf, publicationOf, recordIdOf, type Stay, staysOf } from './members.ts'
+import { NodeRecords, nodeTopicsOf } from './node-records.ts'
+import { type MembersPort, membersKeptMs, TopicMembers } from './topic-members.ts'
+
+/** How long after the death of its node a member leaves at the latest, in milliseconds, unless set. */
+const defaultTimeoutMs = 10_000
+const none: readonly Subscription[] = []
+
+/** How many topics one call of the store renews. */
+const renewAtOnce = 500
+
+/** What others see of a session that is subscribed to a topic: a JSON value of at most 1,024 bytes; `undefined` if it is not a member. */
+export type PresenceInfo = (session: Session, topic: string) => unknown
+
+/** The node whose sessions are reported. */
+export interface PresenceNode {
+  readonly id: string
+  readonly sessions: SessionStore
+  readonly topics: TopicLog
+  readonly host: ServerHost
+  readonly settings: {
+    readonly codec?: ServerCodec<unknown, unknown> | undefined
+    readonly presence?: PresenceInfo | undefined
+    readonly presenceTimeoutMs?: number | undefined
+  }
+  readonly isDown: boolean
+  elapsedMs(): number
+}
+
+/** A session as this node has it. */
+export interface PresentSession {
+  readonly id: string
+  readonly record: SessionRecord
+  readonly handle: Session
+}
+
+interface Present {
+  subscriptions: readonly Subscription[]
+  isHere: boolean
+  /** The topics of which it is a member, with what others see of it. */
+  readonly topics: Map<string, unknown>
+  /** Cancels the leave of a session whose client may come back. */
+  cancelLeave: (() => void) | null
+}
+
+/** Who is subscribed to each topic: the part of it that this node has to report, and what all nodes have reported. */
+export class Presence implements MembersPort {
+  readonly #node: PresenceNode
+  readonly #records: NodeRecords
+  readonly #topics = new Map<string, TopicMembers>()
+  readonly #present = new Map<string, Present>()
+  readonly #timeoutMs: number
+  #renewedAt = 0
+  #keptAt = 0
+  /** The node's record of a topic could not be written. */
+  #areIncomplete = false
+  #isRenewing = false
+
+  constructor(node: PresenceNode) {
+    this.#node = node
+    this.#timeoutMs = node.settings.presenceTimeoutMs ?? defaultTimeoutMs
+    // An expired record is found by the next sweep, and all of that is to be over within the time.
+    this.#records = new NodeRecords(node.id, node.sessions, this.#timeoutMs * 0.6)
+  }
+
+  get sessions(): SessionStore {
+    return this.#node.sessions
+  }
+
+  get host(): ServerHost {
+    return this.#node.host
+  }
+
+  get isDown(): boolean {
+    return this.#node.isDown
+  }
+
+  /** A session may have changed on this node: its subscriptions, or whether its client is attached here. */
+  sessionChanged(session: PresentSession, isHere: boolean): void {
+    const { presence } = this.#node.settings
+    const { id, record } = session
+    const known = this.#present.get(id)
+    if (!presence || (!known && !isHere)) return
+    const subscriptions = record.ended ? none : record.subscriptions
+    if (known?.isHere === isHere && known.subscriptions === subscriptions) return
+    const present = known ?? { subscriptions, isHere, topics: new Map(), cancelLeave: null }
+    // While it was away it may have been on another node.
+    const isBack = isHere && !present.isHere
+    present.subscriptions = subscriptions
+    present.isHere = isHere
+    this.#present.set(id, present)
+    const wanted = new Set(subscriptions.map(({ topic }) => topic))
+    for (const topic of present.topics.keys()) if (!wanted.has(topic)) this.#leave(id, present, topic)
+    if (!isHere) {
+      present.cancelLeave ??= this.#node.host.after(this.#timeoutMs / 2, () => this.#gone(id, present))
+      return
+    }
+    present.cancelLeave?.()
+    present.cancelLeave = null
+    for (const topic of wanted) if (isBack || !present.topics.has(topic)) this.#join(session, present, topic, presence)
+  }
+
+  /** The members of a topic, on all nodes. */
+  async members(topic: string): Promise<readonly Member[]> {
+    const read = await this.#node.sessions.read(recordIdOf(topic))
+    return staysOf(read?.record).flatMap(({ id, info, isLeaving }) => (isLeaving ? [] : [{ id, info }]))
+  }
+
+  /** A record of the store has expired. If it says where a node has members, that node is dead: its members leave, and it resolves then. */
+  async expired(id: string, read: Versioned): Promise<void> {
+    const died = nodeTopicsOf(id, read)
+    if (!died || died.node === this.#node.id) return
+    await Promise.all(
+      died.topics.map((topic) => {
+        const members = this.#membersOf(topic)
+        members.change({ type: 'node-died', node: died.node })
+        return members.settled()
+      }),
+    )
+  }
+
+  /** Time has passed. */
+  tick(): void {
+    for (const [topic, members] of this.#topics) {
+      if (members.isSettled) this.#topics.delete(topic)
+      else members.settle()
+    }
+    if (this.#isRenewing || this.#present.size === 0) return
+    this.#isRenewing = true
+    this.#renew()
+      .catch((error) => this.#node.host.report(error))
+      .finally(() => {
+        this.#isRenewing = false
+      })
+  }
+
+  stop(): void {
+    for (const { cancelLeave } of this.#present.values()) cancelLeave?.()
+    this.#present.clear()
+    this.#topics.clear()
+  }
+
+  /** Repeated for the same stay, it does nothing. */
+  async publish(topic: string, type: 'join' | 'leave', stay: Stay): Promise<void> {
+    const { codec } = this.#node.settings
+    const publication = publicationOf(type, stay)
+    const payload = payloadOf(codec ? codec.encode(publication) : JSON.stringify(publication), 'publish', Infinity)
+    await this.#node.topics.append(presenceTopicOf(topic), payload, { key: `${type} ${stay.id}` })
+  }
+
+  #join(session: PresentSession, present: Present, topic: string, presence: PresenceInfo): void {
+    if (!present.topics.has(topic)) {
+      let info: unknown
+      try {
+        info = presence(session.handle, topic)
+        if (info === undefined) return
+        info = jsonOf(info)
+      } catch (error) {
+        this.host.report(error)
+        return
+      }
+      present.topics.set(topic, info)
+    }
+    this.#write(session.id, topic, present.topics.get(topic))
+  }
+
+  /** The node's record names the topic before the topic names the node: a member of a dead node is always found. */
+  #write(session: string, topic: string, info: unknown): void {
+    this.#records.add(topic).then(
+      () => {
+        if (this.#present.get(session)?.topics.has(topic))
+          this.#membersOf(topic).change({ type: 'join', session, node: this.#node.id, id: this.host.randomId(), info })
+      },
+      (error) => {
+        this.#areIncomplete = true
+        this.host.report(error)
+      },
+    )
+  }
+
+  #leave(session: string, present: Present, topic: string): void {
+    present.topics.delete(topic)
+    this.#membersOf(topic).change({ type: 'leave', session, node: this.#node.id })
+  }
+
+  /** The client of a session has not come back to this node. */
+  #gone(id: string, present: Present): void {
+    for (const topic of [...present.topics.keys()]) this.#leave(id, present, topic)
+    this.#present.delete(id)
+  }
+
+  #membersOf(topic: string): TopicMembers {
+    let members = this.#topics.get(topic)
+    if (!members) {
+      members = new TopicMembers(topic, this)
+      this.#topics.set(topic, members)
+    }
+    return members
+  }
+
+  #topicsHere(): Set<string> {
+    const topics = new Set<string>()
+    for (const present of this.#present.values()) for (const topic of present.topics.keys()) topics.add(topic)
+    return topics
+  }
+
+  async #renew(): Promise<void> {
+    const { sessions } = this.#node
+    const now = this.#node.elapsedMs()
+    if (now - this.#renewedAt >= this.#timeoutMs / 6) {
+      const areThere = await this.#records.renew()
+      this.#renewedAt = now
+      // This node was taken for dead, or the store has lost its records: all of its members join again.
+      if (!areThere || this.#areIncomplete) {
+        this.#areIncomplete = false
+        for (const [id, { topics }] of this.#present) for (const [topic, info] of topics) this.#write(id, topic, info)
+      }
+    }
+    if (now - this.#keptAt < membersKeptMs / 24) return
+    this.#keptAt = now
+    const ids = [...this.#topicsHere()].map(recordIdOf)
+    for (let first = 0; first < ids.length; first += renewAtOnce)
+      await sessions.renew(ids.slice(first, first + renewAtOnce), sessions.now() + membersKeptMs)
+  }
+}

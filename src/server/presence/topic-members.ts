@@ -1,0 +1,95 @@
+import type { ServerHost } from '../node/host.ts'
+import type { SessionStore, Versioned } from '../store/ports.ts'
+import { changed, holderRecord, type MemberChange, recordIdOf, type Stay, staysOf } from './members.ts'
+
+/** How long the store keeps the members of a topic that nobody writes or renews, in milliseconds. */
+export const membersKeptMs = 86_400_000
+
+/** What the members of a topic need from their node. */
+export interface MembersPort {
+  readonly sessions: SessionStore
+  readonly host: Pick<ServerHost, 'randomId' | 'report'>
+  readonly isDown: boolean
+  /** Publishes that a member has joined or left; repeated for the same stay, it does nothing. */
+  publish(topic: string, type: 'join' | 'leave', stay: Stay): Promise<void>
+}
+
+/** Writes the changes of one topic's members that this node has noticed: by compare-and-set, one write for all that wait. */
+export class TopicMembers {
+  readonly topic: string
+  readonly #node: MembersPort
+  #changes: MemberChange[] = []
+  /** Joins that are in the store and not published yet. */
+  #joined: Stay[] = []
+  #writing: Promise<void> | null = null
+
+  constructor(topic: string, node: MembersPort) {
+    this.topic = topic
+    this.#node = node
+  }
+
+  /** Whether everything is written and published. */
+  get isSettled(): boolean {
+    return !this.#writing && this.#changes.length === 0 && this.#joined.length === 0
+  }
+
+  change(change: MemberChange): void {
+    this.#changes.push(change)
+    this.settle()
+  }
+
+  /** Begins to write what waits, unless that is under way; after a failure the node calls it again. */
+  settle(): void {
+    this.settled().catch((error) => this.#node.host.report(error))
+  }
+
+  /** Resolves when all changes are written and published; rejects if the store fails. */
+  settled(): Promise<void> {
+    this.#writing ??= this.#settle().finally(() => {
+      this.#writing = null
+    })
+    return this.#writing
+  }
+
+  async #settle(): Promise<void> {
+    while (!this.#node.isDown && (this.#changes.length > 0 || this.#joined.length > 0)) {
+      const changes = [...this.#changes]
+      const leaving = changes.length > 0 ? await this.#write(changes) : []
+      if (!leaving || this.#node.isDown) continue
+      this.#changes.splice(0, changes.length)
+      // Taken off only once it is published: a failure leaves it for the next attempt.
+      for (let stay = this.#joined[0]; stay; stay = this.#joined[0]) {
+        await this.#node.publish(this.topic, 'join', stay)
+        this.#joined.shift()
+      }
+      for (const stay of leaving) {
+        // The node that wrote the join may have died before it published it: a leave never precedes its join.
+        await this.#node.publish(this.topic, 'join', stay)
+        await this.#node.publish(this.topic, 'leave', stay)
+        this.#changes.push({ type: 'left', id: stay.id })
+      }
+    }
+  }
+
+  /** Returns the stays whose leave is to be published, or `null` if another node wrote first. */
+  async #write(changes: readonly MemberChange[]): Promise<readonly Stay[] | null> {
+    const { sessions, host } = this.#node
+    const id = recordIdOf(this.topic)
+    const current = await sessions.read(id)
+    const before = staysOf(current?.record)
+    const { stays, joined, leaving } = changed(before, changes)
+    if (stays !== before) {
+      const isWritten =
+        stays.length === 0 && current
+          ? await sessions.remove(id, current.version)
+          : (await sessions.write(id, recordFor(current, stays, host), current, sessions.now() + membersKeptMs)) !== null
+      if (!isWritten) return null
+    }
+    this.#joined.push(...joined)
+    return leaving
+  }
+}
+
+function recordFor(current: Versioned | null, stays: readonly Stay[], host: Pick<ServerHost, 'randomId'>) {
+  return holderRecord(current?.record.epoch ?? host.randomId(), { stays })
+}

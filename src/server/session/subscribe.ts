@@ -1,0 +1,108 @@
+import type { Limits } from '../limits.ts'
+import type { PrivateAppend, SessionRecord, Subscription, TopicLog } from '../store/ports.ts'
+import { subscribedEntry, unsubscribedEntry } from '../store/private-entries.ts'
+import { kindOf } from '../util/payload.ts'
+import { amended } from './record.ts'
+
+/**
+ * Where a subscription begins: behind a message of which the application has the offset (`publish()` resolves with it), with all messages
+ * that the topic has, or with the last few of them.
+ */
+export type Since = number | 'start' | { readonly last: number }
+
+/** Options of `session.subscribe()`. */
+export interface SubscribeOptions {
+  /**
+   * Also delivers messages that were published before, in order and without a hole between them and what follows. Of what the topic holds
+   * no more, the client receives a gap if an offset was given.
+   * @defaultValue only what is published from now on
+   */
+  readonly since?: Since | undefined
+}
+
+/** The session whose subscriptions change. */
+export interface SubscribingSession {
+  readonly topics: TopicLog
+  readonly limits: Limits
+  /** Changes the record; resolves with whether the session is there. */
+  amend(change: (record: SessionRecord) => SessionRecord): Promise<boolean>
+  /** Appends to the private stream; resolves with whether the session is there. */
+  append(entry: PrivateAppend): Promise<boolean>
+}
+
+/** Subscribes a session to those of the topics that it does not read yet; resolves with whether the session is there. */
+export async function subscribe(
+  session: SubscribingSession,
+  topics: readonly string[],
+  since: Since | undefined,
+): Promise<boolean> {
+  const places = await placesOf(session.topics, topics, since)
+  let added: readonly Subscription[] = []
+  // The streams' numbers are assigned before they are announced, and announced before they count: a node that sees a subscription in the
+  // record can rely on its announcement.
+  const isNumbered = await session.amend((record) => {
+    const isKnown = (topic: string) => record.subscriptions.some((each) => each.topic === topic)
+    added = topics.flatMap((topic, index) => {
+      const place = places[index]
+      return place && !isKnown(topic) ? [{ stream: 0, topic, ...place }] : []
+    })
+    added = added.map((subscription, index) => ({ ...subscription, stream: record.lastStream + 1 + index }))
+    checkRoom(record.subscriptions.length + added.length, session.limits)
+    return added.length > 0 ? amended(record, { lastStream: record.lastStream + added.length }) : record
+  })
+  if (!isNumbered || added.length === 0) return isNumbered
+  for (const subscription of added) if (!(await session.append(subscribedEntry(subscription)))) return false
+  let refused: readonly Subscription[] = []
+  const isThere = await session.amend((record) => {
+    // Another caller may have subscribed the session to the same topic meanwhile.
+    refused = added.filter(({ topic, stream }) =>
+      record.subscriptions.some((each) => each.topic === topic && each.stream !== stream),
+    )
+    const missing = added.filter(({ topic }) => !record.subscriptions.some((each) => each.topic === topic))
+    return missing.length > 0 ? amended(record, { subscriptions: [...record.subscriptions, ...missing] }) : record
+  })
+  for (const { stream } of refused) await session.append(unsubscribedEntry(stream))
+  return isThere
+}
+
+/** Ends a session's subscription, if there is one; resolves with whether the session is there. */
+export async function unsubscribe(session: SubscribingSession, topic: string): Promise<boolean> {
+  let stream = 0
+  const isThere = await session.amend((record) => {
+    stream = record.subscriptions.find((each) => each.topic === topic)?.stream ?? 0
+    if (stream === 0) return record
+    return amended(record, { subscriptions: record.subscriptions.filter((each) => each.topic !== topic) })
+  })
+  return isThere && stream > 0 ? session.append(unsubscribedEntry(stream)) : isThere
+}
+
+/** The positions after which the subscriptions read. */
+async function placesOf(
+  log: TopicLog,
+  topics: readonly string[],
+  since: Since | undefined,
+): Promise<readonly { readonly epoch: string; readonly from: number }[]> {
+  const last = since === 'start' ? Infinity : typeof since === 'object' ? since.last : 0
+  const positions = await log.tails(topics, last)
+  return positions.map(({ epoch, offset }) => ({ epoch, from: typeof since === 'number' ? Math.min(since, offset) : offset }))
+}
+
+function checkRoom(subscriptions: number, { maxSubscriptions }: Limits): void {
+  if (subscriptions > maxSubscriptions)
+    throw new RangeError(`RealtimeServer: a session may have ${maxSubscriptions} subscriptions (limits.maxSubscriptions).`)
+}
+
+/** @throws TypeError for a value that is no position in a topic */
+export function checkSince(since: unknown): asserts since is Since | undefined {
+  const last = typeof since === 'object' && since !== null && 'last' in since ? since.last : since
+  if (since === undefined || since === 'start' || (typeof last === 'number' && Number.isSafeInteger(last) && last >= 0)) return
+  throw new TypeError(
+    `RealtimeServer: session.subscribe() takes \`since\` as an offset, 'start', or { last: n }; it was ${kindOf(since)}.`,
+  )
+}
+
+/** @throws TypeError for a value that cannot be the name of a topic */
+export function checkTopic(topic: unknown, name: string): asserts topic is string {
+  if (typeof topic !== 'string' || topic === '' || topic.length > 1024)
+    throw new TypeError(`RealtimeServer: ${name}() takes a topic of 1 to 1,024 characters; it was ${kindOf(topic)}.`)
+}

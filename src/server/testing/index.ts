@@ -1,0 +1,5 @@
+export type { ContractCase, ContractOptions, OpenedBounds, OpenedStore } from './contract-case.ts'
+export { sessionStoreContract } from './session-store-contract.ts'
+export type { OpenedSessionStore } from './session-trial.ts'
+export { topicLogContract } from './topic-log-contract.ts'
+export type { OpenedTopicLog } from './topic-trial.ts'

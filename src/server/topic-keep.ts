@@ -1,0 +1,39 @@
+import { faultOfCount, faultOfTime } from './util/option-checks.ts'
+import { kindOf } from './util/payload.ts'
+
+/** How much of a topic is kept. */
+export interface TopicKeep {
+  /** How many of the newest messages. @defaultValue as many as the store keeps */
+  readonly messages?: number | undefined
+  /** How long each message, in milliseconds. @defaultValue as long as the store keeps it */
+  readonly ageMs?: number | undefined
+}
+
+/** The option `keep` as a function. @throws TypeError for a value that is none, at once where it is no function */
+export function topicKeepOf(keep: unknown = {}): (topic: string) => TopicKeep {
+  if (typeof keep === 'function') return (topic) => checked(`keep('${topic}')`, keep(topic) ?? {})
+  const fixed = checked('keep', keep)
+  return () => fixed
+}
+
+function checked(name: string, keep: unknown): TopicKeep {
+  if (typeof keep !== 'object' || keep === null || Array.isArray(keep))
+    return fail(name, kindOf(keep), 'an object of messages and ageMs')
+  const { messages, ageMs, ...rest } = keep as Record<string, unknown>
+  const [unknown] = Object.keys(rest)
+  if (unknown !== undefined) return fail(`${name}.${unknown}`, kindOf(rest[unknown]), 'left out; there are messages and ageMs')
+  return {
+    messages: messages === undefined ? undefined : numberOf(`${name}.messages`, messages, faultOfCount),
+    ageMs: ageMs === undefined ? undefined : numberOf(`${name}.ageMs`, ageMs, faultOfTime),
+  }
+}
+
+function numberOf(name: string, value: unknown, faultOf: (value: number) => string | null): number {
+  if (typeof value !== 'number') return fail(name, kindOf(value), 'a number')
+  const fault = faultOf(value)
+  return fault === null ? value : fail(name, String(value), fault)
+}
+
+function fail(name: string, was: string, allowed: string): never {
+  throw new TypeError(`RealtimeServer: ${name} must be ${allowed}; it was ${was}.`)
+}

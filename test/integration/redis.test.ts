@@ -1,0 +1,172 @@
+import { setTimeout as sleep } from 'node:timers/promises'
+import { describe, expect, it } from 'vitest'
+import type { TopicNews } from '../../src/server/store/ports.ts'
+import { startRedis } from '../support/redis-server.ts'
+import { all, made, recordOf, until } from '../support/redis-sessions.ts'
+import { freshPrefix, redisPackages, useRedis, useStores } from '../support/use-redis.ts'
+
+describe.each(redisPackages)('redisStore with %s', (name) => {
+  const redis = useRedis(() => startRedis())
+  const open = useStores(() => redis().port)
+  const command = (...words: string[]) => redis().command(...words)
+
+  it('keeps to its prefix, and shares what has the same one', async () => {
+    const [prefix, another] = [freshPrefix(), freshPrefix()]
+    const [one, two, stranger] = [open(name, { prefix }), open(name, { prefix }), open(name, { prefix: another })]
+    await made(one, 's1')
+    expect(await two.sessions.read('s1')).not.toBeNull()
+    expect(await stranger.sessions.read('s1')).toBeNull()
+    expect(two.sessions.id).toBe(one.sessions.id)
+    expect(stranger.sessions.id).not.toBe(one.sessions.id)
+    const keys = (await command('KEYS', '*')) as string[]
+    expect(keys.filter((key) => !key.startsWith(prefix) && !key.startsWith(another)).filter((key) => /s1$/.test(key))).toEqual([])
+  })
+
+  it('writes the large part of a record only if it has changed', async () => {
+    const store = open(name, { prefix: freshPrefix() })
+    const data = { draft: 'x'.repeat(20_000) }
+    let current = await made(store, 's1', recordOf({ data }))
+    const bytesIn = async () => Number(/total_net_input_bytes:(\d+)/.exec(String(await command('INFO', 'stats')))?.[1])
+    const before = await bytesIn()
+    for (let taken = 1; taken <= 50; taken += 1) {
+      const record = { ...current.record, taken }
+      const version = await store.sessions.write('s1', record, current, store.sessions.now() + 60_000)
+      if (version === null) throw new Error('another was first')
+      current = { record, version }
+    }
+    expect((await bytesIn()) - before).toBeLessThan(60_000)
+    expect(await store.sessions.read('s1')).toEqual(current)
+  })
+
+  it('announces data up to `pushBytes`, and leaves larger ones to be read', async () => {
+    const store = open(name, { prefix: freshPrefix(), pushBytes: 10 })
+    const news: (TopicNews | null)[] = []
+    const watch = store.topics.watch('t', (each) => news.push(each))
+    await watch.ready
+    const offsets = [await store.topics.append('t', 'x'.repeat(10)), await store.topics.append('t', 'x'.repeat(11))]
+    await until(() => news.length === 2)
+    expect(news.map((each) => [each?.offset, each?.data])).toEqual([
+      [offsets[0], 'x'.repeat(10)],
+      [offsets[1], undefined],
+    ])
+  })
+
+  it('goes on when Redis has forgotten its scripts', async () => {
+    const store = open(name, { prefix: freshPrefix() })
+    await store.topics.append('t', 'first')
+    await command('SCRIPT', 'FLUSH')
+    await Promise.all(['a', 'b', 'c'].map((text) => store.topics.append('t', text)))
+    expect((await store.topics.readAfter('t', 0, all)).messages.map(({ data }) => data)).toEqual(['first', 'a', 'b', 'c'])
+  })
+
+  it('discards the least recently used topics beyond maxTopics; one that is made again has another epoch and goes on above', async () => {
+    const store = open(name, { prefix: freshPrefix(), maxTopics: 3 })
+    const [first] = await store.topics.tails(['t1'])
+    for (let times = 0; times < 5; times += 1) await store.topics.append('t1', 'x')
+    for (const topic of ['t2', 't3', 't4']) {
+      await sleep(2)
+      await store.topics.append(topic, 'x')
+    }
+    const [again] = await store.topics.tails(['t1'])
+    expect(again?.epoch).not.toBe(first?.epoch)
+    expect(again?.offset).toBe(5)
+    expect(await store.topics.append('t1', 'new')).toBe(6)
+    expect((await store.topics.readAfter('t1', 2, all)).lostThrough).toBe(5)
+  })
+
+  it('discards topics that nobody uses and that hold nothing, and no others', async () => {
+    const prefix = freshPrefix()
+    const store = open(name, { prefix, maxAgeMs: 50 })
+    const long = open(name, { prefix })
+    await store.topics.append('aged', 'x')
+    await long.topics.append('full', 'x')
+    await store.topics.append('used', 'x')
+    const [full] = await long.topics.tails(['full'])
+    for (const topic of ['aged', 'full']) await command('ZADD', `${prefix}t`, 'XX', String(Date.now() - 3_700_000), topic)
+    await sleep(80)
+    await store.topics.append('another', 'x')
+    expect(await command('EXISTS', `${prefix}m:aged`, `${prefix}s:aged`)).toBe(0)
+    expect(await command('EXISTS', `${prefix}m:used`)).toBe(1)
+    expect(await long.topics.tails(['full'])).toEqual([full])
+  })
+
+  it('messages that are too old leave nothing in Redis, though nobody uses the topic', async () => {
+    const prefix = freshPrefix()
+    const store = open(name, { prefix, maxAgeMs: 100 })
+    const offset = await store.topics.append('t', 'x'.repeat(100_000))
+    await until(async () => (await command('EXISTS', `${prefix}s:t`)) === 0)
+    const { messages, lostThrough, tail } = await store.topics.readAfter('t', 0, all)
+    expect([messages, lostThrough, tail]).toEqual([[], offset, offset])
+    expect(await store.topics.append('t', 'next')).toBe(offset + 1)
+  })
+
+  it('an idle session with a topic costs less than a kilobyte', async () => {
+    const prefix = freshPrefix()
+    const store = open(name, { prefix })
+    const used = async () => Number(/used_memory:(\d+)/.exec(String(await command('INFO', 'memory')))?.[1])
+    await made(store, 'first')
+    await sleep(50)
+    const before = await used()
+    const count = 1000
+    await Promise.all(
+      Array.from({ length: count }, async (_, n) => {
+        const topic = `user:${n}`
+        const subscriptions = [{ stream: 1, topic, epoch: 'abcdefghij', from: 0 }]
+        await store.topics.tails([topic])
+        await made(
+          store,
+          `abcdefghijklmnopqr${n}`,
+          recordOf({ principalId: `user-${n}`, principal: { id: `user-${n}` }, subscriptions }),
+        )
+      }),
+    )
+    expect(((await used()) - before) / count).toBeLessThan(1024)
+  })
+
+  it('of a session that is removed nothing is left, nor of a topic that is discarded', async () => {
+    const prefix = freshPrefix()
+    const store = open(name, { prefix, maxTopics: 1 })
+    const { version } = await made(store, 's1')
+    await store.sessions.append('s1', 'e1', { kind: 'm', data: 'x' })
+    await store.topics.append('t1', 'x')
+    await store.sessions.remove('s1', version)
+    await store.topics.tails(['t2'])
+    const keys = (await command('KEYS', `${prefix}*`)) as string[]
+    expect(keys.map((key) => key.slice(prefix.length)).sort()).toEqual(['b', 'm:t2', 't'])
+  })
+
+  it('holds many messages, and reads them in parts that are as large as asked for', async () => {
+    const store = open(name, { prefix: freshPrefix() })
+    const sizes = Array.from({ length: 400 }, (_, n) => (n % 40 === 0 ? 50_000 : n % 7))
+    await Promise.all(sizes.map((size) => store.topics.append('t', 'x'.repeat(size))))
+    const read: number[] = []
+    for (let after = 0; ; after = read.length) {
+      const { messages, tail } = await store.topics.readAfter('t', after, { maxMessages: 100, maxBytes: 60_000 })
+      const bytes = messages.reduce((total, { data }) => total + data.length, 0)
+      expect(messages.length <= 100 && (bytes <= 60_000 || messages.length === 1)).toBe(true)
+      expect(messages.map(({ offset }) => offset)).toEqual(messages.map((_, index) => after + index + 1))
+      read.push(...messages.map(({ data }) => data.length))
+      if (read.length === tail) break
+    }
+    expect(read).toEqual(sizes)
+  })
+
+  it('close() leaves no connection, rejects what is under way, and takes nothing more', async () => {
+    const store = open(name, { prefix: freshPrefix() })
+    await store.topics.append('t', 'x')
+    const clients = async () =>
+      String(await command('CLIENT', 'LIST'))
+        .trim()
+        .split('\n').length
+    await until(async () => (await clients()) >= 3)
+    const appended = store.topics.append('t', 'y').then(
+      () => 'done',
+      (error: Error) => error.message,
+    )
+    await store.close()
+    expect(await appended).toMatch(/closed|done/)
+    await expect(store.topics.append('t', 'z')).rejects.toThrow('redisStore: it was closed')
+    await expect(store.topics.watch('t', () => {}).ready).rejects.toThrow('redisStore: it was closed')
+    await until(async () => (await clients()) <= 1)
+  })
+})

@@ -1,0 +1,223 @@
+import { memoryStore } from '../../src/server/store/memory/memory-store.ts'
+import type { SessionNews, SessionStore, TopicLog, TopicNews } from '../../src/server/store/ports.ts'
+
+type Faults<Store> = Readonly<Record<string, (right: Store) => Partial<Store>>>
+
+/** A store of which some methods are replaced. */
+function replaced<Store extends object>(right: Store, methods: Partial<Store>): Store {
+  return new Proxy(right, {
+    get(target, name) {
+      if (Object.hasOwn(methods, name)) return Reflect.get(methods, name)
+      const value: unknown = Reflect.get(target, name)
+      return typeof value === 'function' ? value.bind(target) : value
+    },
+  })
+}
+
+function changedNews(right: TopicLog, change: (news: TopicNews) => TopicNews | null): Partial<TopicLog> {
+  return { watch: (topic, listener) => right.watch(topic, (news) => listener(news && change(news))) }
+}
+
+export const topicFaults: Faults<TopicLog> = {
+  'the tail of a reading is its last message': (right) => ({
+    async readAfter(topic, after, limits) {
+      const reading = await right.readAfter(topic, after, limits)
+      return { ...reading, tail: reading.messages.at(-1)?.offset ?? reading.tail }
+    },
+  }),
+  'reads ignore maxMessages': (right) => ({
+    readAfter: (topic, after, limits) => right.readAfter(topic, after, { ...limits, maxMessages: 1000 }),
+  }),
+  'reads ignore maxBytes': (right) => ({
+    readAfter: (topic, after, limits) => right.readAfter(topic, after, { ...limits, maxBytes: 1_000_000 }),
+  }),
+  'reads include the position': (right) => ({
+    readAfter: (topic, after, limits) => right.readAfter(topic, Math.max(0, after - 1), limits),
+  }),
+  'bytes become text': (right) => ({
+    append: (topic, data, options) => right.append(topic, typeof data === 'string' ? data : String(data), options),
+  }),
+  'tails ignore `last`': (right) => ({ tails: (topics) => right.tails(topics) }),
+  'tails come in another order': (right) => ({ tails: (topics, last) => right.tails([...topics].sort(), last) }),
+  'the tail is too low': (right) => ({
+    tails: async (topics, last) =>
+      (await right.tails(topics, last)).map((each) => ({ ...each, offset: Math.max(0, each.offset - 1) })),
+  }),
+  'the epoch changes': (right) => {
+    let calls = 0
+    return {
+      async tails(topics, last) {
+        calls += 1
+        return (await right.tails(topics, last)).map((each) => ({ ...each, epoch: `e${calls}` }))
+      },
+    }
+  },
+  'keys are ignored': (right) => ({
+    append: (topic, data, options) => right.append(topic, data, { ...options, key: undefined }),
+  }),
+  'keys are common to all topics': (right) => {
+    const known = new Map<string, Promise<number>>()
+    return {
+      append(topic, data, options) {
+        const before = known.get(options?.key ?? '')
+        if (options?.key !== undefined && before) return before
+        const appended = right.append(topic, data, options)
+        if (options?.key !== undefined) known.set(options.key, appended)
+        return appended
+      },
+    }
+  },
+  'maxMessages is ignored': (right) => ({
+    append: (topic, data, options) => right.append(topic, data, { ...options, maxMessages: undefined }),
+  }),
+  'maxAgeMs is ignored': (right) => ({
+    append: (topic, data, options) => right.append(topic, data, { ...options, maxAgeMs: undefined }),
+  }),
+  'topics are not told apart by case': (right) => ({
+    append: (topic, data, options) => right.append(topic.toLowerCase(), data, options),
+    readAfter: (topic, after, limits) => right.readAfter(topic.toLowerCase(), after, limits),
+    tails: (topics, last) =>
+      right.tails(
+        topics.map((topic) => topic.toLowerCase()),
+        last,
+      ),
+    watch: (topic, listener) => right.watch(topic.toLowerCase(), listener),
+  }),
+  'nothing is announced': () => ({ watch: () => ({ ready: null, stop() {} }) }),
+  'a watch is in force later than it says': (right) => ({
+    watch(topic, listener) {
+      let watch: { stop(): void } | null = null
+      const timer = setTimeout(() => {
+        watch = right.watch(topic, listener)
+      }, 5)
+      return {
+        ready: Promise.resolve(),
+        stop() {
+          clearTimeout(timer)
+          watch?.stop()
+        },
+      }
+    },
+  }),
+  'a stopped listener is called': (right) => ({
+    watch: (topic, listener) => ({ ...right.watch(topic, listener), stop() {} }),
+  }),
+  'listeners are called within the append': (right) => {
+    const listeners = new Set<(news: TopicNews | null) => void>()
+    return {
+      append(topic, data, options) {
+        for (const listener of listeners) listener(null)
+        return right.append(topic, data, options)
+      },
+      watch(topic, listener) {
+        listeners.add(listener)
+        const watch = right.watch(topic, listener)
+        return {
+          ready: watch.ready,
+          stop() {
+            listeners.delete(listener)
+            watch.stop()
+          },
+        }
+      },
+    }
+  },
+  'news name the beginning as `after`': (right) => changedNews(right, (news) => ({ ...news, after: 0 })),
+  'news are of other data': (right) => changedNews(right, (news) => ({ ...news, data: 'other' })),
+  'news are of another offset': (right) => changedNews(right, (news) => ({ ...news, offset: news.offset + 1 })),
+  'news are of another epoch': (right) => changedNews(right, (news) => ({ ...news, epoch: 'other' })),
+}
+
+function changedEntries(right: SessionStore, change: (news: Exclude<SessionNews, null>) => SessionNews): Partial<SessionStore> {
+  return { watch: (id, listener) => right.watch(id, (news) => listener(news && change(news))) }
+}
+
+export const sessionFaults: Faults<SessionStore> = {
+  'a write ignores the version': (right) => ({
+    write: async (id, record, _, expiresAt) => right.write(id, record, await right.read(id), expiresAt),
+  }),
+  'what seldom changes is never written again': (right) => ({
+    write(id, record, before, expiresAt) {
+      const { principal, data, subscriptions } = before?.record ?? record
+      return right.write(id, { ...record, principal, data, subscriptions }, before, expiresAt)
+    },
+  }),
+  'a field is forgotten': (right) => ({
+    write: (id, record, before, expiresAt) => right.write(id, { ...record, redeliveredThrough: 0 }, before, expiresAt),
+  }),
+  'any version can be removed': (right) => ({
+    remove: async (id) => right.remove(id, (await right.read(id))?.version ?? 0),
+  }),
+  'a renewal moves the expiry': (right) => ({
+    async renew(ids, expiresAt) {
+      for (const id of ids) {
+        const found = await right.read(id)
+        if (found) await right.write(id, found.record, found, expiresAt)
+      }
+      return right.renew(ids, expiresAt)
+    },
+  }),
+  'a renewal renews the first only': (right) => ({
+    renew: async (ids, expiresAt) => {
+      await right.renew(ids.slice(0, 1), expiresAt)
+      return right.renew(ids, 0)
+    },
+  }),
+  'a renewal leaves out those that are gone': (right) => ({
+    renew: async (ids, expiresAt) => (await right.renew(ids, expiresAt)).filter((state) => state !== null),
+  }),
+  'a renewal knows no tails': (right) => ({
+    renew: async (ids, expiresAt) => (await right.renew(ids, expiresAt)).map((state) => state && { ...state, tail: 0 }),
+  }),
+  'all sessions are counted for each principal': (right) => ({
+    async count(principalId) {
+      const { all } = await right.count(principalId)
+      return { all, ofPrincipal: all }
+    },
+  }),
+  'no session is named': () => ({ sessionsOf: () => Promise.resolve([]) }),
+  'the expired come in any order': (right) => ({
+    expired: async (now, limit) => [...(await right.expired(now, limit))].reverse(),
+  }),
+  'as many expire as like': (right) => ({ expired: (now) => right.expired(now, Infinity) }),
+  'an entry is accepted for any epoch': (right) => ({
+    append: async (id, _, entry) => right.append(id, (await right.read(id))?.record.epoch ?? '', entry),
+  }),
+  'an entry has no meta': (right) => ({ append: (id, epoch, { kind, data }) => right.append(id, epoch, { kind, data }) }),
+  'an entry of an empty text has none': (right) => ({
+    append: (id, epoch, entry) => right.append(id, epoch, { ...entry, data: entry.data || undefined }),
+  }),
+  'trim does nothing': () => ({ trim: () => Promise.resolve() }),
+  'trim is not reported': (right) => ({
+    async readAfter(id, after, limits) {
+      const reading = await right.readAfter(id, after, limits)
+      return reading && { ...reading, lostThrough: 0 }
+    },
+  }),
+  'the end of the private stream is not known': (right) => ({
+    async readAfter(id, after, limits) {
+      const reading = await right.readAfter(id, after, limits)
+      return reading && { ...reading, tail: reading.messages.at(-1)?.offset ?? 0 }
+    },
+  }),
+  'nothing is announced': () => ({ watch: () => ({ ready: null, stop() {} }) }),
+  'a removal is announced as a version': (right) =>
+    changedEntries(right, (news) => ('version' in news ? { version: news.version || 1 } : news)),
+  'an append is announced at the wrong offset': (right) =>
+    changedEntries(right, (news) => ('tail' in news ? { ...news, tail: news.tail + 1 } : news)),
+  'an append is announced for the wrong epoch': (right) =>
+    changedEntries(right, (news) => ('tail' in news ? { ...news, epoch: 'e1' } : news)),
+  'an append is announced with another entry': (right) =>
+    changedEntries(right, (news) => ('tail' in news ? { ...news, entry: { kind: 'other' } } : news)),
+}
+
+/** A `memoryStore()` with the fault of this name. */
+export function faultyTopics(name: string): TopicLog {
+  const { topics } = memoryStore()
+  return replaced(topics, topicFaults[name]?.(topics) ?? {})
+}
+
+export function faultySessions(name: string): SessionStore {
+  const { sessions } = memoryStore()
+  return replaced(sessions, sessionFaults[name]?.(sessions) ?? {})
+}

@@ -1,0 +1,54 @@
+import { type AddressInfo, connect, createServer, type Socket } from 'node:net'
+
+/** A TCP forwarder whose target changes, as an address does that is moved to another server. */
+export interface Forwarder extends AsyncDisposable {
+  readonly port: number
+  /** Where new connections lead; those that exist are cut. */
+  lead(port: number): void
+  /** Nothing passes and nothing is closed: on all connections while it is `true`, or for ever on those of before. */
+  silence(which: boolean | 'of before'): void
+}
+
+export async function startForwarder(target: number): Promise<Forwarder> {
+  let to = target
+  let silent: boolean | 'of before' = false
+  let muted = new Set<Socket>()
+  const sockets = new Set<Socket>()
+  const server = createServer((near) => {
+    const far = connect(to, '127.0.0.1')
+    for (const [socket, other] of [
+      [near, far],
+      [far, near],
+    ] as const) {
+      sockets.add(socket)
+      socket.setNoDelay(true)
+      socket.on('data', (data) => {
+        if (silent !== true && !muted.has(socket)) other.write(data)
+      })
+      socket.on('error', () => {})
+      socket.on('close', () => {
+        sockets.delete(socket)
+        other.destroy()
+      })
+    }
+  })
+  await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve))
+  const cut = () => {
+    for (const socket of sockets) socket.destroy()
+  }
+  return {
+    port: (server.address() as AddressInfo).port,
+    lead(port) {
+      to = port
+      cut()
+    },
+    silence(which) {
+      silent = which
+      muted = new Set(which === 'of before' ? sockets : [])
+    },
+    async [Symbol.asyncDispose]() {
+      cut()
+      await new Promise((resolve) => server.close(resolve))
+    },
+  }
+}

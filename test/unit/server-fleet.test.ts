@@ -1,0 +1,185 @@
+import { describe, expect, it } from 'vitest'
+import type { Handlers } from '../../src/server/handlers.ts'
+import { ServerBench } from '../support/server-bench.ts'
+
+const other = 'another-session-of-ann'
+
+function presence(): { readonly seen: string[]; readonly handlers: (node: number) => Handlers } {
+  const seen: string[] = []
+  return {
+    seen,
+    handlers: (node) => ({
+      onAttach: (session) => seen.push(`${node}: attached ${session.isAttached}`),
+      onDetach: (session, { by, code }) => seen.push(`${node}: detached ${session.isAttached} ${by} ${code}`),
+    }),
+  }
+}
+
+describe('onAttach and onDetach', () => {
+  it('are called when the client comes, goes and comes back, on the node that notices it', async () => {
+    const { seen, handlers } = presence()
+    const bench = new ServerBench({ nodes: 2, handlers })
+    const { attachment } = await bench.confirmed()
+    await bench.pass(10)
+    expect(seen).toEqual(['0: attached true'])
+    attachment.ended({ by: 'network', code: 1006, reason: '' })
+    await bench.pass(10)
+    expect(seen.slice(1)).toEqual(['0: detached false network 1006'])
+    await bench.confirmed({ k: 2, turn: 2 }, { node: 1 })
+    await bench.pass(10)
+    expect(seen.slice(2)).toEqual(['1: attached true'])
+  })
+
+  it('are not called while the client moves to another node or transport', async () => {
+    const { seen, handlers } = presence()
+    const bench = new ServerBench({ nodes: 2, handlers })
+    const first = await bench.confirmed()
+    const second = await bench.attach({ k: 2 }, { node: 1, medium: 'stream' })
+    await bench.post([], { k: 2, turn: 2 }, { node: 0 })
+    await bench.pass(10)
+    expect(first.carrier.closed).toMatchObject({ code: 4409 })
+    expect(second.carrier.closed).toBeNull()
+    expect(seen).toEqual(['0: attached true'])
+  })
+
+  it('a client that is silent is noticed by its silence', async () => {
+    const { seen, handlers } = presence()
+    const bench = new ServerBench({ handlers })
+    await bench.confirmed()
+    await bench.pass(35_000)
+    expect(seen).toEqual(['0: attached true', '0: detached false server 4408'])
+  })
+
+  it('onDetach follows the end of the session, once', async () => {
+    const { seen, handlers } = presence()
+    const bench = new ServerBench({ nodes: 2, handlers })
+    await bench.confirmed()
+    const session = await bench.session(undefined, 1)
+    expect(session.isAttached).toBe(true)
+    await session.close(4001, 'kicked')
+    await bench.pass(1000)
+    expect(seen).toEqual(['0: attached true', '1: detached false server 4001'])
+  })
+
+  it('an error of theirs is reported, and harms nobody', async () => {
+    const bench = new ServerBench({
+      handlers: {
+        onAttach: () => {
+          throw new Error('in onAttach')
+        },
+        onDetach: () => Promise.reject(new Error('in onDetach')),
+      },
+    })
+    const { attachment, carrier } = await bench.confirmed()
+    expect(carrier.closed).toBeNull()
+    attachment.ended({ by: 'network', code: 1006, reason: '' })
+    await bench.pass(10)
+    expect(bench.reported.map(String)).toEqual(['Error: in onAttach', 'Error: in onDetach'])
+  })
+})
+
+describe('the sessions of a principal', () => {
+  it('are found, sent to and ended on every node, and those of others are left alone', async () => {
+    const bench = new ServerBench({ nodes: 3 })
+    const mine = [await bench.confirmed(), await bench.confirmed({ session: other }, { node: 1 })]
+    const bob = await bench.confirmed({ session: 'the-session-of-bob-xxx' }, { node: 1, principal: 'bob' })
+    const node = bench.at(2)
+    expect((await node.ofPrincipal.of('ann')).map(({ id }) => id).sort()).toEqual(['a-session-of-the-tests', other].sort())
+    expect(await node.ofPrincipal.of('nobody')).toEqual([])
+    expect(await node.ofPrincipal.send('ann', 'hello')).toBe(2)
+    await bench.pass(10)
+    for (const { carrier } of mine) expect(carrier.news).toContain('0.1:hello')
+    expect(await node.ofPrincipal.end('ann', 4001, 'signed out')).toBe(2)
+    await bench.pass(1000)
+    for (const { carrier } of mine) expect(carrier.closed).toEqual({ code: 4001, reason: 'signed out' })
+    expect(bob.carrier.closed).toBeNull()
+    expect(bob.carrier.news).toEqual([])
+    expect(await node.ofPrincipal.of('ann')).toEqual([])
+    expect(await node.ofPrincipal.end('ann')).toBe(0)
+  })
+
+  it.each([
+    [() => new ServerBench().at(0).ofPrincipal.end('ann', 1000), 'end() takes a code from 4000'],
+    [() => new ServerBench().at(0).ofPrincipal.end(7 as never), 'end() takes the id of a principal'],
+    [() => new ServerBench().at(0).publish('news', 'x', { key: '' }), 'publish() takes a key of 1 to 256 characters'],
+  ])('wrong arguments are refused: %s', async (run, message) => {
+    await expect(async () => run()).rejects.toThrow(message)
+  })
+})
+
+describe('publications', () => {
+  it('under the same key are one message, for as long as the window lasts', async () => {
+    const bench = new ServerBench({ nodes: 2 })
+    const first = await bench.at(0).publish('news', 'once', { key: 'order 7' })
+    expect(await bench.at(1).publish('news', 'twice', { key: 'order 7' })).toBe(first)
+    expect(await bench.at(1).publish('other', 'once', { key: 'order 7' })).toBe(1)
+    expect(await bench.at(1).publish('news', 'next')).toBe(first + 1)
+    await bench.pass(130_000)
+    expect(await bench.at(1).publish('news', 'much later', { key: 'order 7' })).toBe(first + 2)
+  })
+
+  it('are kept as long, and as many, as `keep` says', async () => {
+    const keep = (topic: string) => (topic === 'few' ? { messages: 3 } : topic === 'short' ? { ageMs: 1000 } : {})
+    const bench = new ServerBench({ settings: { keep } })
+    for (const topic of ['few', 'short', 'all']) for (let n = 1; n <= 5; n += 1) await bench.at(0).publish(topic, String(n))
+    await bench.pass(2000)
+    for (const topic of ['few', 'short', 'all']) await bench.at(0).publish(topic, '6')
+    const { topics } = bench.store
+    const limits = { maxMessages: 10, maxBytes: 1000 }
+    const kept = async (topic: string) => (await topics.readAfter(topic, 0, limits)).messages.map(({ data }) => data)
+    expect([await kept('few'), await kept('short'), await kept('all')]).toEqual([
+      ['4', '5', '6'],
+      ['6'],
+      ['1', '2', '3', '4', '5', '6'],
+    ])
+  })
+})
+
+describe('subscribe({ since })', () => {
+  it.each([
+    ['an offset', 3, ['4', '5', '6', 'live']],
+    ["'start'", 'start' as const, ['1', '2', '3', '4', '5', '6', 'live']],
+    ['the last two', { last: 2 }, ['5', '6', 'live']],
+    ['more than there are', { last: 100 }, ['1', '2', '3', '4', '5', '6', 'live']],
+    ['nothing', undefined, ['live']],
+    ['an offset that is not there yet', 1000, ['live']],
+  ])('brings what was published since %s, and what follows', async (_, since, expected) => {
+    const bench = new ServerBench()
+    const { carrier } = await bench.confirmed()
+    for (let n = 1; n <= 6; n += 1) await bench.at(0).publish('news', String(n))
+    const session = await bench.session()
+    expect(await session.subscribe('news', { since })).toBe(true)
+    await bench.at(0).publish('news', 'live')
+    await bench.pass(10)
+    const texts = carrier.news.filter((each) => each.startsWith('1.')).map((each) => each.slice(each.indexOf(':') + 1))
+    expect(texts).toEqual(expected)
+    expect(carrier.news.filter((each) => each.startsWith('g'))).toEqual([])
+  })
+
+  it('tells of a gap where the topic holds no more what follows the offset, and of none from the start', async () => {
+    const bench = new ServerBench({ settings: { keep: () => ({ messages: 2 }) } })
+    const { carrier } = await bench.confirmed()
+    const { carrier: second } = await bench.confirmed({ session: other })
+    for (let n = 1; n <= 6; n += 1) await bench.at(0).publish('news', String(n))
+    await (await bench.session()).subscribe('news', { since: 1 })
+    await (await bench.session(other)).subscribe('news', { since: 'start' })
+    await bench.pass(10)
+    expect(carrier.news.filter((each) => each.startsWith('g'))).toHaveLength(1)
+    expect(second.news.filter((each) => each.startsWith('g'))).toEqual([])
+    for (const each of [carrier, second]) expect(each.news.filter((one) => one.startsWith('1.'))).toEqual(['1.5:5', '1.6:6'])
+  })
+
+  it('takes several topics at once, and leaves those that are there as they are', async () => {
+    const bench = new ServerBench()
+    const { carrier } = await bench.confirmed()
+    const session = await bench.session()
+    await session.subscribe('a')
+    expect(await session.subscribe(['a', 'b', 'c', 'b'])).toBe(true)
+    for (const topic of ['a', 'b', 'c']) await bench.at(0).publish(topic, `in ${topic}`)
+    await bench.pass(10)
+    expect(carrier.news.filter((each) => each.includes('in '))).toEqual(['1.1:in a', '2.1:in b', '3.1:in c'])
+    expect(() => session.subscribe(['a', ''])).toThrow('takes a topic of 1 to 1,024 characters')
+    expect(() => session.subscribe('a', { since: -1 })).toThrow('takes `since` as an offset')
+    expect(() => session.subscribe('a', { since: { last: 1.5 } })).toThrow('takes `since` as an offset')
+  })
+})

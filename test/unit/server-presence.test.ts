@@ -1,0 +1,204 @@
+import { describe, expect, it } from 'vitest'
+import type { Session } from '../../src/server/session/session-handle.ts'
+import { type FakeCarrier, newsOf, ServerBench, type ServerBenchOptions } from '../support/server-bench.ts'
+
+const idOf = (name: string) => name.padEnd(22, '_')
+const presenceTimeoutMs = 10_000
+const presence = (session: Session) => ({ name: session.id.replaceAll('_', '') })
+const member = (id: string) => ({ session: idOf(id) })
+
+async function rig(options: ServerBenchOptions = {}) {
+  const bench = new ServerBench({
+    nodes: 3,
+    ...options,
+    handlers: {
+      onSession: (session) => session.subscribe(session.id.startsWith('watcher') ? 'presence:room' : 'room'),
+    },
+    settings: { presence, presenceTimeoutMs, ...options.settings },
+  })
+  const watcher = await bench.confirmed(member('watcher'), { node: 2 })
+  await bench.pass(100)
+  return { bench, watcher: watcher.carrier }
+}
+
+/** `+ann`, `-bob`: what a client was told of joins and leaves. */
+function told(carrier: FakeCarrier): string[] {
+  return newsOf(carrier.frames)
+    .filter((each) => each.startsWith('1.'))
+    .map((each) => {
+      const { type, info } = JSON.parse(each.slice(each.indexOf(':') + 1))
+      return (type === 'join' ? '+' : '-') + info.name
+    })
+}
+
+async function names(bench: ServerBench, node = 2): Promise<string[]> {
+  return (await bench.at(node).presence('room')).map(({ info }) => (info as { name: string }).name)
+}
+
+/** Passes time, while the client of each attachment goes on pinging. */
+async function passing(bench: ServerBench, ms: number, attachments: readonly { receive(frame: string): void }[] = []) {
+  for (let passed = 0; passed < ms; passed += 1000) {
+    for (const each of attachments) each.receive('p')
+    await bench.pass(Math.min(1000, ms - passed))
+  }
+}
+
+describe('presence', () => {
+  it('lists who is subscribed on every node, and publishes who comes and goes', async () => {
+    const { bench, watcher } = await rig()
+    await bench.confirmed(member('ann'), { node: 0 })
+    const { attachment } = await bench.confirmed(member('bob'), { node: 1 })
+    await bench.pass(100)
+    expect((await names(bench)).sort()).toEqual(['ann', 'bob'])
+    expect(told(watcher).sort()).toEqual(['+ann', '+bob'])
+    attachment.ended({ by: 'client', code: 1000, reason: 'bye' })
+    await bench.pass(100)
+    expect(await names(bench, 0)).toEqual(['ann'])
+    expect(told(watcher).slice(2)).toEqual(['-bob'])
+    expect(bench.reported).toEqual([])
+  })
+
+  it('leaves at once when the session unsubscribes, on whatever node, and joins again as another member', async () => {
+    const { bench, watcher } = await rig()
+    await bench.confirmed(member('ann'))
+    await bench.pass(100)
+    const [first] = await bench.at(1).presence('room')
+    const elsewhere = await bench.session(idOf('ann'), 1)
+    await elsewhere.unsubscribe('room')
+    await bench.pass(100)
+    expect(await names(bench)).toEqual([])
+    await elsewhere.subscribe('room')
+    await bench.pass(100)
+    const [second] = await bench.at(1).presence('room')
+    expect(told(watcher)).toEqual(['+ann', '-ann', '+ann'])
+    expect(second?.id).not.toBe(first?.id)
+  })
+
+  it('a client that is gone leaves after half of the time, and one that comes back before has not left', async () => {
+    const { bench, watcher } = await rig()
+    const { attachment } = await bench.confirmed(member('ann'))
+    await bench.pass(100)
+    attachment.ended({ by: 'network', code: 1006, reason: '' })
+    await bench.pass(presenceTimeoutMs / 2 - 500)
+    const again = await bench.confirmed({ ...member('ann'), k: 2, turn: 2 })
+    await passing(bench, 20_000, [again.attachment])
+    expect(told(watcher)).toEqual(['+ann'])
+    again.attachment.ended({ by: 'network', code: 1006, reason: '' })
+    await bench.pass(presenceTimeoutMs / 2 + 500)
+    expect(told(watcher)).toEqual(['+ann', '-ann'])
+    expect(await names(bench)).toEqual([])
+  })
+
+  it('a client that moves to another node, whether it was lost before or not, has not left', async () => {
+    const { bench, watcher } = await rig()
+    const { attachment } = await bench.confirmed(member('ann'), { node: 0 })
+    await bench.pass(100)
+    attachment.ended({ by: 'network', code: 1006, reason: '' })
+    await bench.pass(2000)
+    const second = await bench.confirmed({ ...member('ann'), k: 2, turn: 2 }, { node: 1 })
+    await passing(bench, 20_000, [second.attachment])
+    const third = await bench.confirmed({ ...member('ann'), k: 3, turn: 3 }, { node: 0 })
+    await passing(bench, 20_000, [third.attachment])
+    expect(told(watcher)).toEqual(['+ann'])
+    expect(await names(bench)).toEqual(['ann'])
+  })
+
+  it('members of a node that died leave in time, once; those that came to another node stay', async () => {
+    const { bench, watcher } = await rig()
+    await bench.confirmed(member('ann'), { node: 0 })
+    await bench.confirmed(member('bob'), { node: 0 })
+    await bench.pass(3000)
+    bench.kill(0)
+    await bench.pass(1000)
+    const { attachment } = await bench.confirmed({ ...member('bob'), k: 2, turn: 2 }, { node: 1 })
+    await passing(bench, presenceTimeoutMs - 1000, [attachment])
+    expect(told(watcher).sort()).toEqual(['+ann', '+bob', '-ann'])
+    expect(await names(bench)).toEqual(['bob'])
+    await passing(bench, 30_000, [attachment])
+    expect(told(watcher)).toHaveLength(3)
+  })
+
+  it('the last node of a topic may die as well', async () => {
+    const { bench, watcher } = await rig()
+    await bench.confirmed(member('ann'), { node: 0 })
+    await bench.pass(1000)
+    bench.kill(0)
+    await bench.pass(presenceTimeoutMs)
+    expect(told(watcher)).toEqual(['+ann', '-ann'])
+    expect(await names(bench)).toEqual([])
+  })
+
+  it('a node that stood still longer than the time reports its members again', async () => {
+    let stalled = -1
+    const { bench, watcher } = await rig({ isStalled: (node) => node === stalled })
+    const { attachment } = await bench.confirmed(member('ann'), { node: 0 })
+    await passing(bench, 1000, [attachment])
+    stalled = 0
+    await passing(bench, 15_000, [attachment])
+    expect(told(watcher)).toEqual(['+ann', '-ann'])
+    stalled = -1
+    await passing(bench, 5000, [attachment])
+    expect(told(watcher)).toEqual(['+ann', '-ann', '+ann'])
+    expect(await names(bench)).toEqual(['ann'])
+  })
+
+  it('stays for as long as the client does, and is found by a node that is new', async () => {
+    const { bench, watcher } = await rig()
+    const { attachment } = await bench.confirmed(member('ann'), { node: 0 })
+    await passing(bench, 180_000, [attachment])
+    expect(told(watcher)).toEqual(['+ann'])
+    expect(await names(bench, 1)).toEqual(['ann'])
+  })
+
+  it('100 that come to three nodes at the same time are 100', async () => {
+    const { bench, watcher } = await rig()
+    const all = Array.from({ length: 100 }, (_, index) => `m${index}`)
+    await Promise.all(all.map((name, index) => bench.confirmed(member(name), { node: index % 3, principal: name })))
+    await bench.pass(1000)
+    expect((await names(bench)).sort()).toEqual([...all].sort())
+    expect(told(watcher).sort()).toEqual(all.map((name) => `+${name}`).sort())
+  })
+
+  it.each(['before', 'after'] as const)(
+    'a store that fails %s a write delays a join, and neither loses nor repeats it',
+    async (when) => {
+      const { bench, watcher } = await rig()
+      await bench.confirmed(member('ann'))
+      for (const method of ['write', 'append', 'read']) {
+        bench.fail(method, when, 1)
+        const name = `${method}er`
+        await bench.confirmed({ ...member(name) }, { principal: name })
+        await bench.pass(5000)
+      }
+      const people = told(watcher)
+      expect(new Set(people).size).toBe(people.length)
+      expect((await names(bench)).map((name) => `+${name}`).sort()).toEqual([...people].sort())
+    },
+  )
+
+  it('without the option nobody is a member, and nothing is written', async () => {
+    const { bench, watcher } = await rig({ settings: { presence: undefined } })
+    await bench.confirmed(member('ann'))
+    await bench.pass(1000)
+    expect(await names(bench)).toEqual([])
+    expect(told(watcher)).toEqual([])
+  })
+
+  it('what presence() throws, or is no JSON, or is too long, is reported, and the session is no member', async () => {
+    const infos: readonly (() => unknown)[] = [
+      () => {
+        throw new Error('mine')
+      },
+      () => () => {},
+      () => 'x'.repeat(2000),
+    ]
+    for (const info of infos) {
+      const { bench, watcher } = await rig({ settings: { presence: info } })
+      const { carrier } = await bench.confirmed(member('ann'))
+      await bench.pass(1000)
+      expect(carrier.closed).toBeNull()
+      expect(bench.reported).toHaveLength(2)
+      expect(told(watcher)).toEqual([])
+    }
+  })
+})

@@ -1,0 +1,177 @@
+import { describe, expect, it } from 'vitest'
+import { ServerBench, type ServerBenchOptions } from '../support/server-bench.ts'
+
+/** What one call of the store takes, there and back. */
+const storeMs = 10
+
+const echo: ServerBenchOptions['handlers'] = {
+  onMessage: async (session, { data }) => {
+    await session.send(data)
+  },
+}
+
+/** How many calls of the store follow one another until something is so. */
+async function roundTrips(bench: ServerBench, isSo: () => boolean): Promise<number> {
+  const from = bench.clock.now()
+  while (!isSo()) {
+    if (bench.clock.now() - from > 100 * storeMs) throw new Error('It did not happen.')
+    await bench.pass(1)
+  }
+  return (bench.clock.now() - from) / storeMs
+}
+
+/** The calls of the store since `before`, by method. */
+function callsSince(bench: ServerBench, before: ReadonlyMap<string, number>): Map<string, number> {
+  const calls = new Map<string, number>()
+  for (const [name, count] of bench.calls) if (count > (before.get(name) ?? 0)) calls.set(name, count - (before.get(name) ?? 0))
+  return calls
+}
+
+/** A session's id, as clients make them. */
+function idOf(name: string): string {
+  return name.padEnd(22, '_')
+}
+
+async function attached(bench: ServerBench, session: string, medium: 'websocket' | 'stream', node = 0) {
+  const opening = bench.confirmed({ session }, { medium, node })
+  await bench.pass(10 * storeMs)
+  return opening
+}
+
+describe('a lone echo', () => {
+  it('takes two calls of the store one after the other over a WebSocket', async () => {
+    const bench = new ServerBench({ storeMs, handlers: echo })
+    const { carrier, attachment } = await attached(bench, idOf('s1'), 'websocket')
+    for (const [index, text] of ['one', 'two'].entries()) {
+      attachment.receive(`M[${index + 1},"${text}"]`)
+      expect(await roundTrips(bench, () => carrier.news.some((each) => each.endsWith(`:${text}`)))).toBeLessThanOrEqual(2.1)
+      await bench.pass(100)
+    }
+  })
+
+  it.each([0, 1])('takes three over an event stream, where node %i of two receives the POST', async (node) => {
+    const bench = new ServerBench({ storeMs, handlers: echo, nodes: 2 })
+    const { carrier } = await attached(bench, idOf('s1'), 'stream')
+    for (const [index, text] of ['one', 'two'].entries()) {
+      const answer = bench.post([`M[${index + 1},"${text}"]`], { session: idOf('s1'), k: 1 }, { node })
+      expect(await roundTrips(bench, () => carrier.news.some((each) => each.endsWith(`:${text}`)))).toBeLessThanOrEqual(3.1)
+      await bench.pass(100)
+      expect(await answer).toMatchObject({ taken: index + 1 })
+    }
+  })
+})
+
+it('a publication is one append, and no read on the nodes that have its subscribers', async () => {
+  const bench = new ServerBench({ storeMs, nodes: 2, handlers: { onSession: (session) => session.subscribe('news') } })
+  const carriers = []
+  for (const [index, session] of ['a', 'b', 'c', 'd'].entries())
+    carriers.push((await attached(bench, idOf(session), index % 2 ? 'stream' : 'websocket', index % 2)).carrier)
+  await bench.pass(1000)
+  const before = new Map(bench.calls)
+  for (let n = 0; n < 100; n += 1) {
+    const publishing = bench.at(n % 2).publish('news', `message ${n}`)
+    await bench.pass(n % 3 ? 0 : 25)
+    await Promise.race([publishing, bench.pass(20)])
+  }
+  await bench.pass(100)
+  const calls = callsSince(bench, before)
+  expect(calls.get('topics.append')).toBe(100)
+  expect(calls.get('topics.readAfter') ?? 0).toBeLessThan(10)
+  expect(calls.get('sessions.readAfter') ?? 0).toBe(0)
+  for (const { news } of carriers) expect(news.filter((each) => each.includes('message '))).toHaveLength(100)
+})
+
+it('an idle session with a topic of its own costs at most 0.05 calls of the store a second', async () => {
+  const bench = new ServerBench({ storeMs, handlers: { onSession: (session) => session.subscribe(`topic of ${session.id}`) } })
+  const sessions = Array.from({ length: 20 }, (_, index) => idOf(`s${index}`))
+  const attachments = []
+  for (const session of sessions) attachments.push((await attached(bench, session, 'websocket')).attachment)
+  await bench.pass(10_000)
+  const before = new Map(bench.calls)
+  const seconds = 600
+  for (let passed = 0; passed < seconds; passed += 10) {
+    for (const attachment of attachments) attachment.receive('p')
+    await bench.pass(10_000)
+  }
+  const calls = callsSince(bench, before)
+  // Looking for expired sessions is one call a second for the whole node.
+  calls.delete('sessions.expired')
+  const perSession = [...calls.values()].reduce((sum, count) => sum + count, 0) / sessions.length / seconds
+  expect(perSession, JSON.stringify([...calls])).toBeLessThanOrEqual(0.05)
+})
+
+it('what 100 clients have missed together is read once', async () => {
+  const bench = new ServerBench({ storeMs, handlers: { onSession: (session) => session.subscribe('news') } })
+  const sessions = Array.from({ length: 100 }, (_, index) => idOf(`s${index}`))
+  const ends = []
+  for (const session of sessions) ends.push((await attached(bench, session, 'websocket')).attachment)
+  await bench.pass(1000)
+  for (const attachment of ends) attachment.ended({ by: 'network', code: 1006, reason: '' })
+  await bench.pass(5000)
+  for (let n = 0; n < 400; n += 1) void bench.at(0).publish('news', String(n).padEnd(1000, '.'))
+  await bench.pass(1000)
+  const before = new Map(bench.calls)
+  const returning = sessions.map((session) => bench.confirmed({ session, k: 2 }))
+  await bench.pass(30 * storeMs)
+  const carriers = await Promise.all(returning)
+  for (const { carrier } of carriers) expect(carrier.news.filter((each) => each.startsWith('1.'))).toHaveLength(400)
+  const calls = callsSince(bench, before)
+  // 400 kB in reads of 64 KiB.
+  expect(calls.get('topics.readAfter')).toBeLessThanOrEqual(8)
+})
+
+describe('announcements that were missed', () => {
+  it('of a topic are made up for when the log says so', async () => {
+    const bench = new ServerBench({ handlers: { onSession: (session) => session.subscribe('news') } })
+    const { carrier } = await bench.confirmed()
+    await bench.pass(100)
+    bench.deafen()
+    await bench.at(0).publish('news', 'missed')
+    await bench.pass(1000)
+    expect(carrier.news.filter((each) => each.startsWith('1.'))).toEqual([])
+    bench.hearAgain()
+    await bench.pass(10)
+    expect(carrier.news.filter((each) => each.startsWith('1.'))).toEqual(['1.1:missed'])
+  })
+
+  it('of a session are made up for when the store says so', async () => {
+    const bench = new ServerBench({ nodes: 2 })
+    const { carrier } = await bench.confirmed()
+    await bench.pass(100)
+    bench.deafen()
+    const elsewhere = await bench.session(undefined, 1)
+    await elsewhere.send('missed')
+    await elsewhere.close(4001, 'kicked')
+    await bench.pass(1000)
+    expect(carrier.closed).toBeNull()
+    bench.hearAgain()
+    await bench.pass(10)
+    expect(carrier.news).toContain('0.1:missed')
+    expect(carrier.closed).toMatchObject({ code: 4001 })
+  })
+})
+
+it('a call that the store never answers counts as failed after storeTimeoutMs', async () => {
+  let isStalled = false
+  const bench = new ServerBench({ isStalled: () => isStalled, settings: { storeTimeoutMs: 3000 } })
+  await bench.confirmed()
+  isStalled = true
+  const publishing = bench.at(0).publish('news', 'x')
+  const failed = expect(publishing).rejects.toThrow('the store did not answer append() within 3000 ms')
+  await bench.pass(3100)
+  await failed
+})
+
+it('[SP2] a node that reads a record of before ends the attachments, whose clients begin again', async () => {
+  const bench = new ServerBench({ nodes: 2 })
+  const { carrier, attachment } = await bench.confirmed()
+  attachment.receive('M[1,"one","two"]')
+  await bench.pass(1000)
+  const { sessions } = bench.store
+  const id = (await sessions.sessionsOf('ann'))[0] ?? ''
+  const read = await sessions.read(id)
+  if (!read) throw new Error('There is no session.')
+  await sessions.write(id, { ...read.record, taken: 1, done: 1 }, read, bench.clock.now() + 60_000)
+  await bench.pass(10)
+  expect(carrier.closed).toMatchObject({ code: 4503 })
+})
