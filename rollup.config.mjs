@@ -94,7 +94,7 @@ export function builds(outDir = `${root}/dist`) {
       esModule: false,
     },
   }))
-  return [...entryBuilds, ...nodeBuilds, ...scriptBuilds]
+  return [...entryBuilds, ...serverBuilds, ...scriptBuilds]
 }
 
 /** The declarations of what is in the script files, those that entries share included. */
