@@ -22,8 +22,8 @@ const external = ['eventsource-parser']
 /** What runs in Node alone. */
 const serverEntries = {
   server: `${root}/src/server/index.ts`,
-  kafka: `${root}/src/kafka/index.ts`,
   redis: `${root}/src/redis/index.ts`,
+  kafka: `${root}/src/kafka/index.ts`,
   'server-testing': `${root}/src/server/testing/index.ts`,
 }
 const serverExternal = [/^node:/, 'ws']

@@ -21,7 +21,7 @@ export interface RedisStore {
 }
 
 /**
- * Topics and sessions in Redis 6.2 or later, in a cluster 7 or later: `new RealtimeServer({ ...redisStore({ client }) })` on each node. It begins
+ * Topics and sessions in Redis 6.2 or later, in a cluster 7 or later: give `topics` and `sessions` to the `RealtimeServer` of each node. It begins
  * to connect at once, and connects again whenever the connection is lost; calls wait for it, each for `timeoutMs` at most.
  * @throws TypeError for an invalid option; the message names it
  */

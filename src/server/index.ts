@@ -3,7 +3,7 @@ export type { OriginFunction, OriginsOption } from './adapters/origin-patterns.t
 export type { Handlers, Message } from './handlers.ts'
 export type { Limits } from './limits.ts'
 export type { ServerHost } from './node/host.ts'
-export type { PublishOptions } from './node/node.ts'
+export type { PublishOptions, ServerHealth } from './node/node.ts'
 export type { RealtimeServerOptions } from './options.ts'
 export type { Member, PresenceMessage } from './presence/members.ts'
 export { RealtimeServer, type ServerCodecWhereNeeded } from './server.ts'
@@ -31,4 +31,5 @@ export type {
   Versioned,
   Watch,
 } from './store/ports.ts'
+export { StoreUnavailableError } from './store/store-health.ts'
 export type { TopicKeep } from './topic-keep.ts'

@@ -10,7 +10,7 @@ import { mount } from './adapters/mount.ts'
 import { WebSocketHandler } from './adapters/websocket.ts'
 import { serveWithoutUpgrade, wantsWebSocket } from './adapters/without-upgrade.ts'
 import type { ServerHost } from './node/host.ts'
-import { type PublishOptions, ServerNode } from './node/node.ts'
+import { type PublishOptions, type ServerHealth, ServerNode } from './node/node.ts'
 import type { RealtimeServerOptions } from './options.ts'
 import type { Member } from './presence/members.ts'
 import type { AnyPrincipal, Principal, Sendable, ServerCodec, Session } from './session/session-handle.ts'
@@ -140,6 +140,14 @@ export class RealtimeServer<Who extends AnyPrincipal = Principal, Data = unknown
    */
   end(principalId: string, code?: number, reason?: string): Promise<number> {
     return this.#node.ofPrincipal.end(principalId, code, reason)
+  }
+
+  /**
+   * Whether the server takes clients now, for a health check of a balancer or an orchestrator. A store that fails is reported to `onError`
+   * once for each outage; clients are refused with 4503 and a pause until it answers again, and those that are attached wait.
+   */
+  health(): ServerHealth {
+    return this.#node.health
   }
 
   /** The handle of a session, on whichever node it is attached; `null` if there is no such session or it has ended. */

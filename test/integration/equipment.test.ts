@@ -62,8 +62,8 @@ describe('on a bare machine', () => {
 })
 
 const starts =
-  /import {[^}]*\b(startNchan|startNginx|startProxy|startProxied|startFirewall|launchChromium|findChromium|launchEngine|startKafka|runLab|makeCertificates|startRedis|startRedisPair|startRedisCluster)\b[^}]*} from/
-const asksFirst = /\b(want|useChromium|useEngine|useKafka|useRedis\w*)\(/
+  /import {[^}]*\b(startNchan|startNginx|startProxy|startProxied|startFirewall|launchChromium|findChromium|launchEngine|runLab|makeCertificates|startRedis|startRedisPair|startRedisCluster|startKafka)\b[^}]*} from/
+const asksFirst = /\b(want|useChromium|useEngine|useRedis\w*|useKafka)\(/
 
 it('each file that starts a program of the machine asks first whether it is there', () => {
   const tests = resolve(import.meta.dirname, '..')

@@ -1,6 +1,9 @@
 import { readFileSync } from 'node:fs'
+import { createServer } from 'node:http'
 import * as kafka from '@platformatic/kafka'
 import { Window } from 'happy-dom'
+import { Redis } from 'ioredis'
+import { createClient, createCluster } from 'redis'
 import { afterAll, afterEach, beforeAll, describe, expect, it, vi } from 'vitest'
 import { WebSocket } from 'ws'
 import { RealtimeClient as CoreClient, type RealtimeOptions as CoreOptions, webSocket } from '../../src/core.ts'
@@ -23,7 +26,9 @@ import {
 } from '../../src/kafka/index.ts'
 import { topicsSettings } from '../../src/kafka/topics-options.ts'
 import * as protocols from '../../src/protocols/index.ts'
+import { type RedisStore, redisStore } from '../../src/redis/index.ts'
 import * as serverModule from '../../src/server/index.ts'
+import { RealtimeServer } from '../../src/server/index.ts'
 import type { ContractCase, OpenedSessionStore, OpenedTopicLog } from '../../src/server/testing/index.ts'
 import * as contracts from '../../src/server/testing/index.ts'
 import { session } from '../../src/session/index.ts'
@@ -38,6 +43,8 @@ import { runSnippet, typeErrorsOf } from '../support/readme-run.ts'
 import { type ReadmeServer, startReadmeServer } from '../support/readme-server.ts'
 import { type SessionServers, startSessionServers } from '../support/readme-session.ts'
 import { jestSnippet, testedSnippet, vitestSnippets } from '../support/readme-testing.ts'
+import { startRedisCluster } from '../support/redis-cluster.ts'
+import { startRedis } from '../support/redis-server.ts'
 import { startReferenceServer } from '../support/reference-server.ts'
 import { nodeHost } from '../support/watched-client.ts'
 
@@ -123,9 +130,9 @@ async function everyTransportEchoes(servers: SessionServers): Promise<void> {
 
 const tests: Readonly<Record<string, () => void | Promise<void>>> = {
   install() {
-    // What a store needs is in the guide to it.
     expect(snippet('install').code).toBe(`npm install ${packageName}\nnpm install ws\n`)
     expect(Object.keys(peerDependencies)).toContain('ws')
+    for (const each of ['redis', 'ioredis']) expect(Object.keys(peerDependencies)).toContain(each)
   },
 
   async 'script-tag'() {
@@ -549,27 +556,6 @@ const tests: Readonly<Record<string, () => void | Promise<void>>> = {
     expect(fetch.mock.calls).toEqual([['/history']])
   },
 
-  async 'presence-server'() {
-    await using servers = await startSessionServers(snippet('presence-server'))
-    const { data } = sessionOf(servers, { prepare: () => ({ auth: 'bob' }) })
-    await until(() => data.length >= 2)
-    const news = data.map((each) => JSON.parse(String(each)))
-    expect(news.find(({ type }) => type === 'join')).toMatchObject({ info: { name: 'bob' } })
-    expect(news.find(({ type }) => type === 'members')?.members).toBeInstanceOf(Array)
-    expect(servers.errors).toEqual([])
-  },
-
-  async presence() {
-    await using servers = await startSessionServers(snippet('presence-server'))
-    const bob = sessionOf(servers, { prepare: () => ({ auth: 'bob' }) })
-    await until(() => bob.data.length > 0)
-    const shown: string[] = []
-    await clientOf('presence', servers.origins[0] ?? '', { show: (text: string) => shown.push(text) })
-    await until(() => shown.at(-1) === 'ann, bob')
-    await bob.client.close()
-    await until(() => shown.at(-1) === 'ann')
-  },
-
   async 'shared-worker'() {
     const listeners: ((event: { readonly ports: readonly MessagePort[] }) => void)[] = []
     const addEventListener = (_: 'connect', listener: (typeof listeners)[number]) => listeners.push(listener)
@@ -820,6 +806,9 @@ const tests: Readonly<Record<string, () => void | Promise<void>>> = {
     await bridge?.publish(bridge.toTopic(record) ?? '', bridge.toData(record), { key: 'orders-0-7' })
     expect(publish).toHaveBeenCalledWith('order:12', 'paid', { key: 'orders-0-7' })
   },
+  'redis-node-redis': () => runRedisSnippet('redis-node-redis', startRedis),
+  'redis-ioredis': () => runRedisSnippet('redis-ioredis', startRedis),
+  'redis-cluster': () => runRedisSnippet('redis-cluster', startRedisCluster),
 
   developers() {
     expect(snippet('developers').code).toBe('npm ci && npm run demo\nnpm ci && npm test\nnpm run test:all\n')
@@ -829,6 +818,35 @@ const tests: Readonly<Record<string, () => void | Promise<void>>> = {
 
 /** Their snippets run in the real nginx. */
 const ofNginx = new Set(['nchan', 'nginx'])
+
+/** Runs a snippet that makes a store, whatever address it names, and uses the store. */
+async function runRedisSnippet(name: string, start: () => Promise<AsyncDisposable & { readonly port: number }>): Promise<void> {
+  await using redis = await start()
+  const node = { host: '127.0.0.1', port: redis.port }
+  const { store, realtime } = (await runSnippet(
+    snippet(name),
+    {
+      redis: {
+        createClient: () => createClient({ socket: node }),
+        createCluster: () => createCluster({ rootNodes: [{ socket: node }] }),
+      },
+      ioredis: {
+        Redis: class extends Redis {
+          constructor() {
+            super({ ...node, lazyConnect: true })
+          }
+        },
+      },
+      'steadfast/redis': { redisStore },
+      'steadfast/server': { RealtimeServer },
+      'node:http': { createServer: () => Object.assign(createServer(), { listen: vi.fn() }) },
+    },
+    { process: { on: vi.fn() } },
+  )) as { store: RedisStore; realtime?: RealtimeServer }
+  expect(await store.topics.append('t', 'x')).toBe(1)
+  await realtime?.close({ drainMs: 0 })
+  await store.close()
+}
 
 describe('the snippets of README.md, the guides and the reference', () => {
   it('are all covered by a test of their own', () => {
@@ -883,6 +901,7 @@ describe('the snippets of README.md, the guides and the reference', () => {
   for (const [name, run] of Object.entries(tests)) {
     it(name, async (context) => {
       if (ofNginx.has(name)) await want(context, 'nginx')
+      if (name.startsWith('redis-')) await want(context, 'redis-server')
       await run()
     })
   }

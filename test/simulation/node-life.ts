@@ -202,7 +202,9 @@ export class NodeLife {
   #reported(error: unknown): void {
     const text = String((error as Error)?.stack ?? error)
     this.#around.trace(() => `  ${this.name} reports ${String(error)}`)
-    const isExpected = /this handler throws|the store did not answer|limits.maxMessageBytes allows/.test(text)
+    const isExpected = /this handler throws|the store is not available|the store failed in|limits.maxMessageBytes allows/.test(
+      text,
+    )
     this.#around.ledgers.court.must(isExpected, 'server-reports', () => text)
   }
 }

@@ -4,6 +4,7 @@ import type { Handlers } from '../../src/server/handlers.ts'
 import { RealtimeServer } from '../../src/server/index.ts'
 import type { RealtimeServerOptions } from '../../src/server/options.ts'
 import { type MemoryLimits, type MemoryStore, memoryStore } from '../../src/server/store/memory/memory-store.ts'
+import type { SessionStore, TopicLog } from '../../src/server/store/ports.ts'
 import { listenOnLoopback } from './loopback.ts'
 import { type PageOptions, servePage } from './page-host.ts'
 import { mortal } from './server-bench.ts'
@@ -13,6 +14,12 @@ export interface RealtimeServersOptions {
   readonly count?: number
   readonly options?: RealtimeServerOptions | ((index: number) => RealtimeServerOptions)
   readonly store?: MemoryLimits
+  /** A store of another kind, as each of the servers sees it, closed with them. @defaultValue one `memoryStore` */
+  readonly openStore?: (limits: MemoryLimits) => {
+    readonly topics: TopicLog
+    readonly sessions: SessionStore
+    close(): Promise<void>
+  }
   /** Serves a blank page with a script on the same origin, see `openPage`. */
   readonly page?: PageOptions
 }
@@ -27,6 +34,7 @@ export class RealtimeServers implements AsyncDisposable {
   readonly #https: readonly Server[]
   readonly #sockets: readonly Set<Socket>[]
   readonly #dead: Set<number>
+  readonly #others: readonly { close(): Promise<void> }[]
 
   private constructor(
     store: MemoryStore,
@@ -36,27 +44,37 @@ export class RealtimeServers implements AsyncDisposable {
     sockets: readonly Set<Socket>[],
     dead: Set<number>,
     errors: readonly unknown[],
+    others: readonly { close(): Promise<void> }[],
   ) {
     this.store = store
     this.servers = servers
     this.urls = ports.map((port) => `http://127.0.0.1:${port}/realtime`)
     this.errors = errors
+    this.#others = others
     this.#https = https
     this.#sockets = sockets
     this.#dead = dead
   }
 
-  static async start({ count = 1, options = {}, store: limits, page }: RealtimeServersOptions = {}): Promise<RealtimeServers> {
+  static async start({
+    count = 1,
+    options = {},
+    store: limits,
+    openStore,
+    page,
+  }: RealtimeServersOptions = {}): Promise<RealtimeServers> {
     const store = memoryStore(limits)
     const dead = new Set<number>()
     const errors: unknown[] = []
     const sockets = Array.from({ length: count }, () => new Set<Socket>())
+    const others = openStore ? sockets.map(() => openStore(limits ?? {})) : []
     const servers = sockets.map((_, index) => {
+      const { topics, sessions } = others[index] ?? store
       const isDead = () => dead.has(index)
       const own = typeof options === 'function' ? options(index) : options
       return new RealtimeServer({
-        topics: mortal(store.topics, isDead),
-        sessions: mortal(store.sessions, isDead),
+        topics: mortal(topics, isDead),
+        sessions: mortal(sessions, isDead),
         onError: (error) => errors.push(error),
         ...own,
         ...mortalHandlers(own, isDead),
@@ -74,7 +92,7 @@ export class RealtimeServers implements AsyncDisposable {
       return http
     })
     const ports = await Promise.all(https.map((http) => listenOnLoopback(http)))
-    return new RealtimeServers(store, servers, https, ports, sockets, dead, errors)
+    return new RealtimeServers(store, servers, https, ports, sockets, dead, errors, others)
   }
 
   get ports(): readonly number[] {
@@ -116,6 +134,7 @@ export class RealtimeServers implements AsyncDisposable {
     await Promise.all(this.servers.map((server, index) => this.#dead.has(index) || server.close({ drainMs: 0 })))
     for (const sockets of this.#sockets) for (const socket of sockets) socket.destroy()
     for (const http of this.#https) http.close()
+    await Promise.all(this.#others.map((store) => store.close()))
   }
 }
 

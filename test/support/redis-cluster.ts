@@ -5,6 +5,8 @@ import { type RedisServer, startRedis } from './redis-server.ts'
 export interface RedisClusterServers extends AsyncDisposable {
   readonly masters: readonly RedisServer[]
   readonly ports: readonly number[]
+  /** Of one of them, which tells where the others are. */
+  readonly port: number
 }
 
 const slots = 16_384
@@ -31,6 +33,7 @@ export async function startRedisCluster(): Promise<RedisClusterServers> {
   return {
     masters,
     ports: masters.map(({ port }) => port),
+    port: first?.port ?? 0,
     async [Symbol.asyncDispose]() {
       await Promise.all(masters.map((master) => master[Symbol.asyncDispose]()))
     },

@@ -16,13 +16,17 @@ const { message: messageOf, tally } = makeTraffic()
  * What a user of a session may rely on, whatever carries it, and whether one server is behind it or two, to which requests go
  * in turn: nothing is known of a session that is not in the store.
  */
-export function sessionContract(count: number): void {
-  describe(`with ${count} servers`, () => messages(count))
-  describe(`with ${count} servers, an answer that is held`, () => heldAnswers(count))
+export function sessionContract(
+  count: number,
+  openStore?: RealtimeServersOptions['openStore'],
+  transports: readonly TransportName[] = sessionTransports.map(({ type }) => type),
+): void {
+  describe(`with ${count} servers`, () => messages(count, openStore, transports))
+  describe(`with ${count} servers, an answer that is held`, () => heldAnswers(count, openStore))
 }
 
-function messages(count: number): void {
-  describe.each(sessionTransports.map(({ type }) => type))('%s', (type) => {
+function messages(count: number, openStore: RealtimeServersOptions['openStore'], transports: readonly TransportName[]): void {
+  describe.each(transports)('%s', (type) => {
     it('carries text and bytes both ways, and bytes are bytes on every transport', async () => {
       const received: Message['data'][] = []
       await using bench = await startOn(type, {
@@ -280,6 +284,7 @@ function messages(count: number): void {
       const rig = await startRig({
         count,
         ...(store && { store }),
+        ...(openStore && { openStore }),
         options: {
           ...handlers,
           onSession(session) {
@@ -313,11 +318,14 @@ function messages(count: number): void {
   })
 }
 
-function heldAnswers(count: number): void {
+function heldAnswers(count: number, openStore: RealtimeServersOptions['openStore']): void {
   const held = { wait: 10_000, turn: 1 }
 
   it('[SP2] is complete at once if its client does not know yet what is done', async () => {
-    await using servers = await RealtimeServers.start({ count, options: { onMessage: () => sleep(50) } })
+    await using servers = await RealtimeServers.start({
+      ...{ count, ...(openStore && { openStore }) },
+      options: { onMessage: () => sleep(50) },
+    })
     const session = randomSession()
     const first = new RawStream(servers.url(), { session, wait: 0 })
     await first.over()
@@ -336,7 +344,7 @@ function heldAnswers(count: number): void {
   })
 
   it('[SP4] is complete at once if the session is another one', async () => {
-    await using servers = await RealtimeServers.start({ count })
+    await using servers = await RealtimeServers.start({ count, ...(openStore && { openStore }) })
     const lost = new RawStream(servers.url(1), { session: randomSession(), cursor: '0.7~gone', n: 8, ...held })
     await lost.over()
     expect(lost.open).toMatchObject({ resumed: false, taken: 7, ack: 7 })

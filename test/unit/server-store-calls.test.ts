@@ -157,7 +157,7 @@ it('a call that the store never answers counts as failed after storeTimeoutMs', 
   await bench.confirmed()
   isStalled = true
   const publishing = bench.at(0).publish('news', 'x')
-  const failed = expect(publishing).rejects.toThrow('the store did not answer append() within 3000 ms')
+  const failed = expect(publishing).rejects.toThrow('the store failed in append(): no answer within 3000 ms')
   await bench.pass(3100)
   await failed
 })
@@ -174,4 +174,47 @@ it('[SP2] a node that reads a record of before ends the attachments, whose clien
   await sessions.write(id, { ...read.record, taken: 1, done: 1 }, read, bench.clock.now() + 60_000)
   await bench.pass(10)
   expect(carrier.closed).toMatchObject({ code: 4503 })
+})
+
+it('a store that is lost is reported once, clients are refused until it is back, and nothing acknowledged is lost', async () => {
+  let isStalled = false
+  const seen: string[] = []
+  const bench = new ServerBench({
+    isStalled: () => isStalled,
+    settings: { storeTimeoutMs: 3000 },
+    handlers: { onMessage: (_, { data }) => seen.push(String(data)) },
+  })
+  const node = bench.at(0)
+  expect(node.health).toEqual({ status: 'ok', error: null })
+  const { carrier, attachment } = await bench.confirmed()
+  isStalled = true
+  attachment.receive('M[1,"during the outage"]')
+  for (let second = 0; second < 10; second += 1) {
+    attachment.receive('p')
+    await bench.pass(1000)
+  }
+  expect(node.health).toMatchObject({
+    status: 'store-unavailable',
+    error: { message: expect.stringContaining('the store failed in') },
+  })
+  expect(bench.reported.map(String)).toEqual([expect.stringContaining('the store is not available')])
+  const refused = await bench.attach({ session: idOf('another'), k: 1 })
+  expect(refused.carrier.closed).toMatchObject({ code: 4503, retryAfterMs: expect.any(Number) })
+  expect(await bench.post(['M[2,"x"]'])).toMatchObject({ code: 4503 })
+  expect(seen).toEqual([])
+  isStalled = false
+  for (let second = 0; second < 5; second += 1) {
+    attachment.receive('p')
+    await bench.pass(1000)
+  }
+  expect(node.health.status).toBe('ok')
+  expect(seen).toEqual(['during the outage'])
+  expect(carrier.closed).toBeNull()
+  expect(carrier.news).toContain('a1')
+  expect((await bench.confirmed({ session: idOf('another') })).carrier.open.resumed).toBe(false)
+  isStalled = true
+  await bench.pass(5000)
+  expect(bench.reported).toHaveLength(2)
+  await node.close(0)
+  expect(node.health.status).toBe('closed')
 })

@@ -7,6 +7,7 @@ import { Backlog } from '../session/backlog.ts'
 import type { Principal, ServerCodec } from '../session/session-handle.ts'
 import { BoundedCalls, boundedSessions, boundedTopics } from '../store/bounded-calls.ts'
 import type { SessionStore, TopicLog } from '../store/ports.ts'
+import { StoreHealth, StoreUnavailableError } from '../store/store-health.ts'
 import type { TopicKeep } from '../topic-keep.ts'
 import { TimeSlices } from '../util/time-slices.ts'
 import { AckTimer } from './ack-timer.ts'
@@ -70,6 +71,7 @@ export class NodeContext implements NodeParts {
   readonly acks: AckTimer
   readonly renewals: Renewals
   readonly presence: Presence
+  readonly health: StoreHealth
   readonly #calls: BoundedCalls | null
   readonly #sessionsHere: () => number
   readonly #madeAt: number
@@ -77,16 +79,17 @@ export class NodeContext implements NodeParts {
 
   constructor({ host, settings, handlers, topics, sessions }: NodeParts, sessionsHere: () => number) {
     this.id = host.randomId()
-    this.host = host
+    this.host = reportingOutagesOnce(host)
+    this.health = new StoreHealth((error) => host.report(error))
     this.settings = settings
     this.handlers = handlers
-    this.#calls = settings.storeTimeoutMs === undefined ? null : new BoundedCalls(host, settings.storeTimeoutMs)
+    this.#calls = settings.storeTimeoutMs === undefined ? null : new BoundedCalls(host, settings.storeTimeoutMs, this.health)
     this.topics = this.#calls ? boundedTopics(topics, this.#calls) : topics
     this.sessions = this.#calls ? boundedSessions(sessions, this.#calls) : sessions
-    this.feeds = new TopicFeeds(this.topics, host)
+    this.feeds = new TopicFeeds(this.topics, this.host)
     this.backlog = new Backlog(settings.limits, settings.isAuthenticating)
-    this.slices = new TimeSlices(host)
-    this.acks = new AckTimer(host)
+    this.slices = new TimeSlices(this.host)
+    this.acks = new AckTimer(this.host)
     this.renewals = new Renewals(this)
     this.presence = new Presence(this)
     this.#sessionsHere = sessionsHere
@@ -143,4 +146,18 @@ export function tickOf(heartbeatMs: number, leaseMs: number, resumeWindowMs: num
 /** The longest time that a client is asked to stay away, in milliseconds: its session must not expire meanwhile (rule 18). */
 export function mostWaitMs({ resumeWindowMs }: NodeSettings): number {
   return Math.min(30_000, resumeWindowMs / 2)
+}
+
+/** An outage of the store is one error, which `StoreHealth` reports, and not one for each call that fails in it. */
+function reportingOutagesOnce(host: ServerHost): ServerHost {
+  return {
+    now: () => host.now(),
+    elapsedMs: () => host.elapsedMs(),
+    after: (delayMs, run) => host.after(delayMs, run),
+    random: () => host.random(),
+    randomId: () => host.randomId(),
+    report(error) {
+      if (!(error instanceof StoreUnavailableError)) host.report(error)
+    },
+  }
 }

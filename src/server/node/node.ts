@@ -18,6 +18,14 @@ import { mostWaitMs, NodeContext, type NodeParts, type NodeSettings } from './no
 import { PrincipalSessions } from './principal-sessions.ts'
 import { Sweeper } from './sweeper.ts'
 
+/** Whether a server takes clients. */
+export interface ServerHealth {
+  /** `store-unavailable`: its store failed or did not answer; clients are refused with 4503 and asked to come back. */
+  readonly status: 'ok' | 'store-unavailable' | 'closing' | 'closed'
+  /** What the store failed with. */
+  readonly error: Error | null
+}
+
 /** Options of `publish()`. */
 export interface PublishOptions {
   readonly key?: string | undefined
@@ -61,6 +69,13 @@ export class ServerNode {
     return this.#context.settings
   }
 
+  /** Whether the node takes clients, and why not. */
+  get health(): ServerHealth {
+    const { outage } = this.#context.health
+    if (!this.#isUp) return { status: this.#context.isDown ? 'closed' : 'closing', error: null }
+    return outage ? { status: 'store-unavailable', error: outage } : { status: 'ok', error: null }
+  }
+
   /** Sessions that have an actor on this node now. */
   get sessionsHere(): number {
     return this.#actors.size
@@ -82,7 +97,8 @@ export class ServerNode {
    * count.
    */
   admit(hello: ClientHello): CloseFrame | null {
-    if (!this.#isUp) return { code: codes.restarting, reason: 'restarting', ...this.#pause() }
+    const refusal = this.#unavailable()
+    if (refusal) return refusal
     if (hello.send || this.isContinued(hello)) return null
     const waitMs = this.#admission.admit(hello.session, this.elapsedMs())
     return waitMs ? { code: codes.tooMany, reason: 'too many at once', retryAfterMs: Math.ceil(waitMs) } : null
@@ -122,9 +138,10 @@ export class ServerNode {
 
   /** Takes the lines that follow the hello of a request that only sends. */
   async post(hello: ClientHello, principal: Principal, lines: readonly string[]): Promise<Receipt> {
-    const posted = this.#isUp ? await readPostBody(lines, this.settings.limits, this.#context.slices) : null
-    if (!posted || !this.#isUp) return { code: codes.restarting, reason: 'restarting', ...this.#pause() }
+    const posted = this.#unavailable() ?? (await readPostBody(lines, this.settings.limits, this.#context.slices))
     if ('code' in posted) return posted
+    const refusal = this.#unavailable()
+    if (refusal) return refusal
     this.#foreign.compare(hello)
     if (this.#foreign.has(hello, this.elapsedMs())) return { code: codes.restarting, reason: 'another store' }
     this.#recent.add(hello, this.#context.host.elapsedMs())
@@ -190,10 +207,17 @@ export class ServerNode {
   #refusal(hello: ClientHello, { medium }: Carrier): CloseFrame | null {
     const actor = this.#actors.get(hello.session)
     const attachments = actor?.places ?? 0
-    if (!this.#isUp) return { code: codes.restarting, reason: 'restarting', ...this.#pause() }
+    const refusal = this.#unavailable()
+    if (refusal) return refusal
     const isTooFast = medium === 'answer' && this.isContinued(hello) && actor?.inbox.mayReceive() === false
     const isTooMuch = attachments >= this.settings.limits.attachmentsPerSession || isTooFast
     return isTooMuch ? { code: codes.tooMany, reason: 'too many attachments', ...this.#pause() } : null
+  }
+
+  /** The refusal of all clients, for now: the node is closing, or its store does not answer. */
+  #unavailable(): CloseFrame | null {
+    if (!this.#isUp) return { code: codes.restarting, reason: 'restarting', ...this.#pause() }
+    return this.#context.health.outage ? { code: codes.restarting, reason: 'store unavailable', ...this.#pause() } : null
   }
 
   #pause(): { readonly retryAfterMs: number } {

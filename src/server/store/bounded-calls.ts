@@ -1,41 +1,49 @@
 import type { ServerHost } from '../node/host.ts'
 import { isThenable } from '../util/thenable.ts'
 import type { Answer, SessionStore, TopicLog, Watch } from './ports.ts'
+import type { StoreHealth } from './store-health.ts'
 
 interface Call {
   readonly deadline: number
   readonly expired: () => void
 }
 
-/** Bounds the time of a store's calls: one that is not answered in time rejects, and a later answer to it is ignored. */
+/**
+ * Bounds the time of a store's calls: one that is not answered in time rejects, and a later answer to it is ignored. What the calls come
+ * to tells the store's health.
+ */
 export class BoundedCalls {
   readonly #host: Pick<ServerHost, 'elapsedMs' | 'after'>
   readonly #timeoutMs: number
+  readonly #health: StoreHealth
   /** The calls under way. All have the same time, so the first one expires first. */
   readonly #calls = new Set<Call>()
   #cancelTimer: (() => void) | null = null
 
-  constructor(host: Pick<ServerHost, 'elapsedMs' | 'after'>, timeoutMs: number) {
+  constructor(host: Pick<ServerHost, 'elapsedMs' | 'after'>, timeoutMs: number, health: StoreHealth) {
     this.#host = host
     this.#timeoutMs = timeoutMs
+    this.#health = health
   }
 
   bounded<Result>(method: string, answer: Promise<Result>): Promise<Result> {
     return new Promise((resolve, reject) => {
       const call: Call = {
         deadline: this.#host.elapsedMs() + this.#timeoutMs,
-        expired: () => reject(new Error(`RealtimeServer: the store did not answer ${method}() within ${this.#timeoutMs} ms.`)),
+        expired: () => reject(this.#health.failed(method, new Error(`no answer within ${this.#timeoutMs} ms`))),
       }
       this.#calls.add(call)
       this.#cancelTimer ??= this.#host.after(this.#timeoutMs, () => this.#expire())
       answer.then(
         (result) => {
+          // A late answer shows that the store is there as well.
+          this.#health.answered()
           this.#calls.delete(call)
           resolve(result)
         },
         (error: unknown) => {
-          this.#calls.delete(call)
-          reject(error)
+          // One that has expired was reported then.
+          if (this.#calls.delete(call)) reject(this.#health.failed(method, error))
         },
       )
     })

@@ -1,0 +1,36 @@
+/** A call of the store failed, or was not answered in time: what it was for is tried again, or refused. `cause` is the store's error. */
+export class StoreUnavailableError extends Error {
+  override readonly name = 'StoreUnavailableError'
+}
+
+/** Whether the store answers. One outage is one error, however many calls fail in it. */
+export class StoreHealth {
+  readonly #report: (error: Error) => void
+  #outage: Error | null = null
+
+  constructor(report: (error: Error) => void) {
+    this.#report = report
+  }
+
+  /** Why the store counts as not available; `null` if it answers. */
+  get outage(): Error | null {
+    return this.#outage
+  }
+
+  answered(): void {
+    this.#outage = null
+  }
+
+  /** A call has failed. Returns the error for its caller. */
+  failed(method: string, error: unknown): unknown {
+    // The store has answered: what was asked for is impossible.
+    if (error instanceof RangeError || error instanceof TypeError) return error
+    const reason = error instanceof Error ? error.message : String(error)
+    const failure = new StoreUnavailableError(`RealtimeServer: the store failed in ${method}(): ${reason}`, { cause: error })
+    if (this.#outage) return failure
+    this.#outage = failure
+    const message = `RealtimeServer: the store is not available, so clients are refused with 4503 until it is back; ${method}() failed: ${reason}`
+    this.#report(new Error(message, { cause: error }))
+    return failure
+  }
+}
