@@ -15,10 +15,10 @@ export class OptionChecks {
       if (!known.includes(option)) throw new TypeError(`${name}: ${unknownOption(option, known)}.`)
   }
 
-  /** A text that is not empty. */
-  text(option: string): string {
+  /** A text without spaces, as clients and groups are called. */
+  id(option: string): string {
     const value = this.#values.get(option)
-    return typeof value === 'string' && value !== '' ? value : this.#fail(option, value, 'a text that is not empty')
+    return typeof value === 'string' && /^\S+$/.test(value) ? value : this.#fail(option, value, 'a text without spaces')
   }
 
   /** A list of at least one text. */

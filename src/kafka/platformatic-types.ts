@@ -64,6 +64,31 @@ export interface PlatformaticConsumer extends PlatformaticBase {
   }): Promise<{ responses: { partitions: FetchedPartition[] }[] }>
 }
 
+/** The module, as far as a consumer group is concerned. */
+export interface PlatformaticGroups {
+  readonly Consumer: new (options: never) => PlatformaticMember
+}
+
+export interface PlatformaticMember extends PlatformaticBase {
+  consume(options: {
+    topics: string[]
+    mode: 'committed'
+    fallbackMode: 'earliest' | 'latest'
+    autocommit: false
+  }): Promise<AsyncIterable<PlatformaticMessage> & { destroy(): unknown }>
+}
+
+export interface PlatformaticMessage {
+  readonly topic: string
+  readonly partition: number
+  readonly offset: bigint
+  readonly timestamp: bigint
+  readonly key: Buffer
+  readonly value: Buffer
+  readonly headers: ReadonlyMap<Buffer, Buffer>
+  commit(): void | Promise<void>
+}
+
 export interface FetchedPartition {
   readonly partitionIndex: number
   readonly logStartOffset: bigint

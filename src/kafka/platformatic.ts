@@ -36,7 +36,7 @@ export function checkModule(name: string, kafka: unknown, classes: readonly stri
 export function platformaticSettings(name: string, options: PlatformaticOptions): PlatformaticOptions & { timeoutMs: number } {
   const { timeoutMs, ...library } = options ?? {}
   const checks = new OptionChecks(name, options, Object.keys(options ?? {}))
-  checks.text('clientId')
+  checks.id('clientId')
   checks.texts('bootstrapBrokers')
   return { ...library, timeoutMs: checks.time('timeoutMs', 3000) }
 }

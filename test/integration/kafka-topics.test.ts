@@ -237,7 +237,7 @@ describe('the options of kafkaTopics', () => {
       {},
       "platformaticKafka: the first argument must be the module, as import * as kafka from '@platformatic/kafka' has it",
     ],
-    [kafka, { bootstrapBrokers: ['a:1'] }, 'platformaticKafka: clientId must be a text that is not empty; it was undefined.'],
+    [kafka, { bootstrapBrokers: ['a:1'] }, 'platformaticKafka: clientId must be a text without spaces; it was undefined.'],
     [kafka, { clientId: 'a', bootstrapBrokers: 'a:1' }, 'bootstrapBrokers must be a list of texts, at least one; it was'],
     [kafka, undefined, 'platformaticKafka: the argument must be an object of options; it was undefined.'],
   ])('of platformaticKafka: %#', (module, options, message) => {

@@ -1,5 +1,6 @@
 import { readFileSync } from 'node:fs'
 import { createServer } from 'node:http'
+import * as kafka from '@platformatic/kafka'
 import { Window } from 'happy-dom'
 import { Redis } from 'ioredis'
 import { createClient, createCluster } from 'redis'
@@ -16,8 +17,17 @@ import {
   type RealtimeOptions,
   StopConnecting,
 } from '../../src/index.ts'
+import { type BridgeSettings, bridgeSettings } from '../../src/kafka/bridge-options.ts'
+import {
+  type KafkaBridgeOptions,
+  type KafkaTopicsOptions,
+  platformaticConsumer,
+  platformaticKafka,
+} from '../../src/kafka/index.ts'
+import { topicsSettings } from '../../src/kafka/topics-options.ts'
 import * as protocols from '../../src/protocols/index.ts'
 import { type RedisStore, redisStore } from '../../src/redis/index.ts'
+import * as serverModule from '../../src/server/index.ts'
 import { RealtimeServer } from '../../src/server/index.ts'
 import type { ContractCase, OpenedSessionStore, OpenedTopicLog } from '../../src/server/testing/index.ts'
 import * as contracts from '../../src/server/testing/index.ts'
@@ -764,6 +774,38 @@ const tests: Readonly<Record<string, () => void | Promise<void>>> = {
     expect(engines.some(({ promoted }) => promoted())).toBe(true)
   },
 
+  'kafka-install'() {
+    expect(snippet('kafka-install').code).toBe('npm install @platformatic/kafka\n')
+    expect(peerDependencies).toHaveProperty('@platformatic/kafka')
+  },
+
+  async 'kafka-topics'() {
+    const { topics, sessions } = serverModule.memoryStore()
+    const kafkaTopics = vi.fn((options: KafkaTopicsOptions) => {
+      topicsSettings(options)
+      return topics
+    })
+    const modules = {
+      '@platformatic/kafka': kafka,
+      'steadfast/kafka': { platformaticKafka, kafkaTopics },
+      'steadfast/server': serverModule,
+    }
+    await runSnippet(snippet('kafka-topics'), modules, { sessions })
+    expect(kafkaTopics).toHaveBeenCalledWith(expect.objectContaining({ topic: 'realtime' }))
+  },
+
+  async 'kafka-bridge'() {
+    const publish = vi.fn()
+    const settings: BridgeSettings[] = []
+    const kafkaBridge = (options: KafkaBridgeOptions) => settings.push(bridgeSettings(options))
+    const modules = { '@platformatic/kafka': kafka, 'steadfast/kafka': { platformaticConsumer, kafkaBridge } }
+    await runSnippet(snippet('kafka-bridge'), modules, { server: { publish } })
+    const [bridge] = settings
+    const place = { topic: 'orders', partition: 0, offset: 7, timestamp: 0, headers: [] }
+    const record = { ...place, key: Buffer.from('12'), value: Buffer.from('paid') }
+    await bridge?.publish(bridge.toTopic(record) ?? '', bridge.toData(record), { key: 'orders-0-7' })
+    expect(publish).toHaveBeenCalledWith('order:12', 'paid', { key: 'orders-0-7' })
+  },
   'redis-node-redis': () => runRedisSnippet('redis-node-redis', startRedis),
   'redis-ioredis': () => runRedisSnippet('redis-ioredis', startRedis),
   'redis-cluster': () => runRedisSnippet('redis-cluster', startRedisCluster),
@@ -835,6 +877,8 @@ describe('the snippets of README.md, the guides and the reference', () => {
       declare const client: import('../../src/index.ts').RealtimeClient
       declare function show(text: string): void
       declare const location: { assign(url: string): void }
+      declare const sessions: import('steadfast/server').SessionStore
+      declare const server: import('steadfast/server').RealtimeServer
       declare module 'my-engine' {
         interface Node {
           readonly topics: import('steadfast/server').TopicLog

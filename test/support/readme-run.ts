@@ -48,6 +48,7 @@ export function typeErrorsOf(snippets: readonly Snippet[], ambient: string): str
     'steadfast/protocols': [`${root}src/protocols/index.ts`],
     'steadfast/remedies': [`${root}src/diagnosis/remedies.ts`],
     'steadfast/testing': [`${root}src/testing/index.ts`],
+    'steadfast/kafka': [`${root}src/kafka/index.ts`],
     'steadfast/server': [`${root}src/server/index.ts`],
     'steadfast/redis': [`${root}src/redis/index.ts`],
     'steadfast/server/testing': [`${root}src/server/testing/index.ts`],
