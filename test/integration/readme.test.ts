@@ -556,6 +556,27 @@ const tests: Readonly<Record<string, () => void | Promise<void>>> = {
     expect(fetch.mock.calls).toEqual([['/history']])
   },
 
+  async 'presence-server'() {
+    await using servers = await startSessionServers(snippet('presence-server'))
+    const { data } = sessionOf(servers, { prepare: () => ({ auth: 'bob' }) })
+    await until(() => data.length >= 2)
+    const news = data.map((each) => JSON.parse(String(each)))
+    expect(news.find(({ type }) => type === 'join')).toMatchObject({ info: { name: 'bob' } })
+    expect(news.find(({ type }) => type === 'members')?.members).toBeInstanceOf(Array)
+    expect(servers.errors).toEqual([])
+  },
+
+  async presence() {
+    await using servers = await startSessionServers(snippet('presence-server'))
+    const bob = sessionOf(servers, { prepare: () => ({ auth: 'bob' }) })
+    await until(() => bob.data.length > 0)
+    const shown: string[] = []
+    await clientOf('presence', servers.origins[0] ?? '', { show: (text: string) => shown.push(text) })
+    await until(() => shown.at(-1) === 'ann, bob')
+    await bob.client.close()
+    await until(() => shown.at(-1) === 'ann')
+  },
+
   async 'shared-worker'() {
     const listeners: ((event: { readonly ports: readonly MessagePort[] }) => void)[] = []
     const addEventListener = (_: 'connect', listener: (typeof listeners)[number]) => listeners.push(listener)
