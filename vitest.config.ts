@@ -100,6 +100,19 @@ const unhurried = [
   'two-stores',
 ].map((name) => `test/integration/${name}.test.ts`)
 
+// Stores in processes of their own: the tests wait for them most of the time.
+const engines = [
+  'kafka-bridge',
+  'kafka-contract',
+  'kafka-outages',
+  'kafka-topics',
+  'redis',
+  'redis-cluster',
+  'redis-contract',
+  'redis-nodes',
+  'redis-outages',
+].map((name) => `test/integration/${name}.test.ts`)
+
 // A page of the demo draws without end and takes a fifth of a core.
 const threeAtOnce = { ...alone, maxConcurrency: 3 }
 
@@ -122,7 +135,8 @@ export default defineConfig({
       project('unit', 'unit', 0),
       project('dom', 'dom', 0, { environment: 'happy-dom' }),
       project('unhurried', 'integration', 1, { ...alone, include: unhurried, fileParallelism: true, maxWorkers: 3 }),
-      project('node', 'integration', 2, { ...alone, exclude: unhurried }),
+      project('node', 'integration', 2, { ...alone, exclude: [...unhurried, ...engines] }),
+      project('engines', 'integration', 6, { ...alone, include: engines, fileParallelism: true, maxWorkers: 2 }),
       project('proxies', 'proxies', 2, fewAtOnce),
       project('package', 'package', 3, alone),
       project('browser', 'browser', 4, { ...threeAtOnce, exclude: patient }),

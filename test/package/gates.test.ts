@@ -39,17 +39,19 @@ test('the package says where it comes from, and where to report what is wrong', 
   expect(read('SECURITY.md')).toContain(`(${address}/security/advisories/new)`)
 })
 
-test('eventsource-parser is the only package at run time, beside ws for servers that speak WebSocket', () => {
+test('eventsource-parser is the only package at run time, beside ws and the clients of stores, which a server brings', () => {
   const { dependencies, peerDependencies, peerDependenciesMeta } = JSON.parse(read('package.json'))
   expect(Object.keys(dependencies)).toEqual(['eventsource-parser'])
-  expect(Object.keys(peerDependencies)).toEqual(['ws'])
-  expect(peerDependenciesMeta).toEqual({ ws: { optional: true } })
+  const peers = ['@platformatic/kafka', 'ioredis', 'redis', 'ws']
+  expect(Object.keys(peerDependencies)).toEqual(peers)
+  expect(peerDependenciesMeta).toEqual(Object.fromEntries(peers.map((name) => [name, { optional: true }])))
 })
 
 test('what is installed with the package runs on every Node that the package names', () => {
   const { engines, dependencies, peerDependencies } = JSON.parse(read('package.json'))
   const { packages } = JSON.parse(read('package-lock.json'))
-  const leastOf = (range: string) => Number(/^>=\s*(\d+)(?:\.0)*$/.exec(range)?.[1])
+  // The first of the alternatives: later ones begin at later majors.
+  const leastOf = (range: string) => Number(/^>=\s*(\d+)(?:\.\d+)*(?: \|\||$)/.exec(range)?.[1])
   expect(leastOf(engines.node)).toBeGreaterThan(0)
   for (const name of Object.keys({ ...dependencies, ...peerDependencies })) {
     const range: string = packages[`node_modules/${name}`].engines.node
