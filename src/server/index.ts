@@ -3,7 +3,7 @@ export type { OriginFunction, OriginsOption } from './adapters/origin-patterns.t
 export type { Handlers, Message } from './handlers.ts'
 export type { Limits } from './limits.ts'
 export type { AttachedBy, HandlerRuns, Refused } from './metrics/meters.ts'
-export { type MetricSample, metricSamples, prometheusText } from './metrics/samples.ts'
+export { type MetricFamily, metricFamilies, prometheusText } from './metrics/metric-families.ts'
 export type { ServerMetrics } from './metrics/server-metrics.ts'
 export type { StoreCalls } from './metrics/store-meters.ts'
 export type { ServerHost } from './node/host.ts'

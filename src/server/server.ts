@@ -155,7 +155,7 @@ export class RealtimeServer<Who extends AnyPrincipal = Principal, Data = unknown
   }
 
   /**
-   * What this server does now and has done since it was made, as plain numbers. `metricSamples()` makes a list of them for a library that
+   * What this server does now and has done since it was made, as plain numbers. `metricFamilies()` makes a list of them for a library that
    * collects metrics, `prometheusText()` a page for Prometheus.
    */
   metrics(): ServerMetrics {

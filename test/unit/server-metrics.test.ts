@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest'
-import { type MetricSample, metricSamples, prometheusText } from '../../src/server/index.ts'
+import { metricFamilies, prometheusText } from '../../src/server/index.ts'
 import { Meters } from '../../src/server/metrics/meters.ts'
 import { boundsMs } from '../../src/server/metrics/store-meters.ts'
 import { ServerBench, sessionId } from '../support/server-bench.ts'
@@ -139,7 +139,7 @@ describe('samples', () => {
   }
 
   it('name every number of the metrics once', () => {
-    const samples = metricSamples(metrics())
+    const samples = metricFamilies(metrics()).flatMap(({ samples, ...family }) => samples.map((each) => ({ ...family, ...each })))
     const keys = samples.map(({ name, labels }) => `${name} ${JSON.stringify(labels)}`)
     expect(new Set(keys).size).toBe(keys.length)
     for (const { name, type, labels, value } of samples) {
@@ -149,12 +149,19 @@ describe('samples', () => {
       expect(Number.isFinite(value)).toBe(true)
     }
     const of = (name: string, label: string) =>
-      samples.find((each: MetricSample) => each.name === name && Object.values(each.labels).includes(label))?.value
+      samples.find((each) => each.name === name && Object.values(each.labels).includes(label))?.value
     expect(of('steadfast_store_calls_total', 'topics.append')).toBe(2)
     expect(of('steadfast_store_errors_total', 'topics.append')).toBe(1)
     expect(of('steadfast_store_seconds_total', 'topics.append')).toBe(5.007)
     expect(of('steadfast_store_calls_within_total', '0.01')).toBe(1)
     expect(of('steadfast_store_calls_within_total', '+Inf')).toBe(2)
+  })
+
+  it('always have the same names in the same order', () => {
+    const namesOf = (of: Parameters<typeof metricFamilies>[0]) => metricFamilies(of).map(({ name }) => name)
+    const names = namesOf(metrics())
+    expect(namesOf(new ServerBench().at(0).metrics())).toEqual(names)
+    expect(new Set(names).size).toBe(names.length)
   })
 
   it('are written in the text format of Prometheus', () => {

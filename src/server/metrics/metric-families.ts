@@ -1,20 +1,20 @@
 import type { ServerMetrics } from './server-metrics.ts'
 
-/** One number of a `ServerMetrics`, named as Prometheus and OpenTelemetry name theirs. */
-export interface MetricSample {
+/** All numbers of a `ServerMetrics` that have one name, as Prometheus and OpenTelemetry have them. */
+export interface MetricFamily {
   /** Such as `steadfast_messages_sent_total`. */
   readonly name: string
   readonly help: string
   /** A `counter` only rises as long as its server lives; a `gauge` is the state at this moment. */
   readonly type: 'counter' | 'gauge'
-  readonly labels: Readonly<Record<string, string>>
-  readonly value: number
+  /** One number for each set of labels; none as long as there was nothing to count. */
+  readonly samples: readonly { readonly labels: Readonly<Record<string, string>>; readonly value: number }[]
 }
 
-type Values = readonly (readonly [labels: MetricSample['labels'], value: number])[]
+type Values = readonly (readonly [labels: Readonly<Record<string, string>>, value: number])[]
 
-/** All numbers of a `ServerMetrics` in a list, for the library that collects them. Samples of one name follow each other. */
-export function metricSamples(metrics: ServerMetrics): readonly MetricSample[] {
+/** A `ServerMetrics` as a list, for the library that collects metrics: always of the same names, in the same order. */
+export function metricFamilies(metrics: ServerMetrics): readonly MetricFamily[] {
   const { attachments, messages, bytes, unwritten } = metrics
   const store = Object.entries(metrics.store)
   const handlers = Object.entries(metrics.handlers)
@@ -73,18 +73,18 @@ export function metricSamples(metrics: ServerMetrics): readonly MetricSample[] {
         buckets.map(({ leMs, calls }) => [{ method, le: leMs === Infinity ? '+Inf' : String(leMs / 1000) }, calls] as const),
       ),
     ),
-  ].flat()
+  ]
 }
 
-/** A `ServerMetrics` in the text format of Prometheus (version 0.0.4), for a server without a library that collects metrics. */
+/** A `ServerMetrics` in the text format of Prometheus (version 0.0.4). It may follow the text of a library that collects other metrics. */
 export function prometheusText(metrics: ServerMetrics): string {
   const lines: string[] = []
-  let before = ''
-  for (const { name, help, type, labels, value } of metricSamples(metrics)) {
-    if (name !== before) lines.push(`# HELP ${name} ${help}`, `# TYPE ${name} ${type}`)
-    before = name
-    const pairs = Object.entries(labels).map(([label, text]) => `${label}="${escaped(text)}"`)
-    lines.push(`${name}${pairs.length > 0 ? `{${pairs.join(',')}}` : ''} ${value}`)
+  for (const { name, help, type, samples } of metricFamilies(metrics)) {
+    lines.push(`# HELP ${name} ${help}`, `# TYPE ${name} ${type}`)
+    for (const { labels, value } of samples) {
+      const pairs = Object.entries(labels).map(([label, text]) => `${label}="${escaped(text)}"`)
+      lines.push(`${name}${pairs.length > 0 ? `{${pairs.join(',')}}` : ''} ${value}`)
+    }
   }
   return `${lines.join('\n')}\n`
 }
@@ -93,10 +93,10 @@ function escaped(text: string): string {
   return text.replaceAll('\\', '\\\\').replaceAll('"', '\\"').replaceAll('\n', '\\n')
 }
 
-function counter(name: string, help: string, values: Values): MetricSample[] {
-  return values.map(([labels, value]) => ({ name: `steadfast_${name}_total`, help, type: 'counter', labels, value }))
+function counter(name: string, help: string, values: Values): MetricFamily {
+  return { name: `steadfast_${name}_total`, help, type: 'counter', samples: values.map(([labels, value]) => ({ labels, value })) }
 }
 
-function gauge(name: string, help: string, values: Values): MetricSample[] {
-  return values.map(([labels, value]) => ({ name: `steadfast_${name}`, help, type: 'gauge', labels, value }))
+function gauge(name: string, help: string, values: Values): MetricFamily {
+  return { name: `steadfast_${name}`, help, type: 'gauge', samples: values.map(([labels, value]) => ({ labels, value })) }
 }
