@@ -49,7 +49,7 @@ export class PolicyError extends Error {
   }
 }
 
-export function repliesOf(reply: unknown): readonly unknown[] {
+function repliesOf(reply: unknown): readonly unknown[] {
   if (Array.isArray(reply)) return reply
   throw new TypeError('a script returned no list')
 }

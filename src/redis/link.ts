@@ -4,7 +4,7 @@ import type { Argument, CommandClient, Connector } from './clients/contracts.ts'
 import type { StoreClock } from './clock.ts'
 import { Deadlines } from './deadlines.ts'
 import { failureOf } from './failures.ts'
-import { hello, PolicyError, repliesOf } from './hello.ts'
+import { hello, PolicyError } from './hello.ts'
 import type { RedisHost } from './host.ts'
 import type { LinkScripts } from './scripts/link-scripts.ts'
 import type { Script } from './scripts/script.ts'
@@ -170,15 +170,21 @@ export class Link {
     const generation = this.#generation
     call.sentAt = this.#settings.host.elapsedMs()
     client.evalSha(call.script.sha, `${this.#settings.buckets.base(call.bucket)}b`, call.args).then(
-      (reply) => this.#received(call, reply),
+      (reply) => this.#received(call, reply, generation),
       (error) => this.#failed(call, error, client, generation),
     )
   }
 
-  #received(call: Call, reply: unknown): void {
-    const values = repliesOf(reply)
-    this.#answered(call.bucket, values)
-    call.resolve(values.slice(1))
+  #received(call: Call, reply: unknown, generation: number): void {
+    if (!Array.isArray(reply)) {
+      // Answers no longer belong to their commands.
+      const error = new TypeError('a script returned no list')
+      call.fail(error)
+      if (generation === this.#generation) this.restart(error)
+      return
+    }
+    this.#answered(call.bucket, reply)
+    call.resolve(reply.slice(1))
   }
 
   #failed(call: Call, error: unknown, client: CommandClient, generation: number): void {
@@ -186,7 +192,7 @@ export class Link {
     const failure = failureOf(error)
     if (failure === 'unknown-script') {
       client.evaluate(call.script.text, `${this.#settings.buckets.base(call.bucket)}b`, call.args).then(
-        (reply) => this.#received(call, reply),
+        (reply) => this.#received(call, reply, generation),
         (again) => call.fail(again),
       )
       return

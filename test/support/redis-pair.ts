@@ -13,16 +13,19 @@ export interface RedisPair extends AsyncDisposable {
   promote(): Promise<void>
 }
 
-export async function startRedisPair(): Promise<RedisPair> {
-  let [used, spare] = await Promise.all([startRedis(), startRedis()])
+/** @param settings of both, as on the command line */
+export async function startRedisPair(settings: readonly string[] = []): Promise<RedisPair> {
+  let [used, spare] = await Promise.all([startRedis(settings), startRedis(settings)])
   const forwarder = await startForwarder(used.port)
   const copy = async () => {
     await spare.command('REPLICAOF', '127.0.0.1', String(used.port))
     for (let times = 0; ; times += 1) {
+      // The one that is used may go on being written to: what it had before the copy was asked has to be there.
+      const others = String(await used.command('INFO', 'replication'))
       const text = String(await spare.command('INFO', 'replication'))
-      const [mine, others] = [/slave_repl_offset:(\d+)/.exec(text)?.[1], await used.command('INFO', 'replication')]
       const isUp = text.includes('master_link_status:up') && text.includes('master_sync_in_progress:0')
-      if (isUp && mine === /master_repl_offset:(\d+)/.exec(String(others))?.[1]) break
+      const [mine, theirs] = [/slave_repl_offset:(\d+)/.exec(text)?.[1], /master_repl_offset:(\d+)/.exec(others)?.[1]]
+      if (isUp && Number(mine) >= Number(theirs)) break
       if (times > 1000) throw new Error(`The replica did not come up: ${text}`)
       await sleep(10)
     }

@@ -1,0 +1,159 @@
+import { setTimeout as sleep } from 'node:timers/promises'
+import { expect, it } from 'vitest'
+import { seconds, tell } from '../support/chaos-run.ts'
+import { want } from '../support/equipment.ts'
+import { FleetClient } from '../support/fleet-client.ts'
+import { type Fleet, startFleet } from '../support/fleet-process.ts'
+import { type RedisPair, startRedisPair } from '../support/redis-pair.ts'
+import { startRoundRobin } from '../support/round-robin.ts'
+import { seeded, seedOf } from '../support/seeded.ts'
+import { sessionTransports, type TransportName } from '../support/session-rig.ts'
+
+const seed = seedOf(process.env)
+/** How many clients there are, and for how long harm is done: more of it finds more. */
+const clientCount = Number(process.env['FLEET_CLIENTS'] ?? 50)
+const harmMs = Number(process.env['FLEET_MS'] ?? 45_000)
+/** Within this time of the last harm every client is back, in milliseconds. */
+const backWithinMs = 10_000
+const names = sessionTransports.map(({ type }) => type)
+
+/** A harm, and how often it is chosen. */
+type Harm = readonly [weight: number, name: string, act: (fleet: Fleet, redis: RedisPair, random: () => number) => Promise<void>]
+
+const harms: readonly Harm[] = [
+  [
+    4,
+    'a node is killed',
+    async (fleet, _, random) => {
+      const node = Math.floor(random() * 3)
+      await fleet.kill(node)
+      await sleep(random() * 3000)
+      await fleet.start(node)
+    },
+  ],
+  [
+    3,
+    'a node stands still',
+    async (fleet, _, random) => {
+      const node = Math.floor(random() * 3)
+      fleet.signal(node, 'SIGSTOP')
+      await sleep(500 + random() * 5000)
+      fleet.signal(node, 'SIGCONT')
+    },
+  ],
+  [
+    2,
+    'Redis is killed, and starts with its file',
+    async (_, redis) => {
+      await redis.used().kill()
+      await sleep(500)
+      await redis.used().start()
+    },
+  ],
+  [1, 'Redis is emptied', async (_, redis) => void (await redis.used().command('FLUSHALL'))],
+  [
+    3,
+    'a replica is promoted that lacks the last 1.5 s',
+    async (_, redis) => {
+      await redis.copy()
+      await sleep(1500)
+      await redis.promote()
+    },
+  ],
+  [
+    2,
+    'the link to Redis is silent',
+    async (_, redis, random) => {
+      redis.forwarder.silence(true)
+      await sleep(500 + random() * 4000)
+      // TCP loses nothing in the midst of a stream: what was silent stays so, and new connections pass.
+      redis.forwarder.silence('of before')
+    },
+  ],
+]
+
+it(`[SP2][SP3][SP4][SP12] three processes over Redis, ${clientCount} clients, while nodes and Redis are harmed (SEED=${seed})`, {
+  timeout: harmMs + 120_000,
+  retry: 0,
+}, async (context) => {
+  await want(context, 'redis-server')
+  const random = seeded(seed)
+  await using redis = await startRedisPair(['--appendonly', 'yes', '--appendfsync', 'everysec'])
+  await using fleet = await startFleet(3, { redisPort: redis.port, publishEveryMs: 250 })
+  await using balancer = await startRoundRobin(fleet.ports)
+  const url = `http://127.0.0.1:${balancer.port}/realtime`
+  const clients = Array.from({ length: clientCount }, (_, index) => new FleetClient(`c${index}`, url, transportsOf(index)))
+  const enough = new AbortController()
+  const sending = clients.map((each) => each.send(300, enough.signal))
+  const startedAt = performance.now()
+  const story: string[] = []
+  const note = (what: string) => {
+    story.push(`${Math.round(performance.now() - startedAt)} ${what}`)
+    if (process.env['FLEET_TELL']) process.stderr.write(`${story.at(-1)}\n`)
+  }
+  const bag = harms.flatMap((harm) => Array.from({ length: harm[0] }, () => harm))
+  // Each once, in an order of the seed, and then as it comes.
+  const first = [...harms].sort(() => random() - 0.5)
+  await sleep(3000)
+  while (performance.now() - startedAt < harmMs) {
+    const [, name, act] = first.pop() ?? (bag[Math.floor(random() * bag.length)] as Harm)
+    note(name)
+    await act(fleet, redis, random)
+    note('  is over')
+    await sleep(500 + random() * 1500)
+  }
+  const calmAt = performance.now()
+  note('calm')
+  enough.abort()
+  await Promise.all(sending)
+  const late: string[] = []
+  await Promise.all(
+    clients.map(async ({ name, client }) => {
+      const isFlushed = await Promise.race([client.flushed().then(() => true), sleep(backWithinMs, false)])
+      if (!isFlushed) late.push(`${name} is not flushed: ${JSON.stringify(client.state).slice(0, 200)}`)
+    }),
+  )
+  const backMs = performance.now() - calmAt
+  note('flushed')
+  // Whatever was published until now arrives.
+  const ends = fleet.log
+    .lines('published')
+    .reduce((latest, { life, words }) => latest.set(life, Number(words[0])), new Map<string, number>())
+  const alive = [...ends].slice(-3)
+  const isComplete = () => clients.every((each) => alive.every(([life, n]) => each.hasReached(life, n)))
+  while (!isComplete() && performance.now() - calmAt < 2 * backWithinMs) await sleep(100)
+  if (!isComplete()) late.push('somebody did not get the last publications')
+
+  const handled = fleet.log
+    .lines('handled')
+    .map(({ words: [client = '', n = '', redelivered = ''] }) => ({ client, n, redelivered }))
+  const freshly = handled.filter(({ redelivered }) => redelivered === 'false').map(({ client, n }) => `${client} ${n}`)
+  const everHandled = new Set(handled.map(({ client, n }) => `${client} ${n}`))
+  const never = clients.flatMap(({ name, sent }) =>
+    Array.from({ length: sent }, (_, index) => `${name} ${index + 1}`).filter((each) => !everHandled.has(each)),
+  )
+  const twice = freshly.filter((each, index) => freshly.indexOf(each) !== index)
+  const outcome = {
+    late,
+    never,
+    twice,
+    missing: clients.flatMap((each) => each.missing(fleet.log)),
+    faults: clients.flatMap(({ name, faults }) => faults.map((fault) => `${name}: ${fault}`)),
+    deaths: fleet.deaths,
+    unhandled: [...fleet.log.lines('unhandled'), ...fleet.log.lines('uncaught')].map(({ words }) => words.join(' ')),
+  }
+  const none = { late: [], never: [], twice: [], missing: [], faults: [], deaths: [], unhandled: [] }
+  expect(outcome, `SEED=${seed}\n${story.join('\n')}`).toEqual(none)
+  tell([
+    `${clientCount} clients over 3 processes: ${handled.length} messages handled, ${handled.length - freshly.length} redelivered`,
+    `${clients.reduce((sum, { marks }) => sum + marks, 0)} gaps and lost sessions told of, ${story.length / 2} harms in ${seconds(harmMs)}`,
+    `back after ${seconds(backMs)} (SEED=${seed})`,
+  ])
+  await Promise.all(clients.map((each) => each.close()))
+})
+
+/** A fifth has all transports, the others one each. */
+function transportsOf(index: number): readonly TransportName[] {
+  const name = names[index % 5]
+  return name === undefined ? names : [name]
+}

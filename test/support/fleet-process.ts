@@ -1,0 +1,87 @@
+import { type ChildProcess, fork } from 'node:child_process'
+import { once } from 'node:events'
+import { mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
+import { join, resolve } from 'node:path'
+import { build } from 'esbuild'
+import type { FleetNodeOptions } from '../chaos/fleet-node.ts'
+import { freePort } from './proxies.ts'
+
+const root = resolve(import.meta.dirname, '../..')
+
+/** What the lives of all nodes have written down, line by line. */
+export interface FleetLog {
+  /** The lines of one kind, of each life, as words without the kind. */
+  lines(kind: string): readonly { readonly life: string; readonly words: readonly string[] }[]
+}
+
+/** Nodes in processes of their own, each on a port that it keeps. */
+export interface Fleet extends AsyncDisposable {
+  readonly ports: readonly number[]
+  readonly log: FleetLog
+  /** As `kill -9`. */
+  kill(node: number): Promise<void>
+  start(node: number): Promise<void>
+  signal(node: number, signal: 'SIGSTOP' | 'SIGCONT'): void
+  /** Processes that ended although nobody killed them. */
+  readonly deaths: readonly string[]
+}
+
+export async function startFleet(count: number, options: Pick<FleetNodeOptions, 'redisPort' | 'publishEveryMs'>): Promise<Fleet> {
+  const cache = join(root, 'node_modules/.cache')
+  mkdirSync(cache, { recursive: true })
+  const folder = mkdtempSync(join(cache, 'fleet-'))
+  const script = join(folder, 'node.mjs')
+  const { outputFiles } = await build({
+    ...{ entryPoints: [join(root, 'test/chaos/fleet-node.ts')], absWorkingDir: root, write: false, bundle: true },
+    ...{ format: 'esm', platform: 'node', target: 'node20', packages: 'external', logLevel: 'warning', sourcemap: 'inline' },
+  })
+  writeFileSync(script, outputFiles[0]?.text ?? '')
+  const ports = await Promise.all(Array.from({ length: count }, () => freePort()))
+  const children: (ChildProcess | null)[] = ports.map(() => null)
+  const lives: { readonly life: string; readonly logFile: string }[] = []
+  const deaths: string[] = []
+
+  const start = async (node: number) => {
+    const life = `n${node}-${lives.length}`
+    const logFile = join(folder, `${life}.log`)
+    writeFileSync(logFile, '')
+    lives.push({ life, logFile })
+    const given: FleetNodeOptions = { life, logFile, port: ports[node] ?? 0, ...options }
+    const child = fork(script, [JSON.stringify(given)], {
+      execArgv: ['--enable-source-maps'],
+      stdio: ['ignore', 'ignore', 'inherit', 'ipc'],
+    })
+    children[node] = child
+    child.once('exit', (code, signal) => {
+      if (children[node] === child) deaths.push(`${life} ended with ${code ?? signal}`)
+    })
+    await once(child, 'message')
+  }
+  const kill = async (node: number) => {
+    const child = children[node]
+    children[node] = null
+    if (!child || child.exitCode !== null || child.signalCode !== null) return
+    const ended = once(child, 'exit')
+    child.kill('SIGKILL')
+    await ended
+  }
+  await Promise.all(ports.map((_, node) => start(node)))
+  return {
+    ...{ ports, kill, start, deaths },
+    signal: (node, signal) => void children[node]?.kill(signal),
+    log: {
+      lines: (kind) =>
+        lives.flatMap(({ life, logFile }) =>
+          readFileSync(logFile, 'utf8')
+            .split('\n')
+            .map((line) => line.split(' '))
+            .filter(([first]) => first === kind)
+            .map(([, ...words]) => ({ life, words })),
+        ),
+    },
+    async [Symbol.asyncDispose]() {
+      await Promise.all(ports.map((_, node) => kill(node)))
+      rmSync(folder, { recursive: true, force: true })
+    },
+  }
+}
