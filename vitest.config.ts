@@ -85,6 +85,7 @@ const unhurried = [
   'server-credentials',
   'server-edge',
   'server-http',
+  'server-metrics',
   'server-mount',
   'server-sockets',
   'session-contract',

@@ -9,6 +9,8 @@ import { HttpHandler } from './adapters/http.ts'
 import { mount } from './adapters/mount.ts'
 import { WebSocketHandler } from './adapters/websocket.ts'
 import { serveWithoutUpgrade, wantsWebSocket } from './adapters/without-upgrade.ts'
+import { Meters } from './metrics/meters.ts'
+import type { ServerMetrics } from './metrics/server-metrics.ts'
 import type { ServerHost } from './node/host.ts'
 import { type PublishOptions, type ServerHealth, ServerNode } from './node/node.ts'
 import type { RealtimeServerOptions } from './options.ts'
@@ -45,14 +47,16 @@ export class RealtimeServer<Who extends AnyPrincipal = Principal, Data = unknown
     const { onSession, onMessage, onEnd, onAttach, onDetach } = given
     this.#path = path
     this.#after = host.after
+    const meters = new Meters()
     this.#node = new ServerNode({
+      meters,
       host,
       topics,
       sessions,
       settings: settings.node,
       handlers: { onSession, onMessage, onEnd, onAttach, onDetach },
     })
-    const access = new AccessControl(this.#node, settings, new AttemptLedger(host))
+    const access = new AccessControl(this.#node, settings, new AttemptLedger(host, (...answer) => meters.answered(...answer)))
     this.#http = new HttpHandler(access)
     this.#webSocket = new WebSocketHandler(access)
   }
@@ -148,6 +152,14 @@ export class RealtimeServer<Who extends AnyPrincipal = Principal, Data = unknown
    */
   health(): ServerHealth {
     return this.#node.health
+  }
+
+  /**
+   * What this server does now and has done since it was made, as plain numbers. `metricFamilies()` makes a list of them for a library that
+   * collects metrics, `prometheusText()` a page for Prometheus.
+   */
+  metrics(): ServerMetrics {
+    return this.#node.metrics()
   }
 
   /** The handle of a session, on whichever node it is attached; `null` if there is no such session or it has ended. */

@@ -795,6 +795,48 @@ const tests: Readonly<Record<string, () => void | Promise<void>>> = {
     expect(engines.some(({ promoted }) => promoted())).toBe(true)
   },
 
+  async 'metrics-prometheus'() {
+    const prom = await import('prom-client')
+    await using servers = await startSessionServers(snippet('metrics-prometheus'), {}, { 'prom-client': prom })
+    const { client, data } = sessionOf(servers, { transports: ['websocket'] })
+    client.send('hello')
+    await until(() => data.length === 1)
+    const [origin = ''] = servers.origins
+    const page = await fetch(`${origin}/metrics`)
+    const text = await page.text()
+    expect(page.headers.get('content-type')).toBe(prom.register.contentType)
+    expect(text).toMatch(/^process_cpu_seconds_total [\d.]+$/m)
+    expect(text).toContain('\nsteadfast_messages_received_total 1\n')
+    expect(text).toContain('\nsteadfast_attachments{transport="websocket"} 1\n')
+    const health = await fetch(`${origin}/health`)
+    expect([health.status, await health.text()]).toEqual([200, 'ok'])
+    prom.register.clear()
+  },
+
+  async 'metrics-opentelemetry'() {
+    const { metrics } = await import('@opentelemetry/api')
+    const { AggregationTemporality, InMemoryMetricExporter, MeterProvider, PeriodicExportingMetricReader } = await import(
+      '@opentelemetry/sdk-metrics'
+    )
+    const exporter = new InMemoryMetricExporter(AggregationTemporality.CUMULATIVE)
+    const provider = new MeterProvider({
+      readers: [new PeriodicExportingMetricReader({ exporter, exportIntervalMillis: 3_600_000 })],
+    })
+    metrics.setGlobalMeterProvider(provider)
+    const realtime = new serverModule.RealtimeServer()
+    const modules = { '@opentelemetry/api': { metrics }, 'steadfast/server': serverModule }
+    const { observe } = await runSnippet(snippet('metrics-opentelemetry'), modules)
+    ;(observe as (server: typeof realtime) => void)(realtime)
+    await realtime.publish('news', 'hello')
+    await provider.forceFlush()
+    const exported = exporter.getMetrics().flatMap(({ scopeMetrics }) => scopeMetrics.flatMap(({ metrics: all }) => all))
+    const exportedValue = (name: string) => exported.find(({ descriptor }) => descriptor.name === name)?.dataPoints[0]?.value
+    expect([exportedValue('steadfast_messages_published_total'), exportedValue('steadfast_sessions')]).toEqual([1, 0])
+    await provider.shutdown()
+    metrics.disable()
+    await realtime.close()
+  },
+
   'kafka-install'() {
     expect(snippet('kafka-install').code).toBe('npm install @platformatic/kafka\n')
     expect(peerDependencies).toHaveProperty('@platformatic/kafka')

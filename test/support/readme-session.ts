@@ -4,7 +4,7 @@ import type { AddressInfo, Socket } from 'node:net'
 import { fastify } from 'fastify'
 import { vi } from 'vitest'
 import { json } from '../../src/index.ts'
-import { memoryStore, RealtimeServer, type RealtimeServerOptions } from '../../src/server/index.ts'
+import { memoryStore, prometheusText, RealtimeServer, type RealtimeServerOptions } from '../../src/server/index.ts'
 import type { Snippet } from './readme.ts'
 import { runSnippet } from './readme-run.ts'
 
@@ -33,6 +33,7 @@ export interface SessionServers extends AsyncDisposable {
 export async function startSessionServers(
   snippet: Snippet,
   scope: Readonly<Record<string, unknown>> = {},
+  more: Readonly<Record<string, unknown>> = {},
 ): Promise<SessionServers> {
   const servers: Server[] = []
   const sockets: Set<Socket>[] = []
@@ -67,7 +68,8 @@ export async function startSessionServers(
       },
     },
     steadfast: { json },
-    'steadfast/server': { memoryStore, RealtimeServer: WatchedServer },
+    ...more,
+    'steadfast/server': { memoryStore, prometheusText, RealtimeServer: WatchedServer },
     'express-session': { __esModule: true, default: require('express-session') },
     express: {
       __esModule: true,

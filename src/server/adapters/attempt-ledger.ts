@@ -22,6 +22,8 @@ const unseen: Sighting = { sawRequest: false, sawUpgrade: false, verdict: null, 
 
 type Kind = keyof typeof most
 
+type Answered = (verdict: 'accepted' | number, reason?: string) => void
+
 interface LedgerEntry {
   readonly at: number
   readonly client: string
@@ -35,6 +37,7 @@ interface LedgerEntry {
  */
 export class AttemptLedger {
   readonly #now: () => number
+  readonly #answered: Answered
   readonly #elapsedMs: () => number
   /** In the order of insertion: the oldest come first. */
   readonly #pages = new Map<string, LedgerEntry>()
@@ -44,7 +47,9 @@ export class AttemptLedger {
   #forgotAt = 0
   #shedAt = Number.NEGATIVE_INFINITY
 
-  constructor({ now, elapsedMs }: Pick<ServerHost, 'now' | 'elapsedMs'>) {
+  /** @param answered called with each answer, whether its attempt has a name or not */
+  constructor({ now, elapsedMs }: Pick<ServerHost, 'now' | 'elapsedMs'>, answered: Answered = () => {}) {
+    this.#answered = answered
     this.#now = now
     this.#elapsedMs = elapsedMs
   }
@@ -82,7 +87,8 @@ export class AttemptLedger {
     this.#join(attempt, page)
   }
 
-  answered(attempt: string | null, verdict: 'accepted' | number): void {
+  answered(attempt: string | null, verdict: 'accepted' | number, reason?: string): void {
+    this.#answered(verdict, reason)
     this.note(attempt, { verdict, answeredAt: this.#now() })
   }
 

@@ -24,8 +24,8 @@ export interface AnswerCarrier extends Carrier {
   attachment: Attachment | null
 }
 
-/** Called once, with `'accepted'` or with the code of the refusal. */
-export type Verdict = (verdict: 'accepted' | number) => void
+/** Called once, with `'accepted'`, or with the code of the refusal and its reason. */
+export type Verdict = (verdict: 'accepted' | number, reason?: string) => void
 
 /** An answer that stays open. */
 export class StreamCarrier implements AnswerCarrier {
@@ -68,11 +68,15 @@ export class StreamCarrier implements AnswerCarrier {
     return this.#state !== 'full'
   }
 
+  unwrittenBytes(): number {
+    return this.#response.writableLength
+  }
+
   end(close?: CloseFrame): void {
     const response = this.#response
     if (!response.headersSent) {
       const refusal = close ?? { code: codes.moved }
-      this.#verdict(refusal.code)
+      this.#verdict(refusal.code, refusal.reason)
       sendProblem(response, this.#after, refusal)
       return
     }
@@ -120,7 +124,7 @@ export class WholeCarrier implements AnswerCarrier {
   end(close?: CloseFrame): void {
     const response = this.#response
     if (this.#body === '' && close) {
-      this.#verdict(close.code)
+      this.#verdict(close.code, close.reason)
       sendProblem(response, this.#after, close)
       return
     }

@@ -94,7 +94,7 @@ export class HttpHandler {
     const attempt = AttemptLedger.attemptOf(address.query, 'attempt')
     access.ledger.note(attempt, { sawRequest: true }, client)
     const refuse = (close: CloseFrame) => {
-      access.ledger.answered(attempt, close.code)
+      access.ledger.answered(attempt, close.code, close.reason)
       refused(request, response, close, host)
     }
     if (request.method !== 'POST')
@@ -177,7 +177,7 @@ export class HttpHandler {
       refuse(this.#tooMany('too many attachments'))
       return
     }
-    const verdict: Verdict = (said) => ledger.answered(attempt, said)
+    const verdict: Verdict = (...said) => ledger.answered(attempt, ...said)
     const carrier: AnswerCarrier =
       hello.wait === undefined ? new StreamCarrier(response, verdict, after) : new WholeCarrier(response, verdict, after, share)
     response.on('close', leave)

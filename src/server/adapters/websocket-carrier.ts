@@ -53,13 +53,17 @@ export class WebSocketCarrier implements Carrier {
     return this.#socket instanceof Socket ? this.#socket.bytesRead : 0
   }
 
+  unwrittenBytes(): number {
+    return this.#webSocket.bufferedAmount
+  }
+
   end(frame: CloseFrame = { code: 1000 }): void {
-    this.#judged(frame.code)
+    this.#judged(frame.code, frame.reason)
     close(this.#webSocket, frame)
   }
 
-  #judged(verdict: 'accepted' | number): void {
-    this.#verdict?.(verdict)
+  #judged(verdict: 'accepted' | number, reason?: string): void {
+    this.#verdict?.(verdict, reason)
     this.#verdict = null
   }
 }

@@ -99,7 +99,7 @@ export class WebSocketHandler {
     const { node, ledger, carriers } = this.#access
     webSocket.on('error', ignore)
     const refuse = (frame: CloseFrame) => {
-      ledger.answered(attempt, frame.code)
+      ledger.answered(attempt, frame.code, frame.reason)
       // The client's Close frame has to be received.
       webSocket.resume()
       close(webSocket, frame)
@@ -143,7 +143,7 @@ export class WebSocketHandler {
       return
     }
     webSocket.on('close', leave)
-    const carrier = new WebSocketCarrier(webSocket, socket, (said) => ledger.answered(attempt, said))
+    const carrier = new WebSocketCarrier(webSocket, socket, (...said) => ledger.answered(attempt, ...said))
     carrier.attachment = node.attach(hello, principal, carrier, this.#access.reauthentication(request, principal))
     Reflect.set(webSocket, carrierOf, carrier)
     webSocket.on('message', received)

@@ -1,4 +1,5 @@
 import { type CloseFrame, codes, type OpenFrame } from '../../wire/steadfast-v1.ts'
+import { attachedBy } from '../metrics/meters.ts'
 import type { Ending, SessionRecord } from '../store/ports.ts'
 import type { AttachedSession } from './attached-session.ts'
 import type { Carrier } from './carrier.ts'
@@ -11,13 +12,12 @@ import type { ClientHello, Cursor } from './parse-frames.ts'
 import { askAt, checkCredentials, type Reauthenticate, type Reauthentication } from './reauthentication.ts'
 import { receiveFrame } from './receive.ts'
 import type { Recipient } from './topic-reader.ts'
+import { writeFrame } from './write-frame.ts'
 
 /** How long a client may leave open whether it stays with an attachment, in milliseconds (rule 5). */
 const confirmWithinMs = 10_000
 /** How long an attachment that ends may take to deliver what was sent before, in milliseconds. */
 const partingMs = 5000
-/** A frame longer than this, in characters or bytes, is announced by a heartbeat. */
-const longFrame = 131_072
 
 /**
  * One live carrier of a session on this node. The code that made the carrier passes on what it receives (`receive`), and reports when it
@@ -118,6 +118,7 @@ export class Attachment implements OpenAttachment, Recipient {
     if (this.isOver) return
     const { node } = this.session
     this.#phase = 'open'
+    node.meters.attached[attachedBy[this.carrier.medium]] += 1
     if (record.k === this.k) this.turn = record.turn
     this.#delivery = new Delivery(this, cursor, record.epoch)
     this.write(`o${JSON.stringify(frame)}`)
@@ -134,9 +135,8 @@ export class Attachment implements OpenAttachment, Recipient {
     if (!this.isOpen) return
     this.#liveness.wrote(frame.length, this.session.node.elapsedMs())
     this.#answer?.wrote()
-    // The client must not take the transfer time of a long frame for silence (rule 7).
-    if (frame.length > longFrame) this.carrier.write(`h${JSON.stringify({ comingBytes: frame.length })}`)
-    this.carrier.write(frame)
+    this.session.node.meters.wrote(frame.length)
+    writeFrame(this.carrier, frame)
   }
 
   /** Writes a frame that is no message, such as an acknowledgment. */

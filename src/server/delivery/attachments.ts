@@ -1,6 +1,7 @@
 import { type CloseFrame, codes } from '../../wire/steadfast-v1.ts'
 import type { Ending, PrivateAppend, SessionRecord, Stored } from '../store/ports.ts'
 import type { Attachment } from './attachment.ts'
+import type { Carrier } from './carrier.ts'
 
 /** The attachments of one session on one node: what concerns all of them, and which of them the record ends. */
 export class Attachments {
@@ -8,6 +9,10 @@ export class Attachments {
 
   get size(): number {
     return this.#all.length
+  }
+
+  get carriers(): readonly Carrier[] {
+    return this.#all.map(({ carrier }) => carrier)
   }
 
   /** The offset in stream 0 up to which one of them has written everything; -1 without attachments. */

@@ -20,6 +20,8 @@ export interface Carrier {
   isDraining(): boolean
   /** Bytes received over it so far, if the client sends over it: a part of a long message is a sign of life too. */
   bytesReceived?(): number
+  /** Bytes that were written and that the socket has not taken yet; about as many, where it is a text that counts. */
+  unwrittenBytes?(): number
   /** Ends it with a close code, or without one if it is a complete answer. Nothing is written to it any more. */
   end(close?: CloseFrame): void
 }

@@ -65,6 +65,7 @@ export class Delivery {
     if (!isNext || carrier.medium === 'answer' || !this.isReady()) return false
     const batch = new Batch(carrier.medium, (frame) => this.#recipient.write(frame))
     this.#at = message.offset
+    this.#recipient.session.node.meters.messagesSent += 1
     batch.add(0, message)
     batch.flush()
     return true
@@ -156,6 +157,7 @@ export class Delivery {
         batch,
         `g${JSON.stringify({ stream: 0, epoch: record.epoch, after: this.#at, resumesAt: lostThrough + 1 })}`,
       )
+      node.meters.gaps += 1
       this.#at = lostThrough
       this.#announced = new Set()
     }
@@ -167,6 +169,7 @@ export class Delivery {
   #writePrivate(batch: Batch, entry: PrivateEntry): void {
     this.#at = entry.offset
     if (isMessage(entry)) {
+      this.#recipient.session.node.meters.messagesSent += 1
       batch.add(0, entry)
       return
     }

@@ -13,8 +13,8 @@ export interface Follower {
   readonly medium: Medium
   readonly offset: number
   readonly epoch: string
-  /** Takes the messages after its offset, ready to be written; a follower that cannot write now reads them later. */
-  deliver(frames: Frames, through: number): void
+  /** Takes that many messages after its offset, ready to be written; a follower that cannot write now reads them later. */
+  deliver(frames: Frames, messages: number, through: number): void
   /** There are messages that the follower has to read from the log. */
   wake(): void
 }
@@ -214,7 +214,7 @@ export class TopicFeed {
         isLines = follower.medium !== 'websocket'
         frames = framesOf(entries, stream, follower.medium)
       }
-      follower.deliver(frames, this.end)
+      follower.deliver(frames, entries.length, this.end)
     }
   }
 }

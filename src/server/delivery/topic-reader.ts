@@ -1,3 +1,4 @@
+import type { Meters } from '../metrics/meters.ts'
 import type { NodeContext } from '../node/node-context.ts'
 import type { SessionRecord } from '../store/ports.ts'
 import type { Carrier, Medium } from './carrier.ts'
@@ -62,6 +63,10 @@ export class TopicReader implements Follower {
     feed.add(this)
   }
 
+  get #meters(): Meters {
+    return this.#recipient.session.node.meters
+  }
+
   stop(): void {
     this.#isOver = true
     this.#recipient.session.node.feeds.leave(this.#feed, this)
@@ -72,12 +77,13 @@ export class TopicReader implements Follower {
     return this.offset < this.#feed.end || this.epoch !== this.#feed.epoch
   }
 
-  deliver(frames: readonly (string | Uint8Array)[], through: number): void {
+  deliver(frames: readonly (string | Uint8Array)[], messages: number, through: number): void {
     if (this.medium === 'answer' || !this.#delivery.isReady()) {
       this.#delivery.wake()
       return
     }
     this.offset = through
+    this.#meters.messagesSent += messages
     for (const frame of frames) this.#recipient.write(frame)
   }
 
@@ -90,6 +96,7 @@ export class TopicReader implements Follower {
     const entries = this.#feed.after(this.offset, this.epoch)
     if (!entries || entries.length === 0) return false
     for (const entry of entries) batch.add(this.stream, entry)
+    this.#meters.messagesSent += entries.length
     this.offset = entries.at(-1)?.offset ?? this.offset
     return true
   }
@@ -105,12 +112,14 @@ export class TopicReader implements Follower {
     const { epoch, messages, lostThrough, tail } = reading
     const isGap = isOther || lostThrough > this.offset
     if (isGap) {
+      this.#meters.gaps += 1
       batch.flush()
       const gap = { stream: this.stream, topic, epoch, after: isOther ? null : this.offset, resumesAt: lostThrough + 1 }
       this.#recipient.write(`g${JSON.stringify(gap)}`)
       this.epoch = epoch
       this.offset = lostThrough
     }
+    this.#meters.messagesSent += messages.length
     for (const message of messages) {
       batch.add(this.stream, message)
       this.offset = message.offset

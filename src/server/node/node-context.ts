@@ -2,6 +2,8 @@ import { type CloseFrame, codes } from '../../wire/steadfast-v1.ts'
 import { TopicFeeds } from '../delivery/topic-feeds.ts'
 import type { Handlers } from '../handlers.ts'
 import type { Limits } from '../limits.ts'
+import { meteredHandlers } from '../metrics/metered-handlers.ts'
+import { Meters } from '../metrics/meters.ts'
 import { Presence, type PresenceInfo } from '../presence/presence.ts'
 import { Backlog } from '../session/backlog.ts'
 import type { Principal, ServerCodec } from '../session/session-handle.ts'
@@ -53,6 +55,8 @@ export interface NodeParts {
   readonly handlers: Handlers
   readonly topics: TopicLog
   readonly sessions: SessionStore
+  /** @defaultValue of its own */
+  readonly meters?: Meters
 }
 
 /** What all sessions of one node share: its ports and settings, its clock, and what is counted over all of them. */
@@ -72,20 +76,22 @@ export class NodeContext implements NodeParts {
   readonly renewals: Renewals
   readonly presence: Presence
   readonly health: StoreHealth
+  readonly meters: Meters
   readonly #calls: BoundedCalls | null
   readonly #sessionsHere: () => number
   readonly #madeAt: number
   #isDown = false
 
-  constructor({ host, settings, handlers, topics, sessions }: NodeParts, sessionsHere: () => number) {
+  constructor({ host, settings, handlers, topics, sessions, meters = new Meters() }: NodeParts, sessionsHere: () => number) {
     this.id = host.randomId()
     this.host = reportingOutagesOnce(host)
     this.health = new StoreHealth((error) => host.report(error))
     this.settings = settings
-    this.handlers = handlers
+    this.meters = meters
+    this.handlers = meteredHandlers(handlers, meters)
     this.#calls = settings.storeTimeoutMs === undefined ? null : new BoundedCalls(host, settings.storeTimeoutMs, this.health)
-    this.topics = this.#calls ? boundedTopics(topics, this.#calls) : topics
-    this.sessions = this.#calls ? boundedSessions(sessions, this.#calls) : sessions
+    this.topics = this.#calls ? boundedTopics(topics, this.#calls, meters.topics) : topics
+    this.sessions = this.#calls ? boundedSessions(sessions, this.#calls, meters.sessions) : sessions
     this.feeds = new TopicFeeds(this.topics, this.host)
     this.backlog = new Backlog(settings.limits, settings.isAuthenticating)
     this.slices = new TimeSlices(this.host)

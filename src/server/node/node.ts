@@ -4,6 +4,7 @@ import { Attachment } from '../delivery/attachment.ts'
 import type { Carrier } from '../delivery/carrier.ts'
 import type { ClientHello } from '../delivery/parse-frames.ts'
 import type { Reauthenticate } from '../delivery/reauthentication.ts'
+import { metricsOf, type ServerMetrics } from '../metrics/server-metrics.ts'
 import type { Member } from '../presence/members.ts'
 import { AttachRequest } from '../session/attach-request.ts'
 import { readPostBody } from '../session/post-body.ts'
@@ -74,6 +75,10 @@ export class ServerNode {
     const { outage } = this.#context.health
     if (!this.#isUp) return { status: this.#context.isDown ? 'closed' : 'closing', error: null }
     return outage ? { status: 'store-unavailable', error: outage } : { status: 'ok', error: null }
+  }
+
+  metrics(): ServerMetrics {
+    return metricsOf(this.#context, this.#actors.size, this.#actors)
   }
 
   /** Sessions that have an actor on this node now. */
@@ -157,7 +162,9 @@ export class ServerNode {
     const { codec, limits, keep } = this.settings
     const payload = payloadOf(codec ? codec.encode(data) : data, 'publish', limits.maxMessageBytes)
     const { messages, ageMs } = keep?.(topic) ?? {}
-    return this.#context.topics.append(topic, payload, { key, maxMessages: messages, maxAgeMs: ageMs })
+    const offset = await this.#context.topics.append(topic, payload, { key, maxMessages: messages, maxAgeMs: ageMs })
+    this.#context.meters.published += 1
+    return offset
   }
 
   /** The handle of a session, on whatever node it is attached; `null` if there is none, or it has ended. */

@@ -49,6 +49,7 @@ export class Inbox implements SessionInbox {
   }
 
   enqueue(message: Incoming): void {
+    this.node.meters.received(message.bytes)
     this.#processor.openQueue().add(message)
   }
 

@@ -1,3 +1,4 @@
+import type { MethodMeters, StoreMeter } from '../metrics/store-meters.ts'
 import type { ServerHost } from '../node/host.ts'
 import { isThenable } from '../util/thenable.ts'
 import type { Answer, SessionStore, TopicLog, Watch } from './ports.ts'
@@ -7,6 +8,8 @@ interface Call {
   readonly deadline: number
   readonly expired: () => void
 }
+
+type Bounding = <Result>(method: string, answer: Promise<Result>) => Promise<Result>
 
 /**
  * Bounds the time of a store's calls: one that is not answered in time rejects, and a later answer to it is ignored. What the calls come
@@ -26,11 +29,15 @@ export class BoundedCalls {
     this.#health = health
   }
 
-  bounded<Result>(method: string, answer: Promise<Result>): Promise<Result> {
+  bounded<Result>(method: string, meter: StoreMeter, answer: Promise<Result>): Promise<Result> {
     return new Promise((resolve, reject) => {
+      const since = this.#host.elapsedMs()
       const call: Call = {
-        deadline: this.#host.elapsedMs() + this.#timeoutMs,
-        expired: () => reject(this.#health.failed(method, new Error(`no answer within ${this.#timeoutMs} ms`))),
+        deadline: since + this.#timeoutMs,
+        expired: () => {
+          meter.failed(this.#timeoutMs)
+          reject(this.#health.failed(method, new Error(`no answer within ${this.#timeoutMs} ms`)))
+        },
       }
       this.#calls.add(call)
       this.#cancelTimer ??= this.#host.after(this.#timeoutMs, () => this.#expire())
@@ -38,12 +45,14 @@ export class BoundedCalls {
         (result) => {
           // A late answer shows that the store is there as well.
           this.#health.answered()
-          this.#calls.delete(call)
+          if (this.#calls.delete(call)) meter.answered(this.#host.elapsedMs() - since)
           resolve(result)
         },
         (error: unknown) => {
           // One that has expired was reported then.
-          if (this.#calls.delete(call)) reject(this.#health.failed(method, error))
+          if (!this.#calls.delete(call)) return
+          meter.failed(this.#host.elapsedMs() - since)
+          reject(this.#health.failed(method, error))
         },
       )
     })
@@ -70,36 +79,38 @@ export class BoundedCalls {
   }
 }
 
-export function boundedTopics(log: TopicLog, calls: BoundedCalls): TopicLog {
+export function boundedTopics(log: TopicLog, calls: BoundedCalls, meters: MethodMeters): TopicLog {
+  const bounded: Bounding = (method, answer) => calls.bounded(method, meters.of(method), answer)
   return {
-    append: (topic, data, options) => calls.bounded('append', log.append(topic, data, options)),
-    readAfter: (topic, after, limits) => calls.bounded('readAfter', log.readAfter(topic, after, limits)),
-    tails: (topics, last) => calls.bounded('tails', log.tails(topics, last)),
-    watch: (topic, listener) => boundedWatch(log.watch(topic, listener), calls),
+    append: (topic, data, options) => bounded('append', log.append(topic, data, options)),
+    readAfter: (topic, after, limits) => bounded('readAfter', log.readAfter(topic, after, limits)),
+    tails: (topics, last) => bounded('tails', log.tails(topics, last)),
+    watch: (topic, listener) => boundedWatch(log.watch(topic, listener), bounded),
   }
 }
 
-export function boundedSessions(store: SessionStore, calls: BoundedCalls): SessionStore {
-  const answer = <Result>(method: string, given: Answer<Result>) => (isThenable(given) ? calls.bounded(method, given) : given)
+export function boundedSessions(store: SessionStore, calls: BoundedCalls, meters: MethodMeters): SessionStore {
+  const bounded: Bounding = (method, answer) => calls.bounded(method, meters.of(method), answer)
+  const answer = <Result>(method: string, given: Answer<Result>) => (isThenable(given) ? bounded(method, given) : given)
   return {
     get id() {
       return store.id
     },
     now: () => store.now(),
-    read: (id) => calls.bounded('read', store.read(id)),
+    read: (id) => bounded('read', store.read(id)),
     write: (id, record, before, expiresAt) => answer('write', store.write(id, record, before, expiresAt)),
-    renew: (ids, expiresAt) => calls.bounded('renew', store.renew(ids, expiresAt)),
-    remove: (id, ifVersion) => calls.bounded('remove', store.remove(id, ifVersion)),
+    renew: (ids, expiresAt) => bounded('renew', store.renew(ids, expiresAt)),
+    remove: (id, ifVersion) => bounded('remove', store.remove(id, ifVersion)),
     append: (id, epoch, entry) => answer('append', store.append(id, epoch, entry)),
-    readAfter: (id, after, limits) => calls.bounded('readAfter', store.readAfter(id, after, limits)),
-    trim: (id, through) => calls.bounded('trim', store.trim(id, through)),
-    count: (principalId) => calls.bounded('count', store.count(principalId)),
-    sessionsOf: (principalId) => calls.bounded('sessionsOf', store.sessionsOf(principalId)),
-    expired: (now, limit) => calls.bounded('expired', store.expired(now, limit)),
-    watch: (id, listener) => boundedWatch(store.watch(id, listener), calls),
+    readAfter: (id, after, limits) => bounded('readAfter', store.readAfter(id, after, limits)),
+    trim: (id, through) => bounded('trim', store.trim(id, through)),
+    count: (principalId) => bounded('count', store.count(principalId)),
+    sessionsOf: (principalId) => bounded('sessionsOf', store.sessionsOf(principalId)),
+    expired: (now, limit) => bounded('expired', store.expired(now, limit)),
+    watch: (id, listener) => boundedWatch(store.watch(id, listener), bounded),
   }
 }
 
-function boundedWatch(watch: Watch, calls: BoundedCalls): Watch {
-  return watch.ready ? { ready: calls.bounded('watch', watch.ready), stop: () => watch.stop() } : watch
+function boundedWatch(watch: Watch, bounded: Bounding): Watch {
+  return watch.ready ? { ready: bounded('watch', watch.ready), stop: () => watch.stop() } : watch
 }

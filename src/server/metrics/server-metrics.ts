@@ -1,0 +1,94 @@
+import type { Carrier } from '../delivery/carrier.ts'
+import type { Handlers } from '../handlers.ts'
+import type { NodeContext } from '../node/node-context.ts'
+import { type AttachedBy, attachedBy, type HandlerRuns, type Refused } from './meters.ts'
+import type { StoreCalls } from './store-meters.ts'
+
+/**
+ * What one server does now and has done since it was made, as plain numbers. A fleet's metrics are the sum over its servers, except where
+ * it says otherwise.
+ */
+export interface ServerMetrics {
+  /** Sessions that are attached to this server, or have work on it, now. */
+  readonly sessions: number
+  readonly attachments: {
+    /** Attachments that are there now. A client that polls has one while its answer is held. */
+    readonly open: Readonly<Record<AttachedBy, number>>
+    /** Attachments that were opened; each answer to a poll is one. */
+    readonly opened: Readonly<Record<AttachedBy, number>>
+  }
+  /** Requests that were refused, by close code, and by the server's reason for 4429 and 4503. */
+  readonly refused: readonly Refused[]
+  readonly messages: {
+    /** Messages that clients sent, those that they sent again included. */
+    readonly received: number
+    /** Messages that were written to clients: one that is published to a thousand subscribers counts a thousand times. */
+    readonly sent: number
+    /** Calls of `publish()` on this server that succeeded. */
+    readonly published: number
+  }
+  readonly bytes: {
+    /** Bytes of the messages that clients sent. */
+    readonly received: number
+    /** The length of the frames that were written to clients: bytes, or the characters of a text. */
+    readonly sent: number
+  }
+  readonly framesSent: number
+  /** Gaps that were reported to clients: the store had discarded what they had yet to receive. */
+  readonly gaps: number
+  /** The lag of readers, now: what the sockets have not taken, although it was written. */
+  readonly unwritten: {
+    readonly bytes: number
+    /** The bytes of the attachment that has most. */
+    readonly mostBytes: number
+    /** Attachments to which nothing more is written until their sockets have taken what they have. */
+    readonly waiting: number
+  }
+  /** Messages that wait for the handlers of this server, in bytes, each counted with 64 more, now. */
+  readonly unhandledBytes: number
+  readonly handlers: Readonly<Record<keyof Handlers, Readonly<HandlerRuns>>>
+  /** The calls of the store by method, such as `topics.append`. Empty for a `memoryStore()`, which answers at once. */
+  readonly store: Readonly<Record<string, StoreCalls>>
+}
+
+/** An actor, as far as its attachments are counted. */
+interface Attached {
+  readonly attachments: { readonly carriers: readonly Carrier[] }
+}
+
+export function metricsOf({ meters, backlog }: NodeContext, sessions: number, actors: Iterable<Attached>): ServerMetrics {
+  const open = { websocket: 0, sse: 0, polling: 0 }
+  const unwritten = { bytes: 0, mostBytes: 0, waiting: 0 }
+  for (const { attachments } of actors) {
+    for (const carrier of attachments.carriers) {
+      open[attachedBy[carrier.medium]] += 1
+      const bytes = carrier.unwrittenBytes?.() ?? 0
+      unwritten.bytes += bytes
+      unwritten.mostBytes = Math.max(unwritten.mostBytes, bytes)
+      if (!carrier.isDraining()) unwritten.waiting += 1
+    }
+  }
+  return {
+    sessions,
+    attachments: { open, opened: { ...meters.attached } },
+    refused: meters.refused,
+    messages: { received: meters.messagesReceived, sent: meters.messagesSent, published: meters.published },
+    bytes: { received: meters.bytesReceived, sent: meters.bytesSent },
+    framesSent: meters.framesSent,
+    gaps: meters.gaps,
+    unwritten,
+    unhandledBytes: backlog.bytes,
+    handlers: copiedRuns(meters.handlers),
+    store: Object.fromEntries([...meters.topics.read('topics'), ...meters.sessions.read('sessions')]),
+  }
+}
+
+function copiedRuns({ onSession, onMessage, onAttach, onDetach, onEnd }: ServerMetrics['handlers']): ServerMetrics['handlers'] {
+  return {
+    onSession: { ...onSession },
+    onMessage: { ...onMessage },
+    onAttach: { ...onAttach },
+    onDetach: { ...onDetach },
+    onEnd: { ...onEnd },
+  }
+}
