@@ -41,7 +41,7 @@ class Bridge implements KafkaBridge {
 
   constructor(settings: BridgeSettings) {
     this.#settings = settings
-    this.ended = settings.consumer.start((record) => this.#handle(record)).finally(() => this.#close())
+    this.ended = this.#run()
     // Whoever does not wait for it is told of its failure by `onError`.
     this.ended.catch((error) => settings.host.report(error))
   }
@@ -51,6 +51,14 @@ class Bridge implements KafkaBridge {
     this.#wake()
     this.#stopped ??= this.#close()
     return this.#stopped
+  }
+
+  async #run(): Promise<void> {
+    try {
+      await this.#settings.consumer.start((record) => this.#handle(record))
+    } finally {
+      await this.#close()
+    }
   }
 
   async #close(): Promise<void> {

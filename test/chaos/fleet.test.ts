@@ -12,7 +12,7 @@ import { sessionTransports, type TransportName } from '../support/session-rig.ts
 const seed = seedOf(process.env)
 /** How many clients there are, and for how long harm is done: more of it finds more. */
 const clientCount = Number(process.env['FLEET_CLIENTS'] ?? 50)
-const harmMs = Number(process.env['FLEET_MS'] ?? 45_000)
+const harmMs = Number(process.env['FLEET_MS'] ?? 35_000)
 /** Within this time of the last harm every client is back, in milliseconds. */
 const backWithinMs = 10_000
 const names = sessionTransports.map(({ type }) => type)
