@@ -9,9 +9,9 @@ process.env.FLEET_MS ??= '600000'
 const parts = {
   endurance: [
     { title: 'build', command: ['node', 'scripts/build.mjs'] },
-    { title: 'endurance', command: ['vitest', 'run', '--config', 'vitest.soak.config.ts'] },
+    { title: 'endurance', command: ['vitest', 'run', '--config', 'vitest.soak.config.ts', 'endurance'] },
   ],
-  fleet: [{ title: 'fleet', command: ['vitest', 'run', '--project', 'chaos', 'fleet'] }],
+  fleet: [{ title: 'fleet', command: ['vitest', 'run', '--config', 'vitest.soak.config.ts', 'fleet'] }],
   fuzz: [
     { title: 'fuzz', command: ['vitest', 'run', '--project', 'unit', 'fuzz'] },
     { title: 'fuzz of raw TCP', command: ['vitest', 'run', '--project', 'attack', 'fuzz'] },

@@ -18,6 +18,8 @@ export interface FleetLog {
 export interface Fleet extends AsyncDisposable {
   readonly ports: readonly number[]
   readonly log: FleetLog
+  /** The names of the lives that run now. */
+  living(): readonly string[]
   /** As `kill -9`. */
   kill(node: number): Promise<void>
   start(node: number): Promise<void>
@@ -39,6 +41,7 @@ export async function startFleet(count: number, options: Pick<FleetNodeOptions, 
   const ports = await Promise.all(Array.from({ length: count }, () => freePort()))
   const children: (ChildProcess | null)[] = ports.map(() => null)
   const lives: { readonly life: string; readonly logFile: string }[] = []
+  const running: string[] = ports.map(() => '')
   const deaths: string[] = []
 
   const start = async (node: number) => {
@@ -52,6 +55,7 @@ export async function startFleet(count: number, options: Pick<FleetNodeOptions, 
       stdio: ['ignore', 'ignore', 'inherit', 'ipc'],
     })
     children[node] = child
+    running[node] = life
     child.once('exit', (code, signal) => {
       if (children[node] === child) deaths.push(`${life} ended with ${code ?? signal}`)
     })
@@ -68,6 +72,7 @@ export async function startFleet(count: number, options: Pick<FleetNodeOptions, 
   await Promise.all(ports.map((_, node) => start(node)))
   return {
     ...{ ports, kill, start, deaths },
+    living: () => [...running],
     signal: (node, signal) => void children[node]?.kill(signal),
     log: {
       lines: (kind) =>
