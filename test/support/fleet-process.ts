@@ -3,7 +3,7 @@ import { once } from 'node:events'
 import { mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { join, resolve } from 'node:path'
 import { build } from 'esbuild'
-import type { FleetNodeOptions } from '../chaos/fleet-node.ts'
+import type { FleetNodeOptions } from '../soak/fleet-node.ts'
 import { freePort } from './proxies.ts'
 
 const root = resolve(import.meta.dirname, '../..')
@@ -34,7 +34,7 @@ export async function startFleet(count: number, options: Pick<FleetNodeOptions, 
   const folder = mkdtempSync(join(cache, 'fleet-'))
   const script = join(folder, 'node.mjs')
   const { outputFiles } = await build({
-    ...{ entryPoints: [join(root, 'test/chaos/fleet-node.ts')], absWorkingDir: root, write: false, bundle: true },
+    ...{ entryPoints: [join(root, 'test/soak/fleet-node.ts')], absWorkingDir: root, write: false, bundle: true },
     ...{ format: 'esm', platform: 'node', target: 'node20', packages: 'external', logLevel: 'warning', sourcemap: 'inline' },
   })
   writeFileSync(script, outputFiles[0]?.text ?? '')

@@ -2,7 +2,7 @@ import { describe, expect, it } from 'vitest'
 import { readFrame } from '../../src/server/delivery/parse-frames.ts'
 import { authenticatedUntil, CredentialCheck, isNearExpiry } from '../../src/server/session/credential-check.ts'
 import { authenticated } from '../../src/server/session/join-request.ts'
-import { recordOf } from '../support/session-store-contract.ts'
+import { recordOf } from '../../src/server/testing/session-trial.ts'
 
 describe('[SP13] a credential check', () => {
   it('asks 10 s before, and ends when the time is over', () => {

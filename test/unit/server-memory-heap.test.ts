@@ -2,7 +2,7 @@ import { setFlagsFromString } from 'node:v8'
 import { runInNewContext } from 'node:vm'
 import { expect, test } from 'vitest'
 import { memoryStore } from '../../src/server/store/memory/memory-store.ts'
-import { recordOf } from '../support/session-store-contract.ts'
+import { recordOf } from '../../src/server/testing/session-trial.ts'
 
 setFlagsFromString('--expose-gc')
 const collect: () => void = runInNewContext('gc')

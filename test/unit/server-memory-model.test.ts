@@ -1,8 +1,8 @@
 import fc from 'fast-check'
 import { expect, test } from 'vitest'
 import { memoryStore } from '../../src/server/store/memory/memory-store.ts'
+import { recordOf } from '../../src/server/testing/session-trial.ts'
 import { seedOf } from '../support/seeded.ts'
-import { recordOf } from '../support/session-store-contract.ts'
 import { tailOf, versioned } from '../support/store-calls.ts'
 
 const limits = { maxBytes: 2000, maxBytesPerStream: 600, maxMessagesPerStream: 5, maxTopics: 3, maxAgeMs: 50 }

@@ -1,19 +1,45 @@
 import { describe, expect, it } from 'vitest'
 import { type MemoryLimits, type MemoryStore, memoryStore } from '../../src/server/store/memory/memory-store.ts'
 import type { Payload, Watch } from '../../src/server/store/ports.ts'
-import { recordOf, sessionStoreContract } from '../support/session-store-contract.ts'
+import { sessionStoreContract, topicLogContract } from '../../src/server/testing/index.ts'
+import { recordOf } from '../../src/server/testing/session-trial.ts'
+import { seedOf } from '../support/seeded.ts'
 import { tailOf } from '../support/store-calls.ts'
-import { topicLogContract } from '../support/topic-log-contract.ts'
 
 const close = () => Promise.resolve()
 
-topicLogContract('memoryStore', async () => {
-  const { topics } = memoryStore()
-  return { nodes: [topics, topics], close }
-})
-sessionStoreContract('memoryStore', async () => {
-  const { sessions } = memoryStore()
-  return { nodes: [sessions, sessions], close }
+describe('memoryStore as a TopicLog and a SessionStore', () => {
+  const topics = async () => {
+    const log = memoryStore().topics
+    return { nodes: [log, log] as const, close }
+  }
+  const sessions = async () => {
+    const store = memoryStore().sessions
+    return { nodes: [store, store] as const, close }
+  }
+  const seed = seedOf(process.env)
+  for (const { name, run } of topicLogContract(topics, { seed })) it(name, run)
+  for (const { name, run } of sessionStoreContract(sessions, { seed })) it(name, run)
+
+  it('sessions: keeps its own principal and data, whatever becomes of those it was given, and gives none that can be spoilt', async () => {
+    const { sessions: one } = memoryStore()
+    const [id, later] = ['a session', Date.now() + 60_000]
+    const subscription = { stream: 3, topic: 'chat:42', epoch: 'k7', from: 1040 }
+    const record = recordOf({ data: { seen: [1] }, principal: { id: 'p1', roles: ['reader'] }, subscriptions: [subscription] })
+    const { data, principal } = structuredClone(record)
+    const version = (await one.write(id, { ...record, data, principal }, null, later)) ?? 0
+    spoil([data, principal])
+    expect(await one.read(id)).toEqual({ record, version })
+    const read = await one.read(id)
+    spoil([read?.record.data, read?.record.principal])
+    expect(await one.read(id)).toEqual({ record, version })
+    const found = await one.read(id)
+    const mine = { draft: ['a'] }
+    const next = await one.write(id, { ...(found?.record ?? record), taken: 1, data: mine }, found, later)
+    spoil(mine)
+    expect((await one.read(id))?.version).toBe(next)
+    expect((await one.read(id))?.record).toEqual({ ...record, taken: 1, data: { draft: ['a'] } })
+  })
 })
 
 const all = { maxMessages: 1000, maxBytes: 1_000_000 }
@@ -301,3 +327,16 @@ describe('what gives way in a memoryStore that is full', () => {
     expect(Math.min(await cost(16_000), await cost(16_000))).toBeLessThan(6 * few)
   })
 })
+
+/** Destroys as much of a value as can be destroyed. */
+function spoil(value: unknown): void {
+  if (value instanceof Uint8Array) value.fill(0x55)
+  else if (typeof value === 'object' && value !== null) {
+    for (const [key, part] of Object.entries(value)) {
+      spoil(part)
+      Reflect.deleteProperty(value, key)
+      if (!Object.isFrozen(value)) Reflect.set(value, 'spoilt', true)
+      Reflect.deleteProperty(value, 'spoilt')
+    }
+  }
+}
