@@ -176,6 +176,24 @@ describe('presence', () => {
     },
   )
 
+  it('what a node keeps of topics does not grow with those that its members have left', async () => {
+    const { bench } = await rig()
+    const { attachment } = await bench.confirmed(member('ann'))
+    const session = await bench.session(idOf('ann'))
+    for (let n = 0; n < 300; n += 1) {
+      await session.subscribe(`room ${n}`)
+      await bench.pass(500)
+      await session.unsubscribe(`room ${n}`)
+      await passing(bench, 2000, [attachment])
+    }
+    const { sessions } = bench.store
+    const ids = (await sessions.expired(Infinity, 1000)).filter((id) => id.startsWith('presence on node'))
+    const records = await Promise.all(ids.map((id) => sessions.read(id)))
+    const named = records.flatMap((read) => (read ? (read.record.data as { topics: readonly string[] }).topics : []))
+    expect(ids.length).toBeGreaterThan(10)
+    expect(named.length).toBeLessThanOrEqual(2 * ids.length)
+  })
+
   it('without the option nobody is a member, and nothing is written', async () => {
     const { bench, watcher } = await rig({ settings: { presence: undefined } })
     await bench.confirmed(member('ann'))

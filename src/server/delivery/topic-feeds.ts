@@ -1,5 +1,6 @@
 import type { ServerHost } from '../node/host.ts'
 import type { TopicLog } from '../store/ports.ts'
+import { partsOf } from '../util/parts.ts'
 import { CatchUp } from './catch-up.ts'
 import { type Follower, TopicFeed } from './topic-feed.ts'
 
@@ -78,9 +79,8 @@ export class TopicFeeds {
   }
 
   async #check(): Promise<void> {
-    const topics = [...this.#feeds.keys()]
-    for (let first = 0; first < topics.length && !this.#isOver; first += checkAtOnce) {
-      const some = topics.slice(first, first + checkAtOnce)
+    for (const some of partsOf([...this.#feeds.keys()], checkAtOnce)) {
+      if (this.#isOver) return
       const ends = await this.#log.tails(some)
       for (const [index, topic] of some.entries()) {
         const end = ends[index]

@@ -1,5 +1,6 @@
 import { checkClose, type Session } from '../session/session-handle.ts'
 import type { SessionStore } from '../store/ports.ts'
+import { partsOf } from '../util/parts.ts'
 import { kindOf } from '../util/payload.ts'
 
 /** How many sessions of a principal are read, ended or written to at the same time. */
@@ -40,9 +41,9 @@ export class PrincipalSessions {
   async #each(principalId: string, act: (session: Session) => Promise<boolean>): Promise<number> {
     const ids = await this.#sessions.sessionsOf(principalId)
     let count = 0
-    for (let first = 0; first < ids.length; first += atOnce) {
+    for (const some of partsOf(ids, atOnce)) {
       const done = await Promise.all(
-        ids.slice(first, first + atOnce).map(async (id) => {
+        some.map(async (id) => {
           const session = await this.#session(id)
           // Another session may have taken the id meanwhile.
           return session?.principal.id === principalId && (await act(session))

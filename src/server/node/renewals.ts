@@ -1,4 +1,5 @@
 import type { SessionState, SessionStore } from '../store/ports.ts'
+import { partsOf } from '../util/parts.ts'
 import type { ServerHost } from './host.ts'
 
 /** The times by which sessions are renewed, in milliseconds. */
@@ -45,8 +46,7 @@ export class Renewals {
     if (this.#due.size === 0) return
     const due = [...this.#due]
     this.#due = new Map()
-    for (let first = 0; first < due.length; first += renewAtOnce) {
-      const some = due.slice(first, first + renewAtOnce)
+    for (const some of partsOf(due, renewAtOnce)) {
       this.#renew(some).catch((error) => {
         // The sessions are still there for a while: the next tick tries again.
         if (!this.#node.isDown) for (const [id, renewed] of some) this.add(id, renewed)

@@ -1,5 +1,6 @@
 import type { SessionRecord } from '../store/ports.ts'
-import { bytesOf, kindOf } from '../util/payload.ts'
+import { jsonCopyOf } from '../util/json.ts'
+import { kindOf } from '../util/payload.ts'
 
 /** A session that is subscribed to a topic and has a client, as others see it. */
 export interface Member<Info = unknown> {
@@ -113,11 +114,10 @@ export function publicationOf(type: 'join' | 'leave', { id, info }: Member): Pre
 const maxInfoBytes = 1024
 
 /** @throws TypeError or RangeError for what cannot be the information about a member */
-export function jsonOf(info: unknown): unknown {
-  const text: string | undefined = JSON.stringify(info)
-  if (text === undefined) throw new TypeError(`RealtimeServer: presence() returns JSON or undefined; it was ${kindOf(info)}.`)
-  const bytes = bytesOf(text)
-  if (bytes > maxInfoBytes)
-    throw new RangeError(`RealtimeServer: presence() returned ${bytes} bytes of JSON; ${maxInfoBytes} are allowed.`)
-  return JSON.parse(text)
+export function infoOf(info: unknown): unknown {
+  return jsonCopyOf(info, maxInfoBytes, {
+    none: () => new TypeError(`RealtimeServer: presence() returns JSON or undefined; it was ${kindOf(info)}.`),
+    tooLong: (bytes) =>
+      new RangeError(`RealtimeServer: presence() returned ${bytes} bytes of JSON; ${maxInfoBytes} are allowed.`),
+  })
 }

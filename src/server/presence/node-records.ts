@@ -51,7 +51,7 @@ export class NodeRecords {
 
   /** This node has no members in the topic any more. The record may go on naming it for a while. */
   remove(topic: string): void {
-    this.#bucketOf(topic).topics.delete(topic)
+    this.#buckets.get(indexOf(topic))?.topics.delete(topic)
   }
 
   /** Renews the records; resolves with whether all were still there. Those that were gone are written anew with the next topic. */

@@ -1,8 +1,9 @@
 import type { ServerHost } from '../node/host.ts'
 import type { ServerCodec, Session } from '../session/session-handle.ts'
 import type { SessionRecord, SessionStore, Subscription, TopicLog, Versioned } from '../store/ports.ts'
+import { partsOf } from '../util/parts.ts'
 import { payloadOf } from '../util/payload.ts'
-import { jsonOf, type Member, presenceTopicOf, publicationOf, recordIdOf, type Stay, staysOf } from './members.ts'
+import { infoOf, type Member, presenceTopicOf, publicationOf, recordIdOf, type Stay, staysOf } from './members.ts'
 import { NodeRecords, nodeTopicsOf } from './node-records.ts'
 import { type MembersPort, membersKeptMs, TopicMembers } from './topic-members.ts'
 
@@ -53,6 +54,8 @@ export class Presence implements MembersPort {
   readonly #records: NodeRecords
   readonly #topics = new Map<string, TopicMembers>()
   readonly #present = new Map<string, Present>()
+  /** How many of the sessions above are members of each topic. */
+  readonly #membersHere = new Map<string, number>()
   readonly #timeoutMs: number
   #renewedAt = 0
   #keptAt = 0
@@ -126,8 +129,12 @@ export class Presence implements MembersPort {
   /** Time has passed. */
   tick(): void {
     for (const [topic, members] of this.#topics) {
-      if (members.isSettled) this.#topics.delete(topic)
-      else members.settle()
+      if (!members.isSettled) {
+        members.settle()
+        continue
+      }
+      this.#topics.delete(topic)
+      if (!this.#membersHere.has(topic)) this.#records.remove(topic)
     }
     if (this.#isRenewing || this.#present.size === 0) return
     this.#isRenewing = true
@@ -142,6 +149,7 @@ export class Presence implements MembersPort {
     for (const { cancelLeave } of this.#present.values()) cancelLeave?.()
     this.#present.clear()
     this.#topics.clear()
+    this.#membersHere.clear()
   }
 
   /** Repeated for the same stay, it does nothing. */
@@ -158,12 +166,13 @@ export class Presence implements MembersPort {
       try {
         info = presence(session.handle, topic)
         if (info === undefined) return
-        info = jsonOf(info)
+        info = infoOf(info)
       } catch (error) {
         this.host.report(error)
         return
       }
       present.topics.set(topic, info)
+      this.#countMembers(topic, 1)
     }
     this.#write(session.id, topic, present.topics.get(topic))
   }
@@ -184,6 +193,7 @@ export class Presence implements MembersPort {
 
   #leave(session: string, present: Present, topic: string): void {
     present.topics.delete(topic)
+    this.#countMembers(topic, -1)
     this.#membersOf(topic).change({ type: 'leave', session, node: this.#node.id })
   }
 
@@ -193,6 +203,12 @@ export class Presence implements MembersPort {
     this.#present.delete(id)
   }
 
+  #countMembers(topic: string, change: 1 | -1): void {
+    const count = (this.#membersHere.get(topic) ?? 0) + change
+    if (count > 0) this.#membersHere.set(topic, count)
+    else this.#membersHere.delete(topic)
+  }
+
   #membersOf(topic: string): TopicMembers {
     let members = this.#topics.get(topic)
     if (!members) {
@@ -200,12 +216,6 @@ export class Presence implements MembersPort {
       this.#topics.set(topic, members)
     }
     return members
-  }
-
-  #topicsHere(): Set<string> {
-    const topics = new Set<string>()
-    for (const present of this.#present.values()) for (const topic of present.topics.keys()) topics.add(topic)
-    return topics
   }
 
   async #renew(): Promise<void> {
@@ -222,8 +232,7 @@ export class Presence implements MembersPort {
     }
     if (now - this.#keptAt < membersKeptMs / 24) return
     this.#keptAt = now
-    const ids = [...this.#topicsHere()].map(recordIdOf)
-    for (let first = 0; first < ids.length; first += renewAtOnce)
-      await sessions.renew(ids.slice(first, first + renewAtOnce), sessions.now() + membersKeptMs)
+    const ids = [...this.#membersHere.keys()].map(recordIdOf)
+    for (const some of partsOf(ids, renewAtOnce)) await sessions.renew(some, sessions.now() + membersKeptMs)
   }
 }

@@ -2,6 +2,7 @@ import { codes } from '../../wire/steadfast-v1.ts'
 import type { Limits } from '../limits.ts'
 import type { SessionRecord, SessionStore, Stored, TopicLog } from '../store/ports.ts'
 import { messageEntry } from '../store/private-entries.ts'
+import { jsonCopyOf } from '../util/json.ts'
 import { kindOf, payloadOf } from '../util/payload.ts'
 import { isThenable } from '../util/thenable.ts'
 import { isAttached } from './presence-change.ts'
@@ -206,10 +207,9 @@ export function checkClose(code: unknown = codes.ended, reason: unknown = '', na
 }
 
 function jsonOf(value: unknown, maxBytes: number): unknown {
-  const text: string | undefined = JSON.stringify(value)
-  if (text === undefined) throw new TypeError(`RealtimeServer: session.update() takes JSON; it was ${kindOf(value)}.`)
-  const bytes = new TextEncoder().encode(text).length
-  if (bytes > maxBytes)
-    throw new RangeError(`RealtimeServer: session.data would have ${bytes} bytes; limits.maxDataBytes allows ${maxBytes}.`)
-  return JSON.parse(text)
+  return jsonCopyOf(value, maxBytes, {
+    none: () => new TypeError(`RealtimeServer: session.update() takes JSON; it was ${kindOf(value)}.`),
+    tooLong: (bytes) =>
+      new RangeError(`RealtimeServer: session.data would have ${bytes} bytes; limits.maxDataBytes allows ${maxBytes}.`),
+  })
 }
