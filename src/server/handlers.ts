@@ -7,11 +7,14 @@ export interface Message<In = string | ArrayBuffer> {
   readonly data: In
   /** Identifies the message for good: its session, and its number there. An application that must not act twice on it stores this id. */
   readonly id: { readonly session: string; readonly n: number }
-  /** Whether a handler may have seen the message before, because a node died or the server lost the session. */
+  /** Whether a handler may have seen the message before: a node died, the store failed its handler, or the server lost the session. */
   readonly redelivered: boolean
 }
 
-/** The application's handlers. An error that a handler throws or rejects with is reported, and the handler counts as done. */
+/**
+ * The application's handlers. An error that a handler throws or rejects with is reported, and the handler counts as done; except that
+ * `onSession`, `onMessage` and `onEnd` run again where it is a `StoreUnavailableError`.
+ */
 export interface Handlers<Who extends AnyPrincipal = Principal, Data = unknown, In = string | ArrayBuffer, Out = Sendable> {
   /**
    * Runs once per session, before any of its messages is handled; they wait for its promise. If the node dies during it, it runs again on

@@ -35,4 +35,5 @@ export type {
   Versioned,
   Watch,
 } from './store/ports.ts'
+export { StoreUnavailableError } from './store/store-health.ts'
 export type { TopicKeep } from './topic-keep.ts'

@@ -190,4 +190,18 @@ export const mutations = [
     from: 'if (this.end < tail) this.#mustReadAgain = true',
     to: '',
   },
+  {
+    name: 'failed-for-the-store-counts-as-done',
+    breaks: 'rule 2: a handler that failed because the store was not available runs again',
+    file: 'src/server/session/handler-retries.ts',
+    from: 'if (!(error instanceof StoreUnavailableError)) return { error }',
+    to: 'if (error) return { error }',
+  },
+  {
+    name: 'run-again-not-redelivered',
+    breaks: 'rule 2: what is handled again is flagged',
+    file: 'src/server/session/handler-queue.ts',
+    from: 'else if (message) message.redelivered = true',
+    to: '',
+  },
 ]

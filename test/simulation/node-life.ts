@@ -27,6 +27,9 @@ export interface Surroundings {
   nextTag(): string
 }
 
+/** What the application notes in a session at the end of `onSession`. */
+const begun = 'begun'
+
 /** A node's own, and one for each answer and each POST that waits. */
 const mostTimers = 24
 
@@ -162,6 +165,7 @@ export class NodeLife {
     if (IdleClients.is(session.id)) return
     this.#around.trace(() => `  ${this.name} onSession`)
     if (this.#random.chance(0.7)) await session.subscribe('news')
+    await session.update(begun)
   }
 
   #ended(): void {
@@ -175,16 +179,27 @@ export class NodeLife {
     const index = Number(tag.slice(1))
     const { n, session: id } = message.id
     trace(() => `  ${this.name} handles ${tag} (n ${n})${message.redelivered ? ', redelivered' : ''}`)
-    const epoch = store.records.get(id)?.epoch ?? ''
+    const record = store.records.get(id)
+    const epoch = record?.epoch ?? ''
+    ledgers.court.must(record?.data === begun, 'no-onsession', () => `${tag} is handled, and onSession has not done its work`)
     ledgers.up.started(it, index, n, message.redelivered, this.name, epoch, clock.now)
     const random = new Random(this.#around.setting.leaseMs, index, n)
     // Most are quick, some are not.
     const forMs = setting.handlerMs * random.next() ** 6
     if (forMs > 1) await new Promise<void>((resolve) => clock.after(this.being, forMs, resolve))
-    if (random.chance(setting.echoShare))
-      await session.send(outOf(made(this.#around.nextTag(), 'text', 20, index))).catch(() => {})
+    if (random.chance(setting.echoShare)) {
+      const sending = session.send(outOf(made(this.#around.nextTag(), 'text', 20, index)))
+      // Some handlers see to errors of the store themselves, the others fail with them.
+      await (random.chance(0.5) ? sending.catch(() => {}) : sending.catch((error) => this.#failed(error, index, epoch)))
+    }
     if (this.being.state !== 'dead') ledgers.up.settled(index, this.name, epoch)
     if (random.chance(setting.throwShare)) throw new Error('this handler throws')
+  }
+
+  /** A handler fails because the store does; it runs again. */
+  #failed(error: unknown, index: number, epoch: string): never {
+    if (this.being.state !== 'dead') this.#around.ledgers.up.failed(index, this.name, epoch)
+    throw error
   }
 
   /** A frame reaches the page. */

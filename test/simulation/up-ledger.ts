@@ -108,10 +108,15 @@ export class UpLedger {
 
   /** A handler has settled, one way or the other. */
   settled(index: number, life: string, epoch: string): void {
-    if (this.#running.get(`${life} ${epoch}`) === index) this.#running.delete(`${life} ${epoch}`)
+    this.failed(index, life, epoch)
     const message = this.#messages[index]
     if (message) message.isSettled = true
     this.#settle()
+  }
+
+  /** A handler has failed with an error of the store, and is to run again. */
+  failed(index: number, life: string, epoch: string): void {
+    if (this.#running.get(`${life} ${epoch}`) === index) this.#running.delete(`${life} ${epoch}`)
   }
 
   /** A record was written. */

@@ -121,9 +121,9 @@ it(`[SP2][SP3][SP4][SP12] three processes over Redis, ${clientCount} clients, wh
     .reduce((latest, { life, words }) => latest.set(life, Number(words[0])), new Map<string, number>())
   // What a process published that was killed may be among what a client was told to have missed.
   const alive = fleet.living().map((life) => [life, ends.get(life) ?? 0] as const)
-  const isComplete = () => clients.every((each) => alive.every(([life, n]) => each.hasReached(life, n)))
-  while (!isComplete() && performance.now() - calmAt < 2 * backWithinMs) await sleep(100)
-  if (!isComplete()) late.push('somebody did not get the last publications')
+  const incomplete = () => clients.filter((each) => !alive.every(([life, n]) => each.hasReached(life, n)))
+  while (incomplete().length > 0 && performance.now() - calmAt < 2 * backWithinMs) await sleep(100)
+  for (const each of incomplete()) late.push(`${each.name} did not get the last publications: ${each.lacks(alive)}`)
 
   const handled = fleet.log
     .lines('handled')

@@ -69,6 +69,12 @@ export class FleetClient {
     return (this.#last.get(life)?.n ?? 0) >= n
   }
 
+  /** The lives of which it has not had the last message, with what it had. */
+  lacks(alive: readonly (readonly [life: string, n: number])[]): string {
+    const behind = alive.filter(([life, n]) => !this.hasReached(life, n))
+    return behind.map(([life, n]) => `${this.#last.get(life)?.n ?? 'nothing'} of ${n} of ${life}`).join(', ')
+  }
+
   /** The messages without an echo. */
   unanswered(): number[] {
     return Array.from({ length: this.sent }, (_, index) => index + 1).filter((n) => !this.#echoes.has(n))

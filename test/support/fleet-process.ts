@@ -86,7 +86,7 @@ export async function startFleet(count: number, options: Pick<FleetNodeOptions, 
     },
     async [Symbol.asyncDispose]() {
       await Promise.all(ports.map((_, node) => kill(node)))
-      rmSync(folder, { recursive: true, force: true })
+      if (!process.env['FLEET_KEEP']) rmSync(folder, { recursive: true, force: true })
     },
   }
 }

@@ -1,25 +1,12 @@
-import { codes } from '../../wire/steadfast-v1.ts'
-import type { NodeContext } from '../node/node-context.ts'
 import type { Ending, SessionRecord } from '../store/ports.ts'
-import { bufferOf } from '../util/payload.ts'
 import { isThenable } from '../util/thenable.ts'
 import { overheadBytes, type Share } from './backlog.ts'
+import { callHandler } from './call-handler.ts'
+import type { HandledSession } from './handled-session.ts'
+import { HandlerRetries } from './handler-retries.ts'
 import type { Claim, Incoming, LeaseWork, Step } from './record.ts'
-import type { Session } from './session-handle.ts'
-
-/** The session whose messages are handled. */
-export interface HandledSession {
-  readonly id: string
-  readonly record: SessionRecord
-  readonly node: NodeContext
-  readonly handle: Session
-  /** Handlers have finished: the record is to be written. */
-  progressed(): void
-}
 
 type MutableLeaseWork = { -readonly [Field in keyof LeaseWork]: LeaseWork[Field] }
-
-const endedByServer: Ending = { by: 'server', code: codes.ended, reason: '' }
 
 /** After this many messages in a row the event loop gets a turn, if the time slice is over. */
 const checkSliceEvery = 16
@@ -46,6 +33,8 @@ export class HandlerQueue {
   #share: Share | null = null
   #leaseWork: MutableLeaseWork | null = null
   #isRunning = false
+  /** The handler that is next has failed, and runs again. */
+  #retries: HandlerRetries | null = null
 
   constructor(session: HandledSession) {
     this.#session = session
@@ -179,34 +168,36 @@ export class HandlerQueue {
     this.#todo = []
     this.#next = 0
     this.#leaseWork = null
+    this.#retries = null
   }
 
+  /** Runs what there is to run. The node's tick settles the record of a session that is not idle, which comes here again. */
   #run(): void {
-    if (this.#isRunning) return
+    if (this.#isRunning || this.#retries?.isPausing) return
     this.#isRunning = true
     this.#runOn().catch((error) => this.#session.node.host.report(error))
   }
 
   async #runOn(): Promise<void> {
     const { node } = this.#session
-    const { handlers, host, slices } = node
+    const { slices } = node
     let inARow = 0
     for (let leaseWork = this.#leaseWork; leaseWork && !node.isDown; leaseWork = this.#leaseWork) {
       if (!this.#holdsLease()) break
       let waiting: unknown
       const next = this.#todo[this.#next]
+      const { hook } = leaseWork
+      if (!next && hook !== 'begin' && hook !== 'end') break
       try {
-        if (leaseWork.hook === 'begin') waiting = handlers.onSession?.(this.#session.handle)
-        else if (next) waiting = this.#handle(next)
-        else if (leaseWork.hook === 'end')
-          waiting = handlers.onEnd?.(this.#session.handle, this.#session.record.ended ?? endedByServer)
-        else break
+        waiting = callHandler(this.#session, hook, next)
         if (isThenable(waiting)) await waiting
       } catch (error) {
-        host.report(error)
+        if (leaseWork !== this.#leaseWork) node.host.report(error)
+        else if (this.#runsAgain(error, next)) break
       }
       // Another node may have taken over meanwhile: then the result of this handler does not count.
       if (leaseWork !== this.#leaseWork) continue
+      this.#retries = null
       if (leaseWork.hook === 'begin') leaseWork.hook = 'none'
       else if (next) this.#finished(leaseWork, next)
       else leaseWork.hook = 'ended'
@@ -228,15 +219,15 @@ export class HandlerQueue {
     return record.lease?.node === node.id && record.lease.until > node.sessions.now()
   }
 
-  #handle({ n, data, redelivered }: Incoming): unknown {
-    if (data === null) return undefined
-    const { handlers, settings } = this.#session.node
-    if (!handlers.onMessage) return undefined
-    const id = { session: this.#session.id, n }
-    const payload = typeof data === 'string' ? data : bufferOf(data)
-    // An error of the codec is reported like one of a handler.
-    const read = settings.codec ? settings.codec.decode(payload) : payload
-    return handlers.onMessage(this.#session.handle, { data: read as typeof payload, id, redelivered })
+  /** The handler that is next has failed. */
+  #runsAgain(error: unknown, message: Incoming | undefined): boolean {
+    const { node } = this.#session
+    this.#retries ??= new HandlerRetries(node)
+    const failure = this.#retries.failed(error)
+    if (failure) node.host.report(failure.error)
+    // It may have done a part of its work.
+    else if (message) message.redelivered = true
+    return !failure
   }
 
   #finished(leaseWork: MutableLeaseWork, message: Incoming): void {

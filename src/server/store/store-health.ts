@@ -1,4 +1,7 @@
-/** A call of the store failed, or was not answered in time: what it was for is tried again, or refused. `cause` is the store's error. */
+/**
+ * A call of the store failed, or was not answered in time; it may have succeeded all the same. `cause` is the store's error. A handler that
+ * rejects with it runs again.
+ */
 export class StoreUnavailableError extends Error {
   override readonly name = 'StoreUnavailableError'
 }
