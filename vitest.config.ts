@@ -137,6 +137,7 @@ export default defineConfig({
       project('unhurried', 'integration', 1, { ...alone, include: unhurried, fileParallelism: true, maxWorkers: 3 }),
       project('node', 'integration', 2, { ...alone, exclude: [...unhurried, ...engines] }),
       project('engines', 'integration', 6, { ...alone, include: engines, fileParallelism: true, maxWorkers: 2 }),
+      project('fleet', 'fleet', 8, { ...alone, retry: 0 }),
       project('proxies', 'proxies', 2, fewAtOnce),
       project('package', 'package', 3, alone),
       project('browser', 'browser', 4, { ...threeAtOnce, exclude: patient }),

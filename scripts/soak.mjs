@@ -11,7 +11,7 @@ const parts = {
     { title: 'build', command: ['node', 'scripts/build.mjs'] },
     { title: 'endurance', command: ['vitest', 'run', '--config', 'vitest.soak.config.ts', 'endurance'] },
   ],
-  fleet: [{ title: 'fleet', command: ['vitest', 'run', '--config', 'vitest.soak.config.ts', 'fleet'] }],
+  fleet: [{ title: 'fleet', command: ['vitest', 'run', '--project', 'fleet'] }],
   fuzz: [
     { title: 'fuzz', command: ['vitest', 'run', '--project', 'unit', 'fuzz'] },
     { title: 'fuzz of raw TCP', command: ['vitest', 'run', '--project', 'attack', 'fuzz'] },

@@ -50,7 +50,7 @@ describe.each(redisPackages)('redisStore with a cluster of %s', (name) => {
         await made(one, `s${n}`, recordOf({ principalId: `p${n % 2}` }))
         await one.topics.append(`t${n}`, 'x')
       }
-      for (const { command } of cluster().masters) {
+      for (const { command } of cluster().masters()) {
         const keys = (await command('KEYS', `${prefix}*`)) as string[]
         expect(keys.filter((key) => key.includes(':r:')).length).toBeGreaterThan(2)
         expect(keys.filter((key) => key.includes(':s:t')).length).toBeGreaterThan(2)

@@ -1,41 +1,83 @@
 import { setTimeout as sleep } from 'node:timers/promises'
 import { type RedisServer, startRedis } from './redis-server.ts'
 
+export interface ClusterOptions {
+  /** How many of the masters have a replica. */
+  readonly replicas?: number
+  /** Settings of all servers, as on the command line. */
+  readonly settings?: readonly string[]
+}
+
 /** Three masters, each with a third of the slots. */
 export interface RedisClusterServers extends AsyncDisposable {
-  readonly masters: readonly RedisServer[]
+  /** The masters of now. */
+  masters(): readonly RedisServer[]
+  /** Of all servers. */
   readonly ports: readonly number[]
   /** Of one of them, which tells where the others are. */
   readonly port: number
+  /** A master's replica loses its link to it for so long, and takes over from it: the master is killed, and comes back as a replica. */
+  readonly failOver: (master: number, lacksMs: number) => Promise<void>
 }
 
 const slots = 16_384
 
-export async function startRedisCluster(): Promise<RedisClusterServers> {
-  const settings = ['--cluster-enabled', 'yes', '--cluster-node-timeout', '2000']
-  const masters = await Promise.all([1, 2, 3].map(() => startRedis(settings)))
-  const [first] = masters
+export async function startRedisCluster({ replicas = 0, settings = [] }: ClusterOptions = {}): Promise<RedisClusterServers> {
+  // Replicas take over when a test says so, and not by themselves.
+  const ofCluster = ['--cluster-enabled', 'yes', '--cluster-node-timeout', '2000', '--cluster-replica-no-failover', 'yes']
+  const start = () => startRedis([...ofCluster, ...settings])
+  const masters = await Promise.all([1, 2, 3].map(start))
+  const spares = await Promise.all(Array.from({ length: replicas }, start))
+  const all = [...masters, ...spares]
   for (const [index, master] of masters.entries()) {
     const [from, to] = [Math.floor((slots * index) / 3), Math.floor((slots * (index + 1)) / 3) - 1]
     await master.command('CLUSTER', 'ADDSLOTSRANGE', String(from), String(to))
-    if (master !== first) await master.command('CLUSTER', 'MEET', '127.0.0.1', String(first?.port))
   }
-  const isWhole = async (master: RedisServer) => {
-    const text = String(await master.command('CLUSTER', 'INFO'))
-    return /cluster_state:ok/.test(text) && /cluster_known_nodes:3/.test(text) && /cluster_slots_ok:16384/.test(text)
-  }
-  for (let times = 0; ; times += 1) {
-    const whole = await Promise.all(masters.map(isWhole))
-    if (whole.every(Boolean)) break
-    if (times > 1000) throw new Error('The cluster did not come about.')
-    await sleep(20)
-  }
+  for (const server of all.slice(1)) await server.command('CLUSTER', 'MEET', '127.0.0.1', String(all[0]?.port))
+  await until('The cluster did not come about.', async () => {
+    const texts = await Promise.all(all.map(async (server) => String(await server.command('CLUSTER', 'INFO'))))
+    const whole = ['cluster_state:ok', `cluster_known_nodes:${all.length}`, 'cluster_slots_ok:16384']
+    return texts.every((text) => whole.every((line) => text.includes(`${line}\r\n`)))
+  })
+  for (const [index, spare] of spares.entries()) await follow(spare, masters[index])
   return {
-    masters,
-    ports: masters.map(({ port }) => port),
-    port: first?.port ?? 0,
-    async [Symbol.asyncDispose]() {
-      await Promise.all(masters.map((master) => master[Symbol.asyncDispose]()))
+    masters: () => masters,
+    ports: all.map(({ port }) => port),
+    port: masters[0]?.port ?? 0,
+    async failOver(index, lacksMs) {
+      const [master, spare] = [masters[index], spares[index]]
+      if (!master || !spare) throw new Error(`The master ${index} has no replica.`)
+      await until('The replica did not come up.', () => isUpToDate(spare))
+      // With a password that the master does not have it cannot follow any more.
+      await spare.command('CONFIG', 'SET', 'masterauth', 'none')
+      await spare.command('CLIENT', 'KILL', 'TYPE', 'master')
+      await sleep(lacksMs)
+      await master.kill()
+      await spare.command('CLUSTER', 'FAILOVER', 'TAKEOVER')
+      await spare.command('CONFIG', 'SET', 'masterauth', '')
+      masters[index] = spare
+      spares[index] = master
+      await master.start()
     },
+    async [Symbol.asyncDispose]() {
+      await Promise.all(all.map((server) => server[Symbol.asyncDispose]()))
+    },
+  }
+}
+
+async function follow(spare: RedisServer, master: RedisServer | undefined): Promise<void> {
+  await spare.command('CLUSTER', 'REPLICATE', String(await master?.command('CLUSTER', 'MYID')))
+  await until('The replica did not come up.', () => isUpToDate(spare))
+}
+
+async function isUpToDate(spare: RedisServer): Promise<boolean> {
+  const text = String(await spare.command('INFO', 'replication'))
+  return text.includes('role:slave') && text.includes('master_link_status:up') && text.includes('master_sync_in_progress:0')
+}
+
+async function until(otherwise: string, isSo: () => Promise<boolean>): Promise<void> {
+  for (let times = 0; !(await isSo()); times += 1) {
+    if (times > 1000) throw new Error(otherwise)
+    await sleep(20)
   }
 }

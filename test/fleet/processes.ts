@@ -3,8 +3,8 @@ import { once } from 'node:events'
 import { mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { join, resolve } from 'node:path'
 import { build } from 'esbuild'
-import type { FleetNodeOptions } from '../soak/fleet-node.ts'
-import { freePort } from './proxies.ts'
+import { freePort } from '../support/proxies.ts'
+import type { FleetNodeOptions } from './node.ts'
 
 const root = resolve(import.meta.dirname, '../..')
 
@@ -28,13 +28,13 @@ export interface Fleet extends AsyncDisposable {
   readonly deaths: readonly string[]
 }
 
-export async function startFleet(count: number, options: Pick<FleetNodeOptions, 'redisPort' | 'publishEveryMs'>): Promise<Fleet> {
+export async function startFleet(count: number, options: Pick<FleetNodeOptions, 'store' | 'publishEveryMs'>): Promise<Fleet> {
   const cache = join(root, 'node_modules/.cache')
   mkdirSync(cache, { recursive: true })
   const folder = mkdtempSync(join(cache, 'fleet-'))
   const script = join(folder, 'node.mjs')
   const { outputFiles } = await build({
-    ...{ entryPoints: [join(root, 'test/soak/fleet-node.ts')], absWorkingDir: root, write: false, bundle: true },
+    ...{ entryPoints: [join(root, 'test/fleet/node.ts')], absWorkingDir: root, write: false, bundle: true },
     ...{ format: 'esm', platform: 'node', target: 'node20', packages: 'external', logLevel: 'warning', sourcemap: 'inline' },
   })
   writeFileSync(script, outputFiles[0]?.text ?? '')

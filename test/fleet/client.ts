@@ -1,9 +1,9 @@
 import { setTimeout as sleep } from 'node:timers/promises'
 import { RealtimeClient } from '../../src/index.ts'
 import { session } from '../../src/session/index.ts'
-import type { FleetLog } from './fleet-process.ts'
-import { type TransportName, transportOf } from './session-rig.ts'
-import { nodeHost } from './watched-client.ts'
+import { type TransportName, transportOf } from '../support/session-rig.ts'
+import { nodeHost } from '../support/watched-client.ts'
+import type { FleetLog } from './processes.ts'
 
 /** Messages of one life that a client did not get, though it got one before and one after them and was told of no gap between. */
 interface Hole {
