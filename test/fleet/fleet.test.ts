@@ -15,6 +15,8 @@ const clientCount = Number(process.env['FLEET_CLIENTS'] ?? 50)
 const faultsMs = Number(process.env['FLEET_MS'] ?? 30_000)
 /** Within this time of the last fault every client is back, in milliseconds. */
 const backWithinMs = 10_000
+/** A node that is stopped ends within this time, in milliseconds. */
+const stopsWithinMs = 15_000
 const names = sessionTransports.map(({ type }) => type)
 
 /** What happens to a node, whatever its stores are. */
@@ -132,6 +134,8 @@ it.for(stores)(
       `${clients.reduce((sum, { marks }) => sum + marks, 0)} gaps and lost sessions told of, ${story.length / 2} faults in ${seconds(faultsMs)}`,
       `back after ${seconds(backMs)} (SEED=${seed})`,
     ])
+    // The clients stay: a deployment does not wait for them.
+    expect(await fleet.stop(stopsWithinMs), 'nodes that were stopped').toEqual([])
     await Promise.all(clients.map((each) => each.close()))
   },
 )

@@ -30,7 +30,7 @@ process.on('unhandledRejection', (error) => log('unhandled', String(error)))
 process.on('uncaughtExceptionMonitor', (error) => log('uncaught', String(error)))
 
 const onError = (error: unknown) => log('error', String(error))
-const { topics, sessions } = storesAt(store)
+const { topics, sessions, close } = storesAt(store)
 const realtime = new RealtimeServer({
   ...{ topics, sessions, heartbeatMs: 2000, leaseMs: 3000, resumeWindowMs: 60_000 },
   limits: { attachmentsPerSecond: 5000 },
@@ -47,7 +47,7 @@ realtime.attach(server)
 server.listen(port, '127.0.0.1', () => process.send?.('ready'))
 
 let published = 0
-setInterval(() => {
+const publishing = setInterval(() => {
   published += 1
   const message = published
   realtime.publish('news', `${life} ${message}`).then(
@@ -56,7 +56,18 @@ setInterval(() => {
   )
 }, publishEveryMs)
 // Nobody is left who would stop it.
-process.on('disconnect', () => process.exit(0))
+const orphaned = () => process.exit(0)
+process.on('disconnect', orphaned)
+
+/** Stops as a deployment does, and ends by itself: nothing may be left that keeps a process alive. */
+process.on('message', async () => {
+  clearInterval(publishing)
+  await realtime.close({ drainMs: 2000 })
+  server.close()
+  await close()
+  process.off('disconnect', orphaned)
+  process.disconnect()
+})
 
 function storesAt(place: StorePlace) {
   if (place.type === 'redis') return redisStore({ client: redisAt(place.port) })
@@ -65,10 +76,12 @@ function storesAt(place: StorePlace) {
       client: createCluster({ rootNodes: place.ports.map((each) => ({ socket: { port: each, host: '127.0.0.1' } })) }),
     })
   const client = platformaticKafka(kafka, { clientId: life, bootstrapBrokers: [place.broker], timeoutMs: 3000 })
-  return {
-    topics: kafkaTopics({ client, topic: place.topic, onError }),
-    sessions: redisStore({ client: redisAt(place.redisPort) }).sessions,
+  const log = kafkaTopics({ client, topic: place.topic, onError })
+  const redis = redisStore({ client: redisAt(place.redisPort) })
+  const close = async () => {
+    await Promise.all([log.close(), redis.close()])
   }
+  return { topics: log, sessions: redis.sessions, close }
 }
 
 function redisAt(redisPort: number): RedisClient {

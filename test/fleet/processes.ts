@@ -2,6 +2,7 @@ import { type ChildProcess, fork } from 'node:child_process'
 import { once } from 'node:events'
 import { mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { join, resolve } from 'node:path'
+import { setTimeout as sleep } from 'node:timers/promises'
 import { build } from 'esbuild'
 import { freePort } from '../support/proxies.ts'
 import type { FleetNodeOptions } from './node.ts'
@@ -23,6 +24,8 @@ export interface Fleet extends AsyncDisposable {
   /** As `kill -9`. */
   kill(node: number): Promise<void>
   start(node: number): Promise<void>
+  /** Stops all of them as a deployment does. Resolves with how those ended that did not end by themselves within so many milliseconds. */
+  stop(withinMs: number): Promise<readonly string[]>
   signal(node: number, signal: 'SIGSTOP' | 'SIGCONT'): void
   /** Processes that ended although nobody killed them. */
   readonly deaths: readonly string[]
@@ -69,9 +72,20 @@ export async function startFleet(count: number, options: Pick<FleetNodeOptions, 
     child.kill('SIGKILL')
     await ended
   }
+  const stop = async (node: number, withinMs: number) => {
+    const child = children[node]
+    children[node] = null
+    if (!child) return []
+    const ended = once(child, 'exit').then(([code, signal]) => code ?? signal)
+    child.send('stop')
+    const how = await Promise.race([ended, sleep(withinMs, 'not at all', { ref: false })])
+    if (how === 'not at all') child.kill('SIGKILL')
+    return how === 0 ? [] : [`${running[node]} ended with ${how}`]
+  }
   await Promise.all(ports.map((_, node) => start(node)))
   return {
     ...{ ports, kill, start, deaths },
+    stop: async (withinMs) => (await Promise.all(ports.map((_, node) => stop(node, withinMs)))).flat(),
     living: () => [...running],
     signal: (node, signal) => void children[node]?.kill(signal),
     log: {
