@@ -75,11 +75,6 @@ const unhurried = [
   'post',
   'readme-facts',
   'redirects',
-  'redis',
-  'redis-cluster',
-  'redis-contract',
-  'redis-nodes',
-  'redis-outages',
   'server-carriers',
   'server-clock',
   'server-credentials',
@@ -139,7 +134,8 @@ export default defineConfig({
       project('engines', 'integration', 6, { ...alone, include: engines, fileParallelism: true, maxWorkers: 2 }),
       project('fleet', 'fleet', 8, { ...alone, retry: 0 }),
       project('proxies', 'proxies', 2, fewAtOnce),
-      project('package', 'package', 3, alone),
+      // Compilers and package managers, each in a process of its own.
+      project('package', 'package', 3, { ...alone, fileParallelism: true, maxWorkers: 2 }),
       project('browser', 'browser', 4, { ...threeAtOnce, exclude: patient }),
       project('chaos', 'chaos', 5, alone),
       // What is measured there is the processor's time, which takes no harm from what runs beside it.
