@@ -4,6 +4,7 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { expect, it, vi } from 'vitest'
+import { WebSocket } from 'ws'
 import { session } from '../../src/session/index.ts'
 import { type Demo, refusedDemo, startDemo } from '../support/demo.ts'
 import { want } from '../support/equipment.ts'
@@ -47,9 +48,9 @@ function isRunning(pid: number): boolean {
 }
 
 /** The client of the page, with one transport. */
-function sessionOf({ origin }: Demo, type: (typeof transports)[number]): WatchedClient {
+function sessionOf({ origin }: Demo, type: (typeof transports)[number], visitor: string = type): WatchedClient {
   const transport = type === 'poll' ? ({ type, intervalMs: 200 } as const) : type
-  const url = `${origin}/realtime?visitor=${type}&via=${type}`
+  const url = `${origin}/realtime?visitor=${visitor}&via=${type}`
   return watchClient(url, { protocol: session(), transports: [transport], connectTimeoutMs: 2000 })
 }
 
@@ -125,6 +126,60 @@ it('loses, repeats and reorders nothing over any transport while its nodes are k
   expect(demo.complaints()).toBe('')
 })
 
+it('does to connections what it does without Redis, and comes back from a restart of both nodes', async (context) => {
+  await want(context, 'redis-server')
+  await using demo = await startDemo(0, { parameters: ['--redis'] })
+  const set = (visitor: string, query: string) => fetch(`${demo.origin}/harm?visitor=${visitor}&${query}`, { method: 'POST' })
+  await using silent = sessionOf(demo, 'websocket', 'silent')
+  await using torn = sessionOf(demo, 'sse', 'torn')
+  await using ended = sessionOf(demo, 'long-poll', 'ended')
+  await using refused = sessionOf(demo, 'websocket', 'refused')
+  const all = [silent, torn, ended, refused]
+  await Promise.all(all.map((each) => each.nth('open')))
+  for (const { client } of all) client.send(JSON.stringify({ no: 1 }))
+
+  const silencedAt = silent.client.state
+  await set('silent', 'fault=silence&on=true')
+  silent.client.send(JSON.stringify({ no: 2 }))
+  await set('torn', 'fault=tear-sse&on=true')
+  await set('ended', 'fault=end&mode=session')
+  await set('refused', 'fault=refuse-websocket&on=true')
+  await set('raw', 'fault=damage-handshake&on=true')
+  expect(await refusalOf(demo, 'raw')).toContain('Invalid Sec-WebSocket-Accept header')
+  await set('raw', 'fault=damage-handshake&on=false')
+  await set('raw', 'fault=strip-upgrade&on=true')
+  expect(await refusalOf(demo, 'raw')).toContain('Unexpected server response: 400')
+  expect(await refusalOf(demo, 'refused')).toContain('Unexpected server response: 403')
+  expect(await ended.nth('close')).toMatchObject({ code: 4402, reason: 'the trial is over', final: true })
+  await vi.waitFor(() => expect(torn.causes()).toContain('stream.truncated'), 10_000)
+  // What has gone silent is replaced beside it, without a loss.
+  await vi.waitFor(() => expect(echoesOf(silent).map(({ last }) => last)).toEqual([1, 2]), 20_000)
+  expect(silent.of('close')).toEqual([])
+  expect(silent.client.state).not.toEqual(silencedAt)
+
+  const before = await processesOf(demo)
+  for (const visitor of ['torn', 'refused']) await set(visitor, 'fault=heal')
+  await set('raw', 'fault=restart')
+  await vi.waitFor(() => expect(fetch(`${demo.origin}/clock`)).rejects.toThrow('fetch failed'), 4000)
+  const others = [silent, torn, refused]
+  await vi.waitFor(() => {
+    for (const each of others) expect(messagesOf(each).some(({ text }) => /restarted/.test(text ?? ''))).toBe(true)
+  }, 20_000)
+  for (const each of others) {
+    const feed = messagesOf(each).filter(({ kind }) => kind !== 'echo')
+    expect(feed.map(({ id }) => id)).toEqual(numbersFrom(feed[0]?.id ?? 0, feed.length))
+  }
+  const now = await processesOf(demo)
+  expect(now.filter((pid) => before.includes(pid))).toEqual(before.slice(-1))
+})
+
+/** How a WebSocket of this visitor comes to nothing. */
+async function refusalOf({ origin }: Demo, visitor: string): Promise<string> {
+  const socket = new WebSocket(`${origin.replace('http', 'ws')}/realtime?visitor=${visitor}`, ['steadfast.v1'])
+  const [error] = await once(socket, 'error', { signal: AbortSignal.timeout(5000) })
+  return String(error)
+}
+
 it('leaves nothing behind when it is killed itself', async (context) => {
   await want(context, 'redis-server')
   using folder = temporaryFolder()
@@ -170,6 +225,7 @@ interface Message {
   readonly id: number
   readonly kind: string
   readonly tag?: string
+  readonly text?: string
   readonly last?: number
   readonly up?: unknown
 }
