@@ -155,7 +155,7 @@ it.concurrent('finds out what is done to the WebSocket, and stays on SSE', async
     await visitor.lostNothing()
   }
   // What was found out stands in the place of what was thought at first.
-  await waitForText(stripped.page, '#log', /WebSocketfailed after \d+ msws\.upgrade_stripped, certain/)
+  await waitForText(stripped.page, '#log', /WebSocketfailed after [\d.]+ m?sws\.upgrade_stripped, certain/)
 })
 
 it.concurrent('sees that somebody else answers in place of the server', async () => {

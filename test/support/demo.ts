@@ -29,7 +29,11 @@ export async function startDemo(port = 0, options: DemoOptions = {}): Promise<De
       written[name] += chunk
     })
   }
-  const [line] = await once(createInterface(program.stdout), 'line', { signal: AbortSignal.timeout(10_000) })
+  const signal = AbortSignal.timeout(20_000)
+  const [line] = await Promise.race([
+    once(createInterface(program.stdout), 'line', { signal }),
+    once(program, 'close', { signal }),
+  ])
   const origin = /^The demo is at (http:\/\/127\.0\.0\.1:\d+)\/$/.exec(String(line))?.[1]
   if (!origin) throw new Error(`the demo said: ${line} ${written.stderr}`)
   return {
