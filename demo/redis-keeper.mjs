@@ -11,6 +11,8 @@ import { join } from 'node:path'
 const mostTries = 5
 const readyWithinMs = 10_000
 const shownLength = 2000
+/** What `redisStore()` needs. */
+const leastVersion = [6, 2]
 
 const folder = mkdtempSync(join(tmpdir(), 'steadfast-demo-'))
 let redis
@@ -32,6 +34,9 @@ async function start(tries) {
     written = (written + chunk).slice(-shownLength)
     if (!/Ready to accept connections/.test(written)) return
     clearTimeout(slow)
+    const version = /Redis version=(\d+)\.(\d+)/.exec(written)?.slice(1).map(Number)
+    if (version && isOlder(version))
+      return fail(`redis-server is ${version.join('.')}; --redis needs ${leastVersion.join('.')} or later`)
     for (const stream of [redis.stdout, redis.stderr]) stream.off('data', read).resume()
     tell({ ready: { port, pid: redis.pid } })
   }
@@ -50,6 +55,10 @@ async function start(tries) {
     if (/Address already in use/.test(written) && tries < mostTries) start(tries + 1)
     else fail(`redis-server has ended (${signal ?? `exit code ${code}`}):\n${written}`)
   })
+}
+
+function isOlder([major, minor]) {
+  return major < leastVersion[0] || (major === leastVersion[0] && minor < leastVersion[1])
 }
 
 function freePort() {

@@ -30,7 +30,9 @@ export class NodesView {
       if (!sight.carrier || sight.nodes.some(({ state }) => state !== 'alive')) pauseMs = askOftenMs
     } catch {
       // The demo is being restarted, or has ended.
-      show('nodes-note', 'The demo does not answer.')
+      for (const item of element('nodes-list').children) this.#set(item, ['untried', 'unknown'])
+      this.#kill.disabled = true
+      show('nodes-note', 'The server does not answer.')
     }
     this.#timer = setTimeout(() => this.#look(), pauseMs)
   }
@@ -57,6 +59,12 @@ export class NodesView {
     return answer.json()
   }
 
+  #set(item, [standing, words]) {
+    item.dataset.standing = standing
+    const state = item.querySelector('.state')
+    if (state.textContent !== words) state.textContent = words
+  }
+
   #show({ nodes, carrier }) {
     const list = element('nodes-list')
     if (list.children.length === 0) {
@@ -66,13 +74,9 @@ export class NodesView {
         list.append(item)
       }
       element('nodes').hidden = false
+      show('harm-note', 'Only your connection is affected; a restart and the end of a node affect everybody.')
     }
-    nodes.forEach((node, i) => {
-      const [standing, words] = standingOf(node, carrier)
-      list.children[i].dataset.standing = standing
-      const state = list.children[i].querySelector('.state')
-      if (state.textContent !== words) state.textContent = words
-    })
+    for (const [i, node] of nodes.entries()) this.#set(list.children[i], standingOf(node, carrier))
     const alive = nodes.filter(({ state }) => state === 'alive').length
     this.#kill.disabled = alive === 0
     show('nodes-note', alive === 0 ? 'No node is alive: the session waits in Redis.' : `${alive} of ${nodes.length} nodes alive`)

@@ -29,7 +29,7 @@ export async function startDemo(port = 0, options: DemoOptions = {}): Promise<De
       written[name] += chunk
     })
   }
-  const signal = AbortSignal.timeout(20_000)
+  const signal = AbortSignal.timeout(30_000)
   const [line] = await Promise.race([
     once(createInterface(program.stdout), 'line', { signal }),
     once(program, 'close', { signal }),
@@ -45,10 +45,9 @@ export async function startDemo(port = 0, options: DemoOptions = {}): Promise<De
 /** How the demo's server ends that cannot start: its exit code and what it writes to stderr. */
 export async function refusedDemo(options: DemoOptions): Promise<{ readonly code: number | null; readonly complaints: string }> {
   const program = spawnDemo(0, options)
-  const exited = once(program, 'exit', { signal: AbortSignal.timeout(10_000) })
+  const signal = AbortSignal.timeout(30_000)
   try {
-    const complaints = await text(program.stderr)
-    const [code] = await exited
+    const [complaints, [code]] = await Promise.all([text(program.stderr), once(program, 'exit', { signal })])
     return { code, complaints }
   } finally {
     await end(program)
