@@ -74,7 +74,7 @@ export class NodesView {
         list.append(item)
       }
       element('nodes').hidden = false
-      show('harm-note', 'Only your connection is affected; a restart and the end of a node affect everybody.')
+      show('harm-note', 'Only your connection is affected; restarting the server or killing a node affects everybody.')
     }
     for (const [i, node] of nodes.entries()) this.#set(list.children[i], standingOf(node, carrier))
     const alive = nodes.filter(({ state }) => state === 'alive').length

@@ -10,10 +10,7 @@ import { type Demo, refusedDemo, startDemo } from '../support/demo.ts'
 import { want } from '../support/equipment.ts'
 import { type WatchedClient, watchClient } from '../support/watched-client.ts'
 
-/**
- * The demo over Redis: two node processes behind its round-robin proxy, of which each may be killed at any moment. The first two
- * wait more than they work.
- */
+/** The demo over Redis: two node processes behind its round-robin proxy, of which each may be killed at any moment. */
 
 vi.setConfig({ testTimeout: 120_000 })
 
@@ -97,8 +94,7 @@ it.concurrent('loses, repeats and reorders nothing over any transport while its 
   expect(isRunning(before.nodes.find(({ name }) => name === killed)?.pid ?? 0)).toBe(false)
   const other = killed === 'A' ? 'B' : 'A'
   await vi.waitFor(async () => expect(await nodesOf(demo, 'websocket')).toMatchObject({ carrier: other }), 10_000)
-  const bothAlive = async () => expect(await statesOf(demo)).toEqual(['alive', 'alive'])
-  await vi.waitFor(bothAlive, { timeout: 20_000, interval: 100 })
+  await vi.waitFor(async () => expect(await statesOf(demo)).toEqual(['alive', 'alive']), 20_000)
   for (const pid of await processesOf(demo)) processes.add(pid)
   // With both of them away there is nothing but what Redis keeps.
   expect([await kill(demo, 'sse'), await kill(demo, 'sse')].sort()).toEqual(['A', 'B'])
