@@ -2,6 +2,7 @@ import { type ChildProcess, spawn } from 'node:child_process'
 import { once } from 'node:events'
 import { resolve } from 'node:path'
 import { createInterface } from 'node:readline'
+import type { Readable } from 'node:stream'
 import { text } from 'node:stream/consumers'
 
 export interface Demo extends AsyncDisposable {
@@ -29,17 +30,26 @@ export async function startDemo(port = 0, options: DemoOptions = {}): Promise<De
       written[name] += chunk
     })
   }
+  const origin = await originOf(program).catch(async (error: unknown) => {
+    // Nobody else would.
+    await end(program)
+    throw new Error(`the demo did not start: ${written.stdout}${written.stderr}`, { cause: error })
+  })
+  return {
+    ...{ origin, program, complaints: () => written.stderr, said: () => written.stdout },
+    [Symbol.asyncDispose]: () => end(program),
+  }
+}
+
+async function originOf(program: ChildProcess & { readonly stdout: Readable }): Promise<string> {
   const signal = AbortSignal.timeout(30_000)
   const [line] = await Promise.race([
     once(createInterface(program.stdout), 'line', { signal }),
     once(program, 'close', { signal }),
   ])
   const origin = /^The demo is at (http:\/\/127\.0\.0\.1:\d+)\/$/.exec(String(line))?.[1]
-  if (!origin) throw new Error(`the demo said: ${line} ${written.stderr}`)
-  return {
-    ...{ origin, program, complaints: () => written.stderr, said: () => written.stdout },
-    [Symbol.asyncDispose]: () => end(program),
-  }
+  if (!origin) throw new Error(`it said: ${line}`)
+  return origin
 }
 
 /** How the demo's server ends that cannot start: its exit code and what it writes to stderr. */
