@@ -9,6 +9,7 @@ const quickProjects = ['unit', 'dom', 'unhurried', 'node', 'browser']
 const slow = [
   'unit/report-secrets',
   'unit/simulation',
+  'integration/demo-redis',
   'integration/demo-server',
   'integration/faults',
   'integration/firewall',
@@ -18,6 +19,7 @@ const slow = [
   'integration/sizes',
   'browser/demo',
   'browser/demo-alone',
+  'browser/demo-redis',
   'browser/fallback',
   'browser/leaks',
   'browser/nchan',
@@ -112,7 +114,7 @@ const engines = [
 const threeAtOnce = { ...alone, maxConcurrency: 3 }
 
 // A page of these waits most of the time, or what is measured there is memory: two files at once do not hinder each other.
-const patient = ['browser/demo-alone', 'browser/leaks', 'browser/page-leaves', 'faults/faults'].map(
+const patient = ['browser/demo-alone', 'browser/demo-redis', 'browser/leaks', 'browser/page-leaves', 'faults/faults'].map(
   (name) => `test/${name}.test.ts`,
 )
 

@@ -1,7 +1,8 @@
 /**
  * The demo: `node demo/server.mjs` (after `npm run build`) serves two pages, in session mode and in plain mode, with one live
  * feed over four transports, and the means to do it harm. PORT (8080; if it is taken the next free one) and HOST (127.0.0.1)
- * say where; `--open` opens the page in the browser of whoever started it.
+ * say where; `--open` opens the page in the browser of whoever started it. With `--redis` this process is a load balancer for
+ * sessions, which are on two processes over a Redis of the demo's own.
  */
 import { existsSync, readdirSync } from 'node:fs'
 import { readFile } from 'node:fs/promises'
@@ -10,7 +11,8 @@ import { Feed } from './feed.mjs'
 import { faults, Harm } from './harm.mjs'
 import { createLive } from './live.mjs'
 import { openInBrowser } from './open-in-browser.mjs'
-import { createSessions } from './session.mjs'
+import { CannotStart, parseParameters } from './options.mjs'
+import { createBackend, createSessions } from './session.mjs'
 
 const host = process.env.HOST || '127.0.0.1'
 const wantedPort = Number(process.env.PORT ?? 8080)
@@ -39,13 +41,27 @@ const headers = {
   'Referrer-Policy': 'no-referrer',
 }
 
+let isStopping = false
+let server
+let restart
+let backend
+const { mayOpen, hasRedis } = await orExit(async () => parseParameters(process.argv.slice(2)))
 const feed = new Feed()
 const harm = new Harm()
 const live = createLive(feed, harm)
-const sessions = createSessions(feed, harm, await serverHalf())
+backend = await orExit(async () => {
+  const half = await serverHalf()
+  if (!hasRedis) return createBackend(feed, half)
+  const { startCluster } = await import('./cluster.mjs')
+  return startCluster(feed, half, (reason) => {
+    process.stderr.write(`The demo ends, since it has lost its Redis: ${reason}\n`)
+    process.exitCode = 1
+    if (backend) stop()
+    else process.exit()
+  })
+})
+const sessions = createSessions(harm, backend)
 const connections = new Set()
-let server
-let restart
 
 function open(port) {
   server = createServer(answer)
@@ -69,17 +85,18 @@ function open(port) {
 
 /** Stops listening, lets the sessions finish what they are at, and drops everybody. */
 async function shut() {
-  server.close()
-  await sessions.close()
+  server?.close()
+  await backend.close()
   for (const socket of connections) socket.destroy()
 }
 
 /** A real restart: for three seconds every connection is refused, then the same port is listened on again. */
 async function restartServer() {
-  if (restart || !server.listening) return
+  if (restart || isStopping || !server.listening) return
   const { port } = server.address()
   await shut()
-  sessions.reopen()
+  if (isStopping) return
+  backend.reopen()
   restart = setTimeout(async function again() {
     try {
       await open(port)
@@ -100,6 +117,7 @@ async function answer(request, response) {
   else if (path === '/live') live.answer(request, response, query)
   else if (path === '/realtime') sessions.answer(request, response, query)
   else if (path === '/harm') control(request, response, query)
+  else if (path === '/nodes') answerJson(response, backend.nodes(query.get('visitor') ?? ''))
   else if (path === '/clock') answerJson(response, { now: Date.now() })
   else await serve(response, files.get(path))
 }
@@ -110,15 +128,21 @@ function locate({ url }) {
   return { path, query: new URLSearchParams(query) }
 }
 
-/** `POST /harm?visitor=…&fault=…&on=true|false`, `&fault=heal`, `&fault=end&mode=…`, `&fault=restart`; `GET` tells what is set. */
-function control(request, response, query) {
+/**
+ * `POST /harm?visitor=…&fault=…&on=true|false`, `&fault=heal`, `&fault=end&mode=…`, `&fault=kill`, `&fault=restart`; `GET` tells what
+ * is set.
+ */
+async function control(request, response, query) {
   const visitor = query.get('visitor') ?? ''
   const fault = query.get('fault') ?? ''
   if (!/^[\w-]{1,64}$/.test(visitor)) return response.writeHead(400).end()
   if (request.method === 'POST') {
     if (fault === 'heal') harm.heal(visitor)
-    else if (fault === 'end') (query.get('mode') === 'plain' ? live : sessions).end(visitor, endCode, 'the trial is over')
-    else if (Object.hasOwn(faults, fault)) harm.set(visitor, fault, query.get('on') === 'true')
+    else if (fault === 'end') (query.get('mode') === 'plain' ? live.end : backend.endOf)(visitor, endCode, 'the trial is over')
+    else if (fault === 'kill') {
+      if (!hasRedis) return answerJson(response, { error: 'There are nodes to kill if the demo was started with --redis.' }, 400)
+      return answerJson(response, { faults: harm.of(visitor), killed: await backend.kill(visitor) })
+    } else if (Object.hasOwn(faults, fault)) harm.set(visitor, fault, query.get('on') === 'true')
     else if (fault !== 'restart') return response.writeHead(400).end()
   }
   answerJson(response, { faults: harm.of(visitor) })
@@ -126,8 +150,8 @@ function control(request, response, query) {
   if (fault === 'restart' && request.method === 'POST') response.once('finish', () => setTimeout(restartServer, 50))
 }
 
-function answerJson(response, value) {
-  response.writeHead(200, { 'Content-Type': 'application/json', 'Cache-Control': 'no-store' }).end(JSON.stringify(value))
+function answerJson(response, value, status = 200) {
+  response.writeHead(status, { 'Content-Type': 'application/json', 'Cache-Control': 'no-store' }).end(JSON.stringify(value))
 }
 
 async function serve(response, file) {
@@ -147,12 +171,26 @@ async function serverHalf() {
   }
 }
 
-function stop() {
+async function stop() {
+  if (isStopping) return
+  isStopping = true
+  // Only if something still holds the process.
+  setTimeout(() => process.exit(), hasRedis ? 4000 : 1000).unref()
   clearTimeout(restart)
   feed.stop()
-  shut()
-  // Only if something still holds the process.
-  setTimeout(() => process.exit(), 1000).unref()
+  await shut()
+  await backend.end()
+}
+
+/** What keeps the demo from starting is said in a line, and not by a stack. */
+async function orExit(prepare) {
+  try {
+    return await prepare()
+  } catch (error) {
+    if (!(error instanceof CannotStart)) throw error
+    process.stderr.write(`${error.message}\n`)
+    process.exit(1)
+  }
 }
 
 async function openAnywhereNear(port) {
@@ -175,6 +213,7 @@ if (!existsSync(files.get('/steadfast.session.min.js')))
 const shown = host === '0.0.0.0' || host === '::' ? 'localhost' : host.includes(':') ? `[${host}]` : host
 const address = `http://${shown}:${port}/`
 process.stdout.write(`The demo is at ${address}\n`)
+for (const line of backend.lines ?? []) process.stdout.write(`${line}\n`)
 if (wantedPort !== 0 && port !== wantedPort)
   process.stderr.write(`Port ${wantedPort} is taken or not allowed, so the demo listens on ${port}.\n`)
-if (process.argv.includes('--open')) openInBrowser(address)
+if (mayOpen) openInBrowser(address)

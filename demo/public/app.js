@@ -4,6 +4,7 @@ import { element, show } from './dom.js'
 import { FeedView } from './feed.js'
 import { HarmView } from './harm.js'
 import { log } from './log.js'
+import { NodesView } from './nodes.js'
 import { plainMode } from './plain.js'
 import { offerReport } from './report.js'
 import { sessionMode } from './session.js'
@@ -43,6 +44,8 @@ const timeline = new Timeline(element('timeline'), attempts)
 const feed = new FeedView()
 const chat = new ChatView(client, send)
 new HarmView({ visitor, isPlain, onDone: (text) => timeline.mark(text) })
+// One process serves plain mode, whatever carries sessions.
+if (!isPlain) new NodesView({ visitor, onDone: (text) => timeline.mark(text) })
 const words = new WordsView()
 
 /** How the open connection came about. */
@@ -87,7 +90,7 @@ client.on('error', (event) => {
 // It refines what an error said.
 client.on('diagnosis', learn)
 client.on('close', ({ diagnosis, final }) => {
-  show('announcement', `Connection lost. ${diagnosis?.message ?? ''}${final ? '' : ' It is tried again.'}`)
+  show('announcement', `Connection lost. ${diagnosis?.message ?? ''}${final ? '' : ' The client tries again.'}`)
 })
 
 function learn({ diagnosis }) {

@@ -10,10 +10,10 @@ export function showState(state, opened, attempts) {
   const { status } = state
   document.querySelector('.night').dataset.status = status
   if (status === 'open') {
-    show('eyebrow', 'Carried by')
+    show('eyebrow', 'Connected over')
     showCarrier(nameOf(state.transport))
   } else if (status === 'connecting') {
-    show('eyebrow', state.attempt > 0 ? `Retry ${state.attempt}` : 'Trying')
+    show('eyebrow', state.attempt > 0 ? `Retry ${state.attempt}, over` : 'Connecting over')
     showCarrier(nameOf(state.transports.at(-1)))
   }
   document.title = status === 'open' ? `● ${nameOf(state.transport)} – steadfast` : '○ steadfast'
@@ -34,20 +34,20 @@ export function showClock(state, opened, attempts) {
       break
     case 'waiting':
     case 'offline':
-      show('eyebrow', state.status === 'offline' ? 'Offline, says the browser. Next try in' : 'Nothing carries it. Next try in')
+      show('eyebrow', state.status === 'offline' ? 'The browser is offline. Next try in' : 'Not connected. Next try in')
       showCarrier(state.retry ? `${(Math.max(0, state.retry.at - Date.now()) / 1000).toFixed(1)} s` : '–', true)
       show('detail', attempts.refined(state.diagnosis).message)
       break
     case 'closed':
       show('eyebrow', `Closed (${state.code})`)
-      showCarrier('The end', true)
+      showCarrier('Ended', true)
       show('detail', state.diagnosis ? attempts.refined(state.diagnosis).message : state.reason)
       break
   }
 }
 
 function howOpened({ movedFrom, wasSilent, attempt, elapsedMs, resumed }) {
-  if (wasSilent) return 'in place of one that had gone silent'
+  if (wasSilent) return 'in place of a connection that had gone silent'
   if (movedFrom) return `moved here from ${nameOf(movedFrom)} without a break`
   return `opened${attempt > 0 ? ` by retry ${attempt}` : ''} in ${seconds(elapsedMs)}${resumed ? ', resumed without loss' : ''}`
 }
@@ -89,7 +89,7 @@ export function showTransports(attempts) {
 
 /** The light of the carrying transport beats with the messages. */
 export function pulse() {
-  const light = document.querySelector('[data-standing="carrying"] .light')
+  const light = document.querySelector('#transports [data-standing="carrying"] .light')
   if (!light || still.matches || light.getAnimations().some(({ id }) => id === 'pulse')) return
   light.animate([{ scale: 1.3 }, { scale: 1 }], { duration: 250, easing: 'ease-out', id: 'pulse' })
 }

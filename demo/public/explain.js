@@ -22,21 +22,23 @@ function explainOutage(state, attempts) {
     case 'connecting':
       return {
         lead: attempts.all.some(({ openedAt }) => openedAt !== null)
-          ? 'Nothing carries the connection at this moment.'
-          : 'The first connection is being made.',
+          ? 'Not connected at this moment.'
+          : 'Connecting for the first time.',
         troubles: troublesOf(ofThisOutage(attempts)),
         next: `Tried now: ${listOf(state.transports.map(nameOf))}.`,
       }
     case 'waiting':
     case 'offline':
-      return { lead: 'Nothing carries the connection.', troubles: troublesOf(ofThisOutage(attempts)), next: nextTry(state) }
+      return { lead: 'Not connected.', troubles: troublesOf(ofThisOutage(attempts)), next: nextTry(state) }
     case 'closed': {
       const failed = ofThisOutage(attempts)
       const last = failed.findLast(({ diagnosis }) => diagnosis.verdict === 'stop')
       return {
-        lead: state.diagnosis ? 'The client has stopped, and does not try again by itself.' : 'This page has closed it.',
+        lead: state.diagnosis
+          ? 'The client has stopped, and does not try again by itself.'
+          : 'This page has closed the connection.',
         troubles: troublesOf(last ? [last] : failed),
-        next: 'It goes on when you say so.',
+        next: 'Press the button to connect again.',
         isOver: true,
       }
     }
@@ -47,9 +49,9 @@ function explainOutage(state, attempts) {
 
 function explainQuiet({ transport }, quietMs) {
   return {
-    lead: `${nameOf(transport)} carries the connection, but nothing comes.`,
+    lead: `Connected over ${nameOf(transport)}, but nothing comes.`,
     troubles: [],
-    next: `Nothing for ${Math.floor(quietMs / 1000)} s. Before it gives it up, the client asks whether anybody is there.`,
+    next: `Nothing has come for ${Math.floor(quietMs / 1000)} s. The client asks the server for a sign of life before it gives the connection up.`,
   }
 }
 
@@ -61,7 +63,7 @@ function explainOpen({ transport }, attempts) {
   const silence = last?.wasSilent ? [silenceOf(last)] : []
   if (better.length === 0) {
     return {
-      lead: `All is well. ${name}, the best of the four, carries the connection.`,
+      lead: `All is well. Connected over ${name}, the best of the four.`,
       troubles: last?.diagnosis ? troublesOf([last]) : silence,
       next: '',
       mood: 'well',
@@ -72,13 +74,13 @@ function explainOpen({ transport }, attempts) {
   const trying = better.filter((type) => attempts.running(type))
   const others = better.length > 1 ? 'Better ones are' : `${nameOf(better[0])} is`
   const why = better.some((type) => attempts.last(type))
-    ? `It was there sooner than ${listOf(better.map(nameOf), 'or')}.`
+    ? `It opened sooner than ${listOf(better.map(nameOf), 'or')}.`
     : 'It worked here last time, so it came first.'
   return {
     lead:
       failed.length > 0
-        ? `${name} carries the connection, because ${words} ${failed.length > 1 ? 'do' : 'does'} not work here now.`
-        : `${name} carries the connection. ${why}`,
+        ? `Connected over ${name}, because ${words} ${failed.length > 1 ? 'do' : 'does'} not work here now.`
+        : `Connected over ${name}. ${why}`,
     troubles: [
       ...troublesOf(failed.filter(({ diagnosis }) => diagnosis)),
       ...failed.filter(isHeldBack).map(heldBackOf),
@@ -86,7 +88,7 @@ function explainOpen({ transport }, attempts) {
     ],
     next:
       trying.length > 0
-        ? `Being tried again beside it: ${listOf(trying.map(nameOf))}.`
+        ? `Being tried again beside it, without a break: ${listOf(trying.map(nameOf))}.`
         : `${others} tried again beside it, without a break: after half a minute, then less and less often.`,
   }
 }
@@ -138,10 +140,10 @@ function silenceOf({ transport }) {
 }
 
 function nextTry({ status, retry, diagnosis }) {
-  if (!retry) return 'It waits until this page is looked at again.'
+  if (!retry) return 'The client waits until this page is visible again.'
   const asked = diagnosis.evidence.retryAfterMs
   const when = `Next try in ${Math.max(0, (retry.at - Date.now()) / 1000).toFixed(0)} s`
-  const why = asked ? `, since the server asked for ${Math.ceil(asked / 1000)} s of peace` : ''
+  const why = asked ? `, since the server asked for a pause of ${Math.ceil(asked / 1000)} s` : ''
   const what = retry.attempt > 1 ? 'all transports, the best one first' : 'at first what worked last'
   return `${when}${why}: ${what}.${status === 'offline' ? ' Sooner, if this device is online again.' : ''}`
 }

@@ -15,7 +15,7 @@ const groups = [
   },
   {
     name: 'SSE and long-poll',
-    note: 'felt while they are in use',
+    note: 'noticed while they are in use',
     harms: [
       { fault: 'block-sse', what: 'Block SSE', how: 'Streams are reset', mark: 'SSE blocked' },
       { fault: 'hold-sse', what: 'Hold back SSE', how: 'Headers, then nothing', mark: 'SSE held back' },
@@ -27,7 +27,7 @@ const groups = [
     name: 'Everything',
     harms: [
       { fault: 'cut', what: 'Cut everything', how: 'Until you undo it', mark: 'everything cut' },
-      { fault: 'silence', what: 'Go silent', how: 'What is open stalls', mark: 'gone silent', once: true },
+      { fault: 'silence', what: 'Go silent', how: 'Open connections stall', mark: 'gone silent', once: true },
       { fault: 'answer-503', what: 'Answer 503', how: 'A proxy does, for all', mark: '503 for all' },
       { fault: 'portal', what: 'Captive portal', how: 'A login page, for all', mark: 'captive portal' },
     ],
@@ -43,7 +43,7 @@ const groups = [
 const tries = 16
 const pauseMs = 500
 
-/** The buttons that do harm. The server tells what is set; a button shows that and never what was only wished for. */
+/** The buttons that break the connection. The server tells what is set; a button shows that and never what was only wished for. */
 export class HarmView {
   #asking
   #onDone
@@ -55,7 +55,7 @@ export class HarmView {
     this.#asking = { visitor, mode: isPlain ? 'plain' : 'session' }
     this.#onDone = onDone
     element('harm').append(...groups.map((group) => this.#group(group)))
-    this.#heal.addEventListener('click', () => this.#order(this.#heal, { fault: 'heal' }, 'healed'))
+    this.#heal.addEventListener('click', () => this.#order(this.#heal, { fault: 'heal' }, 'all undone'))
     this.#ask('GET', {}).then(
       (answer) => this.#show(answer.faults),
       () => {},
@@ -95,7 +95,7 @@ export class HarmView {
       this.#onDone(mark)
       this.#show(answer.faults)
     } catch {
-      this.#onDone('the server does not hear')
+      this.#onDone('the server does not answer')
     } finally {
       button.removeAttribute('aria-busy')
     }

@@ -80,7 +80,7 @@ class SessionTally {
       ...said('resumed', this.#resumed),
       ...said('moved', this.#moved),
       ...said('begun anew', begun),
-      ...(this.#gaps > 0 ? [`${this.#gaps} told as a gap`] : []),
+      ...(this.#gaps > 0 ? [`${this.#gaps} ${this.#gaps > 1 ? 'gaps' : 'gap'} reported`] : []),
     ]
     show('told', told.join(', '))
   }

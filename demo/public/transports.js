@@ -93,7 +93,7 @@ export class Attempts extends EventTarget {
   /** How a transport stands: its state in one word, and in a few. */
   standing(transport) {
     const running = this.running(transport)
-    if (running) return running.outcome === 'open' ? ['carrying', 'carries it'] : ['trying', 'trying …']
+    if (running) return running.outcome === 'open' ? ['carrying', 'in use'] : ['trying', 'trying …']
     const last = this.last(transport)
     if (!last) return ['untried', 'not tried']
     if (last.outcome === 'left') return ['resting', 'resting']

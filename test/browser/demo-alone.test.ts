@@ -24,7 +24,7 @@ it('comes back from a restart of the server with nothing missed, and the harm th
   await visitor.press('Block WebSocket')
   await visitor.carriedBy('SSE')
   await visitor.press('Restart the server')
-  await waitForText(visitor.page, '#eyebrow', /^Nothing carries it|^Retry/)
+  await waitForText(visitor.page, '#eyebrow', /^Not connected|^Retry/)
   await visitor.carriedBy('SSE', 20_000)
   await waitForText(visitor.page, '#lines', /I was restarted/)
   await waitForText(plain.page, '#lines', /I was restarted/)
@@ -47,7 +47,7 @@ it('loses nothing while all the buttons are pressed, one after the other and som
     await visitor.press(name)
     await visitor.say(`During ${name}`)
     await sleep(1200)
-    if (index % 2) await visitor.press('Heal all')
+    if (index % 2) await visitor.press('Undo all')
   }
   const restarts = page.locator('.line', { hasText: 'I was restarted' })
   const before = await restarts.count()
@@ -57,7 +57,7 @@ it('loses nothing while all the buttons are pressed, one after the other and som
   await vi.waitFor(
     () =>
       page
-        .getByRole('button', { name: 'Heal all' })
+        .getByRole('button', { name: 'Undo all' })
         .isDisabled()
         .then((is) => expect(is).toBe(true)),
     10_000,
@@ -74,7 +74,7 @@ it('stays within every width and looks as it looks', async () => {
   await visitor.press('Block WebSocket')
   await visitor.carriedBy('SSE')
   await visitor.press('Cut everything')
-  await waitForText(page, '#eyebrow', /^Nothing carries it/)
+  await waitForText(page, '#eyebrow', /^Not connected/)
   await visitor.say('Said while everything was cut')
   await visitor.press('Cut everything')
   await visitor.fate(/^there and back in/)

@@ -29,19 +29,19 @@ function visit({ origin }: Demo, path?: '/plain') {
 
 // They wait more than they work, the longest first. What is said is heard by all visitors of a server: whoever speaks has one
 // of his own.
-it.concurrent('falls back to SSE when WebSocket is blocked, and climbs again without a break when that is healed', async () => {
+it.concurrent('falls back to SSE when WebSocket is blocked, and climbs again without a break when that is undone', async () => {
   await using visitor = await visit(demo)
   await visitor.press('Block WebSocket')
   await visitor.carriedBy('SSE', fallbackMs)
   expect((await ranks(visitor.page)).slice(0, 2)).toEqual(['resting', 'carrying'])
   expect(await visitor.page.getByRole('button', { name: 'Block WebSocket' }).getAttribute('aria-pressed')).toBe('true')
-  await visitor.explains(/^SSE carries the connection, because WebSocket does not work here now/)
+  await visitor.explains(/^Connected over SSE, because WebSocket does not work here now/)
 
-  await visitor.press('Heal all')
+  await visitor.press('Undo all')
   await visitor.carriedBy('WebSocket', 45_000)
   expect(await texts(visitor.page, ['#detail'])).toEqual([expect.stringContaining('moved here from SSE without a break')])
   await waitForText(visitor.page, '#told', /moved once/)
-  await visitor.explains(/^All is well. WebSocket, the best of the four/)
+  await visitor.explains(/^All is well. Connected over WebSocket, the best of the four/)
   await visitor.lostNothing()
   await photograph(visitor.page, 'climbed', { width: 1280, height: 900, colorScheme: 'dark' })
 })
@@ -63,7 +63,7 @@ it.concurrent('has a page in plain mode beside it, with the same harm', async ()
   await plain.explains(/ws\.failed.*It may be that.*makes a plain request of it.*is answered with 200/)
   await plain.say('Ahoy')
   await plain.fate(/^there and back in \d+ ms, SSE$/)
-  await plain.press('Heal all')
+  await plain.press('Undo all')
   await plain.carriedBy('WebSocket', 45_000)
   await plain.lostNothing()
   await photograph(plain.page, 'plain-desktop', { width: 1280, height: 900, colorScheme: 'light' })
@@ -84,7 +84,7 @@ it.concurrent('finds out what is done to event streams, and goes on with long-po
   await torn.press('Tear an event')
   await torn.explains(/SSE: Probably the answer from [\d.:]+ was cut off on the way.*stream\.truncated/)
   await held.carriedBy('Long-poll', fallbackMs)
-  await held.explains(/^Long-poll carries .* WebSocket and SSE do not work.*SSE: Probably a proxy holds back/)
+  await held.explains(/^Connected over Long-poll, because WebSocket and SSE do not work.*SSE: Probably a proxy holds back/)
   await torn.carriedBy('Long-poll', fallbackMs)
   await plain.carriedBy('Long-poll', fallbackMs)
   await plain.explains(/SSE: It opened, and nothing came/)
@@ -151,11 +151,11 @@ it.concurrent('finds out what is done to the WebSocket, and stays on SSE', async
   await damaged.explains(/An invalid WebSocket frame came.*conn\.protocol_error.*certain/, fallbackMs)
   for (const visitor of [stripped, answered, damaged]) {
     await visitor.carriedBy('SSE', fallbackMs)
-    await visitor.explains(/^SSE carries the connection, because WebSocket does not work here now/)
+    await visitor.explains(/^Connected over SSE, because WebSocket does not work here now/)
     await visitor.lostNothing()
   }
   // What was found out stands in the place of what was thought at first.
-  await waitForText(stripped.page, '#log', /WebSocketfailed after \d+ msws\.upgrade_stripped, certain/)
+  await waitForText(stripped.page, '#log', /WebSocketfailed after [\d.]+ m?sws\.upgrade_stripped, certain/)
 })
 
 it.concurrent('sees that somebody else answers in place of the server', async () => {
@@ -163,17 +163,14 @@ it.concurrent('sees that somebody else answers in place of the server', async ()
   await using guest = await visit(demo)
   await busy.press('Answer 503')
   await guest.press('Captive portal')
-  await busy.explains(
-    /^Nothing carries the connection.*SSE.*: Probably a proxy or firewall answered 503 in place of .*likely/,
-    30_000,
-  )
-  await waitForText(busy.page, '#next', /^Next try in \d+ s, since the server asked for 5 s/)
+  await busy.explains(/^Not connected.*SSE.*: Probably a proxy or firewall answered 503 in place of .*likely/, 30_000)
+  await waitForText(busy.page, '#next', /^Next try in \d+ s, since the server asked for a pause of 5 s/)
   await guest.explains(
     /SSE.*Poll: Probably a proxy or firewall answered 200 in place of .*likely.*wants a login first/,
     fallbackMs,
   )
   await photograph(guest.page, 'portal-phone', { width: 390, height: 844, colorScheme: 'light' })
-  for (const { press } of [busy, guest]) await press('Heal all')
+  for (const { press } of [busy, guest]) await press('Undo all')
   for (const { carriedBy, explains, lostNothing } of [busy, guest]) {
     // A round that has begun with a refused WebSocket may end with another transport; the better one is tried half a minute later.
     await carriedBy('WebSocket', 60_000)
@@ -205,7 +202,7 @@ it.concurrent('brings a chat message there and back, and one that was said while
   await waitForText(other.page, '#lines', /Ahoy/)
 
   await visitor.press('Cut everything')
-  await waitForText(visitor.page, '#eyebrow', /^Nothing carries it|^Retry/)
+  await waitForText(visitor.page, '#eyebrow', /^Not connected|^Retry/)
   await visitor.say('Still here')
   await visitor.fate(/^waits for a connection$/)
   await visitor.press('Cut everything')

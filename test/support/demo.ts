@@ -2,35 +2,77 @@ import { type ChildProcess, spawn } from 'node:child_process'
 import { once } from 'node:events'
 import { resolve } from 'node:path'
 import { createInterface } from 'node:readline'
+import type { Readable } from 'node:stream'
+import { text } from 'node:stream/consumers'
 
 export interface Demo extends AsyncDisposable {
   readonly origin: string
   readonly program: ChildProcess
   /** What it has written to stderr so far. */
   complaints(): string
+  /** The same of stdout. */
+  said(): string
+}
+
+const script = resolve(import.meta.dirname, '../../demo/server.mjs')
+
+interface DemoOptions {
+  readonly parameters?: readonly string[]
+  readonly env?: NodeJS.ProcessEnv
 }
 
 /** Starts the demo's server, as a program of its own; port 0 is any that is free. */
-export async function startDemo(
-  port = 0,
-  { parameters = [], env = {} }: { readonly parameters?: readonly string[]; readonly env?: NodeJS.ProcessEnv } = {},
-): Promise<Demo> {
-  const program = spawn(process.execPath, [resolve(import.meta.dirname, '../../demo/server.mjs'), ...parameters], {
+export async function startDemo(port = 0, options: DemoOptions = {}): Promise<Demo> {
+  const program = spawnDemo(port, options)
+  const written = { stdout: '', stderr: '' }
+  for (const name of ['stdout', 'stderr'] as const) {
+    program[name].on('data', (chunk) => {
+      written[name] += chunk
+    })
+  }
+  const origin = await originOf(program).catch(async (error: unknown) => {
+    // Nobody else would.
+    await end(program)
+    throw new Error(`the demo did not start: ${written.stdout}${written.stderr}`, { cause: error })
+  })
+  return {
+    ...{ origin, program, complaints: () => written.stderr, said: () => written.stdout },
+    [Symbol.asyncDispose]: () => end(program),
+  }
+}
+
+async function originOf(program: ChildProcess & { readonly stdout: Readable }): Promise<string> {
+  const signal = AbortSignal.timeout(30_000)
+  const [line] = await Promise.race([
+    once(createInterface(program.stdout), 'line', { signal }),
+    once(program, 'close', { signal }),
+  ])
+  const origin = /^The demo is at (http:\/\/127\.0\.0\.1:\d+)\/$/.exec(String(line))?.[1]
+  if (!origin) throw new Error(`it said: ${line}`)
+  return origin
+}
+
+/** How the demo's server ends that cannot start: its exit code and what it writes to stderr. */
+export async function refusedDemo(options: DemoOptions): Promise<{ readonly code: number | null; readonly complaints: string }> {
+  const program = spawnDemo(0, options)
+  const signal = AbortSignal.timeout(30_000)
+  try {
+    const [complaints, [code]] = await Promise.all([text(program.stderr), once(program, 'exit', { signal })])
+    return { code, complaints }
+  } finally {
+    await end(program)
+  }
+}
+
+function spawnDemo(port: number, { parameters = [], env = {} }: DemoOptions) {
+  return spawn(process.execPath, [script, ...parameters], {
     env: { ...process.env, PORT: String(port), HOST: '', ...env },
     stdio: ['ignore', 'pipe', 'pipe'],
   })
-  let complaints = ''
-  program.stderr.on('data', (chunk) => {
-    complaints += chunk
-  })
-  const [line] = await once(createInterface(program.stdout), 'line', { signal: AbortSignal.timeout(10_000) })
-  const origin = /^The demo is at (http:\/\/127\.0\.0\.1:\d+)\/$/.exec(String(line))?.[1]
-  if (!origin) throw new Error(`the demo said: ${line} ${complaints}`)
-  return { origin, program, complaints: () => complaints, [Symbol.asyncDispose]: () => end(program) }
 }
 
 async function end(program: ChildProcess): Promise<void> {
-  if (program.exitCode !== null) return
+  if (program.exitCode !== null || program.signalCode !== null) return
   program.kill('SIGKILL')
   await once(program, 'exit')
 }
