@@ -93,6 +93,8 @@ export function settingsOf(options: RealtimeServerOptions): Settings {
     fail('the argument', options, 'an object of options', 'give the server to attach(), as new RealtimeServer().attach(server)')
   for (const [name, value] of Object.entries(options)) {
     const kind = Object.entries(kinds).find(([known]) => known === name)?.[1]
+    if (name === 'close' && options.topics && options.sessions)
+      throw new TypeError('RealtimeServer: close() stays with the store: give { topics, sessions } of it, not { ...store }.')
     if (!kind) failUnknown(name, Object.keys(kinds))
     if (name === 'codec' && typeof value === 'function')
       fail(name, value, 'an object', `call it, as codec: ${value.name || 'json'}()`)

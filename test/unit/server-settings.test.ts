@@ -47,6 +47,10 @@ describe('options', () => {
       { colour: 'red' },
       "unknown option 'colour'; there are path, authenticate, origins, codec, limits, topics, sessions, heartbeatMs",
     ],
+    [
+      { ...memoryStore(), close: async () => {} },
+      'close() stays with the store: give { topics, sessions } of it, not { ...store }.',
+    ],
     [{ origin: 'https://app.example' }, "unknown option 'origin'; did you mean 'origins'? There are path, "],
     [{ resumeWindow: 5 }, "unknown option 'resumeWindow'; did you mean 'resumeWindowMs'? There are path, "],
     [{ codec: function json() {} }, 'codec must be an object; it was a function: call it, as codec: json()'],
