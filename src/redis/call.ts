@@ -3,11 +3,19 @@ import type { Bounded } from './deadlines.ts'
 import { errorOf } from './failures.ts'
 import type { Script } from './scripts/script.ts'
 
+interface CallSettings {
+  readonly serial: number
+  readonly timeoutMs: number
+  onTimeout(call: Call): void
+}
+
 /** A script that is to be run, until its time is over. */
 export class Call implements Bounded {
   readonly script: Script
   readonly bucket: number
   readonly args: readonly Argument[]
+  /** Its place among all calls of the link. */
+  readonly serial: number
   readonly result: Promise<readonly unknown[]>
   isOver = false
   startedAt = 0
@@ -20,15 +28,11 @@ export class Call implements Bounded {
 
   readonly #onTimeout: (call: Call) => void
 
-  constructor(
-    script: Script,
-    bucket: number,
-    args: readonly Argument[],
-    { timeoutMs, onTimeout }: { readonly timeoutMs: number; onTimeout(call: Call): void },
-  ) {
+  constructor(script: Script, bucket: number, args: readonly Argument[], { serial, timeoutMs, onTimeout }: CallSettings) {
     this.script = script
     this.bucket = bucket
     this.args = args
+    this.serial = serial
     this.#timeoutMs = timeoutMs
     this.#onTimeout = onTimeout
     this.result = new Promise((resolve, reject) => {

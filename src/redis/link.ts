@@ -1,29 +1,12 @@
-import type { Buckets } from './buckets.ts'
 import { Call } from './call.ts'
-import type { Argument, CommandClient, Connector } from './clients/contracts.ts'
-import type { StoreClock } from './clock.ts'
+import { CallQueue } from './call-queue.ts'
+import type { Argument, CommandClient } from './clients/contracts.ts'
 import { Deadlines } from './deadlines.ts'
 import { failureOf } from './failures.ts'
 import { hello, PolicyError } from './hello.ts'
-import type { RedisHost } from './host.ts'
-import type { LinkScripts } from './scripts/link-scripts.ts'
+import type { LinkSettings } from './link-settings.ts'
 import type { Script } from './scripts/script.ts'
-
-/** What belongs to a link. */
-export interface LinkSettings {
-  readonly connector: Connector
-  readonly buckets: Buckets
-  readonly timeoutMs: number
-  readonly scripts: LinkScripts
-  /** All scripts: Redis receives them at each connection, before the first of them is run. */
-  readonly all: readonly Script[]
-  readonly host: RedisHost
-  readonly clock: StoreClock
-  /** A bucket has begun a new life: what was known of it may not hold any more. */
-  newLife(bucket: number): void
-  /** Redis has not answered for long, though there is a connection. */
-  silent(): void
-}
+import { StreamOrder } from './stream-order.ts'
 
 type State =
   | { readonly type: 'connecting'; readonly cause: unknown }
@@ -33,7 +16,8 @@ type State =
 
 /**
  * Runs scripts: over one connection, in the order of the calls, each within `timeoutMs`. A call waits while there is no connection, and is sent
- * again after one broke only if Redis cannot have run it, or if running it twice does no harm.
+ * again after one broke only if Redis cannot have run it, or if running it twice does no harm; later calls of its bucket wait for it. In a
+ * cluster the order is that of each stream alone.
  */
 export class Link {
   readonly #settings: LinkSettings
@@ -45,13 +29,20 @@ export class Link {
   #generation = 0
   #connectedAt = 0
   #answeredAt = 0
-  #waiting: Call[] = []
+  #calls = 0
+  /** What waits for a connection. */
+  readonly #waiting = new CallQueue()
+  /** By bucket: what waits because a call before it is to be sent again. */
+  readonly #held = new Map<number, CallQueue>()
+  /** Of a cluster alone. */
+  readonly #order: StreamOrder | null
   #id: string | null = null
 
   constructor(settings: LinkSettings) {
     this.#settings = settings
     const { host, timeoutMs } = settings
     this.#deadlines = new Deadlines(timeoutMs, host.elapsedMs, host.after)
+    this.#order = settings.connector.isCluster ? new StreamOrder((call) => this.#begin(call)) : null
     this.#connect()
   }
 
@@ -70,17 +61,16 @@ export class Link {
 
   /** The reply without the token of the life. */
   run(script: Script, bucket: number, args: readonly Argument[]): Promise<readonly unknown[]> {
-    const call = new Call(script, bucket, args, {
-      timeoutMs: this.#settings.timeoutMs,
-      onTimeout: this.#timedOut,
-    })
-    if (this.#state.type === 'refused') call.reject(this.#state.error)
-    else if (this.#state.type === 'closed') call.reject(new Error('redisStore: it was closed.'))
-    else {
-      this.#deadlines.add(call)
-      if (this.#state.type === 'ready') this.#send(call)
-      else this.#wait(call, this.#state.cause)
-    }
+    const call = this.#callOf(script, bucket, args)
+    this.#begin(call)
+    return call.result
+  }
+
+  /** The same for a script that appends to the stream that its first argument names: in the order in which this is called. */
+  append(script: Script, bucket: number, args: readonly [stream: string, ...Argument[]]): Promise<readonly unknown[]> {
+    const call = this.#callOf(script, bucket, args)
+    if (this.#order) this.#order.add(args[0], call)
+    else this.#begin(call)
     return call.result
   }
 
@@ -96,7 +86,8 @@ export class Link {
     this.#generation += 1
     this.#client?.close()
     this.#client = null
-    this.#waiting = []
+    this.#waiting.take()
+    this.#held.clear()
     this.#deadlines.clear((call) => {
       if (call instanceof Call) call.reject(new Error('redisStore: it was closed.'))
     })
@@ -131,17 +122,14 @@ export class Link {
       .then(() => {
         if (generation !== this.#generation) return
         this.#state = { type: 'ready' }
-        const waiting = this.#waiting
-        this.#waiting = []
-        for (const call of waiting) this.#send(call)
+        for (const call of this.#waiting.take()) this.#send(call)
       })
       .catch((error) => {
         if (generation !== this.#generation) return
         if (!(error instanceof PolicyError)) this.#state = { type: 'connecting', cause: error }
         else {
           this.#state = { type: 'refused', error }
-          for (const call of this.#waiting) call.reject(error)
-          this.#waiting = []
+          for (const call of this.#waiting.take()) call.reject(error)
         }
       })
   }
@@ -157,11 +145,23 @@ export class Link {
     if (this.#state.type === 'ready' && isSilent) silent()
   }
 
-  #wait(call: Call, cause: unknown): void {
-    call.waits(cause)
-    this.#waiting.push(call)
-    // What is over need not be kept until there is a connection.
-    if (this.#waiting.length % 1024 === 0) this.#waiting = this.#waiting.filter(({ isOver }) => !isOver)
+  #callOf(script: Script, bucket: number, args: readonly Argument[]): Call {
+    this.#calls += 1
+    const { timeoutMs } = this.#settings
+    const call = new Call(script, bucket, args, { serial: this.#calls, timeoutMs, onTimeout: this.#timedOut })
+    if (this.#state.type !== 'refused' && this.#state.type !== 'closed') this.#deadlines.add(call)
+    return call
+  }
+
+  #begin(call: Call): void {
+    if (this.#state.type === 'refused') call.reject(this.#state.error)
+    else if (this.#state.type === 'closed') call.reject(new Error('redisStore: it was closed.'))
+    else if (this.#state.type === 'connecting') this.#waiting.add(call, this.#state.cause)
+    else {
+      const held = this.#held.get(call.bucket)
+      if (held) held.add(call, null)
+      else this.#send(call)
+    }
   }
 
   #send(call: Call): void {
@@ -205,16 +205,21 @@ export class Link {
     // The server is not one that writes, any more.
     if (failure === 'elsewhere' && generation === this.#generation && this.#state.type === 'ready') this.#pauseAndConnect(error)
     if (this.#state.type === 'ready') this.#later(call, error)
-    else this.#wait(call, error)
+    else this.#waiting.add(call, error)
   }
 
   /** The client has not noticed yet that its connection is gone, or has just connected again. */
   #later(call: Call, error: unknown): void {
-    call.waits(error)
+    const { bucket } = call
+    const before = this.#held.get(bucket)
+    const held = before ?? new CallQueue()
+    held.add(call, error)
+    if (before) return
+    this.#held.set(bucket, held)
     this.#settings.host.after(retryMs, () => {
-      if (call.isOver) return
-      if (this.#state.type === 'ready') this.#send(call)
-      else if (this.#state.type === 'connecting') this.#wait(call, error)
+      if (this.#held.get(bucket) !== held) return
+      this.#held.delete(bucket)
+      for (const each of held.take()) if (!each.isOver) this.#begin(each)
     })
   }
 

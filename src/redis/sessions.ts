@@ -101,7 +101,7 @@ export class RedisSessions implements SessionStore {
       throw new RangeError(
         `The message has ${bytes} bytes; a stream holds ${this.#maxBytes - overheadBytes} (redisStore: maxBytesPerStream).`,
       )
-    const [offset] = await this.#run('append', id, [epoch, encoded])
+    const [offset] = await this.#link.append(this.#scripts.append, this.#buckets.of(id), [id, epoch, encoded])
     return Number(offset) || null
   }
 

@@ -37,8 +37,10 @@ export class RedisTopics implements TopicLog {
       )
     const script = key === undefined ? this.#scripts.append : this.#scripts.appendOnce
     // An empty key is one like any other.
-    const args = [topic, encodeData(data), key === undefined ? '' : `=${key}`, textOfLimit(maxMessages), textOfLimit(maxAgeMs)]
-    const [offset] = await this.#link.run(script, this.#buckets.of(topic), args)
+    const [offset] = await this.#link.append(script, this.#buckets.of(topic), [
+      ...([topic, encodeData(data), key === undefined ? '' : `=${key}`] as const),
+      ...[textOfLimit(maxMessages), textOfLimit(maxAgeMs)],
+    ])
     return Number(offset)
   }
 

@@ -1,0 +1,39 @@
+import type { Call } from './call.ts'
+
+/**
+ * Starts the calls that append to one stream one after the other. A cluster's client needs it: what it had sent to a server that is no longer
+ * the master of a slot it sends again, behind what it has sent to the new one meanwhile.
+ */
+export class StreamOrder {
+  /** Of each stream that has a call under way: those that wait for it. */
+  readonly #streams = new Map<string, Call[]>()
+  readonly #start: (call: Call) => void
+
+  constructor(start: (call: Call) => void) {
+    this.#start = start
+  }
+
+  add(stream: string, call: Call): void {
+    const waiting = this.#streams.get(stream)
+    if (waiting) {
+      waiting.push(call)
+      return
+    }
+    this.#streams.set(stream, [])
+    this.#run(stream, call)
+  }
+
+  #run(stream: string, call: Call): void {
+    const next = () => this.#next(stream)
+    call.result.then(next, next)
+    this.#start(call)
+  }
+
+  #next(stream: string): void {
+    const waiting = this.#streams.get(stream) ?? []
+    const at = waiting.findIndex(({ isOver }) => !isOver)
+    const [call] = at < 0 ? [] : waiting.splice(0, at + 1).slice(-1)
+    if (call) this.#run(stream, call)
+    else this.#streams.delete(stream)
+  }
+}
