@@ -7,6 +7,9 @@ type CloseInit = Pick<SocketEnd, 'code' | 'reason' | 'wasClean'>
 interface MessageInit {
   readonly data: string | ArrayBuffer | Blob
   readonly origin: string
+  readonly lastEventId: string
+  readonly source: null
+  readonly ports: never[]
 }
 
 /** How a socket ended, with what the diagnosis knows beside what a `WebSocket` tells. */
@@ -18,7 +21,7 @@ export function closeEvent({ code, reason, wasClean, diagnosis }: SocketEnd): Ev
 
 export function messageEvent(data: MessageInit['data'], origin: string): Event {
   const Class: EventClass<MessageInit> = typeof MessageEvent === 'function' ? MessageEvent : ownEvent<MessageInit>('MessageEvent')
-  return new Class('message', { data, origin })
+  return new Class('message', { data, origin, lastEventId: '', source: null, ports: [] })
 }
 
 /** An event with members of its own, which cannot be written, as on the platform (Node 20 has no `CloseEvent`). */

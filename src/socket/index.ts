@@ -46,8 +46,10 @@ const left = {
  * const socket = new WebSocket('wss://app.example/realtime', 'graphql-transport-ws')
  */
 export function webSocketOver(options: SocketOptions = {}): WebSocketClass {
+  if (typeof options !== 'object' || !options) throw new TypeError('webSocketOver: it takes an object of options.')
   for (const [name, why] of Object.entries(left)) {
-    if (name in options) throw new TypeError(`webSocketOver: the option '${name}' has no place here, since ${why}.`)
+    if (name in options)
+      throw new TypeError(`webSocketOver: the option '${name}' has no place here, since ${why}.`)
   }
   // A mistake in the options is told here and not by each socket; this client never connects.
   new RealtimeClient('http://localhost/', { ...options, autoConnect: false, protocol: socketProtocol([], () => {}) })
