@@ -8,13 +8,29 @@ import { socketProtocol } from './socket-session.ts'
 /** The options of the client below each socket. */
 export type SocketOptions = Omit<RealtimeOptions, 'protocol' | 'codec' | 'autoConnect' | 'signal'>
 
+/** What a socket has where the compiler's libraries know no `WebSocket`. */
+export interface SocketShape extends EventTarget {
+  binaryType: 'blob' | 'arraybuffer'
+  readonly bufferedAmount: number
+  readonly extensions: string
+  readonly protocol: string
+  readonly readyState: number
+  readonly url: string
+  onopen: ((event: Event) => unknown) | null
+  onmessage: ((event: Event & { readonly data: unknown }) => unknown) | null
+  onerror: ((event: Event) => unknown) | null
+  onclose: ((event: Event & SocketCloseEvent) => unknown) | null
+  send(data: string | ArrayBuffer | ArrayBufferView | Blob): void
+  close(code?: number, reason?: string): void
+}
+
 /** The platform's `WebSocket` as a type, where the compiler's libraries have it. */
 export type WebSocketClass = typeof globalThis extends { readonly WebSocket: infer Class }
   ? Class
   : new (
       url: string | URL,
       protocols?: string | string[],
-    ) => EventTarget
+    ) => SocketShape
 
 /** What `close` of such a socket brings, beside what every `CloseEvent` has. */
 export interface SocketCloseEvent {
@@ -48,8 +64,7 @@ const left = {
 export function webSocketOver(options: SocketOptions = {}): WebSocketClass {
   if (typeof options !== 'object' || !options) throw new TypeError('webSocketOver: it takes an object of options.')
   for (const [name, why] of Object.entries(left)) {
-    if (name in options)
-      throw new TypeError(`webSocketOver: the option '${name}' has no place here, since ${why}.`)
+    if (name in options) throw new TypeError(`webSocketOver: the option '${name}' has no place here, since ${why}.`)
   }
   // A mistake in the options is told here and not by each socket; this client never connects.
   new RealtimeClient('http://localhost/', { ...options, autoConnect: false, protocol: socketProtocol([], () => {}) })
