@@ -14,7 +14,7 @@ const language = [
   'encodeURIComponent decodeURIComponent encodeURI decodeURI',
 ]
 const inert =
-  'URL URLSearchParams Headers TextEncoder TextDecoder AbortController AbortSignal DOMException Blob ReadableStream queueMicrotask atob btoa'
+  'EventTarget Event CloseEvent MessageEvent URL URLSearchParams Headers TextEncoder TextDecoder AbortController AbortSignal DOMException Blob ReadableStream queueMicrotask atob btoa'
 const allowed = new Set([...language, inert].flatMap((names) => names.split(' ')))
 
 /** Members of allowed globals that are a clock, a timer or chance after all. */

@@ -20,6 +20,8 @@ export type Finding =
       readonly code: number
       readonly reason: string
       readonly wasClean: boolean
+      /** In a session of a WebSocket-shaped client: the close code that the server's application gave; `reason` is its too. */
+      readonly application?: number
       /** Whether `error` came before `close`: what that means differs from engine to engine. */
       readonly hasErred?: boolean
     }

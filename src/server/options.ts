@@ -26,6 +26,13 @@ export interface RealtimeServerOptions<
    */
   readonly authenticate?: (request: IncomingMessage, auth: unknown) => Who | null | Promise<Who | null>
   /**
+   * Chooses the subprotocol of a client of `steadfast/socket` that offers some, as `handleProtocols` of `ws` does: it gets what the client
+   * offers, the best first, and the request, and returns one of these; with anything else the client is refused. Called for the first
+   * attachments of a session, whose `protocol` the result is.
+   * @defaultValue the first that the client offers
+   */
+  readonly selectProtocol?: (protocols: readonly string[], request: IncomingMessage) => string | null | undefined
+  /**
    * How long an open WebSocket or event stream is trusted after `authenticate`, in milliseconds. Then the client is asked for fresh
    * credentials (its `prepare()`) and `authenticate` is called again, while the connection stays open; if the client sends none in time,
    * or they are refused, its attachment ends with 4401. Polls send their credentials with each request.

@@ -31,6 +31,7 @@ export interface Settings {
   readonly isProxyUnset: boolean
   readonly authenticate: NonNullable<RealtimeServerOptions['authenticate']>
   readonly addressOf: NonNullable<RealtimeServerOptions['addressOf']>
+  readonly selectProtocol: NonNullable<RealtimeServerOptions['selectProtocol']>
 }
 
 /** The type of each option, as `typeof` names it. */
@@ -60,6 +61,7 @@ const kinds: Readonly<Record<keyof RealtimeServerOptions, string>> = {
   trustProxy: 'any',
   reauthenticateMs: 'number',
   storeTimeoutMs: 'number',
+  selectProtocol: 'function',
 }
 
 const anonymous = { id: 'anonymous' }
@@ -144,6 +146,7 @@ export function settingsOf(options: RealtimeServerOptions): Settings {
     sessions: sessions ?? own?.sessions ?? memoryStore().sessions,
     scope: own ? 'all' : 'node',
     authenticate: options.authenticate ?? (() => anonymous),
+    selectProtocol: options.selectProtocol ?? (([first]) => first),
     addressOf: options.addressOf ?? ((request) => clientAddress(request, isTrustedProxy)),
   }
 }

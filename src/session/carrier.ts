@@ -20,13 +20,22 @@ export function mismatch(detail: string, isHandshake = false): Failure {
   return new Failure({ kind: 'mismatch', detail, ...(isHandshake && { isHandshake }) })
 }
 
-export function closed({ code, reason = '', retryAfterMs = 0 }: CloseFrame): Extract<Report, { kind: 'closed' }> {
-  return { kind: 'closed', code, reason, wasClean: true, ...(retryAfterMs > 0 && { retryAfterMs }) }
+export function closed({ code, reason = '', retryAfterMs = 0, application }: CloseFrame): Extract<Report, { kind: 'closed' }> {
+  return {
+    ...{ kind: 'closed', code, reason, wasClean: true },
+    ...(retryAfterMs > 0 && { retryAfterMs }),
+    ...(application && { application }),
+  }
+}
+
+/** The server ends the attachment by a frame. */
+export function ended(close: CloseFrame): never {
+  throw new Failure(closed(close))
 }
 
 /** What held an answer back has told the server nothing: to it this is an attachment that has gone silent. */
 export function outdated(): never {
-  throw new Failure(closed({ code: codes.silent }))
+  ended({ code: codes.silent })
 }
 
 /** A name for this attempt, by which the server can be asked afterwards what it saw of it. */

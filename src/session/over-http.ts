@@ -8,7 +8,7 @@ import { feed, isEventStream, maxEventLength, parse } from '../transports/sse.ts
 import { essenceOf, isPage } from '../util/http-fields.ts'
 import { closeOf } from '../wire/readers.ts'
 import type { Hello } from '../wire/steadfast-v1.ts'
-import { closed, helloOf, mismatch, outdated, readFrame, withAttempt } from './carrier.ts'
+import { ended, helloOf, mismatch, outdated, readFrame, withAttempt } from './carrier.ts'
 import { formOf, utf8 } from './frames.ts'
 import { retryPauseMs } from './retry-pause.ts'
 import { ackBytes, type SessionState } from './session-state.ts'
@@ -127,9 +127,7 @@ function attach(session: SessionState, call: Call, listener: Listener, tellsCurs
     received: listener.received,
     pinged() {},
     challenged: listener.challenged,
-    closed(code: number, reason: string, retryAfterMs = 0) {
-      throw new Failure(closed({ code, reason, retryAfterMs }))
-    },
+    closed: ended,
     outdated,
   }
   const ask = (more: Partial<Hello>, lines: string, signal: AbortSignal, isLast = false) => {
@@ -205,7 +203,7 @@ async function markedJson(response: Response, call: Call, signal: AbortSignal, h
     const isForUs = !hasOpened && response.status === 200 && !isPage(contentType)
     throw isForUs ? mismatch('the answer is not marked') : new Failure(await answered(response, call))
   }
-  if (!response.ok) throw new Failure(closed(readFrame(() => closeOf(answer))))
+  if (!response.ok) ended(readFrame(() => closeOf(answer)))
   return answer
 }
 

@@ -3,7 +3,7 @@ import { dialSocket } from '../transports/websocket.ts'
 import { base64url } from '../wire/base64.ts'
 import { closeOf } from '../wire/readers.ts'
 import { type CloseFrame, subprotocol } from '../wire/steadfast-v1.ts'
-import { closed, helloOf, mismatch, outdated, readFrame, withAttempt } from './carrier.ts'
+import { closed, ended, helloOf, mismatch, outdated, readFrame, withAttempt } from './carrier.ts'
 import { utf8 } from './frames.ts'
 import type { SessionState } from './session-state.ts'
 
@@ -37,7 +37,7 @@ export function sessionWebsocket(session: SessionState): Transport {
           listener.heard(true)
         },
         challenged: listener.challenged,
-        closed() {},
+        closed: ended,
         outdated,
       }
       const link = dialSocket(call, listener, {
@@ -55,7 +55,7 @@ export function sessionWebsocket(session: SessionState): Transport {
         },
         took(data) {
           const isText = typeof data === 'string'
-          if (!isOpen && !(isText && data.startsWith('o'))) throw mismatch('its first frame is not `open`')
+          if (!isOpen && !(isText && /^[ox]/.test(data))) throw mismatch('its first frame is not `open`')
           readFrame(() => {
             if (!isText) place = session.readBytes(data, frames, place)
             else if (data.startsWith('B')) place = data.slice(1)

@@ -11,11 +11,13 @@ import { sessionWebsocket } from './over-websocket.ts'
 import { SessionSender } from './session-sender.ts'
 import { SessionState } from './session-state.ts'
 
+/** 128 random bits. */
+export function sessionId(host: Host): string {
+  return base64url(host.randomBytes(16))
+}
+
 /** A session in the place of plain mode: what the server has not acknowledged is kept, and sent again over the next connection. */
-export function sessionMode(host: Host, resends: boolean): Mode {
-  /** 128 random bits. */
-  const newId = () => base64url(host.randomBytes(16))
-  const session = new SessionState(newId())
+export function sessionMode(host: Host, resends: boolean, session = new SessionState(sessionId(host))): Mode {
   /** How the server was reached last. */
   let lastCall: Call | null = null
   return {
@@ -53,8 +55,8 @@ export function sessionMode(host: Host, resends: boolean): Mode {
       if (lastCall) lastCall = { ...lastCall, auth }
     },
     fellSilent: () => session.fellSilent(),
-    beginsAnewAfter: (code) => code === codes.protocolError && session.renewOnce(newId()),
-    begin: () => session.begin(newId()),
+    beginsAnewAfter: (code) => code === codes.protocolError && session.renewOnce(sessionId(host)),
+    begin: () => session.begin(sessionId(host)),
     end: () => session.end(),
   }
 }

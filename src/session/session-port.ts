@@ -1,4 +1,4 @@
-import type { OpenFrame } from '../wire/steadfast-v1.ts'
+import type { CloseFrame, OpenFrame } from '../wire/steadfast-v1.ts'
 
 /** What a session tells whoever sends for it. */
 export interface SessionPort {
@@ -37,7 +37,7 @@ export interface FrameListener {
   pinged(): void
   /** The server asks for fresh credentials. */
   readonly challenged?: (() => void) | undefined
-  closed(code: number, reason: string, retryAfterMs?: number): void
+  closed(close: CloseFrame): void
   /** It belongs to a life of the session that is over: throws what ends it. */
   outdated(): never
 }

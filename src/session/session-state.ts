@@ -152,11 +152,9 @@ export class SessionState {
       case 'c':
         listener.challenged?.()
         break
-      case 'x': {
-        const { code, reason, retryAfterMs } = closeOf(JSON.parse(rest))
-        listener.closed(code, reason, retryAfterMs || undefined)
+      case 'x':
+        listener.closed(closeOf(JSON.parse(rest)))
         break
-      }
     }
   }
 

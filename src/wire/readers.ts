@@ -36,6 +36,14 @@ export function msOf(value: unknown): number {
 }
 
 /** How an attachment ends: of a frame, of a problem document, or of a Close frame's reason. */
-export function closeOf({ code, reason, retryAfterMs }: { readonly [Name in keyof CloseFrame]?: unknown }): Required<CloseFrame> {
-  return { code: countOf(code), reason: textOf(reason ?? ''), retryAfterMs: msOf(retryAfterMs ?? 0) }
+export function closeOf({
+  code,
+  reason,
+  retryAfterMs,
+  application,
+}: { readonly [Name in keyof CloseFrame]?: unknown }): Required<CloseFrame> {
+  return {
+    ...{ code: countOf(code), reason: textOf(reason ?? '') },
+    ...{ retryAfterMs: msOf(retryAfterMs ?? 0), application: countOf(application ?? 0) },
+  }
 }

@@ -26,6 +26,8 @@ export interface Hello {
   /** The request only sends. */
   readonly send?: true
   readonly auth?: unknown
+  /** The client is a WebSocket-shaped one (rule 19): the subprotocols that its application offers, best first, or none. */
+  readonly protocols?: readonly string[]
 }
 
 /** The first frame of every attachment. */
@@ -42,6 +44,8 @@ export interface OpenFrame {
   readonly resumeWindowMs: number
   readonly retryWindowMs: number
   readonly lastEnd?: { readonly by: 'client' | 'server' | 'network'; readonly code: number; readonly reason: string }
+  /** Of those that a WebSocket-shaped client offered, the subprotocol that the server has chosen. */
+  readonly protocol?: string
 }
 
 /** How an attachment is ended where there is no Close frame, and what a problem document says beside what RFC 9457 asks for. */
@@ -49,6 +53,8 @@ export interface CloseFrame {
   readonly code: number
   readonly reason?: string
   readonly retryAfterMs?: number
+  /** To a WebSocket-shaped client: the close code of the server's application, whose reason it is then (rule 19). */
+  readonly application?: number
 }
 
 /** Messages of a stream at consecutive offsets: its number, the first offset, the texts. */

@@ -913,7 +913,8 @@ async function runRedisSnippet(name: string, start: () => Promise<AsyncDisposabl
 
 describe('the snippets of README.md, the guides and the reference', () => {
   it('are all covered by a test of their own', () => {
-    const elsewhere = [...vitestSnippets, jestSnippet, testedSnippet]
+    const ofSocket = [...snippets.keys()].filter((name) => name === 'socket' || name.startsWith('socket-'))
+    const elsewhere = [...vitestSnippets, jestSnippet, testedSnippet, ...ofSocket]
     expect([...snippets.keys()].sort()).toEqual([...Object.keys(tests), ...elsewhere].sort())
   })
 

@@ -12,6 +12,7 @@ const files = {
     import { nchan } from 'steadfast/protocols'
     import { remedies } from 'steadfast/remedies'
     import { session } from 'steadfast/session'
+    import { type SocketCloseEvent, webSocketOver } from 'steadfast/socket'
     import { createFakeServer, type FakeConnection, type FakeServer } from 'steadfast/testing'
 
     interface News { readonly id: number }
@@ -72,6 +73,12 @@ const files = {
     typedFake.send({ say: 'x' })
     // @ts-expect-error nothing makes News of what comes
     createFakeServer<News, Command>()
+    const Socket = webSocketOver({ transports: ['sse'] })
+    new Socket('/realtime', ['a.v1']).close(4400, 'bye')
+    export const socket: typeof Socket = class extends Socket {}
+    export const causeOf = ({ diagnosis }: SocketCloseEvent): string | undefined => diagnosis?.cause
+    // @ts-expect-error a socket carries text and bytes
+    webSocketOver({ codec: json() })
     export const said: Promise<string> = typedFake.nextMessage().then(({ say }) => say)
     // @ts-expect-error there is no cause of that name
     export const unnamed: NamedCause = 'net.tiemout'

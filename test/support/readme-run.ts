@@ -44,6 +44,7 @@ export function typeErrorsOf(snippets: readonly Snippet[], ambient: string): str
   files.set(`${root}test/readme/ambient.d.ts`, ambient)
   const paths = {
     steadfast: [`${root}src/index.ts`],
+    'steadfast/socket': [`${root}src/socket/index.ts`],
     'steadfast/session': [`${root}src/session/index.ts`],
     'steadfast/protocols': [`${root}src/protocols/index.ts`],
     'steadfast/remedies': [`${root}src/diagnosis/remedies.ts`],

@@ -24,6 +24,7 @@ export interface HelloOptions {
   readonly wait?: number
   readonly send?: true
   readonly auth?: unknown
+  readonly protocols?: readonly string[]
 }
 
 export function helloOf(options: HelloOptions = {}): object {

@@ -32,7 +32,7 @@ export function reading(onMessage: (message: SessionMessage) => void = () => {})
     },
     pinged: () => void heard.push('pinged'),
     challenged: () => void heard.push('challenged'),
-    closed: (code, reason, retryAfterMs) => void heard.push(['closed', code, reason, retryAfterMs]),
+    closed: ({ code, reason, retryAfterMs }) => void heard.push(['closed', code, reason, retryAfterMs || undefined]),
     outdated,
   }
   session.port = {

@@ -18,6 +18,12 @@ export interface Address {
   readonly isTooLong: boolean
 }
 
+/** A client that is let in. */
+interface Entry {
+  readonly principal: Principal
+  readonly hello: ClientHello
+}
+
 /** Access checks that the HTTP and WebSocket handlers apply to a request before the node receives it. */
 export class AccessControl {
   readonly node: ServerNode
@@ -106,6 +112,33 @@ export class AccessControl {
     return principal
   }
 
+  /** Lets a client in, with the subprotocol that is chosen for a new session of a WebSocket-shaped client; or tells why not. */
+  async letIn(request: IncomingMessage, hello: ClientHello): Promise<Entry | CloseFrame> {
+    const principal = await this.principalOf(request, hello)
+    if (!isPrincipal(principal)) return principal
+    const { protocols, send } = hello
+    // The record of a session that was opened before has what was chosen.
+    if (!protocols || hello.cursor.size > 0 || send) return { principal, hello }
+    const protocol = protocols.length > 0 ? this.#chosenOf(protocols, request) : ''
+    if (protocol === null) return { code: codes.ended, reason: 'none of the subprotocols offered is spoken here' }
+    return { principal, hello: { ...hello, protocol } }
+  }
+
+  #chosenOf(protocols: readonly string[], request: IncomingMessage): string | null {
+    const { host, selectProtocol } = this.settings
+    try {
+      const chosen = selectProtocol(protocols, request)
+      if (typeof chosen === 'string' && protocols.includes(chosen)) return chosen
+      if (chosen)
+        throw new TypeError(
+          'RealtimeServer: selectProtocol() must return one of the protocols that it is given, or null for none.',
+        )
+    } catch (error) {
+      host.report(error)
+    }
+    return null
+  }
+
   /** Authenticates this client again; `null` if its credentials never expire. The closure keeps the request. */
   reauthentication(request: IncomingMessage, { expiresAt }: Principal): Reauthenticate | null {
     const isEver = (expiresAt ?? Infinity) === Infinity && (this.settings.node.reauthenticateMs ?? Infinity) === Infinity
@@ -157,7 +190,7 @@ function isExpiry(value: unknown): boolean {
   return value === undefined || value === null || value === Infinity || (typeof value === 'number' && value > 1e11)
 }
 
-export function isPrincipal(value: Principal | CloseFrame): value is Principal {
+function isPrincipal(value: Principal | CloseFrame): value is Principal {
   return 'id' in value
 }
 

@@ -4,7 +4,7 @@ import { type ClientHello, readHello } from '../delivery/parse-frames.ts'
 import type { ServerHost } from '../node/host.ts'
 import type { Principal } from '../session/session-handle.ts'
 import { isThenable } from '../util/thenable.ts'
-import { type AccessControl, type Address, isPrincipal } from './access-control.ts'
+import type { AccessControl, Address } from './access-control.ts'
 import { AttemptLedger } from './attempt-ledger.ts'
 import { ByteBudget } from './byte-budget.ts'
 import { anybody, corsOf, preflight } from './cors.ts'
@@ -131,11 +131,12 @@ export class HttpHandler {
       refuse(untimely)
       return
     }
-    const principal = await access.principalOf(request, hello)
-    if (!isPrincipal(principal)) {
-      refuse(principal)
+    const entry = await access.letIn(request, hello)
+    if ('code' in entry) {
+      refuse(entry)
       return
     }
+    const { principal } = entry
     const names = access.namesOf(client, principal)
     const body = await source.whole(this.#bodies.share(names))
     if (body.type === 'too-large' || body.type === 'too-many') {
@@ -143,7 +144,7 @@ export class HttpHandler {
       return
     }
     const [, ...lines] = body.lines
-    if (body.type === 'whole' && !hello.send) this.#attach(response, hello, principal, lines, { attempt, refuse, names })
+    if (body.type === 'whole' && !hello.send) this.#attach(response, entry.hello, principal, lines, { attempt, refuse, names })
     else await this.#send(response, hello, principal, lines, { body, attempt, refuse })
   }
 

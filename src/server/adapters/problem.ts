@@ -28,7 +28,7 @@ const titles: Readonly<Record<number, string>> = {
 }
 
 /** A refusal as problem details (RFC 9457). Codes of the application mean that the session has ended. */
-export function problemOf({ code, reason = '', retryAfterMs }: CloseFrame): {
+export function problemOf({ code, reason = '', retryAfterMs, application }: CloseFrame): {
   readonly status: number
   readonly title: string
   readonly headers: Readonly<Record<string, string | number>>
@@ -39,6 +39,7 @@ export function problemOf({ code, reason = '', retryAfterMs }: CloseFrame): {
   const body = JSON.stringify({
     ...{ type: 'about:blank', title, status, steadfast: 'v1', code, reason },
     ...(retryAfterMs === undefined ? {} : { retryAfterMs }),
+    ...(application === undefined ? {} : { application }),
   })
   return {
     status,

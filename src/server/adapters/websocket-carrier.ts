@@ -59,6 +59,8 @@ export class WebSocketCarrier implements Carrier {
 
   end(frame: CloseFrame = { code: 1000 }): void {
     this.#judged(frame.code, frame.reason)
+    // A Close frame has no room for two codes and a reason.
+    if (frame.application !== undefined && this.#webSocket.readyState === 1) this.#webSocket.send(`x${JSON.stringify(frame)}`)
     close(this.#webSocket, frame)
   }
 

@@ -5,7 +5,7 @@ import type { WebSocket, WebSocketServer } from 'ws'
 import { type CloseFrame, codes, subprotocol } from '../../wire/steadfast-v1.ts'
 import { readHello } from '../delivery/parse-frames.ts'
 import { isThenable } from '../util/thenable.ts'
-import { type AccessControl, type Address, isPrincipal } from './access-control.ts'
+import type { AccessControl, Address } from './access-control.ts'
 import { AttemptLedger } from './attempt-ledger.ts'
 import { type FirstFrame, type Frame, HelloFrames } from './hello-frame.ts'
 import { answerAndDestroy, refuseAndDestroy } from './raw-response.ts'
@@ -130,12 +130,13 @@ export class WebSocketHandler {
       refuse(untimely)
       return
     }
-    const principal = await this.#access.principalOf(request, hello)
+    const entry = await this.#access.letIn(request, hello)
     webSocket.resume()
-    if (!isPrincipal(principal)) {
-      refuse(principal)
+    if ('code' in entry) {
+      refuse(entry)
       return
     }
+    const { principal } = entry
     if (webSocket.readyState !== 1) return
     const leave = carriers.enter(hello.session)
     if (!leave) {
@@ -144,7 +145,7 @@ export class WebSocketHandler {
     }
     webSocket.on('close', leave)
     const carrier = new WebSocketCarrier(webSocket, socket, (...said) => ledger.answered(attempt, ...said))
-    carrier.attachment = node.attach(hello, principal, carrier, this.#access.reauthentication(request, principal))
+    carrier.attachment = node.attach(entry.hello, principal, carrier, this.#access.reauthentication(request, principal))
     Reflect.set(webSocket, carrierOf, carrier)
     webSocket.on('message', received)
     webSocket.on('close', closed)

@@ -4,6 +4,8 @@ import type { Payload } from '../store/ports.ts'
 
 /** How many streams a cursor may name. */
 const maxPlaces = 1024
+/** How many subprotocols a client may offer. */
+const maxProtocols = 64
 
 /** By stream. */
 export type Cursor = ReadonlyMap<number, Place>
@@ -15,6 +17,8 @@ export interface ClientHello extends Omit<Hello, 'cursor' | 'store'> {
   readonly stores?: readonly string[]
   /** The highest n that the client has ever written; messages up to it may have been handled before. */
   readonly last: number
+  /** The one of `protocols` that the server has chosen. */
+  readonly protocol?: string
 }
 
 /** A frame from the client. */
@@ -32,7 +36,7 @@ export function readHello(text: string): ClientHello | null {
   if (text.length > maxHelloBytes || Buffer.byteLength(text) > maxHelloBytes) return null
   const hello = readJson(text)
   if (!isObject(hello) || hello['v'] !== 1) return null
-  const { session, k, n, turn, wait, send, last, before, store, auth } = hello
+  const { session, k, n, turn, wait, send, last, before, store, auth, protocols } = hello
   if (typeof session !== 'string' || !/^[\w-]{22}$/.test(session)) return null
   if (!isPositive(k) || !isPositive(n)) return null
   if (turn !== undefined && !isPositive(turn)) return null
@@ -41,6 +45,7 @@ export function readHello(text: string): ClientHello | null {
   if (last !== undefined && !isNumber(last)) return null
   if (before !== undefined && !isNumber(before)) return null
   if (store !== undefined && !(typeof store === 'string' && /^[\w-]{1,64}(,[\w-]{1,64}){0,3}$/.test(store))) return null
+  if (protocols !== undefined && !isOffer(protocols)) return null
   const cursor = readCursor(hello['cursor'] === undefined ? '' : hello['cursor'])
   if (!cursor) return null
   return {
@@ -50,7 +55,14 @@ export function readHello(text: string): ClientHello | null {
     ...(store === undefined ? {} : { stores: store.split(',') }),
     ...(wait === undefined ? {} : { wait }),
     ...(send === undefined ? {} : { send }),
+    ...(protocols === undefined ? {} : { protocols }),
   }
+}
+
+/** Subprotocols as `Sec-WebSocket-Protocol` offers them: tokens (RFC 9110 §5.6.2), none of them twice. */
+function isOffer(protocols: unknown): protocols is readonly string[] {
+  if (!Array.isArray(protocols) || protocols.length > maxProtocols || new Set(protocols).size < protocols.length) return false
+  return protocols.every((each) => typeof each === 'string' && /^[\w!#$%&'*+.^`|~-]{1,255}$/.test(each))
 }
 
 /** Parses `0.12~e1,3.1041~k7`; `null` for anything that is no cursor. */

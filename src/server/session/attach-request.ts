@@ -67,7 +67,7 @@ export class AttachRequest implements JoinRequest {
     if (attachment.isOver || node.isDown) return
     const { heartbeatMs, resumeWindowMs, limits } = node.settings
     const { k, n, cursor } = this.hello
-    const { epoch, taken, done, lastEnd } = record
+    const { epoch, taken, done, lastEnd, protocol } = record
     session.attached(attachment)
     attachment.open(
       {
@@ -75,6 +75,7 @@ export class AttachRequest implements JoinRequest {
         ...{ k, epoch, resumed: isResumed, taken, ack: done, heartbeatMs, resumeWindowMs },
         ...{ maxMessageBytes: limits.maxMessageBytes, retryWindowMs: node.retryWindowMs() },
         ...(isResumed && lastEnd ? { lastEnd } : {}),
+        ...(protocol === undefined ? {} : { protocol }),
       },
       cursor,
       record,

@@ -32,7 +32,7 @@ export function newRecord(
   lease: SessionRecord['lease'],
   authentication: Authentication = unlimited,
 ): SessionRecord {
-  const { n, last, turn = 0, k } = hello
+  const { n, last, turn = 0, k, protocol } = hello
   return {
     epoch,
     principalId: principal.id,
@@ -49,6 +49,7 @@ export function newRecord(
     lastStream: 0,
     lastEnd: null,
     ended: null,
+    ...(protocol === undefined ? {} : { protocol }),
   }
 }
 
@@ -112,9 +113,20 @@ export function isForgotten({ ended }: SessionRecord): boolean {
 }
 
 /** The close frame for the end of a session, to an attachment that was there (`live`) or one that comes later (`late`) (rule 8). */
-export function closeOf({ by, code, reason }: Ending, when: 'live' | 'late'): CloseFrame {
+export function closeOf(
+  { by, code, reason }: Ending,
+  { protocol }: Pick<SessionRecord, 'protocol'>,
+  when: 'live' | 'late',
+): CloseFrame {
   if (by === 'network') return { code: codes.silent, reason }
-  return by === 'client' ? { code: when === 'live' ? 1000 : codes.ended, reason } : { code, reason }
+  if (by === 'client') return { code: when === 'live' ? 1000 : codes.ended, reason }
+  // All codes are the application's there, those of this protocol too (rule 19).
+  return protocol === undefined ? { code, reason } : { code: codes.ended, reason, application: code }
+}
+
+/** A WebSocket-shaped client whose session is lost: it gets no other one, since a byte stream cannot begin anew (rule 19). */
+export function refusalOfLost({ hello }: JoinRequest): CloseFrame | null {
+  return hello.protocols && hello.cursor.size > 0 ? { code: codes.ended, reason: 'the session is lost' } : null
 }
 
 /** Admits a join, or refuses it. */
@@ -124,7 +136,7 @@ export function answerJoin(join: JoinRequest, record: SessionRecord, how: 'known
     return
   }
   if (record.ended) {
-    const close = closeOf(record.ended, 'late')
+    const close = closeOf(record.ended, record, 'late')
     if (record.ended.by === 'server') join.over(record, close)
     else join.refused(close)
     return

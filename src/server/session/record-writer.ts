@@ -2,7 +2,7 @@ import { codes } from '../../wire/steadfast-v1.ts'
 import type { NodeContext } from '../node/node-context.ts'
 import type { SessionRecord, Versioned } from '../store/ports.ts'
 import { isThenable } from '../util/thenable.ts'
-import { answerJoin, authenticationNow, isForgotten, type JoinRequest, newRecord } from './join-request.ts'
+import { answerJoin, authenticationNow, isForgotten, type JoinRequest, newRecord, refusalOfLost } from './join-request.ts'
 import { type Claimant, reconcile, type Step } from './record.ts'
 import { recordExpiry } from './record-expiry.ts'
 import { type Amendment, emptyBatch, RecordRequests, requested } from './record-requests.ts'
@@ -213,7 +213,7 @@ export class RecordWriter {
       if (this.#isLong) this.settle()
       return
     }
-    const refusal = await node.roomFor(join.principal)
+    const refusal = refusalOfLost(join) ?? (await node.roomFor(join.principal))
     if (node.isDown) return
     if (!refusal) {
       const now = node.sessions.now()

@@ -129,9 +129,9 @@ export function amended(before: SessionRecord, changes: Partial<SessionRecord>):
 }
 
 /** A mutable copy of a record. Every field is named, so that a new one cannot be forgotten. */
-export function copyOf(record: SessionRecord): { -readonly [Field in keyof Required<SessionRecord>]: SessionRecord[Field] } {
+export function copyOf(record: SessionRecord): { -readonly [Field in keyof SessionRecord]: SessionRecord[Field] } {
   // V8 gives every spread of something frozen a hidden class of its own, which is slow and costs 430 bytes a session.
-  return {
+  const copy: ReturnType<typeof copyOf> = {
     epoch: record.epoch,
     principalId: record.principalId,
     principal: record.principal,
@@ -148,6 +148,8 @@ export function copyOf(record: SessionRecord): { -readonly [Field in keyof Requi
     lastEnd: record.lastEnd,
     ended: record.ended,
   }
+  if (record.protocol !== undefined) copy.protocol = record.protocol
+  return copy
 }
 
 function isSame(before: SessionRecord, after: SessionRecord): boolean {

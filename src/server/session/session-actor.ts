@@ -106,7 +106,7 @@ export class SessionActor implements AttachedSession<Attachment>, RecordListener
   /** An attachment has ended. Only the application's own close ends the session with it (rule 8). */
   detached(attachment: Attachment, ending: Ending): void {
     this.#remove(attachment)
-    if (ending.by === 'client' && isFinal(ending.code)) {
+    if (ending.by === 'client' && this.#isFinal(ending.code)) {
       this.processor.finish(ending)
       return
     }
@@ -126,7 +126,7 @@ export class SessionActor implements AttachedSession<Attachment>, RecordListener
 
   /** The client has sent, in a request of its own, that its attachment `k`, or the whole session, is over. */
   hangUp(k: number, ending: Ending): void {
-    if (isFinal(ending.code)) {
+    if (this.#isFinal(ending.code)) {
       this.processor.finish(ending)
       return
     }
@@ -190,7 +190,7 @@ export class SessionActor implements AttachedSession<Attachment>, RecordListener
     if (how === 'read') this.attachments.activity()
     this.attachments.recordChanged(before, record)
     this.#acks.sendAck()
-    if (record.ended && !before.ended) this.attachments.endWhenDelivered(closeOf(record.ended, 'live'))
+    if (record.ended && !before.ended) this.attachments.endWhenDelivered(closeOf(record.ended, record, 'live'))
   }
 
   vanished(): void {
@@ -225,6 +225,13 @@ export class SessionActor implements AttachedSession<Attachment>, RecordListener
     if (processor.known) node.presence.sessionChanged(processor, hasAttachments)
   }
 
+  /** Whether a close code of the client ends its session: hanging up, going away or losing the connection does not. */
+  #isFinal(code: number): boolean {
+    // A WebSocket-shaped client hangs up without a code, and 4000 is its application's (rule 19).
+    const isHangUp = code === codes.hungUp && this.processor.known?.protocol === undefined
+    return code === 1000 || (code >= 3000 && !isHangUp)
+  }
+
   #remove(attachment: Attachment): void {
     this.attachments.remove(attachment)
     this.delivered()
@@ -235,9 +242,4 @@ export class SessionActor implements AttachedSession<Attachment>, RecordListener
     this.#backpressure ??= new Backpressure(this.node, this.attachments)
     return this.#backpressure
   }
-}
-
-/** Whether a close code of the client ends its session: hanging up, going away or losing the connection does not. */
-function isFinal(code: number): boolean {
-  return code === 1000 || (code >= 3000 && code !== codes.hungUp)
 }

@@ -47,6 +47,8 @@ export interface Session<Who extends AnyPrincipal = Principal, Data = unknown, O
   readonly id: string
   /** The principal that made the session, as `authenticate` last returned it: its role may change while the session lasts. */
   readonly principal: Who
+  /** The subprotocol that was chosen for a client of `steadfast/socket`, as that of a WebSocket; `''` if there is none. */
+  readonly protocol: string
   /** Whether a client is attached, on whatever node, as this node last read it. */
   readonly isAttached: boolean
   /** The application's state of the session, as this node last read it; `null` at first. Read-only: `update()` changes it. */
@@ -71,8 +73,9 @@ export interface Session<Who extends AnyPrincipal = Principal, Data = unknown, O
   unsubscribe(topic: string): Promise<boolean>
   /**
    * Ends the session for good, after everything that was sent to it. Its client stops, and receives the code (4410, 4401, 4403, or one of
-   * your own from 4000 to 4999 to which the protocol gives no meaning) and the reason, even if it reconnects only later. Resolves with
-   * whether this call ended the session.
+   * your own from 4000 to 4999 to which the protocol gives no meaning) and the reason, even if it reconnects only later. To a client of
+   * `steadfast/socket` each code is the application's, as for a WebSocket: 1000 unless given, 1001 to 1014 without 1004 to 1006, or any
+   * from 3000 to 4999. Resolves with whether this call ended the session.
    */
   close(code?: number, reason?: string): Promise<boolean>
 }
@@ -112,6 +115,10 @@ export class SessionHandle implements Session {
 
   get data(): unknown {
     return this.#record.data
+  }
+
+  get protocol(): string {
+    return this.#record.protocol ?? ''
   }
 
   get isAttached(): boolean {
@@ -164,9 +171,10 @@ export class SessionHandle implements Session {
     return this.#promise(() => unsubscribe(this.#subscribing, topic))
   }
 
-  close(code: number = codes.ended, reason = ''): Promise<boolean> {
-    checkClose(code, reason, 'session.close')
-    return this.#promise(() => this.#commands.end(this.id, this.#epoch, code, reason))
+  close(code?: number, reason = ''): Promise<boolean> {
+    const isSocket = this.#record.protocol !== undefined
+    checkClose(code, reason, 'session.close', isSocket)
+    return this.#promise(() => this.#commands.end(this.id, this.#epoch, code ?? (isSocket ? 1000 : codes.ended), reason))
   }
 
   get #subscribing(): SubscribingSession {
@@ -196,14 +204,24 @@ const ownCodes: readonly number[] = [codes.unauthenticated, codes.forbidden, cod
 const takenCodes: readonly number[] = Object.values(codes)
 
 /** @throws TypeError for a code or a reason with which the application cannot end a session */
-export function checkClose(code: unknown = codes.ended, reason: unknown = '', name = ''): void {
-  const isFree = typeof code === 'number' && Number.isInteger(code) && code >= 4000 && code <= 4999
-  if (!isFree || (takenCodes.includes(code) && !ownCodes.includes(code)))
-    throw new TypeError(
-      `RealtimeServer: ${name}() takes a code from 4000 to 4999 that the protocol does not use, or ${ownCodes.join(', ')}; it was ${typeof code === 'number' ? code : kindOf(code)}.`,
-    )
+export function checkClose(code: unknown = codes.ended, reason: unknown = '', name = '', isSocket = false): void {
+  const allowed = isSocket
+    ? 'a code as a WebSocket has it: 1000 to 1014 without 1004 to 1006, or 3000 to 4999'
+    : `a code from 4000 to 4999 that the protocol does not use, or ${ownCodes.join(', ')}`
+  const isAllowed = typeof code === 'number' && Number.isInteger(code) && (isSocket ? isSocketCode(code) : isSessionCode(code))
+  if (!isAllowed)
+    throw new TypeError(`RealtimeServer: ${name}() takes ${allowed}; it was ${typeof code === 'number' ? code : kindOf(code)}.`)
   if (typeof reason !== 'string' || new TextEncoder().encode(reason).length > 123)
     throw new TypeError(`RealtimeServer: ${name}() takes a reason of at most 123 bytes.`)
+}
+
+function isSessionCode(code: number): boolean {
+  return code >= 4000 && code <= 4999 && (!takenCodes.includes(code) || ownCodes.includes(code))
+}
+
+/** What a server may put into a Close frame (RFC 6455 §7.4). */
+function isSocketCode(code: number): boolean {
+  return (code >= 1000 && code <= 1014 && !(code >= 1004 && code <= 1006)) || (code >= 3000 && code <= 4999)
 }
 
 function jsonOf(value: unknown, maxBytes: number): unknown {

@@ -148,6 +148,8 @@ export interface SessionRecord {
   readonly lastEnd: Ending | null
   /** Set once the session has ended; the record is kept for a while to tell clients that return. */
   readonly ended: Ending | null
+  /** The subprotocol of a WebSocket-shaped client, `''` if it has none; absent for other clients. */
+  readonly protocol?: string
 }
 
 /** What is appended to a private stream. Stores keep it as it is: only the server knows the kinds. */

@@ -1,0 +1,84 @@
+import { mkdtempSync, rmSync } from 'node:fs'
+import { createServer } from 'node:http'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { build } from 'esbuild'
+import type { Browser } from 'playwright-core'
+import { afterAll, beforeAll, expect, it } from 'vitest'
+import { WebSocketServer } from 'ws'
+import { openPage } from '../support/browser-page.ts'
+import { listenOnLoopback, stopListening } from '../support/loopback.ts'
+import { RealtimeServers } from '../support/realtime-servers.ts'
+import { lifeOf, type Shape, shapeOf } from '../support/socket-shape.ts'
+import { useChromium } from '../support/use-chromium.ts'
+
+/** The class beside the browser's own: what the one answers at once, the other does. */
+let browser: Browser
+let folder: string
+let script: string
+useChromium((started) => {
+  browser = started
+})
+beforeAll(async () => {
+  folder = mkdtempSync(join(tmpdir(), 'steadfast-socket-'))
+  script = join(folder, 'socket.js')
+  const entry = join(import.meta.dirname, '../../src/socket/index.ts')
+  await build({ entryPoints: [entry], bundle: true, format: 'iife', globalName: 'Sockets', outfile: script, logLevel: 'silent' })
+})
+afterAll(() => rmSync(folder, { recursive: true, force: true }))
+
+async function start() {
+  const servers = await RealtimeServers.start({
+    page: { script },
+    options: {
+      onMessage: (session, { data }) => (data === 'close' ? session.close(4400, 'bye') : session.send(data)),
+    },
+  })
+  const http = createServer()
+  const native = new WebSocketServer({ server: http })
+  native.on('connection', (socket) => {
+    socket.on('message', (data, isBinary) => {
+      if (String(data) === 'close') socket.close(4400, 'bye')
+      else socket.send(data, { binary: isBinary })
+    })
+  })
+  const nativeUrl = `ws://127.0.0.1:${await listenOnLoopback(http)}/`
+  const url = `${servers.urls[0]?.replace('http', 'ws')}/`
+  const opened = await openPage(browser, { origin: new URL(servers.urls[0] ?? '').origin })
+  return {
+    ...{ nativeUrl, url, page: opened.page, errors: opened.errors },
+    async [Symbol.asyncDispose]() {
+      await opened.close()
+      for (const client of native.clients) client.terminate()
+      await stopListening(http)
+      await servers[Symbol.asyncDispose]()
+    },
+  }
+}
+
+/** Without what Chromium does otherwise than the standards say: `[Clamp]` of Web IDL rounds, and `undefined` is no code. */
+function standard(shape: unknown): Shape {
+  const others = ['close 2999.66', 'close 4999.56', 'close undefined9,""2', 'close undefined9,"xxxxxxxxxxxxxxxxxxx126']
+  return Object.fromEntries(Object.entries(shape as Shape).filter(([name]) => !others.includes(name)))
+}
+
+it('answers at once as the WebSocket of the browser does', async () => {
+  await using test = await start()
+  const native = await test.page.evaluate(`(${shapeOf})(WebSocket, '${test.nativeUrl}')`)
+  const ours = await test.page.evaluate(`(${shapeOf})(Sockets.webSocketOver(), '${test.nativeUrl}')`)
+  expect(Object.keys(ours as object).length).toBeGreaterThan(100)
+  expect(standard(ours)).toEqual(standard(native))
+  expect(test.errors).toEqual([])
+})
+
+it.each(['websocket', 'sse', 'long-poll', 'poll'])('lives over %s as the WebSocket of the browser does', async (type) => {
+  await using test = await start()
+  const native = await test.page.evaluate(`(${lifeOf})(WebSocket, '${test.nativeUrl}')`)
+  const transport = JSON.stringify({ type, ...(type === 'poll' && { intervalMs: 50 }) })
+  const ours = await test.page.evaluate(
+    `(${lifeOf})(Sockets.webSocketOver({ transports: [${transport}] }), '${test.url.replace(/\/$/, '')}')`,
+  )
+  expect(ours).toEqual(native)
+  expect(native).toHaveLength(8)
+  expect(test.errors).toEqual([])
+})
