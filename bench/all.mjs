@@ -7,6 +7,9 @@ import { run as herd } from './herd.mjs'
 import { run as killedAfterOpen } from './killed-after-open.mjs'
 import { launchChromium } from './lib/chromium.mjs'
 import { isReached, show } from './lib/report.mjs'
+import { run as redisBroadcast } from './redis-broadcast.mjs'
+import { run as redisEcho } from './redis-echo.mjs'
+import { run as redisIdle } from './redis-idle.mjs'
 import { run as sessionAfterReset } from './session-after-reset.mjs'
 import { run as sessionBroadcast } from './session-broadcast.mjs'
 import { run as sessionEcho } from './session-echo.mjs'
@@ -30,8 +33,9 @@ const session = {
   ...{ sessionReceiving, sessionSending, sessionEcho, sessionBroadcast },
   ...{ sessionMemory, sessionHeap, sessionIdlePage, sessionIdle },
 }
+const redis = { redisBroadcast, redisEcho, redisIdle }
 /** @type {Map<string, () => Promise<import('./lib/report.mjs').Result>>} */
-const experiments = new Map(Object.entries({ ...plain, ...session }).map(([name, run]) => [fileOf(name), run]))
+const experiments = new Map(Object.entries({ ...plain, ...session, ...redis }).map(([name, run]) => [fileOf(name), run]))
 const marks = /(<!-- results -->)[\s\S]*(<!-- end of results -->)/
 const resultsFile = new URL('results.json', import.meta.url)
 const readmeFile = new URL('README.md', import.meta.url)
