@@ -14,15 +14,20 @@ let closed = 0
 
 /** @typedef {(frame: string, socket: WebSocket, isThere: () => void) => void} Hear */
 
-/** @type {Hear} */
-function hearSession(frame, socket, isThere) {
-  const [kind] = frame
-  if (kind === 'o') {
-    socket.send('t1')
-    isThere()
-  } else if (kind === 'p') socket.send('q')
-  else if (kind === 'M') for (const [, , ...texts] of JSON.parse(frame.slice(1))) received += texts.length
-  else if (kind === 'm') received += 1
+/** @returns {Hear} */
+function hearSession() {
+  let epoch = ''
+  return (frame, socket, isThere) => {
+    const [kind] = frame
+    if (kind === 'o') {
+      epoch = JSON.parse(frame.slice(1)).epoch
+      socket.send('t1')
+      isThere()
+    } else if (kind === 's') socket.send(`a0.${JSON.parse(frame.slice(1)).at}~${epoch}`)
+    else if (kind === 'p') socket.send('q')
+    else if (kind === 'M') for (const [, , ...texts] of JSON.parse(frame.slice(1))) received += texts.length
+    else if (kind === 'm') received += 1
+  }
 }
 
 /** @type {Hear} */
@@ -38,8 +43,8 @@ function hearRaw() {
   received += 1
 }
 
-/** @type {Record<string, Hear>} */
-const hearings = { session: hearSession, 'socket.io': hearSocketIo, raw: hearRaw }
+/** @type {Record<string, () => Hear>} */
+const hearings = { session: hearSession, 'socket.io': () => hearSocketIo, raw: () => hearRaw }
 
 /**
  * @param {string} url
@@ -50,7 +55,7 @@ function open(url, speech) {
   const hello = { v: 1, session: randomBytes(16).toString('base64url'), k: 1, n: 1, last: 0 }
   const token = `s.${Buffer.from(JSON.stringify(hello)).toString('base64url')}`
   const socket = new WebSocket(url, speech === 'session' ? ['steadfast.v1', token] : [], { perMessageDeflate: false })
-  const hear = hearings[speech] ?? hearRaw
+  const hear = hearings[speech]?.() ?? hearRaw
   return new Promise((resolve, reject) => {
     socket.on('error', reject)
     socket.on('close', (code, reason) => {

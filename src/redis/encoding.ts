@@ -1,5 +1,13 @@
 import { Buffer } from 'node:buffer'
-import type { Payload, PrivateAppend, PrivateEntry, SessionNews, SessionRecord, TopicNews } from '../server/store/ports.ts'
+import type {
+  Payload,
+  PrivateAppend,
+  PrivateEntry,
+  SessionNews,
+  SessionRecord,
+  Subscription,
+  TopicNews,
+} from '../server/store/ports.ts'
 
 const [textLetter, bytesLetter, noneLetter] = ['t'.charCodeAt(0), 'b'.charCodeAt(0), '-'.charCodeAt(0)]
 
@@ -63,20 +71,40 @@ export function encodeHot(record: SessionRecord): string {
   return JSON.stringify(more.length > 0 ? [...values, Object.fromEntries(more)] : values)
 }
 
-/** The part that may be large, and seldom changes. */
-export function encodeCold({ principal, data, subscriptions }: SessionRecord): string {
-  return JSON.stringify([principal, data, subscriptions])
+/** The part that may be large, and seldom changes. What can be told from elsewhere is left out: for most sessions it is half of it. */
+export function encodeCold({ principalId, principal, data, subscriptions }: SessionRecord): string {
+  const packed = subscriptions.map(packSubscription)
+  const { id, ...rest } = isObject(principal) ? principal : {}
+  const hasIdFirst = isObject(principal) && Object.keys(principal)[0] === 'id' && id === principalId
+  return JSON.stringify(hasIdFirst ? [rest, data, packed, 1] : [principal, data, packed])
+}
+
+const subscriptionFields = ['stream', 'topic', 'epoch', 'from'] as const
+
+/** Without the names of its fields, unless it has others. */
+function packSubscription(subscription: Subscription): unknown {
+  const isKnown = Object.keys(subscription).length === subscriptionFields.length
+  return isKnown ? subscriptionFields.map((name) => subscription[name]) : subscription
+}
+
+function unpackSubscription(packed: unknown): unknown {
+  if (!Array.isArray(packed)) return packed
+  return Object.fromEntries(subscriptionFields.map((name, index) => [name, packed[index]]))
+}
+
+function isObject(value: unknown): value is Readonly<Record<string, unknown>> {
+  return typeof value === 'object' && value !== null && !Array.isArray(value)
 }
 
 export function decodeRecord([principalId, epoch, hot, cold]: readonly Buffer[]): SessionRecord {
-  const [principal, data, subscriptions] = JSON.parse(String(cold)) as readonly unknown[]
+  const [principal, data, subscriptions, hasId] = JSON.parse(String(cold)) as readonly [unknown, unknown, unknown[], 1?]
   const values = JSON.parse(String(hot)) as readonly unknown[]
   const record: Record<string, unknown> = {
     epoch: String(epoch),
     principalId: String(principalId),
-    principal,
+    principal: hasId && isObject(principal) ? { id: String(principalId), ...principal } : principal,
     data,
-    subscriptions,
+    subscriptions: subscriptions.map(unpackSubscription),
   }
   for (const [index, name] of hotFields.entries()) record[name] = values[index]
   return Object.assign(record, values[hotFields.length]) as unknown as SessionRecord
