@@ -30,6 +30,9 @@ export function scriptOf(name: string, parts: readonly string[], kind: 'repeatab
 /** What a kept message costs beside its own bytes, as in `memoryStore`. */
 export const overheadBytes = 64
 
+/** The least recently used topics are told apart by their last use, which is noted no more often than this. */
+const topicUseMs = 1000
+
 /** How long a key of `append()` is remembered. */
 const keyWindowMs = 150_000
 
@@ -51,7 +54,7 @@ export function prelude(settings: ScriptSettings): string {
   return `
 local maxBytes, maxMessages, maxAge = ${numeral(settings.maxBytesPerStream)}, ${numeral(settings.maxMessagesPerStream)}, ${numeral(settings.maxAgeMs)}
 local maxTopics, pushBytes, overhead = ${numeral(settings.maxTopics)}, ${numeral(settings.pushBytes)}, ${overheadBytes}
-local keyWindow, topicIdle, endless = ${keyWindowMs}, ${topicIdleMs}, 4503599627370496
+local keyWindow, topicIdle, topicUse, endless = ${keyWindowMs}, ${topicIdleMs}, ${topicUseMs}, 4503599627370496
 local call = redis.call
 local bucket = KEYS[1]
 local base = string.sub(bucket, 1, -2)
@@ -73,7 +76,8 @@ local function publish(channel, message)
   call('${settings.isCluster ? 'SPUBLISH' : 'PUBLISH'}', base .. channel, message)
 end
 
-if not life${settings.trustRestarts ? '' : ' or true'} then
+-- Nearly always it is the same server: that is found out without copying a piece of the text.
+if not life${settings.trustRestarts ? '' : " or not string.find(call('INFO', 'replication'), 'master_replid:' .. known[3], 1, true)"} then
   local replid = string.match(call('INFO', 'replication'), 'master_replid:(%x+)') or 'none'
   if replid ~= known[3] then
     if life then

@@ -29,9 +29,9 @@ end
 -- A topic in this life of the store. One that was left by another life goes on above all that it may have given out.
 local function use(name)
   local meta, list = base .. 'm:' .. name, base .. 's:' .. name
-  local found = call('HMGET', meta, 'epoch', 'tail', 'token', 'bytes', 'first', 'age')
+  local found = call('HMGET', meta, 'epoch', 'tail', 'token', 'bytes', 'first', 'age', 'used', 'until')
   local topic = { meta = meta, list = list, epoch = found[1], tail = tonumber(found[2]), bytes = tonumber(found[4]) or 0 }
-  topic.first, topic.kept = tonumber(found[5]), found[6]
+  topic.first, topic.kept, topic.ends = tonumber(found[5]), found[6], tonumber(found[8])
   topic.age = math.min(maxAge, tonumber(found[6]) or maxAge)
   if not found[1] then
     topic.epoch = string.sub(redis.sha1hex(token .. ' ' .. clock[1] .. ' ' .. clock[2] .. ' ' .. name), 1, 10)
@@ -47,7 +47,10 @@ local function use(name)
     call('HSET', meta, 'tail', text(topic.tail), 'token', token, 'bytes', '0')
     call('HDEL', meta, 'first')
   end
-  call('ZADD', base .. 't', now, name)
+  if math.abs(now - (tonumber(found[7]) or 0)) >= topicUse then
+    call('ZADD', base .. 't', now, name)
+    call('HSET', meta, 'used', text(now))
+  end
   return topic
 end
 
@@ -80,13 +83,15 @@ if key ~= '' then
   local before = call('GET', key)
   if before then return { token, tonumber(before) } end
 end
-if ARGV[5] ~= (topic.kept or '') then
+local isOther = ARGV[5] ~= (topic.kept or '')
+if isOther then
   topic.age = math.min(maxAge, tonumber(ARGV[5]) or maxAge)
   if ARGV[5] == '' then call('HDEL', topic.meta, 'age') else call('HSET', topic.meta, 'age', ARGV[5]) end
 end
+local first = topic.first
 forget(topic)
 local most = math.min(maxMessages, tonumber(ARGV[4]) or maxMessages)
-local after, offset = topic.tail, topic.tail + 1
+local after, offset = text(topic.tail), text(topic.tail + 1)
 local length = call('RPUSH', topic.list, struct.pack('>I6', now) .. data)
 local cost = #data - 1 + overhead
 if length == 1 then topic.bytes, topic.first = cost, now else topic.bytes = topic.bytes + cost end
@@ -94,12 +99,23 @@ while length > 1 and (length > most or topic.bytes > maxBytes) do
   shift(topic)
   length = length - 1
 end
-call('HSET', topic.meta, 'tail', text(offset), 'bytes', text(topic.bytes), 'first', text(topic.first or now))
-if topic.age < endless then call('PEXPIRE', topic.list, topic.age) else call('PERSIST', topic.list) end
-if key ~= '' then call('SET', key, text(offset), 'PX', keyWindow) end
-local head = topic.epoch .. ' ' .. text(offset) .. ' ' .. text(after) .. ' '
+call('HSET', topic.meta, 'tail', offset, 'bytes', text(topic.bytes))
+if topic.first ~= first or not first then call('HSET', topic.meta, 'first', text(topic.first or now)) end
+if topic.age >= endless then
+  if topic.ends then
+    call('PERSIST', topic.list)
+    call('HDEL', topic.meta, 'until')
+  end
+elseif length == 1 or isOther or (topic.ends or 0) < now + topic.age then
+  -- A little later than is needed, so that it is not moved with each message.
+  topic.ends = now + math.floor(topic.age * 1.125)
+  call('PEXPIREAT', topic.list, text(topic.ends))
+  call('HSET', topic.meta, 'until', text(topic.ends))
+end
+if key ~= '' then call('SET', key, offset, 'PX', keyWindow) end
+local head = topic.epoch .. ' ' .. offset .. ' ' .. after .. ' '
 publish('n:t:' .. name, #data - 1 <= pushBytes and head .. data or head .. '-')
-return { token, offset }
+return { token, topic.tail + 1 }
 `
 
 /** `ARGV`: the topic, the position, and how many messages and bytes to return at most. */
