@@ -1,7 +1,8 @@
 /**
  * A program: one node of several. The first argument says what it is: `redis` and `memory` are `RealtimeServer` with `redisStore()` and
- * `memoryStore()`, `redis-adapter` and `redis-streams-adapter` are socket.io. The second is the URL of the Redis, the third the topic to
- * which every client is subscribed: `own` for one of each client's own. What comes is sent back.
+ * `memoryStore()`, `redis-adapter` and `redis-streams-adapter` are socket.io, `least-script` has no clients: it publishes by the shortest
+ * script that keeps and numbers a message, and subscribes to it. The second is the URL of the Redis, the third the topic to which every
+ * client is subscribed: `own` for one of each client's own. What comes is sent back.
  */
 import { createServer } from 'node:http'
 import { setTimeout as sleep } from 'node:timers/promises'
@@ -55,8 +56,21 @@ async function startSocketIo(server) {
   return (text) => peer.to(topic).emit('message', text)
 }
 
+/** @returns {Promise<Publish>} */
+async function startLeastScript() {
+  const client = createClient({ url })
+  const subscriber = client.duplicate()
+  for (const each of [client, subscriber]) each.on('error', () => {})
+  await Promise.all([client.connect(), subscriber.connect()])
+  await subscriber.subscribe(topic, () => {})
+  const script = `redis.call('PUBLISH', KEYS[1], redis.call('RPUSH', KEYS[1], ARGV[1]) .. ' ' .. ARGV[1])`
+  const sha = await client.scriptLoad(script)
+  return (text) => client.evalSha(sha, { keys: [topic], arguments: [text] })
+}
+
 const server = createServer()
-const publish = await (kind.endsWith('adapter') ? startSocketIo(server) : startSteadfast(server))
+const start = kind === 'least-script' ? startLeastScript : kind.endsWith('adapter') ? startSocketIo : startSteadfast
+const publish = await start(server)
 await answerParent(server, {
   async broadcast({ messages, bytes, everyMs }) {
     const published = []
