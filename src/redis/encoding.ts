@@ -8,21 +8,21 @@ import type {
   Subscription,
   TopicNews,
 } from '../server/store/ports.ts'
+import type { Argument } from './clients/contracts.ts'
 
-const [textLetter, bytesLetter, noneLetter] = ['t'.charCodeAt(0), 'b'.charCodeAt(0), '-'.charCodeAt(0)]
+const [textLetter, bytesLetter, space] = ['t'.charCodeAt(0), 'b'.charCodeAt(0), ' '.charCodeAt(0)]
 
 export function bytesOf(data: Payload): number {
   return typeof data === 'string' ? Buffer.byteLength(data) : data.byteLength
 }
 
-/** Data as it is stored: a letter for its kind, and its bytes. */
-export function encodeData(data: Payload | undefined): Buffer {
-  if (data === undefined) return Buffer.of(noneLetter)
-  const size = bytesOf(data)
-  const encoded = Buffer.allocUnsafe(1 + size)
-  encoded[0] = typeof data === 'string' ? textLetter : bytesLetter
-  if (typeof data === 'string') encoded.write(data, 1)
-  else encoded.set(data, 1)
+/** Data as it is stored: a letter for its kind, and its bytes. What is text is sent as text: a command of text alone is one write of its socket. */
+export function encodeData(data: Payload | undefined): Argument {
+  if (data === undefined) return '-'
+  if (typeof data === 'string') return `t${data}`
+  const encoded = Buffer.allocUnsafe(1 + data.byteLength)
+  encoded[0] = bytesLetter
+  encoded.set(data, 1)
   return encoded
 }
 
@@ -38,18 +38,20 @@ export function decodeMessage(element: Buffer): Payload {
 }
 
 /** An entry of a private stream: its size as limits count it, the size of its head, the head as JSON, the data. */
-export function encodeEntry({ kind, meta, data }: PrivateAppend): { readonly encoded: Buffer; readonly bytes: number } {
-  const head = Buffer.from(JSON.stringify(meta === undefined ? [kind] : [kind, meta]))
-  const sizes = Buffer.allocUnsafe(8)
-  const bytes = data === undefined ? head.byteLength : bytesOf(data)
-  sizes.writeUInt32BE(bytes, 0)
-  sizes.writeUInt32BE(head.byteLength, 4)
-  return { encoded: Buffer.concat([sizes, head, encodeData(data)]), bytes }
+export function encodeEntry({ kind, meta, data }: PrivateAppend): { readonly encoded: Argument; readonly bytes: number } {
+  const head = JSON.stringify(meta === undefined ? [kind] : [kind, meta])
+  const headBytes = Buffer.byteLength(head)
+  const bytes = data === undefined ? headBytes : bytesOf(data)
+  const start = `${bytes} ${headBytes} ${head}`
+  const end = encodeData(data)
+  return { encoded: typeof end === 'string' ? start + end : Buffer.concat([Buffer.from(start), end]), bytes }
 }
 
 export function decodeEntry(element: Buffer): PrivateAppend {
-  const end = 8 + element.readUInt32BE(4)
-  const [kind, meta] = JSON.parse(element.toString('utf8', 8, end)) as [string, unknown?]
+  const sizeAt = element.indexOf(space) + 1
+  const start = element.indexOf(space, sizeAt) + 1
+  const end = start + Number(element.toString('latin1', sizeAt, start - 1))
+  const [kind, meta] = JSON.parse(element.toString('utf8', start, end)) as [string, unknown?]
   const data = decodeData(element, end)
   return { kind, ...(meta !== undefined && { meta }), ...(data !== undefined && { data }) }
 }

@@ -40,7 +40,7 @@ local function tally(id, from, to)
 end
 
 local function costOf(element)
-  return struct.unpack('>I4', element) + overhead
+  return tonumber(string.match(element, '^%d+')) + overhead
 end
 `
 
