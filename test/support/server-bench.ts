@@ -125,6 +125,8 @@ export interface ServerBenchOptions {
   readonly isDirect?: boolean
   /** How long each call of the store takes, there and back, in milliseconds. */
   readonly storeMs?: number
+  /** How much later announcements come than the change that they are of, in milliseconds. */
+  readonly newsMs?: () => number
   /** A node whose store does not answer for now. */
   readonly isStalled?: (node: number) => boolean
 }
@@ -286,7 +288,9 @@ export class ServerBench {
     const watch = (key: string, listener: (news: unknown) => void): Watch => {
       const begin = Reflect.get(port, 'watch') as (key: string, listener: (news: unknown) => void) => Watch
       const inner = begin(key, (news) => {
-        if (!this.#isDeaf) listener(news)
+        if (this.#isDeaf) return
+        if (this.#options.newsMs === undefined) listener(news)
+        else this.clock.after(this.#options.newsMs(), () => listener(news))
       })
       this.#listeners.add(listener)
       return {

@@ -61,6 +61,22 @@ describe('a lone echo', () => {
   })
 })
 
+it('a node reads no record because of its own writes, be they announced before they are answered or after', async () => {
+  let announced = 0
+  const newsMs = () => (announced++ % 2 ? storeMs * 0.75 : storeMs * 0.25)
+  const bench = new ServerBench({ storeMs, newsMs, handlers: echo })
+  const { carrier, attachment } = await attached(bench, idOf('s1'), 'websocket')
+  await bench.pass(100)
+  const before = new Map(bench.calls)
+  for (let n = 1; n <= 20; n += 1) {
+    attachment.receive(`M[${n},"message ${n}"]`)
+    await bench.pass(2.5 * storeMs)
+  }
+  await bench.pass(100)
+  expect(carrier.news.filter((each) => each.includes(':message '))).toHaveLength(20)
+  expect(callsSince(bench, before).get('sessions.read') ?? 0).toBe(0)
+})
+
 it('a publication is one append, and no read on the nodes that have its subscribers', async () => {
   const bench = new ServerBench({ storeMs, nodes: 2, handlers: { onSession: (session) => session.subscribe('news') } })
   const carriers = []

@@ -235,6 +235,8 @@ export class RecordWriter {
   #update(next: Versioned | null, how: 'read' | 'written' | 'created'): void {
     const before = this.#current
     this.#current = next
+    // What was announced before the answer came is known now.
+    if (this.#announced === next?.version) this.#announced = null
     if (before && before.version === next?.version) return
     if (before && next?.record.epoch !== before.record.epoch) this.#session.vanished()
     if (next) this.#session.changed(before?.record ?? null, next.record, how)
