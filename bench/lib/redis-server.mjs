@@ -1,6 +1,7 @@
 /** A Redis of an experiment's own, which writes nothing to the disk, and what it says that it has computed and holds. */
 import { spawn } from 'node:child_process'
-import { mkdtemp, rm } from 'node:fs/promises'
+import { rmSync } from 'node:fs'
+import { mkdtemp } from 'node:fs/promises'
 import { createServer } from 'node:net'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
@@ -30,7 +31,10 @@ export async function startRedis() {
     child.once('error', (cause) => reject(new Error('redis-server did not start: is it installed?', { cause })))
   })
   // A bench that ends early takes it along.
-  const kill = () => void child.kill('SIGKILL')
+  const kill = () => {
+    child.kill('SIGKILL')
+    rmSync(folder, { recursive: true, force: true })
+  }
   process.once('exit', kill)
   const url = `redis://127.0.0.1:${port}`
   const client = await Promise.race([connect(url), failed])
@@ -54,7 +58,6 @@ export async function startRedis() {
       process.removeListener('exit', kill)
       kill()
       await ended
-      await rm(folder, { recursive: true, force: true })
     },
   }
 }
