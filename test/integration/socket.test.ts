@@ -183,3 +183,24 @@ it('close() without a code is 1005 here and 1000 there', async () => {
   expect(await closed()).toMatchObject({ code: 1005, reason: '', wasClean: true })
   await vi.waitFor(() => expect(bench.endings).toEqual([{ by: 'client', code: 1000, reason: '' }]))
 })
+
+it('asks prepare() once more for credentials that are refused, and then fails', async () => {
+  await using bench = await startSockets({ authenticate: (_, auth) => (auth === 'token 2' ? { id: 'ann' } : null) })
+  let asked = 0
+  const prepare = () => {
+    asked += 1
+    return { auth: `token ${asked}` }
+  }
+  const first = bench.socket('sse', [], { prepare })
+  await first.opened()
+  expect([asked, first.log]).toEqual([2, ['open']])
+  const second = bench.socket('sse', [], { prepare })
+  const { code, diagnosis } = await second.closed()
+  expect([asked, code, diagnosis?.cause]).toEqual([4, 1006, 'close.4401'])
+})
+
+it('a server that asks for a pause is waited for', async () => {
+  await using bench = await startSockets({ limits: { attachmentsPerSecond: 1 } })
+  const sockets = [bench.socket('sse'), bench.socket('sse'), bench.socket('sse'), bench.socket('sse')]
+  await vi.waitFor(() => expect(sockets.map(({ log }) => log)).toEqual(sockets.map(() => ['open'])), 10_000)
+})
