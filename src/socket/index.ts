@@ -51,7 +51,7 @@ const left = {
 }
 
 /**
- * A class in the shape of `WebSocket`, for clients that take one: a socket over a session with a `RealtimeServer`, on any transport.
+ * A class in the shape of `WebSocket`, for clients that take one: a socket over a session with `steadfast/server`, on any transport.
  * Reconnects and changes of the transport do not show. It ends once and for good, with one `close`: with the code of the application that
  * closed it, or with 1006 when the first connect fails, the session is lost, or a message is; `event.diagnosis` says why.
  *
