@@ -12,7 +12,7 @@ import { type Fault, type FleetStore, startClusterStore, startKafkaStore, startR
 const seed = seedOf(process.env)
 /** How many clients there are, and for how long faults happen: more of them find more. */
 const clientCount = Number(process.env['FLEET_CLIENTS'] ?? 50)
-const faultsMs = Number(process.env['FLEET_MS'] ?? 30_000)
+const faultsMs = Number(process.env['FLEET_MS'] ?? 20_000)
 /** Within this time of the last fault every client is back, in milliseconds. */
 const backWithinMs = 10_000
 /** A node that is stopped ends within this time, in milliseconds. */
