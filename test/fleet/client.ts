@@ -41,6 +41,10 @@ export class FleetClient {
     })
     this.client.on('gap', () => this.#mark())
     this.client.on('message', ({ data, topic, id }) => this.#take(String(data), topic, String(id)))
+    this.client.on('error', ({ undelivered, unconfirmed, diagnosis: { cause, message } }) => {
+      for (const each of [...(undelivered ?? []), ...(unconfirmed ?? [])])
+        this.faults.push(`${each} was given up: ${cause}, ${message}`)
+    })
     this.client.on('close', ({ final, code, reason }) => {
       if (final && !this.isClosing) this.faults.push(`it was closed for good: ${code} ${reason}`)
     })
