@@ -78,7 +78,11 @@ export class BatchPolicy {
     if (hadBatch || taken >= from) {
       this.#refusals = 0
       this.#maxBytes ||= Infinity
-    } else if ((isRefused && from < to) || this.#refusals >= (isRefused ? 2 : 5)) return this.#divide(this.#lastFailure)
+    } else if ((isRefused && from < to) || this.#refusals >= (isRefused ? 2 : 5)) {
+      // What a server says of itself is not about the message.
+      const report = this.#lastFailure
+      return isAboutServer(report) ? { do: 'break', report } : this.#divide(report)
+    }
     // Once more, and alone: what might join it may be to blame another time.
     else this.#maxBytes = 0
     return write
@@ -118,4 +122,9 @@ export class BatchPolicy {
 /** Whether something on the way refuses what it saw. A gateway that answers in place of a server loses messages at random. */
 function wasRefused(report: Report): boolean {
   return report.kind === 'answered' && rulingOf(`http.${report.status}`, false).verdict !== 'retry'
+}
+
+/** Whether the server has answered that it restarts, has no store for now, or has too much to do. */
+function isAboutServer(report: Report): boolean {
+  return report.kind === 'closed' && (report.code === codes.restarting || report.code === codes.tooMany)
 }
