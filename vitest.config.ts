@@ -11,8 +11,11 @@ const slow = [
   'unit/simulation',
   'integration/demo-redis',
   'integration/demo-server',
+  'integration/faults',
   'integration/firewall',
+  'integration/outages',
   'integration/session-burst',
+  'integration/session-time',
   'integration/sizes',
   'browser/demo',
   'browser/demo-alone',
@@ -107,22 +110,13 @@ const engines = [
   'redis-outages',
 ].map((name) => `test/integration/${name}.test.ts`)
 
-// Their tests wait for timeouts.
-const waiting = ['faults', 'outages', 'session-time'].map((name) => `test/integration/${name}.test.ts`)
-
 // A page of the demo draws without end and takes a fifth of a core.
 const threeAtOnce = { ...alone, maxConcurrency: 3 }
 
 // A page of these waits most of the time, or what is measured there is memory: two files at once do not hinder each other.
-const patient = [
-  'browser/demo',
-  'browser/nchan',
-  'browser/demo-alone',
-  'browser/demo-redis',
-  'browser/leaks',
-  'browser/page-leaves',
-  'faults/faults',
-].map((name) => `test/${name}.test.ts`)
+const patient = ['browser/demo-alone', 'browser/demo-redis', 'browser/leaks', 'browser/page-leaves', 'faults/faults'].map(
+  (name) => `test/${name}.test.ts`,
+)
 
 // Real proxies, each with a server behind it. Their timeouts are scaled down, so the tests wait beside each other, but not so
 // many that this process is late with an answer for which a proxy waits.
@@ -138,10 +132,9 @@ export default defineConfig({
       project('unit', 'unit', 0),
       project('dom', 'dom', 0, { environment: 'happy-dom' }),
       project('unhurried', 'integration', 1, { ...alone, include: unhurried, fileParallelism: true, maxWorkers: 3 }),
-      project('node', 'integration', 2, { ...alone, exclude: [...unhurried, ...engines, ...waiting] }),
-      project('waiting', 'integration', 2, { ...alone, include: waiting }),
+      project('node', 'integration', 2, { ...alone, exclude: [...unhurried, ...engines] }),
       project('engines', 'integration', 6, { ...alone, include: engines, fileParallelism: true, maxWorkers: 2 }),
-      project('fleet', 'fleet', 8, { ...alone, retry: 0 }),
+      project('fleet', 'fleet', 8, alone),
       project('proxies', 'proxies', 2, fewAtOnce),
       // Compilers and package managers, each in a process of its own.
       project('package', 'package', 3, { ...alone, fileParallelism: true, maxWorkers: 2 }),

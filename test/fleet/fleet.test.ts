@@ -56,7 +56,6 @@ it.for(stores)(
   `[SP2][SP3][SP4][SP12] three processes over %s, ${clientCount} clients, while nodes and stores fail (SEED=${seed})`,
   {
     timeout: faultsMs + 120_000,
-    retry: 0,
   },
   async ([name, startStore, wants], context) => {
     for (const each of wants) await want(context, each)
