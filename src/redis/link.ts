@@ -122,7 +122,7 @@ export class Link {
       .then(() => {
         if (generation !== this.#generation) return
         this.#state = { type: 'ready' }
-        for (const call of this.#waiting.take()) this.#send(call)
+        for (const call of this.#waiting.take()) if (!call.isOver) this.#begin(call)
       })
       .catch((error) => {
         if (generation !== this.#generation) return

@@ -102,6 +102,19 @@ describe('the order of appends', () => {
     expect(texts().slice(2)).toEqual(['one', 'two', 'three'])
   })
 
+  it('is that of the calls where one is to be sent again when there is another connection already', async () => {
+    const { sent, add, ready, lost, pass, texts } = benchOf()
+    await ready()
+    add('news', 'one')
+    sent[0]?.fail(unsent)
+    await promised()
+    lost()
+    add('news', 'two')
+    await ready()
+    await pass(100)
+    expect(texts().slice(1)).toEqual(['one', 'two'])
+  })
+
   it('in a cluster: one to a stream is under way at a time', async () => {
     const { sent, add, ready, texts, results } = benchOf(true)
     await ready()
