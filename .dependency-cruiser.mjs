@@ -7,7 +7,7 @@ const pure = [
   '^src/sending/outbox\\.ts$',
   '^src/diagnosis/(?!(probe|failure-prober|classifier|index)\\.ts$)',
   '^src/protocols/',
-  '^src/util/(http-fields|type-tags|suggest)\\.ts$',
+  '^src/util/(http-fields|type-tags|suggest|well-formed)\\.ts$',
   '^src/wire/',
   '^src/session/(session-state|session-port|stream-cursors|store-history|open-frame|grace|ack-schedule|batch-policy|retry-pause|frames|unacknowledged)\\.ts$',
 ]

@@ -13,7 +13,7 @@ const dist = `${root}/dist`
 const scripts = {
   'steadfast.core.min.js': 29_300,
   'steadfast.min.js': 36_400,
-  'steadfast.session.min.js': 43_900,
+  'steadfast.session.min.js': 43_800,
 }
 
 const core = "import { RealtimeClient, webSocket } from './core.js'"

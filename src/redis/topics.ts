@@ -38,8 +38,11 @@ export class RedisTopics implements TopicLog {
     const script = key === undefined ? this.#scripts.append : this.#scripts.appendOnce
     // An empty key is one like any other.
     const [offset] = await this.#link.append(script, this.#buckets.of(topic), [
-      ...([topic, encodeData(data), key === undefined ? '' : `=${key}`] as const),
-      ...[textOfLimit(maxMessages), textOfLimit(maxAgeMs)],
+      topic,
+      encodeData(data),
+      key === undefined ? '' : `=${key}`,
+      textOfLimit(maxMessages),
+      textOfLimit(maxAgeMs),
     ])
     return Number(offset)
   }

@@ -6,6 +6,7 @@ import { FlushWaiters } from '../sending/flush-waiters.ts'
 import { Outbox } from '../sending/outbox.ts'
 import { bytesOf } from '../sending/plain-sender.ts'
 import { isBlob } from '../util/type-tags.ts'
+import { wellFormed } from '../util/well-formed.ts'
 import { BlobReader } from './blob-reader.ts'
 import { lastWrite } from './last-write.ts'
 import { LinkWriter, type SendQueue } from './link-writer.ts'
@@ -181,11 +182,4 @@ export class SessionSender<Out> implements MessageSender<Out>, SendQueue<Out> {
       .then(() => this.pump())
       .catch((error) => this.#port.host.report(error))
   }
-}
-
-/** A lone surrogate has no UTF-8: what stands in its place is put there now, so that all ways of writing it agree (rule 17). */
-function wellFormed(text: string): string {
-  return /[\ud800-\udfff]/.test(text)
-    ? new TextDecoder('utf-8', { ignoreBOM: true }).decode(new TextEncoder().encode(text))
-    : text
 }

@@ -1,4 +1,6 @@
 import { bytesOf } from '../sending/plain-sender.ts'
+import { isToken } from '../util/http-fields.ts'
+import { wellFormed } from '../util/well-formed.ts'
 
 /**
  * The URL of a socket, as the WebSockets standard reads it.
@@ -23,7 +25,7 @@ export function protocolsOf(given: unknown): readonly string[] {
   if (given === undefined) return []
   const protocols = isIterable(given) ? Array.from(given, (each) => `${each}`) : [`${given}`]
   for (const [index, protocol] of protocols.entries()) {
-    if (!/^[\w!#$%&'*+.^`|~-]+$/.test(protocol)) throw syntaxError(`the subprotocol '${protocol}' is invalid`)
+    if (!isToken(protocol)) throw syntaxError(`the subprotocol '${protocol}' is invalid`)
     if (protocols.indexOf(protocol) < index) throw syntaxError(`the subprotocol '${protocol}' is given twice`)
   }
   return protocols
@@ -48,13 +50,6 @@ export function closeArgumentsOf(givenCode: unknown, givenReason: unknown): Clos
   const bytes = bytesOf(reason)
   if (bytes > 123) throw syntaxError(`close(): the reason must have at most 123 bytes; it has ${bytes}`)
   return { code, reason }
-}
-
-/** A lone surrogate has no UTF-8 (`USVString` of Web IDL). */
-export function wellFormed(text: string): string {
-  return /[\ud800-\udfff]/.test(text)
-    ? new TextDecoder('utf-8', { ignoreBOM: true }).decode(new TextEncoder().encode(text))
-    : text
 }
 
 /** `[Clamp] unsigned short` of Web IDL: a half is rounded to the even neighbour. */

@@ -24,7 +24,6 @@ export class FleetClient {
   marks = 0
   readonly #last = new Map<string, { readonly n: number; readonly marks: number }>()
   readonly #positions = new Map<string, number>()
-  readonly #echoes = new Map<number, number>()
 
   constructor(name: string, url: string, transports: readonly TransportName[]) {
     this.name = name
@@ -79,11 +78,6 @@ export class FleetClient {
     return behind.map(([life, n]) => `${this.#last.get(life)?.n ?? 'nothing'} of ${n} of ${life}`).join(', ')
   }
 
-  /** The messages without an echo. */
-  unanswered(): number[] {
-    return Array.from({ length: this.sent }, (_, index) => index + 1).filter((n) => !this.#echoes.has(n))
-  }
-
   async close(): Promise<void> {
     this.isClosing = true
     await this.client.close()
@@ -99,10 +93,8 @@ export class FleetClient {
     if (Number(offset) <= (this.#positions.get(stream) ?? 0)) this.faults.push(`${id} came behind ${this.#positions.get(stream)}`)
     this.#positions.set(stream, Number(offset))
     const [first = '', second = ''] = data.split(' ')
-    if (topic === '') {
-      this.#echoes.set(Number(second), (this.#echoes.get(Number(second)) ?? 0) + 1)
-      return
-    }
+    // The order of echoes is held by their ids.
+    if (topic === '') return
     const n = Number(second)
     const last = this.#last.get(first)
     if (last && n <= last.n) this.faults.push(`${data} came behind ${first} ${last.n}`)

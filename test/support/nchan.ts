@@ -4,11 +4,11 @@ import { existsSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'no
 import { createServer } from 'node:net'
 import { tmpdir, userInfo } from 'node:os'
 import { basename, join } from 'node:path'
-import { setTimeout as sleep } from 'node:timers/promises'
 import { onMachine } from './installed.ts'
 import { listenOnLoopback } from './loopback.ts'
 import { type NchanOptions, nchanConfig } from './nchan-config.ts'
 import { blankPage } from './page-host.ts'
+import { until } from './until.ts'
 
 export type { NchanOptions } from './nchan-config.ts'
 
@@ -65,7 +65,7 @@ export async function startNchan(options: NchanOptions = {}): Promise<Nchan> {
     async reload() {
       const old = await workerOf(port)
       nginx.kill('SIGHUP')
-      await until(async () => ![undefined, old].includes(await workerOf(port)), 'nginx did not reload')
+      await until(async () => ![undefined, old].includes(await workerOf(port)), 'nginx did not reload', 10_000)
     },
     log,
     async close() {
@@ -87,7 +87,7 @@ export async function startNchan(options: NchanOptions = {}): Promise<Nchan> {
       writeFileSync(join(folder, 'index.html'), blankPage(options.script && `/dist/${basename(options.script)}`))
       const nginx = spawn(binary, ['-p', folder, '-c', config, '-e', errorLog], { stdio: 'ignore' })
       try {
-        await until(async () => nginx.exitCode !== null || (await workerOf(port)) !== undefined, 'nginx did not answer')
+        await until(async () => nginx.exitCode !== null || (await workerOf(port)) !== undefined, 'nginx did not answer', 10_000)
         if (nginx.exitCode === null) return { port, nginx }
       } catch (error) {
         await stop(nginx)
@@ -126,12 +126,4 @@ async function stop(nginx: ChildProcess): Promise<void> {
   const timer = setTimeout(() => nginx.kill('SIGKILL'), 5000)
   await exited
   clearTimeout(timer)
-}
-
-async function until(condition: () => Promise<boolean>, otherwise: string): Promise<void> {
-  const deadline = performance.now() + 10_000
-  while (!(await condition())) {
-    if (performance.now() > deadline) throw new Error(otherwise)
-    await sleep(20)
-  }
 }

@@ -1,5 +1,6 @@
 import { setTimeout as sleep } from 'node:timers/promises'
 import { type RedisServer, startRedis } from './redis-server.ts'
+import { until } from './until.ts'
 
 export interface ClusterOptions {
   /** How many of the masters have a replica. */
@@ -34,11 +35,11 @@ export async function startRedisCluster({ replicas = 0, settings = [] }: Cluster
     await master.command('CLUSTER', 'ADDSLOTSRANGE', String(from), String(to))
   }
   for (const server of all.slice(1)) await server.command('CLUSTER', 'MEET', '127.0.0.1', String(all[0]?.port))
-  await until('The cluster did not come about.', async () => {
+  await until(async () => {
     const texts = await Promise.all(all.map(async (server) => String(await server.command('CLUSTER', 'INFO'))))
     const whole = ['cluster_state:ok', `cluster_known_nodes:${all.length}`, 'cluster_slots_ok:16384']
     return texts.every((text) => whole.every((line) => text.includes(`${line}\r\n`)))
-  })
+  }, 'The cluster did not come about.')
   for (const [index, spare] of spares.entries()) await follow(spare, masters[index])
   return {
     masters: () => masters,
@@ -47,7 +48,7 @@ export async function startRedisCluster({ replicas = 0, settings = [] }: Cluster
     async failOver(index, lacksMs) {
       const [master, spare] = [masters[index], spares[index]]
       if (!master || !spare) throw new Error(`The master ${index} has no replica.`)
-      await until('The replica did not come up.', () => isUpToDate(spare))
+      await until(() => isUpToDate(spare), 'The replica did not come up.')
       // With a password that the master does not have it cannot follow any more.
       await spare.command('CONFIG', 'SET', 'masterauth', 'none')
       await spare.command('CLIENT', 'KILL', 'TYPE', 'master')
@@ -67,17 +68,10 @@ export async function startRedisCluster({ replicas = 0, settings = [] }: Cluster
 
 async function follow(spare: RedisServer, master: RedisServer | undefined): Promise<void> {
   await spare.command('CLUSTER', 'REPLICATE', String(await master?.command('CLUSTER', 'MYID')))
-  await until('The replica did not come up.', () => isUpToDate(spare))
+  await until(() => isUpToDate(spare), 'The replica did not come up.')
 }
 
 async function isUpToDate(spare: RedisServer): Promise<boolean> {
   const text = String(await spare.command('INFO', 'replication'))
   return text.includes('role:slave') && text.includes('master_link_status:up') && text.includes('master_sync_in_progress:0')
-}
-
-async function until(otherwise: string, isSo: () => Promise<boolean>): Promise<void> {
-  for (let times = 0; !(await isSo()); times += 1) {
-    if (times > 1000) throw new Error(otherwise)
-    await sleep(20)
-  }
 }

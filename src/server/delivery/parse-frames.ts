@@ -1,4 +1,5 @@
 import { Buffer } from 'node:buffer'
+import { isToken } from '../../util/http-fields.ts'
 import { type CloseFrame, type Hello, maxHelloBytes, type Place } from '../../wire/steadfast-v1.ts'
 import type { Payload } from '../store/ports.ts'
 
@@ -62,7 +63,7 @@ export function readHello(text: string): ClientHello | null {
 /** Subprotocols as `Sec-WebSocket-Protocol` offers them: tokens (RFC 9110 §5.6.2), none of them twice. */
 function isOffer(protocols: unknown): protocols is readonly string[] {
   if (!Array.isArray(protocols) || protocols.length > maxProtocols || new Set(protocols).size < protocols.length) return false
-  return protocols.every((each) => typeof each === 'string' && /^[\w!#$%&'*+.^`|~-]{1,255}$/.test(each))
+  return protocols.every((each) => isToken(each) && each.length <= 255)
 }
 
 /** Parses `0.12~e1,3.1041~k7`; `null` for anything that is no cursor. */

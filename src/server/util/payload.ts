@@ -1,5 +1,6 @@
 import { Buffer } from 'node:buffer'
 import { isBuffer } from '../../util/type-tags.ts'
+import { wellFormed } from '../../util/well-formed.ts'
 import type { Payload } from '../store/ports.ts'
 
 /** The length on the wire: UTF-8 for text. */
@@ -23,11 +24,6 @@ function asPayload(data: unknown): Payload | null {
   if (isBuffer(data)) return new Uint8Array(data)
   if (ArrayBuffer.isView(data)) return new Uint8Array(data.buffer, data.byteOffset, data.byteLength)
   return null
-}
-
-/** Lone surrogates have no UTF-8: replaced here, they are the same in a single message and in a batch. */
-function wellFormed(text: string): string {
-  return /\p{Surrogate}/u.test(text) ? text.replace(/\p{Surrogate}/gu, '\ufffd') : text
 }
 
 /** A value's kind for an error message: never the value itself, which may be a payload. */
