@@ -36,6 +36,9 @@ export interface Handlers<Who extends AnyPrincipal = Principal, Data = unknown, 
    * it, which takes no longer than the silence that `heartbeatMs` permits. The session itself lasts for `resumeWindowMs`.
    */
   readonly onDetach?: ((session: Session<Who, Data, Out>, ending: Ending) => unknown) | undefined
-  /** Runs once when a session has ended, after its last message. If the node dies during it, it runs again on another node. */
+  /**
+   * Runs once when a session has ended, after its last message. If the node dies during it, it runs again on another node. With `pinSessions`
+   * it runs on the session's node; on another one if that has died, and on both if it was only taken for dead.
+   */
   readonly onEnd?: ((session: Session<Who, Data, Out>, ending: Ending) => unknown) | undefined
 }

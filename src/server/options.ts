@@ -108,6 +108,14 @@ export interface RealtimeServerOptions<
    */
   readonly leaseMs?: number
   /**
+   * Whether each session stays on the node that ran its `onSession`: all its messages are handled there, and `onEnd` too, whichever node
+   * its client reaches. For applications that keep in the memory of a node what belongs to a session (a connection to a backend). If that
+   * node dies or closes, the session ends: with 4410, or with 1012 for a client of `steadfast/socket`. All nodes of a store need the same
+   * value.
+   * @defaultValue false: any node handles messages, and a session outlives each of them
+   */
+  readonly pinSessions?: boolean
+  /**
    * Returns the client's address, for the limit per address; `undefined` if it is unknown. For proxies that send a header other than
    * those that `trustProxy` supports.
    * @defaultValue the nearest address that `trustProxy` does not name, unless it is this machine

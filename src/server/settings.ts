@@ -62,6 +62,7 @@ const kinds: Readonly<Record<keyof RealtimeServerOptions, string>> = {
   reauthenticateMs: 'number',
   storeTimeoutMs: 'number',
   selectProtocol: 'function',
+  pinSessions: 'boolean',
 }
 
 const anonymous = { id: 'anonymous' }
@@ -140,6 +141,7 @@ export function settingsOf(options: RealtimeServerOptions): Settings {
       limits: limitsOf(options.limits),
       tickMs: tickOf(heartbeatMs, leaseMs, resumeWindowMs, reauthenticateMs),
       isAuthenticating: options.authenticate !== undefined,
+      pinSessions: options.pinSessions ?? false,
       codec,
     },
     topics: topics ?? own?.topics ?? memoryStore().topics,

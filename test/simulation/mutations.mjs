@@ -40,8 +40,8 @@ export const mutations = [
     name: 'lease-ignored',
     breaks: 'rule 2: one node at a time runs the handlers',
     file: 'src/server/session/record.ts',
-    from: 'if (lease && !isMine && lease.until > now) {',
-    to: 'if (lease && !isMine && lease.until > now + 1e9) {',
+    from: 'const isHeld = lease !== null && !isMine && claimant.heldUntil > now',
+    to: 'const isHeld = lease !== null && !isMine && claimant.heldUntil > now + 1e9',
   },
   {
     name: 'not-redelivered',
@@ -203,5 +203,26 @@ export const mutations = [
     file: 'src/server/session/handler-queue.ts',
     from: 'else if (message) message.redelivered = true',
     to: '',
+  },
+  {
+    name: 'pinned-goes-on-elsewhere',
+    breaks: 'rule 20: a pinned session ends with its node',
+    file: 'src/server/session/record.ts',
+    from: 'const isOver = given.isPinned === true && lease !== null && !isMine && !given.ended',
+    to: 'const isOver = false && lease !== null && !isMine && !given.ended',
+  },
+  {
+    name: 'end-not-forwarded',
+    breaks: 'rule 20: a client ends a pinned session through any node',
+    file: 'src/server/session/forwarder.ts',
+    from: 'waiting.length === 0 && wantedEnd &&',
+    to: 'waiting.length < 0 && wantedEnd &&',
+  },
+  {
+    name: 'pinned-lease-dropped',
+    breaks: 'rule 20: the lease of a pinned session lasts until its end',
+    file: 'src/server/session/record.ts',
+    from: "hook === 'end' || (before.isPinned === true && !ended)",
+    to: "hook === 'end'",
   },
 ]

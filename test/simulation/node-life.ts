@@ -80,6 +80,7 @@ export class NodeLife {
           resumeWindowMs,
           leaseMs,
           isAuthenticating: false,
+          pinSessions: setting.isPinned,
           storeTimeoutMs: 3000,
           limits: { ...defaultLimits, maxMessageBytes, maxBatchBytes },
         },
@@ -163,7 +164,9 @@ export class NodeLife {
 
   async #began(session: Session): Promise<void> {
     if (IdleClients.is(session.id)) return
+    const { store, ledgers, setting } = this.#around
     this.#around.trace(() => `  ${this.name} onSession`)
+    ledgers.up.began(store.records.get(session.id)?.epoch ?? '', this.name, setting.isPinned)
     if (this.#random.chance(0.7)) await session.subscribe('news')
     await session.update(begun)
   }
@@ -182,6 +185,7 @@ export class NodeLife {
     const record = store.records.get(id)
     const epoch = record?.epoch ?? ''
     ledgers.court.must(record?.data === begun, 'no-onsession', () => `${tag} is handled, and onSession has not done its work`)
+    ledgers.up.atHome(epoch, this.name, setting.isPinned, tag)
     ledgers.up.started(it, index, n, message.redelivered, this.name, epoch, clock.now)
     const random = new Random(this.#around.setting.leaseMs, index, n)
     // Most are quick, some are not.

@@ -69,6 +69,8 @@ export interface Setting {
   readonly throwShare: number
   readonly echoShare: number
   readonly hasOnEnd: boolean
+  /** Whether each session stays on the node where it began. */
+  readonly isPinned: boolean
   /** Whether a client whose session was lost sends again. */
   readonly resends: boolean
   readonly maxMessageBytes: number

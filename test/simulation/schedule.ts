@@ -149,7 +149,7 @@ const signals: readonly Signal[] = ['online', 'offline', 'visible', 'hidden', 'p
 /** All that happens in the run of a seed. */
 export function scheduleOf(seed: number): Schedule {
   const random = new Random(seed, 1)
-  const setting = settingOf(random)
+  const setting = { ...settingOf(random), isPinned: new Random(seed, 9).chance(0.25) }
   if (random.chance(0.12)) return climbOf(seed, setting, random)
   const endMs = random.magnitude(3000, 120_000)
   return { seed, setting, operations: sorted(drawn(random, 0, endMs, random.integer(4, 22))), endMs }
@@ -190,7 +190,7 @@ function sorted(operations: readonly Operation[]): Operation[] {
   return [...operations].sort((a, b) => a.at - b.at)
 }
 
-function settingOf(random: Random): Setting {
+function settingOf(random: Random): Omit<Setting, 'isPinned'> {
   const isSmall = random.chance(0.15)
   const isOne = random.chance(0.25)
   const firstTransport = isOne ? random.integer(0, 3) : random.chance(0.3) ? 1 : 0

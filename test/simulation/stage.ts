@@ -1,3 +1,4 @@
+import { codes } from '../../src/wire/steadfast-v1.ts'
 import { Being, Clock } from './clock.ts'
 import { DownLedger } from './down-ledger.ts'
 import { calm, Network } from './network.ts'
@@ -44,6 +45,8 @@ export class Stage {
     this.network = new Network(this.clock, being, seed, (random) => this.#routed(random), this.log)
     this.page = new Page(this.clock, being, this.network, seed, setting, this, this.log)
     this.page.onFinal = () => this.#connectAgain()
+    // A pinned session ends with its node.
+    if (setting.isPinned) this.#kicks.set(codes.ended, 1000)
     this.begin(0)
     this.begin(1)
   }

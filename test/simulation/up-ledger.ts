@@ -31,6 +31,8 @@ export class UpLedger {
   #settledThrough = 0
   /** The same by the session's epoch. */
   readonly #doneOf = new Map<string, number>()
+  /** The life of a node in which each session began, by its epoch. */
+  readonly #homes = new Map<string, string>()
   /** The highest n that any record called done. */
   #recordedDone = 0
   #handledThrough = -1
@@ -66,6 +68,23 @@ export class UpLedger {
     this.#excuses.push({ excuse, at, life })
     if (excuse !== 'crash') return
     for (const key of this.#running.keys()) if (key.startsWith(`${life} `)) this.#running.delete(key)
+  }
+
+  /** `onSession` begins. */
+  began(epoch: string, life: string, isPinned: boolean): void {
+    const before = this.#homes.get(epoch) ?? life
+    this.#court.must(!isPinned || before === life, 'pinned-twice', () => `a session began on ${before}, and begins on ${life}`)
+    this.#homes.set(epoch, life)
+  }
+
+  /** A message of a pinned session is handled where it began. */
+  atHome(epoch: string, life: string, isPinned: boolean, tag: string): void {
+    const home = this.#homes.get(epoch) ?? ''
+    this.#court.must(
+      !isPinned || home === life,
+      'pinned-elsewhere',
+      () => `${tag} is handled on ${life}, its session began on ${home}`,
+    )
   }
 
   /** A handler begins. */

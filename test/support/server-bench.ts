@@ -169,7 +169,10 @@ export class ServerBench {
     { node = 0, medium = 'websocket', principal = 'ann' }: { node?: number; medium?: Medium; principal?: string } = {},
   ): Promise<Attached> {
     const carrier = new FakeCarrier(medium)
-    const attachment = this.at(node).attach(greetingOf(hello), { id: principal }, carrier)
+    const greeting = greetingOf(hello)
+    const { protocols } = greeting
+    const chosen = protocols ? { ...greeting, protocol: protocols[0] ?? '' } : greeting
+    const attachment = this.at(node).attach(chosen, { id: principal }, carrier)
     this.#attachments.set(carrier, attachment)
     await promised()
     return { carrier, attachment }

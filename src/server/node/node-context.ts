@@ -8,12 +8,14 @@ import { Presence, type PresenceInfo } from '../presence/presence.ts'
 import { Backlog } from '../session/backlog.ts'
 import type { Principal, ServerCodec } from '../session/session-handle.ts'
 import { BoundedCalls, boundedSessions, boundedTopics } from '../store/bounded-calls.ts'
-import type { SessionStore, TopicLog } from '../store/ports.ts'
+import type { Payload, SessionRecord, SessionStore, TopicLog } from '../store/ports.ts'
 import { StoreHealth, StoreUnavailableError } from '../store/store-health.ts'
 import type { TopicKeep } from '../topic-keep.ts'
 import { TimeSlices } from '../util/time-slices.ts'
 import { AckTimer } from './ack-timer.ts'
+import { ForwardedLog } from './forwarded-log.ts'
 import type { ServerHost } from './host.ts'
+import { type FirstLease, NodeLeases } from './node-leases.ts'
 import { Renewals } from './renewals.ts'
 
 /** The shortest window in which clients return, in milliseconds (rule 18). */
@@ -44,6 +46,8 @@ export interface NodeSettings {
   readonly tickMs: number
   /** Whether there is `authenticate`, so that principals are distinguished. */
   readonly isAuthenticating: boolean
+  /** Whether each session stays on the node that ran its `onSession` (rule 20). */
+  readonly pinSessions?: boolean
   /** Encodes the application's values as messages, and decodes them. */
   readonly codec?: ServerCodec<unknown, unknown> | undefined
 }
@@ -75,6 +79,8 @@ export class NodeContext implements NodeParts {
   readonly acks: AckTimer
   readonly renewals: Renewals
   readonly presence: Presence
+  /** Which nodes are alive, for pinned sessions. */
+  readonly leases: NodeLeases
   readonly health: StoreHealth
   readonly meters: Meters
   readonly #calls: BoundedCalls | null
@@ -82,7 +88,11 @@ export class NodeContext implements NodeParts {
   readonly #madeAt: number
   #isDown = false
 
-  constructor({ host, settings, handlers, topics, sessions, meters = new Meters() }: NodeParts, sessionsHere: () => number) {
+  constructor(
+    { host, settings, handlers, topics, sessions, meters = new Meters() }: NodeParts,
+    sessionsHere: () => number,
+    forwarded: (data: Payload) => void = () => {},
+  ) {
     this.id = host.randomId()
     this.host = reportingOutagesOnce(host)
     this.health = new StoreHealth((error) => host.report(error))
@@ -98,6 +108,10 @@ export class NodeContext implements NodeParts {
     this.acks = new AckTimer(this.host)
     this.renewals = new Renewals(this)
     this.presence = new Presence(this)
+    this.leases = new NodeLeases(this, (name) => {
+      const log = new ForwardedLog(name, this.topics, this.host, (data) => forwarded(data))
+      return () => log.stop()
+    })
     this.#sessionsHere = sessionsHere
     this.#madeAt = host.elapsedMs()
   }
@@ -110,6 +124,33 @@ export class NodeContext implements NodeParts {
   /** Whole milliseconds since the node was made: small integers, which cost an attachment no memory of their own in V8. */
   elapsedMs(): number {
     return Math.round(this.host.elapsedMs() - this.#madeAt)
+  }
+
+  /** The name under which this node holds the lease of a session; `null` if it can hold none now. */
+  nameFor({ isPinned }: Pick<SessionRecord, 'isPinned'>): string | null {
+    return isPinned ? this.leases.nameOrTake() : this.id
+  }
+
+  /** Whether the lease of a session is this node's, and no other node may have taken over. */
+  isHolder(record: SessionRecord): boolean {
+    return record.lease !== null && record.lease.node === (record.isPinned ? this.leases.name : this.id)
+  }
+
+  /** Until when the lease of a session is held, by the store's clock; 0 if there is none. */
+  heldUntil({ lease, isPinned }: SessionRecord): number {
+    if (!lease) return 0
+    return isPinned ? this.leases.untilOf(lease.node) : lease.until
+  }
+
+  /** The lease of a session that begins here. */
+  async firstLease(): Promise<FirstLease> {
+    const { pinSessions, leaseMs } = this.settings
+    if (pinSessions) {
+      const name = await this.leases.take()
+      if (name === null) throw new StoreUnavailableError('the store has not taken the lease of this node')
+      return { lease: { node: name, until: 0 }, isPinned: true }
+    }
+    return { lease: this.handlers.onSession ? { node: this.id, until: this.sessions.now() + leaseMs } : null }
   }
 
   /** Why there is no room for another session; `null` if there is. */
@@ -140,6 +181,7 @@ export class NodeContext implements NodeParts {
     this.slices.stop()
     this.feeds.stop()
     this.presence.stop()
+    this.leases.stop()
     this.#calls?.stop()
   }
 }

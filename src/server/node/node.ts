@@ -9,14 +9,16 @@ import type { Member } from '../presence/members.ts'
 import { AttachRequest } from '../session/attach-request.ts'
 import { readPostBody } from '../session/post-body.ts'
 import { PostRequest, type Receipt } from '../session/post-request.ts'
+import { endOfPinned } from '../session/record.ts'
 import { SessionActors } from '../session/session-actors.ts'
 import { type Principal, type Session, SessionHandle } from '../session/session-handle.ts'
 import { checkTopic } from '../session/subscribe.ts'
-import { kindOf, payloadOf } from '../util/payload.ts'
+import { payloadOf } from '../util/payload.ts'
 import { Admission } from './admission.ts'
 import { ForeignStores } from './foreign-stores.ts'
 import { mostWaitMs, NodeContext, type NodeParts, type NodeSettings } from './node-context.ts'
 import { PrincipalSessions } from './principal-sessions.ts'
+import { checkKey, type PublishOptions } from './publish-options.ts'
 import { Sweeper } from './sweeper.ts'
 
 /** Whether a server takes clients. */
@@ -25,11 +27,6 @@ export interface ServerHealth {
   readonly status: 'ok' | 'store-unavailable' | 'closing' | 'closed'
   /** What the store failed with. */
   readonly error: Error | null
-}
-
-/** Options of `publish()`. */
-export interface PublishOptions {
-  readonly key?: string | undefined
 }
 
 /** How often a closing node checks whether handlers still run, in milliseconds. */
@@ -55,7 +52,11 @@ export class ServerNode {
   constructor(parts: NodeParts) {
     const { host, settings, sessions } = parts
     const { attachmentsPerSecond, maxSessions } = settings.limits
-    this.#context = new NodeContext(parts, () => this.#actors.size)
+    this.#context = new NodeContext(
+      parts,
+      () => this.#actors.size,
+      (data) => this.#actors.forwarded(data),
+    )
     this.#actors = new SessionActors(this.#context)
     const places = { perSecond: attachmentsPerSecond, mostWaitMs: mostWaitMs(settings), mostPlaces: maxSessions }
     this.#admission = new Admission(places, () => host.random())
@@ -183,19 +184,23 @@ export class ServerNode {
   async close(drainMs: number): Promise<void> {
     if (!this.#isUp) return
     this.#isUp = false
-    const { host, settings } = this.#context
+    const { host, settings, leases } = this.#context
     const spreadMs = Math.max(this.#context.retryWindowMs(), Math.min(drainMs, mostWaitMs(settings)))
     for (const actor of this.#actors) {
       actor.waitsForNobody()
-      actor.attachments.endAll(() => {
-        const retryAfterMs = Math.round(host.random() * spreadMs)
-        return { code: codes.restarting, reason: 'restarting', retryAfterMs }
-      })
+      // Its client is told with the record, here and on other nodes.
+      if (actor.isHome) actor.processor.finish(endOfPinned(actor.processor.record))
+      else
+        actor.attachments.endAll(() => {
+          const retryAfterMs = Math.round(host.random() * spreadMs)
+          return { code: codes.restarting, reason: 'restarting', retryAfterMs }
+        })
     }
     const until = this.elapsedMs() + drainMs
     while (!this.#context.isDown && this.elapsedMs() < until && this.#actors.isBusy) {
       await new Promise<void>((resolve) => host.after(lookAgainMs, resolve))
     }
+    if (!this.#context.isDown) await leases.release().catch((error) => host.report(error))
     this.halt()
   }
 
@@ -213,11 +218,10 @@ export class ServerNode {
 
   #refusal(hello: ClientHello, { medium }: Carrier): CloseFrame | null {
     const actor = this.#actors.get(hello.session)
-    const attachments = actor?.places ?? 0
     const refusal = this.#unavailable()
     if (refusal) return refusal
     const isTooFast = medium === 'answer' && this.isContinued(hello) && actor?.inbox.mayReceive() === false
-    const isTooMuch = attachments >= this.settings.limits.attachmentsPerSession || isTooFast
+    const isTooMuch = (actor?.places ?? 0) >= this.settings.limits.attachmentsPerSession || isTooFast
     return isTooMuch ? { code: codes.tooMany, reason: 'too many attachments', ...this.#pause() } : null
   }
 
@@ -232,19 +236,14 @@ export class ServerNode {
   }
 
   #tick(): void {
-    const { host, settings, sessions, feeds, renewals, presence } = this.#context
+    const { host, settings, sessions, feeds, renewals, presence, leases } = this.#context
     this.#cancelTick = host.after(settings.tickMs, () => this.#tick())
     const storeNow = sessions.now()
     this.#actors.tick(storeNow)
+    leases.tick()
     renewals.tick()
     feeds.tick()
     presence.tick()
     this.#sweeper.tick(storeNow)
   }
-}
-
-/** @throws TypeError for a value that cannot be the key of a publication */
-function checkKey(key: unknown): void {
-  if (key === undefined || (typeof key === 'string' && key !== '' && key.length <= 256)) return
-  throw new TypeError(`RealtimeServer: publish() takes a key of 1 to 256 characters; it was ${kindOf(key)}.`)
 }

@@ -60,9 +60,12 @@ export class Sweeper {
     await presence.expired(id, read)
     if (this.#node.isDown) return
     const { record, version } = read
-    const { lease, ended, turn } = record
+    const { lease, ended, turn, isPinned } = record
     const hasNothingToRun = ended || (turn === 0 && !handlers.onEnd)
-    if (lease && lease.until > now) await sessions.renew([id], lease.until)
+    const heldUntil = this.#node.heldUntil(record)
+    // The lease of a pinned session says nothing of its client.
+    const isAtWork = heldUntil > now && (!isPinned || ended !== null)
+    if (isAtWork) await sessions.renew([id], Math.min(heldUntil, now + settings.leaseMs))
     else if (!lease && hasNothingToRun) await sessions.remove(id, version)
     else await this.#actors.of(id).processor.expire()
   }

@@ -1,5 +1,5 @@
 import type { NodeContext } from '../node/node-context.ts'
-import type { SessionRecord } from '../store/ports.ts'
+import type { Ending, SessionRecord } from '../store/ports.ts'
 import type { Session } from './session-handle.ts'
 
 /** The session whose messages are handled. */
@@ -10,4 +10,6 @@ export interface HandledSession {
   readonly handle: Session
   /** Handlers have finished: the record is to be written. */
   progressed(): void
+  /** It was pinned to this node, and has ended without it; `null` if the store has lost it. */
+  endedElsewhere(ended: Ending | null): void
 }

@@ -1,10 +1,11 @@
 import type { Ending, SessionRecord } from '../store/ports.ts'
 import { isThenable } from '../util/thenable.ts'
-import { overheadBytes, type Share } from './backlog.ts'
 import { callHandler } from './call-handler.ts'
+import { Forwarder } from './forwarder.ts'
 import type { HandledSession } from './handled-session.ts'
 import { HandlerRetries } from './handler-retries.ts'
-import type { Claim, Incoming, LeaseWork, Step } from './record.ts'
+import { PendingMessages } from './pending-messages.ts'
+import type { Claim, Incoming, LeaseWork, PendingHook, Step } from './record.ts'
 
 type MutableLeaseWork = { -readonly [Field in keyof LeaseWork]: LeaseWork[Field] }
 
@@ -17,154 +18,137 @@ const checkSliceEvery = 16
  */
 export class HandlerQueue {
   readonly #session: HandledSession
-  /** Messages that are not in the record's `taken` yet. */
-  #pending: Incoming[] = []
-  /** How many of them, from the first on, are in the step that is being written. */
-  #claimed = 0
-  /** An upper bound of those whose source waits no longer. */
-  #withdrawn = 0
+  readonly #pending: PendingMessages
   /** How the session is to end once all pending messages have been taken. */
   wantedEnd: Ending | null = null
   /** Messages that were taken; those from `#next` on are not handled yet. */
   #todo: Incoming[] = []
   #next = 0
-  #bytes = 0
-  /** The principal's share of the messages that wait for this node's handlers. */
-  #share: Share | null = null
   #leaseWork: MutableLeaseWork | null = null
   #isRunning = false
   /** The handler that is next has failed, and runs again. */
   #retries: HandlerRetries | null = null
+  /** The session is pinned to this node, and `onEnd` has not run here. */
+  #isHome = false
+  /** Made where the session is pinned to another node. */
+  #forwarder: Forwarder | null = null
 
   constructor(session: HandledSession) {
     this.#session = session
+    this.#pending = new PendingMessages(session)
   }
 
   get isIdle(): boolean {
-    return !this.#isRunning && !this.#leaseWork && this.#pending.length === 0 && !this.wantedEnd
+    const hasLostHome = this.#isHome && !this.#leaseWork
+    return !this.#isRunning && this.#isResting && this.#pending.isEmpty && !this.wantedEnd && !hasLostHome
   }
 
-  /** Whether this many more messages may wait, with this many bytes in total. A single message may if no other one waits. */
+  /** Whether the session is pinned to this node, as far as the node knows. */
+  get isHome(): boolean {
+    return this.#isHome
+  }
+
+  /** Whether this many more messages may wait, with this many bytes in total. */
   fits(messages: number, bytes: number): boolean {
-    const cost = bytes + messages * overheadBytes
-    const isWithin = this.#bytes + cost <= this.#session.node.settings.limits.maxUnhandledBytes
-    return (isWithin || (messages === 1 && this.#bytes === 0)) && this.#shared().fits(messages, cost)
+    return this.#pending.fits(messages, bytes)
   }
 
   add(message: Incoming): void {
-    const cost = message.bytes + overheadBytes
-    this.#pending.push(message)
-    this.#bytes += cost
-    this.#shared().add(cost)
+    this.#pending.add(message)
   }
 
   /** What is to go into a step that begins in this task. Either `apply` or `release` follows. */
   claim(): Claim {
-    this.#claimed = this.#pending.length
-    return { leaseWork: this.#leaseWork, pending: this.#pending, wantedEnd: this.wantedEnd }
+    return { leaseWork: this.#leaseWork, pending: this.#pending.claim(), wantedEnd: this.wantedEnd }
   }
 
   /** The step was not written, or did not take what was claimed. */
   release(): void {
-    this.#claimed = 0
-    this.#sift()
+    this.#pending.release()
   }
 
   /** A source waits no longer for this many of its messages (`Source.isWithdrawn`). */
   withdrawn(messages: number): void {
-    this.#withdrawn += messages
-    if (this.#claimed === 0) this.#sift()
-  }
-
-  /** Drops messages whose source waits no longer, once they are half of all: a pass for each source would be quadratic. */
-  #sift(): void {
-    if (this.#withdrawn === 0 || 2 * this.#withdrawn < this.#pending.length) return
-    this.#withdrawn = 0
-    this.#pending = this.#pending.filter((message) => !message.source.isWithdrawn || this.#forget(message))
+    this.#pending.withdrawn(messages)
   }
 
   /** The session was created on this node: `onSession` runs before any message is taken. */
   begin(taken: number): void {
     this.#leaseWork = { takenThrough: taken, finished: taken, hook: 'begin' }
+    this.#isHome = this.#session.record.isPinned === true
     this.#run()
   }
 
   /** The session is gone: all its messages are dropped. */
   drop(): void {
-    for (const message of this.#pending) this.#forget(message)
-    this.#pending = []
-    this.#claimed = 0
-    this.#withdrawn = 0
+    this.#pending.drop()
     this.wantedEnd = null
+    this.#forwarder = null
     this.#lose()
+    this.#leaveHome(null)
     // The next session under this id may be of another principal.
     this.stop()
   }
 
   /** Nothing of the session is left on this node. */
   stop(): void {
-    this.#share?.leave()
-    this.#share = null
+    this.#pending.leave()
   }
 
   /** The record has been written as the step says. */
   apply({ accepted, outOfOrder, hook, hasLost, outcome }: Step, record: SessionRecord): void {
     if (hasLost) this.#lose()
-    if (outcome === 'waits') {
-      this.release()
-      return
-    }
+    if (record.ended && !this.#session.node.isHolder(record) && !this.#isRunning) this.#leaveHome(record.ended)
+    if (outcome === 'elsewhere') this.#forward(record)
+    else if (outcome === 'waits') this.release()
+    else this.#goOn(accepted, outOfOrder, hook, record)
+  }
+
+  #goOn(accepted: Incoming[], outOfOrder: readonly Incoming[], hook: PendingHook, record: SessionRecord): void {
+    this.#forwarder = null
+    if (record.ended) this.wantedEnd = null
     if (record.lease) {
       this.#leaseWork ??= { takenThrough: record.taken, finished: record.done, hook: 'none' }
       this.#leaseWork.takenThrough = record.taken
       this.#leaseWork.hook = hook
     } else this.#leaseWork = null
+    // Where the hook is `end`, `onEnd` runs here.
+    if (hook === 'end') this.#isHome = false
     for (const message of accepted) message.redelivered = message.n <= record.redeliveredThrough
     if (this.#todo.length === 0) this.#todo = accepted
     else for (const message of accepted) this.#todo.push(message)
-    if (record.ended) this.wantedEnd = null
     if (hook === 'begin') this.release()
-    else this.#settleClaimed(accepted, outOfOrder, record)
-    if (this.#leaseWork) this.#run()
+    else this.#pending.settle(accepted, outOfOrder, record)
+    if (!this.#isResting) this.#run()
   }
 
-  /** Each claimed message was accepted, is out of order, or is a duplicate; both lists are in the order of the claim. */
-  #settleClaimed(accepted: readonly Incoming[], outOfOrder: readonly Incoming[], record: SessionRecord): void {
-    const pending = this.#pending
-    const claimed = this.#claimed
-    this.#pending = claimed === pending.length ? [] : pending.slice(claimed)
-    this.#claimed = 0
-    if (this.#pending.length === 0) this.#withdrawn = 0
-    let nextAccepted = 0
-    let nextOutOfOrder = 0
-    for (let index = 0; index < claimed; index += 1) {
-      const message = pending[index]
-      if (!message) break
-      if (message === accepted[nextAccepted]) nextAccepted += 1
-      else this.#forget(message)
-      if (message === outOfOrder[nextOutOfOrder]) {
-        nextOutOfOrder += 1
-        message.source.outOfOrder(message, record)
-      } else message.source.inOrder()
-    }
-    this.#sift()
+  /** Nothing is to be run or written; the lease of a pinned session lasts. */
+  get #isResting(): boolean {
+    const leaseWork = this.#leaseWork
+    if (!leaseWork) return true
+    const { isPinned, done, ended } = this.#session.record
+    return isPinned === true && !ended && leaseWork.hook === 'none' && !this.#todo[this.#next] && done >= leaseWork.takenThrough
   }
 
-  #shared(): Share {
-    const { id, node, record } = this.#session
-    this.#share ??= node.backlog.of(record.principalId, id)
-    return this.#share
+  /** The session is pinned to another node, which gets what has come here. */
+  #forward(record: SessionRecord): void {
+    const { node, id } = this.#session
+    const waiting = this.#pending.keepUntaken(record)
+    if (record.ended || !record.lease) return
+    if (!this.#forwarder?.isFor(record))
+      this.#forwarder = new Forwarder(node, id, record, record.lease.node, () => this.#session.progressed())
+    this.#forwarder.forward(waiting, this.wantedEnd)
   }
 
-  #forget(message: Incoming): false {
-    const cost = message.bytes + overheadBytes
-    this.#bytes -= cost
-    this.#share?.add(-cost)
-    return false
+  /** The session has ended without this node, to which it was pinned and which was taken for dead. */
+  #leaveHome(ended: Ending | null): void {
+    if (!this.#isHome) return
+    this.#isHome = false
+    this.#session.endedElsewhere(ended)
   }
 
   #lose(): void {
-    for (const message of this.#todo.slice(this.#next)) this.#forget(message)
+    for (const message of this.#todo.slice(this.#next)) this.#pending.forget(message)
     this.#todo = []
     this.#next = 0
     this.#leaseWork = null
@@ -216,7 +200,7 @@ export class HandlerQueue {
   /** Whether no other node may have taken over: nothing is handled while the store is too late to renew the lease. */
   #holdsLease(): boolean {
     const { node, record } = this.#session
-    return record.lease?.node === node.id && record.lease.until > node.sessions.now()
+    return node.isHolder(record) && node.heldUntil(record) > node.sessions.now()
   }
 
   /** The handler that is next has failed. */
@@ -232,7 +216,7 @@ export class HandlerQueue {
 
   #finished(leaseWork: MutableLeaseWork, message: Incoming): void {
     leaseWork.finished = message.n
-    this.#forget(message)
+    this.#pending.forget(message)
     this.#next += 1
     if (this.#next < this.#todo.length) return
     this.#todo = []

@@ -2,6 +2,7 @@ import { type CloseFrame, codes } from '../../wire/steadfast-v1.ts'
 import type { Cursor } from '../delivery/parse-frames.ts'
 import type { SessionInbox } from '../delivery/receive.ts'
 import type { NodeContext } from '../node/node-context.ts'
+import { type Forwarded, incomingOf } from './forwarder.ts'
 import { confirmed, type Incoming } from './record.ts'
 import type { SessionProcessor } from './session-processor.ts'
 
@@ -51,6 +52,14 @@ export class Inbox implements SessionInbox {
   enqueue(message: Incoming): void {
     this.node.meters.received(message.bytes)
     this.#processor.openQueue().add(message)
+  }
+
+  /** Another node has received these; what does not fit is forwarded again. */
+  forwarded({ messages, end }: Forwarded): void {
+    const queue = this.#processor.openQueue()
+    for (const message of messages.map(incomingOf)) if (queue.fits(1, message.bytes)) queue.add(message)
+    if (end) this.#processor.finish(end)
+    else this.settle()
   }
 
   /** A source waits no longer for this many of its messages. */

@@ -2,6 +2,7 @@ import { isDeepStrictEqual } from 'node:util'
 import { type CloseFrame, codes } from '../../wire/steadfast-v1.ts'
 import type { ClientHello } from '../delivery/parse-frames.ts'
 import type { NodeContext } from '../node/node-context.ts'
+import type { FirstLease } from '../node/node-leases.ts'
 import type { Ending, SessionRecord } from '../store/ports.ts'
 import { expiryOf } from './credential-check.ts'
 import { amended, confirmed } from './record.ts'
@@ -29,7 +30,7 @@ export interface JoinRequest {
 export function newRecord(
   { hello, principal }: JoinRequest,
   epoch: string,
-  lease: SessionRecord['lease'],
+  { lease, isPinned }: FirstLease,
   authentication: Authentication = unlimited,
 ): SessionRecord {
   const { n, last, turn = 0, k, protocol } = hello
@@ -50,6 +51,7 @@ export function newRecord(
     lastEnd: null,
     ended: null,
     ...(protocol === undefined ? {} : { protocol }),
+    ...(isPinned ? { isPinned } : {}),
   }
 }
 

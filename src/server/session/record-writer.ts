@@ -16,7 +16,7 @@ export interface RecordPort {
   readonly node: NodeContext
   readonly hasAttachments: boolean
   /** The work of this node that goes into the next write. Either `applied` or `released` follows. */
-  claim(): Claimant
+  claim(record: SessionRecord): Claimant
   /** The step is in the store, or needed no write; `record` is the record as it is now. */
   applied(step: Step, record: SessionRecord): void
   /** The step was not written. */
@@ -163,7 +163,7 @@ export class RecordWriter {
   async #write(current: Versioned): Promise<void> {
     const node = this.#session.node
     const before = current.record
-    const step = reconcile(before, this.#session.claim())
+    const step = reconcile(before, this.#session.claim(before))
     const batch = this.#requests?.batch() ?? emptyBatch
     const { joins, amendments } = batch
     const { record, outcomes } = requested(step.record, batch, authenticationNow(node), before.ended !== null)
@@ -216,8 +216,9 @@ export class RecordWriter {
     const refusal = refusalOfLost(join) ?? (await node.roomFor(join.principal))
     if (node.isDown) return
     if (!refusal) {
+      const lease = await node.firstLease()
+      if (node.isDown) return
       const now = node.sessions.now()
-      const lease = node.handlers.onSession ? { node: node.id, until: now + node.settings.leaseMs } : null
       const record = newRecord(join, node.host.randomId(), lease, authenticationNow(node))
       const version = await node.sessions.write(this.#session.id, record, before, recordExpiry(record, now, node.settings))
       if (node.isDown) return

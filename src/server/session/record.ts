@@ -1,3 +1,4 @@
+import { codes } from '../../wire/steadfast-v1.ts'
 import type { Ending, Payload, SessionRecord } from '../store/ports.ts'
 
 /** A message of the client that is not taken yet; its `data` is `null` if the client has withdrawn it. */
@@ -42,7 +43,10 @@ export interface Claim {
 
 /** The node that writes a session's record. */
 export interface Claimant extends Claim {
-  readonly node: string
+  /** The name under which it holds the session's lease; `null` if it can hold none now. */
+  readonly node: string | null
+  /** Until when the lease that the record names is held; meaningless if it names none. */
+  readonly heldUntil: number
   readonly now: number
   readonly leaseMs: number
   readonly hasOnSession: boolean
@@ -52,8 +56,11 @@ export interface Claimant extends Claim {
 /** The record as it is to be written, and what follows for the node once it is. */
 export interface Step {
   readonly record: SessionRecord
-  /** Whether another node is at work: nothing can be taken yet. */
-  readonly outcome: 'waits' | 'goes-on'
+  /**
+   * `waits`: another node is at work, and nothing can be taken yet. `elsewhere`: the session is pinned to another node, which is to have
+   * what has come in.
+   */
+  readonly outcome: 'waits' | 'elsewhere' | 'goes-on'
   readonly accepted: Incoming[]
   readonly outOfOrder: readonly Incoming[]
   readonly hook: PendingHook
@@ -66,19 +73,24 @@ export interface Step {
  * the holder of the lease has died, goes on in its place.
  *
  * A lease is held while messages are taken and not done, and while `onSession` or `onEnd` runs. Nothing is taken before
- * `onSession` is done, so a lease with nothing taken under it tells that a node died inside it.
+ * `onSession` is done, so a lease with nothing taken under it tells that a node died inside it. The lease of a pinned session is held
+ * until the session has ended, and ends it if its node has died (rule 20).
  */
-export function reconcile(before: SessionRecord, claimant: Claimant): Step {
+export function reconcile(given: SessionRecord, claimant: Claimant): Step {
   const { node, now, leaseMs, pending, wantedEnd } = claimant
-  const { lease } = before
+  const { lease } = given
   const isMine = lease?.node === node
   const leaseWork = isMine ? claimant.leaseWork : null
   const hasLost = claimant.leaseWork !== null && !isMine
-  if (lease && !isMine && lease.until > now) {
+  const isHeld = lease !== null && !isMine && claimant.heldUntil > now
+  if (isHeld || node === null) {
     // The server's end of a session takes effect at once; the lease's holder sees it when it is done, and runs `onEnd`.
-    const ended = before.ended ?? (wantedEnd?.by === 'client' ? null : wantedEnd)
-    return { record: amended(before, { ended }), outcome: 'waits', accepted: [], outOfOrder: [], hook: 'none', hasLost }
+    const ended = given.ended ?? (wantedEnd?.by === 'client' ? null : wantedEnd)
+    const outcome = isHeld && given.isPinned ? 'elsewhere' : 'waits'
+    return { record: amended(given, { ended }), outcome, accepted: [], outOfOrder: [], hook: 'none', hasLost }
   }
+  const isOver = given.isPinned === true && lease !== null && !isMine && !given.ended
+  const before = isOver ? amended(given, { ended: endOfPinned(given) }) : given
   // The lease's holder died, or is this node, which never learned that its write had succeeded.
   const isInherited = lease !== null && !leaseWork
   const isOrphaned = isInherited && !isMine
@@ -103,16 +115,21 @@ export function reconcile(before: SessionRecord, claimant: Claimant): Step {
   const ended = before.ended ?? (canEnd ? wantedEnd : null)
   // An end without a lease has already been handled.
   if (ended && claimant.hasOnEnd && hook !== 'ended' && (!before.ended || lease)) hook = hook === 'begin' ? 'begin' : 'end'
-  const isBusy = taken > done || hook === 'begin' || hook === 'end'
-  const isFresh = isMine && lease !== null && lease.until - now > leaseMs / 2
+  const isHolding = taken > done || hook === 'begin' || hook === 'end' || (before.isPinned === true && !ended)
+  const isFresh = isMine && lease !== null && (before.isPinned || lease.until - now > leaseMs / 2)
   const record = amended(before, {
     taken,
     done,
     redeliveredThrough,
     ended,
-    lease: isBusy ? (isFresh ? lease : { node, until: now + leaseMs }) : null,
+    lease: isHolding ? (isFresh ? lease : { node, until: before.isPinned ? 0 : now + leaseMs }) : null,
   })
   return { record, outcome: 'goes-on', accepted, outOfOrder, hook, hasLost }
+}
+
+/** How a pinned session ends with its node: for a WebSocket-shaped client as the socket of a server that restarts. */
+export function endOfPinned({ protocol }: Pick<SessionRecord, 'protocol'>): Ending {
+  return { by: 'server', code: protocol === undefined ? codes.ended : 1012, reason: 'the node of this session has ended' }
 }
 
 /** The number after which taking continues. */
@@ -149,6 +166,7 @@ export function copyOf(record: SessionRecord): { -readonly [Field in keyof Sessi
     ended: record.ended,
   }
   if (record.protocol !== undefined) copy.protocol = record.protocol
+  if (record.isPinned) copy.isPinned = true
   return copy
 }
 

@@ -75,7 +75,12 @@ export class SessionActor implements AttachedSession<Attachment>, RecordListener
 
   /** Whether nothing of the session is left on this node. */
   get isOver(): boolean {
-    return !this.hasAttachments && !this.isBusy && !this.#backpressure?.isReturning
+    return !this.hasAttachments && !this.isBusy && !this.isHome && !this.#backpressure?.isReturning
+  }
+
+  /** Whether the session is pinned to this node. */
+  get isHome(): boolean {
+    return this.processor.queue?.isHome === true
   }
 
   /** Attachments that are let in, or are being let in. */
@@ -151,7 +156,9 @@ export class SessionActor implements AttachedSession<Attachment>, RecordListener
   /** Whether a tick would find nothing to do, by the node's own clock: true for most sessions most of the time. */
   isAtRest(now: number): boolean {
     const { hasAttachments, isBusy, processor, inbox } = this
-    return now < this.#dueAt && hasAttachments && !isBusy && inbox.isQuiet && !processor.writer.isStale && !processor.known?.lease
+    if (now >= this.#dueAt || isBusy || !inbox.isQuiet || processor.writer.isStale) return false
+    if (!processor.known?.lease) return hasAttachments
+    return processor.known.isPinned === true && (hasAttachments || this.isHome) && !processor.isLeaseDue
   }
 
   /** Time has passed; `now` is of the store's clock. */
@@ -162,10 +169,8 @@ export class SessionActor implements AttachedSession<Attachment>, RecordListener
     this.#backpressure?.tick()
     this.#dueAt = Math.min(node.elapsedMs() + renewEveryMs(settings), attachments.dueAt())
     this.inbox.tick()
-    const lease = processor.known?.lease
-    const isLeaseDue = lease && (lease.node === node.id ? lease.until - now <= settings.leaseMs / 2 : lease.until <= now)
     const { writer } = processor
-    if (this.isBusy || writer.isStale || isLeaseDue) writer.settle()
+    if (this.isBusy || writer.isStale || processor.isLeaseDue) writer.settle()
     if (!this.hasAttachments || now - Math.max(this.#renewedAt, writer.writtenAt) < renewEveryMs(settings)) return
     this.#renewedAt = now
     if (processor.known?.turn) node.renewals.add(id, (state) => this.#renewed(state))

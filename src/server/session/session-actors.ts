@@ -1,4 +1,6 @@
 import type { NodeContext } from '../node/node-context.ts'
+import type { Payload } from '../store/ports.ts'
+import type { Forwarded } from './forwarder.ts'
 import { SessionActor } from './session-actor.ts'
 import { sessionCommands } from './session-commands.ts'
 import type { SessionCommands } from './session-handle.ts'
@@ -50,6 +52,14 @@ export class SessionActors {
   /** An actor for a client that is refused: it is not started and leaves no trace. */
   unlisted(id: string): SessionActor {
     return new SessionActor(id, this.#node, this.commands)
+  }
+
+  /** Takes what another node forwards to this one, the home of the session. */
+  forwarded(data: Payload): void {
+    // Only nodes write to that topic.
+    const forwarded = JSON.parse(String(data)) as Forwarded
+    const actor = this.get(forwarded.session)
+    if (actor?.isHome && actor.processor.known?.epoch === forwarded.epoch) actor.inbox.forwarded(forwarded)
   }
 
   /** Time has passed; `storeNow` is of the store's clock. Drops the actors that have nothing left to do. */

@@ -11,6 +11,8 @@ import type { Amendment, Outcome } from './record-requests.ts'
 import { type RecordPort, RecordWriter } from './record-writer.ts'
 import { type Principal, type Session, type SessionCommands, SessionHandle } from './session-handle.ts'
 
+/** How a session ends that the store does not have any more. */
+const lost: Ending = { by: 'network', code: codes.silent, reason: 'lost' }
 const noWork: Claim = { leaseWork: null, pending: [], wantedEnd: null }
 
 /** Receives the changes of the session's record. */
@@ -56,6 +58,14 @@ export class SessionProcessor implements HandledSession, RecordPort {
   /** Whether a write is under way or due, or handlers run or are about to. */
   get isBusy(): boolean {
     return !this.writer.isIdle || this.#queue?.isIdle === false
+  }
+
+  /** Whether the lease that the record names is to be renewed, or its node has died. */
+  get isLeaseDue(): boolean {
+    const { node, known } = this
+    if (!known?.lease) return false
+    const heldMs = node.heldUntil(known) - node.sessions.now()
+    return heldMs <= (!known.isPinned && node.isHolder(known) ? node.settings.leaseMs / 2 : 0)
   }
 
   /** `null` until this node takes messages of the session: most sessions never send anything. */
@@ -115,17 +125,23 @@ export class SessionProcessor implements HandledSession, RecordPort {
     this.writer.settle()
   }
 
+  endedElsewhere(ended: Ending | null): void {
+    const handle = this.#handle
+    if (handle) this.#call(() => this.node.handlers.onEnd?.(handle, ended ?? lost))
+  }
+
   // What the record's writer asks and reports.
 
   get hasAttachments(): boolean {
     return this.#listener.hasAttachments
   }
 
-  claim(): Claimant {
-    const { id, sessions, settings, handlers } = this.node
+  claim(record: SessionRecord): Claimant {
+    const { sessions, settings, handlers } = this.node
     return {
       ...(this.#queue?.claim() ?? noWork),
-      node: id,
+      node: this.node.nameFor(record),
+      heldUntil: this.node.heldUntil(record),
       now: sessions.now(),
       leaseMs: settings.leaseMs,
       hasOnSession: handlers.onSession !== undefined,
@@ -134,7 +150,7 @@ export class SessionProcessor implements HandledSession, RecordPort {
   }
 
   applied(step: Step, record: SessionRecord): void {
-    if (this.#queue || record.lease?.node === this.node.id) this.openQueue().apply(step, record)
+    if (this.#queue || this.node.isHolder(record)) this.openQueue().apply(step, record)
   }
 
   released(): void {
@@ -150,13 +166,19 @@ export class SessionProcessor implements HandledSession, RecordPort {
   }
 
   #reportPresence(before: SessionRecord | null, record: SessionRecord): void {
-    const { handlers, host } = this.node
+    const { handlers } = this.node
     if (!handlers.onAttach && !handlers.onDetach) return
     const change = presenceChange(before, record)
     if (!change) return
+    if (change.type === 'attached') this.#call(() => handlers.onAttach?.(this.handle))
+    else this.#call(() => handlers.onDetach?.(this.handle, change.ending))
+  }
+
+  /** Calls a handler for which nothing waits. */
+  #call(handler: () => unknown): void {
+    const { host } = this.node
     try {
-      const waiting =
-        change.type === 'attached' ? handlers.onAttach?.(this.handle) : handlers.onDetach?.(this.handle, change.ending)
+      const waiting = handler()
       if (isThenable(waiting)) waiting.then(undefined, (error) => host.report(error))
     } catch (error) {
       host.report(error)

@@ -133,7 +133,8 @@ export interface SessionRecord {
   readonly redeliveredThrough: number
   /**
    * The node that runs handlers: for messages taken and not done, for the session's start (no message is taken yet) or for its end;
-   * `null` when no handler runs.
+   * `null` when no handler runs. That of a pinned session lasts from its start to its end, and for as long as its node is alive: `until`
+   * is 0 there.
    */
   readonly lease: { readonly node: string; readonly until: number } | null
   /**
@@ -150,6 +151,8 @@ export interface SessionRecord {
   readonly ended: Ending | null
   /** The subprotocol of a WebSocket-shaped client, `''` if it has none; absent for other clients. */
   readonly protocol?: string
+  /** The session stays on the node that its lease names (rule 20); absent where any node may handle it. */
+  readonly isPinned?: true
 }
 
 /** What is appended to a private stream. Stores keep it as it is: only the server knows the kinds. */

@@ -1,0 +1,163 @@
+import { holderRecord } from '../presence/members.ts'
+import type { SessionRecord, SessionStore, Versioned } from '../store/ports.ts'
+import type { ServerHost } from './host.ts'
+
+/** The node that takes leases, and asks for those of others. */
+interface LeasingNode {
+  readonly sessions: SessionStore
+  readonly host: ServerHost
+  readonly settings: { readonly leaseMs: number }
+  readonly isDown: boolean
+}
+
+/** A lease as its node last wrote it. */
+interface OwnLease {
+  readonly name: string
+  /** Until when the node counts as alive, by the store's clock. */
+  readonly until: number
+  readonly stored: Versioned
+}
+
+/** The lease with which a session begins, and whether it is pinned to that node. */
+export interface FirstLease {
+  readonly lease: SessionRecord['lease']
+  readonly isPinned?: true
+}
+
+/** Names of dead nodes are forgotten beyond this number; they are found to be dead again. */
+const maxKnown = 1000
+
+/**
+ * Which nodes are alive, for the sessions that are pinned to one (rule 20). A node keeps one record in the store for all of them, under a
+ * name of its own, and writes it anew before it expires. A record that has expired is removed by the first node that asks, and the
+ * removal decides: from then on its node is dead. A node that was late finds that, and begins again under another name.
+ */
+export class NodeLeases {
+  readonly #node: LeasingNode
+  readonly #begin: (name: string) => () => void
+  #own: OwnLease | null = null
+  #taking: Promise<void> | null = null
+  /** Ends what was begun for the own name. */
+  #endOwn = () => {}
+  /** Until when other nodes count as alive: 0 for a dead one, `Infinity` while the store is asked. */
+  readonly #others = new Map<string, number>()
+
+  /** @param begin is called before the store knows a new name of this node; what it returns, when that name is over */
+  constructor(node: LeasingNode, begin: (name: string) => () => void) {
+    this.#node = node
+    this.#begin = begin
+  }
+
+  /** The name under which this node may hold sessions now; `null` if it has none. */
+  get name(): string | null {
+    return this.#own && this.#own.until > this.#node.sessions.now() ? this.#own.name : null
+  }
+
+  /** The same; a node that has none takes one for the next time. */
+  nameOrTake(): string | null {
+    const { name } = this
+    if (name === null && !this.#taking) this.#settle().catch((error) => this.#node.host.report(error))
+    return name
+  }
+
+  /** Until when a node counts as alive; the answer for another one may be behind, never ahead. */
+  untilOf(name: string): number {
+    if (name === this.#own?.name) return this.#own.until
+    const known = this.#others.get(name)
+    if (known === 0 || (known !== undefined && known > this.#node.sessions.now())) return known
+    this.#others.set(name, Infinity)
+    this.#ask(name).then(
+      (until) => this.#learn(name, until),
+      (error) => {
+        this.#others.delete(name)
+        this.#node.host.report(error)
+      },
+    )
+    return Infinity
+  }
+
+  /** Resolves with the name of this node, taking a lease if it has none; `null` if the store refuses. */
+  async take(): Promise<string | null> {
+    if (this.name === null) await this.#settle()
+    return this.name
+  }
+
+  /** Time has passed: renews the lease if it is due. */
+  tick(): void {
+    if (!this.#own || this.#own.until - this.#node.sessions.now() > (this.#node.settings.leaseMs * 2) / 3) return
+    this.#settle().catch((error) => this.#node.host.report(error))
+  }
+
+  /** This node holds no session any more: others need not wait until its lease has run out. */
+  async release(): Promise<void> {
+    const own = this.#own
+    this.stop()
+    if (own) await this.#node.sessions.remove(idOf(own.name), own.stored.version)
+  }
+
+  stop(): void {
+    this.#endOwn()
+    this.#endOwn = () => {}
+    this.#own = null
+  }
+
+  #settle(): Promise<void> {
+    this.#taking ??= this.#write().finally(() => {
+      this.#taking = null
+    })
+    return this.#taking
+  }
+
+  async #write(): Promise<void> {
+    const { sessions, host } = this.#node
+    const own = this.#own
+    if (own && own.until > sessions.now()) {
+      const renewed = await this.#put(own.name, own.stored)
+      if (renewed || this.#node.isDown) return
+    }
+    this.#endOwn()
+    this.#own = null
+    const name = host.randomId()
+    this.#endOwn = this.#begin(name)
+    await this.#put(name, null)
+  }
+
+  /** Writes the record in place of the one that is known; resolves with whether the lease holds. */
+  async #put(name: string, before: Versioned | null): Promise<boolean> {
+    const { sessions, settings } = this.#node
+    const until = sessions.now() + settings.leaseMs
+    const record = holderRecord(name, { until })
+    const version = await sessions.write(idOf(name), record, before, until + settings.leaseMs)
+    // Nobody else writes it: it was removed, or an earlier write was not answered.
+    const stored = version === null ? await sessions.read(idOf(name)) : { record, version }
+    if (this.#node.isDown || !stored) return false
+    this.#own = { name, until: untilIn(stored), stored }
+    return true
+  }
+
+  /** Until when another node is alive, as the store has it; removes a lease that has run out. */
+  async #ask(name: string): Promise<number | null> {
+    const { sessions } = this.#node
+    const stored = await sessions.read(idOf(name))
+    if (!stored) return 0
+    const until = untilIn(stored)
+    if (until > sessions.now()) return until
+    return (await sessions.remove(idOf(name), stored.version)) ? 0 : null
+  }
+
+  #learn(name: string, until: number | null): void {
+    if (this.#others.size > maxKnown) this.#others.clear()
+    if (until === null) this.#others.delete(name)
+    else this.#others.set(name, until)
+  }
+}
+
+/** The store's id of the record. No client can have a session of this id. */
+function idOf(name: string): string {
+  return `node ${name}`
+}
+
+/** Only this file writes such records. */
+function untilIn({ record }: Versioned): number {
+  return (record.data as { readonly until: number }).until
+}

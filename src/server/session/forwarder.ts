@@ -1,0 +1,104 @@
+import { Buffer } from 'node:buffer'
+import { appendForwarded } from '../node/forwarded-log.ts'
+import type { NodeContext } from '../node/node-context.ts'
+import type { Ending, SessionRecord } from '../store/ports.ts'
+import { bytesOf } from '../util/payload.ts'
+import type { Incoming, Source } from './record.ts'
+
+/** How many bytes of messages are forwarded at once, if there is more than one message. */
+const maxBytes = 65_536
+/** After this time without progress everything is forwarded again, in milliseconds: the log may have lost it, or the node may have. */
+const againAfterMs = 2000
+
+/** What one node forwards to the home of a pinned session: messages of its client, or how that has ended the session. */
+export interface Forwarded {
+  readonly session: string
+  readonly epoch: string
+  /** The number and the data of each, bytes as base64; `null` where the client has withdrawn it. */
+  readonly messages: readonly (readonly [n: number, data: string | { readonly base64: string } | null])[]
+  readonly end?: Ending
+}
+
+/** Forwards what the client of one pinned session sends to this node. Its messages wait here until the record shows that they were taken. */
+export class Forwarder {
+  readonly #node: NodeContext
+  readonly #session: string
+  readonly #epoch: string
+  readonly #home: string
+  /** Called when there may be more to forward. */
+  readonly #forwarded: () => void
+  /** The highest number that was forwarded. */
+  #through = 0
+  #hasForwardedEnd = false
+  #forwardedAt = -Infinity
+  #isForwarding = false
+
+  constructor(node: NodeContext, session: string, record: SessionRecord, home: string, forwarded: () => void) {
+    this.#node = node
+    this.#session = session
+    this.#epoch = record.epoch
+    this.#home = home
+    this.#forwarded = forwarded
+  }
+
+  /** Whether it forwards to the home that the record names. */
+  isFor({ epoch, lease }: SessionRecord): boolean {
+    return epoch === this.#epoch && lease?.node === this.#home
+  }
+
+  /** Forwards what of the waiting messages was not forwarded yet; the client's end of the session follows once all of them were taken. */
+  forward(waiting: readonly Incoming[], wantedEnd: Ending | null): void {
+    if (this.#isForwarding) return
+    if (this.#node.elapsedMs() - this.#forwardedAt >= againAfterMs) {
+      this.#through = 0
+      this.#hasForwardedEnd = false
+    }
+    const batch = batchOf(waiting.filter(({ n }) => n > this.#through))
+    const last = batch.at(-1)
+    const end = waiting.length === 0 && wantedEnd && !this.#hasForwardedEnd ? { end: wantedEnd } : {}
+    if (!last && !('end' in end)) return
+    const { topics, host } = this.#node
+    const forwarded: Forwarded = { session: this.#session, epoch: this.#epoch, messages: batch.map(entryOf), ...end }
+    this.#isForwarding = true
+    appendForwarded(topics, this.#home, JSON.stringify(forwarded)).then(
+      () => {
+        this.#isForwarding = false
+        this.#through = Math.max(this.#through, last?.n ?? 0)
+        this.#hasForwardedEnd ||= 'end' in end
+        this.#forwardedAt = this.#node.elapsedMs()
+        if (last) this.#forwarded()
+      },
+      (error) => {
+        this.#isForwarding = false
+        host.report(error)
+      },
+    )
+  }
+}
+
+/** The node that forwarded a message repeats it until the record shows that it was taken. */
+const repeating: Source = { isWithdrawn: false, outOfOrder() {}, inOrder() {} }
+
+/** A forwarded message as its home queues it. */
+export function incomingOf([n, given]: Forwarded['messages'][number]): Incoming {
+  const data = typeof given === 'object' && given ? new Uint8Array(Buffer.from(given.base64, 'base64')) : given
+  return { n, data, bytes: data === null ? 0 : bytesOf(data), source: repeating, redelivered: false }
+}
+
+function batchOf(messages: readonly Incoming[]): readonly Incoming[] {
+  let bytes = 0
+  const end = messages.findIndex((message, index) => {
+    bytes += message.bytes
+    return index > 0 && bytes > maxBytes
+  })
+  return end < 0 ? messages : messages.slice(0, end)
+}
+
+function entryOf({ n, data }: Incoming): Forwarded['messages'][number] {
+  return [
+    n,
+    typeof data === 'string' || data === null
+      ? data
+      : { base64: Buffer.from(data.buffer, data.byteOffset, data.byteLength).toString('base64') },
+  ]
+}

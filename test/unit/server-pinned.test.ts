@@ -1,0 +1,205 @@
+import { describe, expect, it } from 'vitest'
+import type { Handlers } from '../../src/server/handlers.ts'
+import { ServerBench, type ServerBenchOptions } from '../support/server-bench.ts'
+
+const leaseMs = 10_000
+
+/** Nodes with pinned sessions, and what their handlers have seen. */
+function pinned(options: ServerBenchOptions = {}) {
+  const seen: string[] = []
+  const handlers = (node: number): Handlers => ({
+    onSession: () => seen.push(`${node}: begins`),
+    onMessage: (session, { data, redelivered }) => {
+      seen.push(`${node}: ${typeof data === 'string' ? data : `[${[...new Uint8Array(data)]}]`}${redelivered ? ' again' : ''}`)
+      return data === 'echo' ? session.send('echoed') : undefined
+    },
+    onEnd: (_, { by, code }) => seen.push(`${node}: ends ${by} ${code}`),
+  })
+  const bench = new ServerBench({ nodes: 3, handlers, settings: { pinSessions: true, leaseMs }, ...options })
+  return { bench, seen }
+}
+
+describe('a pinned session', () => {
+  it('[SP20] has its messages handled where it began, whatever node they come to, in order', async () => {
+    const { bench, seen } = pinned()
+    await bench.confirmed({}, { node: 0 })
+    const stream = await bench.confirmed({ k: 2, turn: 2 }, { node: 1, medium: 'stream' })
+    const first = await bench.post(['m1:one', 'M[2,"two","three"]'], { k: 2, turn: 2 }, { node: 2 })
+    expect(first).toMatchObject({ taken: 3 })
+    const second = await bench.post(['b4:AAECAw==', 'm5:echo'], { k: 2, n: 4 }, { node: 1 })
+    await bench.pass(100)
+    expect(second).toMatchObject({ taken: 5 })
+    expect(seen).toEqual(['0: begins', '0: one', '0: two', '0: three', '0: [0,1,2,3]', '0: echo'])
+    expect(stream.carrier.news).toContain('0.1:echoed')
+    expect(stream.carrier.news).toContain('a5')
+    expect(bench.reported).toEqual([])
+  })
+
+  it('[SP20] takes what comes over WebSockets of two nodes once', async () => {
+    const { bench, seen } = pinned()
+    const one = await bench.confirmed({}, { node: 0 })
+    const other = await bench.attach({ k: 2 }, { node: 1 })
+    one.attachment.receive('m1:one')
+    other.attachment.receive('m1:one')
+    other.attachment.receive('m2:two')
+    one.attachment.receive('m2:two')
+    await bench.pass(3000)
+    expect(seen).toEqual(['0: begins', '0: one', '0: two'])
+  })
+
+  it('[SP20] lasts while nothing happens, and costs no write', async () => {
+    const { bench, seen } = pinned()
+    const others = Array.from({ length: 50 }, (_, index) => bench.confirmed({ session: `other-session-of-ann${10 + index}` }))
+    const attached = await Promise.all(others)
+    seen.length = 0
+    await bench.confirmed({}, { node: 0 })
+    const { attachment } = await bench.confirmed({ k: 2, turn: 2 }, { node: 1 })
+    await bench.pass(1000)
+    const before = bench.calls.get('sessions.write') ?? 0
+    for (let round = 0; round < 20; round += 1) {
+      await bench.pass(leaseMs)
+      for (const each of [...attached, { attachment }]) each.attachment.receive('q')
+    }
+    const receipt = await bench.post(['m1:late'], { k: 2 }, { node: 2 })
+    await bench.pass(100)
+    expect(receipt).toMatchObject({ taken: 1 })
+    expect(seen).toEqual(['0: begins', '0: late'])
+    // Each node has one lease, however many sessions: it is written every third of `leaseMs`.
+    expect((bench.calls.get('sessions.write') ?? 0) - before).toBeLessThan(3 * 20 * 3)
+  })
+
+  it('[SP20] ends when its node dies, and its client is told', async () => {
+    const { bench, seen } = pinned()
+    await bench.confirmed({ protocols: [] }, { node: 0 })
+    const { carrier } = await bench.confirmed({ k: 2, turn: 2, protocols: [] }, { node: 1 })
+    await bench.pass(1000)
+    bench.kill(0)
+    await bench.pass(leaseMs + 3000)
+    expect(seen).toEqual(['0: begins', '1: ends server 1012'])
+    expect(carrier.closed).toMatchObject({ code: 4410, application: 1012 })
+  })
+
+  it('[SP20] ends with 4410 where its client is no socket, also for one that polls', async () => {
+    const { bench } = pinned()
+    await bench.confirmed({ wait: 0 }, { node: 0, medium: 'answer' })
+    bench.kill(0)
+    await bench.pass(leaseMs + 3000)
+    const poll = { k: 2, turn: 1, wait: 0 }
+    await bench.attach(poll, { node: 1, medium: 'answer' })
+    await bench.pass(3000)
+    const { carrier } = await bench.attach(poll, { node: 1, medium: 'answer' })
+    await bench.pass(10)
+    expect(carrier.closed).toMatchObject({ code: 4410 })
+  })
+
+  it('[SP20] ends at once when its node closes', async () => {
+    const { bench, seen } = pinned()
+    await bench.confirmed({ protocols: [] }, { node: 0 })
+    const { carrier } = await bench.confirmed({ k: 2, turn: 2, protocols: [] }, { node: 1 })
+    const closing = bench.at(0).close(5000)
+    await bench.pass(500)
+    await closing
+    expect(seen).toEqual(['0: begins', '0: ends server 1012'])
+    expect(carrier.closed).toMatchObject({ code: 4410, application: 1012 })
+  })
+
+  it('[SP20] is ended by its client through any node, after what that has sent', async () => {
+    const { bench, seen } = pinned()
+    await bench.confirmed({}, { node: 0 })
+    await bench.confirmed({ k: 2, turn: 2 }, { node: 1, medium: 'stream' })
+    const receipt = bench.post(['m1:last', 'x{"code":1000,"reason":"done"}'], { k: 2, turn: 2 }, { node: 2 })
+    await bench.pass(3000)
+    expect(await receipt).toMatchObject({ taken: 1 })
+    expect(seen).toEqual(['0: begins', '0: last', '0: ends client 1000'])
+    expect(bench.at(0).sessionsHere).toBe(0)
+  })
+
+  it('[SP20] expires as others do, and `onEnd` runs on its node', async () => {
+    const { bench, seen } = pinned()
+    const { attachment } = await bench.confirmed({}, { node: 0 })
+    attachment.ended({ by: 'network', code: 1006, reason: '' })
+    await bench.pass(150_000)
+    expect(seen).toEqual(['0: begins', '0: ends network 4408'])
+    await bench.pass(60_000)
+    expect(bench.nodes.map((node) => node.sessionsHere)).toEqual([0, 0, 0])
+  })
+
+  it('[SP20] ends where its node was taken for dead, and the node hears of it', async () => {
+    let isStalled = false
+    const { bench, seen } = pinned({ isStalled: (node) => isStalled && node === 0 })
+    await bench.confirmed({ protocols: [] }, { node: 0 })
+    const { carrier } = await bench.confirmed({ k: 2, turn: 2, protocols: [] }, { node: 1 })
+    await bench.pass(1000)
+    isStalled = true
+    await bench.pass(leaseMs + 3000)
+    expect(carrier.closed).toMatchObject({ application: 1012 })
+    expect(seen).toEqual(['0: begins', '1: ends server 1012'])
+    isStalled = false
+    await bench.pass(20_000)
+    expect(seen).toEqual(['0: begins', '1: ends server 1012', '0: ends server 1012'])
+    expect(bench.at(0).sessionsHere).toBe(0)
+    // The node takes another name and goes on.
+    await bench.confirmed({ session: 'another-session-of-ann' }, { node: 0 })
+    await bench.post(['m1:hello'], { session: 'another-session-of-ann' }, { node: 1 })
+    await bench.pass(100)
+    expect(seen.slice(3)).toEqual(['0: begins', '0: hello'])
+  })
+
+  it('[SP20] begins on a node that was late under another name of the node: the one before is dead for good', async () => {
+    let isStalled = false
+    const { bench, seen } = pinned({ isStalled: (node) => isStalled && node === 0 })
+    await bench.confirmed({}, { node: 0 })
+    await bench.confirmed({ k: 2, turn: 2 }, { node: 1 })
+    await bench.pass(1000)
+    isStalled = true
+    await bench.pass(leaseMs + 1200)
+    expect(seen).toEqual(['0: begins', '1: ends server 4410'])
+    // The renewal of the lease that it began in time comes to the store now.
+    isStalled = false
+    await bench.pass(500)
+    await bench.confirmed({ session: 'another-session-of-ann' }, { node: 0 })
+    await bench.post(['m1:hello'], { session: 'another-session-of-ann' }, { node: 1 })
+    await bench.pass(2 * leaseMs)
+    expect(seen.slice(2)).toEqual(['0: ends server 4410', '0: begins', '0: hello'])
+  })
+
+  it('[SP20] forwards again what the log has refused', async () => {
+    const { bench, seen } = pinned()
+    await bench.confirmed({}, { node: 0 })
+    const { attachment } = await bench.confirmed({ k: 2, turn: 2 }, { node: 1 })
+    bench.fail('append', 'before', 1)
+    attachment.receive('m1:one')
+    await bench.pass(100)
+    attachment.receive('m2:two')
+    await bench.pass(5000)
+    expect(seen).toEqual(['0: begins', '0: one', '0: two'])
+  })
+
+  it('[SP20] forwards again what did not reach its node', async () => {
+    const { bench, seen } = pinned()
+    await bench.confirmed({}, { node: 0 })
+    const { attachment } = await bench.confirmed({ k: 2, turn: 2 }, { node: 1 })
+    // The log takes it, and loses it.
+    bench.fail('append', 'conflict', 1)
+    attachment.receive('m1:one')
+    await bench.pass(100)
+    attachment.receive('m2:two')
+    await bench.pass(1000)
+    expect(seen).toEqual(['0: begins'])
+    await bench.pass(3000)
+    expect(seen).toEqual(['0: begins', '0: one', '0: two'])
+  })
+
+  it('[SP20] a thousand messages and a large one arrive whole and in order', async () => {
+    const { bench, seen } = pinned({ storeMs: 5 })
+    await bench.confirmed({}, { node: 0 })
+    const { attachment } = await bench.confirmed({ k: 2, turn: 2 }, { node: 1 })
+    const large = 'x'.repeat(1_000_000)
+    attachment.receive(`M${JSON.stringify([1, ...Array.from({ length: 1000 }, (_, index) => `m${index + 1}`)])}`)
+    attachment.receive(`m1001:${large}`)
+    await bench.pass(5000)
+    expect(seen.length).toBe(1002)
+    expect(seen.slice(1, 1001)).toEqual(Array.from({ length: 1000 }, (_, index) => `0: m${index + 1}`))
+    expect(seen[1001]).toBe(`0: ${large}`)
+  })
+})
