@@ -88,6 +88,7 @@ const unhurried = [
   'session-contract',
   'session-contract-nodes',
   'session-nodes',
+  'session-pinned',
   'session-posts',
   'sse',
   'support-fault-proxy',

@@ -1,5 +1,6 @@
 import { beforeEach, describe } from 'vitest'
 import { redisStore } from '../../src/redis/index.ts'
+import { pinnedContract } from '../support/pinned-contract.ts'
 import { startRedis } from '../support/redis-server.ts'
 import { sessionContract } from '../support/session-contract.ts'
 import { freshPrefix, type RedisPackage, redisClients, useRedis } from '../support/use-redis.ts'
@@ -14,4 +15,5 @@ describe('over one Redis', () => {
     redisStore({ client: redisClients[name](redis().port), prefix, ...limits })
   describe('with node-redis', () => sessionContract(2, open('node-redis'), ['websocket']))
   describe('with ioredis', () => sessionContract(2, open('ioredis'), ['long-poll']))
+  describe('pinned sessions', () => pinnedContract(open('node-redis')))
 })

@@ -28,7 +28,7 @@ export interface SocketBench extends AsyncDisposable {
 
 /** Real servers behind a proxy that does harm, and sockets over them, closed with the test. */
 export async function startSockets(
-  options: RealtimeServerOptions = {},
+  options: RealtimeServerOptions | ((index: number) => RealtimeServerOptions) = {},
   more: Omit<RealtimeServersOptions, 'options'> = {},
 ): Promise<SocketBench> {
   const sessions: Session[] = []
@@ -36,11 +36,11 @@ export async function startSockets(
   const made: WatchedSocket[] = []
   const rig = await startRig({
     ...more,
-    options: {
+    options: (index) => ({
       onSession: (session) => void sessions.push(session),
       onEnd: (_, ending) => void endings.push(ending),
-      ...options,
-    },
+      ...(typeof options === 'function' ? options(index) : options),
+    }),
   })
   return {
     ...{ rig, sessions, endings },

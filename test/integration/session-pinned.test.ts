@@ -1,0 +1,3 @@
+import { pinnedContract } from '../support/pinned-contract.ts'
+
+pinnedContract()
