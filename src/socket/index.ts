@@ -2,8 +2,12 @@ import type { RealtimeOptions } from '../api/options.ts'
 import type { Diagnosis } from '../diagnosis/diagnose.ts'
 import { hostWith } from '../host/browser.ts'
 import { RealtimeClient } from '../index.ts'
-import { socketClass } from './socket-class.ts'
+import { type Provided, reconnectingClass } from './reconnecting-socket.ts'
+import type { ReconnectionOptions } from './reconnection.ts'
+import { type SocketConstructor, socketClass } from './socket-class.ts'
 import { socketProtocol } from './socket-session.ts'
+
+export type { ReconnectionOptions } from './reconnection.ts'
 
 /** The options of the client below each socket. */
 export type SocketOptions = Omit<RealtimeOptions, 'protocol' | 'codec' | 'autoConnect' | 'signal'>
@@ -43,6 +47,24 @@ export interface SocketCloseEvent {
   readonly diagnosis: Diagnosis | null
 }
 
+/** A socket that connects again. */
+export interface ReconnectingSocketShape extends SocketShape {
+  /** How many retries there were since it was open for `minUptime`. */
+  readonly retryCount: number
+  /** Closes the connection, if there is one, and connects anew at once. */
+  reconnect(code?: number, reason?: string): void
+}
+
+/**
+ * The class of a socket that connects again. The URL and the subprotocols may be functions, which are called before each connect and may
+ * return promises.
+ */
+export type ReconnectingSocketClass = new (
+  url: Provided<string | URL>,
+  protocols?: Provided<string | readonly string[] | null | undefined>,
+  options?: ReconnectionOptions,
+) => ReconnectingSocketShape
+
 const left = {
   protocol: 'a socket always speaks steadfast.v1',
   codec: 'a socket carries text and bytes',
@@ -62,11 +84,33 @@ const left = {
  * const socket = new WebSocket('wss://app.example/realtime', 'graphql-transport-ws')
  */
 export function webSocketOver(options: SocketOptions = {}): WebSocketClass {
-  if (typeof options !== 'object' || !options) throw new TypeError('webSocketOver: it takes an object of options.')
-  for (const [name, why] of Object.entries(left)) {
-    if (name in options) throw new TypeError(`webSocketOver: the option '${name}' has no place here, since ${why}.`)
+  return socketClass(checked(options, 'webSocketOver'), hostWith(options.host)) as unknown as WebSocketClass
+}
+
+/**
+ * A class in the shape of `reconnecting-websocket` and `partysocket`, over sockets as `webSocketOver()` makes them: where one has ended
+ * otherwise than by `close()`, it connects anew, with another session. What was sent while it was open and has not been
+ * handled by then is lost, as over a `WebSocket`; the sessions below see to the losses of connections before that.
+ *
+ * @param options those of the client below each socket
+ * @throws TypeError for an option that is not what it may be
+ * @example
+ * const ReconnectingWebSocket = reconnectingSocketOver()
+ * const socket = new ReconnectingWebSocket(() => `wss://app.example/realtime?room=${room}`, [], { maxRetries: 10 })
+ */
+export function reconnectingSocketOver(options: SocketOptions = {}): ReconnectingSocketClass {
+  const host = hostWith(options.host)
+  const Below = socketClass(checked(options, 'reconnectingSocketOver'), host)
+  return reconnectingClass(Below as unknown as SocketConstructor, host) as unknown as ReconnectingSocketClass
+}
+
+/** @throws TypeError for options with which no client can be made: told here and not by each socket */
+function checked(options: SocketOptions, name: string): SocketOptions {
+  if (typeof options !== 'object' || !options) throw new TypeError(`${name}: it takes an object of options.`)
+  for (const [option, why] of Object.entries(left)) {
+    if (option in options) throw new TypeError(`${name}: the option '${option}' has no place here, since ${why}.`)
   }
-  // A mistake in the options is told here and not by each socket; this client never connects.
+  // This client never connects.
   new RealtimeClient('http://localhost/', { ...options, autoConnect: false, protocol: socketProtocol([], () => {}) })
-  return socketClass(options, hostWith(options.host)) as unknown as WebSocketClass
+  return options
 }

@@ -7,7 +7,25 @@ import { wellFormed } from '../util/well-formed.ts'
 import { closeArgumentsOf, protocolsOf, urlOf } from './arguments.ts'
 import { defineHandlers } from './event-handlers.ts'
 import { closeEvent, messageEvent } from './events.ts'
-import { SocketConnection } from './socket-connection.ts'
+import { SocketConnection, type SocketEnd } from './socket-connection.ts'
+
+/** A socket as another class uses it. */
+export interface Socket extends EventTarget {
+  readonly url: string
+  readonly readyState: number
+  readonly bufferedAmount: number
+  readonly extensions: string
+  readonly protocol: string
+  binaryType: string
+  onopen: (() => void) | null
+  onmessage: ((event: { readonly data: string | ArrayBuffer | Blob }) => void) | null
+  onerror: (() => void) | null
+  onclose: ((event: SocketEnd) => void) | null
+  send(data: unknown): void
+  close(code?: unknown, reason?: unknown): void
+}
+
+export type SocketConstructor = new (...given: readonly unknown[]) => Socket
 
 const states = ['CONNECTING', 'OPEN', 'CLOSING', 'CLOSED']
 const [connecting, open, closing, closed] = [0, 1, 2, 3]
@@ -95,12 +113,12 @@ export function socketClass(options: RealtimeOptions, host: Host): new (...given
       return typeof data === 'string' || this.#binaryType === 'arraybuffer' ? data : new Blob([data])
     }
   }
-  asInterface(Socket)
+  asInterface(Socket, 'WebSocket')
   return Socket
 }
 
 /** Names, numbers of arguments, constants and what can be enumerated are as Web IDL has them. */
-function asInterface(Socket: { readonly prototype: object }): void {
+export function asInterface(Socket: { readonly prototype: object }, interfaceName: string): void {
   const { prototype } = Socket
   defineHandlers(prototype, ['open', 'error', 'close', 'message'])
   for (const [value, name] of states.entries()) {
@@ -110,8 +128,8 @@ function asInterface(Socket: { readonly prototype: object }): void {
     if (name !== 'constructor' && descriptor.configurable)
       Object.defineProperty(prototype, name, { ...descriptor, enumerable: true })
   }
-  Object.defineProperty(prototype, Symbol.toStringTag, { value: 'WebSocket', configurable: true })
+  Object.defineProperty(prototype, Symbol.toStringTag, { value: interfaceName, configurable: true })
   Object.defineProperty(Reflect.get(prototype, 'send'), 'length', { value: 1, configurable: true })
-  Object.defineProperty(Socket, 'name', { value: 'WebSocket', configurable: true })
+  Object.defineProperty(Socket, 'name', { value: interfaceName, configurable: true })
   Object.defineProperty(Socket, 'length', { value: 1, configurable: true })
 }

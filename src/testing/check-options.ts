@@ -4,6 +4,7 @@ const kinds: Readonly<Record<string, string>> = {
   codec: 'object',
   onConnection: 'function',
   onMessage: 'function',
+  selectProtocol: 'function',
   random: 'function',
 }
 

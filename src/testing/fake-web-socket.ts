@@ -81,6 +81,8 @@ export function fakeWebSocket(door: Door): NonNullable<Host['WebSocket']> {
     }
 
     end(close: CloseFrame): void {
+      // A Close frame has no room for two codes (rule 19).
+      if (close.application !== undefined) this.write(`x${JSON.stringify(close)}`)
       if (this.readyState !== 3) this.#over(close.code, reasonOf(close), true)
     }
 

@@ -37,6 +37,8 @@ export interface SessionPort {
 export class SessionRecord {
   readonly id: string
   readonly epoch: string
+  /** The subprotocol of a WebSocket-shaped client; `undefined` for other clients (rule 19). */
+  readonly protocol: string | undefined
   readonly attachments = new Set<Attached>()
   ended: CloseFrame | null = null
   /** Whether the server has lost it. */
@@ -49,9 +51,10 @@ export class SessionRecord {
   #ack: number
   #lastEnd: Ending | null = null
 
-  constructor({ session, n }: Pick<Hello, 'session' | 'n'>, epoch: string, port: SessionPort) {
+  constructor({ session, n }: Pick<Hello, 'session' | 'n'>, epoch: string, port: SessionPort, protocol?: string) {
     this.id = session
     this.epoch = epoch
+    this.protocol = protocol
     this.#port = port
     this.#taken = this.#ack = n - 1
   }
@@ -67,6 +70,7 @@ export class SessionRecord {
     const open: OpenFrame = {
       ...{ k: hello.k, epoch: this.epoch, resumed, taken: this.#taken, ack: this.#ack, ...told },
       ...(resumed && this.#lastEnd && { lastEnd: this.#lastEnd }),
+      ...(this.protocol !== undefined && { protocol: this.protocol }),
     }
     attached.write(`o${JSON.stringify(open)}`)
     const gaps = new Set<string>()
@@ -85,7 +89,7 @@ export class SessionRecord {
     const { by, code, reason } = ending
     this.#lastEnd = ending
     // What the application's close() says ends the session, what hangs up does not (rule 8).
-    if (by === 'client' && !hangUps.includes(code)) this.ended ??= { code, reason }
+    if (by === 'client' && !this.#isHangUp(code)) this.ended ??= { code, reason }
   }
 
   /** Whether something was sent to this client alone that it has not had. */
@@ -172,9 +176,14 @@ export class SessionRecord {
     for (const attached of this.attachments) attached.write('c{}')
   }
 
-  end(close: CloseFrame): void {
-    this.ended = close
-    for (const attached of [...this.attachments]) attached.end(close)
+  /** Every code is the application's where the client is a WebSocket-shaped one (rule 19). */
+  end({ code, reason = '' }: CloseFrame): void {
+    this.ended = this.protocol === undefined ? { code, reason } : { code: codes.ended, reason, application: code }
+    for (const attached of [...this.attachments]) attached.end(this.ended)
+  }
+
+  #isHangUp(code: number): boolean {
+    return hangUps.includes(code) && !(code === codes.hungUp && this.protocol !== undefined)
   }
 
   #isKnownTo({ cursor }: Hello): boolean {

@@ -14,6 +14,11 @@ export class FakeSession<In> {
     this.#encode = encode
   }
 
+  /** The subprotocol that was chosen for a client of `steadfast/socket`; `''` if there is none. */
+  get protocol(): string {
+    return this.#record.protocol ?? ''
+  }
+
   /** Whether a connection carries it now. */
   get isAttached(): boolean {
     return this.#record.attachments.size > 0
@@ -21,7 +26,8 @@ export class FakeSession<In> {
 
   /** The code and the reason with which it ended; `null` while it has not. */
   get ended(): { readonly code: number; readonly reason?: string } | null {
-    return this.#record.ended
+    const { ended } = this.#record
+    return ended?.application === undefined ? ended : { ...ended, code: ended.application }
   }
 
   /**
@@ -38,11 +44,11 @@ export class FakeSession<In> {
 
   /**
    * The server ends the session for good, as `session.close()` of `steadfast/server` does. A client that is away learns it when
-   * it comes back.
-   * @param code @defaultValue 4410
+   * it comes back. To a client of `steadfast/socket` each code is the application's.
+   * @param code @defaultValue 4410; 1000 for a client of `steadfast/socket`
    * @throws Error where the session has ended or was forgotten
    */
-  end(code = 4410, reason = ''): void {
+  end(code = this.#record.protocol === undefined ? 4410 : 1000, reason = ''): void {
     this.#mustLive('end()')
     this.#record.end({ code, reason })
   }
@@ -66,7 +72,7 @@ export class FakeSession<In> {
   }
 
   #mustLive(what: string): void {
-    const { ended, isForgotten } = this.#record
+    const { ended, isForgotten } = { ended: this.ended, isForgotten: this.#record.isForgotten }
     if (isForgotten)
       throw new Error(
         `FakeServer: ${what} on a session that forgetSessions() has lost; its client has another by its next connection.`,

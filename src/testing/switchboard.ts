@@ -24,6 +24,11 @@ export interface FakeServerOptions<In, Out> {
    * there is none.
    */
   readonly onMessage?: (data: Out, connection: FakeConnection<In, Out> | null) => void
+  /**
+   * Chooses the subprotocol of a client of `steadfast/socket` that offers some, as the option of `steadfast/server` does; with anything that
+   * was not offered the client is refused. @defaultValue the first that the client offers
+   */
+  readonly selectProtocol?: (protocols: readonly string[]) => string | null | undefined
   /** What stands for `Math.random()` in the clients: with 0.5 a first retry comes after half of its longest wait. @defaultValue () => 0.5 */
   readonly random?: () => number
 }
@@ -58,6 +63,10 @@ export class Switchboard<In, Out> implements Door {
     this.sessions = new Sessions(
       (data) => this.#encode(data),
       (data, connection) => this.#received(data, connection),
+      (protocols) => {
+        const { selectProtocol } = options
+        return selectProtocol ? this.#call('selectProtocol', () => selectProtocol(protocols)) : protocols[0]
+      },
     )
   }
 
@@ -80,7 +89,8 @@ export class Switchboard<In, Out> implements Door {
     this.connections.set(wire, connection)
     wire.accept(connection)
     if (hello) this.sessions.attach(connection, hello)
-    if (session?.ended) connection.end(session.ended)
+    const { ended } = hello ? this.sessions.recordOf(hello) : { ended: null }
+    if (ended) connection.end(ended)
     this.newConnections.put(connection)
     this.#call('onConnection', () => this.#options.onConnection?.(connection))
     return true
@@ -141,7 +151,9 @@ export class Switchboard<In, Out> implements Door {
   #answerTo(dial: Dial, hello: Hello | null): DialAnswer {
     const answer = this.answerTo(dial)
     if (answer !== 'accept' || !hello) return answer
-    const { ended } = this.sessions.of(hello)
+    const refusal = this.sessions.refusalOf(hello)
+    if (refusal) return refusal
+    const { ended } = this.sessions.recordOf(hello)
     return ended && !this.sessions.hasNews(hello) ? ended : 'accept'
   }
 

@@ -6,11 +6,11 @@ import * as graphqlWs from 'graphql-ws'
 import mqtt from 'mqtt'
 import { describe, expect, it, vi } from 'vitest'
 import type { RealtimeServerOptions } from '../../src/server/options.ts'
-import { webSocketOver } from '../../src/socket/index.ts'
+import { type ReconnectingSocketShape, reconnectingSocketOver, webSocketOver } from '../../src/socket/index.ts'
 import { snippetNamed } from '../support/readme.ts'
 import { runSnippet } from '../support/readme-run.ts'
 import { startSessionServers } from '../support/readme-session.ts'
-import { type TransportName, transportOf } from '../support/session-rig.ts'
+import { startRig, type TransportName, transportOf } from '../support/session-rig.ts'
 import { startSockets } from '../support/socket-rig.ts'
 import { mqttServer, stompServer } from '../support/socket-servers.ts'
 import { nodeHost } from '../support/watched-client.ts'
@@ -170,4 +170,40 @@ it('the first snippets: a socket and its server', async () => {
       ['chat.v2', 'client', 4321, 'enough'],
     ]),
   )
+})
+
+it('the reconnecting socket of the guide asks for a ticket before each connect, and comes back', async () => {
+  await using rig = await startRig({
+    options: { onMessage: (session, { data }) => session.close(Number(data) || 4001, 'back soon') },
+  })
+  const urls: string[] = []
+  let tickets = 0
+  const Below = reconnectingSocketOver({ host: nodeHost, transports: ['websocket'] })
+  class Here extends Below {
+    constructor(url: () => Promise<string>, ...rest: [string[], object]) {
+      super(
+        async () => {
+          urls.push(await url())
+          return rig.url
+        },
+        ...rest,
+      )
+    }
+  }
+  const { socket } = (await runSnippet(
+    snippetNamed('socket-reconnecting'),
+    { 'steadfast/socket': { reconnectingSocketOver: () => Here } },
+    {
+      ticket: async () => {
+        tickets += 1
+        return String(tickets)
+      },
+    },
+  )) as { readonly socket: ReconnectingSocketShape }
+  const codes: number[] = []
+  socket.onclose = ({ code }) => void codes.push(code)
+  await vi.waitFor(() => expect(codes).toEqual([4001]), 5000)
+  await vi.waitFor(() => expect(socket.readyState).toBe(1), 5000)
+  expect(urls).toEqual(['1', '2'].map((ticket) => `ws://localhost:8080/realtime?ticket=${ticket}`))
+  socket.close()
 })
