@@ -169,7 +169,7 @@ export class ServerBench {
     { node = 0, medium = 'websocket', principal = 'ann' }: { node?: number; medium?: Medium; principal?: string } = {},
   ): Promise<Attached> {
     const carrier = new FakeCarrier(medium)
-    const attachment = this.at(node).attach(greetingOf(hello), { id: principal }, carrier)
+    const attachment = this.at(node).attach({ hello: greetingOf(hello), principal: { id: principal } }, carrier)
     this.#attachments.set(carrier, attachment)
     await promised()
     return { carrier, attachment }

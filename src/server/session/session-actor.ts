@@ -176,6 +176,7 @@ export class SessionActor implements AttachedSession<Attachment>, RecordListener
   changed(before: SessionRecord | null, record: SessionRecord, how: 'read' | 'written' | 'created'): void {
     if (record.ended) {
       this.waitsForNobody()
+      this.node.unread.over(this.id)
       // It is to expire as its record says.
       this.node.renewals.drop(this.id)
     }
@@ -194,6 +195,7 @@ export class SessionActor implements AttachedSession<Attachment>, RecordListener
   }
 
   vanished(): void {
+    this.node.unread.over(this.id)
     if (this.hasAttachments) {
       const close = { code: codes.restarting, reason: 'session lost', retryAfterMs: this.node.pauseMs() }
       this.attachments.endAll(() => close)
