@@ -14,6 +14,7 @@ export type { Member, PresenceMessage } from './presence/members.ts'
 export { RealtimeServer, type ServerCodecWhereNeeded } from './server.ts'
 export type { AnyPrincipal, Principal, Sendable, ServerCodec, Session } from './session/session-handle.ts'
 export type { Since, SubscribeOptions } from './session/subscribe.ts'
+export type { SessionAnswer, SessionOffer, SessionRefusal } from './session-offer.ts'
 export { type MemoryLimits, type MemoryStore, memoryStore } from './store/memory/memory-store.ts'
 export type {
   Answer,

@@ -75,7 +75,7 @@ export interface Limits {
    * @defaultValue 10,000
    */
   readonly bodyTimeoutMs: number
-  /** How long `authenticate` may take, in milliseconds; `Infinity` for no limit. @defaultValue 10,000 */
+  /** How long `authenticate` may take, and `acceptSession`, in milliseconds; `Infinity` for no limit. @defaultValue 10,000 */
   readonly authenticateTimeoutMs: number
 }
 

@@ -5,6 +5,7 @@ import type { Handlers } from './handlers.ts'
 import type { Limits } from './limits.ts'
 import type { ServerHost } from './node/host.ts'
 import type { AnyPrincipal, Principal, Sendable, ServerCodec, Session } from './session/session-handle.ts'
+import type { SessionAnswer, SessionOffer } from './session-offer.ts'
 import type { SessionStore, TopicLog } from './store/ports.ts'
 import type { TopicKeep } from './topic-keep.ts'
 
@@ -32,6 +33,15 @@ export interface RealtimeServerOptions<
    * @defaultValue the first that the client offers
    */
   readonly selectProtocol?: (protocols: readonly string[], request: IncomingMessage) => string | null | undefined
+  /**
+   * Asked once before a new session is created, on the node that creates it, with the client's offer; not for a client that comes back to
+   * its session, nor for a POST. Returns the subprotocol that it chooses from `offer.protocols`, in the place of `selectProtocol`; `null`
+   * or nothing for none (a client that offers some is then refused with 4410); or why there is no session, `{ code, reason }`. The client
+   * waits for its promise, for `limits.authenticateTimeoutMs` at most; a client for which it throws, or takes longer, is refused with 4500,
+   * and the error is reported. `onSession` follows once the session is in the store; `offer.signal` is aborted where it does not follow.
+   * @defaultValue every client that is authenticated gets a session
+   */
+  readonly acceptSession?: (offer: SessionOffer<Who>) => SessionAnswer | void | Promise<SessionAnswer> | Promise<void>
   /**
    * How long an open WebSocket or event stream is trusted after `authenticate`, in milliseconds. Then the client is asked for fresh
    * credentials (its `prepare()`) and `authenticate` is called again, while the connection stays open; if the client sends none in time,

@@ -32,6 +32,7 @@ export interface Settings {
   readonly authenticate: NonNullable<RealtimeServerOptions['authenticate']>
   readonly addressOf: NonNullable<RealtimeServerOptions['addressOf']>
   readonly selectProtocol: NonNullable<RealtimeServerOptions['selectProtocol']>
+  readonly acceptSession: RealtimeServerOptions['acceptSession']
 }
 
 /** The type of each option, as `typeof` names it. */
@@ -63,6 +64,7 @@ const kinds: Readonly<Record<keyof RealtimeServerOptions, string>> = {
   storeTimeoutMs: 'number',
   selectProtocol: 'function',
   pinSessions: 'boolean',
+  acceptSession: 'function',
 }
 
 const anonymous = { id: 'anonymous' }
@@ -103,6 +105,8 @@ export function settingsOf(options: RealtimeServerOptions): Settings {
       fail(name, value, 'an object', `call it, as codec: ${value.name || 'json'}()`)
     if (kind !== 'any' && value !== undefined && (typeof value !== kind || value === null)) fail(name, value, article(kind))
   }
+  if (options.acceptSession && options.selectProtocol)
+    throw new TypeError('RealtimeServer: selectProtocol has no place beside acceptSession, which returns the subprotocol itself.')
   const { path = '/realtime', topics, sessions, codec } = options
   const host = options.host ?? nodeHost(options.onError)
   if (!/^\/[^?#]*$/.test(path)) fail('path', path, "a path that begins with '/'")
@@ -149,6 +153,7 @@ export function settingsOf(options: RealtimeServerOptions): Settings {
     scope: own ? 'all' : 'node',
     authenticate: options.authenticate ?? (() => anonymous),
     selectProtocol: options.selectProtocol ?? (([first]) => first),
+    acceptSession: options.acceptSession,
     addressOf: options.addressOf ?? ((request) => clientAddress(request, isTrustedProxy)),
   }
 }

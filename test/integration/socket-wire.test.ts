@@ -31,7 +31,7 @@ async function start(options: RealtimeServerOptions = {}, count = 1): Promise<Be
 }
 
 /** The codes that steadfast.v1 uses itself, and others. */
-const applicationCodes = [...Object.values(codes), 1000, 1011, 3000, 4321, 4999]
+const applicationCodes = [...Object.values(codes), 1000, 1001, 1011, 1014, 3000, 4321, 4999]
 
 describe('[SP19] close codes of the application', () => {
   it.each(applicationCodes)(
@@ -63,8 +63,8 @@ describe('[SP19] close codes of the application', () => {
     const stream = await new RawStream(bench.url, { protocols: [] }).opened()
     await until(() => bench.sessions.length === 1)
     const [session] = bench.sessions
-    for (const code of [999, 1004, 1005, 1006, 1015, 2999, 5000, 3000.5, Number.NaN])
-      expect(() => session?.close(code)).toThrow('takes a code as a WebSocket has it: 1000 to 1014 without 1004 to 1006, or 3000')
+    for (const code of [999, 1004, 1015, 2999, 5000, 3000.5, Number.NaN])
+      expect(() => session?.close(code)).toThrow('takes a code as a WebSocket has it: 1000 to 1014 without 1004, or 3000')
     expect(() => session?.close(4400, 'x'.repeat(124))).toThrow('123 bytes')
     await session?.close()
     expect(await stream.over()).toEqual({ code: 4410, reason: '', application: 1000 })
@@ -103,6 +103,37 @@ describe('[SP19] close codes of the application', () => {
     other.socket.close(4000)
     await other.over()
     expect(bench.endings).toHaveLength(1)
+  })
+})
+
+describe('[SP19] ends that no Close frame can hold', () => {
+  it.each([
+    [1005, { code: 4410, reason: '', application: 1005 }],
+    [1006, { code: 4410, reason: 'the backend has broken off' }],
+  ])('%i is said as 4410', async (code, close) => {
+    await using bench = await start()
+    const id = randomSession()
+    const socket = await new RawSocket(bench.url, { session: id, turn: 1, protocols: [] }).opened()
+    const stream = await new RawStream(bench.url, { session: id, k: 2, protocols: [] }).opened()
+    await until(() => bench.sessions.length === 1)
+    await bench.sessions[0]?.close(code, close.reason)
+    expect(await stream.over()).toEqual(close)
+    expect(await socket.over()).toEqual({ code: 4410, reason: close.reason })
+    const said = socket.frames.filter((frame) => String(frame).startsWith('x'))
+    expect(said).toEqual('application' in close ? [`x${JSON.stringify(close)}`] : [])
+    const answer = await rawPost(bench.url, { session: id, k: 4, cursor: `0.0~${socket.open.epoch}`, wait: 0, protocols: [] })
+    expect(await answer.json()).toEqual(expect.objectContaining({ steadfast: 'v1', ...close }))
+    expect(bench.endings).toEqual([{ by: 'server', code, reason: close.reason }])
+  })
+
+  it('1005 takes no reason, and other clients get neither', async () => {
+    await using bench = await start()
+    await new RawSocket(bench.url, { session: randomSession(), turn: 1, protocols: [] }).opened()
+    await new RawSocket(bench.url, { session: randomSession(), turn: 1 }).opened()
+    await until(() => bench.sessions.length === 2)
+    const [socket, plain] = bench.sessions
+    expect(() => socket?.close(1005, 'why')).toThrow('session.close(1005) closes without a code, and takes no reason')
+    for (const code of [1005, 1006]) expect(() => plain?.close(code)).toThrow('takes a code from 4000 to 4999')
   })
 })
 

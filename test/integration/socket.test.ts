@@ -66,6 +66,27 @@ describe.each(transports)('over %s', (type) => {
     expect(bench.sessions).toHaveLength(codes.length)
   })
 
+  it('closes without a code, and breaks, as the server says', async () => {
+    await using bench = await startSockets({
+      onMessage: async (session, { data }) => {
+        await session.send('last')
+        await session.close(Number(data))
+      },
+    })
+    const closing = bench.socket(type)
+    await closing.opened()
+    closing.socket.send('1005')
+    expect(await closing.closed()).toMatchObject({ code: 1005, reason: '', wasClean: true, diagnosis: null })
+    expect(closing.log).toEqual(['open', [1005, '', true, 3]])
+    const breaking = bench.socket(type)
+    await breaking.opened()
+    breaking.socket.send('1006')
+    expect(await breaking.closed()).toMatchObject({ code: 1006, reason: '', wasClean: false })
+    expect(breaking.log).toEqual(['open', 'error', [1006, '', false, 3]])
+    expect([closing.data, breaking.data]).toEqual([['last'], ['last']])
+    expect(bench.sessions).toHaveLength(2)
+  })
+
   it('ends with 1006 where the session is lost, and makes no other one', async () => {
     await using bench = await startSockets()
     const { socket, opened, closed, log } = bench.socket(type)

@@ -44,7 +44,7 @@ export class IdleClients {
     const hello = readHello(JSON.stringify({ v: 1, session, k: 1, n: 1, turn: 1 }))
     if (!hello) throw new Error('This is no hello.')
     const carrier = new IdleCarrier(() => this.#clock.after(this.#being, answerMs, () => attachment.receive('q')), this.#court)
-    const attachment = node.attach(hello, { id: 'somebody' }, carrier)
+    const attachment = node.attach({ hello, principal: { id: 'somebody' } }, carrier)
     this.#attached.add(attachment)
   }
 }

@@ -163,7 +163,7 @@ export class NodeDoor implements Door {
     greeting: ClientHello,
     lines: readonly string[] = [],
   ): Attachment | null {
-    const attachment = this.#node.attach(greeting, principal, carrier)
+    const attachment = this.#node.attach({ hello: greeting, principal }, carrier)
     for (const line of lines) if (line) attachment.receive(line)
     this.#attached.set(attachment, { carrier, connection })
     connection.server = { broke: () => attachment.ended({ by: 'network', code: 1006, reason: '' }) }

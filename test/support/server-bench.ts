@@ -172,7 +172,7 @@ export class ServerBench {
     const greeting = greetingOf(hello)
     const { protocols } = greeting
     const chosen = protocols ? { ...greeting, protocol: protocols[0] ?? '' } : greeting
-    const attachment = this.at(node).attach(chosen, { id: principal }, carrier)
+    const attachment = this.at(node).attach({ hello: chosen, principal: { id: principal } }, carrier)
     this.#attachments.set(carrier, attachment)
     await promised()
     return { carrier, attachment }

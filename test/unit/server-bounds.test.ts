@@ -245,7 +245,7 @@ describe('what is long', () => {
   it('of what came with the hello keeps its order, and what comes later waits behind it', async () => {
     const { bench, seen } = slow()
     const carrier = new FakeCarrier('stream')
-    const attachment = bench.at(0).attach(greetingOf({ turn: 1 }), { id: 'ann' }, carrier)
+    const attachment = bench.at(0).attach({ hello: greetingOf({ turn: 1 }), principal: { id: 'ann' } }, carrier)
     for (let n = 1; n <= 60; n += 1) attachment.receive(`m${n}:${n}`)
     await promised()
     expect(seen.length).toBeLessThan(60)
@@ -324,7 +324,7 @@ describe('grows with its size alone:', { timeout: 120_000 }, () => {
       50_000,
       async (size) => {
         const bench = new ServerBench({ limits, isDirect: true })
-        const attachment = bench.at(0).attach(greetingOf(), { id: 'ann' }, new FakeCarrier('answer'))
+        const attachment = bench.at(0).attach({ hello: greetingOf(), principal: { id: 'ann' } }, new FakeCarrier('answer'))
         return timed(async () => {
           for (let n = 0; n < size; n += 1) attachment.receive('p')
           await promised()

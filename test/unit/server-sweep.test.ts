@@ -10,7 +10,7 @@ async function visited(bench: ServerBench, count: number, { turn, node = 0 }: { 
   for (let n = 0; n < count; n += 1) {
     const session = `visitor-of-the-te-${String(n).padStart(4, '0')}`
     const greeting = greetingOf({ session, ...(turn ? { turn } : {}) })
-    const attachment = bench.at(node).attach(greeting, { id: 'ann' }, new FakeCarrier('websocket'))
+    const attachment = bench.at(node).attach({ hello: greeting, principal: { id: 'ann' } }, new FakeCarrier('websocket'))
     if (n % 100 === 99 || n === count - 1) await promised()
     attachment.ended({ by: 'network', code: 1006, reason: '' })
   }

@@ -3,9 +3,12 @@ import { type CloseFrame, codes } from '../../wire/steadfast-v1.ts'
 import type { ClientHello } from '../delivery/parse-frames.ts'
 import type { Reauthenticate } from '../delivery/reauthentication.ts'
 import type { ServerNode } from '../node/node.ts'
+import type { AskAcceptance } from '../session/acceptance.ts'
+import type { Attaching } from '../session/attach-request.ts'
 import type { Principal } from '../session/session-handle.ts'
 import type { Settings } from '../settings.ts'
 import { isThenable } from '../util/thenable.ts'
+import { within } from '../util/within.ts'
 import type { AttemptLedger } from './attempt-ledger.ts'
 import { CarrierCount } from './carrier-count.ts'
 import { isForwarded, isPrivateAddress, limitKey, peerOf } from './client-address.ts'
@@ -16,12 +19,6 @@ import { RefusalReporter, reasonOf } from './origin-refusals.ts'
 export interface Address {
   readonly query: URLSearchParams
   readonly isTooLong: boolean
-}
-
-/** A client that is let in. */
-interface Entry {
-  readonly principal: Principal
-  readonly hello: ClientHello
 }
 
 /** Access checks that the HTTP and WebSocket handlers apply to a request before the node receives it. */
@@ -113,10 +110,12 @@ export class AccessControl {
   }
 
   /** Lets a client in, with the subprotocol that is chosen for a new session of a WebSocket-shaped client; or tells why not. */
-  async letIn(request: IncomingMessage, hello: ClientHello): Promise<Entry | CloseFrame> {
+  async letIn(request: IncomingMessage, hello: ClientHello): Promise<Attaching | CloseFrame> {
     const principal = await this.principalOf(request, hello)
     if (!isPrincipal(principal)) return principal
     const { protocols, send } = hello
+    const { acceptSession } = this.settings
+    if (acceptSession && !send) return { principal, hello, ask: offering(acceptSession, request, hello, principal) }
     // The record of a session that was opened before has what was chosen.
     if (!protocols || hello.cursor.size > 0 || send) return { principal, hello }
     const protocol = protocols.length > 0 ? this.#chosenOf(protocols, request) : ''
@@ -185,6 +184,17 @@ export class AccessControl {
   }
 }
 
+/** The closure keeps the request until the client has been let in or refused. */
+function offering(
+  acceptSession: NonNullable<Settings['acceptSession']>,
+  request: IncomingMessage,
+  { session: id, protocols, auth }: ClientHello,
+  principal: Principal,
+): AskAcceptance {
+  const offer = { id, principal, protocols: protocols ?? [], isSocket: protocols !== undefined, request, auth }
+  return (signal) => acceptSession({ ...offer, signal })
+}
+
 /** Whether this is a time in milliseconds: one in seconds would be in January 1970. */
 function isExpiry(value: unknown): boolean {
   return value === undefined || value === null || value === Infinity || (typeof value === 'number' && value > 1e11)
@@ -192,12 +202,4 @@ function isExpiry(value: unknown): boolean {
 
 function isPrincipal(value: Principal | CloseFrame): value is Principal {
   return 'id' in value
-}
-
-function within<Value>(promise: Promise<Value>, timeoutMs: number, { after }: Settings['host'], what: string): Promise<Value> {
-  if (timeoutMs === Infinity) return promise
-  return new Promise((resolve, reject) => {
-    const cancel = after(timeoutMs, () => reject(new Error(`RealtimeServer: ${what} took more than ${timeoutMs} ms.`)))
-    promise.finally(cancel).then(resolve, reject)
-  })
 }

@@ -2,6 +2,7 @@ import type { IncomingMessage, ServerResponse } from 'node:http'
 import { type CloseFrame, codes, subprotocol } from '../../wire/steadfast-v1.ts'
 import { type ClientHello, readHello } from '../delivery/parse-frames.ts'
 import type { ServerHost } from '../node/host.ts'
+import type { Attaching } from '../session/attach-request.ts'
 import type { Principal } from '../session/session-handle.ts'
 import { isThenable } from '../util/thenable.ts'
 import type { AccessControl, Address } from './access-control.ts'
@@ -136,16 +137,15 @@ export class HttpHandler {
       refuse(entry)
       return
     }
-    const { principal } = entry
-    const names = access.namesOf(client, principal)
+    const names = access.namesOf(client, entry.principal)
     const body = await source.whole(this.#bodies.share(names))
     if (body.type === 'too-large' || body.type === 'too-many') {
       refuse(body.type === 'too-large' ? refusalOf('too-large') : this.#tooMany('too many long bodies at once'))
       return
     }
     const [, ...lines] = body.lines
-    if (body.type === 'whole' && !hello.send) this.#attach(response, entry.hello, principal, lines, { attempt, refuse, names })
-    else await this.#send(response, hello, principal, lines, { body, attempt, refuse })
+    if (body.type === 'whole' && !hello.send) this.#attach(response, entry, lines, { attempt, refuse, names })
+    else await this.#send(response, hello, entry.principal, lines, { body, attempt, refuse })
   }
 
   #sourceOf(request: IncomingMessage, given: unknown): BodySource {
@@ -160,13 +160,13 @@ export class HttpHandler {
 
   #attach(
     response: ServerResponse,
-    hello: ClientHello,
-    principal: Principal,
+    client: Attaching,
     lines: readonly string[],
     { attempt, refuse, names }: Pick<PostContext, 'attempt' | 'refuse'> & { readonly names: readonly string[] },
   ): void {
     const { node, ledger, settings, carriers } = this.#access
     const { after } = settings.host
+    const { hello } = client
     if (response.destroyed) return
     const share = this.#answers.share(names)
     if (hello.wait !== undefined && !share.hasRoom) {
@@ -182,7 +182,7 @@ export class HttpHandler {
     const carrier: AnswerCarrier =
       hello.wait === undefined ? new StreamCarrier(response, verdict, after) : new WholeCarrier(response, verdict, after, share)
     response.on('close', leave)
-    const attachment = node.attach(hello, principal, carrier)
+    const attachment = node.attach(client, carrier)
     carrier.attachment = attachment
     for (const line of lines) if (line !== '') attachment.receive(line)
     response.on('close', () => attachment.ended({ by: 'network', code: 1006, reason: '' }))

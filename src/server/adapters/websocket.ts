@@ -145,7 +145,7 @@ export class WebSocketHandler {
     }
     webSocket.on('close', leave)
     const carrier = new WebSocketCarrier(webSocket, socket, (...said) => ledger.answered(attempt, ...said))
-    carrier.attachment = node.attach(entry.hello, principal, carrier, this.#access.reauthentication(request, principal))
+    carrier.attachment = node.attach(entry, carrier, this.#access.reauthentication(request, principal))
     Reflect.set(webSocket, carrierOf, carrier)
     webSocket.on('message', received)
     webSocket.on('close', closed)

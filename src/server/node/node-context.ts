@@ -5,8 +5,10 @@ import type { Limits } from '../limits.ts'
 import { meteredHandlers } from '../metrics/metered-handlers.ts'
 import { Meters } from '../metrics/meters.ts'
 import { Presence, type PresenceInfo } from '../presence/presence.ts'
+import { Acceptances } from '../session/acceptance.ts'
 import { Backlog } from '../session/backlog.ts'
 import type { Principal, ServerCodec } from '../session/session-handle.ts'
+import { UnreadSessions } from '../session/unread-sessions.ts'
 import { BoundedCalls, boundedSessions, boundedTopics } from '../store/bounded-calls.ts'
 import type { Payload, SessionRecord, SessionStore, TopicLog } from '../store/ports.ts'
 import { StoreHealth, StoreUnavailableError } from '../store/store-health.ts'
@@ -78,6 +80,10 @@ export class NodeContext implements NodeParts {
   readonly slices: TimeSlices
   readonly acks: AckTimer
   readonly renewals: Renewals
+  /** The sessions about which the application is being asked. */
+  readonly acceptances: Acceptances
+  /** What clients have not acknowledged of what was sent to them from here. */
+  readonly unread: UnreadSessions
   readonly presence: Presence
   /** Which nodes are alive, for pinned sessions. */
   readonly leases: NodeLeases
@@ -107,6 +113,8 @@ export class NodeContext implements NodeParts {
     this.slices = new TimeSlices(this.host)
     this.acks = new AckTimer(this.host)
     this.renewals = new Renewals(this)
+    this.acceptances = new Acceptances(this)
+    this.unread = new UnreadSessions(this)
     this.presence = new Presence(this)
     this.leases = new NodeLeases(this, (name) => {
       const log = new ForwardedLog(name, this.topics, this.host, (data) => forwarded(data))
@@ -174,9 +182,20 @@ export class NodeContext implements NodeParts {
     return Math.round(1000 + this.host.random() * Math.max(1000, this.retryWindowMs()))
   }
 
+  /** Time has passed. */
+  tick(): void {
+    this.leases.tick()
+    this.renewals.tick()
+    this.feeds.tick()
+    this.presence.tick()
+    this.unread.tick()
+  }
+
   /** The node stops for good: no timer of its shared parts is left. */
   stop(): void {
     this.#isDown = true
+    this.acceptances.stop()
+    this.unread.stop()
     this.acks.stop()
     this.slices.stop()
     this.feeds.stop()

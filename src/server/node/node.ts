@@ -6,7 +6,7 @@ import type { ClientHello } from '../delivery/parse-frames.ts'
 import type { Reauthenticate } from '../delivery/reauthentication.ts'
 import { metricsOf, type ServerMetrics } from '../metrics/server-metrics.ts'
 import type { Member } from '../presence/members.ts'
-import { AttachRequest } from '../session/attach-request.ts'
+import { type Attaching, AttachRequest } from '../session/attach-request.ts'
 import { readPostBody } from '../session/post-body.ts'
 import { PostRequest, type Receipt } from '../session/post-request.ts'
 import { endOfPinned } from '../session/record.ts'
@@ -120,7 +120,8 @@ export class ServerNode {
    * Lets a client attach, or ends the carrier with the refusal. Frames that came with the hello may be handed to the attachment at
    * once.
    */
-  attach(hello: ClientHello, principal: Principal, carrier: Carrier, reauthenticate: Reauthenticate | null = null): Attachment {
+  attach(client: Attaching, carrier: Carrier, reauthenticate: Reauthenticate | null = null): Attachment {
+    const { hello } = client
     const refusal = this.#refusal(hello, carrier)
     // A client that is refused leaves no trace.
     const actor = refusal ? this.#actors.unlisted(hello.session) : this.#actors.of(hello.session)
@@ -129,7 +130,7 @@ export class ServerNode {
     else {
       this.#foreign.compare(hello)
       if (carrier.medium !== 'websocket') this.#recent.add(hello, this.#context.host.elapsedMs())
-      new AttachRequest(actor, attachment, hello, principal).start()
+      new AttachRequest(actor, attachment, client).start()
     }
     return attachment
   }
@@ -185,11 +186,12 @@ export class ServerNode {
     if (!this.#isUp) return
     this.#isUp = false
     const { host, settings, leases } = this.#context
+    this.#context.acceptances.stop()
     const spreadMs = Math.max(this.#context.retryWindowMs(), Math.min(drainMs, mostWaitMs(settings)))
     for (const actor of this.#actors) {
       actor.waitsForNobody()
       // Its client is told with the record, here and on other nodes.
-      if (actor.isHome) actor.processor.finish(endOfPinned(actor.processor.record))
+      if (actor.processor.isHome) actor.processor.finish(endOfPinned(actor.processor.record))
       else
         actor.attachments.endAll(() => {
           const retryAfterMs = Math.round(host.random() * spreadMs)
@@ -236,14 +238,11 @@ export class ServerNode {
   }
 
   #tick(): void {
-    const { host, settings, sessions, feeds, renewals, presence, leases } = this.#context
+    const { host, settings, sessions } = this.#context
     this.#cancelTick = host.after(settings.tickMs, () => this.#tick())
     const storeNow = sessions.now()
     this.#actors.tick(storeNow)
-    leases.tick()
-    renewals.tick()
-    feeds.tick()
-    presence.tick()
+    this.#context.tick()
     this.#sweeper.tick(storeNow)
   }
 }

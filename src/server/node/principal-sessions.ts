@@ -1,4 +1,5 @@
-import { checkClose, type Session } from '../session/session-handle.ts'
+import { checkClose } from '../session/check-close.ts'
+import type { Session } from '../session/session-handle.ts'
 import type { SessionStore } from '../store/ports.ts'
 import { partsOf } from '../util/parts.ts'
 import { kindOf } from '../util/payload.ts'

@@ -2,22 +2,33 @@ import type { CloseFrame } from '../../wire/steadfast-v1.ts'
 import type { Attachment } from '../delivery/attachment.ts'
 import type { ClientHello } from '../delivery/parse-frames.ts'
 import type { SessionRecord } from '../store/ports.ts'
+import type { AskAcceptance } from './acceptance.ts'
 import type { JoinRequest } from './join-request.ts'
 import type { SessionActor } from './session-actor.ts'
 import type { Principal } from './session-handle.ts'
+
+/** Who attaches. */
+export interface Attaching {
+  readonly hello: ClientHello
+  readonly principal: Principal
+  /** Asks the application before a session is created. @defaultValue it is not asked */
+  readonly ask?: AskAcceptance | null
+}
 
 /** The request of an attachment to join its session. It opens the attachment, or ends it with the refusal. */
 export class AttachRequest implements JoinRequest {
   readonly hello: ClientHello
   readonly principal: Principal
   readonly mayCreate = true
+  readonly ask: AskAcceptance | null
   readonly isKeepAlive = false
   readonly #session: SessionActor
   readonly #attachment: Attachment
 
-  constructor(session: SessionActor, attachment: Attachment, hello: ClientHello, principal: Principal) {
+  constructor(session: SessionActor, attachment: Attachment, { hello, principal, ask = null }: Attaching) {
     this.hello = hello
     this.principal = principal
+    this.ask = ask
     this.#session = session
     this.#attachment = attachment
   }

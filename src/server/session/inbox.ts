@@ -31,6 +31,11 @@ export class Inbox implements SessionInbox {
     return this.#frames === 0 && this.#messages === 0
   }
 
+  /** The offset in stream 0 up to which the client has acknowledged what was sent to it, on this node. */
+  get acknowledgedThrough(): number {
+    return this.#trimmedThrough
+  }
+
   mayReceive(): boolean {
     this.#frames += 1
     return this.#frames <= 4 * this.node.settings.limits.framesPerSecond
@@ -82,6 +87,7 @@ export class Inbox implements SessionInbox {
     const through = Math.min(place.offset, written)
     if (through <= this.#trimmedThrough) return
     this.#trimmedThrough = through
+    this.node.unread.acknowledged(id, record.epoch, through)
     this.node.sessions.trim(id, through).catch((error) => this.node.host.report(error))
   }
 

@@ -4,6 +4,7 @@ import type { ClientHello } from '../delivery/parse-frames.ts'
 import type { NodeContext } from '../node/node-context.ts'
 import type { FirstLease } from '../node/node-leases.ts'
 import type { Ending, SessionRecord } from '../store/ports.ts'
+import type { AskAcceptance } from './acceptance.ts'
 import { expiryOf } from './credential-check.ts'
 import { amended, confirmed } from './record.ts'
 import type { Principal } from './session-handle.ts'
@@ -17,6 +18,8 @@ export interface JoinRequest {
    * lost.
    */
   readonly mayCreate: boolean
+  /** Asks the application before the session is created; `null` where it does not want to be asked. */
+  readonly ask: AskAcceptance | null
   /** Whether it shows only that the client is alive. Nodes that hold its attachments learn that from the record alone. */
   readonly isKeepAlive: boolean
   /** Called in the task in which the record was read or written, so that no later change is missed. */
@@ -32,8 +35,9 @@ export function newRecord(
   epoch: string,
   { lease, isPinned }: FirstLease,
   authentication: Authentication = unlimited,
+  protocol: string | undefined = hello.protocol,
 ): SessionRecord {
-  const { n, last, turn = 0, k, protocol } = hello
+  const { n, last, turn = 0, k } = hello
   return {
     epoch,
     principalId: principal.id,
@@ -122,8 +126,9 @@ export function closeOf(
 ): CloseFrame {
   if (by === 'network') return { code: codes.silent, reason }
   if (by === 'client') return { code: when === 'live' ? 1000 : codes.ended, reason }
-  // All codes are the application's there, those of this protocol too (rule 19).
-  return protocol === undefined ? { code, reason } : { code: codes.ended, reason, application: code }
+  if (protocol === undefined) return { code, reason }
+  // All codes are the application's there, those of this protocol too; 1006 is none, and its client sees a broken connection (rule 19).
+  return code === 1006 ? { code: codes.ended, reason } : { code: codes.ended, reason, application: code }
 }
 
 /** A WebSocket-shaped client whose session is lost: it gets no other one, since a byte stream cannot begin anew (rule 19). */

@@ -19,6 +19,7 @@ export class PostRequest implements Source, JoinRequest {
   readonly hello: ClientHello
   readonly principal: Principal
   readonly mayCreate = false
+  readonly ask = null
   readonly isKeepAlive: boolean
   readonly #session: SessionActor
   readonly #posted: PostBody

@@ -27,9 +27,7 @@ export interface RecordPort {
   vanished(): void
 }
 
-/**
- * Writes one session's record for this node, one compare-and-set at a time: all that waits at the same time shares one write.
- */
+/** Writes one session's record for this node, one compare-and-set at a time: all that waits at the same time shares one write. */
 export class RecordWriter {
   readonly #session: RecordPort
   /** `null` at rest, so that an idle session keeps no list of them. */
@@ -215,21 +213,27 @@ export class RecordWriter {
     }
     const refusal = refusalOfLost(join) ?? (await node.roomFor(join.principal))
     if (node.isDown) return
-    if (!refusal) {
-      const lease = await node.firstLease()
-      if (node.isDown) return
-      const now = node.sessions.now()
-      const record = newRecord(join, node.host.randomId(), lease, authenticationNow(node))
-      const version = await node.sessions.write(this.#session.id, record, before, recordExpiry(record, now, node.settings))
-      if (node.isDown) return
-      if (version === null) return this.#again()
-      this.writtenAt = now
-      this.#update({ record, version }, 'created')
-    }
+    const outcome = refusal ?? (await node.acceptances.create(join, (protocol) => this.#writeNew(join, before, protocol)))
+    if (node.isDown) return
+    if (outcome === false) return this.#again()
     this.#requests?.firstJoinServed()
-    if (refusal) join.refused(refusal)
+    if (outcome !== true) join.refused(outcome)
     else if (this.#current) answerJoin(join, this.#current.record, 'created')
     if (this.#requests?.firstJoin) this.settle()
+  }
+
+  /** Resolves with whether the record is written: another node may have been first, or this one has stopped. */
+  async #writeNew(join: JoinRequest, before: Versioned | null, protocol: string | undefined): Promise<boolean> {
+    const node = this.#session.node
+    const lease = await node.firstLease()
+    if (node.isDown) return false
+    const now = node.sessions.now()
+    const record = newRecord(join, node.host.randomId(), lease, authenticationNow(node), protocol)
+    const version = await node.sessions.write(this.#session.id, record, before, recordExpiry(record, now, node.settings))
+    if (node.isDown || version === null) return false
+    this.writtenAt = now
+    this.#update({ record, version }, 'created')
+    return true
   }
 
   /** Replaces the record that this node knows. */

@@ -75,12 +75,7 @@ export class SessionActor implements AttachedSession<Attachment>, RecordListener
 
   /** Whether nothing of the session is left on this node. */
   get isOver(): boolean {
-    return !this.hasAttachments && !this.isBusy && !this.isHome && !this.#backpressure?.isReturning
-  }
-
-  /** Whether the session is pinned to this node. */
-  get isHome(): boolean {
-    return this.processor.queue?.isHome === true
+    return !this.hasAttachments && !this.isBusy && !this.processor.isHome && !this.#backpressure?.isReturning
   }
 
   /** Attachments that are let in, or are being let in. */
@@ -158,7 +153,7 @@ export class SessionActor implements AttachedSession<Attachment>, RecordListener
     const { hasAttachments, isBusy, processor, inbox } = this
     if (now >= this.#dueAt || isBusy || !inbox.isQuiet || processor.writer.isStale) return false
     if (!processor.known?.lease) return hasAttachments
-    return processor.known.isPinned === true && (hasAttachments || this.isHome) && !processor.isLeaseDue
+    return processor.known.isPinned === true && (hasAttachments || processor.isHome) && !processor.isLeaseDue
   }
 
   /** Time has passed; `now` is of the store's clock. */
@@ -181,6 +176,7 @@ export class SessionActor implements AttachedSession<Attachment>, RecordListener
   changed(before: SessionRecord | null, record: SessionRecord, how: 'read' | 'written' | 'created'): void {
     if (record.ended) {
       this.waitsForNobody()
+      this.node.unread.over(this.id)
       // It is to expire as its record says.
       this.node.renewals.drop(this.id)
     }
@@ -199,6 +195,7 @@ export class SessionActor implements AttachedSession<Attachment>, RecordListener
   }
 
   vanished(): void {
+    this.node.unread.over(this.id)
     if (this.hasAttachments) {
       const close = { code: codes.restarting, reason: 'session lost', retryAfterMs: this.node.pauseMs() }
       this.attachments.endAll(() => close)

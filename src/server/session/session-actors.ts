@@ -59,7 +59,7 @@ export class SessionActors {
     // Only nodes write to that topic.
     const forwarded = JSON.parse(String(data)) as Forwarded
     const actor = this.get(forwarded.session)
-    if (actor?.isHome && actor.processor.known?.epoch === forwarded.epoch) actor.inbox.forwarded(forwarded)
+    if (actor?.processor.isHome && actor.processor.known?.epoch === forwarded.epoch) actor.inbox.forwarded(forwarded)
   }
 
   /** Time has passed; `storeNow` is of the store's clock. Drops the actors that have nothing left to do. */

@@ -1,5 +1,6 @@
 import type { NodeContext } from '../node/node-context.ts'
 import type { Ending, SessionRecord } from '../store/ports.ts'
+import { bytesOf } from '../util/payload.ts'
 import type { Outcome } from './record-requests.ts'
 import type { SessionActor } from './session-actor.ts'
 import type { SessionCommands } from './session-handle.ts'
@@ -8,7 +9,7 @@ const otherLife = new Error('RealtimeServer: the session is another one now.')
 
 /** Carries out the calls of session handles, through the session's actor on this node. */
 export function sessionCommands(
-  { sessions, topics, settings, host }: NodeContext,
+  { sessions, topics, settings, host, unread }: NodeContext,
   knownOf: (id: string) => SessionActor | undefined,
   actorOf: (id: string) => SessionActor,
 ): SessionCommands {
@@ -21,8 +22,18 @@ export function sessionCommands(
     },
     sent(id, epoch, message) {
       const actor = knownOf(id)
-      return actor?.processor.known?.epoch === epoch ? actor.sent(message) : null
+      const isKnown = actor?.processor.known?.epoch === epoch
+      // With a store that answers late, a client may acknowledge a message before its sender has the offset.
+      if (!isKnown || message.offset > actor.inbox.acknowledgedThrough)
+        unread.sent(id, epoch, { offset: message.offset, bytes: bytesOf(message.data) })
+      return isKnown ? actor.sent(message) : null
     },
+    unreadBytes: (id, epoch) => unread.bytesOf(id, epoch),
+    drained: (id, epoch, maxBytes) =>
+      unread.drained(id, epoch, maxBytes, {
+        known: () => knownOf(id)?.processor.known ?? null,
+        isHere: () => knownOf(id)?.hasAttachments === true,
+      }),
     amend,
     async end(id, epoch, code, reason) {
       if (!(await amend(id, epoch, (record) => record))) return false

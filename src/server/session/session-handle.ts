@@ -5,6 +5,7 @@ import { messageEntry } from '../store/private-entries.ts'
 import { jsonCopyOf } from '../util/json.ts'
 import { kindOf, payloadOf } from '../util/payload.ts'
 import { isThenable } from '../util/thenable.ts'
+import { checkClose } from './check-close.ts'
 import { isAttached } from './presence-change.ts'
 import { amended } from './record.ts'
 import { checkSince, checkTopic, type SubscribeOptions, type SubscribingSession, subscribe, unsubscribe } from './subscribe.ts'
@@ -66,6 +67,19 @@ export interface Session<Who extends AnyPrincipal = Principal, Data = unknown, O
    */
   send(data: Out): Promise<boolean>
   /**
+   * Bytes that `send()` on this node has sent and the client has not acknowledged, as far as this node knows. A client acknowledges every
+   * second and every MiB; what it acknowledges on another node counts here only once somebody waits for it in `drained()`.
+   */
+  readonly unreadBytes: number
+  /**
+   * Resolves with `true` once no more than `maxUnreadBytes` are unread (`unreadBytes`), and with `false` once the session has ended or is
+   * not known. It waits as long as the session lasts, whether its client is attached or not: await it before sending more than the store
+   * keeps.
+   * @param maxUnreadBytes a number of bytes. @defaultValue 262,144 (256 KiB)
+   * @throws TypeError for anything but a number from 0
+   */
+  drained(maxUnreadBytes?: number): Promise<boolean>
+  /**
    * Subscribes the session to a topic, or to several at once: its client receives what is published from now on, or what was published
    * `since`. A topic to which the session is subscribed already stays as it is.
    */
@@ -74,8 +88,9 @@ export interface Session<Who extends AnyPrincipal = Principal, Data = unknown, O
   /**
    * Ends the session for good, after everything that was sent to it. Its client stops, and receives the code (4410, 4401, 4403, or one of
    * your own from 4000 to 4999 to which the protocol gives no meaning) and the reason, even if it reconnects only later. To a client of
-   * `steadfast/socket` each code is the application's, as for a WebSocket: 1000 unless given, 1001 to 1014 without 1004 to 1006, or any
-   * from 3000 to 4999. Resolves with whether this call ended the session.
+   * `steadfast/socket` each code is the application's, as for a WebSocket: 1000 unless given, 1001 to 1014 without 1004, or any from 3000
+   * to 4999. There 1005 closes without a code, and 1006 as a connection that broke: the page sees `error`, then `close` with 1006.
+   * Resolves with whether this call ended the session.
    */
   close(code?: number, reason?: string): Promise<boolean>
 }
@@ -94,6 +109,8 @@ export interface SessionCommands {
   /** Changes the record; resolves with the changed record, or with `null` if the session has ended. */
   amend(id: string, epoch: string, change: (record: SessionRecord) => SessionRecord): Promise<SessionRecord | null>
   end(id: string, epoch: string, code: number, reason: string): Promise<boolean>
+  unreadBytes(id: string, epoch: string): number
+  drained(id: string, epoch: string, maxBytes: number): Promise<boolean>
 }
 
 export class SessionHandle implements Session {
@@ -123,6 +140,10 @@ export class SessionHandle implements Session {
 
   get isAttached(): boolean {
     return isAttached(this.#record)
+  }
+
+  get unreadBytes(): number {
+    return this.#commands.unreadBytes(this.id, this.#epoch)
   }
 
   get #record(): SessionRecord {
@@ -157,6 +178,12 @@ export class SessionHandle implements Session {
       if (room) await room
       return true
     })
+  }
+
+  drained(maxUnreadBytes = 262_144): Promise<boolean> {
+    if (!(typeof maxUnreadBytes === 'number' && maxUnreadBytes >= 0))
+      throw new TypeError(`RealtimeServer: session.drained() takes a number of bytes, from 0; it was ${kindOf(maxUnreadBytes)}.`)
+    return this.#promise(() => this.#commands.drained(this.id, this.#epoch, maxUnreadBytes))
   }
 
   subscribe(topic: string | readonly string[], { since }: SubscribeOptions = {}): Promise<boolean> {
@@ -198,30 +225,6 @@ export class SessionHandle implements Session {
     promise.catch((error) => this.#commands.report(error))
     return promise
   }
-}
-
-const ownCodes: readonly number[] = [codes.unauthenticated, codes.forbidden, codes.ended]
-const takenCodes: readonly number[] = Object.values(codes)
-
-/** @throws TypeError for a code or a reason with which the application cannot end a session */
-export function checkClose(code: unknown = codes.ended, reason: unknown = '', name = '', isSocket = false): void {
-  const allowed = isSocket
-    ? 'a code as a WebSocket has it: 1000 to 1014 without 1004 to 1006, or 3000 to 4999'
-    : `a code from 4000 to 4999 that the protocol does not use, or ${ownCodes.join(', ')}`
-  const isAllowed = typeof code === 'number' && Number.isInteger(code) && (isSocket ? isSocketCode(code) : isSessionCode(code))
-  if (!isAllowed)
-    throw new TypeError(`RealtimeServer: ${name}() takes ${allowed}; it was ${typeof code === 'number' ? code : kindOf(code)}.`)
-  if (typeof reason !== 'string' || new TextEncoder().encode(reason).length > 123)
-    throw new TypeError(`RealtimeServer: ${name}() takes a reason of at most 123 bytes.`)
-}
-
-function isSessionCode(code: number): boolean {
-  return code >= 4000 && code <= 4999 && (!takenCodes.includes(code) || ownCodes.includes(code))
-}
-
-/** What a server may put into a Close frame (RFC 6455 §7.4). */
-function isSocketCode(code: number): boolean {
-  return (code >= 1000 && code <= 1014 && !(code >= 1004 && code <= 1006)) || (code >= 3000 && code <= 4999)
 }
 
 function jsonOf(value: unknown, maxBytes: number): unknown {

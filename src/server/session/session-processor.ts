@@ -68,6 +68,11 @@ export class SessionProcessor implements HandledSession, RecordPort {
     return heldMs <= (!known.isPinned && node.isHolder(known) ? node.settings.leaseMs / 2 : 0)
   }
 
+  /** Whether the session is pinned to this node. */
+  get isHome(): boolean {
+    return this.#queue?.isHome === true
+  }
+
   /** `null` until this node takes messages of the session: most sessions never send anything. */
   get queue(): HandlerQueue | null {
     return this.#queue

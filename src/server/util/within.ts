@@ -1,0 +1,18 @@
+import type { ServerHost } from '../node/host.ts'
+
+/**
+ * Waits for what the application was asked, `limitMs` milliseconds at most; a promise that settles later is ignored.
+ * @param what names what takes too long, for the error
+ */
+export function within<Value>(
+  promise: Promise<Value>,
+  limitMs: number,
+  { after }: Pick<ServerHost, 'after'>,
+  what: string,
+): Promise<Value> {
+  if (limitMs === Infinity) return promise
+  return new Promise((resolve, reject) => {
+    const cancel = after(limitMs, () => reject(new Error(`RealtimeServer: ${what} took more than ${limitMs} ms.`)))
+    promise.finally(cancel).then(resolve, reject)
+  })
+}
