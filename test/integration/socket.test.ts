@@ -154,6 +154,8 @@ it('fails where nobody listens, once, and dials no more', async () => {
   const { closed, log, socket } = bench.socket('websocket')
   const { diagnosis } = await closed()
   expect(diagnosis).not.toBeNull()
+  // Questions about the failure that were under way.
+  await sleep(300)
   const dials = bench.rig.proxy.dials().length
   await sleep(1500)
   expect(bench.rig.proxy.dials()).toHaveLength(dials)
