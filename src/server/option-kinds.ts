@@ -1,0 +1,33 @@
+import type { RealtimeServerOptions } from './options.ts'
+
+/** The type of each option, as `typeof` names it. */
+export const optionKinds: Readonly<Record<keyof RealtimeServerOptions, string>> = {
+  path: 'string',
+  authenticate: 'function',
+  origins: 'any',
+  codec: 'object',
+  limits: 'object',
+  topics: 'object',
+  sessions: 'object',
+  heartbeatMs: 'number',
+  resumeWindowMs: 'number',
+  leaseMs: 'number',
+  onSession: 'function',
+  onMessage: 'function',
+  onEnd: 'function',
+  onAttach: 'function',
+  onDetach: 'function',
+  onClose: 'function',
+  keep: 'any',
+  presence: 'function',
+  presenceTimeoutMs: 'number',
+  addressOf: 'function',
+  onError: 'function',
+  host: 'object',
+  publicOrigins: 'any',
+  trustProxy: 'any',
+  reauthenticateMs: 'number',
+  storeTimeoutMs: 'number',
+  selectProtocol: 'function',
+  acceptSession: 'function',
+}
