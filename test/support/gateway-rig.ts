@@ -49,6 +49,8 @@ export async function startBackend(options: BackendOptions = {}): Promise<TestBa
   http.on('connection', (socket: Socket) => {
     sockets.add(socket)
     socket.on('close', () => sockets.delete(socket))
+    // A peer that has ended is gone; a server of HTTP would leave its half open.
+    socket.on('end', () => socket.destroy())
   })
   http.on('upgrade', (request, socket: Socket, head) => {
     socket.on('error', () => {})
