@@ -89,8 +89,8 @@ export default {
     {
       name: 'client-knows-no-server',
       severity: 'error',
-      from: { path: '^src/', pathNot: ['^src/server/', '^src/redis/', '^src/kafka/'] },
-      to: { path: ['^src/server/', '^src/kafka/'] },
+      from: { path: '^src/', pathNot: ['^src/server/', '^src/redis/', '^src/kafka/', '^src/gateway/', '^src/cli/'] },
+      to: { path: ['^src/server/', '^src/kafka/', '^src/gateway/', '^src/cli/'] },
     },
     {
       name: 'kafka-knows-the-ports',
@@ -105,6 +105,24 @@ export default {
           '^src/server/util/',
           '^src/util/',
           '^(node:)?[a-z_]+$',
+        ],
+      },
+    },
+    {
+      name: 'gateway-makes-options',
+      comment:
+        'A gateway is the options of a server: it knows their types, small checks and the client address, and not the server itself.',
+      severity: 'error',
+      from: { path: '^src/gateway/' },
+      to: {
+        path: '^src/',
+        pathNot: [
+          '^src/gateway/',
+          '^src/server/(options|option-kinds|handlers|limits|session-offer)\\.ts$',
+          '^src/server/(node/(process-)?host|store/ports|store/memory/stream|session/session-handle|adapters/client-address)\\.ts$',
+          '^src/server/util/',
+          '^src/util/',
+          '^src/wire/',
         ],
       },
     },
@@ -131,13 +149,13 @@ export default {
       name: 'one-dependency',
       comment: 'eventsource-parser is the only package at run time.',
       severity: 'error',
-      from: { path: '^src/', pathNot: ['^src/server/', '^src/redis/', '^src/kafka/'] },
+      from: { path: '^src/', pathNot: ['^src/server/', '^src/redis/', '^src/kafka/', '^src/gateway/', '^src/cli/'] },
       to: { pathNot: ['^src/', '(^|/)eventsource-parser/'] },
     },
     {
       name: 'no-node',
       severity: 'error',
-      from: { path: '^src/', pathNot: ['^src/server/', '^src/redis/', '^src/kafka/'] },
+      from: { path: '^src/', pathNot: ['^src/server/', '^src/redis/', '^src/kafka/', '^src/gateway/', '^src/cli/'] },
       to: { dependencyTypes: ['core'] },
     },
     {

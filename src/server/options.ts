@@ -131,6 +131,11 @@ export interface RealtimeServerOptions<
    * @defaultValue the nearest address that `trustProxy` does not name, unless it is this machine
    */
   readonly addressOf?: (request: IncomingMessage) => string | undefined
+  /**
+   * Called when `close()` begins, while clients are still attached, to end what belongs to sessions on this node alone; `close()` waits for
+   * its promise, for `drainMs` at most. An error is reported.
+   */
+  readonly onClose?: () => unknown
   /** Called with the errors of handlers and stores. @defaultValue a warning of the process */
   readonly onError?: (error: unknown) => void
   /** Clock, timers and randomness, for tests. */

@@ -18,6 +18,8 @@ import type { RealtimeServerOptions } from './options.ts'
 import type { Member } from './presence/members.ts'
 import type { AnyPrincipal, Principal, Sendable, ServerCodec, Session } from './session/session-handle.ts'
 import { settingsOf } from './settings.ts'
+import { isThenable } from './util/thenable.ts'
+import { within } from './util/within.ts'
 
 /** Requires the option `codec` where the types of messages differ from those without one. */
 export type ServerCodecWhereNeeded<In, Out> = [string | ArrayBuffer, Out] extends [In, Sendable]
@@ -34,7 +36,9 @@ export class RealtimeServer<Who extends AnyPrincipal = Principal, Data = unknown
   readonly #http: HttpHandler
   readonly #webSocket: WebSocketHandler
   readonly #path: string
-  readonly #after: ServerHost['after']
+  readonly #host: ServerHost
+  readonly #onClose: RealtimeServerOptions['onClose']
+  #isClosing = false
   readonly #unmounts = new Map<AttachableServer, () => void>()
 
   /** @throws TypeError for an invalid option; the message names it */
@@ -47,7 +51,8 @@ export class RealtimeServer<Who extends AnyPrincipal = Principal, Data = unknown
     const { host, topics, sessions, path } = settings
     const { onSession, onMessage, onEnd, onAttach, onDetach } = given
     this.#path = path
-    this.#after = host.after
+    this.#host = host
+    this.#onClose = given.onClose
     const meters = new Meters()
     this.#node = new ServerNode({
       meters,
@@ -81,7 +86,7 @@ export class RealtimeServer<Who extends AnyPrincipal = Principal, Data = unknown
         request: (request, response) => this.handleRequest(request, response),
         upgrade: (request, socket, head) => this.handleUpgrade(request, socket, head),
       },
-      this.#after,
+      this.#host.after,
     )
     this.#unmounts.set(server, unmount)
   }
@@ -179,8 +184,20 @@ export class RealtimeServer<Who extends AnyPrincipal = Principal, Data = unknown
       throw new TypeError(
         'RealtimeServer: close() takes `drainMs` as a number from 0 to 2,147,483,647: clients are told when to come back.',
       )
-    await this.#node.close(drainMs)
+    const begunAt = this.#host.elapsedMs()
+    await this.#beforeClose(drainMs)
+    await this.#node.close(Math.max(0, drainMs - (this.#host.elapsedMs() - begunAt)))
     for (const unmount of this.#unmounts.values()) unmount()
     this.#unmounts.clear()
+  }
+  async #beforeClose(drainMs: number): Promise<void> {
+    if (this.#isClosing) return
+    this.#isClosing = true
+    try {
+      const closing = this.#onClose?.()
+      if (isThenable(closing)) await within(Promise.resolve(closing), drainMs, this.#host, 'onClose()')
+    } catch (error) {
+      this.#host.report(error)
+    }
   }
 }

@@ -5,6 +5,7 @@ import { defaultLimits, type Limits } from './limits.ts'
 import type { ServerHost } from './node/host.ts'
 import { type NodeSettings, tickOf } from './node/node-context.ts'
 import { nodeHost } from './node/process-host.ts'
+import { optionKinds } from './option-kinds.ts'
 import type { RealtimeServerOptions } from './options.ts'
 import type { PresenceInfo } from './presence/presence.ts'
 import { memoryStore } from './store/memory/memory-store.ts'
@@ -33,38 +34,6 @@ export interface Settings {
   readonly addressOf: NonNullable<RealtimeServerOptions['addressOf']>
   readonly selectProtocol: NonNullable<RealtimeServerOptions['selectProtocol']>
   readonly acceptSession: RealtimeServerOptions['acceptSession']
-}
-
-/** The type of each option, as `typeof` names it. */
-const kinds: Readonly<Record<keyof RealtimeServerOptions, string>> = {
-  path: 'string',
-  authenticate: 'function',
-  origins: 'any',
-  codec: 'object',
-  limits: 'object',
-  topics: 'object',
-  sessions: 'object',
-  heartbeatMs: 'number',
-  resumeWindowMs: 'number',
-  leaseMs: 'number',
-  onSession: 'function',
-  onMessage: 'function',
-  onEnd: 'function',
-  onAttach: 'function',
-  onDetach: 'function',
-  keep: 'any',
-  presence: 'function',
-  presenceTimeoutMs: 'number',
-  addressOf: 'function',
-  onError: 'function',
-  host: 'object',
-  publicOrigins: 'any',
-  trustProxy: 'any',
-  reauthenticateMs: 'number',
-  storeTimeoutMs: 'number',
-  selectProtocol: 'function',
-  pinSessions: 'boolean',
-  acceptSession: 'function',
 }
 
 const anonymous = { id: 'anonymous' }
@@ -97,10 +66,10 @@ export function settingsOf(options: RealtimeServerOptions): Settings {
   if (typeof Reflect.get(options, 'listen') === 'function')
     fail('the argument', options, 'an object of options', 'give the server to attach(), as new RealtimeServer().attach(server)')
   for (const [name, value] of Object.entries(options)) {
-    const kind = Object.entries(kinds).find(([known]) => known === name)?.[1]
+    const kind = Object.entries(optionKinds).find(([known]) => known === name)?.[1]
     if (name === 'close' && options.topics && options.sessions)
       throw new TypeError('RealtimeServer: close() stays with the store: give { topics, sessions } of it, not { ...store }.')
-    if (!kind) failUnknown(name, Object.keys(kinds))
+    if (!kind) failUnknown(name, Object.keys(optionKinds))
     if (name === 'codec' && typeof value === 'function')
       fail(name, value, 'an object', `call it, as codec: ${value.name || 'json'}()`)
     if (kind !== 'any' && value !== undefined && (typeof value !== kind || value === null)) fail(name, value, article(kind))

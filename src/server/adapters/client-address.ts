@@ -144,7 +144,7 @@ export function clientAddress(request: IncomingMessage, isTrusted: TrustedProxy)
 }
 
 /** The addresses of `X-Forwarded-For`, or if there is none of `Forwarded` (RFC 7239), the client's first. */
-function forwardedFor({ headers }: IncomingMessage): readonly string[] {
+export function forwardedFor({ headers }: IncomingMessage): readonly string[] {
   const given = headers['x-forwarded-for']
   if (given !== undefined) return String(given).split(',')
   return forwardedElements(headers.forwarded).map((element) => element.get('for') ?? '')

@@ -1,6 +1,7 @@
 import type { NodeContext } from '../node/node-context.ts'
 import type { Ending, SessionRecord } from '../store/ports.ts'
 import { bytesOf } from '../util/payload.ts'
+import { overheadBytes } from './backlog.ts'
 import type { Outcome } from './record-requests.ts'
 import type { SessionActor } from './session-actor.ts'
 import type { SessionCommands } from './session-handle.ts'
@@ -25,7 +26,7 @@ export function sessionCommands(
       const isKnown = actor?.processor.known?.epoch === epoch
       // With a store that answers late, a client may acknowledge a message before its sender has the offset.
       if (!isKnown || message.offset > actor.inbox.acknowledgedThrough)
-        unread.sent(id, epoch, { offset: message.offset, bytes: bytesOf(message.data) })
+        unread.sent(id, epoch, { offset: message.offset, bytes: bytesOf(message.data) + overheadBytes })
       return isKnown ? actor.sent(message) : null
     },
     unreadBytes: (id, epoch) => unread.bytesOf(id, epoch),

@@ -67,8 +67,9 @@ export interface Session<Who extends AnyPrincipal = Principal, Data = unknown, O
    */
   send(data: Out): Promise<boolean>
   /**
-   * Bytes that `send()` on this node has sent and the client has not acknowledged, as far as this node knows. A client acknowledges every
-   * second and every MiB; what it acknowledges on another node counts here only once somebody waits for it in `drained()`.
+   * Bytes that `send()` on this node has sent and the client has not acknowledged, as far as this node knows, each message counted with 64
+   * more than its own, about what a store keeps of it. A client acknowledges every second and every MiB; what it acknowledges on another
+   * node counts here only once somebody waits for it in `drained()`.
    */
   readonly unreadBytes: number
   /**

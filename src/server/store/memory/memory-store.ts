@@ -3,7 +3,7 @@ import type { SessionStore, TopicLog } from '../ports.ts'
 import { BoundedStreams, Budget } from './bounded-streams.ts'
 import { MemorySessions } from './sessions.ts'
 import { Shares } from './shares.ts'
-import { overheadBytes } from './stream.ts'
+import { defaultBytesPerStream, overheadBytes } from './stream.ts'
 import { type MemoryHost, MemoryTopics } from './topics.ts'
 
 /**
@@ -50,7 +50,7 @@ export interface MemoryStore {
 
 const defaults: Required<MemoryLimits> = {
   maxBytes: 134_217_728,
-  maxBytesPerStream: 8_388_608,
+  maxBytesPerStream: defaultBytesPerStream,
   maxMessagesPerStream: Infinity,
   maxTopics: 100_000,
   maxAgeMs: 600_000,

@@ -2,6 +2,8 @@ import type { ReadLimits } from '../ports.ts'
 
 /** The memory that a kept message takes beside its own bytes: its entries in the arrays, and the engine's header of a string. */
 export const overheadBytes = 64
+/** How many bytes of a stream a `memoryStore` keeps, unless told otherwise. */
+export const defaultBytesPerStream = 8_388_608
 
 /**
  * One ordered log in memory. Offsets are consecutive and only the oldest message is ever discarded, so that a message is found by

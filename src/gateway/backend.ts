@@ -1,0 +1,196 @@
+import { Buffer } from 'node:buffer'
+import type { WebSocket } from 'ws'
+import type { Ending } from '../server/store/ports.ts'
+import { isThenable } from '../server/util/thenable.ts'
+import { endOfBackend, endOfSession } from './refusals.ts'
+import type { GatewaySettings } from './settings.ts'
+
+/** What the gateway needs of a session. */
+export interface CarriedSession {
+  readonly unreadBytes: number
+  send(data: string | Uint8Array): Promise<boolean>
+  drained(maxUnreadBytes: number): Promise<boolean>
+  close(code: number, reason: string): Promise<boolean>
+}
+
+type BackendSettings = Pick<GatewaySettings<never>, 'host' | 'pingMs' | 'maxUnreadBytes'>
+
+/** What a message costs in addition to its bytes while it is unread, in bytes. */
+const overheadBytes = 64
+/** How often, and how many times, the end of a session is tried while its store fails, in milliseconds. */
+const closeAgainMs = 1000
+const closeTries = 60
+/** How often it is looked at least whether the session is still there, in milliseconds. */
+const mostLookMs = 30_000
+
+const lost: Ending = { by: 'network', code: 1006, reason: '' }
+
+function ignore(): void {}
+
+/**
+ * The connection to a backend for one session: what the backend sends goes to the session, what the client sends to the backend, and the
+ * end of one is the end of the other.
+ */
+export class Backend {
+  readonly #socket: WebSocket
+  readonly #settings: BackendSettings
+  #session: CarriedSession | null = null
+  /** `waiting`: for its session. `over`: nothing is left of it. */
+  #phase: 'waiting' | 'carrying' | 'closing' | 'over' = 'waiting'
+  #isPaused = true
+  /** Bytes that were given to the session, and are not in the store yet. */
+  #unsentBytes = 0
+  #lastSend: Promise<unknown> = Promise.resolve()
+  #hasHeard = true
+  #pingedAt = 0
+  #isTooLarge = false
+  #cancelLook = () => {}
+
+  /** @param socket open and paused */
+  constructor(socket: WebSocket, settings: BackendSettings) {
+    this.#socket = socket
+    this.#settings = settings
+    socket.on('error', (error) => {
+      this.#isTooLarge ||= Reflect.get(error, 'code') === 'WS_ERR_UNSUPPORTED_MESSAGE_LENGTH'
+    })
+    socket.on('close', (code, reason) => this.#closed(code, reason.toString()))
+  }
+
+  /** The chosen subprotocol; `''` for none. */
+  get protocol(): string {
+    return this.#socket.protocol
+  }
+
+  get session(): CarriedSession | null {
+    return this.#session
+  }
+
+  /** The session is there: from now on it gets what the backend sends. */
+  carry(session: CarriedSession): void {
+    this.#session = session
+    if (this.#phase !== 'waiting') {
+      this.#endSession(session, 1006, '')
+      return
+    }
+    this.#phase = 'carrying'
+    const socket = this.#socket
+    socket.on('message', (data: Buffer, isBinary) => this.#received(session, isBinary ? data : data.toString()))
+    socket.on('pong', () => this.#heard())
+    this.#resume()
+    this.#pingedAt = this.#settings.host.elapsedMs()
+    this.#lookLater(session)
+  }
+
+  /** Resolves when the operating system has taken the message, or the backend is gone: until then the client sends no further one. */
+  send(data: string | ArrayBuffer): Promise<void> {
+    return new Promise((resolve) => {
+      if (this.#socket.readyState === 1) this.#socket.send(data, () => resolve())
+      else resolve()
+    })
+  }
+
+  /** The session has ended. */
+  ended(ending: Ending): void {
+    if (this.#phase === 'closing' || this.#phase === 'over') return
+    this.#phase = 'closing'
+    this.#cancelLook()
+    // What it still sends is read and dropped, and its Close frame is received.
+    this.#socket.resume()
+    this.#socket.close(...endOfBackend(ending))
+  }
+
+  /** Ends the connection at once. */
+  terminate(): void {
+    this.#cancelLook()
+    this.#socket.terminate()
+  }
+
+  #received(session: CarriedSession, data: string | Uint8Array): void {
+    if (this.#phase !== 'carrying') return
+    this.#heard()
+    const bytes = (typeof data === 'string' ? Buffer.byteLength(data) : data.byteLength) + overheadBytes
+    this.#unsentBytes += bytes
+    this.#lastSend = session.send(data).then(
+      () => {
+        this.#unsentBytes -= bytes
+      },
+      // The store has failed, and what was to be sent is lost: a hole in a stream of bytes is its end. The server has reported it.
+      () => this.#broken(session),
+    )
+    if (!this.#isPaused && session.unreadBytes + this.#unsentBytes > this.#settings.maxUnreadBytes) this.#pause(session)
+  }
+
+  #heard(): void {
+    this.#hasHeard = true
+  }
+
+  #broken(session: CarriedSession): void {
+    if (this.#phase !== 'carrying') return
+    this.#phase = 'closing'
+    this.terminate()
+    this.#endSession(session, 1006, '')
+  }
+
+  /** The client reads more slowly than the backend sends: nothing more is read from the backend until it has read half of it. */
+  #pause(session: CarriedSession): void {
+    this.#isPaused = true
+    this.#socket.pause()
+    this.#lastSend
+      .then(() => session.drained(this.#settings.maxUnreadBytes / 2))
+      .then(
+        (isThere) => {
+          if (isThere && this.#phase === 'carrying') this.#resume()
+        },
+        () => this.#broken(session),
+      )
+  }
+
+  #resume(): void {
+    this.#isPaused = false
+    this.#heard()
+    this.#socket.resume()
+  }
+
+  /** Looks, every so often, whether both sides are still there. A backend that is paused is not heard, and not asked. */
+  #lookLater(session: CarriedSession): void {
+    const { host, pingMs } = this.#settings
+    this.#cancelLook = host.after(Math.min(pingMs, mostLookMs), () => {
+      if (this.#phase !== 'carrying') return
+      const now = host.elapsedMs()
+      const isAsked = now - this.#pingedAt >= pingMs
+      if (isAsked && !this.#hasHeard && !this.#isPaused) {
+        this.terminate()
+        return
+      }
+      if (isAsked) {
+        this.#hasHeard = false
+        this.#pingedAt = now
+        this.#socket.ping()
+      }
+      this.#lookLater(session)
+      // Its record may have gone without an end, with a store that has lost it.
+      session.drained(Infinity).then((isThere) => isThere || this.ended(lost), ignore)
+    })
+  }
+
+  #closed(code: number, reason: string): void {
+    const { session } = this
+    const phase = this.#phase
+    this.#phase = 'over'
+    this.#cancelLook()
+    if (phase !== 'carrying' || !session) return
+    this.#endSession(session, ...endOfSession(code, reason, this.#isTooLarge))
+  }
+
+  /** After everything that the backend has sent. A store that fails is asked again for a while. */
+  #endSession(session: CarriedSession, code: number, reason: string): void {
+    const { host } = this.#settings
+    const tryToEnd = (tries: number) => {
+      session.close(code, reason).then(undefined, () => {
+        if (tries < closeTries) host.after(closeAgainMs, () => tryToEnd(tries + 1))
+      })
+    }
+    const sent: unknown = this.#lastSend
+    if (isThenable(sent)) sent.then(() => tryToEnd(1))
+  }
+}

@@ -1,0 +1,120 @@
+import { once } from 'node:events'
+import { createServer } from 'node:net'
+import { describe, expect, it, vi } from 'vitest'
+import { startGateway } from '../support/gateway-rig.ts'
+import { RawSocket, randomSession } from '../support/raw-client.ts'
+
+const soon = { timeout: 8000, interval: 10 }
+
+describe('what the backend gets of the request', () => {
+  it('headers, query and address of the client, over WebSocket and over HTTP', async () => {
+    await using bench = await startGateway({}, { headers: ({ auth }) => ({ 'X-Auth': JSON.stringify(auth ?? null) }) })
+    const url = bench.sockets.rig.servers.urls[0] ?? ''
+    const headers = {
+      Origin: new URL(url).origin,
+      Cookie: 'sid=1',
+      Authorization: 'Bearer x',
+      'X-Other': 'no',
+      'X-Forwarded-For': '1.2.3.4',
+    }
+    const hello = { session: randomSession(), turn: 1, protocols: [], auth: { token: 7 } }
+    await new RawSocket(url, hello, { headers, query: '?room=7&attempt=abc' }).opened()
+    const [connection] = bench.backend.connections
+    expect(connection?.request.url).toBe('/backend?room=7')
+    expect(connection?.request.headers).toMatchObject({
+      ...{ cookie: 'sid=1', authorization: 'Bearer x', 'x-auth': '{"token":7}', 'x-forwarded-for': '127.0.0.1' },
+      ...{ 'x-forwarded-host': new URL(url).host, 'x-forwarded-proto': 'http', host: `127.0.0.1:${bench.backend.port}` },
+    })
+    expect(connection?.request.headers).not.toHaveProperty('x-other')
+    expect(connection?.request.headers['sec-websocket-extensions']).toBeUndefined()
+    const { opened } = bench.socket('sse')
+    await opened()
+    expect(bench.backend.connections[1]?.request.url).toBe('/backend?transport=sse')
+  })
+
+  it('headers() that returns what no header can hold is reported without the value, and the client is refused', async () => {
+    await using bench = await startGateway({}, { headers: () => ({ 'X-Token': 'secret\r\nX: y' }) })
+    const { diagnosis } = await bench.socket('websocket').closed()
+    expect(diagnosis?.evidence).toMatchObject({ code: 4500 })
+    const [error] = bench.sockets.rig.servers.errors
+    expect(String(error)).toContain("what headers() returned: the value of 'X-Token' is no text")
+    expect(String(error)).not.toContain('secret')
+    expect(bench.backend.connections).toEqual([])
+  })
+})
+
+describe('target()', () => {
+  it('does not lead to an origin that is not listed', async () => {
+    await using other = await startGateway()
+    const { url } = other.backend
+    await using bench = await startGateway(
+      {},
+      { target: async () => url, allowedTargets: ['ws://127.0.0.1:1', 'wss://127.0.0.1'] },
+    )
+    const { diagnosis } = await bench.socket('websocket').closed()
+    expect(diagnosis?.evidence).toMatchObject({ code: 4403, reason: 'this backend is not allowed' })
+    expect(other.backend.connections).toEqual([])
+  })
+
+  it('leads where it may, and null refuses with 4403', async () => {
+    await using other = await startGateway()
+    const { url, port } = other.backend
+    const target = ({ request }: { readonly request: { readonly url?: string | undefined } }) =>
+      request.url?.includes('transport=sse') ? null : new URL(url)
+    await using bench = await startGateway({}, { target, allowedTargets: [`ws://127.0.0.1:${port}`] })
+    const { opened } = bench.socket('websocket')
+    await opened()
+    await vi.waitFor(() => expect(other.backend.connections).toHaveLength(1), soon)
+    const { diagnosis } = await bench.socket('sse').closed()
+    expect(diagnosis?.evidence).toMatchObject({ code: 4403, reason: 'there is no backend for this client' })
+  })
+
+  it.each([
+    'http://169.254.169.254/',
+    'ws://127.0.0.1:9@169.254.169.254/',
+    'ws://127.0.0.1:9/\r\nX: y',
+    'ws://127.0.0.1:9/#',
+    7,
+    undefined,
+  ])('%j is reported, and the client is refused', async (given) => {
+    const target = () => given as string
+    await using bench = await startGateway({}, { target, allowedTargets: ['ws://127.0.0.1:9'] })
+    const { diagnosis } = await bench.socket('websocket').closed()
+    expect(diagnosis?.evidence).toMatchObject({ code: 4500 })
+    expect(String(bench.sockets.rig.servers.errors[0])).toContain('gateway: target() must return a URL')
+  })
+
+  it('that never settles counts as a backend that does not answer', async () => {
+    const target = () => new Promise<null>(() => {})
+    await using bench = await startGateway({}, { target, allowedTargets: ['ws://127.0.0.1:9'], connectTimeoutMs: 100 })
+    const { diagnosis } = await bench.socket('websocket').closed()
+    expect(diagnosis?.evidence).toMatchObject({ code: 4503, reason: 'the backend did not answer in time' })
+  })
+})
+
+it('a redirect of the backend is not followed', async () => {
+  let asked = 0
+  const elsewhere = createServer((socket) => {
+    asked += 1
+    socket.destroy()
+  }).listen(0, '127.0.0.1')
+  await once(elsewhere, 'listening')
+  const { port } = elsewhere.address() as { readonly port: number }
+  await using bench = await startGateway({
+    upgrade: (_, socket) => {
+      socket.end(`HTTP/1.1 307 Temporary Redirect\r\nLocation: ws://127.0.0.1:${port}/\r\n\r\n`)
+      return true
+    },
+  })
+  const { diagnosis } = await bench.socket('websocket').closed()
+  expect(diagnosis?.evidence).toMatchObject({ code: 4410, reason: 'the backend has answered 307' })
+  expect(asked).toBe(0)
+  elsewhere.close()
+})
+
+it('a client that is no socket is refused, and reaches no backend', async () => {
+  await using bench = await startGateway()
+  const plain = new RawSocket(bench.sockets.rig.servers.urls[0] ?? '', { session: randomSession(), turn: 1 })
+  expect(await plain.over()).toMatchObject({ code: 4410 })
+  expect(bench.backend.connections).toEqual([])
+})
