@@ -1,0 +1,64 @@
+import { setTimeout as sleep } from 'node:timers/promises'
+import { describe, expect, it, vi } from 'vitest'
+import { gateway } from '../../src/gateway/index.ts'
+import { startBackend } from '../support/gateway-rig.ts'
+import type { TransportName } from '../support/session-rig.ts'
+import { startSockets } from '../support/socket-rig.ts'
+
+const transports: readonly TransportName[] = ['websocket', 'sse', 'long-poll', 'poll']
+
+/** Three gateways of their own over one store, behind a balancer that knows no affinity. */
+async function startNodes() {
+  const backend = await startBackend()
+  const sockets = await startSockets(() => gateway({ target: backend.url, leaseMs: 2000 }), { count: 3 })
+  return {
+    ...{ backend, sockets, rig: sockets.rig },
+    async [Symbol.asyncDispose]() {
+      await sockets[Symbol.asyncDispose]()
+      await backend[Symbol.asyncDispose]()
+    },
+  }
+}
+
+describe.each(transports)('three gateways without affinity, over %s', (type) => {
+  it('[SP20] one backend gets all of a page, in order, and once, through cuts', async () => {
+    await using nodes = await startNodes()
+    const { socket, data, opened, log } = nodes.sockets.socket(type)
+    await opened()
+    const sent = Array.from({ length: 400 }, (_, index) => `m${index}`)
+    for (const [index, each] of sent.entries()) {
+      socket.send(each)
+      if (index % 100 === 99) nodes.rig.proxy.killAll()
+      if (index % 10 === 9) await sleep(4)
+    }
+    await vi.waitFor(() => expect(data).toHaveLength(sent.length), 20_000)
+    const [connection] = nodes.backend.connections
+    expect(nodes.backend.connections).toHaveLength(1)
+    expect(connection?.received).toEqual(sent)
+    expect(data).toEqual(sent)
+    expect(log).toEqual(['open'])
+    socket.close(4321, 'done')
+    await vi.waitFor(() => expect(connection?.closed).toEqual({ code: 4321, reason: 'done' }), 5000)
+  })
+
+  it('[SP20] the end of the backend reaches the page, whatever node has it', async () => {
+    await using nodes = await startNodes()
+    const pages = Array.from({ length: 4 }, () => nodes.sockets.socket(type))
+    for (const { opened } of pages) await opened()
+    for (const { socket } of nodes.backend.connections) socket.close(4567, 'of the backend')
+    for (const { closed, log } of pages) {
+      expect(await closed(8000)).toMatchObject({ code: 4567, reason: 'of the backend', wasClean: true })
+      expect(log).toHaveLength(2)
+    }
+  })
+})
+
+it('[SP20] when its node closes, the page and the backend are told at once', async () => {
+  await using nodes = await startNodes()
+  const { opened, closed } = nodes.sockets.socket('sse')
+  await opened()
+  const [connection] = nodes.backend.connections
+  await Promise.all([0, 1, 2].map((index) => nodes.rig.servers.leave(index, 2000)))
+  expect(await closed(3000)).toMatchObject({ code: 1012, wasClean: true })
+  await vi.waitFor(() => expect(connection?.closed).toMatchObject({ code: 1001 }), 3000)
+})
