@@ -104,6 +104,8 @@ const engines = [
   'kafka-contract',
   'kafka-outages',
   'kafka-topics',
+  'gateway-mosquitto',
+  'gateway-rabbitmq',
   'redis',
   'redis-cluster',
   'redis-contract',

@@ -2,6 +2,7 @@ import { appendFileSync, existsSync } from 'node:fs'
 import { basename } from 'node:path'
 import type { TestContext } from 'vitest'
 import { kafkaJars } from '../../scripts/fetch-kafka.mjs'
+import { hasMosquitto, rabbitServer } from './brokers.ts'
 import { fetchBundledChromium } from './bundled-chromium.ts'
 import { type FoundChromium, findChromium } from './chromium.ts'
 import { missingForFirewall } from './firewall.ts'
@@ -52,6 +53,8 @@ const equipment = {
     install: 'apt-get install webkit2gtk-driver xvfb xauth glib-networking',
     isThere: () => isInstalled('/usr/bin/WebKitWebDriver') && isInstalled('/usr/bin/Xvfb'),
   },
+  RabbitMQ: { install: 'apt-get install rabbitmq-server', isThere: () => isInstalled(rabbitServer) },
+  mosquitto: { install: 'apt-get install mosquitto', isThere: hasMosquitto },
   Kafka: {
     install: 'apt-get install default-jre-headless maven, then node scripts/fetch-kafka.mjs',
     isThere: () => hasCommand('java') && existsSync(kafkaJars),
