@@ -21,7 +21,7 @@ export function sessionMode(host: Host, resends: boolean, session = new SessionS
   /** How the server was reached last. */
   let lastCall: Call | null = null
   return {
-    ...{ name: 'session', protocol: plain(), isOwnProtocol: false, credentials: 'include', circumstances: { isSession: true } },
+    ...{ name: 'session', protocol: plain(), credentials: 'include', circumstances: { isSession: true } },
     ...{ hasLedger: true, canPause: true, recognizesRepeats: true, hasCursor: true },
     // The server has answered when a session opens.
     ...{ canPing: true, isProvenByReply: false },

@@ -1,6 +1,7 @@
 import { appendFileSync, existsSync } from 'node:fs'
 import { basename } from 'node:path'
 import type { TestContext } from 'vitest'
+import { centrifugoServer, mercureHub } from '../../scripts/build-hubs.mjs'
 import { kafkaJars } from '../../scripts/fetch-kafka.mjs'
 import { fetchBundledChromium } from './bundled-chromium.ts'
 import { type FoundChromium, findChromium } from './chromium.ts'
@@ -17,6 +18,8 @@ interface Entry {
 }
 
 const modSecurity = 'apt-get install libapache2-mod-security2 libnginx-mod-http-modsecurity modsecurity-crs'
+
+const goServers = 'node scripts/build-hubs.mjs, with Go 1.25 or later from go.dev (that of Debian 12 is older)'
 
 /** What tests want of a machine besides Node and npm's packages. */
 const equipment = {
@@ -56,6 +59,8 @@ const equipment = {
     install: 'apt-get install default-jre-headless maven, then node scripts/fetch-kafka.mjs',
     isThere: () => hasCommand('java') && existsSync(kafkaJars),
   },
+  'a Mercure hub': { install: goServers, isThere: () => existsSync(mercureHub) },
+  Centrifugo: { install: goServers, isThere: () => existsSync(centrifugoServer) },
 } as const satisfies Readonly<Record<string, Entry>>
 
 export type Equipment = keyof typeof equipment
