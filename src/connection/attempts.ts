@@ -232,12 +232,9 @@ export class Attempts {
 
   #received(attempt: Attempt, message: Received | Moved): void {
     const { settings, onMessage } = this.#port
-    const { cursor } = message
-    if (message.data === undefined) {
-      if (attempt === this.#active) this.#cursor.moveTo(message.cursor)
-      return
-    }
-    if (message.data === settings.mode.heartbeatReply) return
+    const { cursor, data } = message
+    if (data === undefined && attempt === this.#active) this.#cursor.moveTo(message.cursor)
+    if (data === undefined || data === settings.mode.heartbeatReply) return
     if (attempt !== this.#active || !this.#hasReceived) {
       // It may make this attempt the active one.
       this.#owner.apply({ type: 'message', id: attempt.id, isIncoming: true })

@@ -53,7 +53,10 @@ function attachment(channels: readonly string[], recovery: boolean, cursor: () =
       positions = positionsOf(from)
       const given: unknown = JSON.parse(url.searchParams.get(parameter) ?? '{}')
       if (!isRecord(given)) throw new TypeError(`centrifugo(): ${parameter} must be a connect request as JSON`)
-      const wanted = [...channels.map((channel) => [channel, {}]), ...Object.entries(isRecord(given['subs']) ? given['subs'] : {})]
+      const wanted = [
+        ...channels.map((channel) => [channel, {}]),
+        ...Object.entries(isRecord(given['subs']) ? given['subs'] : {}),
+      ]
       const had = Array.from(positions, ([channel, position]) => [channel, { recover: true, ...position }])
       return { query: { [parameter]: JSON.stringify({ ...given, subs: Object.fromEntries([...wanted, ...had]) }) } }
     },
@@ -132,7 +135,10 @@ function linesOf(frame: Payload): readonly unknown[] {
   try {
     return [JSON.parse(text)]
   } catch {
-    return text.split('\n').filter(Boolean).map((line) => JSON.parse(line))
+    return text
+      .split('\n')
+      .filter(Boolean)
+      .map((line) => JSON.parse(line))
   }
 }
 

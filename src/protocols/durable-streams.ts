@@ -72,8 +72,7 @@ function attachment(contentType: string, start: string, cursor: () => string | n
     readAnswer({ status, headers, body }) {
       const next = headers.get('stream-next-offset')
       if (next === null && status > 204) return { messages: [] }
-      if (next === null)
-        throw new TypeError('the answer has no Stream-Next-Offset, or one that CORS does not let this page read')
+      if (next === null) throw new TypeError('the answer has no Stream-Next-Offset, or one that CORS does not let this page read')
       const messages = status === 200 && body !== '' ? take(piecesOf(body, false)) : []
       if (headers.get('stream-closed') === 'true' && !messages.length) throw closed()
       return { messages, cursor: moveTo(next, headers.get('stream-cursor')) }

@@ -53,13 +53,11 @@ export function withQuery(url: URL, query: Ask['query'] = {}): URL {
   const whole = new URL(url)
   const names = Object.keys(query)
   if (!names.length) return whole
-  const isKept = (part: string) => !Array.from(new URLSearchParams(part).keys()).some((name) => names.includes(name))
+  const isKept = (part: string) => !names.some((name) => new URLSearchParams(part).has(name))
   const kept = url.search.length > 1 ? url.search.slice(1).split('&').filter(isKept) : []
   // A space as %20 is one to every server, a plus sign is not.
-  const added = Object.entries(query).flatMap(([name, values]) =>
-    [values].flat().map((value) => String(new URLSearchParams([[name, `${value}`]])).replace(/\+/g, '%20')),
-  )
-  whole.search = [...kept, ...added].join('&')
+  const added = Object.entries(query).flatMap(([name, values]) => [values].flat().map((value) => [name, value as string]))
+  whole.search = [...kept, String(new URLSearchParams(added)).replace(/\+/g, '%20')].join('&')
   return whole
 }
 

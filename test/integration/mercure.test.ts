@@ -14,7 +14,11 @@ beforeEach(async (context) => {
 afterEach(() => hub?.[Symbol.asyncDispose]())
 
 const books = 'https://example.com/books/1'
-const options = { protocol: mercure({ topics: [books] }), transports: ['sse'], retry: { minDelayMs: 20, maxDelayMs: 20 } } as const
+const options = {
+  protocol: mercure({ topics: [books] }),
+  transports: ['sse'],
+  retry: { minDelayMs: 20, maxDelayMs: 20 },
+} as const
 const bearing = (token: string) => ({ prepare: async () => ({ headers: { Authorization: `Bearer ${token}` } }) })
 
 it('brings the updates of its topics with their ids and types, in order', async () => {

@@ -104,7 +104,9 @@ describe('better-sse', () => {
     const protocol = betterSse()
     expect(protocol.name).toBe('better-sse')
     expect(protocol.ask({ url, transport: 'sse', cursor: '7', isSameOrigin: false })).toEqual({ query: { lastEventId: '7' } })
-    expect(protocol.ask({ url, transport: 'sse', cursor: '7', isSameOrigin: true })).toEqual({ headers: { 'Last-Event-ID': '7' } })
+    expect(protocol.ask({ url, transport: 'sse', cursor: '7', isSameOrigin: true })).toEqual({
+      headers: { 'Last-Event-ID': '7' },
+    })
   })
 })
 
