@@ -19,7 +19,9 @@ interface Entry {
 
 const modSecurity = 'apt-get install libapache2-mod-security2 libnginx-mod-http-modsecurity modsecurity-crs'
 
-const goServers = 'node scripts/build-hubs.mjs, with Go 1.25 or later from go.dev (that of Debian 12 is older)'
+const goServers =
+  'apt-get install golang-go, where that is Go 1.25 or later (else go.dev has it), then node scripts/build-hubs.mjs'
+const hasGo = () => hasCommand('go') || isInstalled('/usr/local/go/bin/go')
 
 /** What tests want of a machine besides Node and npm's packages. */
 const equipment = {
@@ -59,8 +61,8 @@ const equipment = {
     install: 'apt-get install default-jre-headless maven, then node scripts/fetch-kafka.mjs',
     isThere: () => hasCommand('java') && existsSync(kafkaJars),
   },
-  'a Mercure hub': { install: goServers, isThere: () => existsSync(mercureHub) },
-  Centrifugo: { install: goServers, isThere: () => existsSync(centrifugoServer) },
+  'a Mercure hub': { install: goServers, isThere: () => hasGo() && existsSync(mercureHub) },
+  Centrifugo: { install: goServers, isThere: () => hasGo() && existsSync(centrifugoServer) },
 } as const satisfies Readonly<Record<string, Entry>>
 
 export type Equipment = keyof typeof equipment
