@@ -153,6 +153,17 @@ describe.each(['websocket', 'sse'] as const)('over %s', (type) => {
   })
 })
 
+it('is refused with a status, where Centrifugo is set up to say one, and asks for a fresh token', async () => {
+  await using strict = await startCentrifugo({ 3500: 401 })
+  const tokens = ['wrong', strict.token()]
+  const prepare = async () => ({ query: { cf_connect: JSON.stringify({ token: tokens.shift() ?? 'none' }) } })
+  await using renewed = watch({ ...optionsOf('sse'), prepare }, strict.origin)
+  await renewed.nth('open')
+  expect(renewed.causes()).toEqual(['http.401'])
+  await using refused = watch({ ...optionsOf('sse'), prepare }, strict.origin)
+  expect(await refused.nth('close')).toMatchObject({ diagnosis: { cause: 'http.401', verdict: 'stop' } })
+})
+
 it('falls back from WebSocket to SSE and moves up again, without loss or repetition', async () => {
   const start = performance.now()
   const now = () => start + (performance.now() - start) * 20

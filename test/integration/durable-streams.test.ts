@@ -2,7 +2,7 @@ import { createServer } from 'node:http'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest'
 import type { Payload } from '../../src/index.ts'
-import { type DurableStreamsSettings, durableStreams } from '../../src/protocols/index.ts'
+import { centrifugo, type DurableStreamsSettings, durableStreams } from '../../src/protocols/index.ts'
 import { type DurableStreams, startDurableStreams } from '../support/durable-streams.ts'
 import { type FaultProxy, startFaultProxy } from '../support/fault-proxy.ts'
 import { listenOnLoopback } from '../support/loopback.ts'
@@ -162,6 +162,32 @@ it.each([
   await using watched = watchClient(`http://127.0.0.1:${port}/s`, optionsOf('sse'))
   expect(await watched.nth('error')).toMatchObject({ diagnosis: { cause: `http.${status}`, verdict } })
   refusing.close()
+})
+
+it.each([
+  ['durableStreams()', durableStreams()],
+  ['centrifugo()', centrifugo()],
+])('%s: what cannot be read costs no connection, and is told', async (_, protocol) => {
+  const events = [
+    'null',
+    '{',
+    '[1',
+    '{"streamNextOffset":7}',
+    '{"channel":7,"pub":{}}',
+    '{"connect":{"subs":{"a":{"recoverable":true}}}}',
+  ]
+  const garbage = createServer((_, response) => {
+    response.writeHead(200, { 'Content-Type': 'text/event-stream' })
+    for (const name of ['data', 'control', 'message'])
+      for (const data of events) response.write(`event: ${name}\ndata: ${data}\n\n`)
+  })
+  const port = await listenOnLoopback(garbage)
+  await using watched = watchClient(`http://127.0.0.1:${port}/s`, { protocol, transports: ['sse'] })
+  await watched.nth('error', 8)
+  expect(new Set(watched.causes())).toEqual(new Set(['client.unreadable']))
+  expect([watched.client.state.status, watched.reported, watched.data]).toEqual(['open', [], []])
+  garbage.closeAllConnections()
+  garbage.close()
 })
 
 it('moves from long-poll up to SSE while messages come, without loss or repetition', async () => {

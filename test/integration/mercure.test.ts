@@ -126,6 +126,19 @@ it('brings what is private to those alone whose token names the topic', async ()
   expect([entitled.data, other.data]).toEqual([['private', 'public'], ['public']])
 })
 
+it('is let in by a cookie too', async () => {
+  const Cookie = `mercureAuthorization=${hub.token({ subscribe: [books] })}`
+  const host: typeof nodeHost = {
+    ...nodeHost,
+    fetch: (url, init) => fetch(url, { ...init, headers: { ...(init?.headers as Record<string, string>), Cookie } }),
+  }
+  await using watched = watchClient(hub.url, { ...options, host })
+  await watched.nth('open')
+  await hub.publish(books, 'private', { private: 'on' })
+  await watched.nth('message')
+  expect(watched.data).toEqual(['private'])
+})
+
 it('is refused with a wrong token, and asks for a fresh one', async () => {
   const tokens = ['wrong', hub.token({ subscribe: ['*'] })]
   const prepare = async () => ({ headers: { Authorization: `Bearer ${tokens.shift() ?? 'none'}` } })

@@ -17,9 +17,12 @@ export interface Centrifugo extends ServerProcess {
   call(method: string, parameters: object): Promise<unknown>
 }
 
-export async function startCentrifugo(): Promise<Centrifugo> {
+/** @param statuses the HTTP statuses with which its event streams refuse a client, by Centrifugo's code; 200 and a push for others */
+export async function startCentrifugo(statuses: Readonly<Record<number, number>> = {}): Promise<Centrifugo> {
   const port = await freePort()
   const origin = `http://127.0.0.1:${port}`
+  const transforms = Object.entries(statuses).map(([code, status]) => ({ code: Number(code), to: { status_code: status } }))
+  const answers = { connect_code_to_http_response: { enabled: transforms.length > 0, transforms } }
   const channel = { allow_subscribe_for_client: true }
   const config = {
     http_server: { address: '127.0.0.1', port: String(port) },
@@ -29,7 +32,7 @@ export async function startCentrifugo(): Promise<Centrifugo> {
       namespaces: [{ name: 'brief', ...channel }],
     },
     http_api: { key: apiKey },
-    ...{ uni_sse: { enabled: true }, uni_websocket: { enabled: true } },
+    ...{ uni_sse: { enabled: true, ...answers }, uni_websocket: { enabled: true } },
   }
   const server = await startProcess(centrifugoServer, origin, (folder) => {
     writeFileSync(`${folder}/config.json`, JSON.stringify(config))
