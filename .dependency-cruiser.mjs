@@ -4,6 +4,7 @@
 const pure = [
   '^src/api/',
   '^src/connection/machine/',
+  '^src/connection/stop-connecting\\.ts$',
   '^src/sending/outbox\\.ts$',
   '^src/diagnosis/(?!(probe|failure-prober|classifier|index)\\.ts$)',
   '^src/protocols/',

@@ -98,14 +98,17 @@ const unhurried = [
   'two-stores',
 ].map((name) => `test/integration/${name}.test.ts`)
 
-// Stores in processes of their own: the tests wait for them most of the time.
+// Stores and other servers in processes of their own: the tests wait for them most of the time.
 const engines = [
+  'centrifugo',
+  'durable-streams',
   'kafka-bridge',
   'kafka-contract',
   'kafka-outages',
   'kafka-topics',
   'gateway-mosquitto',
   'gateway-rabbitmq',
+  'mercure',
   'redis',
   'redis-cluster',
   'redis-contract',

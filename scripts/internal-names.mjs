@@ -22,7 +22,7 @@ export function internalNames({ ast, types, moduleIds }) {
   for (const source of sources) {
     const names = usedNames(source.text)
     if (isPort(source)) for (const name of names) if (!known.has(name)) kept.add(name)
-    if (!source.text.includes('JSON.parse') && !/\/(protocols|wire)\//.test(source.id)) continue
+    if (!source.text.includes('JSON.parse') && !/\/src\/(protocols|wire)\/[^/]*$/.test(source.id)) continue
     for (const name of [...names, ...memberNames(source.text)]) kept.add(name)
   }
   walk(ast, (node) => {

@@ -28,6 +28,12 @@ const apps = {
   ],
   'steadfast/socket': ["import { webSocketOver } from './socket.js'; console.log(webSocketOver())", 51_000],
   'steadfast/remedies': ["import { remedies } from './remedies.js'; console.log(remedies)", 2_600],
+  'mercure() of steadfast/protocols': ["import { mercure } from './protocols.js'; console.log(mercure)", 2_000],
+  'durableStreams() of steadfast/protocols': [
+    "import { durableStreams } from './protocols.js'; console.log(durableStreams)",
+    2_200,
+  ],
+  'centrifugo() of steadfast/protocols': ["import { centrifugo } from './protocols.js'; console.log(centrifugo)", 2_200],
   'steadfast/protocols': ["import { nchan } from './protocols.js'; console.log(nchan)", 900],
 }
 

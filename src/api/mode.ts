@@ -20,8 +20,6 @@ export interface Mode {
   readonly name: string
   /** The dialect of the transports in plain mode. */
   readonly protocol: Protocol
-  /** Whether the application wrote the protocol, so that it may throw. */
-  readonly isOwnProtocol: boolean
   /** The default of the option `credentials`. */
   readonly credentials: FetchCredentials
   /** What is known of each failure in this mode. */

@@ -1,6 +1,6 @@
 import type { Report } from './evidence.ts'
 import type { Host } from './host.ts'
-import type { Payload, Protocol, Received } from './protocol.ts'
+import type { Dialect, Moved, Payload, Received } from './protocol.ts'
 
 /** What is written to a link: a payload, or a `Blob` on its way to be one. */
 export type Writable = Payload | Blob
@@ -25,7 +25,7 @@ export interface Call {
   /** What `prepare()` returned to be told to the server in a session's hello. */
   readonly auth?: unknown
   readonly credentials: FetchCredentials
-  readonly protocol: Protocol
+  readonly protocol: Dialect
   /** Where to go on; asked anew before every request, since it moves. */
   cursor(): string | null
   readonly host: Host
@@ -42,8 +42,8 @@ export interface Listener {
   opened(roundTripMs?: number): void
   /** Something came from the server: a sign of life. `isBeat`: nothing else, as it comes from time to time where nothing is said. */
   heard(isBeat?: boolean): void
-  /** A message came. */
-  received(message: Received): void
+  /** A message came, or what moves the cursor without one. */
+  received(message: Received | Moved): void
   /** The server moved the cursor without a message. */
   moved(cursor: string): void
   /** In a session: the server asks for fresh credentials, which are to be handed to `Link.authenticate`. */

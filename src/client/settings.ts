@@ -2,7 +2,7 @@ import type { Circumstances } from '../api/evidence.ts'
 import type { Host } from '../api/host.ts'
 import type { OutboxBounds } from '../api/message-sender.ts'
 import type { Mode, ModeProtocol } from '../api/mode.ts'
-import type { BuiltInTransport, RealtimeOptions } from '../api/options.ts'
+import type { BuiltInTransport, RealtimeOptions, TransportOptions } from '../api/options.ts'
 import type { Protocol } from '../api/protocol.ts'
 import type { FetchCredentials, Transport } from '../api/transport.ts'
 import { backoff, type RetryPolicy } from '../connection/machine/backoff.ts'
@@ -124,8 +124,7 @@ function endpointOf(
   }
   const { settings } = entry
   const url = settings.url === undefined ? base : lazyUrl(settings.url, base, `${name}.url`)
-  const sendUrl = settings.type === 'websocket' ? undefined : settings.sendUrl
-  const sendBatch = settings.type === 'websocket' ? undefined : settings.sendBatch
+  const { sendUrl, sendBatch }: TransportOptions<'sse'> = settings.type === 'websocket' ? {} : settings
   if (sendBatch !== undefined) oneOf(`${name}.sendBatch`, sendBatch, ['ndjson'])
   const prefix = `${name}.`
   const transport =
@@ -158,16 +157,16 @@ function modeOf(protocol: unknown, heartbeat: RealtimeOptions['heartbeat'], host
     if (heartbeat) fail('heartbeat', heartbeat, 'left out where protocol is session(): the server sets it')
     return protocol.createMode(host)
   }
-  const isOwn = isProtocol(protocol)
   if (protocol === 'session')
     fail('protocol', protocol, "session(), which is imported: import { session } from 'steadfast/session'")
-  if (!isOwn && protocol !== 'plain') fail('protocol', protocol, "'plain', session() or a Protocol")
+  const dialect = protocol === 'plain' ? plain() : protocol
+  if (!isProtocol(dialect)) fail('protocol', protocol, "'plain', session() or a Protocol")
   const others = ['message', 'reply']
   const times = heartbeat && {
     ...heartbeat,
     ...numbers('heartbeat.', heartbeat, { intervalMs: 25_000, timeoutMs: 10_000 }, others),
   }
-  return plainMode(isOwn ? protocol : plain(), isOwn, times ?? null)
+  return plainMode(dialect, times ?? null)
 }
 
 function isBuiltIn(value: unknown): value is BuiltInTransport {

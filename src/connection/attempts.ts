@@ -3,7 +3,7 @@ import type { Report } from '../api/evidence.ts'
 import type { Host } from '../api/host.ts'
 import type { MessageSender } from '../api/message-sender.ts'
 import type { PrepareAttempt, RealtimeOptions } from '../api/options.ts'
-import type { Received } from '../api/protocol.ts'
+import type { Moved, Received } from '../api/protocol.ts'
 import type { Endpoint, Settings } from '../client/settings.ts'
 import type { Classifier } from '../diagnosis/classifier.ts'
 import { reportOf } from '../transports/failure.ts'
@@ -88,9 +88,7 @@ export class Attempts {
           opened: (roundTripMs) => this.#opened(attempt, roundTripMs),
           heard: (isBeat) => this.#heard(attempt, isBeat),
           received: (message) => this.#received(attempt, message),
-          moved: (cursor) => {
-            if (attempt === this.#active) this.#cursor.moveTo(cursor)
-          },
+          moved: (cursor) => this.#received(attempt, { cursor }),
           challenged: () => this.#renew(attempt),
           failed: (report) => this.#failed(attempt, report),
         },
@@ -232,10 +230,11 @@ export class Attempts {
     attempt.link?.authenticate?.(auth)
   }
 
-  #received(attempt: Attempt, message: Received): void {
+  #received(attempt: Attempt, message: Received | Moved): void {
     const { settings, onMessage } = this.#port
-    const { cursor } = message
-    if (message.data === settings.mode.heartbeatReply) return
+    const { cursor, data } = message
+    if (data === undefined && attempt === this.#active) this.#cursor.moveTo(message.cursor)
+    if (data === undefined || data === settings.mode.heartbeatReply) return
     if (attempt !== this.#active || !this.#hasReceived) {
       // It may make this attempt the active one.
       this.#owner.apply({ type: 'message', id: attempt.id, isIncoming: true })

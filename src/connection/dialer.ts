@@ -1,7 +1,7 @@
 import type { Report } from '../api/evidence.ts'
 import type { Host } from '../api/host.ts'
 import type { Preparation, PrepareAttempt, RealtimeOptions } from '../api/options.ts'
-import type { Protocol } from '../api/protocol.ts'
+import type { Dialect } from '../api/protocol.ts'
 import type { Call, Delivery, Listener } from '../api/transport.ts'
 import { urlOf } from '../client/lazy-url.ts'
 import type { Endpoint, Settings } from '../client/settings.ts'
@@ -27,7 +27,7 @@ interface Reader {
 export class Dialer {
   readonly #host: Host
   readonly #settings: Settings
-  readonly #protocol: Protocol
+  readonly #reader: Reader
   readonly #prepare: RealtimeOptions['prepare']
   readonly #yields: boolean
   /**
@@ -39,7 +39,7 @@ export class Dialer {
   constructor(host: Host, settings: Settings, prepare: RealtimeOptions['prepare'], reader: Reader) {
     this.#host = host
     this.#settings = settings
-    this.#protocol = settings.mode.isOwnProtocol ? guarded(settings.mode.protocol, reader) : settings.mode.protocol
+    this.#reader = reader
     this.#prepare = prepare
     this.#yields = settings.endpoints.some(({ transport }) => transport.isPolling && !transport.isHeld)
   }
@@ -107,7 +107,7 @@ export class Dialer {
       return await within(call, connectTimeoutMs, host, () => fail(unsettled(connectTimeoutMs)), signal)
     } catch (error) {
       if (error instanceof Failure) throw error
-      if (isStopConnecting(error)) throw new Failure({ kind: 'stopped', reason: error.message })
+      stopIfTold(error)
       throw new Failure({ kind: 'unprepared', detail: `prepare() threw: ${messageOf(error)}`, isMistake: false })
     }
   }
@@ -115,7 +115,8 @@ export class Dialer {
   #call({ id, name, endpoint, preparation, controller }: Attempt, cursor: () => string | null): Call {
     const { url, query, headers = {}, subprotocols = endpoint.subprotocols, greeting, auth } = preparation
     checkSendable(preparation, 'prepare()')
-    const wrong = this.#settings.mode.mistakeIn(preparation)
+    const { mode, credentials } = this.#settings
+    const wrong = mode.mistakeIn(preparation)
     if (wrong) throw mistake(`prepare() returned ${wrong}`)
     if (
       endpoint.transport.type === 'websocket' &&
@@ -130,22 +131,18 @@ export class Dialer {
       )
     }
     try {
+      const dialled = url === undefined ? endpoint.url : urlOf('prepare().url', url, endpoint.url.href)
       return {
-        url: withQuery(url === undefined ? endpoint.url : urlOf('prepare().url', url, endpoint.url.href), query),
-        sendUrl: withQuery(
-          endpoint.sendUrl === endpoint.url && url !== undefined
-            ? urlOf('prepare().url', url, endpoint.url.href)
-            : endpoint.sendUrl,
-          query,
-        ),
+        url: withQuery(dialled, query),
+        sendUrl: withQuery(endpoint.sendUrl === endpoint.url ? dialled : endpoint.sendUrl, query),
         sendBatch: endpoint.sendBatch,
         headers,
         subprotocols,
         id,
         attempt: name,
         auth,
-        credentials: this.#settings.credentials,
-        protocol: this.#protocol,
+        credentials,
+        protocol: guarded(mode.protocol.dialect?.(cursor) ?? mode.protocol, this.#reader),
         cursor,
         host: this.#host,
         signal: controller.signal,
@@ -157,25 +154,30 @@ export class Dialer {
 }
 
 /** A protocol of the application's own may throw on what it reads: that must cost the message, not the connection. */
-function guarded(protocol: Protocol, reader: Reader): Protocol {
+function guarded(protocol: Dialect, reader: Reader): Dialect {
   const guard =
-    <Given, Read>(read: (given: Given) => Read, nothing: Read) =>
-    (given: Given): Read => {
+    <Name extends 'readFrame' | 'readEvent' | 'readAnswer'>(name: Name, nothing: ReturnType<Dialect[Name]>) =>
+    (given: Parameters<Dialect[Name]>[0]): ReturnType<Dialect[Name]> => {
       try {
-        return read(given)
+        return protocol[name](given as never) as typeof nothing
       } catch (error) {
+        stopIfTold(error)
         reader.unreadable(error)
         return nothing
       }
     }
   return {
-    name: protocol.name,
-    resumes: (transport) => protocol.resumes(transport),
     ask: (question) => protocol.ask(question),
-    readFrame: guard((frame) => protocol.readFrame(frame), []),
-    readEvent: guard((event) => protocol.readEvent(event), []),
-    readAnswer: guard((answer) => protocol.readAnswer(answer), { messages: [] }),
+    readFrame: guard('readFrame', []),
+    readEvent: guard('readEvent', []),
+    readAnswer: guard('readAnswer', { messages: [] }),
+    body: (message) => protocol.body?.(message),
   }
+}
+
+/** @throws Failure where the application or its protocol has said that connecting has no point */
+function stopIfTold(error: unknown): void {
+  if (isStopConnecting(error)) throw new Failure({ kind: 'stopped', reason: error.message })
 }
 
 function nothing(): void {}

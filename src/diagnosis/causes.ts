@@ -45,7 +45,7 @@ export const causes = {
     'The page and its other tabs already use every connection that the browser allows to {host}.',
   ),
   'client.unprepared': cause('client.unprepared', '{detail}'),
-  'client.stopped': cause('client.stopped', 'prepare() told the client to stop{reason}.'),
+  'client.stopped': cause('client.stopped', 'The client stopped{reason}.'),
   'client.outbox_full': cause('client.outbox_full', 'The outbox is full, so the client dropped a message.'),
   'client.expired': cause('client.expired', 'A message waited in the outbox for longer than allowed.'),
   'client.too_large': cause('client.too_large', 'A message is larger than the server accepts.'),

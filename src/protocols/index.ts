@@ -1,4 +1,7 @@
-export type { Answer, Ask, Payload, Protocol, Question, Received } from '../api/protocol.ts'
+export type { Answer, Ask, Dialect, Moved, Payload, Protocol, Question, Received } from '../api/protocol.ts'
 export { betterSse } from './better-sse.ts'
+export { type CentrifugoSettings, centrifugo } from './centrifugo.ts'
+export { type DurableStreamsSettings, durableStreams } from './durable-streams.ts'
+export { type MercureSettings, type MercureUpdate, mercure } from './mercure.ts'
 export { type NchanSettings, nchan } from './nchan.ts'
 export { type PlainSettings, plain } from './plain.ts'

@@ -10,10 +10,10 @@ interface PlainHeartbeat {
 }
 
 /** Plain mode: any server. Nothing is acknowledged, and only a protocol with a cursor resumes. */
-export function plainMode(protocol: Protocol, isOwnProtocol: boolean, heartbeat: PlainHeartbeat | null): Mode {
+export function plainMode(protocol: Protocol, heartbeat: PlainHeartbeat | null): Mode {
   const canPing = heartbeat?.message !== undefined
   return {
-    ...{ name: protocol.name, protocol, isOwnProtocol, credentials: 'same-origin', circumstances: {} },
+    ...{ name: protocol.name, protocol, credentials: 'same-origin', circumstances: {} },
     ...{ hasLedger: false, canPause: false, recognizesRepeats: false, hasCursor: false },
     ...{ canPing, isProvenByReply: canPing },
     mistakeIn: ({ auth }) =>

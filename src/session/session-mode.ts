@@ -21,7 +21,7 @@ export function sessionMode(host: Host, resends: boolean, session = new SessionS
   /** How the server was reached last. */
   let lastCall: Call | null = null
   return {
-    ...{ name: 'session', protocol: plain(), isOwnProtocol: false, credentials: 'include', circumstances: { isSession: true } },
+    ...{ name: 'session', protocol: plain(), credentials: 'include', circumstances: { isSession: true } },
     ...{ hasLedger: true, canPause: true, recognizesRepeats: true, hasCursor: true },
     // The server has answered when a session opens.
     ...{ canPing: true, isProvenByReply: false },
@@ -64,19 +64,9 @@ export function sessionMode(host: Host, resends: boolean, session = new SessionS
 /** A session has one URL and subprotocols of its own, and its server says how long a request is held. */
 function transportOf(session: SessionState, settings: TransportSettings, name: string, connectTimeoutMs: number): Transport {
   const place = ['type', 'url']
-  if (settings.type === 'poll') {
-    const { intervalMs } = numbers(name, settings, { intervalMs: 5000 }, place)
-    return sessionPoll(session, intervalMs, connectTimeoutMs)
-  }
+  if (settings.type === 'poll')
+    return sessionPoll(session, numbers(name, settings, { intervalMs: 5000 }, place).intervalMs, connectTimeoutMs)
   numbers(name, settings, {}, place)
-  switch (settings.type) {
-    case 'websocket':
-      return sessionWebsocket(session)
-    case 'sse':
-      return sessionSse(session)
-    case 'long-poll':
-      return sessionLongPoll(session, connectTimeoutMs)
-    default:
-      return settings satisfies never
-  }
+  if (settings.type === 'websocket') return sessionWebsocket(session)
+  return settings.type === 'sse' ? sessionSse(session) : sessionLongPoll(session, connectTimeoutMs)
 }

@@ -23,7 +23,7 @@ export async function get(call: Call, type: string, accept: string, signal: Abor
 /** Sends once, and never again: once a request is on its way, nobody can know whether it arrived. */
 async function post(
   call: Call,
-  body: Writable,
+  body: Writable | URLSearchParams,
   signal: AbortSignal,
   keepalive = false,
   headers = call.headers,
@@ -52,7 +52,7 @@ async function post(
 export function postingLink(call: Call): Link {
   return {
     isPosting: true,
-    write: (data, signal, isLast) => post(call, data, signal, isLast),
+    write: (data, signal, isLast) => post(call, call.protocol.body?.(data) ?? data, signal, isLast),
     ...(call.sendBatch && {
       writeLines: (lines, signal, isLast) => post(call, `${lines.join('\n')}\n`, signal, isLast, ndjsonHeaders(call)),
     }),

@@ -12,7 +12,7 @@ export function addressOf({ url, protocol, cursor, host, headers, subprotocols }
   // A page's `<base>` may be of another origin than the page.
   const { baseUrl, pageOrigin = baseUrl && new URL(baseUrl).origin } = host
   const isSameOrigin = pageOrigin === url.origin
-  const ask: Ask = protocol.ask({ transport, cursor: cursor(), isSameOrigin })
+  const ask: Ask = protocol.ask({ transport, url, cursor: cursor(), isSameOrigin })
   checkSendable(ask, "the protocol's ask()")
   return {
     address: withQuery(url, ask.query),
@@ -49,15 +49,15 @@ interface Sendable {
 }
 
 /** A URL with more in its query, in the place of what had the same name. The rest is left as it is written: it may be signed. */
-export function withQuery(url: URL, query: Readonly<Record<string, string>> = {}): URL {
+export function withQuery(url: URL, query: Ask['query'] = {}): URL {
   const whole = new URL(url)
   const names = Object.keys(query)
   if (!names.length) return whole
-  const isKept = (part: string) => !Array.from(new URLSearchParams(part).keys()).some((name) => names.includes(name))
+  const isKept = (part: string) => !names.some((name) => new URLSearchParams(part).has(name))
   const kept = url.search.length > 1 ? url.search.slice(1).split('&').filter(isKept) : []
   // A space as %20 is one to every server, a plus sign is not.
-  const added = Object.entries(query).map((pair) => String(new URLSearchParams([pair])).replace(/\+/g, '%20'))
-  whole.search = [...kept, ...added].join('&')
+  const added = Object.entries(query).flatMap(([name, values]) => [values].flat().map((value) => [name, value as string]))
+  whole.search = [...kept, String(new URLSearchParams(added)).replace(/\+/g, '%20')].join('&')
   return whole
 }
 

@@ -153,7 +153,7 @@ describe.each([
       chmodSync(join(bin, name), 0o755)
     }
     tool('dpkg-query', 'echo installed')
-    tool('node', '[ "$1" = scripts/fetch-kafka.mjs ]')
+    tool('node', '[ "$1" = scripts/fetch-kafka.mjs ] || [ "$1" = scripts/build-hubs.mjs ]')
     tool(
       'npm',
       `case "$*" in

@@ -1,5 +1,6 @@
 import { readFileSync } from 'node:fs'
 import { createServer } from 'node:http'
+import type { AddressInfo, Socket } from 'node:net'
 import * as kafka from '@platformatic/kafka'
 import { Window } from 'happy-dom'
 import { Redis } from 'ioredis'
@@ -33,8 +34,11 @@ import type { ContractCase, OpenedSessionStore, OpenedTopicLog } from '../../src
 import * as contracts from '../../src/server/testing/index.ts'
 import { session } from '../../src/session/index.ts'
 import { startBetterSse } from '../support/better-sse-server.ts'
+import { startCentrifugo } from '../support/centrifugo.ts'
+import { type DurableStreams, startDurableStreams } from '../support/durable-streams.ts'
 import { sessionsWithLives, topicsWithLives } from '../support/engine-with-lives.ts'
-import { want } from '../support/equipment.ts'
+import { type Equipment, want } from '../support/equipment.ts'
+import { startMercure } from '../support/mercure.ts'
 import { startNchan } from '../support/nchan.ts'
 import { startProxy } from '../support/proxies.ts'
 import { documentation, pages, pagesIn, snippetNamed as snippet, snippetsOf } from '../support/readme.ts'
@@ -673,6 +677,94 @@ const tests: Readonly<Record<string, () => void | Promise<void>>> = {
     ])
   },
 
+  async mercure() {
+    await using hub = await startMercure()
+    const token = hub.token({ publish: ['*'], subscribe: ['*'] })
+    const { client, data } = await clientOf('mercure', hub.origin, { accessToken: async () => token })
+    await until(() => isOpen({ client }))
+    await hub.publish('https://example.com/books/2', 'from the backend')
+    client.send('from the page')
+    await until(() => data.length === 2)
+    expect([...data].sort()).toEqual(['from the backend', 'from the page'])
+  },
+
+  async 'durable-streams'() {
+    await using streams: DurableStreams = await startDurableStreams()
+    await streams.create('streams/run-7')
+    await streams.append('streams/run-7', '[{"step":1},{"step":2}]')
+    const stored = new Map<string, string>()
+    const localStorage = {
+      getItem: (name: string) => stored.get(name) ?? null,
+      setItem: (name: string, value: string) => void stored.set(name, value),
+    }
+    const log = vi.fn()
+    const scope = { localStorage, console: { log } }
+    const { client } = await clientOf('durable-streams', streams.origin, scope)
+    await until(() => log.mock.calls.length === 2)
+    await client.close()
+    log.mockClear()
+    const { client: again } = await clientOf('durable-streams', streams.origin, scope)
+    again.send({ step: 3 })
+    await until(() => log.mock.calls.length === 1)
+    await streams.closeStream('streams/run-7')
+    await until(() => log.mock.calls.length === 2)
+    expect(log.mock.calls).toEqual([[3], ['the run is over']])
+  },
+
+  async centrifugo() {
+    await using centrifugo = await startCentrifugo()
+    const log = vi.fn()
+    const scope = { accessToken: async () => centrifugo.token(), console: { log } }
+    const { client, opens } = await clientOf('centrifugo', centrifugo.origin, scope)
+    await until(() => isOpen({ client }))
+    for (; !log.mock.calls.length; await new Promise((resolve) => setTimeout(resolve, 20)))
+      await centrifugo.publish('news', { text: 'hello' })
+    expect([log.mock.calls[0], opens[0]?.transport]).toEqual([['news', 'hello'], 'websocket'])
+  },
+
+  async 'own-server'() {
+    const { origin, close } = await startOwnServer()
+    const { client, data } = await clientOf('own-dialect', origin)
+    await until(() => isOpen({ client }))
+    client.send('one')
+    const response = await fetch(`${origin}/feed`, { method: 'POST', body: '{"item":"two"}' })
+    expect(response.status).toBe(204)
+    await until(() => data.includes('two'))
+    await close()
+  },
+
+  async 'own-dialect'() {
+    expect(linesOf('own-dialect')).toBeLessThanOrEqual(40)
+    const { origin, say, cut, close } = await startOwnServer()
+    const post = (item: string) =>
+      fetch(`${origin}/feed`, { method: 'POST', headers: { Connection: 'close' }, body: JSON.stringify({ item }) })
+    const { client, data, opens } = await clientOf('own-dialect', origin)
+    await until(() => isOpen({ client }))
+    cut()
+    await post('missed before the first message')
+    await until(() => data.length === 1)
+    cut()
+    await post('a')
+    await post('b')
+    await until(() => data.length === 3)
+    expect(data.slice(1)).toEqual(['a', 'b'])
+    const { RealtimeClient: Client } = packageAt(origin).steadfast
+    const { feed } = (await runSnippet(
+      snippet('own-dialect'),
+      { ...packageAt(origin), steadfast: { ...packageAt(origin).steadfast, RealtimeClient: vi.fn() } },
+      {},
+    )) as { feed: () => protocols.Protocol }
+    const overSse = new Client('/feed', { protocol: feed(), transports: [{ type: 'sse', sendUrl: '/feed' }] })
+    const sse = watch(overSse as unknown as RealtimeClient<unknown, unknown>)
+    await until(() => isOpen({ client: overSse }))
+    overSse.send('over SSE')
+    await until(() => sse.data.length === 1 && data.length === 4)
+    expect([sse.data, data.at(-1), opens[0]?.transport]).toEqual([['over SSE'], 'over SSE', 'websocket'])
+    say({ end: 'the show is over' })
+    await until(() => client.state.status === 'closed' && overSse.state.status === 'closed')
+    await close()
+  },
+
   async 'own-protocol'() {
     const { client, textsOf, opens } = await clientOf('own-protocol', server.origin)
     await until(() => isOpen({ client }))
@@ -879,8 +971,38 @@ const tests: Readonly<Record<string, () => void | Promise<void>>> = {
   },
 }
 
-/** Their snippets run in the real nginx. */
-const ofNginx = new Set(['nchan', 'nginx'])
+/** Their snippets run beside a real server. */
+const wanted: Readonly<Record<string, Equipment>> = {
+  ...{ nchan: 'nginx', nginx: 'nginx', mercure: 'a Mercure hub', centrifugo: 'Centrifugo' },
+}
+
+/** Runs the server of the guide about protocols. */
+async function startOwnServer() {
+  const { name, language, code } = snippet('own-server')
+  expect(code).toContain('server.listen(8080)')
+  const here = { name, language, code: code.replace('server.listen(8080)', "server.listen(0, '127.0.0.1')") }
+  const sockets = new Set<Socket>()
+  let http = createServer()
+  const own = (...given: Parameters<typeof createServer>) => {
+    http = createServer(...given)
+    return http
+  }
+  const modules = { 'node:http': { createServer: own }, ws: await import('ws') }
+  const { say } = (await runSnippet(here, modules)) as { say: (frame: object) => void }
+  http.on('connection', (socket) => {
+    sockets.add(socket)
+    socket.on('error', () => {}).on('close', () => sockets.delete(socket))
+  })
+  await until(() => http.listening)
+  const cut = () => {
+    for (const socket of sockets) socket.resetAndDestroy()
+  }
+  const close = async () => {
+    http.close()
+    cut()
+  }
+  return { origin: `http://127.0.0.1:${(http.address() as AddressInfo).port}`, say, cut, close }
+}
 
 /** Runs a snippet that makes a store, whatever address it names, and uses the store. */
 async function runRedisSnippet(name: string, start: () => Promise<AsyncDisposable & { readonly port: number }>): Promise<void> {
@@ -941,6 +1063,7 @@ describe('the snippets of README.md, the guides and the reference', () => {
       declare const client: import('../../src/index.ts').RealtimeClient
       declare function show(text: string): void
       declare const location: { assign(url: string): void }
+      declare const localStorage: { getItem(name: string): string | null; setItem(name: string, value: string): void }
       declare const sessions: import('steadfast/server').SessionStore
       declare const server: import('steadfast/server').RealtimeServer
       declare module 'my-engine' {
@@ -964,7 +1087,8 @@ describe('the snippets of README.md, the guides and the reference', () => {
 
   for (const [name, run] of Object.entries(tests)) {
     it(name, async (context) => {
-      if (ofNginx.has(name)) await want(context, 'nginx')
+      const equipment = wanted[name]
+      if (equipment) await want(context, equipment)
       if (name.startsWith('redis-')) await want(context, 'redis-server')
       await run()
     })

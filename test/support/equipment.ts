@@ -1,6 +1,7 @@
 import { appendFileSync, existsSync } from 'node:fs'
 import { basename } from 'node:path'
 import type { TestContext } from 'vitest'
+import { centrifugoServer, mercureHub } from '../../scripts/build-hubs.mjs'
 import { kafkaJars } from '../../scripts/fetch-kafka.mjs'
 import { hasMosquitto, rabbitServer } from './brokers.ts'
 import { fetchBundledChromium } from './bundled-chromium.ts'
@@ -18,6 +19,10 @@ interface Entry {
 }
 
 const modSecurity = 'apt-get install libapache2-mod-security2 libnginx-mod-http-modsecurity modsecurity-crs'
+
+const goServers =
+  'apt-get install golang-go, where that is Go 1.25 or later (else go.dev has it), then node scripts/build-hubs.mjs'
+const hasGo = () => hasCommand('go') || isInstalled('/usr/local/go/bin/go')
 
 /** What tests want of a machine besides Node and npm's packages. */
 const equipment = {
@@ -59,6 +64,8 @@ const equipment = {
     install: 'apt-get install default-jre-headless maven, then node scripts/fetch-kafka.mjs',
     isThere: () => hasCommand('java') && existsSync(kafkaJars),
   },
+  'a Mercure hub': { install: goServers, isThere: () => hasGo() && existsSync(mercureHub) },
+  Centrifugo: { install: goServers, isThere: () => hasGo() && existsSync(centrifugoServer) },
 } as const satisfies Readonly<Record<string, Entry>>
 
 export type Equipment = keyof typeof equipment

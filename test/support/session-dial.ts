@@ -34,7 +34,11 @@ export function dialSession(
   const link = make(session).dial(call, {
     opened: (roundTripMs) => void said.push(roundTripMs === undefined ? 'opened' : `opened in ${roundTripMs}`),
     heard: () => void said.push('heard'),
-    received: ({ id, data }) => void said.push(typeof data === 'string' ? `${id}: ${data}` : [id, [...new Uint8Array(data)]]),
+    received(message) {
+      if (message.data === undefined) return
+      const { id, data } = message
+      said.push(typeof data === 'string' ? `${id}: ${data}` : [id, [...new Uint8Array(data)]])
+    },
     moved: (cursor) => void said.push(['moved', cursor]),
     failed: (report) => void said.push(report),
   })

@@ -184,7 +184,7 @@ describe('prepare() that throws StopConnecting', () => {
     bench.client.onerror = ({ diagnosis }) =>
       messages.push(`${diagnosis.cause} ${diagnosis.certainty} ${diagnosis.verdict}: ${diagnosis.message}`)
     await bench.pass(60_000)
-    expect(messages).toEqual(['client.stopped certain stop: prepare() told the client to stop: log in again.'])
+    expect(messages).toEqual(['client.stopped certain stop: The client stopped: log in again.'])
     expect(bench.timeline).toEqual([
       '0 state connecting websocket',
       '0 error client.stopped',

@@ -5,6 +5,7 @@ import { betterSse, nchan, plain } from '../../src/protocols/index.ts'
 
 const date = 'Tue, 10 Jun 2025 12:00:00 GMT'
 const seconds = Date.parse(date) / 1000
+const url = new URL('https://api.example/realtime')
 
 function answer(body: Payload, headers: Record<string, string> = {}, status = 200): Answer {
   return { status, headers: new Headers(headers), body }
@@ -14,7 +15,7 @@ const bytes = (text: string): ArrayBuffer => new TextEncoder().encode(text).slic
 describe('any server', () => {
   const protocol = plain()
   const ask = (transport: string, cursor: string | null, isSameOrigin: boolean) =>
-    protocol.ask({ transport, cursor, isSameOrigin })
+    protocol.ask({ url, transport, cursor, isSameOrigin })
 
   it.each([
     ['nothing while there is no cursor', 'sse', null, true, {}],
@@ -31,7 +32,7 @@ describe('any server', () => {
   })
 
   it('may have another name for the cursor', () => {
-    expect(plain({ cursorParameter: 'since' }).ask({ transport: 'long-poll', cursor: '7', isSameOrigin: true })).toEqual({
+    expect(plain({ cursorParameter: 'since' }).ask({ url, transport: 'long-poll', cursor: '7', isSameOrigin: true })).toEqual({
       query: { since: '7' },
     })
   })
@@ -102,8 +103,10 @@ describe('better-sse', () => {
   it('is asked by its own name for the cursor across origins', () => {
     const protocol = betterSse()
     expect(protocol.name).toBe('better-sse')
-    expect(protocol.ask({ transport: 'sse', cursor: '7', isSameOrigin: false })).toEqual({ query: { lastEventId: '7' } })
-    expect(protocol.ask({ transport: 'sse', cursor: '7', isSameOrigin: true })).toEqual({ headers: { 'Last-Event-ID': '7' } })
+    expect(protocol.ask({ url, transport: 'sse', cursor: '7', isSameOrigin: false })).toEqual({ query: { lastEventId: '7' } })
+    expect(protocol.ask({ url, transport: 'sse', cursor: '7', isSameOrigin: true })).toEqual({
+      headers: { 'Last-Event-ID': '7' },
+    })
   })
 })
 
@@ -118,7 +121,7 @@ describe('nchan', () => {
     ['poll', '5:0', { query: { last_event_id: '5:0', mode: 'poll' }, subprotocols }],
     ['poll', null, { query: { mode: 'poll' }, subprotocols }],
   ])('%s from %j is asked %j', (transport, cursor, expected) => {
-    expect(protocol.ask({ transport, cursor, isSameOrigin: true })).toEqual(expected)
+    expect(protocol.ask({ url, transport, cursor, isSameOrigin: true })).toEqual(expected)
   })
 
   it('has one cursor for all transports', () => {
@@ -126,7 +129,7 @@ describe('nchan', () => {
   })
 
   it('tells a poll by what its configuration says', () => {
-    expect(nchan({ pollQuery: { p: '1' } }).ask({ transport: 'poll', cursor: null, isSameOrigin: true }).query).toEqual({
+    expect(nchan({ pollQuery: { p: '1' } }).ask({ url, transport: 'poll', cursor: null, isSameOrigin: true }).query).toEqual({
       p: '1',
     })
   })

@@ -286,8 +286,6 @@ describe.each(viaHttp)('%s', (type, make) => {
         ...{ url: new URL('https://api.example/'), sendUrl: new URL('https://api.example/'), headers: {}, subprotocols: [] },
         ...{ id: 1, attempt: 'a', credentials: 'include' as const, cursor: () => null, host, signal: controller.signal },
         protocol: {
-          name: '',
-          resumes: () => false,
           ask: () => ({}),
           readFrame: () => [],
           readEvent: () => [],

@@ -1,0 +1,268 @@
+import { describe, expect, it } from 'vitest'
+import type { Dialect, Protocol, Received } from '../../src/api/protocol.ts'
+import { centrifugo, durableStreams, mercure } from '../../src/protocols/index.ts'
+import { seeded, seedOf } from '../support/seeded.ts'
+
+const url = new URL('https://api.example/stream')
+const seed = seedOf(process.env)
+
+/** What an application has had, over attachments that come and go. */
+function reader(protocol: Protocol) {
+  let cursor: string | null = null
+  const had: Received[] = []
+  return {
+    had,
+    cursor: () => cursor,
+    attach(transport: string): { readonly dialect: Dialect; readonly query: Readonly<Record<string, unknown>> } {
+      const dialect = protocol.dialect?.(() => cursor) ?? protocol
+      return { dialect, query: dialect.ask({ url, transport, cursor, isSameOrigin: true }).query ?? {} }
+    },
+    /** Takes the first `most` of what was read, as a client whose connection breaks there. */
+    take(read: ReturnType<Dialect['readEvent']>, most = Infinity) {
+      for (const each of read.slice(0, most)) {
+        if (each.data !== undefined) had.push(each)
+        if (each.cursor !== undefined) cursor = each.cursor
+      }
+    },
+  }
+}
+
+describe('settings', () => {
+  it.each<[string, () => unknown, string]>([
+    ['no object', () => mercure('books' as never), "mercure() takes an object of settings; it was given 'books'."],
+    [
+      'an unknown name',
+      () => mercure({ topic: ['x'] } as never),
+      "mercure(): unknown option 'topic'; did you mean 'topics'? There are topics, lastEventId, publish; it was a list of something else.",
+    ],
+    ['no list', () => mercure({ topics: 'x' as never }), "mercure(): topics must be a list of at least one topic; it was 'x'."],
+    [
+      'an empty list',
+      () => mercure({ topics: [] }),
+      'mercure(): topics must be a list of at least one topic; it was a list of something else.',
+    ],
+    [
+      'an update without a topic',
+      () => mercure({ publish: {} as never }),
+      "mercure(): publish must be an update with a topic, such as { topic: 'https://example.com/books/1' }, or a function that returns one; it was of type object.",
+    ],
+    [
+      'no content type',
+      () => durableStreams({ contentType: '' }),
+      "durableStreams(): contentType must be a content type, such as 'application/json'; it was ''.",
+    ],
+    [
+      'a number as offset',
+      () => durableStreams({ offset: -1 as never }),
+      "durableStreams(): offset must be '-1', 'now', an offset of the server, or the id of a message; it was of type number.",
+    ],
+    [
+      'channels that are none',
+      () => centrifugo({ channels: [7] as never }),
+      'centrifugo(): channels must be a list of at least one channel; it was a list of something else.',
+    ],
+    [
+      'a word for a truth value',
+      () => centrifugo({ recovery: 'yes' as never }),
+      "centrifugo(): recovery must be true or false; it was 'yes'.",
+    ],
+  ])('%s', (_, make, message) => {
+    expect(make).toThrow(new TypeError(message))
+  })
+
+  it('an update that publish() returns must have a topic', () => {
+    expect(() => mercure({ publish: () => ({}) as never }).body?.('x')).toThrow('publish() must return an update with a topic')
+  })
+})
+
+describe('Mercure', () => {
+  it('is asked for its topics, and for what was missed', () => {
+    const { ask, resumes } = mercure({ topics: ['a', 'b'] })
+    const question = { url, transport: 'sse', cursor: 'urn:1' }
+    expect(ask({ ...question, cursor: null, isSameOrigin: true })).toEqual({ query: { topic: ['a', 'b'] } })
+    expect(ask({ ...question, isSameOrigin: false })).toEqual({ query: { topic: ['a', 'b'], lastEventID: 'urn:1' } })
+    expect(ask({ ...question, isSameOrigin: true })).toEqual({
+      query: { topic: ['a', 'b'] },
+      headers: { 'Last-Event-ID': 'urn:1' },
+    })
+    expect(['websocket', 'sse', 'long-poll', 'poll'].map(resumes)).toEqual([false, true, false, false])
+  })
+
+  it('leaves a message as it is where it is no text, or nothing says how it is published', () => {
+    expect(mercure({ publish: { topic: 'a' } }).body?.(new ArrayBuffer(1))).toBeUndefined()
+    expect(mercure().body?.('x')).toBeUndefined()
+  })
+})
+
+describe('Durable Streams', () => {
+  const control = (offset: string, more = {}) => ({
+    ...{ id: undefined, name: 'control' },
+    data: JSON.stringify({ streamNextOffset: offset, ...more }),
+  })
+  const dataOf = (data: string) => ({ id: undefined, name: 'data', data })
+
+  it('is asked from the beginning, with the parameters in the order of the alphabet, and then from where it is', () => {
+    const client = reader(durableStreams())
+    const { dialect, query } = client.attach('sse')
+    expect(query).toEqual({ live: 'sse', offset: '-1' })
+    client.take(dialect.readEvent(control('7', { streamCursor: 'c&d' })))
+    const again = client.attach('long-poll').query
+    expect(Object.entries(again)).toEqual([
+      ['cursor', 'c&d'],
+      ['live', 'long-poll'],
+      ['offset', '7'],
+    ])
+    expect(client.attach('poll').query).toEqual({ cursor: 'c&d', offset: '7' })
+  })
+
+  it('an answer without its headers is told, and one of a proxy that gave up is not', () => {
+    const { readAnswer } = durableStreams()
+    expect(() => readAnswer({ status: 200, headers: new Headers(), body: '[]' })).toThrow('no Stream-Next-Offset')
+    expect(readAnswer({ status: 408, headers: new Headers(), body: '' })).toEqual({ messages: [] })
+  })
+
+  it(`neither loses nor repeats anything, wherever a connection breaks, over one attachment or two, with SEED=${seed}`, () => {
+    const random = seeded(seed)
+    const upTo = (most: number) => Math.floor(random() * (most + 1))
+    for (let run = 0; run < 300; run += 1) {
+      const kind = ['json', 'text', 'bytes'][upTo(2)] ?? 'json'
+      const contentType = { json: 'application/json', text: 'text/plain', bytes: 'application/octet-stream' }[kind] ?? ''
+      const text = Array.from({ length: 60 }, (_, n) => String.fromCharCode(97 + (n % 26))).join('')
+      // The server gives everything from an offset up to a place of its choice; its offsets say nothing of how much that is.
+      const events = (offset: string) => {
+        const from = offset === '-1' ? 0 : parseInt(offset.slice(1), 36)
+        const to = Math.min(text.length, from + 1 + upTo(8))
+        const part = text.slice(from, to)
+        const data = { json: JSON.stringify([...part]), text: part, bytes: btoa(part) }[kind] ?? ''
+        return [dataOf(data), control(`o${to.toString(36)}`)]
+      }
+      const client = reader(durableStreams({ contentType }))
+      const open = () => {
+        const { dialect, query } = client.attach('sse')
+        return { dialect, offset: String(query['offset']), queue: [] as ReturnType<typeof events> }
+      }
+      let lines = [open()]
+      for (let step = 0; step < 400 && client.had.length < 400; step += 1) {
+        if (random() < 0.2) lines = [open()]
+        else if (random() < 0.1) lines = [...lines, open()].slice(-2)
+        const line = lines[upTo(lines.length - 1)]
+        if (!line || (!line.queue.length && line.offset === `o${text.length.toString(36)}`)) continue
+        if (!line.queue.length) line.queue = events(line.offset)
+        const event = line.queue.shift()
+        if (!event) continue
+        const read = line.dialect.readEvent(event)
+        if (event.name === 'control') line.offset = JSON.parse(event.data).streamNextOffset
+        if (random() < 0.2) {
+          client.take(read, upTo(read.length))
+          lines = [open()]
+        } else client.take(read)
+      }
+      const had = client.had.map(({ data }) =>
+        kind === 'json' ? JSON.parse(String(data)) : typeof data === 'string' ? data : new TextDecoder().decode(data),
+      )
+      expect([kind, had.join('')]).toEqual([kind, text])
+    }
+  })
+
+  it('counts the ends of lines as an event stream has them, so that long-poll and SSE agree', () => {
+    const client = reader(durableStreams({ contentType: 'text/plain' }))
+    const { dialect } = client.attach('sse')
+    client.take(dialect.readEvent(dataOf('a\nb')))
+    const { dialect: next } = client.attach('long-poll')
+    const headers = new Headers({ 'stream-next-offset': '9' })
+    const { messages } = next.readAnswer({ status: 200, headers, body: 'a\r\nbc\r\nd' })
+    expect(messages.map(({ data }) => data)).toEqual(['c\nd'])
+  })
+})
+
+describe('Centrifugo', () => {
+  const ask = (cursor: string | null, given?: string) => {
+    const asked = new URL(url)
+    if (given !== undefined) asked.searchParams.set('cf_connect', given)
+    const { query } = centrifugo({ channels: ['a', 'constructor'] }).ask({
+      url: asked,
+      transport: 'sse',
+      cursor,
+      isSameOrigin: true,
+    })
+    return JSON.parse(String(query?.['cf_connect']))
+  }
+
+  it('is asked for its channels, beside what prepare() says, from where each of them is', () => {
+    expect(ask(null)).toEqual({ subs: { a: {}, constructor: {} } })
+    expect(ask('{"a":{"epoch":"e","offset":3}}', '{"token":"t","subs":{"b":{}}}')).toEqual({
+      token: 't',
+      subs: { a: { recover: true, epoch: 'e', offset: 3 }, constructor: {}, b: {} },
+    })
+    expect(() => ask(null, '[]')).toThrow('cf_connect must be a connect request as JSON')
+  })
+
+  it('leaves out what another attachment has brought, and keeps the places of both', () => {
+    const client = reader(centrifugo({ channels: ['a', 'b'] }))
+    const subs = { a: { recoverable: true, epoch: 'e', offset: 1 }, b: { recoverable: true, epoch: 'f' } }
+    const first = client.attach('sse').dialect
+    const second = client.attach('websocket').dialect
+    client.take(first.readFrame(JSON.stringify({ connect: { subs } })))
+    client.take(second.readFrame(JSON.stringify({ connect: { subs } })))
+    const pub = (channel: string, offset: number) => JSON.stringify({ channel, pub: { data: offset, offset } })
+    client.take(first.readFrame(pub('a', 2)))
+    client.take(second.readFrame(pub('b', 1)))
+    expect(JSON.parse(client.cursor() ?? '')).toEqual({ a: { epoch: 'e', offset: 2 }, b: { epoch: 'f', offset: 1 } })
+    client.take(second.readFrame(`${pub('a', 2)}\n${pub('b', 1)}`))
+    client.take(first.readFrame(pub('b', 1)))
+    client.take(second.readFrame(pub('a', 3)))
+    expect(client.had.map(({ topic, data }) => `${topic}${data}`)).toEqual(['a2', 'b1', 'a3'])
+    expect(JSON.parse(client.cursor() ?? '')).toEqual({ a: { epoch: 'e', offset: 3 }, b: { epoch: 'f', offset: 1 } })
+  })
+
+  it('begins anew in a channel whose history was lost', () => {
+    const client = reader(centrifugo())
+    const connect = (sub: object) =>
+      client.attach('sse').dialect.readFrame(JSON.stringify({ connect: { subs: { a: { recoverable: true, ...sub } } } }))
+    client.take(connect({ epoch: 'e', offset: 9 }))
+    client.take(connect({ epoch: 'new', offset: 2, recovered: false, was_recovering: true }))
+    expect(client.cursor()).toBe('{"a":{"epoch":"new","offset":2}}')
+  })
+
+  it('keeps the places of 128 channels, whatever the server says', () => {
+    const { dialect } = reader(centrifugo()).attach('sse')
+    const sub = (n: number) => JSON.stringify({ channel: `c${n}`, subscribe: { recoverable: true, epoch: 'e', offset: 1 } })
+    const cursors = Array.from({ length: 300 }, (_, n) => dialect.readFrame(sub(n)).at(-1)?.cursor ?? '')
+    expect(Object.keys(JSON.parse(cursors.at(-1) ?? ''))).toHaveLength(128)
+  })
+})
+
+describe('whatever comes', () => {
+  const scraps = ['{}', '[]', 'null', '7', '"x"', '{', '', '[[]]', '{"streamNextOffset":7}', '{"streamClosed":true}', '\0']
+  const pushes = ['connect', 'pub', 'subscribe', 'unsubscribe', 'message', 'disconnect', 'subs', 'publications', 'channel']
+
+  it(`is read, or refused by an error that a client tells of, with SEED=${seed}`, () => {
+    const random = seeded(seed)
+    const pick = <Each>(list: readonly Each[]) => list[Math.floor(random() * list.length)] as Each
+    const value = (depth: number): unknown => {
+      if (depth > 0 && random() < 0.7) return Object.fromEntries([0, 1, 2].map(() => [pick(pushes), value(depth - 1)]))
+      return pick([0, -1, 1e300, null, true, 'x', '', [], [{}], { data: 1, offset: 2 }, { code: 3500, reason: 'no' }])
+    }
+    const dialects = [mercure(), durableStreams(), durableStreams({ contentType: 'image/png' }), centrifugo()].map(
+      (protocol) => reader(protocol).attach('sse').dialect,
+    )
+    for (let n = 0; n < 5000; n += 1) {
+      const text = random() < 0.3 ? pick(scraps) : JSON.stringify(value(3))
+      const dialect = pick(dialects)
+      const status = pick([200, 204, 304, 408])
+      const headers = new Headers(random() < 0.5 ? { 'stream-next-offset': pick(['7', '&', '']) } : {})
+      const name = pick(['data', 'control', 'message', undefined])
+      const reads = [
+        () => dialect.readFrame(random() < 0.2 ? new TextEncoder().encode(text).buffer : text),
+        () => dialect.readEvent({ id: undefined, name, data: text }),
+        () => dialect.readAnswer({ status, headers, body: text }).messages,
+      ]
+      try {
+        const read = pick(reads)()
+        expect(read.every((each) => ['string', 'object', 'undefined'].includes(typeof each.data))).toBe(true)
+      } catch (error) {
+        expect(error).toBeInstanceOf(Error)
+      }
+    }
+  })
+})
