@@ -163,6 +163,22 @@ describe('a pinned session', () => {
     expect(seen.slice(2)).toEqual(['0: ends server 4410', '0: begins', '0: hello'])
   })
 
+  it('[SP20] ends once where the store has lost the leases of all nodes', async () => {
+    const { bench, seen } = pinned({ storeMs: 1 })
+    await bench.confirmed({}, { node: 0 })
+    const { carrier } = await bench.confirmed({ k: 2, turn: 2 }, { node: 1 })
+    await bench.pass(1000)
+    for (const id of await bench.store.sessions.expired(Infinity, 100)) {
+      const read = await bench.store.sessions.read(id)
+      if (id.startsWith('node ')) await bench.store.sessions.remove(id, read?.version ?? 0)
+    }
+    const before = bench.calls.get('sessions.write') ?? 0
+    await bench.pass(2 * leaseMs)
+    expect(seen.filter((each) => each.includes('ends'))).toContain('0: ends server 4410')
+    expect(carrier.closed).toMatchObject({ code: 4410 })
+    expect((bench.calls.get('sessions.write') ?? 0) - before).toBeLessThan(60)
+  })
+
   it('[SP20] forwards again what the log has refused', async () => {
     const { bench, seen } = pinned()
     await bench.confirmed({}, { node: 0 })

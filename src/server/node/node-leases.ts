@@ -82,6 +82,14 @@ export class NodeLeases {
     return this.name
   }
 
+  /**
+   * Another node has taken over a session that this one held: it takes this node for dead, or the store has lost the lease. This name is
+   * never used again.
+   */
+  doubt(): void {
+    this.stop()
+  }
+
   /** Time has passed: renews the lease if it is due. */
   tick(): void {
     if (!this.#own || this.#own.until - this.#node.sessions.now() > (this.#node.settings.leaseMs * 2) / 3) return

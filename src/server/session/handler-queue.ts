@@ -98,6 +98,7 @@ export class HandlerQueue {
   /** The record has been written as the step says. */
   apply({ accepted, outOfOrder, hook, hasLost, outcome }: Step, record: SessionRecord): void {
     if (hasLost) this.#lose()
+    if (hasLost && record.isPinned) this.#session.node.leases.doubt()
     if (record.ended && !this.#session.node.isHolder(record) && !this.#isRunning) this.#leaveHome(record.ended)
     if (outcome === 'elsewhere') this.#forward(record)
     else if (outcome === 'waits') this.release()
