@@ -2,6 +2,7 @@ import { appendFileSync, existsSync } from 'node:fs'
 import { basename } from 'node:path'
 import type { TestContext } from 'vitest'
 import { kafkaJars } from '../../scripts/fetch-kafka.mjs'
+import { rabbitPath } from './brokers.ts'
 import { fetchBundledChromium } from './bundled-chromium.ts'
 import { type FoundChromium, findChromium } from './chromium.ts'
 import { missingForFirewall } from './firewall.ts'
@@ -31,6 +32,8 @@ const equipment = {
   'ModSecurity in apache': { install: modSecurity, isThere: () => missingForFirewall('apache').length === 0 },
   'ModSecurity in nginx': { install: modSecurity, isThere: () => missingForFirewall('nginx').length === 0 },
   'redis-server': { install: 'apt-get install redis-server', isThere: hasRedisServer },
+  RabbitMQ: { install: 'apt-get install rabbitmq-server', isThere: () => rabbitPath() !== undefined },
+  mosquitto: { install: 'apt-get install mosquitto', isThere: () => hasCommand('mosquitto') },
   openssl: { install: 'apt-get install openssl', isThere: () => hasCommand('openssl') },
   'a Chromium': {
     install: 'apt-get install chromium (or name one by CHROME_PATH)',
