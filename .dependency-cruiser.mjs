@@ -110,6 +110,13 @@ export default {
       },
     },
     {
+      name: 'nobody-knows-the-command',
+      comment: 'The command is on top: it puts a server, a gateway and a store together.',
+      severity: 'error',
+      from: { path: '^src/', pathNot: '^src/cli/' },
+      to: { path: '^src/cli/' },
+    },
+    {
       name: 'gateway-makes-options',
       comment:
         'A gateway is the options of a server: it knows their types, small checks and the client address, and not the server itself.',
@@ -143,7 +150,7 @@ export default {
     {
       name: 'nobody-knows-redis',
       severity: 'error',
-      from: { path: '^src/', pathNot: '^src/redis/' },
+      from: { path: '^src/', pathNot: ['^src/redis/', '^src/cli/'] },
       to: { path: '^src/redis/' },
     },
     {

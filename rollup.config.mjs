@@ -25,6 +25,7 @@ const serverEntries = {
   server: `${root}/src/server/index.ts`,
   redis: `${root}/src/redis/index.ts`,
   kafka: `${root}/src/kafka/index.ts`,
+  gateway: `${root}/src/gateway/index.ts`,
   'server-testing': `${root}/src/server/testing/index.ts`,
 }
 const serverExternal = [/^node:/, 'ws']
@@ -81,6 +82,12 @@ export function builds(outDir = `${root}/dist`) {
       ],
     },
   ])
+  const commandBuild = {
+    input: `${root}/src/cli/index.ts`,
+    external: serverExternal,
+    plugins: [stripTypes()],
+    output: { ...output, file: `${outDir}/cli.js`, format: 'es' },
+  }
   // The public types are built by now, and tell which names are not ours to shorten.
   const publicTypes = () => declarationsIn(outDir).map((file) => readFileSync(file, 'utf8'))
   const scriptBuilds = Object.entries(scripts).map(([name, input]) => ({
@@ -95,7 +102,7 @@ export function builds(outDir = `${root}/dist`) {
       esModule: false,
     },
   }))
-  return [...entryBuilds, ...serverBuilds, ...scriptBuilds]
+  return [...entryBuilds, ...serverBuilds, commandBuild, ...scriptBuilds]
 }
 
 /** The declarations of what is in the script files, those that entries share included. */

@@ -3,6 +3,7 @@ import { readFile, writeFile } from 'node:fs/promises'
 import { availableParallelism } from 'node:os'
 import { run as afterReset } from './after-reset.mjs'
 import { run as firstMessage } from './first-message.mjs'
+import { run as gateway } from './gateway.mjs'
 import { run as herd } from './herd.mjs'
 import { run as killedAfterOpen } from './killed-after-open.mjs'
 import { launchChromium } from './lib/chromium.mjs'
@@ -34,8 +35,11 @@ const session = {
   ...{ sessionMemory, sessionHeap, sessionIdlePage, sessionIdle },
 }
 const redis = { redisBroadcast, redisEcho, redisIdle }
+const behind = { gateway }
 /** @type {Map<string, () => Promise<import('./lib/report.mjs').Result>>} */
-const experiments = new Map(Object.entries({ ...plain, ...session, ...redis }).map(([name, run]) => [fileOf(name), run]))
+const experiments = new Map(
+  Object.entries({ ...plain, ...session, ...redis, ...behind }).map(([name, run]) => [fileOf(name), run]),
+)
 const marks = /(<!-- results -->)[\s\S]*(<!-- end of results -->)/
 const resultsFile = new URL('results.json', import.meta.url)
 const readmeFile = new URL('README.md', import.meta.url)

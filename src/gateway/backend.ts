@@ -1,7 +1,6 @@
 import { Buffer } from 'node:buffer'
 import type { WebSocket } from 'ws'
 import type { Ending } from '../server/store/ports.ts'
-import { isThenable } from '../server/util/thenable.ts'
 import { endOfBackend, endOfSession } from './refusals.ts'
 import type { GatewaySettings } from './settings.ts'
 
@@ -190,7 +189,6 @@ export class Backend {
         if (tries < closeTries) host.after(closeAgainMs, () => tryToEnd(tries + 1))
       })
     }
-    const sent: unknown = this.#lastSend
-    if (isThenable(sent)) sent.then(() => tryToEnd(1))
+    this.#lastSend.then(() => tryToEnd(1), ignore)
   }
 }

@@ -5,6 +5,7 @@ import { createRequire } from 'node:module'
 import { Server as NetServer } from 'node:net'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { WebSocketServer } from 'ws'
+import { gateway } from '../../src/gateway/index.ts'
 import type { Message } from '../../src/server/handlers.ts'
 import { RealtimeServer } from '../../src/server/index.ts'
 import type { RealtimeServerOptions } from '../../src/server/options.ts'
@@ -142,6 +143,29 @@ export const scenarios = {
     const realtime = served(options, meters)
     // What it is handed is a request and an answer by their behaviour, though not by their type.
     const http = createHttp2Server((request, response) => Reflect.apply(realtime.handleRequest, realtime, [request, response]))
+    return { http, realtime }
+  },
+  /** A gateway to the backend that `more.target` names. */
+  gateway: (options, meters) => {
+    const { more = {}, limits = {}, heartbeatMs = 25_000, resumeWindowMs = 120_000 } = options
+    const made = gateway({ target: '', ...more, limits, heartbeatMs, resumeWindowMs, onError: (error) => meters.report(error) })
+    const realtime = new RealtimeServer({
+      ...made,
+      onSession(session) {
+        meters.begun += 1
+        return made.onSession?.(session)
+      },
+      onMessage(session, message) {
+        meters.handled += 1
+        return made.onMessage?.(session, message)
+      },
+      onEnd(session, ending) {
+        meters.over += 1
+        return made.onEnd?.(session, ending)
+      },
+    })
+    const http = createServer()
+    realtime.attach(http)
     return { http, realtime }
   },
   /** Two listeners hand the same upgrade over. */

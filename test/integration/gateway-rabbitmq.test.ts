@@ -103,6 +103,20 @@ describe.each(transports)('RabbitMQ through the gateway over %s', (type) => {
   })
 })
 
+it('stompjs connects again where the session has ended', async () => {
+  await using sockets = await start()
+  const queue = `/queue/again-${Date.now()}`
+  const bodies: string[] = []
+  const page = await pageOf(sockets, 'long-poll', (client) => {
+    client.subscribe(queue, ({ body }) => void bodies.push(body))
+  })
+  await sockets.rig.servers.server().end('anonymous', 4410)
+  await vi.waitFor(() => expect(page.connects).toBe(2), soon)
+  page.client.publish({ destination: queue, body: 'after' })
+  await vi.waitFor(() => expect(bodies).toEqual(['after']), soon)
+  await page.client.deactivate()
+})
+
 it('the error of a broker that refuses its user reaches the page', async () => {
   await using sockets = await start()
   const Socket = webSocketOver({ host: nodeHost, transports: ['sse'] })

@@ -22,13 +22,14 @@ test('the package carries what it promises and nothing of the workshop', () => {
   const built = entries.flatMap((entry) =>
     ['js', 'js.map', 'cjs', 'cjs.map', 'd.ts', 'd.cts'].map((ending) => `dist/${entry}.${ending}`),
   )
+  const command = ['dist/cli.js', 'dist/cli.js.map']
   const script = scriptTags.flatMap((name) => [`dist/${name}`, `dist/${name}.map`])
   const docs = readdirSync(`${root}docs`, { recursive: true, encoding: 'utf8' })
     .filter((path) => /\.\w+$/.test(path))
     .map((path) => `docs/${path}`)
   const papers = ['package.json', 'README.md', 'CHANGELOG.md', 'LICENSE', 'SECURITY.md', 'THIRD-PARTY-NOTICES.txt', ...docs]
   const isOther = (path: string) => !/^(src|dist\/shared)\//.test(path)
-  expect(files.filter(isOther).sort()).toEqual([...built, ...script, 'dist/integrity.json', ...papers].sort())
+  expect(files.filter(isOther).sort()).toEqual([...built, ...command, ...script, 'dist/integrity.json', ...papers].sort())
   expect(files).toContain('src/index.ts')
 })
 

@@ -7,7 +7,7 @@ export const dist = `${root}dist`
 
 /** What runs in pages; the server half does not. */
 const pageEntries = ['index', 'core', 'session', 'diagnosis', 'protocols', 'remedies', 'testing', 'socket']
-export const entries = [...pageEntries, 'server', 'redis', 'kafka', 'server-testing']
+export const entries = [...pageEntries, 'server', 'redis', 'kafka', 'gateway', 'server-testing']
 export const scriptTag = 'steadfast.min.js'
 /** The page's entries in both forms. */
 export const pageModules = pageEntries.flatMap((entry) => [`${entry}.js`, `${entry}.cjs`])

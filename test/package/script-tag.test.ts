@@ -12,7 +12,7 @@ test.each(scriptTags)('%s is ES2020', (name) => {
 })
 
 /** What runs in Node alone is left as it is. */
-const isOfNode = /^(server|redis|kafka|server-testing)\.c?js$/
+const isOfNode = /^(server|redis|kafka|gateway|cli|server-testing)\.c?js$/
 const modules = readdirSync(dist, { recursive: true, encoding: 'utf8' }).filter(
   (name) => /(?<!min)\.c?js$/.test(name) && !isOfNode.test(name),
 )

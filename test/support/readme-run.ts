@@ -52,6 +52,7 @@ export function typeErrorsOf(snippets: readonly Snippet[], ambient: string): str
     'steadfast/kafka': [`${root}src/kafka/index.ts`],
     'steadfast/server': [`${root}src/server/index.ts`],
     'steadfast/redis': [`${root}src/redis/index.ts`],
+    'steadfast/gateway': [`${root}src/gateway/index.ts`],
     'steadfast/server/testing': [`${root}src/server/testing/index.ts`],
   }
   const host = ts.createCompilerHost(options)

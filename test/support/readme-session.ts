@@ -3,6 +3,7 @@ import { createRequire } from 'node:module'
 import type { AddressInfo, Socket } from 'node:net'
 import { fastify } from 'fastify'
 import { vi } from 'vitest'
+import { gateway } from '../../src/gateway/index.ts'
 import { json } from '../../src/index.ts'
 import { memoryStore, prometheusText, RealtimeServer, type RealtimeServerOptions } from '../../src/server/index.ts'
 import type { Snippet } from './readme.ts'
@@ -69,6 +70,7 @@ export async function startSessionServers(
     },
     steadfast: { json },
     ...more,
+    'steadfast/gateway': { gateway },
     'steadfast/server': { memoryStore, prometheusText, RealtimeServer: WatchedServer },
     'express-session': { __esModule: true, default: require('express-session') },
     express: {

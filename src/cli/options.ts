@@ -1,0 +1,77 @@
+/** How an option of the command is read. */
+export type OptionKind = 'text' | 'texts' | 'number' | 'flag'
+
+/** One option of `steadfast gateway`. */
+export interface CommandOption {
+  /** Its name on the command line; in a configuration file it is `key`. */
+  readonly name: string
+  readonly key: string
+  readonly kind: OptionKind
+  /** What stands for its value in the help. */
+  readonly value: string
+  readonly help: string
+}
+
+const option = (name: string, kind: OptionKind, value: string, help: string, key = camel(name)): CommandOption => ({
+  ...{ name, key, kind, value, help },
+})
+
+/** All options of `steadfast gateway`, in the order of the help. */
+export const commandOptions: readonly CommandOption[] = [
+  option('listen', 'text', '[host:]port', 'where pages connect; all addresses of the machine unless a host is named (8080)'),
+  option('target', 'text', 'url', "the backend, as ws://127.0.0.1:9000/path; what pages' sockets are connected to"),
+  option('path', 'text', 'path', 'the path that is served (/realtime)'),
+  option('origin', 'texts', 'origin', 'an origin whose pages may connect, as https://app.example; may be repeated', 'origins'),
+  option(
+    'public-origin',
+    'texts',
+    'origin',
+    'an own origin, behind a proxy that replaces Host; may be repeated',
+    'publicOrigins',
+  ),
+  option('allow-header', 'texts', 'name', 'one more header that the backend gets; may be repeated', 'allowHeaders'),
+  option('no-query', 'flag', '', "the backend does not get the query of the page's URL"),
+  option('trust-proxy', 'text', 'who', 'whose X-Forwarded-* headers are believed: true, a number of proxies, or addresses'),
+  option('redis', 'text', 'url', 'keeps sessions in Redis, as redis://127.0.0.1:6379; needs the package redis'),
+  option('limit', 'texts', 'name=number', 'a limit of the server, as maxSessions=1000; may be repeated', 'limits'),
+  option('connect-timeout-ms', 'number', 'ms', 'how long the backend may take to accept a connection (10000)'),
+  option('ping-ms', 'number', 'ms', 'how often the backend is pinged (30000)'),
+  option('max-unread-bytes', 'number', 'bytes', 'how much one page may have unread before its backend is stopped (4194304)'),
+  option('heartbeat-ms', 'number', 'ms', 'the longest silence towards a page (25000)'),
+  option('resume-window-ms', 'number', 'ms', 'how long a socket waits for its page to come back (120000)'),
+  option('log', 'text', 'json|text', 'one line for each event, as JSON or for people (text)'),
+  option(
+    'admin',
+    'text',
+    '[host:]port',
+    'serves GET /health and GET /metrics (Prometheus) there; 127.0.0.1 unless a host is named',
+  ),
+  option('drain-ms', 'number', 'ms', 'how long sockets have to end after SIGTERM or SIGINT (5000)'),
+  option('config', 'text', 'file', 'a JSON file with these options; what the command line says comes first'),
+  option('help', 'flag', '', 'shows this'),
+  option('version', 'flag', '', 'shows the version'),
+]
+
+/** Options that have no place in a configuration file. */
+export const commandLineOnly: readonly string[] = ['config', 'help', 'version']
+
+/** The text of `--help`. */
+export function helpText(): string {
+  const rows = commandOptions.map(({ name, value, help }) => [`  --${name}${value && ` ${value}`}`, help])
+  const width = Math.max(...rows.map(([left = '']) => left.length)) + 2
+  return [
+    'Usage: steadfast gateway --target ws://127.0.0.1:9000 [options]',
+    '',
+    'Connects the sockets of webSocketOver() (steadfast/socket), over WebSocket, SSE, long-poll and poll, to a WebSocket server',
+    'that has never heard of steadfast.',
+    '',
+    ...rows.map(([left = '', help]) => `${left.padEnd(width)}${help}`),
+    '',
+    'In a configuration file the options are { "target": "ws://…", "origins": ["https://…"], "limits": { "maxSessions": 1000 }, … }.',
+    '',
+  ].join('\n')
+}
+
+function camel(name: string): string {
+  return name.replace(/-([a-z])/g, (_, letter: string) => letter.toUpperCase())
+}

@@ -1,0 +1,128 @@
+import { parseArgs } from 'node:util'
+import { unknownOption } from '../util/suggest.ts'
+import { type CommandOption, commandLineOnly, commandOptions } from './options.ts'
+
+/** What was given: by key, a text, a number, `true`, or a list of texts; `limits` may be an object. */
+export type GivenOptions = ReadonlyMap<string, unknown>
+
+/** A mistake of whoever has called the command. */
+export class UsageError extends Error {}
+
+/** Reads the words behind `steadfast gateway`. @throws UsageError that names the option, and says what would be right */
+export function readArguments(words: readonly string[]): GivenOptions {
+  const kinds = Object.fromEntries(
+    commandOptions.map(({ name, kind }) => [
+      name,
+      { type: kind === 'flag' ? ('boolean' as const) : ('string' as const), multiple: true },
+    ]),
+  )
+  const { tokens } = parseArgs({ args: [...words], options: kinds, strict: false, tokens: true })
+  const given = new Map<string, unknown>()
+  for (const token of tokens) {
+    if (token.kind === 'positional')
+      throw new UsageError(`'${token.value}' is no option: options begin with --, as --target ws://127.0.0.1:9000`)
+    if (token.kind !== 'option') continue
+    const option = commandOptions.find(({ name }) => name === token.name)
+    if (!option || !token.rawName.startsWith('--')) throw new UsageError(unknownOf(token.name))
+    if (option.kind === 'flag') {
+      if (token.value !== undefined) throw new UsageError(`--${option.name} takes no value`)
+      given.set(option.key, true)
+    } else {
+      // `--target --log` has forgotten the value of the first.
+      const isMissing = token.value === undefined || (!token.inlineValue && token.value.startsWith('--'))
+      if (isMissing) throw new UsageError(`--${option.name} needs a value: ${option.value}`)
+      if (option.kind === 'texts')
+        given.set(option.key, [...((given.get(option.key) as string[] | undefined) ?? []), token.value])
+      else if (given.has(option.key)) throw new UsageError(`--${option.name} is given twice`)
+      else given.set(option.key, option.kind === 'number' ? numberOf(token.value ?? '', `--${option.name}`) : token.value)
+    }
+  }
+  return given
+}
+
+/** Reads the text of a configuration file. @throws UsageError */
+export function readConfiguration(text: string, file: string): GivenOptions {
+  let json: unknown
+  try {
+    json = JSON.parse(text)
+  } catch (error) {
+    // The message of the parser would show what stands there.
+    throw new UsageError(`${file} is no JSON`, { cause: error })
+  }
+  if (typeof json !== 'object' || json === null || Array.isArray(json))
+    throw new UsageError(`${file} must hold an object of options`)
+  const inFile = commandOptions.filter(({ key }) => !commandLineOnly.includes(key))
+  const given = new Map<string, unknown>()
+  for (const [key, value] of Object.entries(json)) {
+    const option = inFile.find((each) => each.key === key)
+    if (!option)
+      throw new UsageError(
+        `${file}: ${unknownOption(
+          key,
+          inFile.map((each) => each.key),
+        )}`,
+      )
+    const fault = faultInFile(option, value)
+    if (fault !== null) throw new UsageError(`${file}: ${key} must be ${fault}`)
+    given.set(key, value)
+  }
+  return given
+}
+
+function faultInFile({ key, kind }: CommandOption, value: unknown): string | null {
+  if (key === 'limits')
+    return typeof value === 'object' && value !== null && !Array.isArray(value) ? null : 'an object of numbers'
+  if (key === 'listen' || key === 'admin' || key === 'trustProxy') {
+    const isScalar =
+      typeof value === 'string' || typeof value === 'number' || (key === 'trustProxy' && typeof value === 'boolean')
+    return isScalar ? null : 'a text or a number'
+  }
+  if (kind === 'texts') return Array.isArray(value) && value.every((each) => typeof each === 'string') ? null : 'a list of texts'
+  if (kind === 'number') return typeof value === 'number' ? null : 'a number'
+  if (kind === 'flag') return typeof value === 'boolean' ? null : 'true or false'
+  return typeof value === 'string' ? null : 'a text'
+}
+
+/** What the file says, and in its place what the command line says; limits one by one. @throws UsageError */
+export function merged(file: GivenOptions, line: GivenOptions): GivenOptions {
+  const limits = { ...limitsOf(file.get('limits')), ...limitsOf(line.get('limits')) }
+  return new Map([...file, ...line, ['limits', limits]])
+}
+
+/** A limit as `name=number`, on the command line; as it is, in a configuration file. @throws UsageError */
+export function limitsOf(given: unknown): Record<string, number> {
+  if (!Array.isArray(given)) return { ...((given ?? {}) as Record<string, number>) }
+  return Object.fromEntries(
+    given.map((text: string) => {
+      const [, name = '', value = ''] = /^(\w+)=(.+)$/.exec(text) ?? []
+      if (name === '') throw new UsageError(`--limit needs a name and a number, as maxSessions=1000; it was '${text}'`)
+      return [name, numberOf(value, `--limit ${name}`)]
+    }),
+  )
+}
+
+/** Where to listen: `8080`, `127.0.0.1:8080`, `[::1]:8080`. @throws UsageError */
+export function addressOf(
+  given: unknown,
+  name: string,
+  host?: string,
+): { readonly host: string | undefined; readonly port: number } {
+  const [, bracketed, plain, port = ''] = /^(?:(?:\[([^\]]+)\]|([^:[\]]+)):)?(\d{1,5})$/.exec(String(given)) ?? []
+  if (port === '' || Number(port) > 65_535)
+    throw new UsageError(`${name} needs a port, or a host and a port, as 8080 or 127.0.0.1:8080; it was '${String(given)}'`)
+  return { host: bracketed ?? plain ?? host, port: Number(port) }
+}
+
+function numberOf(text: string, name: string): number {
+  if (text === 'Infinity') return Infinity
+  if (/^\d+(\.\d+)?$/.test(text)) return Number(text)
+  throw new UsageError(`${name} needs a number; it was '${text}'`)
+}
+
+function unknownOf(name: string): string {
+  return unknownOption(
+    name,
+    commandOptions.map((each) => each.name),
+    '--',
+  )
+}
