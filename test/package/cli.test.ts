@@ -6,7 +6,9 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterAll, afterEach, beforeAll, describe, expect, test, vi } from 'vitest'
 import { webSocketOver } from '../../src/socket/index.ts'
+import { want } from '../support/equipment.ts'
 import { startBackend } from '../support/gateway-rig.ts'
+import { startRedis } from '../support/redis-server.ts'
 import { watch } from '../support/socket-rig.ts'
 import { nodeHost } from '../support/watched-client.ts'
 import { root } from './package.ts'
@@ -152,6 +154,31 @@ describe('with ws', () => {
     expect(events).toEqual(['listening', 'admin', 'session-open', 'stopping', 'session-end', 'stopped'])
     expect(command.out()).not.toContain('secret')
     expect(command.err()).toBe('')
+  })
+
+  test('keeps its sessions in a Redis', async (context) => {
+    await want(context, 'redis-server')
+    await using redis = await startRedis()
+    await using backend = await startBackend()
+    symlinkSync(`${root}node_modules/redis`, join(folder, 'node_modules/redis'))
+    const url = `redis://127.0.0.1:${redis.port}`
+    const command = steadfast(
+      ...['gateway', '--target', backend.url, '--redis', url, '--listen', '127.0.0.1:0', '--admin', '0', '--log', 'json'],
+    )
+    const address = await addressIn(command, 'listening')
+    const admin = await addressIn(command, 'admin')
+    const Socket = webSocketOver({ host: nodeHost, transports: ['long-poll'] })
+    const { socket, data, opened, closed } = watch(new Socket(`ws://${address}/realtime`))
+    await opened()
+    socket.send('hello')
+    await vi.waitFor(() => expect(data).toEqual(['hello']), soon)
+    expect(await redis.command('DBSIZE')).toBeGreaterThan(0)
+    socket.close(3001)
+    await closed()
+    await redis.kill()
+    await vi.waitFor(async () => expect((await fetch(`http://${admin}/health`)).status).toBe(503), soon)
+    command.program.kill('SIGTERM')
+    expect(await command.exited()).toBe(0)
   })
 
   test('a second signal ends it at once', async () => {
