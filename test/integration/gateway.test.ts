@@ -176,6 +176,18 @@ describe('the end of the backend', () => {
 })
 
 describe('the end of the page', () => {
+  it.each([1000, 3000, 4000, 4001, 4400, 4401, 4409, 4410, 4503, 4999])('with %i is the end of the backend', async (code) => {
+    await using bench = await startGateway()
+    const { socket, opened, closed } = bench.socket('websocket')
+    await opened()
+    socket.send('last')
+    socket.close(code, 'of the page')
+    expect(await closed()).toMatchObject({ code, reason: 'of the page', wasClean: true })
+    const [connection] = bench.backend.connections
+    await vi.waitFor(() => expect(connection?.closed).toEqual({ code, reason: 'of the page' }), soon)
+    expect(connection?.received).toEqual(['last'])
+  })
+
   it('without a code is 1000 to the backend', async () => {
     await using bench = await startGateway()
     const { socket, opened, closed } = bench.socket('websocket')
@@ -269,6 +281,21 @@ describe('a backend that does not accept', () => {
       expect.objectContaining({ code: 4503, reason: 'the backend did not answer in time' }),
     ])
     await vi.waitFor(() => expect(bench.backend.sockets.size).toBe(0), soon)
+  })
+
+  it('one that takes its time is dialled once, whatever transports the page tries meanwhile', async () => {
+    let dials = 0
+    await using bench = await startGateway({
+      upgrade: (request, socket) => {
+        dials += 1
+        setTimeout(() => answerOnly(request, socket), 3500)
+        return true
+      },
+    })
+    const { opened, log } = bench.socket('websocket', [], { transports: ['websocket', 'sse', 'long-poll'] })
+    await vi.waitFor(() => expect(log).toEqual(['open']), soon)
+    await opened()
+    expect(dials).toBe(1)
   })
 
   it('a page that leaves meanwhile leaves no backend', async () => {
