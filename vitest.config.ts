@@ -103,6 +103,7 @@ const engines = [
   'kafka-contract',
   'kafka-outages',
   'kafka-topics',
+  'spring',
   'redis',
   'redis-cluster',
   'redis-contract',

@@ -2,6 +2,7 @@ import { appendFileSync, existsSync } from 'node:fs'
 import { basename } from 'node:path'
 import type { TestContext } from 'vitest'
 import { kafkaJars } from '../../scripts/fetch-kafka.mjs'
+import { hasSpringJars } from '../../scripts/fetch-spring.mjs'
 import { fetchBundledChromium } from './bundled-chromium.ts'
 import { type FoundChromium, findChromium } from './chromium.ts'
 import { missingForFirewall } from './firewall.ts'
@@ -55,6 +56,10 @@ const equipment = {
   Kafka: {
     install: 'apt-get install default-jre-headless maven, then node scripts/fetch-kafka.mjs',
     isThere: () => hasCommand('java') && existsSync(kafkaJars),
+  },
+  Spring: {
+    install: 'apt-get install default-jre-headless maven, then node scripts/fetch-spring.mjs',
+    isThere: () => hasCommand('java') && hasSpringJars(),
   },
 } as const satisfies Readonly<Record<string, Entry>>
 
