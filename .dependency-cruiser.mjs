@@ -49,7 +49,16 @@ export default {
       name: 'browser-has-one-door',
       comment: 'Everything else gets the host handed in, so that it runs under a virtual clock as it does in a page.',
       severity: 'error',
-      from: { path: '^src/', pathNot: ['^src/client/client\\.ts$', '^src/socket/index\\.ts$', '^src/sockjs/sockjs-class\\.ts$', '^src/testing/', '^src/host/'] },
+      from: {
+        path: '^src/',
+        pathNot: [
+          '^src/client/client\\.ts$',
+          '^src/socket/index\\.ts$',
+          '^src/sockjs/sockjs-class\\.ts$',
+          '^src/testing/',
+          '^src/host/',
+        ],
+      },
       to: { path: '^src/host/browser\\.ts$' },
     },
     {

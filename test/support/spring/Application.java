@@ -1,6 +1,8 @@
 package steadfast.spring;
 
 import java.io.IOException;
+import java.io.UncheckedIOException;
+import java.time.Instant;
 import java.util.concurrent.Executors;
 import org.springframework.beans.factory.ObjectProvider;
 import org.springframework.beans.factory.annotation.Qualifier;
@@ -69,7 +71,8 @@ public class Application {
     @Override
     public void registerStompEndpoints(StompEndpointRegistry registry) {
       registry.addEndpoint("/ws").setAllowedOriginPatterns("*");
-      registry.addEndpoint("/sockjs").setAllowedOriginPatterns("*").withSockJS();
+      // Between two polls of a client a session keeps 100 messages, and ends with the next one: a burst needs room for more.
+      registry.addEndpoint("/sockjs").setAllowedOriginPatterns("*").withSockJS().setHttpMessageCacheSize(1000);
     }
 
     @Override
@@ -131,16 +134,35 @@ public class Application {
   @Configuration(proxyBeanMethods = false)
   @EnableWebSocket
   static class Echo extends TextWebSocketHandler implements WebSocketConfigurer {
+    private final TaskScheduler scheduler;
+
+    Echo(TaskScheduler heartbeatScheduler) {
+      this.scheduler = heartbeatScheduler;
+    }
+
     @Override
     public void registerWebSocketHandlers(WebSocketHandlerRegistry registry) {
-      registry.addHandler(this, "/echo").setAllowedOriginPatterns("*").withSockJS();
+      registry.addHandler(this, "/echo").setAllowedOriginPatterns("*").withSockJS().setHttpMessageCacheSize(1000);
     }
 
     @Override
     protected void handleTextMessage(WebSocketSession session, TextMessage message) throws IOException {
       var words = message.getPayload().split(" ", 3);
-      if (words[0].equals("close")) session.close(new CloseStatus(Integer.parseInt(words[1]), words[2]));
-      else session.sendMessage(message);
+      if (!words[0].equals("close")) {
+        session.sendMessage(message);
+        return;
+      }
+      // A session that is closed between two polls forgets its status and its messages: the next poll of the client comes before that.
+      var status = new CloseStatus(Integer.parseInt(words[1]), words[2]);
+      scheduler.schedule(() -> close(session, status), Instant.now().plusMillis(200));
+    }
+
+    private static void close(WebSocketSession session, CloseStatus status) {
+      try {
+        session.close(status);
+      } catch (IOException error) {
+        throw new UncheckedIOException(error);
+      }
     }
   }
 }
