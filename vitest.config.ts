@@ -109,6 +109,7 @@ const engines = [
   'gateway-mosquitto',
   'gateway-rabbitmq',
   'mercure',
+  'spring',
   'redis',
   'redis-cluster',
   'redis-contract',

@@ -135,6 +135,11 @@ export interface SessionProtocol {
   readonly name: 'session'
 }
 
+/** What `sockjs()` of `steadfast/sockjs` returns. */
+export interface SockjsProtocol {
+  readonly name: 'sockjs'
+}
+
 /** What can be sent without a codec. */
 export type Sendable = string | ArrayBuffer | ArrayBufferView | Blob
 
@@ -148,10 +153,11 @@ export interface RealtimeOptions<In = Payload, Out = Sendable> {
   /** The fallback order, best first. @defaultValue ['websocket', 'sse', 'long-poll', 'poll'] */
   readonly transports?: readonly (TransportName | TransportSettings | BuiltInTransport | Transport)[]
   /**
-   * What the server speaks: `session()` of `steadfast/session`, with `steadfast/server` behind it, or a dialect of plain mode.
+   * What the server speaks: `session()` of `steadfast/session`, with `steadfast/server` behind it, `sockjs()` of `steadfast/sockjs` for a
+   * SockJS server, or a dialect of plain mode.
    * @defaultValue 'plain': any server
    */
-  readonly protocol?: 'plain' | SessionProtocol | Protocol
+  readonly protocol?: 'plain' | SessionProtocol | SockjsProtocol | Protocol
   /**
    * Called before every attempt on every transport, one call at a time, to supply what must be fresh, such as a token. An attempt fails
    * when it throws or has not settled within `connectTimeoutMs`; throwing a `StopConnecting` ends the client.

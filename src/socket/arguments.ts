@@ -18,15 +18,15 @@ export function urlOf(given: unknown, base: string | undefined): URL {
 }
 
 /**
- * The subprotocols that are offered: one, or any iterable of them.
+ * The subprotocols that are offered: one, or any iterable of them. `shape` is the class that has been given them.
  * @throws DOMException (SyntaxError) for one that is no token (RFC 9110 §5.6.2), and for one that is given twice
  */
-export function protocolsOf(given: unknown): readonly string[] {
+export function protocolsOf(given: unknown, shape = 'WebSocket'): readonly string[] {
   if (given === undefined) return []
   const protocols = isIterable(given) ? Array.from(given, (each) => `${each}`) : [`${given}`]
   for (const [index, protocol] of protocols.entries()) {
-    if (!isToken(protocol)) throw syntaxError(`the subprotocol '${protocol}' is invalid`)
-    if (protocols.indexOf(protocol) < index) throw syntaxError(`the subprotocol '${protocol}' is given twice`)
+    if (!isToken(protocol)) throw syntaxError(`the subprotocol '${protocol}' is invalid`, shape)
+    if (protocols.indexOf(protocol) < index) throw syntaxError(`the subprotocol '${protocol}' is given twice`, shape)
   }
   return protocols
 }
@@ -73,6 +73,6 @@ function isIterable(value: unknown): value is Iterable<unknown> {
   return ((typeof value === 'object' && value !== null) || typeof value === 'function') && Symbol.iterator in value
 }
 
-function syntaxError(what: string): DOMException {
-  return new DOMException(`WebSocket: ${what}.`, 'SyntaxError')
+function syntaxError(what: string, shape = 'WebSocket'): DOMException {
+  return new DOMException(`${shape}: ${what}.`, 'SyntaxError')
 }

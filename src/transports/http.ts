@@ -21,7 +21,7 @@ export async function get(call: Call, type: string, accept: string, signal: Abor
 }
 
 /** Sends once, and never again: once a request is on its way, nobody can know whether it arrived. */
-async function post(
+export async function post(
   call: Call,
   body: Writable | URLSearchParams,
   signal: AbortSignal,

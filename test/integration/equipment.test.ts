@@ -62,8 +62,8 @@ describe('on a bare machine', () => {
 })
 
 const starts =
-  /import {[^}]*\b(startNchan|startNginx|startProxy|startProxied|startFirewall|launchChromium|findChromium|launchEngine|runLab|makeCertificates|startRedis|startRedisPair|startRedisCluster|startKafka)\b[^}]*} from/
-const asksFirst = /\b(want|useChromium|useEngine|useRedis\w*|useKafka)\(/
+  /import {[^}]*\b(startNchan|startNginx|startProxy|startProxied|startFirewall|launchChromium|findChromium|launchEngine|runLab|makeCertificates|startRedis|startRedisPair|startRedisCluster|startKafka|startSpring)\b[^}]*} from/
+const asksFirst = /\b(want|useChromium|useEngine|useRedis\w*|useKafka|useSpring)\(/
 
 it('each file that starts a program of the machine asks first whether it is there', () => {
   const tests = resolve(import.meta.dirname, '..')
@@ -153,7 +153,7 @@ describe.each([
       chmodSync(join(bin, name), 0o755)
     }
     tool('dpkg-query', 'echo installed')
-    tool('node', '[ "$1" = scripts/fetch-kafka.mjs ] || [ "$1" = scripts/build-hubs.mjs ]')
+    tool('node', 'case "$1" in scripts/fetch-kafka.mjs | scripts/fetch-spring.mjs | scripts/build-hubs.mjs) ;; *) exit 9 ;; esac')
     tool(
       'npm',
       `case "$*" in

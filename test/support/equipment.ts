@@ -3,6 +3,7 @@ import { basename } from 'node:path'
 import type { TestContext } from 'vitest'
 import { centrifugoServer, mercureHub } from '../../scripts/build-hubs.mjs'
 import { kafkaJars } from '../../scripts/fetch-kafka.mjs'
+import { hasSpringJars } from '../../scripts/fetch-spring.mjs'
 import { hasMosquitto, rabbitServer } from './brokers.ts'
 import { fetchBundledChromium } from './bundled-chromium.ts'
 import { type FoundChromium, findChromium } from './chromium.ts'
@@ -66,6 +67,10 @@ const equipment = {
   },
   'a Mercure hub': { install: goServers, isThere: () => hasGo() && existsSync(mercureHub) },
   Centrifugo: { install: goServers, isThere: () => hasGo() && existsSync(centrifugoServer) },
+  Spring: {
+    install: 'apt-get install default-jre-headless maven, then node scripts/fetch-spring.mjs',
+    isThere: () => hasCommand('java') && hasSpringJars(),
+  },
 } as const satisfies Readonly<Record<string, Entry>>
 
 export type Equipment = keyof typeof equipment

@@ -1,0 +1,79 @@
+// Fetches with Maven what the Spring application of the tests needs, and compiles it, into a folder which `npm ci` empties and git does
+// not see. Does nothing where both are there.
+import { execFileSync } from 'node:child_process'
+import { createHash } from 'node:crypto'
+import { existsSync, mkdirSync, readdirSync, readFileSync, renameSync, rmSync, writeFileSync } from 'node:fs'
+import { dirname } from 'node:path'
+import { fileURLToPath } from 'node:url'
+
+const springVersion = '3.5.8'
+/** The compiler of Eclipse: a Java runtime has none, and it is some megabytes where a JDK is some hundred. */
+const compilerVersion = '3.33.0'
+
+const source = fileURLToPath(new URL('../test/support/spring/Application.java', import.meta.url))
+const cache = fileURLToPath(new URL('../node_modules/.cache', import.meta.url))
+
+/** Where the jars are, once they have been fetched. */
+const springJars = `${cache}/spring-${springVersion}`
+
+/** Where the application is, once it has been compiled: another folder for another source. */
+const springClasses = `${springJars}-application-${createHash('sha256').update(readFileSync(source)).digest('hex').slice(0, 12)}`
+
+const dependency = (group, artifact, version) => `    <dependency>
+      <groupId>${group}</groupId>
+      <artifactId>${artifact}</artifactId>
+      <version>${version}</version>
+    </dependency>
+`
+
+const pom = `<project>
+  <modelVersion>4.0.0</modelVersion>
+  <groupId>steadfast</groupId>
+  <artifactId>spring-for-tests</artifactId>
+  <version>1</version>
+  <packaging>pom</packaging>
+  <dependencies>
+${dependency('org.springframework.boot', 'spring-boot-starter-websocket', springVersion)}${dependency('org.eclipse.jdt', 'ecj', compilerVersion)}  </dependencies>
+</project>
+`
+
+/** What `java` is given to run the application. */
+export const springArguments = ['-cp', `${springClasses}:${springJars}/*`, 'steadfast.spring.Application']
+
+/** Whether the application can be started, or compiled without the net. */
+export function hasSpringJars() {
+  return existsSync(springJars)
+}
+
+export function fetchSpring() {
+  intoFolder(springJars, (folder) => {
+    mkdirSync(folder)
+    writeFileSync(`${folder}/pom.xml`, pom)
+    const goals = ['dependency:copy-dependencies', `-DoutputDirectory=${folder}`, '-DincludeScope=runtime']
+    execFileSync('mvn', ['--quiet', '--batch-mode', '--file', `${folder}/pom.xml`, ...goals], { stdio: 'inherit' })
+  })
+  intoFolder(springClasses, (folder) => {
+    // This compiler takes no pattern.
+    const jars = readdirSync(springJars).flatMap((name) => (name.endsWith('.jar') ? [`${springJars}/${name}`] : []))
+    const compiler = ['-cp', `${springJars}/*`, 'org.eclipse.jdt.internal.compiler.batch.Main']
+    const options = ['--release', '17', '-parameters', '-encoding', 'UTF-8', '-proc:none', '-classpath', jars.join(':')]
+    execFileSync('java', [...compiler, ...options, '-d', folder, source], { stdio: 'inherit' })
+  })
+}
+
+/** The folder appears when it is complete, so that what is cut off in between is done again. */
+function intoFolder(path, fill) {
+  if (existsSync(path)) return
+  const folder = `${path}.${process.pid}.part`
+  mkdirSync(dirname(folder), { recursive: true })
+  try {
+    fill(folder)
+    renameSync(folder, path)
+  } catch (error) {
+    rmSync(folder, { recursive: true, force: true })
+    // Another process may have been faster.
+    if (!existsSync(path)) throw error
+  }
+}
+
+if (process.argv[1] === fileURLToPath(import.meta.url)) fetchSpring()

@@ -1,0 +1,107 @@
+import { createParser } from 'eventsource-parser'
+import type { Call, Delivery, Link, Listener } from '../api/transport.ts'
+import { keepaliveBytes } from '../sending/final-flush.ts'
+import { bytesOf } from '../sending/plain-sender.ts'
+import { eachPiece } from '../transports/body.ts'
+import { Failure, reportOf } from '../transports/failure.ts'
+import { answered, contentTypeOf, post, request } from '../transports/http.ts'
+import { longPollPauseMs, pollLoop } from '../transports/poll-loop.ts'
+import { maxEventLength, parse } from '../transports/sse.ts'
+import { isPage } from '../util/http-fields.ts'
+import { EventData, FrameLines, written } from './frames.ts'
+import { textOf } from './over-websocket.ts'
+import { addressIn, type PathName, type Session } from './place.ts'
+import { Reading } from './reading.ts'
+
+/** How frames are received over HTTP: in one answer that goes on, in an event stream, or in an answer for each. */
+export type Receiving = Extract<PathName, 'xhr_streaming' | 'eventsource' | 'xhr'>
+
+/** A link that takes any number of texts at once; they may have line breaks. */
+export interface HttpLink extends Link {
+  writeLines(texts: readonly string[], signal: AbortSignal, isLast?: boolean): Promise<Delivery>
+}
+
+/**
+ * A session over HTTP: one request after the other that receives, and a POST for what is sent. A stream ends when the server has written
+ * so much (128 KiB), and an answer to a poll after one frame: the next request goes on with the same session.
+ *
+ * A request that receives is never aborted but to leave: the server ends the session with it, and what it kept is lost.
+ *
+ * @param silenceMs how long a request may bring nothing before the connection counts as lost
+ */
+export function dialHttp(
+  call: Call,
+  service: URL,
+  session: Session,
+  listener: Listener,
+  receiving: Receiving,
+  silenceMs: number,
+): HttpLink {
+  const reading = new Reading(call, listener)
+  const asking = pollLoop(call, {
+    timeoutMs: () => silenceMs,
+    // What ends at once and brings nothing is not asked for without a pause.
+    pauseMs: longPollPauseMs,
+    exchange,
+    timedOut() {
+      throw new Failure({ kind: 'silent' })
+    },
+    failed: (error) => listener.failed(reportOf(error, 'broken')),
+  })
+  const sending = { ...call, sendUrl: addressIn(service, session, 'xhr_send') }
+  const send = (texts: readonly string[], signal: AbortSignal, isLast = false) => {
+    const body = written(texts)
+    // JSON is longer than what it says: where it is too long for a request that outlives the page, an ordinary one may still arrive.
+    return post(sending, body, signal, isLast && bytesOf(body) <= keepaliveBytes)
+  }
+  return {
+    isPosting: true,
+    write: (data, signal, isLast) => send([textOf(data)], signal, isLast),
+    writeLines: send,
+    bufferedBytes: () => 0,
+    pollNow: () => asking.pollNow(false),
+    close() {},
+  }
+
+  /** One request with its whole answer; tells whether it brought a frame. */
+  async function exchange(signal: AbortSignal, extend: () => void): Promise<boolean> {
+    const { headers } = call
+    const method = receiving === 'eventsource' ? 'GET' : 'POST'
+    const response = await request(call, addressIn(service, session, receiving), { method, headers, redirect: 'manual', signal })
+    if (response.status !== 200 || isPage(contentTypeOf(response.headers))) throw new Failure(await answered(response, call))
+    if (!response.body) throw new Failure({ kind: 'unsupported', detail: 'streaming fetch' })
+    const before = reading.count
+    const decoder = new TextDecoder()
+    const frames = receiving === 'eventsource' ? framesOfEvents(reading) : framesOfLines(reading)
+    await eachPiece(response.body, signal, (piece) => {
+      extend()
+      if (!call.signal.aborted) listener.heard()
+      frames.take(decoder.decode(piece, { stream: true }))
+    })
+    if (!signal.aborted && frames.isCutOff()) throw new Failure({ kind: 'ended', isCutOff: true })
+    return reading.count > before
+  }
+}
+
+interface Frames {
+  take(text: string): void
+  /** Whether the body ended inside a frame. */
+  isCutOff(): boolean
+}
+
+function framesOfLines(reading: Reading): Frames {
+  const lines = new FrameLines()
+  return {
+    take(text) {
+      for (const line of lines.take(text)) reading.take(line)
+      if (lines.restLength > maxEventLength) throw new Failure({ kind: 'oversized' })
+    },
+    isCutOff: () => lines.restLength > 0,
+  }
+}
+
+function framesOfEvents(reading: Reading): Frames {
+  const decoded = new EventData()
+  const parser = createParser({ maxBufferSize: maxEventLength, onEvent: ({ data }) => reading.take(decoded.read(data)) })
+  return { take: (text) => parse(parser, text), isCutOff: () => false }
+}

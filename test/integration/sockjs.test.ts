@@ -1,0 +1,337 @@
+import { describe, expect, it, vi } from 'vitest'
+import { SockJS, type SockJSCloseEvent, type SockJSOptions, sockjs } from '../../src/sockjs/index.ts'
+import { type SockjsServerOptions, startSockjs } from '../support/sockjs-server.ts'
+import { nodeHost, watchClient } from '../support/watched-client.ts'
+
+/** SockJS as two clients of it have it, against sockjs-node. */
+const transports = ['websocket', 'xhr-streaming', 'eventsource', 'xhr-polling'] as const
+
+/** What JSON, UTF-8, event streams and lines could each take apart. */
+const awkward = [
+  '',
+  'plain',
+  'é漢😀',
+  'line\nbreak\r\nand\rreturn',
+  '"quoted" \\ [1,2]',
+  '\0\u2028\u2029\ufffe',
+  'lone \ud800 and \udc00',
+  '100% %25 %41',
+]
+
+function watch(url: string, options: SockJSOptions = {}) {
+  const socket = new SockJS(url, null, { host: nodeHost, ...options })
+  const log: string[] = []
+  const data: string[] = []
+  let end: SockJSCloseEvent | null = null
+  socket.onopen = () => void log.push('open')
+  socket.onmessage = (event) => void data.push(event.data)
+  socket.onerror = () => void log.push('error')
+  socket.onheartbeat = () => void log.push('heartbeat')
+  socket.onclose = ({ type, code, reason, wasClean }) => {
+    log.push('close')
+    end = { type, code, reason, wasClean }
+  }
+  return {
+    ...{ socket, log, data },
+    opened: () => vi.waitFor(() => expect(socket.readyState).toBe(1), { timeout: 5000, interval: 5 }),
+    closed: () =>
+      vi.waitFor(
+        () => {
+          if (!end) throw new Error(`not closed: ${log}`)
+          return end
+        },
+        { timeout: 15_000, interval: 5 },
+      ),
+  }
+}
+
+const start = (options?: SockjsServerOptions) => startSockjs(options)
+
+describe.each(transports)('SockJS over %s', (transport) => {
+  const only = { transports: [transport] }
+
+  it('opens, and echoes every text in order', async () => {
+    await using server = await start()
+    const { socket, log, data, opened, closed } = watch(server.url, only)
+    expect([socket.readyState, socket.url, socket.transport]).toEqual([0, server.url, null])
+    expect(() => socket.send('early')).toThrow(/send\(\) has to wait for `open`/)
+    await opened()
+    expect([socket.transport, socket.protocol]).toEqual([transport, ''])
+    const many = [...awkward, ...Array.from({ length: 300 }, (_, n) => `number ${n}`)]
+    for (const text of many) socket.send(text)
+    await vi.waitFor(() => expect(data).toHaveLength(many.length), 5000)
+    expect(data).toEqual(many)
+    expect(server.mostPostsAtOnce).toBeLessThanOrEqual(1)
+    socket.close(3001, 'enough')
+    expect(socket.readyState).toBe(2)
+    expect(await closed()).toMatchObject({ code: 3001, reason: 'enough', wasClean: true })
+    expect(log).toEqual(['open', 'close'])
+    // The server hears of it at once.
+    await vi.waitFor(() => expect(server.counts).toEqual({ opened: 1, closed: 1 }), 2000)
+  })
+
+  it('ends with the code and the reason of the server', async () => {
+    await using server = await start()
+    const { socket, opened, closed } = watch(server.url, only)
+    await opened()
+    socket.send('close 4001 server says bye')
+    expect(await closed()).toMatchObject({ code: 4001, reason: 'server says bye', wasClean: true })
+    expect(socket.readyState).toBe(3)
+  })
+
+  it('sends to its end what was sent before close()', async () => {
+    await using server = await start()
+    const { socket, opened, closed } = watch(server.url, only)
+    await opened()
+    for (let n = 0; n < 50; n += 1) socket.send(`silence ${n}`)
+    socket.close()
+    expect(await closed()).toMatchObject({ code: 1000, reason: 'Normal closure', wasClean: true })
+    await vi.waitFor(() => expect(server.received).toHaveLength(50), 2000)
+    await vi.waitFor(() => expect(server.counts.closed).toBe(1), 2000)
+  })
+
+  it('ends uncleanly with 1006 when the connection is cut', async () => {
+    await using server = await start()
+    const { opened, closed, log } = watch(server.url, only)
+    await opened()
+    server.cut()
+    expect(await closed()).toMatchObject({ code: 1006, wasClean: false })
+    expect(log).toEqual(['open', 'close'])
+  })
+
+  it('reads what is longer than any piece of a body, and goes on when the server ends a stream', async () => {
+    await using server = await start({ responseLimit: 4096 })
+    const { socket, data, opened } = watch(server.url, only)
+    await opened()
+    const long = Array.from({ length: 12 }, (_, n) => `${n} ${'é漢😀'.repeat(20_000)}`)
+    for (const text of long) socket.send(text)
+    await vi.waitFor(() => expect(data).toHaveLength(long.length), 10_000)
+    expect(data).toEqual(long)
+    expect(server.counts).toEqual({ opened: 1, closed: 0 })
+    const again = server.requests.filter((each) => each.endsWith(`/${transport.replace('-polling', '').replace('-', '_')}`))
+    if (transport !== 'websocket') expect(again.length).toBeGreaterThan(2)
+    socket.close()
+  })
+})
+
+describe('SockJS', () => {
+  it.each(['off', 'refused'] as const)('takes the next transport where WebSocket is %s', async (webSocket) => {
+    await using server = await start({ webSocket })
+    const { socket, log, opened, data } = watch(server.url)
+    await opened()
+    expect([socket.transport, log]).toEqual(['xhr-streaming', ['open']])
+    socket.send('hello')
+    await vi.waitFor(() => expect(data).toEqual(['hello']))
+    socket.close()
+  })
+
+  it('takes polling where streams are refused, each transport in a session of its own', async () => {
+    await using server = await start({ webSocket: 'refused' })
+    server.meddle = ({ url = '' }) => (/xhr_streaming|eventsource/.test(url) ? { status: 503 } : 'pass')
+    const { socket, opened } = watch(server.url)
+    await opened()
+    expect(socket.transport).toBe('xhr-polling')
+    socket.close()
+  })
+
+  it('gives up a transport that does not open in time', async () => {
+    await using server = await start({ webSocket: 'off' })
+    server.meddle = ({ url = '' }) => (/xhr_streaming/.test(url) ? { delayMs: 20_000 } : 'pass')
+    const { socket, opened } = watch(server.url)
+    await opened()
+    expect(socket.transport).toBe('eventsource')
+    socket.close()
+  })
+
+  it('says when no transport opens, and when there is no server', async () => {
+    await using server = await start({ webSocket: 'off' })
+    server.meddle = ({ url = '' }) => (/info/.test(url) ? 'pass' : { status: 404 })
+    const none = watch(server.url)
+    expect(await none.closed()).toEqual({ type: 'close', code: 2000, reason: 'All transports failed', wasClean: false })
+    expect(none.log).toEqual(['error', 'close'])
+    const nobody = watch(`${server.origin}/nothing`)
+    server.meddle = () => ({ status: 404 })
+    expect(await nobody.closed()).toMatchObject({ code: 1002, reason: 'Cannot connect to server', wasClean: false })
+  })
+
+  it('closed in the task that made it never dials', async () => {
+    await using server = await start()
+    const { socket, closed, log } = watch(server.url)
+    socket.close()
+    expect(await closed()).toMatchObject({ code: 1000, wasClean: true })
+    expect([server.requests, log]).toEqual([[], ['close']])
+  })
+
+  it('goes where /info says, and keeps a query', async () => {
+    await using other = await start()
+    await using server = await start({ baseUrl: other.url })
+    const { socket, opened } = watch(`${server.url}?token=1`)
+    await opened()
+    expect([server.counts.opened, other.counts.opened]).toEqual([0, 1])
+    socket.close()
+  })
+
+  it('hears heartbeats', async () => {
+    await using server = await start({ heartbeatMs: 30 })
+    const { socket, log, opened } = watch(server.url, { transports: 'xhr-polling' })
+    await opened()
+    await vi.waitFor(() => expect(log.filter((each) => each === 'heartbeat').length).toBeGreaterThan(2))
+    socket.close()
+  })
+
+  it('ends when the server has lost the session', async () => {
+    await using server = await start({ disconnectDelayMs: 50, heartbeatMs: 20 })
+    const { opened, closed } = watch(server.url, { transports: 'xhr-polling' })
+    await opened()
+    server.meddle = ({ url = '' }) => (url.endsWith('/xhr') ? { delayMs: 300 } : 'pass')
+    expect(await closed()).toMatchObject({ code: 1006, reason: 'the server has lost the session', wasClean: false })
+  })
+
+  it('ends when a message cannot be sent', async () => {
+    await using server = await start({ webSocket: 'off' })
+    const { socket, opened, closed } = watch(server.url)
+    await opened()
+    server.meddle = ({ url = '' }) => (/xhr_send/.test(url) ? { status: 500 } : 'pass')
+    socket.send('lost')
+    expect(await closed()).toMatchObject({ code: 1006, reason: 'HTTP status 500', wasClean: false })
+  })
+
+  it('refuses what it cannot use', () => {
+    const make =
+      (url: unknown, options: unknown = {}, protocols: unknown = undefined) =>
+      () =>
+        new SockJS(url as string, protocols as string, options as SockJSOptions)
+    expect(make('ws://127.0.0.1/echo')).toThrow(/the URL's scheme must be 'http' or 'https'; it was 'ws'/)
+    expect(make('/echo')).toThrow(/where there is no page it must be absolute/)
+    expect(make('http://127.0.0.1/', { transport: 'websocket' })).toThrow(/unknown option 'transport'; did you mean 'transports'/)
+    expect(make('http://127.0.0.1/', { transports: ['flash'] })).toThrow(/transports must be of websocket, .*; it was 'flash'/)
+    expect(make('http://127.0.0.1/', { sessionId: 0 })).toThrow(/sessionId must be a number of characters from 1 to 255/)
+    expect(make('http://127.0.0.1/', { server: 'a/b' })).toThrow(/server must be a string without slashes/)
+    expect(make('http://127.0.0.1/', {}, ['a', 'a'])).toThrow(/SockJS: the subprotocol 'a' is given twice/)
+  })
+
+  it('uses the server, the session and the transports that it is given', async () => {
+    await using server = await start({ webSocket: 'off' })
+    const paths: string[] = []
+    server.meddle = ({ url = '' }) => {
+      paths.push(url)
+      return 'pass'
+    }
+    const { socket, opened } = watch(server.url, {
+      server: '007',
+      sessionId: () => 'mine',
+      transports: ['jsonp-polling', 'xhr-polling'],
+    })
+    await opened()
+    expect(paths[1]).toBe('/echo/007/mine/xhr')
+    socket.close()
+  })
+})
+
+describe.each(['websocket', 'sse', 'long-poll'] as const)('sockjs() over %s', (transport) => {
+  const options = { protocol: sockjs(), transports: [transport], retry: { minDelayMs: 20, maxDelayMs: 20 } }
+
+  it('echoes every text in order, and comes back after each cut', async () => {
+    await using server = await start()
+    await using watched = watchClient(server.url, options)
+    for (let connection = 1; connection <= 3; connection += 1) {
+      await watched.nth('open', connection)
+      const before = watched.data.length
+      for (const text of awkward) watched.client.send(text)
+      await vi.waitFor(() => expect(watched.data).toHaveLength(before + awkward.length), 5000)
+      expect(watched.data.slice(before)).toEqual(awkward)
+      if (connection < 3) server.cut()
+    }
+    expect(watched.of('open').map(({ resumed }) => resumed)).toEqual([false, false, false])
+    expect(server.mostPostsAtOnce).toBeLessThanOrEqual(1)
+    expect(watched.reported).toEqual([])
+  })
+
+  it('tells the code and the reason of the server, and connects again', async () => {
+    await using server = await start()
+    await using watched = watchClient(server.url, options)
+    await watched.nth('open')
+    watched.client.send('close 4001 server says bye')
+    expect(await watched.nth('close')).toMatchObject({ code: 4001, reason: 'server says bye', wasClean: true, final: false })
+    await watched.nth('open', 2)
+  })
+
+  it('leaves when all has been sent, and the server hears of it at once', async () => {
+    await using server = await start()
+    await using watched = watchClient(server.url, options)
+    await watched.nth('open')
+    watched.client.send('silence last')
+    expect(await watched.client.close()).toEqual({ unsent: [], unconfirmed: [] })
+    await vi.waitFor(() => expect(server.counts).toEqual({ opened: 1, closed: 1 }), 2000)
+    expect(server.received).toEqual(['silence last'])
+  })
+
+  it('refuses bytes at once', async () => {
+    await using server = await start()
+    await using watched = watchClient(server.url, options)
+    await watched.nth('open')
+    expect(() => watched.client.send(new Uint8Array([1]))).toThrow(/SockJS carries text alone/)
+  })
+})
+
+describe('sockjs()', () => {
+  const retry = { minDelayMs: 20, maxDelayMs: 20 }
+
+  it.each(['off', 'refused'] as const)('falls back where WebSocket is %s', async (webSocket) => {
+    await using server = await start({ webSocket })
+    await using watched = watchClient(server.url, { protocol: sockjs(), retry })
+    expect((await watched.nth('open')).transport).toBe('sse')
+  })
+
+  it('asks for /info once while all goes well, and again after a dial that failed', async () => {
+    await using server = await start()
+    await using watched = watchClient(server.url, { protocol: sockjs(), retry, transports: ['sse'] })
+    const asked = () => server.requests.filter((each) => each === 'GET /echo/info').length
+    await watched.nth('open')
+    server.cut()
+    await watched.nth('open', 2)
+    expect(asked()).toBe(1)
+    server.meddle = ({ url = '' }) => (url.includes('xhr_streaming') ? { status: 503 } : 'pass')
+    server.cut()
+    await vi.waitFor(() => expect(watched.causes()).toContain('http.503'))
+    server.meddle = () => 'pass'
+    await watched.nth('open', 3)
+    expect(asked()).toBeGreaterThan(1)
+  })
+
+  it('notices that nothing comes any more', async () => {
+    await using server = await start({ heartbeatMs: 100 })
+    const host = {
+      ...nodeHost,
+      after: (ms: number, run: () => void) => {
+        const timer = setTimeout(run, ms / 20)
+        return () => clearTimeout(timer)
+      },
+    }
+    await using watched = watchClient(server.url, {
+      protocol: sockjs({ heartbeatMs: 100 }),
+      retry,
+      transports: ['long-poll'],
+      host,
+    })
+    await watched.nth('open')
+    server.meddle = ({ url = '' }) => (url.endsWith('/xhr') ? { delayMs: 5000 } : 'pass')
+    await vi.waitFor(() => expect(watched.of('close').length).toBeGreaterThan(0), 5000)
+    expect(watched.of('close')[0]?.diagnosis?.evidence.kind).toBe('silent')
+  })
+
+  it('says that what answers is no SockJS server', async () => {
+    await using server = await start()
+    server.meddle = () => ({ status: 404 })
+    await using watched = watchClient(server.url, { protocol: sockjs(), retry: false })
+    await watched.nth('close')
+    expect(watched.causes()).toContain('http.404')
+  })
+
+  it('refuses an option that it does not have', () => {
+    expect(() => sockjs({ heartbeat: 1 } as never)).toThrow(
+      /unknown option 'sockjs\(\)\.heartbeat'; did you mean 'sockjs\(\)\.heartbeatMs'/,
+    )
+    expect(() => sockjs({ heartbeatMs: -1 })).toThrow(/sockjs\(\)\.heartbeatMs must be a number/)
+  })
+})
