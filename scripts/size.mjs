@@ -26,6 +26,7 @@ const apps = {
     "import { RealtimeClient } from './index.js'; import { session } from './session.js'; new RealtimeClient('/', { protocol: session() })",
     47_800,
   ],
+  'steadfast/sockjs with SockJS': ["import { SockJS } from './sockjs.js'; new SockJS('/ws')", 11_700],
   'steadfast/remedies': ["import { remedies } from './remedies.js'; console.log(remedies)", 2_600],
   'steadfast/protocols': ["import { nchan } from './protocols.js'; console.log(nchan)", 900],
 }
