@@ -18,6 +18,7 @@ const pageEntries = {
   remedies: `${root}/src/diagnosis/remedies.ts`,
   testing: `${root}/src/testing/index.ts`,
   socket: `${root}/src/socket/index.ts`,
+  sockjs: `${root}/src/sockjs/index.ts`,
 }
 const external = ['eventsource-parser']
 /** What runs in Node alone. */
@@ -107,7 +108,7 @@ export function builds(outDir = `${root}/dist`) {
 
 /** The declarations of what is in the script files, those that entries share included. */
 function declarationsIn(outDir) {
-  const others = ['testing', 'socket', ...Object.keys(serverEntries)].map((name) => `${name}.d.ts`)
+  const others = ['testing', 'socket', 'sockjs', ...Object.keys(serverEntries)].map((name) => `${name}.d.ts`)
   const isOfPage = (name) => name.endsWith('.d.ts') && !others.includes(name)
   return readdirSync(outDir, { recursive: true }).flatMap((name) => (isOfPage(name) ? [`${outDir}/${name}`] : []))
 }

@@ -27,6 +27,7 @@ const apps = {
     47_800,
   ],
   'steadfast/socket': ["import { webSocketOver } from './socket.js'; console.log(webSocketOver())", 51_000],
+  'steadfast/sockjs with SockJS': ["import { SockJS } from './sockjs.js'; new SockJS('/ws')", 11_700],
   'steadfast/remedies': ["import { remedies } from './remedies.js'; console.log(remedies)", 2_600],
   'mercure() of steadfast/protocols': ["import { mercure } from './protocols.js'; console.log(mercure)", 2_000],
   'durableStreams() of steadfast/protocols': [

@@ -14,6 +14,7 @@ export type {
   RetrySchedule,
   Sendable,
   SessionProtocol,
+  SockjsProtocol,
   TransportContext,
   TransportName,
   TransportSettings,

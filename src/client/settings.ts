@@ -154,7 +154,7 @@ function placed(endpoint: Omit<Endpoint, 'url' | 'sendUrl'>, url: LazyUrl, sendU
 /** The client's mode: plain, with its own protocol or ours, or what an entry of its own provides. */
 function modeOf(protocol: unknown, heartbeat: RealtimeOptions['heartbeat'], host: Host): Mode {
   if (isModeProtocol(protocol)) {
-    if (heartbeat) fail('heartbeat', heartbeat, 'left out with this protocol: the server sets it')
+    if (heartbeat) fail('heartbeat', heartbeat, 'left out: the server sets it')
     return protocol.createMode(host)
   }
   if (protocol === 'session')

@@ -3,6 +3,7 @@ import type { SockjsProtocol } from '../api/options.ts'
 import { numbers } from '../util/check-options.ts'
 import { sockjsMode } from './mode.ts'
 
+export type { SockjsProtocol } from '../api/options.ts'
 export { SockJS, type SockJSCloseEvent, type SockJSMessageEvent } from './sockjs-class.ts'
 export type { SockJSOptions, SockJSTransport } from './sockjs-options.ts'
 

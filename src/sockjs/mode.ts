@@ -31,7 +31,7 @@ export function sockjsMode(heartbeatMs: number): Mode {
     poll: transport({ type: 'poll', isHeld: true, isPolling: true }, overHttp('xhr'), posting),
   }
   return {
-    ...plainMode(plain(), false, null),
+    ...plainMode(plain(), null),
     name: 'sockjs',
     // As sockjs-client has it: a balancer may know the node by a cookie.
     credentials: 'include',

@@ -4,6 +4,7 @@ import { closeArgumentsOf, protocolsOf } from '../socket/arguments.ts'
 import { defineHandlers } from '../socket/event-handlers.ts'
 import { closeEvent, messageEvent } from '../socket/events.ts'
 import { Ladder } from './ladder.ts'
+import { LazyEventTarget } from './lazy-event-target.ts'
 import { type SockJSOptions, type SockJSTransport, settingsOf } from './sockjs-options.ts'
 
 const [connecting, open, closing, closed] = [0, 1, 2, 3] as const
@@ -36,11 +37,11 @@ export interface SockJSCloseEvent {
  * @example
  * const client = new Client({ webSocketFactory: () => new SockJS('/ws') })
  */
-export class SockJS extends EventTarget {
-  static readonly CONNECTING = connecting
-  static readonly OPEN = open
-  static readonly CLOSING = closing
-  static readonly CLOSED = closed
+export class SockJS extends LazyEventTarget {
+  declare static readonly CONNECTING: 0
+  declare static readonly OPEN: 1
+  declare static readonly CLOSING: 2
+  declare static readonly CLOSED: 3
 
   declare readonly CONNECTING: 0
   declare readonly OPEN: 1
@@ -140,7 +141,7 @@ export class SockJS extends EventTarget {
 
 defineHandlers(SockJS.prototype, ['open', 'message', 'close', 'error', 'heartbeat'])
 for (const [name, value] of Object.entries({ CONNECTING: connecting, OPEN: open, CLOSING: closing, CLOSED: closed }))
-  Object.defineProperty(SockJS.prototype, name, { value, enumerable: true })
+  for (const owner of [SockJS, SockJS.prototype]) Object.defineProperty(owner, name, { value, enumerable: true })
 
 function serviceUrl(given: unknown, { baseUrl, pageOrigin }: Host): URL {
   const url = parsed(given, baseUrl)

@@ -33,6 +33,7 @@ import { RealtimeServer } from '../../src/server/index.ts'
 import type { ContractCase, OpenedSessionStore, OpenedTopicLog } from '../../src/server/testing/index.ts'
 import * as contracts from '../../src/server/testing/index.ts'
 import { session } from '../../src/session/index.ts'
+import { SockJS, sockjs } from '../../src/sockjs/index.ts'
 import { startBetterSse } from '../support/better-sse-server.ts'
 import { startCentrifugo } from '../support/centrifugo.ts'
 import { type DurableStreams, startDurableStreams } from '../support/durable-streams.ts'
@@ -50,6 +51,7 @@ import { jestSnippet, testedSnippet, vitestSnippets } from '../support/readme-te
 import { startRedisCluster } from '../support/redis-cluster.ts'
 import { startRedis } from '../support/redis-server.ts'
 import { startReferenceServer } from '../support/reference-server.ts'
+import { startSockjs } from '../support/sockjs-server.ts'
 import { nodeHost } from '../support/watched-client.ts'
 
 const snippets = snippetsOf(documentation)
@@ -118,6 +120,16 @@ function sessionOf(servers: SessionServers, options: RealtimeOptions<unknown, st
   const { RealtimeClient: Client } = packageAt(servers.origins[0] ?? '').steadfast
   const client = new Client<unknown, string>('/realtime', { ...options, protocol: session() })
   return { client, ...watch(client as unknown as RealtimeClient<unknown, unknown>) }
+}
+
+/** `steadfast/sockjs` as a page at this origin has it. */
+function sockjsAt(origin: string) {
+  class Here extends SockJS {
+    constructor(url: string, protocols?: string) {
+      super(url, protocols, { host: { ...nodeHost, baseUrl: `${origin}/` } })
+    }
+  }
+  return { 'steadfast/sockjs': { SockJS: Here, sockjs } }
 }
 
 const httpAndWebSocket = ['websocket', 'sse', 'long-poll'] as const
@@ -494,6 +506,28 @@ const tests: Readonly<Record<string, () => void | Promise<void>>> = {
     for (const { client } of clients) client.send('back')
     await until(() => clients.every(({ data }) => data.length === 1))
     expect(servers.errors).toEqual([])
+  },
+
+  async 'sockjs-class'() {
+    await using service = await startSockjs()
+    const log = vi.fn()
+    await runSnippet(snippet('sockjs-class'), sockjsAt(service.origin), { console: { log } })
+    await until(() => log.mock.calls.length === 1)
+    service.send('more')
+    service.cut()
+    await until(() => log.mock.calls.length >= 2)
+    expect([log.mock.calls[0], log.mock.calls.at(-1)]).toEqual([['hello over websocket'], [1006, '', false]])
+  },
+
+  async 'sockjs-protocol'() {
+    await using service = await startSockjs()
+    const log = vi.fn()
+    const { steadfast } = packageAt(service.origin)
+    await runSnippet(snippet('sockjs-protocol'), { ...sockjsAt(service.origin), steadfast }, { console: { log } })
+    await until(() => log.mock.calls.length === 1)
+    clients.at(-1)?.send('close 4001 bye' as never)
+    await until(() => log.mock.calls.length === 2)
+    expect(log.mock.calls).toEqual([['hello'], [4001, 'bye', expect.anything(), expect.any(String)]])
   },
 
   async 'from-eventsource'() {
@@ -1038,7 +1072,9 @@ describe('the snippets of README.md, the guides and the reference', () => {
     const ofSocket = [...snippets.keys()].filter((name) => name === 'socket' || name.startsWith('socket-'))
     // gateway-guide.test.ts has these.
     const ofGateway = [...snippets.keys()].filter((name) => name.startsWith('gateway-'))
-    const elsewhere = [...vitestSnippets, jestSnippet, testedSnippet, ...ofSocket, ...ofGateway]
+    // test/integration/spring.test.ts
+    const ofSpring = ['spring-stomp', 'spring-sockjs']
+    const elsewhere = [...vitestSnippets, jestSnippet, testedSnippet, ...ofSocket, ...ofGateway, ...ofSpring]
     expect([...snippets.keys()].sort()).toEqual([...Object.keys(tests), ...elsewhere].sort())
   })
 

@@ -1,7 +1,10 @@
 import { Client } from '@stomp/stompjs'
-import { describe, expect, it, vi } from 'vitest'
+import { afterEach, describe, expect, it, vi } from 'vitest'
 import WebSocket from 'ws'
+import { RealtimeClient, type RealtimeOptions } from '../../src/index.ts'
 import { SockJS, type SockJSTransport, sockjs } from '../../src/sockjs/index.ts'
+import { snippetNamed } from '../support/readme.ts'
+import { runSnippet } from '../support/readme-run.ts'
 import { type Spring, startSpring, useSpring } from '../support/spring.ts'
 import { nodeHost, watchClient } from '../support/watched-client.ts'
 
@@ -10,6 +13,10 @@ const transports: readonly SockJSTransport[] = ['websocket', 'xhr-streaming', 'e
 /** The Spring application of the tests is what a Spring developer has: STOMP with the simple broker, over a WebSocket and over SockJS. */
 describe('Spring', () => {
   let spring: Spring
+  const clients: RealtimeClient[] = []
+  afterEach(async () => {
+    for (const client of clients.splice(0)) await client.close()
+  })
   useSpring((started) => {
     spring = started
   })
@@ -96,4 +103,40 @@ describe('Spring', () => {
     watched.client.send('back')
     await vi.waitFor(() => expect(watched.data).toEqual(['back']), 5000)
   })
+
+  it('the STOMP client of docs/guide/spring.md', async () => {
+    const show = vi.fn()
+    const { client } = (await runSnippet(
+      snippetNamed('spring-stomp'),
+      { '@stomp/stompjs': { Client }, ...packageHere() },
+      { show },
+    )) as {
+      client: Client
+    }
+    await vi.waitFor(() => expect(show.mock.calls).toEqual([['hello']]), 10_000)
+    await client.deactivate()
+  })
+
+  it('the client without STOMP of docs/guide/spring.md', async () => {
+    const show = vi.fn()
+    await runSnippet(snippetNamed('spring-sockjs'), packageHere(), { show })
+    await vi.waitFor(() => expect(show.mock.calls).toEqual([['hello']]), 10_000)
+  })
+
+  /** The package as a page of this application has it. */
+  function packageHere() {
+    const host = { ...nodeHost, baseUrl: `${spring.origin}/` }
+    class Socket extends SockJS {
+      constructor(url: string) {
+        super(url, undefined, { host })
+      }
+    }
+    class Client extends RealtimeClient {
+      constructor(url: string, options: RealtimeOptions) {
+        super(url, { ...options, host })
+        clients.push(this)
+      }
+    }
+    return { 'steadfast/sockjs': { SockJS: Socket, sockjs }, steadfast: { RealtimeClient: Client } }
+  }
 })

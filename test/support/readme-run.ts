@@ -45,6 +45,7 @@ export function typeErrorsOf(snippets: readonly Snippet[], ambient: string): str
   const paths = {
     steadfast: [`${root}src/index.ts`],
     'steadfast/socket': [`${root}src/socket/index.ts`],
+    'steadfast/sockjs': [`${root}src/sockjs/index.ts`],
     'steadfast/session': [`${root}src/session/index.ts`],
     'steadfast/protocols': [`${root}src/protocols/index.ts`],
     'steadfast/remedies': [`${root}src/diagnosis/remedies.ts`],

@@ -157,7 +157,7 @@ describe('a bad option throws a TypeError that says what it was and what it may 
       { protocol: session(), transports: [{ type: 'sse', sendUrl: '/x' }] },
       /: unknown option 'transports\[0\]\.sendUrl'; did you mean 'transports\[0\]\.url'\? There are type, url; it was/,
     ],
-    [{ protocol: session(), heartbeat: {} }, /: heartbeat must be left out with this protocol: the server sets it/],
+    [{ protocol: session(), heartbeat: {} }, /: heartbeat must be left out: the server sets it/],
     [
       { protocol: 'session' },
       /: protocol must be session\(\), .*import \{ session \} from 'steadfast\/session'; it was 'session'\.$/,
