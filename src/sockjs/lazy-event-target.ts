@@ -3,8 +3,11 @@
  * none, and tests replace it.
  */
 export const LazyEventTarget = function LazyEventTarget(): EventTarget {
-  const { prototype } = LazyEventTarget as unknown as typeof EventTarget
-  if (Object.getPrototypeOf(prototype) !== EventTarget.prototype) Object.setPrototypeOf(prototype, EventTarget.prototype)
-  // The instance of the class that was called with `new`, as `super()` returns it.
+  if (Object.getPrototypeOf(LazyEventTarget) !== EventTarget) {
+    // Both chains, as `extends` has them: Node looks for the mark of its event targets along that of the constructors.
+    Object.setPrototypeOf(LazyEventTarget, EventTarget)
+    Object.setPrototypeOf(LazyEventTarget.prototype, EventTarget.prototype)
+  }
+  // An instance of the class that was called with `new`, for its `super()` to return.
   return Reflect.construct(EventTarget, [], new.target ?? EventTarget)
 } as unknown as typeof EventTarget

@@ -118,9 +118,9 @@ describe('Spring', () => {
   })
 
   it('the client without STOMP of docs/guide/spring.md', async () => {
-    const show = vi.fn()
-    await runSnippet(snippetNamed('spring-sockjs'), packageHere(), { show })
-    await vi.waitFor(() => expect(show.mock.calls).toEqual([['hello']]), 10_000)
+    const log = vi.fn()
+    await runSnippet(snippetNamed('spring-sockjs'), packageHere(), { console: { log } })
+    await vi.waitFor(() => expect(log.mock.calls).toEqual([['hello']]), 10_000)
   })
 
   /** The package as a page of this application has it. */
