@@ -36,6 +36,8 @@ export class NodeLeases {
   readonly #node: LeasingNode
   readonly #begin: (name: string) => () => void
   #own: OwnLease | null = null
+  /** The last name that was given up while it held: its renewal may be under way. */
+  #doubted = ''
   #taking: Promise<void> | null = null
   /** Ends what was begun for the own name. */
   #endOwn = () => {}
@@ -83,10 +85,12 @@ export class NodeLeases {
   }
 
   /**
-   * Another node has taken over a session that this one held: it takes this node for dead, or the store has lost the lease. This name is
-   * never used again.
+   * Another node has taken over a session that this one held under this name: it takes this node for dead, or the store has lost the
+   * lease. The name is never used again.
    */
-  doubt(): void {
+  doubt(name: string): void {
+    if (this.#own?.name !== name) return
+    this.#doubted = name
     this.stop()
   }
 
@@ -138,7 +142,7 @@ export class NodeLeases {
     const version = await sessions.write(idOf(name), record, before, until + settings.leaseMs)
     // Nobody else writes it: it was removed, or an earlier write was not answered.
     const stored = version === null ? await sessions.read(idOf(name)) : { record, version }
-    if (this.#node.isDown || !stored) return false
+    if (this.#node.isDown || !stored || name === this.#doubted) return false
     this.#own = { name, until: untilIn(stored), stored }
     return true
   }

@@ -28,6 +28,8 @@ export class HandlerQueue {
   #isRunning = false
   /** The handler that is next has failed, and runs again. */
   #retries: HandlerRetries | null = null
+  /** The name under which this node held the lease of a pinned session. */
+  #holder = ''
   /** The session is pinned to this node, and `onEnd` has not run here. */
   #isHome = false
   /** Made where the session is pinned to another node. */
@@ -76,6 +78,7 @@ export class HandlerQueue {
   begin(taken: number): void {
     this.#leaseWork = { takenThrough: taken, finished: taken, hook: 'begin' }
     this.#isHome = this.#session.record.isPinned === true
+    this.#holder = this.#session.record.lease?.node ?? ''
     this.#run()
   }
 
@@ -98,7 +101,7 @@ export class HandlerQueue {
   /** The record has been written as the step says. */
   apply({ accepted, outOfOrder, hook, hasLost, outcome }: Step, record: SessionRecord): void {
     if (hasLost) this.#lose()
-    if (hasLost && record.isPinned) this.#session.node.leases.doubt()
+    if (hasLost && record.isPinned) this.#session.node.leases.doubt(this.#holder)
     if (record.ended && !this.#session.node.isHolder(record) && !this.#isRunning) this.#leaveHome(record.ended)
     if (outcome === 'elsewhere') this.#forward(record)
     else if (outcome === 'waits') this.release()
@@ -109,6 +112,7 @@ export class HandlerQueue {
     this.#forwarder = null
     if (record.ended) this.wantedEnd = null
     if (record.lease) {
+      this.#holder = record.lease.node
       this.#leaseWork ??= { takenThrough: record.taken, finished: record.done, hook: 'none' }
       this.#leaseWork.takenThrough = record.taken
       this.#leaseWork.hook = hook
