@@ -21,13 +21,16 @@ export function frameOf(text: string): SockjsFrame | null {
       const list = parsed(content)
       return Array.isArray(list) ? { type: 'messages', texts: list.map(textOf) } : null
     }
-    case 'm':
+    case 'm': {
       // How the drafts of the protocol wrote a single message; some servers still do.
-      return { type: 'messages', texts: [textOf(parsed(content))] }
+      const message = parsed(content)
+      return message === undefined ? null : { type: 'messages', texts: [textOf(message)] }
+    }
     case 'c': {
-      const [code, reason]: readonly unknown[] = Array.from(Object(parsed(content)))
+      const list = parsed(content)
+      const [code, reason]: readonly unknown[] = Array.isArray(list) ? list : []
       const isClose = typeof code === 'number' && Number.isInteger(code) && code >= 1000 && code < 5000
-      return isClose ? { type: 'close', code, reason: `${reason ?? ''}`.slice(0, longestReason) } : null
+      return isClose ? { type: 'close', code, reason: typeof reason === 'string' ? reason.slice(0, longestReason) : '' } : null
     }
     default:
       return null

@@ -1,10 +1,14 @@
 import { Client } from '@stomp/stompjs'
 import { afterEach, describe, expect, it, vi } from 'vitest'
 import WebSocket from 'ws'
+import { gateway } from '../../src/gateway/index.ts'
 import { RealtimeClient, type RealtimeOptions } from '../../src/index.ts'
+import { webSocketOver } from '../../src/socket/index.ts'
 import { SockJS, type SockJSTransport, sockjs } from '../../src/sockjs/index.ts'
 import { snippetNamed } from '../support/readme.ts'
 import { runSnippet } from '../support/readme-run.ts'
+import { sessionTransports } from '../support/session-rig.ts'
+import { startSockets } from '../support/socket-rig.ts'
 import { type Spring, startSpring, useSpring } from '../support/spring.ts'
 import { nodeHost, watchClient } from '../support/watched-client.ts'
 
@@ -57,6 +61,18 @@ describe('Spring', () => {
 
   it('speaks STOMP over a WebSocket at /ws, with receipts', () =>
     echoesAndBroadcasts(() => new WebSocket(`${spring.origin}/ws`, ['v12.stomp']) as never))
+
+  it.each(sessionTransports)('speaks STOMP at /ws through the gateway over $type, through cuts', async (transport) => {
+    await using sockets = await startSockets(gateway({ target: `${spring.origin.replace('http', 'ws')}/ws` }))
+    const Socket = webSocketOver({ host: nodeHost, transports: [transport] })
+    const cutting = setInterval(() => sockets.rig.proxy.killAll(), 150)
+    try {
+      await echoesAndBroadcasts(() => new Socket(sockets.rig.url, ['v12.stomp']))
+    } finally {
+      clearInterval(cutting)
+    }
+    expect(sockets.rig.servers.errors).toEqual([])
+  })
 
   it.each(transports)('speaks STOMP through SockJS over %s', async (transport) => {
     let socket: SockJS | null = null

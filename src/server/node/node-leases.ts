@@ -91,7 +91,7 @@ export class NodeLeases {
   doubt(name: string): void {
     if (this.#own?.name !== name) return
     this.#doubted = name
-    this.stop()
+    this.release().catch((error) => this.#node.host.report(error))
   }
 
   /** Time has passed: renews the lease if it is due. */
