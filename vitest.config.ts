@@ -20,6 +20,7 @@ const slow = [
   'browser/demo',
   'browser/demo-alone',
   'browser/demo-redis',
+  'browser/demo-stomp',
   'browser/fallback',
   'browser/leaks',
   'browser/nchan',
@@ -121,9 +122,14 @@ const engines = [
 const threeAtOnce = { ...alone, maxConcurrency: 3 }
 
 // A page of these waits most of the time, or what is measured there is memory: two files at once do not hinder each other.
-const patient = ['browser/demo-alone', 'browser/demo-redis', 'browser/leaks', 'browser/page-leaves', 'faults/faults'].map(
-  (name) => `test/${name}.test.ts`,
-)
+const patient = [
+  'browser/demo-alone',
+  'browser/demo-redis',
+  'browser/demo-stomp',
+  'browser/leaks',
+  'browser/page-leaves',
+  'faults/faults',
+].map((name) => `test/${name}.test.ts`)
 
 // Real proxies, each with a server behind it. Their timeouts are scaled down, so the tests wait beside each other, but not so
 // many that this process is late with an answer for which a proxy waits.
