@@ -1100,6 +1100,7 @@ describe('the snippets of README.md, the guides and the reference', () => {
       declare function userOf(auth: unknown): Promise<{ id: string } | null>
       declare const client: import('../../src/index.ts').RealtimeClient
       declare function show(text: string): void
+      declare function ticket(): Promise<string>
       declare const location: { assign(url: string): void }
       declare const localStorage: { getItem(name: string): string | null; setItem(name: string, value: string): void }
       declare const sessions: import('steadfast/server').SessionStore
