@@ -15,13 +15,16 @@ try {
   const spring = await startSpring()
   const chat = await startChat({ target: spring.url, port: Number(process.env.PORT ?? 8080) })
   console.log(`The chat is at ${chat.origin}/ (open it twice); Spring is at ${spring.url}, process ${spring.pid}.`)
+  let isStopping = false
   const stop = async () => {
+    isStopping = true
     await chat.close()
     await spring.stop()
     process.exit(0)
   }
   for (const signal of ['SIGINT', 'SIGTERM']) process.once(signal, stop)
   spring.exited.then(() => {
+    if (isStopping) return
     process.stderr.write('The Spring application has ended, so the chat ends.\n')
     process.exit(1)
   })

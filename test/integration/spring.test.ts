@@ -56,7 +56,8 @@ describe('Spring', () => {
     const closed = vi.fn()
     client.onWebSocketClose = closed
     await client.deactivate()
-    expect(closed.mock.calls[0]?.[0]).toMatchObject({ code: 1000 })
+    // stompjs closes without a code; some sockets tell the code with which the server answers.
+    expect([1000, 1005]).toContain(closed.mock.calls[0]?.[0].code)
   }
 
   it('speaks STOMP over a WebSocket at /ws, with receipts', () =>
