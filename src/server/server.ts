@@ -190,6 +190,7 @@ export class RealtimeServer<Who extends AnyPrincipal = Principal, Data = unknown
     for (const unmount of this.#unmounts.values()) unmount()
     this.#unmounts.clear()
   }
+
   async #beforeClose(drainMs: number): Promise<void> {
     if (this.#isClosing) return
     this.#isClosing = true
