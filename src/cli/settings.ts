@@ -1,5 +1,6 @@
 import { defaultForwardHeaders } from '../gateway/headers.ts'
 import type { GatewayOptions } from '../gateway/index.ts'
+import { readTarget } from '../gateway/target.ts'
 import type { TrustProxyOption } from '../server/adapters/client-address.ts'
 import { addressOf, type GivenOptions, limitsOf, UsageError } from './read-options.ts'
 
@@ -21,6 +22,8 @@ export function settingsOf(given: GivenOptions): CommandSettings {
   const text = (key: string) => given.get(key) as string | undefined
   const target = text('target')
   if (target === undefined) throw new UsageError('--target is missing: the URL of the backend, as ws://127.0.0.1:9000')
+  const fault = readTarget(target)
+  if (typeof fault === 'string') throw new UsageError(`--target must be a URL as ws://127.0.0.1:9000/path: ${fault}`)
   const log = text('log') ?? 'text'
   if (log !== 'json' && log !== 'text') throw new UsageError(`--log must be json or text; it was '${log}'`)
   const redisUrl = text('redis') ?? null

@@ -72,6 +72,7 @@ describe('the options of the command', () => {
     [[...target, '--limit', 'maxSessions=x'], '--limit maxSessions needs a number'],
     [[...target, '--drain-ms', '99999999999'], '--drain-ms must be a number'],
     [[], '--target is missing'],
+    [['--target', 'http://x'], '--target must be a URL as ws://127.0.0.1:9000/path: it must begin with ws:// or wss://'],
   ])('%j is a mistake', (words, message) => {
     expect(() => settingsOf(readArguments(words))).toThrow(UsageError)
     expect(() => settingsOf(readArguments(words))).toThrow(message)
