@@ -32,6 +32,41 @@ describe.each(transports)('over %s', (type) => {
     expect(log).toEqual(['open', [4400, 'mine', true, 3]])
   })
 
+  it('what was sent right before close() arrives, and the close is clean', async () => {
+    const handled: unknown[] = []
+    await using bench = await startSockets({
+      async onMessage(_, { data }) {
+        await sleep(30)
+        handled.push(data)
+      },
+    })
+    const { socket, opened, closed, log } = bench.socket(type)
+    await opened()
+    socket.send('last')
+    socket.send('words')
+    socket.close(3000, 'mine')
+    expect(await closed()).toMatchObject({ code: 3000, reason: 'mine', wasClean: true })
+    expect(handled).toEqual(['last', 'words'])
+    expect(log).toEqual(['open', [3000, 'mine', true, 3]])
+  })
+
+  it('what the server sent before it closed comes first, though the page sends meanwhile', async () => {
+    await using bench = await startSockets({
+      onSession(session) {
+        setTimeout(() => void session.send('result').then(() => session.close(3001, 'done')), 300)
+      },
+    })
+    const { socket, opened, closed, data } = bench.socket(type)
+    await opened()
+    const sending = setInterval(() => socket.readyState === 1 && socket.send('y'), 5)
+    try {
+      expect(await closed(8000)).toMatchObject({ code: 3001, reason: 'done', wasClean: true })
+    } finally {
+      clearInterval(sending)
+    }
+    expect(data).toEqual(['result'])
+  })
+
   it('shows nothing of cuts of what carries it, and of nodes that take turns', async () => {
     await using bench = await startSockets(echo, { count: 2 })
     const { socket, data, opened, log } = bench.socket(type)

@@ -238,8 +238,10 @@ describe('[SP8] ends', () => {
     expect(first.carrier.closed).toBe('complete')
     expect(seen).toEqual(['0: one'])
     await bench.confirmed({ k: 2, turn: 2 }, { medium: 'stream' })
-    expect(await bench.post(['M[2,"two"]', 'x{"code":1000,"reason":"bye"}'])).toMatchObject({ taken: 2 })
-    await promised()
+    const receipt = bench.post(['M[2,"two"]', 'x{"code":1000,"reason":"bye"}'])
+    await bench.pass(20)
+    // There is no later answer that could tell its client that all of it is done.
+    expect(await receipt).toEqual({ taken: 2, ack: 2 })
     expect(seen).toEqual(['0: one', '0: two', '0: client 1000 bye'])
   })
 
@@ -249,9 +251,22 @@ describe('[SP8] ends', () => {
     const { attachment } = await bench.confirmed()
     attachment.ended({ by: 'network', code: 1006, reason: '' })
     await bench.pass(5000)
-    expect(await bench.post(['M[1,"bye"]', 'x{"code":1000,"reason":"bye"}'], {}, { node: 1 })).toMatchObject({ taken: 1 })
-    await promised()
+    const receipt = bench.post(['M[1,"bye"]', 'x{"code":1000,"reason":"bye"}'], {}, { node: 1 })
+    await bench.pass(20)
+    expect(await receipt).toEqual({ taken: 1, ack: 1 })
     expect(seen).toEqual(['1: bye', '1: client 1000 bye'])
+  })
+
+  it('[SP8] tells the end to a POST only when its client has read what was sent before', async () => {
+    const bench = new ServerBench()
+    const { carrier } = await bench.confirmed({}, { medium: 'stream' })
+    const { epoch } = carrier.open
+    const session = await bench.session()
+    await session.send('last words')
+    await session.close(4001, 'kicked')
+    await bench.pass(10)
+    expect(await bench.post(['m1:unread'], { cursor: `0.0~${epoch}` })).toMatchObject({ code: 4503 })
+    expect(await bench.post(['m1:read'], { cursor: `0.1~${epoch}` })).toMatchObject({ code: 4001, reason: 'kicked' })
   })
 
   it('[SP13] is not ended by a POST of another principal', async () => {

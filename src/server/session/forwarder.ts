@@ -30,7 +30,7 @@ export class Forwarder {
   /** The highest number that was forwarded. */
   #through = 0
   #hasForwardedEnd = false
-  #forwardedAt = -Infinity
+  #forwardedAt: number | null = null
   #isForwarding = false
 
   constructor(node: NodeContext, session: string, record: SessionRecord, home: string, forwarded: () => void) {
@@ -46,17 +46,21 @@ export class Forwarder {
     return epoch === this.#epoch && lease?.node === this.#home
   }
 
-  /** Forwards what of the waiting messages was not forwarded yet; the client's end of the session follows once all of them were taken. */
-  forward(waiting: readonly Incoming[], wantedEnd: Ending | null): void {
-    if (this.#isForwarding) return
-    if (this.#node.elapsedMs() - this.#forwardedAt >= againAfterMs) {
+  /**
+   * Forwards what of the waiting messages was not forwarded yet; the client's end of the session follows once all of them were taken.
+   * Returns whether it forwards something again: the record may show more than this node knows.
+   */
+  forward(waiting: readonly Incoming[], wantedEnd: Ending | null): boolean {
+    if (this.#isForwarding) return false
+    const isAgain = this.#forwardedAt !== null && this.#node.elapsedMs() - this.#forwardedAt >= againAfterMs
+    if (isAgain) {
       this.#through = 0
       this.#hasForwardedEnd = false
     }
     const batch = batchOf(waiting.filter(({ n }) => n > this.#through))
     const last = batch.at(-1)
     const end = waiting.length === 0 && wantedEnd && !this.#hasForwardedEnd ? { end: wantedEnd } : {}
-    if (!last && !('end' in end)) return
+    if (!last && !('end' in end)) return false
     const { topics, host } = this.#node
     const forwarded: Forwarded = { session: this.#session, epoch: this.#epoch, messages: batch.map(entryOf), ...end }
     this.#isForwarding = true
@@ -73,6 +77,7 @@ export class Forwarder {
         host.report(error)
       },
     )
+    return isAgain
   }
 }
 

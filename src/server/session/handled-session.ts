@@ -10,6 +10,8 @@ export interface HandledSession {
   readonly handle: Session
   /** Handlers have finished: the record is to be written. */
   progressed(): void
+  /** Reads the record again, and acts on it if it has changed. */
+  refresh(): void
   /** It was pinned to this node, and has ended without it; `null` if the store has lost it. */
   endedElsewhere(ended: Ending | null): void
 }

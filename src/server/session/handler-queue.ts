@@ -142,7 +142,8 @@ export class HandlerQueue {
     if (record.ended || !record.lease) return
     if (!this.#forwarder?.isFor(record))
       this.#forwarder = new Forwarder(node, id, record, record.lease.node, () => this.#session.progressed())
-    this.#forwarder.forward(waiting, this.wantedEnd)
+    // An announcement of the record may have been lost.
+    if (this.#forwarder.forward(waiting, this.wantedEnd)) this.#session.refresh()
   }
 
   /** The session has ended without this node, to which it was pinned and which was taken for dead. */

@@ -11,6 +11,9 @@ import type { Principal } from './session-handle.ts'
 /** How long a request waits for its messages to be taken; then it is answered with what was taken until then. */
 export const takenWithinMs = 2000
 
+/** How often a request that ends its session looks whether the messages before the end are done, in milliseconds. */
+const lookEveryMs = 10
+
 /** The answer to a request that only sends: how far the session's messages are taken and done, or why it is refused. */
 export type Receipt = { readonly taken: number; readonly ack: number } | CloseFrame
 
@@ -30,6 +33,7 @@ export class PostRequest implements Source, JoinRequest {
   #first = Infinity
   #isMissing = false
   #cancelLimit: (() => void) | null = null
+  #cancelLook: (() => void) | null = null
   #isAnswered = false
 
   constructor(
@@ -77,8 +81,8 @@ export class PostRequest implements Source, JoinRequest {
     }
     if (close) session.hangUp(this.hello.k, { by: 'client', code: close.code, reason: close.reason ?? '' })
     inbox.settle()
-    if (this.#open === 0) this.#finish(null)
-    else this.#cancelLimit = session.node.host.after(takenWithinMs, () => this.#finish(null))
+    this.#cancelLimit = session.node.host.after(takenWithinMs, () => this.#finish(null))
+    if (this.#open === 0) this.#taken()
   }
 
   get isWithdrawn(): boolean {
@@ -89,8 +93,23 @@ export class PostRequest implements Source, JoinRequest {
     this.#finish(close)
   }
 
-  over(_: SessionRecord, close: CloseFrame): void {
-    this.#finish(close)
+  /**
+   * The server has ended the session. A client that has not read everything that was sent to it before is asked to come back: its attachment
+   * brings the rest, and then the end.
+   */
+  over({ epoch }: SessionRecord, close: CloseFrame): void {
+    const { id, node } = this.#session
+    const place = this.hello.cursor.get(0)
+    node.sessions.readAfter(id, place?.epoch === epoch ? place.offset : 0, { maxMessages: 1, maxBytes: 1 }).then(
+      (reading) => {
+        const isUnread = reading?.epoch === epoch && reading.messages.length > 0
+        this.#finish(isUnread ? { code: codes.restarting, reason: 'more to be read' } : close)
+      },
+      (error) => {
+        node.host.report(error)
+        this.#finish(close)
+      },
+    )
   }
 
   outOfOrder(_: Incoming, { taken, redeliveredThrough }: SessionRecord): void {
@@ -112,13 +131,25 @@ export class PostRequest implements Source, JoinRequest {
   #looked(): void {
     this.#open -= 1
     if (this.#open > 0) return
-    this.#finish(this.#isMissing ? { code: codes.protocolError, reason: 'a message is missing' } : null)
+    if (this.#isMissing) this.#finish({ code: codes.protocolError, reason: 'a message is missing' })
+    else this.#taken()
+  }
+
+  /** Everything that came is taken. A client that leaves learns what was done: there is no later answer that could tell it. */
+  #taken(): void {
+    const { processor, node } = this.#session
+    const { known, queue } = processor
+    const isEnding = this.#posted.close !== null && (known?.ended || queue?.wantedEnd)
+    if (isEnding && known && !this.#isAnswered && known.done < known.taken)
+      this.#cancelLook = node.host.after(lookEveryMs, () => this.#taken())
+    else this.#finish(null)
   }
 
   #finish(close: CloseFrame | null): void {
     if (this.#isAnswered) return
     this.#isAnswered = true
     this.#cancelLimit?.()
+    this.#cancelLook?.()
     const { known } = this.#session.processor
     // The client sends again what has not been taken by now.
     if (this.#open > 0) this.#session.inbox.withdrawn(this.#open)
