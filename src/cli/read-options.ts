@@ -44,7 +44,8 @@ export function readArguments(words: readonly string[]): GivenOptions {
 export function readConfiguration(text: string, file: string): GivenOptions {
   let json: unknown
   try {
-    json = JSON.parse(text)
+    // Some editors write a byte order mark, which JSON does not have.
+    json = JSON.parse(text.replace(/^\uFEFF/, ''))
   } catch (error) {
     // The message of the parser would show what stands there.
     throw new UsageError(`${file} is no JSON`, { cause: error })

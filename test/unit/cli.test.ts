@@ -78,6 +78,10 @@ describe('the options of the command', () => {
     expect(() => settingsOf(readArguments(words))).toThrow(message)
   })
 
+  it('a byte order mark before a file is none of its options', () => {
+    expect(readConfiguration('\uFEFF{"target":"ws://127.0.0.1:9000"}', 'f.json').get('target')).toBe('ws://127.0.0.1:9000')
+  })
+
   it.each([
     ['{', 'f.json is no JSON'],
     ['[]', 'f.json must hold an object of options'],
