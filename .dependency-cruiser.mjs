@@ -5,13 +5,13 @@ const pure = [
   '^src/api/',
   '^src/connection/machine/',
   '^src/connection/stop-connecting\\.ts$',
-  '^src/sending/outbox\\.ts$',
+  '^src/sending/(outbox|pending-call)\\.ts$',
   '^src/diagnosis/(?!(probe|failure-prober|classifier|index)\\.ts$)',
   '^src/protocols/',
   '^src/sockjs/(frames|place)\\.ts$',
   '^src/util/(http-fields|type-tags|suggest|well-formed)\\.ts$',
   '^src/wire/',
-  '^src/session/(session-state|session-port|stream-cursors|store-history|open-frame|grace|ack-schedule|batch-policy|retry-pause|frames|unacknowledged)\\.ts$',
+  '^src/session/(session-state|session-port|stream-cursors|store-history|open-frame|grace|ack-schedule|batch-policy|retry-pause|frames|unacknowledged|held-ack|text-frames|call-value|server-call)\\.ts$',
 ]
 
 export default {

@@ -1,3 +1,4 @@
+import type { Flushed } from './calls.ts'
 import type { EventDetails } from './events.ts'
 import type { Report } from './evidence.ts'
 import type { Host } from './host.ts'
@@ -26,7 +27,7 @@ export interface MessageSender<Out> {
   detach(): readonly Out[]
   dueAt(): number
   pump(): void
-  flushed(): Promise<void>
+  flushed(): Promise<Flushed<Out>>
   giveUp(): void
   /** `close` ends the link; given a promise, when that is settled. */
   finish(close: (settled?: Promise<void>) => void, code: number | undefined, reason: string): Promise<Unsent<Out>>

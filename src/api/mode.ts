@@ -1,9 +1,11 @@
+import type { Calls, ServerRequest } from './calls.ts'
+import type { EventDetails } from './events.ts'
 import type { Circumstances } from './evidence.ts'
 import type { Host } from './host.ts'
 import type { MessageSender, SenderPort } from './message-sender.ts'
 import type { Preparation, TransportSettings } from './options.ts'
 import type { Payload, Protocol } from './protocol.ts'
-import type { Call, FetchCredentials, Link, Transport } from './transport.ts'
+import type { Call, FetchCredentials, Link, Transport, Writable } from './transport.ts'
 
 /** How long silence is nothing unusual, and how long an answer to a question may take after that. */
 export interface HeartbeatTimes {
@@ -40,6 +42,8 @@ export interface Mode {
   mistakeIn(preparation: Preparation): string | undefined
   /** Makes what sends for this client. */
   sender<Out>(port: SenderPort<Out>): MessageSender<Out>
+  /** Requests with answers, and topics; absent where the server knows none. Called once, after `sender`. */
+  calls?<In, Out>(port: CallsPort<In, Out>): Calls<In, Out>
   /** How silence is judged now; `null` where it is not. */
   heartbeat(): HeartbeatTimes | null
   /** What to send as a heartbeat. */
@@ -74,6 +78,19 @@ export interface Mode {
   begin(): void
   /** The client is closed. */
   end(): void
+}
+
+/** The client whose calls they are. */
+export interface CallsPort<In, Out> {
+  readonly host: Host
+  /** @throws TypeError for what is no message, and whatever the codec throws */
+  encode(data: Out): Writable
+  decode(payload: Payload): In
+  isClosed(): boolean
+  /** The application's handler for requests of the server. */
+  handler(): ((request: ServerRequest<In>) => unknown) | null
+  /** Listens to events of the client. */
+  on<Type extends 'message' | 'gap' | 'open' | 'close'>(type: Type, listener: (event: EventDetails<In>[Type]) => void): void
 }
 
 /** What the option `protocol` takes besides a dialect of plain mode. */

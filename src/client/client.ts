@@ -1,6 +1,7 @@
+import type { Flushed } from '../api/calls.ts'
 import type { ClientState, EventDetails, EventListener, EventType, RealtimeEvent } from '../api/events.ts'
 import type { Host } from '../api/host.ts'
-import type { MessageSender, SenderPort, Unsent } from '../api/message-sender.ts'
+import type { MessageSender, Unsent } from '../api/message-sender.ts'
 import type { Codec, CoreOptions, Sendable } from '../api/options.ts'
 import type { Payload, Received } from '../api/protocol.ts'
 import { AttemptLog } from '../connection/attempt-log.ts'
@@ -8,15 +9,17 @@ import { Connection } from '../connection/connection.ts'
 import { Classifier } from '../diagnosis/classifier.ts'
 import { hostWith } from '../host/browser.ts'
 import { bytesOf } from '../sending/plain-sender.ts'
-import { checkOptions, refuseMore } from '../util/check-options.ts'
+import { checkClose, checkOptions, refuseMore } from '../util/check-options.ts'
+import { CallingClient } from './calling-client.ts'
 import { DebugLines, lastWords } from './debug.ts'
 import { Emitter } from './emitter.ts'
-import { type Handler, Listenable } from './listenable.ts'
+import type { Handler } from './listenable.ts'
 import type { MessageIterator } from './message-iterator.ts'
 import { MessageQueues } from './message-queues.ts'
 import { type ClientReport, safeOptions, version } from './report.ts'
+import { senderPortOf } from './sender-port.ts'
 import { circumstancesOf, type Settings, settingsOf } from './settings.ts'
-import { writableOf } from './writable.ts'
+import { type Conversion, conversionBy } from './writable.ts'
 
 /** An event as listeners of this client get it. */
 type Told<Type extends EventType | '*', In, Out> = RealtimeEvent<Type, In, Out, RealtimeClient<In, Out>>
@@ -50,8 +53,14 @@ export type CodecWhereNeeded<In, Out> = [Payload, Out] extends [In, Sendable] ? 
  * client.addEventListener('message', (event) => console.log(event.data))
  * client.send('hello')
  */
-export class RealtimeClient<In = Payload, Out = Sendable> extends Listenable<In, Out, RealtimeClient<In, Out>> {
+export class RealtimeClient<In = Payload, Out = Sendable, Topics = object> extends CallingClient<
+  In,
+  Out,
+  Topics,
+  RealtimeClient<In, Out>
+> {
   readonly #options: CoreOptions<In, Out>
+  readonly #conversion: Conversion<In, Out>
   readonly #connection: Connection
   readonly #sender: MessageSender<Out>
   readonly #events: Emitter<EventType, Told<'*', In, Out>>
@@ -74,6 +83,7 @@ export class RealtimeClient<In = Payload, Out = Sendable> extends Listenable<In,
     super(events)
     const classifier = new Classifier(host, circumstancesOf(settings), options)
     this.#options = options
+    this.#conversion = conversionBy(options.codec)
     this.#host = host
     this.#log = new AttemptLog((at) => host.wallTime(at))
     this.#settings = settings
@@ -81,24 +91,21 @@ export class RealtimeClient<In = Payload, Out = Sendable> extends Listenable<In,
     // In a session, a client with too many unread messages disconnects, and resumes once the application has read them.
     this.#queues = new MessageQueues(settings.mode.canPause ? (isHeld) => this.#connection.hold(isHeld) : null)
     this.#debug = new DebugLines(options.debug, host)
-    const port: SenderPort<Out> = {
-      host,
-      ...{ limits: settings.outbox, ttlMs: settings.outbox.ttlMs },
-      writeTimeoutMs: settings.connectTimeoutMs,
-      onLost: (lost, report) => {
-        const diagnosis = classifier.classify(report, { endpoint: this.#connection.endpoint, phase: 'send', elapsedMs: 0 })
-        this.#raise('error', { scope: 'message', diagnosis, retry: null, ...lost })
-      },
-      onSent: () => this.#connection.messageSent(),
-      onDue: () => this.#connection.arm(),
-      isPageLeaving: () => this.#connection.isLeaving,
-      roundTripMs: () => this.#connection.roundTripMs,
-      onGap: (gap) => this.#raise('gap', gap),
-      onAckOverdue: () => this.#connection.ackOverdue(),
-      onDivided: () => this.#connection.notices.divided(),
-      onBroken: (report) => this.#connection.broke(report),
-    }
+    const port = senderPortOf<Out>({
+      ...{ host, settings, classifier },
+      connection: () => this.#connection,
+      raise: (type: 'error' | 'gap', details: never) => this.#raise(type, details),
+    })
     this.#sender = settings.mode.sender(port)
+    this.callWith(
+      settings.mode.calls?.<In, Out>({
+        host,
+        ...this.#conversion,
+        isClosed: () => this.#connection.isClosed,
+        handler: () => this.onrequest,
+        on: (type, listener) => events.add(type, listener as unknown as (event: Told<'*', In, Out>) => void),
+      }),
+    )
     this.#connection = new Connection({
       host,
       settings,
@@ -148,16 +155,15 @@ export class RealtimeClient<In = Payload, Out = Sendable> extends Listenable<In,
    */
   send(data: Out): void
   send(data: Out, ...more: readonly unknown[]): void {
-    const { codec } = this.#options
     refuseMore(data, more)
-    const writable = writableOf(codec ? codec.encode(data) : data)
+    const writable = this.#conversion.encode(data)
     if (this.#connection.isClosed)
       throw new Error('RealtimeClient: it is closed, so nothing can be sent; connect() opens it again.')
     this.#sender.send(data, writable)
   }
 
   /** Resolves when all messages sent so far are handed to the network, or in a session acknowledged; rejects when the client is closed first. */
-  flushed(): Promise<void> {
+  flushed(): Promise<Flushed<Out>> {
     return this.#sender.flushed()
   }
 
@@ -168,11 +174,7 @@ export class RealtimeClient<In = Payload, Out = Sendable> extends Listenable<In,
    * @param reason at most 123 bytes
    */
   close(code?: number, reason = ''): Promise<Unsent<Out>> {
-    if (code !== undefined && code !== 1000 && !(code >= 3000 && code <= 4999)) {
-      throw new TypeError(`RealtimeClient: the close code must be 1000 or 3000 to 4999; it was ${code}.`)
-    }
-    if (bytesOf(reason) > 123)
-      throw new TypeError(`RealtimeClient: the close reason must have at most 123 bytes; it has ${bytesOf(reason)}.`)
+    checkClose(code, bytesOf(reason))
     this.#options.signal?.removeEventListener('abort', this.#onAbort)
     return this.#sender.finish((settled) => this.#connection.close(code, reason, settled), code, reason)
   }
@@ -219,8 +221,7 @@ export class RealtimeClient<In = Payload, Out = Sendable> extends Listenable<In,
   #receive({ data, id = '', name = 'message', topic = '' }: Received, transport: string): void {
     let decoded: In
     try {
-      const { codec } = this.#options
-      decoded = codec ? codec.decode(data) : (data as In)
+      decoded = this.#conversion.decode(data)
     } catch (error) {
       this.#connection.notices.unreadable(error)
       return

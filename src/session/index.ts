@@ -3,6 +3,8 @@ import type { SessionProtocol } from '../api/options.ts'
 import { fail, failUnknown } from '../util/check-options.ts'
 import { sessionMode } from './session-mode.ts'
 
+export { RequestError, type RequestErrorCode } from '../wire/request-error.ts'
+
 /** The options of a session. */
 export interface SessionOptions {
   /**

@@ -8,14 +8,14 @@ import { epochOf } from './stream-cursors.ts'
  * @throws when something in it is not as the protocol says
  */
 export function readOpenFrame(json: OpenFrame, last: number): OpenFrame {
-  const { k, epoch, store, taken, ack, maxMessageBytes, lastEnd } = json
+  const { k, epoch, store, taken, ack, answeredAt = 0, maxMessageBytes, lastEnd } = json
   const frame = {
     ...json,
     heartbeatMs: msOf(json.heartbeatMs),
     resumeWindowMs: msOf(json.resumeWindowMs),
     retryWindowMs: msOf(json.retryWindowMs),
   }
-  for (const count of [k, taken, ack, maxMessageBytes]) countOf(count)
+  for (const count of [k, taken, ack, answeredAt, maxMessageBytes]) countOf(count)
   epochOf(epoch)
   if (store) epochOf(store)
   if (lastEnd) textOf(closeOf(lastEnd) && lastEnd.by)

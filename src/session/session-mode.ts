@@ -1,11 +1,12 @@
 import type { Host } from '../api/host.ts'
-import type { Mode } from '../api/mode.ts'
+import type { CallsPort, Mode } from '../api/mode.ts'
 import type { TransportSettings } from '../api/options.ts'
 import type { Call, Transport } from '../api/transport.ts'
 import { plain } from '../protocols/plain.ts'
 import { numbers } from '../util/check-options.ts'
 import { base64url } from '../wire/base64.ts'
 import { codes } from '../wire/steadfast-v1.ts'
+import { SessionCalls } from './calls.ts'
 import { postLast, sessionLongPoll, sessionPoll, sessionSse } from './over-http.ts'
 import { sessionWebsocket } from './over-websocket.ts'
 import { SessionSender } from './session-sender.ts'
@@ -20,6 +21,8 @@ export function sessionId(host: Host): string {
 export function sessionMode(host: Host, resends: boolean, session = new SessionState(sessionId(host))): Mode {
   /** How the server was reached last. */
   let lastCall: Call | null = null
+  /** What sends for the one client of this mode. */
+  let sender: SessionSender<never> | SessionSender<unknown> | null = null
   return {
     ...{ name: 'session', protocol: plain(), credentials: 'include', circumstances: { isSession: true } },
     ...{ hasLedger: true, canPause: true, recognizesRepeats: true, hasCursor: true },
@@ -30,12 +33,16 @@ export function sessionMode(host: Host, resends: boolean, session = new SessionS
       greeting !== undefined || Object.keys(headers).length
         ? "headers or a greeting, which a session has no use for: return auth, which its server's authenticate() is given"
         : undefined,
-    sender: (port) =>
-      new SessionSender({
+    sender(port) {
+      const made = new SessionSender({
         ...port,
         ...{ session, resends },
         postLast: (lines, signal) => lastCall && postLast(session, lastCall, lines, signal),
-      }),
+      })
+      sender = made
+      return made
+    },
+    calls: <In, Out>(port: CallsPort<In, Out>) => new SessionCalls(port, sender as SessionSender<Out>, session),
     heartbeat: () => session.heartbeat,
     ping: () => 'p',
     heartbeatReply: undefined,

@@ -9,6 +9,10 @@ export interface SessionPort {
   /** Something was taken of which the server does not know yet. */
   onAckOwed(): void
   onGap(gap: Gap): void
+  /** The server answers a call, or asks something: the JSON of whoever has sent it (rule 21). */
+  onCall(json: unknown): void
+  /** The server has ended a subscription. */
+  onUnsubscribed(topic: string): void
 }
 
 /** Messages that were missed, and that the server can no longer replay. */

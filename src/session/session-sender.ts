@@ -1,23 +1,36 @@
+import type { Flushed, RefusedMessage } from '../api/calls.ts'
 import type { Report } from '../api/evidence.ts'
 import type { MessageSender, Unsent } from '../api/message-sender.ts'
 import type { Link, Writable } from '../api/transport.ts'
 import { valuesOf } from '../sending/final-flush.ts'
 import { FlushWaiters } from '../sending/flush-waiters.ts'
-import { Outbox } from '../sending/outbox.ts'
+import { type Entry, Outbox } from '../sending/outbox.ts'
+import type { PendingCall } from '../sending/pending-call.ts'
 import { bytesOf } from '../sending/plain-sender.ts'
 import { isBlob } from '../util/type-tags.ts'
 import { wellFormed } from '../util/well-formed.ts'
+import type { ServerCall } from '../wire/calls.ts'
+import { RequestError } from '../wire/request-error.ts'
 import { BlobReader } from './blob-reader.ts'
 import { lastWrite } from './last-write.ts'
 import { LinkWriter, type SendQueue } from './link-writer.ts'
 import type { SessionSenderPort } from './sender-port.ts'
+import { readServerCall } from './server-call.ts'
 import { Unacknowledged } from './unacknowledged.ts'
+
+/** How many messages that the server has refused are kept for `flushed()`. */
+const mostRefused = 100
 
 /** Sends in a session: numbers what it writes, keeps it until it is acknowledged, and writes it again where that is needed. */
 export class SessionSender<Out> implements MessageSender<Out>, SendQueue<Out> {
   /** What was numbered, and is kept until the server has settled it. */
   sent: Unacknowledged<Out>
+  /** What the server answers and asks. */
+  onCall: ((call: ServerCall) => void) | null = null
+  /** The server has ended a subscription. */
+  onUnsubscribed: ((topic: string) => void) | null = null
   readonly #port: SessionSenderPort<Out>
+  readonly #refused: RefusedMessage<Out>[] = []
   readonly #writer: LinkWriter<Out>
   #blobs: BlobReader<Out> | null = null
   #outbox: Outbox<Out>
@@ -35,6 +48,8 @@ export class SessionSender<Out> implements MessageSender<Out>, SendQueue<Out> {
     session.sent = this.sent
     session.port = {
       onGap: port.onGap,
+      onCall: (json) => this.#called(readServerCall(json)),
+      onUnsubscribed: (topic) => this.onUnsubscribed?.(topic),
       onAcked: (n) => {
         this.sent.settle(n)
         this.#writer.acknowledged(n)
@@ -54,20 +69,19 @@ export class SessionSender<Out> implements MessageSender<Out>, SendQueue<Out> {
 
   /** Takes a message over; throws when the outbox may not. It leaves with all that is sent in the same task. */
   send(value: Out, data: Writable): void {
-    const { host, ttlMs } = this.#port
     const written = typeof data === 'string' ? wellFormed(data) : data
-    const entry = {
-      value,
-      data: written,
-      bytes: bytesOf(written),
-      n: this.#lastOrder + 1,
-      expiresAt: host.now() + ttlMs,
-    }
-    const dropped = this.#outbox.push(entry)
-    this.#lastOrder += 1
-    this.#lose(valuesOf(dropped), { kind: 'overflow' })
+    const entry = this.#push(value, written)
     if (isBlob(written)) this.#blobReader().read(written, entry)
-    this.#pumpSoon()
+  }
+
+  /** Sends a call, given as JSON, in order with the messages. */
+  call(json: string, call: PendingCall): Entry<Out> {
+    return this.#push(undefined as Out, wellFormed(json), once(call))
+  }
+
+  /** Nobody waits for a call any more: returns its number if the server may have it; otherwise it will not be written. */
+  withdrawCall(entry: Entry<Out>): number | undefined {
+    return this.#outbox.remove(entry) ? undefined : this.sent.numberOf(entry)
   }
 
   /** Writes to this link from now on, beginning with what the server has not taken. */
@@ -75,7 +89,7 @@ export class SessionSender<Out> implements MessageSender<Out>, SendQueue<Out> {
     const { session, resends } = this.#port
     this.#writer.attach(link)
     this.sent.rewind(link.taken?.() ?? 0)
-    if (!session.isResumed && !resends) this.#lose(valuesOf(this.sent.withdraw(this.sent.first, Infinity)), { kind: 'forgotten' })
+    if (!session.isResumed && !resends) this.withdraw(this.sent.first, Infinity, { kind: 'forgotten' })
     this.pump()
   }
 
@@ -104,22 +118,28 @@ export class SessionSender<Out> implements MessageSender<Out>, SendQueue<Out> {
     const { host, onDue } = this.#port
     this.#isToPump = false
     const now = host.now()
-    this.#lose(valuesOf(this.#outbox.expire(now)), { kind: 'expired' })
+    this.#lose(this.#outbox.expire(now), { kind: 'expired' })
     this.#writer.write(now)
     this.#wakeWaiters()
     onDue()
   }
 
-  /** Resolves when all sent so far is acknowledged. */
-  flushed(): Promise<void> {
+  /** Resolves when all sent so far is acknowledged, with what the server has refused of it. */
+  async flushed(): Promise<Flushed<Out>> {
     const flushed = this.#flushWaiters.add(this.#lastOrder)
     this.pump()
-    return flushed
+    await flushed
+    return { refused: this.#refused.splice(0) }
   }
 
   /** There will be no connection: nobody need wait for one. What waits is kept, in case the application connects again. */
   giveUp(): void {
     this.#flushWaiters.refuse()
+    for (const entry of this.#outbox.calls) {
+      this.#outbox.remove(entry)
+      entry.call?.lost('closed')
+    }
+    this.#loseCalls()
   }
 
   tooLarge(): void {
@@ -131,6 +151,7 @@ export class SessionSender<Out> implements MessageSender<Out>, SendQueue<Out> {
     const flushWaiters = this.#flushWaiters
     this.#flushWaiters = new FlushWaiters()
     this.#blobs?.stop()
+    this.#loseCalls()
     const remainder = { ...this.#writer.release(), outbox: this.#outbox, sent: this.sent }
     this.#isLeaving = true
     const left = await lastWrite(remainder, this.#port, close, { code, reason })
@@ -145,14 +166,14 @@ export class SessionSender<Out> implements MessageSender<Out>, SendQueue<Out> {
     const most = this.#port.session.opened?.maxMessageBytes ?? Infinity
     for (let first = this.#outbox.first; first && first.bytes > most; first = this.#outbox.first) {
       this.#outbox.shift()
-      this.#lose([first.value], { kind: 'too-large' })
+      this.#lose([first], { kind: 'too-large' })
     }
     return most
   }
 
   /** Withdraws messages that never pass. */
   withdraw(from: number, to: number, report: Report): void {
-    this.#lose(valuesOf(this.sent.withdraw(from, to)), report)
+    this.#lose(this.sent.withdraw(from, to), report)
   }
 
   #blobReader(): BlobReader<Out> {
@@ -160,13 +181,44 @@ export class SessionSender<Out> implements MessageSender<Out>, SendQueue<Out> {
       ...this.#port,
       onRead: () => this.#pumpSoon(),
       onUnreadable: (entry, report) => {
-        if (this.#outbox.remove(entry)) this.#lose([entry.value], report)
+        if (this.#outbox.remove(entry)) this.#lose([entry], report)
       },
     })
     return this.#blobs
   }
 
-  #lose(undelivered: readonly Out[], report: Report): void {
+  #push(value: Out, data: Writable, call?: PendingCall): Entry<Out> {
+    const { host, ttlMs } = this.#port
+    const place = { n: this.#lastOrder + 1, expiresAt: host.now() + ttlMs }
+    const entry = { value, data, bytes: bytesOf(data), ...place, ...(call && { call }) }
+    const dropped = this.#outbox.push(entry)
+    this.#lastOrder += 1
+    this.#lose(dropped, { kind: 'overflow' })
+    this.#pumpSoon()
+    return entry
+  }
+
+  /** Nobody will be there to hear an answer. */
+  #loseCalls(): void {
+    for (const { call } of [...this.#outbox.calls, ...this.sent.entries]) call?.lost('closed')
+  }
+
+  #called(call: ServerCall): void {
+    if (call.type === 'request' || call.type === 'abort') {
+      this.onCall?.(call)
+      return
+    }
+    const entry = this.sent.of(call.to)
+    if (entry?.call) entry.call.answered(call)
+    else if (entry && call.type === 'error') {
+      this.#refused.push({ data: entry.value, error: new RequestError(call.code, call.message) })
+      if (this.#refused.length > mostRefused) this.#refused.shift()
+    }
+  }
+
+  #lose(entries: readonly Entry<Out>[], report: Report): void {
+    for (const { call } of entries) call?.lost('undelivered')
+    const undelivered = valuesOf(entries)
     if (undelivered.length) this.#port.onLost({ undelivered }, report)
   }
 
@@ -182,4 +234,15 @@ export class SessionSender<Out> implements MessageSender<Out>, SendQueue<Out> {
       .then(() => this.pump())
       .catch((error) => this.#port.host.report(error))
   }
+}
+
+/** The first of all that it is given counts. */
+function once(call: PendingCall): PendingCall {
+  let isSettled = false
+  const first = (settle: () => void) => {
+    if (isSettled) return
+    isSettled = true
+    settle()
+  }
+  return { answered: (answer) => first(() => call.answered(answer)), lost: (why) => first(() => call.lost(why)) }
 }

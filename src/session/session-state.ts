@@ -1,11 +1,13 @@
-import { closeOf, countIn, countOf, must, textOf } from '../wire/readers.ts'
+import { countIn, countOf, must } from '../wire/readers.ts'
 import type { Hello, OpenFrame } from '../wire/steadfast-v1.ts'
-import { bytesOfBase64, cut } from './frames.ts'
+import { cut } from './frames.ts'
 import { Grace } from './grace.ts'
+import { HeldAck } from './held-ack.ts'
 import { readOpenFrame } from './open-frame.ts'
 import type { FrameListener, SessionPort } from './session-port.ts'
 import { StoreHistory } from './store-history.ts'
-import { type GapFrame, StreamCursors } from './stream-cursors.ts'
+import { type AnnounceFrame, type GapFrame, StreamCursors, type WithdrawFrame } from './stream-cursors.ts'
+import { readTextFrame } from './text-frames.ts'
 
 /** So much taken is acknowledged at once. More seldom than a server would like costs it memory; a page pays some 100 µs for each. */
 export const ackBytes = 2 ** 20
@@ -39,8 +41,9 @@ export class SessionState {
   #hasRenewed = false
   #isOver = false
   readonly stores = new StoreHistory()
+  readonly streams = new StreamCursors()
   readonly #grace = new Grace()
-  readonly #streams = new StreamCursors()
+  readonly #heldAck = new HeldAck()
 
   constructor(id: string) {
     this.id = id
@@ -63,7 +66,7 @@ export class SessionState {
   }
 
   get cursor(): string {
-    return this.#streams.text
+    return this.streams.text
   }
 
   hello(k: number, more: Partial<Hello>): Hello {
@@ -97,7 +100,8 @@ export class SessionState {
     this.opened = null
     this.owedBytes = 0
     this.#isOver = false
-    this.#streams.clear()
+    this.#heldAck.drop()
+    this.streams.clear()
   }
 
   /** Whatever still comes is not heard any more. */
@@ -107,64 +111,29 @@ export class SessionState {
 
   /** @throws when the server sent what is no frame */
   readText(frame: string, listener: FrameListener): void {
-    const rest = frame.slice(1)
-    switch (frame[0]) {
-      case 'o':
-        this.#open(JSON.parse(rest), listener)
-        break
-      case 'm':
-        this.#takeAt(...cut(rest, ':'), listener)
-        break
-      case 'M':
-        for (const [stream, first, ...texts] of JSON.parse(rest) as unknown[][]) {
-          for (let index = 0; index < texts.length; index += 1)
-            this.#take(countOf(stream), countOf(countOf(first) + index), textOf(texts[index]), listener)
-        }
-        break
-      case 'b': {
-        const [place, data] = cut(rest, ':')
-        this.#takeAt(place, bytesOfBase64(data).buffer, listener)
-        break
-      }
-      case 'a':
-        this.#acked(countIn(rest))
-        break
-      case 'r':
-        this.port?.onRewind(countIn(rest))
-        break
-      case 's':
-        if (!this.#isOver && this.#streams.announce(JSON.parse(rest))) this.#progress()
-        break
-      case 'u':
-        if (!this.#isOver && this.#streams.withdraw(JSON.parse(rest))) this.#progress()
-        break
-      case 'g':
-        this.#missed(JSON.parse(rest))
-        break
-      case 'h': {
-        const { comingBytes = this.#grace.comingBytes } = JSON.parse(rest)
-        this.#grace.comingBytes = countOf(comingBytes)
-        break
-      }
-      case 'p':
-        listener.pinged()
-        break
-      case 'c':
-        listener.challenged?.()
-        break
-      case 'x':
-        listener.closed(closeOf(JSON.parse(rest)))
-        break
-    }
+    readTextFrame(frame, {
+      open: (json) => this.#open(json, listener),
+      take: (stream, offset, data) => this.#take(stream, offset, data, listener),
+      call: (stream, offset, json) => this.#takeCall(stream, offset, json),
+      acked: (n, answeredAt) => this.#acked(n, answeredAt),
+      rewind: (n) => this.port?.onRewind(n),
+      subscribed: (json) => this.#subscribed(json),
+      unsubscribed: (json) => this.#unsubscribed(json),
+      missed: (json) => this.#missed(json),
+      coming: (bytes = this.#grace.comingBytes) => {
+        this.#grace.comingBytes = bytes
+      },
+      listener,
+    })
   }
 
   /**
    * Reads what the answer to a request that sends says of all that was sent.
    * @throws when it says nothing that can be
    */
-  readReceipt(taken: unknown, ack: unknown): void {
+  readReceipt(taken: unknown, ack: unknown, answeredAt: unknown = 0): void {
     const n = countOf(taken)
-    this.#acked(countOf(ack))
+    this.#acked(countOf(ack), countOf(answeredAt))
     this.port?.onRewind(n)
   }
 
@@ -186,18 +155,19 @@ export class SessionState {
 
   #open(json: OpenFrame, listener: FrameListener): void {
     const frame = readOpenFrame(json, this.sent.last)
-    const { epoch, store, ack } = frame
+    const { epoch, store, ack, answeredAt } = frame
     // An older dial that something held back tells of a life of the session that is over.
     if (this.opened && frame.k < this.opened.k && epoch !== this.opened.epoch) listener.outdated()
-    this.isResumed = this.#streams.get(0)?.epoch === epoch
+    this.isResumed = this.streams.get(0)?.epoch === epoch
     if (!this.isResumed) {
       this.#before = this.sent.last
-      this.#streams.clear()
-      this.#streams.begin(0, epoch, '', 0)
+      this.streams.clear()
+      this.streams.begin(0, epoch, '', 0)
     }
     if (store) this.stores.opened(store)
     this.opened = frame
-    this.#acked(ack)
+    this.#heldAck.drop()
+    this.#acked(ack, answeredAt)
     this.#grace.opened()
     listener.opened(frame)
   }
@@ -209,22 +179,29 @@ export class SessionState {
 
   #take(stream: number, offset: number, data: string | ArrayBuffer, listener: FrameListener): void {
     if (!this.#isNew(stream, offset)) return
-    const topic = this.#streams.get(stream)?.topic ?? ''
+    const topic = this.streams.get(stream)?.topic ?? ''
     listener.received({ data, id: `${stream}.${offset}`, topic })
-    this.#move(stream, offset)
+    this.#took(stream, offset, typeof data === 'string' ? data.length : data.byteLength)
+  }
+
+  #took(stream: number, offset: number, bytes: number): void {
+    this.#progress()
+    this.streams.move(stream, offset)
     this.#grace.comingBytes = 0
     const owed = this.owedBytes
-    this.owedBytes += typeof data === 'string' ? data.length : data.byteLength
+    this.owedBytes += bytes
     if (!owed || this.owedBytes >= ackBytes) this.port?.onAckOwed()
+    this.#releaseAck()
+  }
+
+  #takeCall(stream: number, offset: number, json: string): void {
+    if (!this.#isNew(stream, offset)) return
+    this.port?.onCall(JSON.parse(json))
+    this.#took(stream, offset, json.length)
   }
 
   #isNew(stream: number, offset: number): boolean {
-    return !this.#isOver && this.#streams.isNew(stream, offset)
-  }
-
-  #move(stream: number, offset: number): void {
-    this.#progress()
-    this.#streams.move(stream, offset)
+    return !this.#isOver && this.streams.isNew(stream, offset)
   }
 
   #progress(): void {
@@ -232,17 +209,39 @@ export class SessionState {
     this.moves += 1
   }
 
-  #acked(n: number): void {
+  /** The answers to what was acknowledged end at that offset of stream 0, and are taken first. */
+  #acked(n: number, answeredAt = 0): void {
     must(n <= this.sent.last)
     if (n < this.sent.first) return
     this.#progress()
-    this.port?.onAcked(n)
+    this.#heldAck.hold(n, answeredAt)
+    this.#releaseAck()
+  }
+
+  #releaseAck(): void {
+    const n = this.#heldAck.release(this.#isOver ? Infinity : (this.streams.get(0)?.offset ?? Infinity))
+    if (n >= this.sent.first) this.port?.onAcked(n)
+  }
+
+  #subscribed(json: AnnounceFrame): void {
+    if (this.#isOver || !this.streams.announce(json)) return
+    this.#progress()
+    this.#releaseAck()
+  }
+
+  #unsubscribed(json: WithdrawFrame): void {
+    const topic = !this.#isOver && this.streams.withdraw(json)
+    if (topic === false) return
+    this.#progress()
+    this.#releaseAck()
+    this.port?.onUnsubscribed(topic)
   }
 
   #missed(json: GapFrame): void {
-    const gap = !this.#isOver && this.#streams.skip(json)
+    const gap = !this.#isOver && this.streams.skip(json)
     if (!gap) return
     this.moves += 1
     this.port?.onGap(gap)
+    this.#releaseAck()
   }
 }

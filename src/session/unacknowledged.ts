@@ -73,6 +73,17 @@ export class Unacknowledged<Out> {
     return entriesOf(this.#kept)
   }
 
+  /** The message of this number, as long as it is not settled. */
+  of(n: number): Entry<Out> | undefined {
+    return this.#kept[n - this.#first]?.entry
+  }
+
+  /** The number of a message, if it has one and is not settled. */
+  numberOf(entry: Entry<Out>): number | undefined {
+    const index = this.#kept.findIndex((kept) => kept.entry === entry)
+    return index < 0 ? undefined : this.#first + index
+  }
+
   /** The server has everything up to n; everything above has to be written. */
   rewind(n: number): void {
     this.#through = Math.max(Math.min(n, this.last), this.#first - 1)
@@ -88,6 +99,8 @@ export class Unacknowledged<Out> {
     this.#through = Math.max(this.#through, this.#first - 1)
     this.#bytesUnderWay = Math.max(0, this.#bytesUnderWay - bytesOfKept(arriving))
     this.#outbox.release(settled.length, bytesOfKept(settled))
+    // An answer comes before its call counts as settled, unless the server could not keep it.
+    for (const { entry } of settled) entry.call?.lost('lost')
     if (!this.isUnderWay) this.#onSettled?.()
   }
 
@@ -121,7 +134,7 @@ export class Unacknowledged<Out> {
       this.lastBytes += size
       this.#bytesUnderWay += bytes
       this.#through += 1
-      batch.push({ n: this.#through, data: kept.data })
+      batch.push({ n: this.#through, data: kept.data, isCall: !!kept.entry.call })
     }
     return batch
   }

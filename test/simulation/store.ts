@@ -9,7 +9,7 @@ import type {
   TopicNews,
   Watch,
 } from '../../src/server/store/ports.ts'
-import { subscriptionChangeOf } from '../../src/server/store/private-entries.ts'
+import { messageKind, subscriptionChangeOf } from '../../src/server/store/private-entries.ts'
 import { tailOf } from '../support/store-calls.ts'
 import { Being, type Clock } from './clock.ts'
 import type { DownLedger } from './down-ledger.ts'
@@ -302,7 +302,7 @@ export class SharedStore {
 
   #appended(epoch: string, offset: number, entry: PrivateAppend): void {
     const change = subscriptionChangeOf(entry)
-    if (entry.data !== undefined) this.#down.appended('', epoch, offset, inOf(entry.data))
+    if (entry.kind === messageKind && entry.data !== undefined) this.#down.appended('', epoch, offset, inOf(entry.data))
     else if (change && 'subscribed' in change) {
       const { stream, topic, epoch: topicEpoch, from } = change.subscribed
       this.#down.subscribed(epoch, stream, topic, topicEpoch, from)

@@ -105,7 +105,7 @@ describe('[SP2] taking', () => {
     attachment.receive('M[1,"a","b"]')
     await bench.pass(100)
     expect(bench.reported.map(String)).toEqual(['Error: thrown', 'Error: rejected'])
-    expect(acks(carrier.news).at(-1)).toBe('a2')
+    expect(acks(carrier.news).at(-1)).toBe('a2.2')
   })
 
   it('leaves no timer to a node that was halted while a handler ran', async () => {

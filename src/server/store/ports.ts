@@ -99,6 +99,9 @@ export interface Subscription {
   readonly epoch: string
   /** The offset after which the session reads. */
   readonly from: number
+  /** What the client calls it, and until when it may have it by the store's clock; absent where the application subscribed the session. */
+  readonly as?: string
+  readonly until?: number
 }
 
 /** How an attachment or a session ended (rules 8 and 16). */
@@ -131,6 +134,8 @@ export interface SessionRecord {
   readonly done: number
   /** Messages up to this n may have been handed to a handler before. */
   readonly redeliveredThrough: number
+  /** The offset in stream 0 of the last answer to what was handled (rule 21), if there was one. */
+  readonly answeredAt?: number
   /**
    * The node that runs handlers: for messages taken and not done, for the session's start (no message is taken yet) or for its end;
    * `null` when no handler runs. That of a pinned session lasts from its start to its end, and for as long as its node is alive: `until`
@@ -225,10 +230,7 @@ export interface SessionStore {
   renew(ids: readonly string[], expiresAt: number): Promise<readonly (SessionState | null)[]>
   /** Deletes the record and the private stream if the version is still `ifVersion`; resolves with whether it was. */
   remove(id: string, ifVersion: number): Promise<boolean>
-  /**
-   * Appends to the private stream of a session; resolves with the offset, or with `null` if the session has ended or that epoch of it is
-   * gone.
-   */
+  /** Appends to the private stream; resolves with the offset, or with `null` if the session has ended or that epoch of it is gone. */
   append(id: string, epoch: string, entry: PrivateAppend): Answer<number | null>
   readAfter(id: string, after: number, limits: ReadLimits): Promise<Reading<PrivateEntry> | null>
   trim(id: string, through: number): Promise<void>
