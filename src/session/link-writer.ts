@@ -116,11 +116,12 @@ export class LinkWriter<Out> {
     const { maxBytes } = this.#batches
     const asksFirst = this.#askAt !== null
     if (link.bufferedBytes() >= highWaterBytes || now < (this.#askAt ?? now)) return false
-    // A narrowed batch is alone under way, so that a refusal can mean no other (rule 10).
-    if (maxBytes < Infinity && !link.isPosting && sent.isUnderWay) return false
+    // A narrowed batch is alone under way, so that a refusal can mean no other (rule 10). The cursor does not wait for it: the handler
+    // of that batch may be waiting for this client to have read.
+    const isHeldBack = maxBytes < Infinity && !link.isPosting && sent.isUnderWay
     const maxMessageBytes = this.#queue.dropTooLarge()
     const [ofLink, measure] = link.isPosting ? [postBytes, lineBytes] : [frameBytes]
-    const batch = asksFirst ? [] : sent.next(Math.min(ofLink, maxBytes, maxMessageBytes), measure)
+    const batch = asksFirst || isHeldBack ? [] : sent.next(Math.min(ofLink, maxBytes, maxMessageBytes), measure)
     const owesAck = asksFirst || this.#acks.isDue(link, now)
     const [first] = batch
     if (!first && !owesAck) return false

@@ -5,7 +5,7 @@ import type { SessionRecord } from '../store/ports.ts'
 import { bytesOf } from '../util/payload.ts'
 import type { JoinRequest } from './join-request.ts'
 import type { PostBody } from './post-body.ts'
-import type { Incoming, Source } from './record.ts'
+import { type Incoming, mostTaken, type Source } from './record.ts'
 import type { SessionActor } from './session-actor.ts'
 import type { Principal } from './session-handle.ts'
 
@@ -113,9 +113,9 @@ export class PostRequest implements Source, JoinRequest {
     )
   }
 
-  outOfOrder(_: Incoming, { taken, redeliveredThrough }: SessionRecord): void {
+  outOfOrder(_: Incoming, record: SessionRecord): void {
     // The numbers are consecutive, so the first one shows whether a message is missing before them.
-    this.#isMissing ||= this.#first > Math.max(taken, redeliveredThrough) + 1
+    this.#isMissing ||= this.#first > mostTaken(record) + 1
     this.#looked()
   }
 

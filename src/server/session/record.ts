@@ -132,6 +132,7 @@ export function reconcile(given: SessionRecord, claimant: Claimant): Step {
     ended,
     ...(answeredAt && { answeredAt }),
     lease: isHolding ? (isFresh ? lease : { node, until: before.isPinned ? 0 : now + leaseMs }) : null,
+    ...takenBeforeIn(before, taken),
   })
   return { record, outcome: 'goes-on', accepted, outOfOrder, hook, hasLost }
 }
@@ -146,6 +147,17 @@ function takenOf(before: SessionRecord, leaseWork: LeaseWork | null, isInherited
   // Messages that the client meanwhile reports as done need not be taken.
   if (leaseWork) return Math.max(before.done, Math.min(before.taken, leaseWork.takenThrough))
   return isInherited ? before.done : before.taken
+}
+
+/** What a record says of what was taken and taken back: nothing any more once all of it is taken again. */
+function takenBeforeIn(before: SessionRecord, taken: number): Pick<SessionRecord, 'takenBefore'> {
+  const most = mostTaken(before)
+  return most > taken ? { takenBefore: most } : before.takenBefore === undefined ? {} : { takenBefore: 0 }
+}
+
+/** The highest number that the client may have been told to be taken. */
+export function mostTaken({ taken, redeliveredThrough, takenBefore = 0 }: SessionRecord): number {
+  return Math.max(taken, redeliveredThrough, takenBefore)
 }
 
 /** Returns the same record if nothing has changed, so that nothing is written. */
@@ -175,6 +187,7 @@ export function copyOf(record: SessionRecord): { -readonly [Field in keyof Sessi
     ended: record.ended,
   }
   if (record.protocol !== undefined) copy.protocol = record.protocol
+  if (record.takenBefore) copy.takenBefore = record.takenBefore
   if (record.isPinned) copy.isPinned = true
   if (record.answeredAt !== undefined) copy.answeredAt = record.answeredAt
   return copy
@@ -185,6 +198,7 @@ function isSame(before: SessionRecord, after: SessionRecord): boolean {
     before.taken === after.taken &&
     before.done === after.done &&
     before.redeliveredThrough === after.redeliveredThrough &&
+    (before.takenBefore ?? 0) === (after.takenBefore ?? 0) &&
     before.lease === after.lease &&
     before.ended === after.ended &&
     before.turn === after.turn &&

@@ -156,6 +156,11 @@ export interface SessionRecord {
   readonly ended: Ending | null
   /** The subprotocol of a WebSocket-shaped client, `''` if it has none; absent for other clients. */
   readonly protocol?: string
+  /**
+   * The highest `taken` that the record has shown, while `taken` is below it: a node has taken back what it did not know to be taken. A
+   * client that another node has told of it sends what follows. Absent where nothing was taken back.
+   */
+  readonly takenBefore?: number
   /** The session stays on the node that its lease names (rule 20); absent where any node may handle it. */
   readonly isPinned?: true
 }
