@@ -96,6 +96,7 @@ export class RealtimeClient<In = Payload, Out = Sendable> extends Listenable<In,
       onGap: (gap) => this.#raise('gap', gap),
       onAckOverdue: () => this.#connection.ackOverdue(),
       onDivided: () => this.#connection.notices.divided(),
+      onNote: (line) => this.#debug.note(line),
       onBroken: (report) => this.#connection.broke(report),
     }
     this.#sender = settings.mode.sender(port)

@@ -138,7 +138,7 @@ export class LinkWriter<Out> {
 
   #ackFrame(): string {
     const { session } = this.#port
-    session.journal?.beforeCursor()
+    session.journal?.beforeTold()
     return `a${session.cursor}`
   }
 

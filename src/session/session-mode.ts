@@ -10,6 +10,7 @@ import { postLast, sessionLongPoll, sessionPoll, sessionSse } from './over-http.
 import { sessionWebsocket } from './over-websocket.ts'
 import { SessionSender } from './session-sender.ts'
 import { SessionState } from './session-state.ts'
+import type { TabKeeper } from './tab-keeper.ts'
 
 /** 128 random bits. */
 export function sessionId(host: Host): string {
@@ -17,7 +18,7 @@ export function sessionId(host: Host): string {
 }
 
 /** A session in the place of plain mode: what the server has not acknowledged is kept, and sent again over the next connection. */
-export function sessionMode(host: Host, resends: boolean, session = new SessionState(sessionId(host))): Mode {
+export function sessionMode(host: Host, resends: boolean, session = new SessionState(sessionId(host)), keeper?: TabKeeper): Mode {
   /** How the server was reached last. */
   let lastCall: Call | null = null
   return {
@@ -30,12 +31,17 @@ export function sessionMode(host: Host, resends: boolean, session = new SessionS
       greeting !== undefined || Object.keys(headers).length
         ? "headers or a greeting, which a session has no use for: return auth, which its server's authenticate() is given"
         : undefined,
-    sender: (port) =>
-      new SessionSender({
+    sender(port) {
+      const sender = new SessionSender({
         ...port,
         ...{ session, resends },
         postLast: (lines, signal) => lastCall && postLast(session, lastCall, lines, signal),
-      }),
+      })
+      keeper?.attach({ sender, note: port.onNote })
+      return sender
+    },
+    admit: keeper && (() => keeper.admit()),
+    openDetails: () => keeper?.openDetails() ?? {},
     heartbeat: () => session.heartbeat,
     ping: () => 'p',
     heartbeatReply: undefined,
@@ -49,15 +55,23 @@ export function sessionMode(host: Host, resends: boolean, session = new SessionS
     activated(link, call) {
       lastCall = call
       session.turn += 1
+      session.journal?.beforeTold()
       link.choose?.(session.turn)
     },
     authenticated(auth) {
       if (lastCall) lastCall = { ...lastCall, auth }
     },
     fellSilent: () => session.fellSilent(),
-    beginsAnewAfter: (code) => code === codes.protocolError && session.renewOnce(sessionId(host)),
+    beginsAnewAfter(code) {
+      const isRenewed = code === codes.protocolError && session.renewOnce(sessionId(host))
+      if (isRenewed) keeper?.renewed()
+      return isRenewed
+    },
     begin: () => session.begin(sessionId(host)),
-    end: () => session.end(),
+    end() {
+      session.end()
+      keeper?.end()
+    },
   }
 }
 

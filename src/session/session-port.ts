@@ -51,8 +51,8 @@ export interface SentNumbers {
 
 /** Who keeps a session beyond its client hears of what the server is about to be told, so that it can be kept first. */
 export interface SessionJournal {
-  /** A hello or an acknowledgment with the cursor is about to be sent. */
-  beforeCursor(): void
+  /** A hello, a turn or a cursor is about to be told. */
+  beforeTold(): void
   /** Messages up to this number are about to be written. */
   beforeNumbers(last: number): void
 }

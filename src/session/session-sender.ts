@@ -93,6 +93,20 @@ export class SessionSender<Out> implements MessageSender<Out>, SendQueue<Out> {
     this.sent.restore(first, data.map(keptOf<Out>))
   }
 
+  /** Gives up what was numbered, for a session that goes on without it; returns what it was. */
+  dropNumbered(): readonly Out[] {
+    const dropped = valuesOf(this.sent.drain())
+    this.#wakeWaiters()
+    return dropped
+  }
+
+  /** Gives up everything, which another page has taken over: it may arrive from there. */
+  handOver(): void {
+    const unconfirmed = [...this.dropNumbered(), ...valuesOf(this.#outbox.drain())]
+    this.#wakeWaiters()
+    if (unconfirmed.length) this.#port.onLost({ unconfirmed }, { kind: 'hidden' })
+  }
+
   /** A new session. What the old one is still at its last write for is no part of it. */
   begin(): void {
     const { session, limits } = this.#port

@@ -1,5 +1,5 @@
 import { closeOf, countIn, countOf, must, textOf } from '../wire/readers.ts'
-import type { Hello, OpenFrame } from '../wire/steadfast-v1.ts'
+import { codes, type Hello, type OpenFrame } from '../wire/steadfast-v1.ts'
 import { bytesOfBase64, cut } from './frames.ts'
 import { Grace } from './grace.ts'
 import { readOpenFrame } from './open-frame.ts'
@@ -67,7 +67,7 @@ export class SessionState {
   hello(dial: number, more: Partial<Hello>): Hello {
     const k = this.dials.before + dial
     this.dials.reached = Math.max(this.dials.reached, k)
-    this.journal?.beforeCursor()
+    this.journal?.beforeTold()
     const { id, sent, cursor } = this
     const store = this.stores.text
     const before = this.before >= sent.first && { before: this.before }
@@ -186,6 +186,9 @@ export class SessionState {
   }
 
   #open(json: OpenFrame, listener: FrameListener): void {
+    // Another page has gone on with what is kept here: this one could not tell which numbers are still its own.
+    if (this.journal && json.taken > this.sent.last)
+      listener.closed({ code: codes.protocolError, reason: 'taken is more than was sent' })
     const frame = readOpenFrame(json, this.sent.last)
     const { epoch, store, ack } = frame
     // An older dial that something held back tells of a life of the session that is over.
@@ -209,7 +212,7 @@ export class SessionState {
   }
 
   #take(stream: number, offset: number, data: string | ArrayBuffer, listener: FrameListener): void {
-    if (!this.#isNew(stream, offset)) return
+    if (this.#isOver || !this.streams.isNew(stream, offset)) return
     const topic = this.streams.get(stream)?.topic ?? ''
     listener.received({ data, id: `${stream}.${offset}`, topic })
     this.#move(stream, offset)
@@ -217,10 +220,6 @@ export class SessionState {
     const owed = this.owedBytes
     this.owedBytes += typeof data === 'string' ? data.length : data.byteLength
     if (!owed || this.owedBytes >= ackBytes) this.port?.onAckOwed()
-  }
-
-  #isNew(stream: number, offset: number): boolean {
-    return !this.#isOver && this.streams.isNew(stream, offset)
   }
 
   #move(stream: number, offset: number): void {

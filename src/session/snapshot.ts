@@ -1,11 +1,12 @@
+import { base64 } from '../wire/base64.ts'
 import { countOf, must, textOf } from '../wire/readers.ts'
+import { bytesOfBase64 } from './frames.ts'
 import type { KeptMessage } from './session-port.ts'
 import type { SessionState } from './session-state.ts'
 import { epochOf, type StreamPlace } from './stream-cursors.ts'
-import type { Unacknowledged } from './unacknowledged.ts'
 
 /** More messages than this are not gone on with: whoever wrote the snapshot decides how many there are. As many as an outbox holds. */
-const mostMessages = 100_000
+export const mostMessages = 100_000
 /** What a server may subscribe a session to (docs/PROTOCOL.md, rule 13), and stream 0; some more do no harm. */
 const mostStreams = 1024
 /** The stores that a hello names (docs/PROTOCOL.md, "Attaching"). */
@@ -13,7 +14,7 @@ const mostStores = 4
 
 /**
  * The client's half of a session as plain data, so that another client goes on with it where this one ended: a structured clone passes
- * it to another page, `JSON.stringify()` stores it where no message holds bytes.
+ * it to another page, `snapshotText()` stores it.
  */
 export interface SessionSnapshot {
   readonly id: string
@@ -38,8 +39,8 @@ export interface SessionSnapshot {
   readonly messages: readonly KeptMessage[]
 }
 
-/** What a client has of its session now. */
-export function snapshotOf(session: SessionState, sent: Unacknowledged<unknown>): SessionSnapshot {
+/** What a client has of its session now. `sent` may leave messages out, which are not kept then. */
+export function snapshotOf(session: SessionState, sent: Pick<SessionSnapshot, 'first' | 'last' | 'messages'>): SessionSnapshot {
   const { id, turn, before, stores, streams, dials } = session
   const { first, last, messages } = sent
   return { id, k: dials.reached, turn, streams: streams.places, stores: stores.list, first, last, before, messages }
@@ -66,9 +67,23 @@ export function numberedData({ first, last, messages }: SessionSnapshot, now: nu
   return data
 }
 
+/** A snapshot as text, for a storage that holds nothing else: bytes are base64 in it. */
+export function snapshotText(snapshot: SessionSnapshot): string {
+  const messages = snapshot.messages.map(({ n, data, expiresAt }) => ({
+    ...{ n, expiresAt },
+    ...(data instanceof ArrayBuffer ? { bytes: base64(new Uint8Array(data)) } : { data }),
+  }))
+  return JSON.stringify({ ...snapshot, messages })
+}
+
+/** @throws Error where the text is none that `snapshotText()` has made */
+export function parseSnapshot(text: string): SessionSnapshot {
+  return readSnapshot(JSON.parse(text))
+}
+
 /**
  * Reads a snapshot of whoever has made it: what can be gone on with, and nothing that a server would refuse for its form.
- * @throws TypeError where it is none
+ * @throws Error where it is none
  */
 export function readSnapshot(value: unknown): SessionSnapshot {
   const json = membersOf(value)
@@ -95,7 +110,7 @@ function placeOf(value: unknown): StreamPlace {
 }
 
 function messageOf(value: unknown): KeptMessage {
-  const { n, data, expiresAt } = membersOf(value)
+  const { n, bytes, data = bytes === undefined ? undefined : bytesOfBase64(textOf(bytes)).buffer, expiresAt } = membersOf(value)
   must(data === null || typeof data === 'string' || data instanceof ArrayBuffer)
   must(expiresAt === undefined || expiresAt === null || typeof expiresAt === 'number')
   return { n: countOf(n), data, ...(typeof expiresAt === 'number' && { expiresAt }) }

@@ -47,6 +47,11 @@ export class Unacknowledged<Out> {
     return this.#first + this.#kept.length - 1
   }
 
+  /** The same, if what waits were given numbers now. */
+  get lastWaiting(): number {
+    return this.last + this.#outbox.length
+  }
+
   get oldest(): Entry<Out> | undefined {
     return this.#kept[0]?.entry
   }

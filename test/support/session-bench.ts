@@ -134,6 +134,7 @@ export function sessionBench(options: SessionBenchOptions = {}): SessionBench {
       bench.doubts += 1
     },
     onDivided() {},
+    onNote() {},
     onBroken: (report) => {
       broken.push(report)
       sender.detach()
