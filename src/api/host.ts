@@ -34,6 +34,20 @@ export interface WebSocketLike {
   close(code?: number, reason?: string): void
 }
 
+/** What belongs to one tab, survives a reload, and is copied with the tab (`sessionStorage`); and what tells its pages apart (Web Locks). */
+export interface TabStorage {
+  /** Reads what `write` stored; `null` where there is nothing or no storage. */
+  read(key: string): string | null
+  /** Stores a text, `null` removes it; returns whether that was done: a storage may be full, forbidden or missing. */
+  write(key: string, value: string | null): boolean
+  /**
+   * Takes the lock of that name, which one page of this origin can have at a time, in whichever tab: resolves with the way to give it back,
+   * with `null` where another page has had it for so many milliseconds, and with `undefined` where the platform has no locks (a page that
+   * is no secure context).
+   */
+  lock(name: string, withinMs: number): Promise<(() => void) | null | undefined>
+}
+
 /**
  * Everything that the client needs from its surroundings. It is a port, so that the client runs in a page, in a worker, in
  * Node and under a virtual clock without a line of difference; `host/browser.ts` is the real one.
@@ -80,6 +94,8 @@ export interface Host {
   claim(slots: readonly string[]): Promise<(() => void) | null>
   /** Listens to the page's signals and to what its policy forbids; returns the way to stop. */
   listen(listener: (signal: PageSignal | Activation | Violation) => void): () => void
+  /** The storage of the tab, where a session is kept beyond its page; absent: the platform's own. */
+  readonly tab?: TabStorage | undefined
   /** The page's permission to connect to that address space; absent or `undefined` where the platform has no such permission. */
   localAccess?(space: 'loopback' | 'local'): Promise<'granted' | 'denied' | 'prompt' | undefined>
   /** Whose browser it is, since what an event means differs between them. */

@@ -57,6 +57,8 @@ export interface SenderPort<Out> {
   onAckOverdue(): void
   /** Requests reach a server with another store, and then the one that knows this client. */
   onDivided(): void
+  /** Something that is no event, for who reads what `debug` prints. */
+  onNote(line: string): void
   /** A request of the link failed, and the connection with it. */
   onBroken(report: Report): void
 }

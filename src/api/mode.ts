@@ -56,6 +56,10 @@ export interface Mode {
   spreadMs(): number | null
   /** Whether a reconnect over this transport goes on where the connection before ended. */
   resumes(transport: string): boolean
+  /** What has to be waited for before each dial; `undefined` where nothing has. Absent where that is so for ever. Never rejects. */
+  readonly admit?: (() => Promise<void> | undefined) | undefined
+  /** What the `open` event tells beside the rest, once for each. */
+  openDetails?(): Pick<EventDetails['open'], 'restored'>
   /** Whether the connection that has just opened went on where the one before had ended; `hasCursor`: the client named a place. */
   isResumed(transport: string, hasCursor: boolean): boolean
   /** Whether the client can always name the place where it is. */
@@ -95,6 +99,9 @@ export interface CallsPort<In, Out> {
 
 /** What the option `protocol` takes besides a dialect of plain mode. */
 export interface ModeProtocol {
-  /** Called once for each client. */
-  createMode(host: Host): Mode
+  /**
+   * Called once for each client.
+   * @param url tells the client's URL; it throws a TypeError as long as that is relative to a page which is not there
+   */
+  createMode(host: Host, url: () => URL): Mode
 }

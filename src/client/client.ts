@@ -94,13 +94,13 @@ export class RealtimeClient<In = Payload, Out = Sendable, Topics = object> exten
     const port = senderPortOf<Out>({
       ...{ host, settings, classifier },
       connection: () => this.#connection,
+      note: (line) => this.#debug.note(line),
       raise: (type: 'error' | 'gap', details: never) => this.#raise(type, details),
     })
     this.#sender = settings.mode.sender(port)
     this.callWith(
       settings.mode.calls?.<In, Out>({
-        host,
-        ...this.#conversion,
+        ...{ host, ...this.#conversion },
         isClosed: () => this.#connection.isClosed,
         handler: () => this.onrequest,
         on: (type, listener) => events.add(type, listener as unknown as (event: Told<'*', In, Out>) => void),
@@ -213,8 +213,7 @@ export class RealtimeClient<In = Payload, Out = Sendable, Topics = object> exten
   #prepareToConnect(): void {
     const { signal } = this.#options
     if (signal?.aborted) throw new Error('RealtimeClient: its signal is aborted, so it cannot connect.')
-    // Throws where it cannot be resolved, before anything has changed.
-    void this.#settings.url
+    void this.#settings.url // Throws where it cannot be resolved, before anything has changed.
     signal?.addEventListener('abort', this.#onAbort)
   }
 

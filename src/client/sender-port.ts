@@ -12,12 +12,14 @@ export interface SendingClient<Out> {
   readonly classifier: Classifier
   /** There is none yet when the sender is made. */
   connection(): Connection
+  /** A line for `debug`. */
+  note(line: string): void
   raise(type: 'error', details: EventDetails<never, Out>['error']): void
   raise(type: 'gap', details: EventDetails['gap']): void
 }
 
 /** What a sender asks of its client, and tells it. */
-export function senderPortOf<Out>({ host, settings, classifier, connection, raise }: SendingClient<Out>): SenderPort<Out> {
+export function senderPortOf<Out>({ host, settings, classifier, connection, note, raise }: SendingClient<Out>): SenderPort<Out> {
   return {
     host,
     ...{ limits: settings.outbox, ttlMs: settings.outbox.ttlMs },
@@ -33,6 +35,7 @@ export function senderPortOf<Out>({ host, settings, classifier, connection, rais
     onGap: (gap) => raise('gap', gap),
     onAckOverdue: () => connection().ackOverdue(),
     onDivided: () => connection().notices.divided(),
+    onNote: note,
     onBroken: (report) => connection().broke(report),
   }
 }

@@ -84,7 +84,7 @@ export function settingsOf<In, Out>(url: unknown, options: RealtimeOptions<In, O
   const times = numbers('', options, { connectTimeoutMs: 10_000, provingMs: 5000, raceAfterMs: 0 }, Object.keys(kinds))
   if (!Array.isArray(transports) || !transports.length) fail('transports', transports, 'a list of at least one transport')
   const mayAsk = transports.some((entry) => isBuiltIn(entry) && ['long-poll', 'poll'].includes(entry.settings.type))
-  const mode = modeOf(protocol, heartbeat, host)
+  const mode = modeOf(protocol, heartbeat, host, base)
   const { credentials = mode.credentials } = options
   return {
     ...times,
@@ -152,10 +152,10 @@ function placed(endpoint: Omit<Endpoint, 'url' | 'sendUrl'>, url: LazyUrl, sendU
 }
 
 /** The client's mode: plain, with its own protocol or ours, or what an entry of its own provides. */
-function modeOf(protocol: unknown, heartbeat: RealtimeOptions['heartbeat'], host: Host): Mode {
+function modeOf(protocol: unknown, heartbeat: RealtimeOptions['heartbeat'], host: Host, base: LazyUrl): Mode {
   if (isModeProtocol(protocol)) {
     if (heartbeat) fail('heartbeat', heartbeat, 'left out: the server sets it')
-    return protocol.createMode(host)
+    return protocol.createMode(host, () => base.get())
   }
   if (protocol === 'session')
     fail('protocol', protocol, "session(), which is imported: import { session } from 'steadfast/session'")

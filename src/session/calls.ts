@@ -36,7 +36,7 @@ export class SessionCalls<In, Out> implements Calls<In, Out> {
       call: (call, options) => this.call(call, options),
       tell: (call, pending) => this.#tell(call, pending),
     })
-    sender.onCall = (call) => this.#called(call)
+    sender.answers.onCall = (call) => this.#called(call)
     sender.onUnsubscribed = (topic) => this.#topics.unsubscribed(topic)
   }
 
@@ -88,9 +88,9 @@ export class SessionCalls<In, Out> implements Calls<In, Out> {
     })
   }
 
-  #called(call: ServerCall): void {
+  #called(call: Extract<ServerCall, { readonly id: string }>): void {
     if (call.type === 'abort') this.#answering.get(call.id)?.abort(new RequestError('timeout', 'The server no longer waits.'))
-    else if (call.type === 'request') this.#answer(call).catch((error) => this.#port.host.report(error))
+    else this.#answer(call).catch((error) => this.#port.host.report(error))
   }
 
   async #answer(request: Extract<ServerCall, { type: 'request' }>): Promise<void> {

@@ -11,6 +11,7 @@ import { postLast, sessionLongPoll, sessionPoll, sessionSse } from './over-http.
 import { sessionWebsocket } from './over-websocket.ts'
 import { SessionSender } from './session-sender.ts'
 import { SessionState } from './session-state.ts'
+import type { TabKeeper } from './tab-keeper.ts'
 
 /** 128 random bits. */
 export function sessionId(host: Host): string {
@@ -18,7 +19,7 @@ export function sessionId(host: Host): string {
 }
 
 /** A session in the place of plain mode: what the server has not acknowledged is kept, and sent again over the next connection. */
-export function sessionMode(host: Host, resends: boolean, session = new SessionState(sessionId(host))): Mode {
+export function sessionMode(host: Host, resends: boolean, session = new SessionState(sessionId(host)), keeper?: TabKeeper): Mode {
   /** How the server was reached last. */
   let lastCall: Call | null = null
   /** What sends for the one client of this mode. */
@@ -40,9 +41,12 @@ export function sessionMode(host: Host, resends: boolean, session = new SessionS
         postLast: (lines, signal) => lastCall && postLast(session, lastCall, lines, signal),
       })
       sender = made
+      keeper?.attach({ sender: made, note: port.onNote })
       return made
     },
     calls: <In, Out>(port: CallsPort<In, Out>) => new SessionCalls(port, sender as SessionSender<Out>, session),
+    admit: keeper && (() => keeper.admit()),
+    openDetails: () => keeper?.openDetails() ?? {},
     heartbeat: () => session.heartbeat,
     ping: () => 'p',
     heartbeatReply: undefined,
@@ -56,15 +60,23 @@ export function sessionMode(host: Host, resends: boolean, session = new SessionS
     activated(link, call) {
       lastCall = call
       session.turn += 1
+      session.journal?.beforeTold()
       link.choose?.(session.turn)
     },
     authenticated(auth) {
       if (lastCall) lastCall = { ...lastCall, auth }
     },
     fellSilent: () => session.fellSilent(),
-    beginsAnewAfter: (code) => code === codes.protocolError && session.renewOnce(sessionId(host)),
+    beginsAnewAfter(code) {
+      const isRenewed = code === codes.protocolError && session.renewOnce(sessionId(host))
+      if (isRenewed) keeper?.renewed()
+      return isRenewed
+    },
     begin: () => session.begin(sessionId(host)),
-    end: () => session.end(),
+    end() {
+      session.end()
+      keeper?.end()
+    },
   }
 }
 

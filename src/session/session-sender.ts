@@ -1,4 +1,4 @@
-import type { Flushed, RefusedMessage } from '../api/calls.ts'
+import type { Flushed } from '../api/calls.ts'
 import type { Report } from '../api/evidence.ts'
 import type { MessageSender, Unsent } from '../api/message-sender.ts'
 import type { Link, Writable } from '../api/transport.ts'
@@ -9,28 +9,21 @@ import type { PendingCall } from '../sending/pending-call.ts'
 import { bytesOf } from '../sending/plain-sender.ts'
 import { isBlob } from '../util/type-tags.ts'
 import { wellFormed } from '../util/well-formed.ts'
-import type { ServerCall } from '../wire/calls.ts'
-import { RequestError } from '../wire/request-error.ts'
 import { BlobReader } from './blob-reader.ts'
+import { CallAnswers, once } from './call-answers.ts'
 import { lastWrite } from './last-write.ts'
 import { LinkWriter, type SendQueue } from './link-writer.ts'
 import type { SessionSenderPort } from './sender-port.ts'
-import { readServerCall } from './server-call.ts'
-import { Unacknowledged } from './unacknowledged.ts'
-
-/** How many messages that the server has refused are kept for `flushed()`. */
-const mostRefused = 100
+import { type Kept, Unacknowledged } from './unacknowledged.ts'
 
 /** Sends in a session: numbers what it writes, keeps it until it is acknowledged, and writes it again where that is needed. */
 export class SessionSender<Out> implements MessageSender<Out>, SendQueue<Out> {
   /** What was numbered, and is kept until the server has settled it. */
   sent: Unacknowledged<Out>
-  /** What the server answers and asks. */
-  onCall: ((call: ServerCall) => void) | null = null
+  readonly answers = new CallAnswers<Out>()
   /** The server has ended a subscription. */
   onUnsubscribed: ((topic: string) => void) | null = null
   readonly #port: SessionSenderPort<Out>
-  readonly #refused: RefusedMessage<Out>[] = []
   readonly #writer: LinkWriter<Out>
   #blobs: BlobReader<Out> | null = null
   #outbox: Outbox<Out>
@@ -48,7 +41,7 @@ export class SessionSender<Out> implements MessageSender<Out>, SendQueue<Out> {
     session.sent = this.sent
     session.port = {
       onGap: port.onGap,
-      onCall: (json) => this.#called(readServerCall(json)),
+      onCall: (json) => this.answers.received(json, (n) => this.sent.of(n)),
       onUnsubscribed: (topic) => this.onUnsubscribed?.(topic),
       onAcked: (n) => {
         this.sent.settle(n)
@@ -99,6 +92,28 @@ export class SessionSender<Out> implements MessageSender<Out>, SendQueue<Out> {
     return []
   }
 
+  /**
+   * Goes on with what a client before has sent, before its own: it has the numbers from `first` on, and where it was not kept (`null`) they
+   * are withdrawn. Nobody gave its values here: an `error` names what was sent instead, and `flushed()` waits for it as well.
+   */
+  restore(first: number, data: readonly (string | ArrayBuffer | null)[]): void {
+    this.sent.restore(first, data.map(keptOf<Out>))
+  }
+
+  /** Gives up what was numbered, for a session that goes on without it; returns what it was. */
+  dropNumbered(): readonly Out[] {
+    const dropped = valuesOf(this.sent.drain())
+    this.#wakeWaiters()
+    return dropped
+  }
+
+  /** Gives up everything, which another page has taken over: it may arrive from there. */
+  handOver(): void {
+    const unconfirmed = [...this.dropNumbered(), ...valuesOf(this.#outbox.drain())]
+    this.#wakeWaiters()
+    if (unconfirmed.length) this.#port.onLost({ unconfirmed }, { kind: 'hidden' })
+  }
+
   /** A new session. What the old one is still at its last write for is no part of it. */
   begin(): void {
     const { session, limits } = this.#port
@@ -129,7 +144,7 @@ export class SessionSender<Out> implements MessageSender<Out>, SendQueue<Out> {
     const flushed = this.#flushWaiters.add(this.#lastOrder)
     this.pump()
     await flushed
-    return { refused: this.#refused.splice(0) }
+    return { refused: this.answers.takeRefused() }
   }
 
   /** There will be no connection: nobody need wait for one. What waits is kept, in case the application connects again. */
@@ -203,19 +218,6 @@ export class SessionSender<Out> implements MessageSender<Out>, SendQueue<Out> {
     for (const { call } of [...this.#outbox.calls, ...this.sent.entries]) call?.lost('closed')
   }
 
-  #called(call: ServerCall): void {
-    if (call.type === 'request' || call.type === 'abort') {
-      this.onCall?.(call)
-      return
-    }
-    const entry = this.sent.of(call.to)
-    if (entry?.call) entry.call.answered(call)
-    else if (entry && call.type === 'error') {
-      this.#refused.push({ data: entry.value, error: new RequestError(call.code, call.message) })
-      if (this.#refused.length > mostRefused) this.#refused.shift()
-    }
-  }
-
   #lose(entries: readonly Entry<Out>[], report: Report): void {
     for (const { call } of entries) call?.lost('undelivered')
     const undelivered = valuesOf(entries)
@@ -236,13 +238,8 @@ export class SessionSender<Out> implements MessageSender<Out>, SendQueue<Out> {
   }
 }
 
-/** The first of all that it is given counts. */
-function once(call: PendingCall): PendingCall {
-  let isSettled = false
-  const first = (settle: () => void) => {
-    if (isSettled) return
-    isSettled = true
-    settle()
-  }
-  return { answered: (answer) => first(() => call.answered(answer)), lost: (why) => first(() => call.lost(why)) }
+/** What a client before has written, of which only the data are known. */
+function keptOf<Out>(data: string | ArrayBuffer | null): Kept<Out> {
+  const entry = { value: data as Out, data: data ?? '', bytes: data === null ? 0 : bytesOf(data), n: 0, expiresAt: Infinity }
+  return { entry, data }
 }

@@ -1,13 +1,13 @@
 import { countIn, countOf, must } from '../wire/readers.ts'
-import type { Hello, OpenFrame } from '../wire/steadfast-v1.ts'
+import { codes, type Hello, type OpenFrame } from '../wire/steadfast-v1.ts'
 import { cut } from './frames.ts'
 import { Grace } from './grace.ts'
 import { HeldAck } from './held-ack.ts'
 import { readOpenFrame } from './open-frame.ts'
-import type { FrameListener, SessionPort } from './session-port.ts'
+import type { FrameListener, SentNumbers, SessionJournal, SessionPort } from './session-port.ts'
 import { StoreHistory } from './store-history.ts'
 import { type AnnounceFrame, type GapFrame, StreamCursors, type WithdrawFrame } from './stream-cursors.ts'
-import { readTextFrame } from './text-frames.ts'
+import { type FrameTarget, readTextFrame } from './text-frames.ts'
 
 /** So much taken is acknowledged at once. More seldom than a server would like costs it memory; a page pays some 100 µs for each. */
 export const ackBytes = 2 ** 20
@@ -25,25 +25,35 @@ export class SessionState {
   opened: OpenFrame | null = null
   /** Whether that frame went on where the one before had ended. */
   isResumed = false
-  /** What was written: the lowest number that is not acknowledged, and the bytes from there on. */
-  sent: { readonly first: number; readonly last: number; readonly bytesUnderWay: number } = {
-    first: 1,
-    last: 0,
-    bytesUnderWay: 0,
-  }
+  sent: SentNumbers = { first: 1, last: 0, bytesUnderWay: 0 }
   /** Counts what has moved: what was taken, missed or acknowledged. */
   moves = 0
   /** Bytes taken since the server was last told the cursor. */
   owedBytes = 0
   port: SessionPort | null = null
+  journal: SessionJournal | null = null
   /** What was written up to here was for an earlier life of the session, which may have handled it. */
-  #before = 0
+  before = 0
+  /** The k of the last dial of the client before, whose session this one goes on with (snapshot.ts); and the highest that a hello has named. */
+  readonly dials = { before: 0, reached: 0 }
   #hasRenewed = false
   #isOver = false
   readonly stores = new StoreHistory()
   readonly streams = new StreamCursors()
   readonly #grace = new Grace()
   readonly #heldAck = new HeldAck()
+
+  readonly #frames: FrameTarget = {
+    open: (json, listener) => this.#open(json, listener),
+    take: (stream, offset, data, listener) => this.#take(stream, offset, data, listener),
+    call: (stream, offset, json) => this.#takeCall(stream, offset, json),
+    acked: (n, answeredAt) => this.#acked(n, answeredAt),
+    rewind: (n) => this.port?.onRewind(n),
+    subscribed: (json) => this.#subscribed(json),
+    unsubscribed: (json) => this.#unsubscribed(json),
+    missed: (json) => this.#missed(json),
+    coming: (bytes) => this.#grace.coming(bytes),
+  }
 
   constructor(id: string) {
     this.id = id
@@ -69,10 +79,13 @@ export class SessionState {
     return this.streams.text
   }
 
-  hello(k: number, more: Partial<Hello>): Hello {
+  hello(dial: number, more: Partial<Hello>): Hello {
+    const k = this.dials.before + dial
+    this.dials.reached = Math.max(this.dials.reached, k)
+    this.journal?.beforeTold()
     const { id, sent, cursor } = this
     const store = this.stores.text
-    const before = this.#before >= sent.first && { before: this.#before }
+    const before = this.before >= sent.first && { before: this.before }
     const known = { ...before, ...(cursor && { cursor }), ...(store && { store }) }
     return { v: 1, session: id, k, n: sent.first, last: sent.last, ...known, ...more }
   }
@@ -111,20 +124,7 @@ export class SessionState {
 
   /** @throws when the server sent what is no frame */
   readText(frame: string, listener: FrameListener): void {
-    readTextFrame(frame, {
-      open: (json) => this.#open(json, listener),
-      take: (stream, offset, data) => this.#take(stream, offset, data, listener),
-      call: (stream, offset, json) => this.#takeCall(stream, offset, json),
-      acked: (n, answeredAt) => this.#acked(n, answeredAt),
-      rewind: (n) => this.port?.onRewind(n),
-      subscribed: (json) => this.#subscribed(json),
-      unsubscribed: (json) => this.#unsubscribed(json),
-      missed: (json) => this.#missed(json),
-      coming: (bytes = this.#grace.comingBytes) => {
-        this.#grace.comingBytes = bytes
-      },
-      listener,
-    })
+    readTextFrame(frame, this.#frames, listener)
   }
 
   /**
@@ -154,13 +154,16 @@ export class SessionState {
   }
 
   #open(json: OpenFrame, listener: FrameListener): void {
+    // Another page has gone on with what is kept here: this one could not tell which numbers are still its own.
+    if (this.journal && json.taken > this.sent.last)
+      listener.closed({ code: codes.protocolError, reason: 'taken is more than was sent' })
     const frame = readOpenFrame(json, this.sent.last)
     const { epoch, store, ack, answeredAt } = frame
     // An older dial that something held back tells of a life of the session that is over.
     if (this.opened && frame.k < this.opened.k && epoch !== this.opened.epoch) listener.outdated()
     this.isResumed = this.streams.get(0)?.epoch === epoch
     if (!this.isResumed) {
-      this.#before = this.sent.last
+      this.before = this.sent.last
       this.streams.clear()
       this.streams.begin(0, epoch, '', 0)
     }
@@ -219,7 +222,7 @@ export class SessionState {
   }
 
   #releaseAck(): void {
-    const n = this.#heldAck.release(this.#isOver ? Infinity : (this.streams.get(0)?.offset ?? Infinity))
+    const n = this.#heldAck.release((this.#isOver ? null : this.streams.get(0)?.offset) ?? Infinity)
     if (n >= this.sent.first) this.port?.onAcked(n)
   }
 

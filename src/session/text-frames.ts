@@ -6,8 +6,8 @@ import type { AnnounceFrame, GapFrame, WithdrawFrame } from './stream-cursors.ts
 
 /** What the text frames of a server say. */
 export interface FrameTarget {
-  open(json: OpenFrame): void
-  take(stream: number, offset: number, data: string | ArrayBuffer): void
+  open(json: OpenFrame, listener: FrameListener): void
+  take(stream: number, offset: number, data: string | ArrayBuffer, listener: FrameListener): void
   call(stream: number, offset: number, json: string): void
   /** Everything up to n is settled, and answered up to that offset of stream 0. */
   acked(n: number, answeredAt: number): void
@@ -16,33 +16,32 @@ export interface FrameTarget {
   unsubscribed(json: WithdrawFrame): void
   missed(json: GapFrame): void
   coming(bytes: number | undefined): void
-  readonly listener: FrameListener
 }
 
 /**
  * Reads a text frame of a server (docs/PROTOCOL.md, "Frames").
  * @throws when it is none; frames of an unknown kind are ignored
  */
-export function readTextFrame(frame: string, target: FrameTarget): void {
+export function readTextFrame(frame: string, target: FrameTarget, listener: FrameListener): void {
   const rest = frame.slice(1)
   switch (frame[0]) {
     case 'o':
-      target.open(JSON.parse(rest))
+      target.open(JSON.parse(rest), listener)
       break
     case 'm': {
       const [stream, offset, data] = placed(rest)
-      target.take(stream, offset, data)
+      target.take(stream, offset, data, listener)
       break
     }
     case 'M':
       for (const [stream, first, ...texts] of JSON.parse(rest) as unknown[][]) {
         for (let index = 0; index < texts.length; index += 1)
-          target.take(countOf(stream), countOf(countOf(first) + index), textOf(texts[index]))
+          target.take(countOf(stream), countOf(countOf(first) + index), textOf(texts[index]), listener)
       }
       break
     case 'b': {
       const [stream, offset, data] = placed(rest)
-      target.take(stream, offset, bytesOfBase64(data).buffer)
+      target.take(stream, offset, bytesOfBase64(data).buffer, listener)
       break
     }
     case 'C': {
@@ -73,13 +72,13 @@ export function readTextFrame(frame: string, target: FrameTarget): void {
       break
     }
     case 'p':
-      target.listener.pinged()
+      listener.pinged()
       break
     case 'c':
-      target.listener.challenged?.()
+      listener.challenged?.()
       break
     case 'x':
-      target.listener.closed(closeOf(JSON.parse(rest)))
+      listener.closed(closeOf(JSON.parse(rest)))
       break
   }
 }

@@ -3,8 +3,10 @@ import type { Writable } from '../api/transport.ts'
 import type { Entry, Outbox } from '../sending/outbox.ts'
 import { isBlob } from '../util/type-tags.ts'
 import type { Numbered } from './frames.ts'
+import type { KeptMessage } from './session-port.ts'
 
-interface Kept<Out> {
+/** A message with a number; its data is `null` once it was withdrawn. */
+export interface Kept<Out> {
   readonly entry: Entry<Out>
   data: string | ArrayBuffer | null
 }
@@ -45,6 +47,11 @@ export class Unacknowledged<Out> {
     return this.#first + this.#kept.length - 1
   }
 
+  /** The same, if what waits were given numbers now. */
+  get lastWaiting(): number {
+    return this.last + this.#outbox.length
+  }
+
   get oldest(): Entry<Out> | undefined {
     return this.#kept[0]?.entry
   }
@@ -82,6 +89,26 @@ export class Unacknowledged<Out> {
   numberOf(entry: Entry<Out>): number | undefined {
     const index = this.#kept.findIndex((kept) => kept.entry === entry)
     return index < 0 ? undefined : this.#first + index
+  }
+
+  /**
+   * All that is kept, and behind it what waits, under the numbers that it would be given; without a `Blob` that is not read yet. A call is
+   * withdrawn: nobody will be there who waits for its answer.
+   */
+  get messages(): readonly KeptMessage[] {
+    const kept = this.#kept.map(({ entry, data }, index) => ({ n: this.#first + index, data: entry.call ? null : data }))
+    const waiting = this.#outbox.entries.flatMap(({ data, expiresAt, call }, index) =>
+      isBlob(data) ? [] : [{ n: this.last + 1 + index, data: call ? null : data, expiresAt }],
+    )
+    return [...kept, ...waiting]
+  }
+
+  /** Goes on with what a client before has numbered, where nothing is numbered yet: with the data from number `first` on. */
+  restore(first: number, messages: readonly Kept<Out>[]): void {
+    this.#first = first
+    this.#kept = [...messages]
+    this.#outbox.release(-messages.length, -bytesOfKept(messages))
+    this.rewind(0)
   }
 
   /** The server has everything up to n; everything above has to be written. */

@@ -173,8 +173,8 @@ export const mutations = [
     name: 'private-news-out-of-order',
     breaks: 'an announced message is written only behind the one before it',
     file: 'src/server/delivery/delivery.ts',
-    from: 'message.offset === this.#at + 1 && !this.#isPrivateNew',
-    to: 'message.offset > this.#at',
+    from: 'entry.offset === this.#at + 1 && !this.#isPrivateNew',
+    to: 'entry.offset > this.#at',
   },
   {
     name: 'store-waited-for-ever',

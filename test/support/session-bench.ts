@@ -136,6 +136,7 @@ export function sessionBench(options: SessionBenchOptions = {}): SessionBench {
       bench.doubts += 1
     },
     onDivided() {},
+    onNote() {},
     onBroken: (report) => {
       broken.push(report)
       sender.detach()

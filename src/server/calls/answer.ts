@@ -20,3 +20,8 @@ export function errorAnswer(n: number, error: unknown, report: (error: unknown) 
   report(error)
   return { type: 'error', to: n, code: 'internal', message: '' }
 }
+
+/** Something was answered at this offset of stream 0; 0 where it was not. */
+export function answered(work: { answeredAt?: number }, offset: unknown): void {
+  if (typeof offset === 'number' && offset > 0) work.answeredAt = Math.max(work.answeredAt ?? 0, offset)
+}

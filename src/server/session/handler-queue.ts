@@ -1,4 +1,4 @@
-import { append, errorAnswer } from '../calls/answer.ts'
+import { answered, append, errorAnswer } from '../calls/answer.ts'
 import { RunningRequests } from '../calls/running-requests.ts'
 import type { Ending, SessionRecord } from '../store/ports.ts'
 import { isThenable } from '../util/thenable.ts'
@@ -164,7 +164,6 @@ export class HandlerQueue {
 
   async #runOn(): Promise<void> {
     const { node } = this.#session
-    const { slices } = node
     let inARow = 0
     for (let leaseWork = this.#leaseWork; leaseWork && !node.isDown; leaseWork = this.#leaseWork) {
       if (!this.#holdsLease()) break
@@ -175,7 +174,7 @@ export class HandlerQueue {
       try {
         waiting = callHandler(this.#session, hook, next)
         const result = isThenable(waiting) ? await waiting : undefined
-        if (next?.call) answeredAt(leaseWork, result)
+        if (next?.call) answered(leaseWork, result)
       } catch (error) {
         if (leaseWork !== this.#leaseWork) node.host.report(error)
         else if (await this.#runsAgain(error, next, leaseWork)) break
@@ -189,9 +188,9 @@ export class HandlerQueue {
       // Progress is written while the next handler runs; after the last one it is written below.
       if (waiting !== undefined && this.#taken.next) this.#session.progressed()
       inARow += 1
-      if (inARow % checkSliceEvery !== 0 || !this.#taken.next || !slices.isOver()) continue
+      if (inARow % checkSliceEvery !== 0 || !this.#taken.next || !node.slices.isOver()) continue
       if (waiting === undefined) this.#session.progressed()
-      await slices.next()
+      await node.slices.next()
       if (node.isDown) return
     }
     this.#isRunning = false
@@ -211,7 +210,7 @@ export class HandlerQueue {
     try {
       if (!message || message.call) throw error
       const answer = errorAnswer(message.n, error, (each) => node.host.report(each))
-      answeredAt(leaseWork, await append(this.#session, answer))
+      answered(leaseWork, await append(this.#session, answer))
       return false
     } catch (failure) {
       error = failure
@@ -228,7 +227,7 @@ export class HandlerQueue {
     this.#requests ??= new RunningRequests(this.#session, (message, offset) => {
       this.#pending.forget(message)
       if (!this.#leaseWork) return
-      answeredAt(this.#leaseWork, offset)
+      answered(this.#leaseWork, offset)
       this.#leaseWork.finished = this.#finishedThrough()
       this.#session.progressed()
       this.#run()
@@ -248,9 +247,4 @@ export class HandlerQueue {
   #finishedThrough(): number {
     return Math.min(this.#taken.handledThrough, (this.#requests?.oldest ?? Infinity) - 1)
   }
-}
-
-/** Something was answered at this offset of stream 0. */
-function answeredAt(leaseWork: MutableLeaseWork, offset: unknown): void {
-  if (typeof offset === 'number' && offset > 0) leaseWork.answeredAt = Math.max(leaseWork.answeredAt ?? 0, offset)
 }

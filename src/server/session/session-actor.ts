@@ -164,8 +164,8 @@ export class SessionActor implements AttachedSession<Attachment>, RecordListener
     const [{ settings }, { writer }] = [node, processor]
     attachments.tick()
     this.#backpressure?.tick()
-    const expiresInMs = expireSubscriptions(processor, now)
-    this.#dueAt = Math.min(node.elapsedMs() + Math.min(renewEveryMs(settings), expiresInMs), attachments.dueAt())
+    const inMs = Math.min(renewEveryMs(settings), expireSubscriptions(processor, now))
+    this.#dueAt = Math.min(node.elapsedMs() + inMs, attachments.dueAt())
     this.inbox.tick()
     if (this.isBusy || writer.isStale || processor.isLeaseDue) writer.settle()
     if (!this.hasAttachments || now - Math.max(this.#renewedAt, writer.writtenAt) < renewEveryMs(settings)) return
@@ -190,8 +190,7 @@ export class SessionActor implements AttachedSession<Attachment>, RecordListener
       return
     }
     if (record.done < before.done) this.vanished()
-    // Another node has changed the record, so the client may have been there.
-    if (how === 'read') this.attachments.activity()
+    if (how === 'read') this.attachments.activity() // The client may have been on the node that has changed it.
     this.attachments.recordChanged(before, record)
     this.#acks.sendAck()
     if (record.ended && !before.ended) this.attachments.endWhenDelivered(closeOf(record.ended, record, 'live'))

@@ -84,8 +84,7 @@ export interface Session<Who extends AnyPrincipal = Principal, Data = unknown, O
    */
   drained(maxUnreadBytes?: number): Promise<boolean>
   /**
-   * Asks the client, whose `onrequest` answers, once; resolves with the reply. It waits while the client is away.
-   * @throws RequestError where there is no reply; and the signal's reason
+   * Asks the client, whose `onrequest` answers once; waits while it is away. @throws RequestError where there is no reply
    */
   request<Reply = unknown>(data: Out, options?: SessionRequestOptions): Promise<Reply>
   /**

@@ -28,7 +28,7 @@ export interface ReadLimits {
   readonly maxBytes: number
 }
 
-/** A position in a topic: the messages with a higher offset follow it. */
+/** A position in a topic: messages with a higher offset follow it. */
 export interface Position {
   readonly epoch: string
   readonly offset: number
@@ -54,7 +54,7 @@ export interface TopicNews extends Position {
   readonly data?: Payload | undefined
 }
 
-/** A listener that was passed to `watch()`. */
+/** A listener given to `watch()`. */
 export interface Watch {
   /**
    * Resolves when the watch is in force: every later change is announced. `null` if it is in force already. Rejects if it cannot be
@@ -74,8 +74,7 @@ export interface Watch {
  */
 export interface TopicLog {
   /**
-   * Resolves with the message's offset once the log holds it. A call that rejects may have succeeded all the same, unless its `key` shows
-   * it.
+   * Resolves with the message's offset once the log holds it. A call that rejects may have succeeded all the same (unless it has a `key`).
    * @throws RangeError, as a rejection, for a message that is larger than the log takes
    */
   append(topic: string, data: Payload, options?: AppendOptions): Promise<number>
@@ -143,8 +142,7 @@ export interface SessionRecord {
    */
   readonly lease: { readonly node: string; readonly until: number } | null
   /**
-   * The number of the client's last decision which attachment carries the session, and that attachment's k; 0 while none was ever
-   * confirmed.
+   * The number of the client's last decision which attachment carries the session, and that attachment's k; 0 while there was none.
    */
   readonly turn: number
   readonly k: number
@@ -157,8 +155,8 @@ export interface SessionRecord {
   /** The subprotocol of a WebSocket-shaped client, `''` if it has none; absent for other clients. */
   readonly protocol?: string
   /**
-   * The highest `taken` that the record has shown, while `taken` is below it: a node has taken back what it did not know to be taken. A
-   * client that another node has told of it sends what follows. Absent where nothing was taken back.
+   * The highest `taken` that the record has shown, while `taken` is below it: a node has taken back what it did not know to be taken, and a
+   * client that another node has told of it sends what follows.
    */
   readonly takenBefore?: number
   /** The session stays on the node that its lease names (rule 20); absent where any node may handle it. */
