@@ -11,7 +11,7 @@ const pure = [
   '^src/sockjs/(frames|place)\\.ts$',
   '^src/util/(http-fields|type-tags|suggest|well-formed)\\.ts$',
   '^src/wire/',
-  '^src/session/(session-state|session-port|stream-cursors|store-history|open-frame|grace|ack-schedule|batch-policy|retry-pause|frames|unacknowledged)\\.ts$',
+  '^src/session/(session-state|session-port|stream-cursors|store-history|open-frame|snapshot|grace|ack-schedule|batch-policy|retry-pause|frames|unacknowledged)\\.ts$',
 ]
 
 export default {

@@ -30,6 +30,10 @@ export class Outbox<Out> {
     return this.#entries[this.#head]
   }
 
+  get entries(): readonly Entry<Out>[] {
+    return this.#entries.slice(this.#head)
+  }
+
   get length(): number {
     return this.#entries.length - this.#head
   }

@@ -126,13 +126,20 @@ export class LinkWriter<Out> {
     if (!first && !owesAck) return false
     if (first) {
       this.#port.onSent()
+      this.#port.session.journal?.beforeNumbers(sent.last)
       this.#batches.written(first.n, batch.length, sent.lastBytes)
       if (!link.isPosting && this.#ackOverdueAt === Infinity) this.#ackOverdueAt = now + this.#answerMs()
     }
     if (owesAck || link.isPosting) this.#acks.sent(link, now)
     if (link.isPosting) this.#post(link, batch)
-    else for (const frame of [...framesOf(batch), ...(owesAck ? [`a${this.#port.session.cursor}`] : [])]) this.#give(link, frame)
+    else for (const frame of [...framesOf(batch), ...(owesAck ? [this.#ackFrame()] : [])]) this.#give(link, frame)
     return true
+  }
+
+  #ackFrame(): string {
+    const { session } = this.#port
+    session.journal?.beforeCursor()
+    return `a${session.cursor}`
   }
 
   #give(link: Link, frame: string | ArrayBuffer): void {

@@ -41,3 +41,27 @@ export interface FrameListener {
   /** It belongs to a life of the session that is over: throws what ends it. */
   outdated(): never
 }
+
+/** What was written: the lowest number that is not acknowledged, the highest, and the bytes from there on. */
+export interface SentNumbers {
+  readonly first: number
+  readonly last: number
+  readonly bytesUnderWay: number
+}
+
+/** Who keeps a session beyond its client hears of what the server is about to be told, so that it can be kept first. */
+export interface SessionJournal {
+  /** A hello or an acknowledgment with the cursor is about to be sent. */
+  beforeCursor(): void
+  /** Messages up to this number are about to be written. */
+  beforeNumbers(last: number): void
+}
+
+/** What a client before has sent, and the server has not acknowledged. */
+export interface KeptMessage {
+  readonly n: number
+  /** `null` where it was withdrawn, or was not kept. */
+  readonly data: string | ArrayBuffer | null
+  /** The instant from which it is of no use any more, by the clock of its host; absent once it was written. */
+  readonly expiresAt?: number
+}

@@ -11,7 +11,7 @@ import { BlobReader } from './blob-reader.ts'
 import { lastWrite } from './last-write.ts'
 import { LinkWriter, type SendQueue } from './link-writer.ts'
 import type { SessionSenderPort } from './sender-port.ts'
-import { Unacknowledged } from './unacknowledged.ts'
+import { type Kept, Unacknowledged } from './unacknowledged.ts'
 
 /** Sends in a session: numbers what it writes, keeps it until it is acknowledged, and writes it again where that is needed. */
 export class SessionSender<Out> implements MessageSender<Out>, SendQueue<Out> {
@@ -83,6 +83,14 @@ export class SessionSender<Out> implements MessageSender<Out>, SendQueue<Out> {
   detach(): readonly Out[] {
     this.#writer.detach()
     return []
+  }
+
+  /**
+   * Goes on with what a client before has sent, before its own: it has the numbers from `first` on, and where it was not kept (`null`) they
+   * are withdrawn. Nobody gave its values here: an `error` names what was sent instead, and `flushed()` waits for it as well.
+   */
+  restore(first: number, data: readonly (string | ArrayBuffer | null)[]): void {
+    this.sent.restore(first, data.map(keptOf<Out>))
   }
 
   /** A new session. What the old one is still at its last write for is no part of it. */
@@ -182,4 +190,9 @@ export class SessionSender<Out> implements MessageSender<Out>, SendQueue<Out> {
       .then(() => this.pump())
       .catch((error) => this.#port.host.report(error))
   }
+}
+
+function keptOf<Out>(data: string | ArrayBuffer | null): Kept<Out> {
+  const entry = { value: data as Out, data: data ?? '', bytes: data === null ? 0 : bytesOf(data), n: 0, expiresAt: Infinity }
+  return { entry, data }
 }

@@ -3,7 +3,7 @@ import type { Hello, OpenFrame } from '../wire/steadfast-v1.ts'
 import { bytesOfBase64, cut } from './frames.ts'
 import { Grace } from './grace.ts'
 import { readOpenFrame } from './open-frame.ts'
-import type { FrameListener, SessionPort } from './session-port.ts'
+import type { FrameListener, SentNumbers, SessionJournal, SessionPort } from './session-port.ts'
 import { StoreHistory } from './store-history.ts'
 import { type GapFrame, StreamCursors } from './stream-cursors.ts'
 
@@ -23,24 +23,22 @@ export class SessionState {
   opened: OpenFrame | null = null
   /** Whether that frame went on where the one before had ended. */
   isResumed = false
-  /** What was written: the lowest number that is not acknowledged, and the bytes from there on. */
-  sent: { readonly first: number; readonly last: number; readonly bytesUnderWay: number } = {
-    first: 1,
-    last: 0,
-    bytesUnderWay: 0,
-  }
+  sent: SentNumbers = { first: 1, last: 0, bytesUnderWay: 0 }
   /** Counts what has moved: what was taken, missed or acknowledged. */
   moves = 0
   /** Bytes taken since the server was last told the cursor. */
   owedBytes = 0
   port: SessionPort | null = null
+  journal: SessionJournal | null = null
   /** What was written up to here was for an earlier life of the session, which may have handled it. */
-  #before = 0
+  before = 0
+  /** The k of the last dial of the client before, whose session this one goes on with (snapshot.ts); and the highest that a hello has named. */
+  readonly dials = { before: 0, reached: 0 }
   #hasRenewed = false
   #isOver = false
   readonly stores = new StoreHistory()
+  readonly streams = new StreamCursors()
   readonly #grace = new Grace()
-  readonly #streams = new StreamCursors()
 
   constructor(id: string) {
     this.id = id
@@ -63,13 +61,16 @@ export class SessionState {
   }
 
   get cursor(): string {
-    return this.#streams.text
+    return this.streams.text
   }
 
-  hello(k: number, more: Partial<Hello>): Hello {
+  hello(dial: number, more: Partial<Hello>): Hello {
+    const k = this.dials.before + dial
+    this.dials.reached = Math.max(this.dials.reached, k)
+    this.journal?.beforeCursor()
     const { id, sent, cursor } = this
     const store = this.stores.text
-    const before = this.#before >= sent.first && { before: this.#before }
+    const before = this.before >= sent.first && { before: this.before }
     const known = { ...before, ...(cursor && { cursor }), ...(store && { store }) }
     return { v: 1, session: id, k, n: sent.first, last: sent.last, ...known, ...more }
   }
@@ -97,7 +98,7 @@ export class SessionState {
     this.opened = null
     this.owedBytes = 0
     this.#isOver = false
-    this.#streams.clear()
+    this.streams.clear()
   }
 
   /** Whatever still comes is not heard any more. */
@@ -133,10 +134,10 @@ export class SessionState {
         this.port?.onRewind(countIn(rest))
         break
       case 's':
-        if (!this.#isOver && this.#streams.announce(JSON.parse(rest))) this.#progress()
+        if (!this.#isOver && this.streams.announce(JSON.parse(rest))) this.#progress()
         break
       case 'u':
-        if (!this.#isOver && this.#streams.withdraw(JSON.parse(rest))) this.#progress()
+        if (!this.#isOver && this.streams.withdraw(JSON.parse(rest))) this.#progress()
         break
       case 'g':
         this.#missed(JSON.parse(rest))
@@ -189,11 +190,11 @@ export class SessionState {
     const { epoch, store, ack } = frame
     // An older dial that something held back tells of a life of the session that is over.
     if (this.opened && frame.k < this.opened.k && epoch !== this.opened.epoch) listener.outdated()
-    this.isResumed = this.#streams.get(0)?.epoch === epoch
+    this.isResumed = this.streams.get(0)?.epoch === epoch
     if (!this.isResumed) {
-      this.#before = this.sent.last
-      this.#streams.clear()
-      this.#streams.begin(0, epoch, '', 0)
+      this.before = this.sent.last
+      this.streams.clear()
+      this.streams.begin(0, epoch, '', 0)
     }
     if (store) this.stores.opened(store)
     this.opened = frame
@@ -209,7 +210,7 @@ export class SessionState {
 
   #take(stream: number, offset: number, data: string | ArrayBuffer, listener: FrameListener): void {
     if (!this.#isNew(stream, offset)) return
-    const topic = this.#streams.get(stream)?.topic ?? ''
+    const topic = this.streams.get(stream)?.topic ?? ''
     listener.received({ data, id: `${stream}.${offset}`, topic })
     this.#move(stream, offset)
     this.#grace.comingBytes = 0
@@ -219,12 +220,12 @@ export class SessionState {
   }
 
   #isNew(stream: number, offset: number): boolean {
-    return !this.#isOver && this.#streams.isNew(stream, offset)
+    return !this.#isOver && this.streams.isNew(stream, offset)
   }
 
   #move(stream: number, offset: number): void {
     this.#progress()
-    this.#streams.move(stream, offset)
+    this.streams.move(stream, offset)
   }
 
   #progress(): void {
@@ -240,7 +241,7 @@ export class SessionState {
   }
 
   #missed(json: GapFrame): void {
-    const gap = !this.#isOver && this.#streams.skip(json)
+    const gap = !this.#isOver && this.streams.skip(json)
     if (!gap) return
     this.moves += 1
     this.port?.onGap(gap)

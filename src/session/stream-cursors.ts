@@ -13,6 +13,11 @@ interface Stream {
   offset: number
 }
 
+/** How far a stream was taken; stream 0 is private to the session, and its epoch is that of the session's record. */
+export interface StreamPlace extends Readonly<Stream> {
+  readonly stream: number
+}
+
 /** How far the client has taken each stream of its session. */
 export class StreamCursors {
   readonly #streams = new Map<number, Stream>()
@@ -20,6 +25,10 @@ export class StreamCursors {
   /** All of them, as a hello and an acknowledgment tell them. */
   get text(): string {
     return cursorText(this.#streams)
+  }
+
+  get places(): readonly StreamPlace[] {
+    return Array.from(this.#streams, ([stream, place]) => ({ stream, ...place }))
   }
 
   get(stream: number): Stream | undefined {

@@ -3,8 +3,10 @@ import type { Writable } from '../api/transport.ts'
 import type { Entry, Outbox } from '../sending/outbox.ts'
 import { isBlob } from '../util/type-tags.ts'
 import type { Numbered } from './frames.ts'
+import type { KeptMessage } from './session-port.ts'
 
-interface Kept<Out> {
+/** A message with a number; its data is `null` once it was withdrawn. */
+export interface Kept<Out> {
   readonly entry: Entry<Out>
   data: string | ArrayBuffer | null
 }
@@ -71,6 +73,23 @@ export class Unacknowledged<Out> {
 
   get entries(): readonly Entry<Out>[] {
     return entriesOf(this.#kept)
+  }
+
+  /** All that is kept, and behind it what waits, under the numbers that it would be given; without a `Blob` that is not read yet. */
+  get messages(): readonly KeptMessage[] {
+    const kept = this.#kept.map(({ data }, index) => ({ n: this.#first + index, data }))
+    const waiting = this.#outbox.entries.flatMap(({ data, expiresAt }, index) =>
+      isBlob(data) ? [] : [{ n: this.last + 1 + index, data, expiresAt }],
+    )
+    return [...kept, ...waiting]
+  }
+
+  /** Goes on with what a client before has numbered, where nothing is numbered yet: with the data from number `first` on. */
+  restore(first: number, messages: readonly Kept<Out>[]): void {
+    this.#first = first
+    this.#kept = [...messages]
+    this.#outbox.release(-messages.length, -bytesOfKept(messages))
+    this.rewind(0)
   }
 
   /** The server has everything up to n; everything above has to be written. */
