@@ -3,12 +3,14 @@ import type { Host } from '../api/host.ts'
 import type { MessageSender, SenderPort, Unsent } from '../api/message-sender.ts'
 import type { Codec, CoreOptions, Sendable } from '../api/options.ts'
 import type { Payload, Received } from '../api/protocol.ts'
+import type { ClientConnection, SharingClient } from '../api/sharing.ts'
 import { AttemptLog } from '../connection/attempt-log.ts'
 import { Connection } from '../connection/connection.ts'
 import { Classifier } from '../diagnosis/classifier.ts'
 import { hostWith } from '../host/browser.ts'
 import { bytesOf } from '../sending/plain-sender.ts'
 import { checkOptions, refuseMore } from '../util/check-options.ts'
+import { checkClose } from './check-close.ts'
 import { DebugLines, lastWords } from './debug.ts'
 import { Emitter } from './emitter.ts'
 import { type Handler, Listenable } from './listenable.ts'
@@ -16,6 +18,7 @@ import type { MessageIterator } from './message-iterator.ts'
 import { MessageQueues } from './message-queues.ts'
 import { type ClientReport, safeOptions, version } from './report.ts'
 import { circumstancesOf, type Settings, settingsOf } from './settings.ts'
+import { wired } from './wired.ts'
 import { writableOf } from './writable.ts'
 
 /** An event as listeners of this client get it. */
@@ -52,7 +55,9 @@ export type CodecWhereNeeded<In, Out> = [Payload, Out] extends [In, Sendable] ? 
  */
 export class RealtimeClient<In = Payload, Out = Sendable> extends Listenable<In, Out, RealtimeClient<In, Out>> {
   readonly #options: CoreOptions<In, Out>
-  readonly #connection: Connection
+  /** This client's own; of those that tabs share, the one that is used while this tab leads. */
+  #connection!: Connection
+  readonly #face: ClientConnection
   readonly #sender: MessageSender<Out>
   readonly #events: Emitter<EventType, Told<'*', In, Out>>
   readonly #host: Host
@@ -79,7 +84,7 @@ export class RealtimeClient<In = Payload, Out = Sendable> extends Listenable<In,
     this.#settings = settings
     this.#events = events
     // In a session, a client with too many unread messages disconnects, and resumes once the application has read them.
-    this.#queues = new MessageQueues(settings.mode.canPause ? (isHeld) => this.#connection.hold(isHeld) : null)
+    this.#queues = new MessageQueues(settings.mode.canPause && !options.connection ? (isHeld) => this.#face.hold(isHeld) : null)
     this.#debug = new DebugLines(options.debug, host)
     const port: SenderPort<Out> = {
       host,
@@ -98,18 +103,22 @@ export class RealtimeClient<In = Payload, Out = Sendable> extends Listenable<In,
       onDivided: () => this.#connection.notices.divided(),
       onBroken: (report) => this.#connection.broke(report),
     }
-    this.#sender = settings.mode.sender(port)
-    this.#connection = new Connection({
-      host,
-      settings,
-      sender: this.#sender as MessageSender<unknown>,
-      log: this.#log,
-      prepare: options.prepare,
-      classifier,
-      diagnosis: options.diagnosis,
-      raise: (type, details) => this.#raise(type, details as EventDetails<In, Out>[typeof type]),
-      onMessage: (message, transport) => this.#receive(message, transport),
-    })
+    const { prepare, diagnosis } = options
+    const sharing: SharingClient<Out> = {
+      ...{ host, settings, port, note: (line) => this.#debug.note(line) },
+      events: {
+        raise: (type, details) => this.#raise(type, details as EventDetails<In, Out>[typeof type]),
+        onMessage: (message, transport) => this.#receive(message, transport),
+      },
+      connection: (sender, told, own) => {
+        const log = this.#log
+        this.#connection = new Connection({ host: own, settings, sender, log, prepare, classifier, diagnosis, ...told })
+        return this.#connection
+      },
+    }
+    const { sender, connection } = wired(sharing, options.connection)
+    this.#sender = sender
+    this.#face = connection
     const { signal } = options
     if (signal?.aborted || !settings.autoConnect) return
     Promise.resolve()
@@ -119,7 +128,7 @@ export class RealtimeClient<In = Payload, Out = Sendable> extends Listenable<In,
 
   /** What the client is doing now. */
   get state(): ClientState {
-    return this.#connection.state
+    return this.#face.state
   }
 
   /**
@@ -128,7 +137,7 @@ export class RealtimeClient<In = Payload, Out = Sendable> extends Listenable<In,
    */
   connect(): void {
     this.#prepareToConnect()
-    this.#connection.connect()
+    this.#face.connect()
   }
 
   /**
@@ -137,7 +146,7 @@ export class RealtimeClient<In = Payload, Out = Sendable> extends Listenable<In,
    */
   reconnect(): void {
     this.#prepareToConnect()
-    this.#connection.reconnect()
+    this.#face.reconnect()
   }
 
   /**
@@ -151,8 +160,7 @@ export class RealtimeClient<In = Payload, Out = Sendable> extends Listenable<In,
     const { codec } = this.#options
     refuseMore(data, more)
     const writable = writableOf(codec ? codec.encode(data) : data)
-    if (this.#connection.isClosed)
-      throw new Error('RealtimeClient: it is closed, so nothing can be sent; connect() opens it again.')
+    if (this.#face.isClosed) throw new Error('RealtimeClient: it is closed, so nothing can be sent; connect() opens it again.')
     this.#sender.send(data, writable)
   }
 
@@ -168,13 +176,9 @@ export class RealtimeClient<In = Payload, Out = Sendable> extends Listenable<In,
    * @param reason at most 123 bytes
    */
   close(code?: number, reason = ''): Promise<Unsent<Out>> {
-    if (code !== undefined && code !== 1000 && !(code >= 3000 && code <= 4999)) {
-      throw new TypeError(`RealtimeClient: the close code must be 1000 or 3000 to 4999; it was ${code}.`)
-    }
-    if (bytesOf(reason) > 123)
-      throw new TypeError(`RealtimeClient: the close reason must have at most 123 bytes; it has ${bytesOf(reason)}.`)
+    checkClose(code, reason)
     this.#options.signal?.removeEventListener('abort', this.#onAbort)
-    return this.#sender.finish((settled) => this.#connection.close(code, reason, settled), code, reason)
+    return this.#sender.finish((settled) => this.#face.close(code, reason, settled), code, reason)
   }
 
   /**

@@ -16,11 +16,18 @@ export function sessionId(host: Host): string {
   return base64url(host.randomBytes(16))
 }
 
+/** The mode of a session, with what the client knows of it. */
+export interface SessionMode extends Mode {
+  readonly session: SessionState
+  readonly resends: boolean
+}
+
 /** A session in the place of plain mode: what the server has not acknowledged is kept, and sent again over the next connection. */
-export function sessionMode(host: Host, resends: boolean, session = new SessionState(sessionId(host))): Mode {
+export function sessionMode(host: Host, resends: boolean, session = new SessionState(sessionId(host))): SessionMode {
   /** How the server was reached last. */
   let lastCall: Call | null = null
   return {
+    ...{ session, resends },
     ...{ name: 'session', protocol: plain(), credentials: 'include', circumstances: { isSession: true } },
     ...{ hasLedger: true, canPause: true, recognizesRepeats: true, hasCursor: true },
     // The server has answered when a session opens.
@@ -56,7 +63,7 @@ export function sessionMode(host: Host, resends: boolean, session = new SessionS
     },
     fellSilent: () => session.fellSilent(),
     beginsAnewAfter: (code) => code === codes.protocolError && session.renewOnce(sessionId(host)),
-    begin: () => session.begin(sessionId(host)),
+    begin: () => (session.isKept ? session.goOn() : session.begin(sessionId(host))),
     end: () => session.end(),
   }
 }

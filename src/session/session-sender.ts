@@ -90,7 +90,24 @@ export class SessionSender<Out> implements MessageSender<Out>, SendQueue<Out> {
    * are withdrawn. Nobody gave its values here: an `error` names what was sent instead, and `flushed()` waits for it as well.
    */
   restore(first: number, data: readonly (string | ArrayBuffer | null)[]): void {
-    this.sent.restore(first, data.map(keptOf<Out>))
+    this.sent.restore(
+      first,
+      data.map((each) => keptOf(each, each as Out)),
+    )
+  }
+
+  /** A message that has its place already: it gets the next number at once, and is sent by the next `pump()`. */
+  keep(value: Out, data: string | ArrayBuffer | null): void {
+    this.sent.keep(keptOf(data, value))
+  }
+
+  /** Goes on with what another page has numbered, in place of all that is numbered here. */
+  replace(first: number, messages: readonly { readonly value: Out; readonly data: string | ArrayBuffer | null }[]): void {
+    this.sent.drain()
+    this.sent.restore(
+      first,
+      messages.map(({ value, data }) => keptOf(data, value)),
+    )
   }
 
   /** A new session. What the old one is still at its last write for is no part of it. */
@@ -192,7 +209,7 @@ export class SessionSender<Out> implements MessageSender<Out>, SendQueue<Out> {
   }
 }
 
-function keptOf<Out>(data: string | ArrayBuffer | null): Kept<Out> {
-  const entry = { value: data as Out, data: data ?? '', bytes: data === null ? 0 : bytesOf(data), n: 0, expiresAt: Infinity }
+function keptOf<Out>(data: string | ArrayBuffer | null, value: Out): Kept<Out> {
+  const entry = { value, data: data ?? '', bytes: data === null ? 0 : bytesOf(data), n: 0, expiresAt: Infinity }
   return { entry, data }
 }

@@ -3,7 +3,7 @@ import type { Hello, OpenFrame } from '../wire/steadfast-v1.ts'
 import { bytesOfBase64, cut } from './frames.ts'
 import { Grace } from './grace.ts'
 import { readOpenFrame } from './open-frame.ts'
-import type { FrameListener, SentNumbers, SessionJournal, SessionPort } from './session-port.ts'
+import type { FrameListener, SentNumbers, SessionCopies, SessionJournal, SessionPort } from './session-port.ts'
 import { StoreHistory } from './store-history.ts'
 import { type GapFrame, StreamCursors } from './stream-cursors.ts'
 
@@ -30,6 +30,12 @@ export class SessionState {
   owedBytes = 0
   port: SessionPort | null = null
   journal: SessionJournal | null = null
+  /** Who keeps copies of the session in other pages. */
+  copies: SessionCopies | null = null
+  /** Other pages go on with it, so that a client that connects again begins no other one. */
+  isKept = false
+  /** What the server is told instead of how far each stream was taken: what the copies have as well. */
+  sharedCursor: string | null = null
   /** What was written up to here was for an earlier life of the session, which may have handled it. */
   before = 0
   /** The k of the last dial of the client before, whose session this one goes on with (snapshot.ts); and the highest that a hello has named. */
@@ -61,7 +67,7 @@ export class SessionState {
   }
 
   get cursor(): string {
-    return this.streams.text
+    return this.sharedCursor ?? this.streams.text
   }
 
   hello(dial: number, more: Partial<Hello>): Hello {
@@ -99,6 +105,12 @@ export class SessionState {
     this.owedBytes = 0
     this.#isOver = false
     this.streams.clear()
+    this.copies?.begun()
+  }
+
+  /** It goes on after its client here had ended. */
+  goOn(): void {
+    this.#isOver = false
   }
 
   /** Whatever still comes is not heard any more. */
@@ -108,6 +120,7 @@ export class SessionState {
 
   /** @throws when the server sent what is no frame */
   readText(frame: string, listener: FrameListener): void {
+    this.copies?.read(frame, '')
     const rest = frame.slice(1)
     switch (frame[0]) {
       case 'o':
@@ -164,6 +177,7 @@ export class SessionState {
    * @throws when it says nothing that can be
    */
   readReceipt(taken: unknown, ack: unknown): void {
+    this.copies?.read(`a${ack}`, '')
     const n = countOf(taken)
     this.#acked(countOf(ack))
     this.port?.onRewind(n)
@@ -174,6 +188,7 @@ export class SessionState {
    * @throws when the server sent what is no frame
    */
   readBytes(frame: ArrayBuffer, listener: FrameListener, told: string): string {
+    this.copies?.read(frame, told)
     if (told) {
       const [stream, offset] = cut(told, '.')
       this.#takeAt(told, frame, listener)

@@ -92,6 +92,12 @@ export class Unacknowledged<Out> {
     this.rewind(0)
   }
 
+  /** A message gets the next number, and is written when its turn comes. */
+  keep(message: Kept<Out>): void {
+    this.#kept.push(message)
+    this.#outbox.release(-1, -message.entry.bytes)
+  }
+
   /** The server has everything up to n; everything above has to be written. */
   rewind(n: number): void {
     this.#through = Math.max(Math.min(n, this.last), this.#first - 1)
