@@ -110,11 +110,20 @@ export class Replica {
     }
   }
 
-  /** A message has its place. */
-  keep({ n, tab, seq, data }: Assigned): void {
-    if (n !== this.#sender.sent.last + 1) return
+  /** A message has its place; returns whether that is news. */
+  keep({ n, tab, seq, data }: Assigned): boolean {
+    if (n !== this.#sender.sent.last + 1) return false
     this.roll.heard({ tab, seq })
     this.#sender.keep({ tab, seq }, data)
+    return true
+  }
+
+  /** Nothing of what was numbered is sent any more. */
+  empty(): void {
+    const { sent } = this.#sender
+    const first = sent.last + 1
+    this.#sender.replace(first, [])
+    this.roll.adopt([], [], first)
   }
 
   withdraw(numbers: Iterable<number>): void {

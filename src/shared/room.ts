@@ -19,6 +19,8 @@ export interface RoomPort {
   readonly tabs: TabHost
   /** What the tabs that share something name it. */
   name(): string
+  /** This tab leads, does not know how the session stands, and no other tab does: it begins another. */
+  beginAnew(): void
   /** The session that this tab would lead, or follows. */
   sessionId(): string
   /** This tab leads. */
@@ -44,6 +46,8 @@ export class Room {
   #leaveTabs: (() => void) | null = null
   #unlock: (() => void) | null = null
   #timerDueAt = Infinity
+  /** The term under which this tab led when it left; 0 where another did. */
+  #leftTerm = 0
 
   constructor(port: RoomPort) {
     this.#port = port
@@ -79,6 +83,7 @@ export class Room {
 
   leave(): void {
     if (!this.isIn) return
+    this.#leftTerm = this.isLeading ? this.#state.term : 0
     this.step({ type: 'left' })
     this.#leaveTabs?.()
     this.#channel?.close()
@@ -139,11 +144,13 @@ export class Room {
         this.#unlock = null
         break
       case 'claim': {
+        if (!this.#state.knows && !this.#isLast()) port.beginAnew()
         const term = Math.max(this.#state.term + 1, Math.floor((port.host.now() - termsSinceMs) / 1000))
         this.say({ type: 'claim', term, session: port.sessionId() })
         break
       }
       case 'lead':
+        port.host.remember(this.#name, String(this.#state.term))
         port.lead(this.#state.term)
         break
       case 'step-down':
@@ -157,6 +164,11 @@ export class Room {
       default:
         command satisfies never
     }
+  }
+
+  /** Whether no other tab has led since this one left: what it knows still holds. */
+  #isLast(): boolean {
+    return this.#leftTerm > 0 && this.#port.host.recall(this.#name) === String(this.#leftTerm)
   }
 
   #lock(isStealing: boolean): void {
@@ -202,7 +214,7 @@ export class Room {
       else if (this.#holds(message)) {
         if (!isMine) this.step({ type: 'heard' })
         heard(message)
-      }
+      } else if (!this.knows) heard(message)
     } catch (error) {
       host.report(error)
     }

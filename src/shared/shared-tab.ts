@@ -28,15 +28,20 @@ export class SharedTab<Out> implements ClientConnection {
   readonly #mailbox: Mailbox<Out>
   readonly #inner: MessageSender<Origin>
   readonly #own: ClientConnection
+  /** The connection that the tabs share, whether this tab still has a part in it or not. */
   #shown: ClientState = Object.freeze({ status: 'idle' })
   #open: EventDetails['open'] | null = null
-  /** The application has closed this tab's client; the others go on. */
-  #isClosed = false
+  /** The application has closed this tab's client, while the others go on: as it sees that. */
+  #closed: ClientState | null = null
   #isUp = false
   /** How many of this tab's messages have a place, as it has heard. */
   #placed = 0
+  /** What leaders have said that this tab could not apply yet. */
+  #early: Extract<TabMessage, { readonly type: 'assigned' | 'lost' }>[] = []
   #isToHandOver = false
   #isFinishing = false
+  /** The session ends with this tab, the last one: who comes now begins another. */
+  #isEnding = false
   #isPageLeaving = false
   #stopListening: (() => void) | null = null
   /** How this tab's own connection hears of the page. */
@@ -57,12 +62,12 @@ export class SharedTab<Out> implements ClientConnection {
       ...port,
       ...{ limits: unbounded, ttlMs: Infinity },
       onLost: ({ undelivered = [] }, report) => this.#lost(undelivered, report),
-      onGap: (gap) => this.#isClosed || port.onGap(gap),
+      onGap: (gap) => this.#closed || port.onGap(gap),
     })
     this.#inner = inner
     this.#replica = new Replica(mode.session, inner as SessionSender<Origin>, {
       received: (message) => {
-        if (!this.#isClosed) client.events.onMessage(message, this.#shown.status === 'open' ? this.#shown.transport : '')
+        if (!this.#closed) client.events.onMessage(message, this.#shown.status === 'open' ? this.#shown.transport : '')
       },
       settledBelow: (first) => this.#mailbox.settledBelow(first),
     })
@@ -70,6 +75,7 @@ export class SharedTab<Out> implements ClientConnection {
       ...{ host, tabs },
       name: () => `steadfast ${key} ${settings.url.origin}${settings.url.pathname} ${mode.resends}`,
       sessionId: () => mode.session.id,
+      beginAnew: () => this.#beginAnew(),
       lead: (term) => this.#lead(term),
       stepDown: () => this.#stepDown(),
       followed: () => this.#setUp(false),
@@ -85,7 +91,7 @@ export class SharedTab<Out> implements ClientConnection {
       } as MessageSender<unknown>,
       {
         raise: (type, details) => this.#raised({ type, details } as MirroredEvent),
-        onMessage: (message, transport) => this.#isClosed || client.events.onMessage(message, transport),
+        onMessage: (message, transport) => this.#closed || client.events.onMessage(message, transport),
       },
       // The page's signals are for the connection of the tab that leads.
       Object.assign(Object.create(host), {
@@ -114,11 +120,11 @@ export class SharedTab<Out> implements ClientConnection {
   }
 
   get state(): ClientState {
-    return this.#shown
+    return this.#closed ?? this.#shown
   }
 
   get isClosed(): boolean {
-    return this.#shown.status === 'closed'
+    return this.state.status === 'closed'
   }
 
   connect(): void {
@@ -130,20 +136,22 @@ export class SharedTab<Out> implements ClientConnection {
   }
 
   close(code = 1000, reason = ''): void {
-    const { status } = this.#shown
-    if (status === 'closed') return
+    const { raise } = this.#client.events
+    const previous = this.state
+    if (previous.status === 'closed') return
     const end = { code, reason, diagnosis: null }
-    this.#relay({ type: 'close', details: { ...end, wasClean: status === 'open', retry: null, final: true } })
-    this.#relay({ type: 'state', details: { state: Object.freeze({ status: 'closed', ...end }), previous: this.#shown } })
-    this.#isClosed = true
+    this.#closed = Object.freeze({ status: 'closed', ...end })
+    raise('close', { ...end, wasClean: previous.status === 'open', retry: null, final: true })
+    raise('state', { state: this.#closed, previous })
   }
 
   /** What this tab does not read must not keep the others from reading. */
   hold(): void {}
 
   #want(what: 'connect' | 'reconnect'): void {
-    const isNew = this.#isClosed
-    this.#isClosed = false
+    const isNew = this.#closed !== null
+    if (isNew) this.#shown = Object.freeze({ status: 'idle' })
+    this.#closed = null
     if (this.#room.isIn) {
       if (this.#room.isLeading) this.#connectOwn(what)
       else this.#room.say({ type: 'want', what })
@@ -168,7 +176,16 @@ export class SharedTab<Out> implements ClientConnection {
     this.#own[what]()
   }
 
+  #beginAnew(): void {
+    this.#mailbox.forgotten()
+    this.#placed = 0
+    this.#mode.session.isKept = false
+    this.#mode.begin()
+    this.#replica.empty()
+  }
+
   #lead(term: number): void {
+    this.#early = []
     this.#placed = this.#replica.roll.of(this.#room.me)
     this.#replica.lead(term, {
       read: (frame, told) => this.#room.tell({ type: 'frame', frame, told }),
@@ -229,10 +246,10 @@ export class SharedTab<Out> implements ClientConnection {
     const isMine = message.from === me
     switch (message.type) {
       case 'join':
-        if (isLeading && !isMine) this.#room.tell({ type: 'sync', to: message.from, shared: this.#shared() })
+        if (isLeading && !isMine && !this.#isEnding) this.#room.tell({ type: 'sync', to: message.from, shared: this.#shared() })
         break
       case 'post': {
-        const messages = isLeading && this.#isUp ? this.#replica.roll.assign(message.from, message.seq, message.messages) : []
+        const messages = isLeading && this.#isUp && !this.#isEnding ? this.#replica.roll.assign(message.from, message.seq, message.messages) : []
         if (messages.length) this.#room.tell({ type: 'assigned', messages })
         break
       }
@@ -240,14 +257,16 @@ export class SharedTab<Out> implements ClientConnection {
         if (isLeading) this.#connectOwn(message.what)
         break
       case 'sync':
-        if ((message.to === me && !knows) || (message.to === null && !isMine)) this.#adopt(message.shared, message.to === null)
+        if (message.to === me && !knows) this.#learn(message)
+        else if (message.to === null && !isMine && knows) this.#adopt(message.shared, true)
         break
       case 'up':
       case 'down':
-        if (!isMine) this.#setUp(message.type === 'up')
+        if (!isMine && knows) this.#setUp(message.type === 'up')
         break
       default:
         if (knows) this.#obey(message, isMine)
+        else if (message.type === 'assigned' || message.type === 'lost') this.#early.push(message)
     }
   }
 
@@ -255,8 +274,7 @@ export class SharedTab<Out> implements ClientConnection {
     switch (message.type) {
       case 'assigned':
         for (const each of message.messages) {
-          this.#replica.keep(each)
-          if (each.tab !== this.#room.me) continue
+          if (!this.#replica.keep(each) || each.tab !== this.#room.me) continue
           this.#placed = each.seq
           this.#mailbox.placed(each.n)
         }
@@ -274,6 +292,12 @@ export class SharedTab<Out> implements ClientConnection {
         if (!isMine) this.#relay(message.event)
         break
     }
+  }
+
+  /** This tab is told how the session stood when its `join` was heard: what the leader has said since comes on top. */
+  #learn({ shared, from, term }: Extract<TabMessage, { readonly type: 'sync' }>): void {
+    this.#adopt(shared, false)
+    for (const each of this.#early.splice(0)) if (each.from === from && each.term === term) this.#obey(each, false)
   }
 
   #shared(): Shared {
@@ -314,30 +338,29 @@ export class SharedTab<Out> implements ClientConnection {
   }
 
   #raised(event: MirroredEvent): void {
-    if (!this.#room.isLeading) return
+    if (!this.#room.isLeading || this.#isEnding) return
     this.#room.tell({ type: 'event', event })
     this.#relay(event)
   }
 
   #relay(event: MirroredEvent): void {
-    if (this.#isClosed) return
     if (event.type === 'open') this.#open = event.details
     if (event.type === 'state') this.#show(event.details.state)
-    else this.#client.events.raise<MirroredType>(event.type, event.details)
+    else if (!this.#closed) this.#client.events.raise<MirroredType>(event.type, event.details)
   }
 
   #show(state: ClientState): void {
     const previous = this.#shown
-    if (this.#isClosed || JSON.stringify(state) === JSON.stringify(previous)) return
+    if (JSON.stringify(state) === JSON.stringify(previous)) return
     this.#shown = state
-    this.#client.events.raise('state', { state, previous })
+    if (!this.#closed) this.#client.events.raise('state', { state, previous })
   }
 
   #onPage(type: Parameters<Parameters<Host['listen']>[0]>[0]['type']): void {
     this.#isPageLeaving = type === 'leaving' || type === 'pagehide' || (this.#isPageLeaving && type === 'hidden')
     // In the back/forward cache a page must hold no lock, and hears nothing.
     if (type === 'pagehide') this.#room.leave()
-    else if (type === 'pageshow' && !this.#isClosed) this.#room.join(false)
+    else if (type === 'pageshow' && !this.#closed) this.#room.join(false)
     else if (type === 'freeze') this.#room.step({ type: 'froze' })
     else if (type === 'resume') this.#room.step({ type: 'thawed' })
   }
@@ -358,14 +381,14 @@ export class SharedTab<Out> implements ClientConnection {
         this.#mailbox.flushed().then(done, done)
       })
     }
-    const isLast = this.#room.isLeading && (await this.#room.isAlone())
-    if (isLast) await this.#inner.finish((settled) => this.#own.close(code, reason, settled), code, reason)
-    if (this.#isClosed) {
+    this.#isEnding = this.#room.isLeading && (await this.#room.isAlone())
+    if (this.#isEnding) await this.#inner.finish((settled) => this.#own.close(code, reason, settled), code, reason)
+    if (this.#closed) {
       this.#room.leave()
       this.#stopListening?.()
       this.#stopListening = null
     }
-    this.#isFinishing = false
+    this.#isFinishing = this.#isEnding = false
     return this.#mailbox.drain()
   }
 }

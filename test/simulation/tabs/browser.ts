@@ -18,6 +18,7 @@ interface Asking {
 export class Browser {
   /** The most that a message in the channel takes, in milliseconds. */
   channelMs = 20
+  readonly storage = new Map<string, string>()
   /** Told of each message when it is posted. */
   onPosted: (message: unknown) => void = () => {}
   readonly #clock: Clock

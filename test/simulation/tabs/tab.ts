@@ -70,8 +70,8 @@ export class Tab {
       isHidden: () => false,
       isPrerendering: () => false,
       roundTripMs: () => undefined,
-      recall: () => null,
-      remember: () => {},
+      recall: (key) => browser.storage.get(key) ?? null,
+      remember: (key, value) => void (value === null ? browser.storage.delete(key) : browser.storage.set(key, value)),
       claim: async () => () => {},
       tabs: browser.for(this.being),
       listen: (listener) => {
