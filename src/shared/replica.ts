@@ -2,7 +2,8 @@ import type { FrameListener, SessionCopies, SessionMessage } from '../session/se
 import type { SessionSender } from '../session/session-sender.ts'
 import type { SessionState } from '../session/session-state.ts'
 import { restoreSession, type SessionSnapshot, snapshotOf } from '../session/snapshot.ts'
-import type { OpenFrame } from '../wire/steadfast-v1.ts'
+import type { StreamPlace } from '../session/stream-cursors.ts'
+import { cursorText, type OpenFrame } from '../wire/steadfast-v1.ts'
 import type { Assigned, Origin } from './messages.ts'
 import { Roll } from './roll.ts'
 
@@ -29,8 +30,12 @@ export class Replica {
   /** Frames that this tab, as the leader, has told the others, and those of them that it has heard. */
   #told = 0
   #heard = 0
-  /** The cursor behind so many of them. */
-  #pending: { readonly told: number; readonly cursor: string } | null = null
+  /** How far all tabs had taken each stream before so many of them. */
+  #pending: { readonly told: number; readonly places: readonly StreamPlace[] } | null = null
+  /** How far all tabs have; `null`: as far as this one. */
+  #common: readonly StreamPlace[] | null = null
+  /** What this tab took as a leader that was one no more, so that the others get it of the next: it has had that. */
+  #ahead: readonly StreamPlace[] = []
 
   constructor(session: SessionState, sender: SessionSender<Origin>, port: ReplicaPort) {
     this.session = session
@@ -58,6 +63,7 @@ export class Replica {
     this.roll.lead()
     this.#told = this.#heard = 0
     this.#pending = null
+    this.#share(null)
     session.copies = {
       ...copies,
       read: (frame, told) => {
@@ -68,10 +74,24 @@ export class Replica {
     }
   }
 
-  /** Another tab leads. */
+  /** Another tab leads: what this one has taken and nobody has heard of is taken again, and this tab is not given it twice. */
   follow(): void {
+    const { streams } = this.session
+    const common = this.#common
     this.session.copies = null
-    this.session.sharedCursor = null
+    this.#share(null)
+    if (!common) return
+    this.#ahead = streams.places
+    streams.clear()
+    for (const { stream, epoch, topic, offset } of common) streams.begin(stream, epoch, topic, offset)
+  }
+
+  /** Whether this tab's application has had a message, which the session takes for the first time. */
+  hasHad(id: string): boolean {
+    if (!this.#ahead.length) return false
+    const [stream, offset] = id.split('.').map(Number)
+    const epoch = this.session.streams.get(stream ?? 0)?.epoch
+    return this.#ahead.some((place) => place.stream === stream && place.epoch === epoch && place.offset >= (offset ?? 0))
   }
 
   /** What this tab, as the leader, told of was heard: all tabs have it, and the server may know. */
@@ -79,10 +99,9 @@ export class Replica {
     const { session } = this
     const { port } = session
     this.#heard += 1
-    const isAll = this.#heard === this.#told
     const before = session.sharedCursor
-    if (isAll) session.sharedCursor = null
-    else if (this.#pending && this.#heard >= this.#pending.told) session.sharedCursor = this.#pending.cursor
+    if (this.#heard === this.#told) this.#share(null)
+    else if (this.#pending && this.#heard >= this.#pending.told) this.#share(this.#pending.places)
     else return
     this.#pending = null
     if (session.owedBytes || before === null || session.cursor === before) return
@@ -95,7 +114,9 @@ export class Replica {
   apply(frame: string | ArrayBuffer, told: string): void {
     const listener: FrameListener = {
       opened() {},
-      received: (message) => this.#port.received(message),
+      received: (message) => {
+        if (!this.hasHad(message.id)) this.#port.received(message)
+      },
       pinged() {},
       closed() {},
       outdated() {
@@ -149,8 +170,10 @@ export class Replica {
     const { session } = this
     const { streams } = session
     const missed = snapshot.streams.flatMap(({ stream, epoch, topic, offset }) => {
-      const own = streams.get(stream)
-      return own?.epoch === epoch && own.offset < offset ? [{ topic, after: own.offset, resumesAt: offset + 1 }] : []
+      const own = [streams.get(stream), ...this.#ahead.filter((place) => place.stream === stream)]
+        .filter((place) => place?.epoch === epoch)
+        .sort((one, other) => (other?.offset ?? 0) - (one?.offset ?? 0))[0]
+      return own && own.offset < offset ? [{ topic, after: own.offset, resumesAt: offset + 1 }] : []
     })
     session.goOn()
     streams.clear()
@@ -167,11 +190,16 @@ export class Replica {
     this.#port.settledBelow(this.first)
   }
 
-  /** A frame was told, and is not read yet: the cursor is that behind all that were told before. */
+  /** A frame was told, and is not read yet: the places are those behind all that were told before. */
   #tell(): void {
-    const { session } = this
-    if (this.#heard < this.#told) this.#pending ??= { told: this.#told, cursor: session.streams.text }
-    else session.sharedCursor = session.streams.text
+    const { places } = this.session.streams
+    if (this.#heard < this.#told) this.#pending ??= { told: this.#told, places }
+    else this.#share(places)
     this.#told += 1
+  }
+
+  #share(places: readonly StreamPlace[] | null): void {
+    this.#common = places
+    this.session.sharedCursor = places && cursorText(new Map(places.map((place) => [place.stream, place])))
   }
 }

@@ -145,12 +145,13 @@ export class Room {
         break
       case 'claim': {
         if (!this.#state.knows && !this.#isLast()) port.beginAnew()
-        const term = Math.max(this.#state.term + 1, Math.floor((port.host.now() - termsSinceMs) / 1000))
+        const known = Math.max(this.#state.term, Number(port.host.recall(this.#name)) || 0)
+        const term = Math.max(known + 1, Math.floor((port.host.now() - termsSinceMs) / 1000))
+        port.host.remember(this.#name, String(term))
         this.say({ type: 'claim', term, session: port.sessionId() })
         break
       }
       case 'lead':
-        port.host.remember(this.#name, String(this.#state.term))
         port.lead(this.#state.term)
         break
       case 'step-down':

@@ -91,7 +91,9 @@ export class SharedTab<Out> implements ClientConnection {
       } as MessageSender<unknown>,
       {
         raise: (type, details) => this.#raised({ type, details } as MirroredEvent),
-        onMessage: (message, transport) => this.#closed || client.events.onMessage(message, transport),
+        onMessage: (message, transport) => {
+          if (!this.#closed && !this.#replica.hasHad(message.id ?? '')) client.events.onMessage(message, transport)
+        },
       },
       // The page's signals are for the connection of the tab that leads.
       Object.assign(Object.create(host), {
