@@ -34,12 +34,10 @@ export interface Shared {
   readonly isUp: boolean
 }
 
-/** What tabs say to each other. Every tab hears all of it, its own words too, in one order. */
-export type TabMessage = {
-  /** The tab that says it. */
-  readonly from: string
-} /** It is here, and has to be told how the session stands. */ & (
-  | { readonly type: 'join' }
+/** What a tab says, whether it leads or not. */
+type Words =
+  /** It is here, and has to be told how the session stands, under a name that is new each time it comes. */
+  | { readonly type: 'join'; readonly as: string }
   /** It holds the lock, and does not know the session: does anybody? */
   | { readonly type: 'who' }
   | { readonly type: 'here' }
@@ -50,13 +48,11 @@ export type TabMessage = {
   /** Messages to be sent; `seq` is that of the first. */
   | { readonly type: 'post'; readonly seq: number; readonly messages: readonly Sent[] }
   | { readonly type: 'want'; readonly what: 'connect' | 'reconnect' }
-  | LeaderMessage
-)
 
 /** What only the leader says: it holds where it is heard under the leader's term, and nowhere else. */
-export type LeaderMessage = { readonly from: string; readonly term: number } & (
+type LeaderWords =
   | { readonly type: 'beat' }
-  /** For one tab, or for all (`null`) where the session has begun anew. */
+  /** For one tab, under the name with which it has joined, or for all (`null`) where the session has begun anew. */
   | { readonly type: 'sync'; readonly to: string | null; readonly shared: Shared }
   | { readonly type: 'up' | 'down' }
   /** These have a place, and are written once this was heard. */
@@ -66,7 +62,12 @@ export type LeaderMessage = { readonly from: string; readonly term: number } & (
   /** These will never pass. */
   | { readonly type: 'lost'; readonly numbers: readonly number[]; readonly report: Report }
   | { readonly type: 'event'; readonly event: MirroredEvent }
-)
+
+/** `from` is the tab that says it. */
+export type LeaderMessage = LeaderWords & { readonly from: string; readonly term: number }
+
+/** What tabs say to each other. Every tab hears all of it, its own words too, in one order. */
+export type TabMessage = (Words & { readonly from: string }) | LeaderMessage
 
 export type MirroredType = 'open' | 'error' | 'close' | 'transport' | 'state' | 'diagnosis'
 

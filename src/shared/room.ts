@@ -42,6 +42,8 @@ export class Room {
   #state = outside
   #me = ''
   #name = ''
+  /** How often it has joined. */
+  #stays = 0
   #channel: TabChannel | null = null
   #leaveTabs: (() => void) | null = null
   #unlock: (() => void) | null = null
@@ -52,6 +54,11 @@ export class Room {
   constructor(port: RoomPort) {
     this.#port = port
     this.#timer = new DeadlineTimer(port.host, () => this.#onTimer())
+  }
+
+  /** How it is answered while it is here: what it asked when it was here before is answered too late. */
+  get address(): string {
+    return `${this.#me} ${this.#stays}`
   }
 
   get me(): string {
@@ -76,6 +83,7 @@ export class Room {
     if (this.isIn) return
     if (isNew || !this.#me) this.#me = base64url(host.randomBytes(12))
     this.#name = name()
+    this.#stays += 1
     this.#channel = tabs.channel(this.#name, (message) => this.#hear(message as TabMessage))
     this.#leaveTabs = tabs.lock(this.#tabName, false, { granted() {}, lost() {} })
     this.step({ type: 'joined' })
@@ -157,8 +165,10 @@ export class Room {
       case 'step-down':
         port.stepDown()
         break
-      case 'who':
       case 'join':
+        this.say({ type: 'join', as: this.address })
+        break
+      case 'who':
       case 'ask':
         this.say({ type: command })
         break
@@ -215,7 +225,7 @@ export class Room {
       else if (this.#holds(message)) {
         if (!isMine) this.step({ type: 'heard' })
         heard(message)
-      } else if (!this.knows) heard(message)
+      } else if (!this.knows && type !== 'sync') heard(message)
     } catch (error) {
       host.report(error)
     }
@@ -224,7 +234,7 @@ export class Room {
   /** Whether it comes from the leader, as far as this tab knows; one that has just joined is told. */
   #holds(message: Extract<TabMessage, LeaderMessage>): boolean {
     const { from, term } = message
-    if (message.type === 'sync' && message.to === this.#me && term > this.#state.term)
+    if (message.type === 'sync' && message.to === this.address && term > this.#state.term)
       this.step({ type: 'claimed', term, tab: from })
     return term === this.#state.term && from === this.#state.leader
   }

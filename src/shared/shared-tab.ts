@@ -248,7 +248,7 @@ export class SharedTab<Out> implements ClientConnection {
     const isMine = message.from === me
     switch (message.type) {
       case 'join':
-        if (isLeading && !isMine && !this.#isEnding) this.#room.tell({ type: 'sync', to: message.from, shared: this.#shared() })
+        if (isLeading && !isMine && !this.#isEnding) this.#room.tell({ type: 'sync', to: message.as, shared: this.#shared() })
         break
       case 'post': {
         const messages = isLeading && this.#isUp && !this.#isEnding ? this.#replica.roll.assign(message.from, message.seq, message.messages) : []
@@ -259,7 +259,7 @@ export class SharedTab<Out> implements ClientConnection {
         if (isLeading) this.#connectOwn(message.what)
         break
       case 'sync':
-        if (message.to === me && !knows) this.#learn(message)
+        if (message.to === this.#room.address && !knows) this.#learn(message)
         else if (message.to === null && !isMine && knows) this.#adopt(message.shared, true)
         break
       case 'up':

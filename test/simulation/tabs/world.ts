@@ -82,7 +82,6 @@ class TabsWorld {
         onSession: ({ id }) => {
           this.#note(() => `a session begins: ${id}`)
           this.#sessions += 1
-          this.#sessionId = id
         },
         onMessage: (_, message) => this.#handle(String(message.data), message.id.n, message.redelivered),
       },
@@ -253,8 +252,10 @@ class TabsWorld {
 
   /** A tab claims the leadership: the same term is never claimed by two that both are heard. */
   #posted(message: TabMessage): void {
-    this.#note(() => `  * ${JSON.stringify(message).slice(0, 160)}`)
+    this.#note(() => `  * ${JSON.stringify(message).slice(0, 400)}`)
+    if (message.type === 'sync' && message.to === null) this.#sessionId = message.shared.session.id
     if (message.type !== 'claim' || message.term <= this.#lastTerm) return
+    this.#sessionId = message.session
     this.#lastTerm = message.term
     this.#claims += 1
   }
