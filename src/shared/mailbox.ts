@@ -134,9 +134,11 @@ export class Mailbox<Out> {
     )
   }
 
-  /** The session in which they had numbers is gone, and nobody knows what became of them. */
+  /** The session is gone for which they were handed over, and nobody knows what became of them. */
   forgotten(): void {
-    const gone = this.#numbered.splice(0)
+    const handed = this.#handed.splice(0).map(({ entry }) => ({ entry, isReported: false }))
+    const gone = [...this.#numbered.splice(0), ...handed]
+    this.#given = 0
     const unconfirmed = gone.flatMap(({ entry, isReported }) => (isReported ? [] : [entry.value]))
     if (unconfirmed.length) this.#port.onLost({ unconfirmed }, { kind: 'forgotten' })
     this.#release(gone.map(({ entry }) => entry))

@@ -39,6 +39,8 @@ export class SharedTab<Out> implements ClientConnection {
   /** What leaders have said that this tab could not apply yet. */
   #early: Extract<TabMessage, { readonly type: 'assigned' | 'lost' }>[] = []
   #isToHandOver = false
+  /** This tab has come to another session than the one that its application was told of. */
+  #isOther = true
   #isFinishing = false
   /** The session ends with this tab, the last one: who comes now begins another. */
   #isEnding = false
@@ -152,6 +154,7 @@ export class SharedTab<Out> implements ClientConnection {
 
   #want(what: 'connect' | 'reconnect'): void {
     const isNew = this.#closed !== null
+    this.#isOther ||= isNew
     if (isNew) this.#shown = Object.freeze({ status: 'idle' })
     this.#closed = null
     if (this.#room.isIn) {
@@ -316,6 +319,7 @@ export class SharedTab<Out> implements ClientConnection {
     const { roll } = this.#replica
     const wasSame = session.id === this.#replica.session.id
     const missed = this.#replica.adopt(session, opened, origins, assigned)
+    this.#isOther ||= !wasSame
     if (!wasSame && !isBegun) {
       this.#mailbox.forgotten()
       this.#placed = 0
@@ -329,7 +333,7 @@ export class SharedTab<Out> implements ClientConnection {
     for (const gap of missed) this.#client.port.onGap(gap)
     if (!isBegun) {
       this.#show(state)
-      if (open && state.status === 'open') this.#relay({ type: 'open', details: { ...open, resumed: wasSame } })
+      if (open && state.status === 'open') this.#relay({ type: 'open', details: { ...open, resumed: true } })
     }
     this.#setUp(isUp)
   }
@@ -346,9 +350,16 @@ export class SharedTab<Out> implements ClientConnection {
   }
 
   #relay(event: MirroredEvent): void {
-    if (event.type === 'open') this.#open = event.details
     if (event.type === 'state') this.#show(event.details.state)
+    else if (event.type === 'open') this.#opened(event.details)
     else if (!this.#closed) this.#client.events.raise<MirroredType>(event.type, event.details)
+  }
+
+  #opened(details: EventDetails['open']): void {
+    const resumed = details.resumed && !this.#isOther
+    this.#open = details
+    this.#isOther = false
+    if (!this.#closed) this.#client.events.raise('open', { ...details, resumed })
   }
 
   #show(state: ClientState): void {

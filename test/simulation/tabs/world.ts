@@ -115,6 +115,8 @@ class TabsWorld {
     }
     if (!this.#tabs.some(({ isLiving }) => isLiving)) this.#open()
     await this.#until(this.#clock.now + 3000)
+    const isOpen = () => this.#tabs.every(({ isLiving, client }) => !isLiving || client.state.status === 'open')
+    if (!(await this.#until(this.#clock.now + recoveryMs, isOpen))) return
     const pushed = this.#push(1)
     for (const tab of this.#tabs) if (tab.isLiving) tab.send(1)
     await this.#until(this.#clock.now + recoveryMs, () => this.#missing(pushed) === '')
