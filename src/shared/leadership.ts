@@ -38,7 +38,7 @@ export type LeadershipInput =
   /** Time has passed; `dueAt` is when this was to be. */
   | { readonly type: 'tick'; readonly dueAt: number }
 
-export type LeadershipCommand = 'wait' | 'steal' | 'release' | 'who' | 'claim' | 'lead' | 'step-down' | 'join' | 'ask'
+export type LeadershipCommand = 'wait' | 'steal' | 'release' | 'who' | 'begin' | 'claim' | 'lead' | 'step-down' | 'join' | 'ask'
 
 export interface LeadershipStep {
   readonly state: Leadership
@@ -110,7 +110,9 @@ function heardNow(state: Leadership, now: number): Leadership {
 }
 
 function claiming(state: Leadership): LeadershipStep {
-  return { state: { ...state, role: 'claiming', whoUntil: Infinity }, commands: ['claim'] }
+  // Whoever could have told this tab how the session stands is late from now on.
+  const commands: LeadershipCommand[] = state.knows ? ['claim'] : ['begin', 'claim']
+  return { state: { ...state, role: 'claiming', knows: true, whoUntil: Infinity }, commands }
 }
 
 function claimed(state: Leadership, term: number, tab: string, now: number, me: string): LeadershipStep {
@@ -118,7 +120,7 @@ function claimed(state: Leadership, term: number, tab: string, now: number, me: 
   // Another claim was heard before: this one holds nowhere.
   if (term <= state.term) return tab === me && role === 'claiming' ? claiming(state) : { state, commands: [] }
   const heard = { ...heardNow(state, now), term, leader: tab }
-  if (tab === me && role === 'claiming') return { state: { ...heard, role: 'leading', knows: true }, commands: ['lead'] }
+  if (tab === me && role === 'claiming') return { state: { ...heard, role: 'leading' }, commands: ['lead'] }
   // The claim of a tab that was frozen between the two, or has left and come back.
   const commands: LeadershipCommand[] = state.knows ? [] : ['join']
   if (role !== 'leading') return { state: heard, commands }

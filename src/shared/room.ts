@@ -19,7 +19,7 @@ export interface RoomPort {
   readonly tabs: TabHost
   /** What the tabs that share something name it. */
   name(): string
-  /** This tab leads, does not know how the session stands, and no other tab does: it begins another. */
+  /** This tab is about to lead, does not know how the session stands, and no other tab does: it begins another. */
   beginAnew(): void
   /** The session that this tab would lead, or follows. */
   sessionId(): string
@@ -151,8 +151,10 @@ export class Room {
         this.#unlock?.()
         this.#unlock = null
         break
+      case 'begin':
+        if (!this.#isLast()) port.beginAnew()
+        break
       case 'claim': {
-        if (!this.#state.knows && !this.#isLast()) port.beginAnew()
         const known = Math.max(this.#state.term, Number(port.host.recall(this.#name)) || 0)
         const term = Math.max(known + 1, Math.floor((port.host.now() - termsSinceMs) / 1000))
         port.host.remember(this.#name, String(term))
