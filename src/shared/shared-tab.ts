@@ -254,7 +254,8 @@ export class SharedTab<Out> implements ClientConnection {
         if (isLeading && !isMine && !this.#isEnding) this.#room.tell({ type: 'sync', to: message.as, shared: this.#shared() })
         break
       case 'post': {
-        const messages = isLeading && this.#isUp && !this.#isEnding ? this.#replica.roll.assign(message.from, message.seq, message.messages) : []
+        const messages =
+          isLeading && this.#isUp && !this.#isEnding ? this.#replica.roll.assign(message.from, message.seq, message.messages) : []
         if (messages.length) this.#room.tell({ type: 'assigned', messages })
         break
       }
