@@ -85,6 +85,8 @@ export function leadershipAfter(state: Leadership, input: LeadershipInput, now: 
     case 'learned':
       return { state: { ...state, knows: true }, commands: [] }
     case 'forgot':
+      // Whoever is about to lead goes on with the session that it has named.
+      if (role === 'claiming' || role === 'leading') return { state, commands: [] }
       return { state: { ...state, knows: false }, commands: ['join'] }
     case 'heard':
       return { state: heardNow(state, now), commands: [] }

@@ -7,6 +7,7 @@ interface Ear {
   readonly heard: (message: unknown) => void
   /** When the last message arrived there: what arrives arrives in order. */
   arrivedAt: number
+  readonly waiting: unknown[]
 }
 
 interface Asking {
@@ -42,7 +43,7 @@ export class Browser {
       channel: (name, heard) => {
         const ears = this.#ears.get(name) ?? new Set<Ear>()
         this.#ears.set(name, ears)
-        const own: Ear = { being, heard, arrivedAt: 0 }
+        const own: Ear = { being, heard, arrivedAt: 0, waiting: [] }
         ears.add(own)
         return {
           post: (message) => this.#post(ears, message),
@@ -67,10 +68,11 @@ export class Browser {
     const { now } = this.#clock
     this.onPosted(message)
     for (const ear of ears) {
-      const copy = structuredClone(message)
+      ear.waiting.push(structuredClone(message))
       ear.arrivedAt = Math.max(ear.arrivedAt, now + this.#delayMs())
       this.#clock.after(ear.being, ear.arrivedAt - now, () => {
-        if (ears.has(ear)) ear.heard(copy)
+        const next = ear.waiting.shift()
+        if (ears.has(ear)) ear.heard(next)
       })
     }
   }
