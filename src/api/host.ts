@@ -1,3 +1,5 @@
+import type { TabHost } from './tab-host.ts'
+
 /** What the page (or worker, or test) tells the client about itself. Hints, never commands: no signal proves anything about the network. */
 export type PageSignal =
   /** The page goes away, and its own listeners to `pagehide` have not run yet: what they send must outlive it. */
@@ -96,6 +98,8 @@ export interface Host {
   listen(listener: (signal: PageSignal | Activation | Violation) => void): () => void
   /** The storage of the tab, where a session is kept beyond its page; absent: the platform's own. */
   readonly tab?: TabStorage | undefined
+  /** What tabs need to share a connection (`steadfast/shared`), which has that of the browser itself; absent: that of the browser. */
+  readonly tabs?: TabHost | undefined
   /** The page's permission to connect to that address space; absent or `undefined` where the platform has no such permission. */
   localAccess?(space: 'loopback' | 'local'): Promise<'granted' | 'denied' | 'prompt' | undefined>
   /** Whose browser it is, since what an event means differs between them. */

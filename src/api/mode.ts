@@ -42,8 +42,8 @@ export interface Mode {
   mistakeIn(preparation: Preparation): string | undefined
   /** Makes what sends for this client. */
   sender<Out>(port: SenderPort<Out>): MessageSender<Out>
-  /** Requests with answers, and topics; absent where the server knows none. Called once, after `sender`. */
-  calls?<In, Out>(port: CallsPort<In, Out>): Calls<In, Out>
+  /** Requests with answers, and topics; absent where the server knows none. Called once, with what sends for the client. */
+  calls?<In, Out>(port: CallsPort<In, Out>, sender: MessageSender<Out>): Calls<In, Out>
   /** How silence is judged now; `null` where it is not. */
   heartbeat(): HeartbeatTimes | null
   /** What to send as a heartbeat. */

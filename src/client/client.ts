@@ -4,6 +4,7 @@ import type { Host } from '../api/host.ts'
 import type { MessageSender, Unsent } from '../api/message-sender.ts'
 import type { Codec, CoreOptions, Sendable } from '../api/options.ts'
 import type { Payload, Received } from '../api/protocol.ts'
+import type { ClientConnection, SharingClient } from '../api/sharing.ts'
 import { AttemptLog } from '../connection/attempt-log.ts'
 import { Connection } from '../connection/connection.ts'
 import { Classifier } from '../diagnosis/classifier.ts'
@@ -19,6 +20,7 @@ import { MessageQueues } from './message-queues.ts'
 import { type ClientReport, safeOptions, version } from './report.ts'
 import { senderPortOf } from './sender-port.ts'
 import { circumstancesOf, type Settings, settingsOf } from './settings.ts'
+import { wired } from './wired.ts'
 import { type Conversion, conversionBy } from './writable.ts'
 
 /** An event as listeners of this client get it. */
@@ -61,7 +63,9 @@ export class RealtimeClient<In = Payload, Out = Sendable, Topics = object> exten
 > {
   readonly #options: CoreOptions<In, Out>
   readonly #conversion: Conversion<In, Out>
-  readonly #connection: Connection
+  /** This client's own; of those that tabs share, the one that is used while this tab leads. */
+  #connection!: Connection
+  readonly #face: ClientConnection
   readonly #sender: MessageSender<Out>
   readonly #events: Emitter<EventType, Told<'*', In, Out>>
   readonly #host: Host
@@ -89,34 +93,35 @@ export class RealtimeClient<In = Payload, Out = Sendable, Topics = object> exten
     this.#settings = settings
     this.#events = events
     // In a session, a client with too many unread messages disconnects, and resumes once the application has read them.
-    this.#queues = new MessageQueues(settings.mode.canPause ? (isHeld) => this.#connection.hold(isHeld) : null)
+    this.#queues = new MessageQueues(settings.mode.canPause && !options.connection ? (isHeld) => this.#face.hold(isHeld) : null)
     this.#debug = new DebugLines(options.debug, host)
-    const port = senderPortOf<Out>({
-      ...{ host, settings, classifier },
-      connection: () => this.#connection,
-      note: (line) => this.#debug.note(line),
-      raise: (type: 'error' | 'gap', details: never) => this.#raise(type, details),
-    })
-    this.#sender = settings.mode.sender(port)
+    const note = (line: string) => this.#debug.note(line)
+    const raise = (type: EventType, details: object) => this.#raise(type as 'error', details as EventDetails<In, Out>['error'])
+    const port = senderPortOf<Out>({ ...{ host, settings, classifier, note, raise }, connection: () => this.#connection })
+    const { prepare, diagnosis } = options
+    const sharing: SharingClient<Out> = {
+      ...{ host, settings, port, note },
+      events: { raise, onMessage: (message, transport) => this.#receive(message, transport) },
+      connection: (sender, told, own) => {
+        const log = this.#log
+        this.#connection = new Connection({ host: own, settings, sender, log, prepare, classifier, diagnosis, ...told })
+        return this.#connection
+      },
+    }
+    const { sender, connection } = wired(sharing, options.connection)
+    this.#sender = sender
+    this.#face = connection
     this.callWith(
-      settings.mode.calls?.<In, Out>({
-        ...{ host, ...this.#conversion },
-        isClosed: () => this.#connection.isClosed,
-        handler: () => this.onrequest,
-        on: (type, listener) => events.add(type, listener as unknown as (event: Told<'*', In, Out>) => void),
-      }),
+      settings.mode.calls?.<In, Out>(
+        {
+          ...{ host, ...this.#conversion },
+          isClosed: () => this.#face.isClosed,
+          handler: () => this.onrequest,
+          on: (type, listener) => events.add(type, listener as unknown as (event: Told<'*', In, Out>) => void),
+        },
+        sender,
+      ),
     )
-    this.#connection = new Connection({
-      host,
-      settings,
-      sender: this.#sender as MessageSender<unknown>,
-      log: this.#log,
-      prepare: options.prepare,
-      classifier,
-      diagnosis: options.diagnosis,
-      raise: (type, details) => this.#raise(type, details as EventDetails<In, Out>[typeof type]),
-      onMessage: (message, transport) => this.#receive(message, transport),
-    })
     const { signal } = options
     if (signal?.aborted || !settings.autoConnect) return
     Promise.resolve()
@@ -126,7 +131,7 @@ export class RealtimeClient<In = Payload, Out = Sendable, Topics = object> exten
 
   /** What the client is doing now. */
   get state(): ClientState {
-    return this.#connection.state
+    return this.#face.state
   }
 
   /**
@@ -135,7 +140,7 @@ export class RealtimeClient<In = Payload, Out = Sendable, Topics = object> exten
    */
   connect(): void {
     this.#prepareToConnect()
-    this.#connection.connect()
+    this.#face.connect()
   }
 
   /**
@@ -144,7 +149,7 @@ export class RealtimeClient<In = Payload, Out = Sendable, Topics = object> exten
    */
   reconnect(): void {
     this.#prepareToConnect()
-    this.#connection.reconnect()
+    this.#face.reconnect()
   }
 
   /**
@@ -157,8 +162,7 @@ export class RealtimeClient<In = Payload, Out = Sendable, Topics = object> exten
   send(data: Out, ...more: readonly unknown[]): void {
     refuseMore(data, more)
     const writable = this.#conversion.encode(data)
-    if (this.#connection.isClosed)
-      throw new Error('RealtimeClient: it is closed, so nothing can be sent; connect() opens it again.')
+    if (this.#face.isClosed) throw new Error('RealtimeClient: it is closed, so nothing can be sent; connect() opens it again.')
     this.#sender.send(data, writable)
   }
 
@@ -176,7 +180,7 @@ export class RealtimeClient<In = Payload, Out = Sendable, Topics = object> exten
   close(code?: number, reason = ''): Promise<Unsent<Out>> {
     checkClose(code, bytesOf(reason))
     this.#options.signal?.removeEventListener('abort', this.#onAbort)
-    return this.#sender.finish((settled) => this.#connection.close(code, reason, settled), code, reason)
+    return this.#sender.finish((settled) => this.#face.close(code, reason, settled), code, reason)
   }
 
   /**

@@ -42,6 +42,7 @@ export interface Settings {
 const kinds: Readonly<Record<keyof RealtimeOptions, string>> = {
   transports: 'any',
   protocol: 'any',
+  connection: 'object',
   prepare: 'function',
   credentials: 'string',
   retry: 'any',
@@ -71,7 +72,8 @@ export function settingsOf<In, Out>(url: unknown, options: RealtimeOptions<In, O
     if (value !== undefined && kind !== 'any' && (typeof value !== kind || value === null))
       fail(name, value, `${kind === 'object' ? 'an' : 'a'} ${kind}`)
   }
-  const { protocol = 'plain', transports, outbox, heartbeat, retry, raceAfterMs, signal, codec, debug } = options
+  const { protocol = 'plain', transports, outbox, heartbeat, retry, raceAfterMs, signal, codec, debug, connection } = options
+  if (connection && !('share' in connection)) fail('connection', connection, 'shared(), which is imported from steadfast/shared')
   if (!['undefined', 'boolean', 'function'].includes(typeof debug)) fail('debug', debug, 'true, false or a function')
   if (signal && typeof signal.addEventListener !== 'function') fail('signal', signal, 'an AbortSignal')
   if (codec && (typeof codec.encode !== 'function' || typeof codec.decode !== 'function'))

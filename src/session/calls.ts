@@ -4,8 +4,8 @@ import type { CallAnswer, CallLoss, PendingCall } from '../sending/pending-call.
 import { fail, failUnknown } from '../util/check-options.ts'
 import type { CallFault, ClientCall, ServerCall } from '../wire/calls.ts'
 import { RequestError } from '../wire/request-error.ts'
+import type { CallSender } from './call-sender.ts'
 import { callValueOf, payloadIn } from './call-value.ts'
-import type { SessionSender } from './session-sender.ts'
 import type { SessionState } from './session-state.ts'
 import { Topics } from './topics.ts'
 
@@ -24,11 +24,11 @@ type Answering = Map<string, AbortController>
  */
 export class SessionCalls<In, Out> implements Calls<In, Out> {
   readonly #port: CallsPort<In, Out>
-  readonly #sender: SessionSender<Out>
+  readonly #sender: CallSender<Out>
   readonly #answering: Answering = new Map()
   readonly #topics: Topics<In, Out>
 
-  constructor(port: CallsPort<In, Out>, sender: SessionSender<Out>, session: SessionState) {
+  constructor(port: CallsPort<In, Out>, sender: CallSender<Out>, session: SessionState) {
     this.#port = port
     this.#sender = sender
     this.#topics = new Topics(port, {

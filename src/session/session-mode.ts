@@ -1,4 +1,5 @@
 import type { Host } from '../api/host.ts'
+import type { MessageSender } from '../api/message-sender.ts'
 import type { CallsPort, Mode } from '../api/mode.ts'
 import type { TransportSettings } from '../api/options.ts'
 import type { Call, Transport } from '../api/transport.ts'
@@ -6,6 +7,7 @@ import { plain } from '../protocols/plain.ts'
 import { numbers } from '../util/check-options.ts'
 import { base64url } from '../wire/base64.ts'
 import { codes } from '../wire/steadfast-v1.ts'
+import type { CallSender } from './call-sender.ts'
 import { SessionCalls } from './calls.ts'
 import { postLast, sessionLongPoll, sessionPoll, sessionSse } from './over-http.ts'
 import { sessionWebsocket } from './over-websocket.ts'
@@ -18,13 +20,23 @@ export function sessionId(host: Host): string {
   return base64url(host.randomBytes(16))
 }
 
+/** The mode of a session, with what the client knows of it. */
+export interface SessionMode extends Mode {
+  readonly session: SessionState
+  readonly resends: boolean
+}
+
 /** A session in the place of plain mode: what the server has not acknowledged is kept, and sent again over the next connection. */
-export function sessionMode(host: Host, resends: boolean, session = new SessionState(sessionId(host)), keeper?: TabKeeper): Mode {
+export function sessionMode(
+  host: Host,
+  resends: boolean,
+  session = new SessionState(sessionId(host)),
+  keeper?: TabKeeper,
+): SessionMode {
   /** How the server was reached last. */
   let lastCall: Call | null = null
-  /** What sends for the one client of this mode. */
-  let sender: SessionSender<never> | SessionSender<unknown> | null = null
   return {
+    ...{ session, resends },
     ...{ name: 'session', protocol: plain(), credentials: 'include', circumstances: { isSession: true } },
     ...{ hasLedger: true, canPause: true, recognizesRepeats: true, hasCursor: true },
     // The server has answered when a session opens.
@@ -40,11 +52,12 @@ export function sessionMode(host: Host, resends: boolean, session = new SessionS
         ...{ session, resends },
         postLast: (lines, signal) => lastCall && postLast(session, lastCall, lines, signal),
       })
-      sender = made
       keeper?.attach({ sender: made, note: port.onNote })
       return made
     },
-    calls: <In, Out>(port: CallsPort<In, Out>) => new SessionCalls(port, sender as SessionSender<Out>, session),
+    // Both ways of sending in a session send calls.
+    calls: <In, Out>(port: CallsPort<In, Out>, sender: MessageSender<Out>) =>
+      new SessionCalls(port, sender as MessageSender<Out> & CallSender<Out>, session),
     admit: keeper && (() => keeper.admit()),
     openDetails: () => keeper?.openDetails() ?? {},
     heartbeat: () => session.heartbeat,
@@ -72,7 +85,7 @@ export function sessionMode(host: Host, resends: boolean, session = new SessionS
       if (isRenewed) keeper?.renewed()
       return isRenewed
     },
-    begin: () => session.begin(sessionId(host)),
+    begin: () => (session.isKept ? session.goOn() : session.begin(sessionId(host))),
     end() {
       session.end()
       keeper?.end()

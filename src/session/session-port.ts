@@ -61,6 +61,14 @@ export interface SessionJournal {
   beforeNumbers(last: number): void
 }
 
+/** Whoever keeps copies of a session hears of all that changes it, before it does. */
+export interface SessionCopies {
+  /** A frame of the server is about to be read; `told` as in `SessionState.readBytes`. */
+  read(frame: string | ArrayBuffer, told: string): void
+  /** It is another session now: nothing of the one before is known. */
+  begun(): void
+}
+
 /** What a client before has sent, and the server has not acknowledged. */
 export interface KeptMessage {
   readonly n: number

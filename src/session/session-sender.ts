@@ -11,13 +11,14 @@ import { isBlob } from '../util/type-tags.ts'
 import { wellFormed } from '../util/well-formed.ts'
 import { BlobReader } from './blob-reader.ts'
 import { CallAnswers, once } from './call-answers.ts'
+import type { CallSender } from './call-sender.ts'
 import { lastWrite } from './last-write.ts'
 import { LinkWriter, type SendQueue } from './link-writer.ts'
 import type { SessionSenderPort } from './sender-port.ts'
 import { type Kept, Unacknowledged } from './unacknowledged.ts'
 
 /** Sends in a session: numbers what it writes, keeps it until it is acknowledged, and writes it again where that is needed. */
-export class SessionSender<Out> implements MessageSender<Out>, SendQueue<Out> {
+export class SessionSender<Out> implements MessageSender<Out>, SendQueue<Out>, CallSender<Out> {
   /** What was numbered, and is kept until the server has settled it. */
   sent: Unacknowledged<Out>
   readonly answers = new CallAnswers<Out>()
@@ -97,7 +98,10 @@ export class SessionSender<Out> implements MessageSender<Out>, SendQueue<Out> {
    * are withdrawn. Nobody gave its values here: an `error` names what was sent instead, and `flushed()` waits for it as well.
    */
   restore(first: number, data: readonly (string | ArrayBuffer | null)[]): void {
-    this.sent.restore(first, data.map(keptOf<Out>))
+    this.sent.restore(
+      first,
+      data.map((each) => keptOf(each, each as Out)),
+    )
   }
 
   /** Gives up what was numbered, for a session that goes on without it; returns what it was. */
@@ -112,6 +116,20 @@ export class SessionSender<Out> implements MessageSender<Out>, SendQueue<Out> {
     const unconfirmed = [...this.dropNumbered(), ...valuesOf(this.#outbox.drain())]
     this.#wakeWaiters()
     if (unconfirmed.length) this.#port.onLost({ unconfirmed }, { kind: 'hidden' })
+  }
+
+  /** A message that has its place already: it gets the next number at once, and is sent by the next `pump()`. */
+  keep(value: Out, data: string | ArrayBuffer | null): void {
+    this.sent.keep(keptOf(data, value))
+  }
+
+  /** Goes on with what another page has numbered, in place of all that is numbered here. */
+  replace(first: number, messages: readonly { readonly value: Out; readonly data: string | ArrayBuffer | null }[]): void {
+    this.sent.drain()
+    this.sent.restore(
+      first,
+      messages.map(({ value, data }) => keptOf(data, value)),
+    )
   }
 
   /** A new session. What the old one is still at its last write for is no part of it. */
@@ -238,8 +256,8 @@ export class SessionSender<Out> implements MessageSender<Out>, SendQueue<Out> {
   }
 }
 
-/** What a client before has written, of which only the data are known. */
-function keptOf<Out>(data: string | ArrayBuffer | null): Kept<Out> {
-  const entry = { value: data as Out, data: data ?? '', bytes: data === null ? 0 : bytesOf(data), n: 0, expiresAt: Infinity }
+/** What has a number; its value is what the application gave, or its data where only those are known. */
+function keptOf<Out>(data: string | ArrayBuffer | null, value: Out): Kept<Out> {
+  const entry = { value, data: data ?? '', bytes: data === null ? 0 : bytesOf(data), n: 0, expiresAt: Infinity }
   return { entry, data }
 }

@@ -4,7 +4,7 @@ import { cut } from './frames.ts'
 import { Grace } from './grace.ts'
 import { HeldAck } from './held-ack.ts'
 import { readOpenFrame } from './open-frame.ts'
-import type { FrameListener, SentNumbers, SessionJournal, SessionPort } from './session-port.ts'
+import type { FrameListener, SentNumbers, SessionCopies, SessionJournal, SessionPort } from './session-port.ts'
 import { StoreHistory } from './store-history.ts'
 import { type AnnounceFrame, type GapFrame, StreamCursors, type WithdrawFrame } from './stream-cursors.ts'
 import { type FrameTarget, readTextFrame } from './text-frames.ts'
@@ -32,6 +32,12 @@ export class SessionState {
   owedBytes = 0
   port: SessionPort | null = null
   journal: SessionJournal | null = null
+  /** Who keeps copies of the session in other pages. */
+  copies: SessionCopies | null = null
+  /** Other pages go on with it, so that a client that connects again begins no other one. */
+  isKept = false
+  /** What the server is told instead of how far each stream was taken: what the copies have as well. */
+  sharedCursor: string | null = null
   /** What was written up to here was for an earlier life of the session, which may have handled it. */
   before = 0
   /** The k of the last dial of the client before, whose session this one goes on with (snapshot.ts); and the highest that a hello has named. */
@@ -76,7 +82,7 @@ export class SessionState {
   }
 
   get cursor(): string {
-    return this.streams.text
+    return this.sharedCursor ?? this.streams.text
   }
 
   hello(dial: number, more: Partial<Hello>): Hello {
@@ -115,6 +121,12 @@ export class SessionState {
     this.#isOver = false
     this.#heldAck.drop()
     this.streams.clear()
+    this.copies?.begun()
+  }
+
+  /** It goes on after its client here had ended. */
+  goOn(): void {
+    this.#isOver = false
   }
 
   /** Whatever still comes is not heard any more. */
@@ -124,6 +136,7 @@ export class SessionState {
 
   /** @throws when the server sent what is no frame */
   readText(frame: string, listener: FrameListener): void {
+    this.copies?.read(frame, '')
     readTextFrame(frame, this.#frames, listener)
   }
 
@@ -132,6 +145,7 @@ export class SessionState {
    * @throws when it says nothing that can be
    */
   readReceipt(taken: unknown, ack: unknown, answeredAt: unknown = 0): void {
+    this.copies?.read(answeredAt ? `a${ack}.${answeredAt}` : `a${ack}`, '')
     const n = countOf(taken)
     this.#acked(countOf(ack), countOf(answeredAt))
     this.port?.onRewind(n)
@@ -142,6 +156,7 @@ export class SessionState {
    * @throws when the server sent what is no frame
    */
   readBytes(frame: ArrayBuffer, listener: FrameListener, told: string): string {
+    this.copies?.read(frame, told)
     if (told) {
       const [stream, offset] = cut(told, '.')
       this.#takeAt(told, frame, listener)

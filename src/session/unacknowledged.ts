@@ -91,14 +91,15 @@ export class Unacknowledged<Out> {
     return index < 0 ? undefined : this.#first + index
   }
 
-  /**
-   * All that is kept, and behind it what waits, under the numbers that it would be given; without a `Blob` that is not read yet. A call is
-   * withdrawn: nobody will be there who waits for its answer.
-   */
+  /** All that is kept, and behind it what waits, under the numbers that it would be given; without a `Blob` that is not read yet. */
   get messages(): readonly KeptMessage[] {
-    const kept = this.#kept.map(({ entry, data }, index) => ({ n: this.#first + index, data: entry.call ? null : data }))
+    const kept = this.#kept.map(({ entry, data }, index) => ({
+      n: this.#first + index,
+      data,
+      ...(entry.call && { isCall: true }),
+    }))
     const waiting = this.#outbox.entries.flatMap(({ data, expiresAt, call }, index) =>
-      isBlob(data) ? [] : [{ n: this.last + 1 + index, data: call ? null : data, expiresAt }],
+      isBlob(data) ? [] : [{ n: this.last + 1 + index, data, expiresAt, ...(call && { isCall: true }) }],
     )
     return [...kept, ...waiting]
   }
@@ -109,6 +110,12 @@ export class Unacknowledged<Out> {
     this.#kept = [...messages]
     this.#outbox.release(-messages.length, -bytesOfKept(messages))
     this.rewind(0)
+  }
+
+  /** A message gets the next number, and is written when its turn comes. */
+  keep(message: Kept<Out>): void {
+    this.#kept.push(message)
+    this.#outbox.release(-1, -message.entry.bytes)
   }
 
   /** The server has everything up to n; everything above has to be written. */
