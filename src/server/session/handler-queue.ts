@@ -116,6 +116,8 @@ export class HandlerQueue {
       this.#leaseWork ??= { takenThrough: record.taken, finished: record.done, hook: 'none' }
       this.#leaseWork.takenThrough = record.taken
       this.#leaseWork.hook = hook
+      // Also where this node never learned that it had made the session.
+      if (record.isPinned && !record.ended) this.#isHome = true
     } else this.#leaseWork = null
     // Where the hook is `end`, `onEnd` runs here.
     if (hook === 'end') this.#isHome = false
