@@ -55,7 +55,7 @@ export type CodecWhereNeeded<In, Out> = [Payload, Out] extends [In, Sendable] ? 
  */
 export class RealtimeClient<In = Payload, Out = Sendable> extends Listenable<In, Out, RealtimeClient<In, Out>> {
   readonly #options: CoreOptions<In, Out>
-  /** This client's own; of those that tabs share, the one that is used while this tab leads. */
+  /** This client's own: where tabs share one, it is used while this one leads. */
   #connection!: Connection
   readonly #face: ClientConnection
   readonly #sender: MessageSender<Out>
@@ -87,15 +87,13 @@ export class RealtimeClient<In = Payload, Out = Sendable> extends Listenable<In,
     this.#queues = new MessageQueues(settings.mode.canPause && !options.connection ? (isHeld) => this.#face.hold(isHeld) : null)
     this.#debug = new DebugLines(options.debug, host)
     const port: SenderPort<Out> = {
-      host,
-      ...{ limits: settings.outbox, ttlMs: settings.outbox.ttlMs },
+      ...{ host, limits: settings.outbox, ttlMs: settings.outbox.ttlMs },
       writeTimeoutMs: settings.connectTimeoutMs,
       onLost: (lost, report) => {
         const diagnosis = classifier.classify(report, { endpoint: this.#connection.endpoint, phase: 'send', elapsedMs: 0 })
         this.#raise('error', { scope: 'message', diagnosis, retry: null, ...lost })
       },
-      onSent: () => this.#connection.messageSent(),
-      onDue: () => this.#connection.arm(),
+      ...{ onSent: () => this.#connection.messageSent(), onDue: () => this.#connection.arm() },
       isPageLeaving: () => this.#connection.isLeaving,
       roundTripMs: () => this.#connection.roundTripMs,
       onGap: (gap) => this.#raise('gap', gap),
@@ -103,7 +101,6 @@ export class RealtimeClient<In = Payload, Out = Sendable> extends Listenable<In,
       onDivided: () => this.#connection.notices.divided(),
       onBroken: (report) => this.#connection.broke(report),
     }
-    const { prepare, diagnosis } = options
     const sharing: SharingClient<Out> = {
       ...{ host, settings, port, note: (line) => this.#debug.note(line) },
       events: {
@@ -111,15 +108,13 @@ export class RealtimeClient<In = Payload, Out = Sendable> extends Listenable<In,
         onMessage: (message, transport) => this.#receive(message, transport),
       },
       connection: (sender, told, own) => {
-        const log = this.#log
-        this.#connection = new Connection({ host: own, settings, sender, log, prepare, classifier, diagnosis, ...told })
+        const parts = { host: own, settings, sender, log: this.#log, classifier, diagnosis: options.diagnosis, ...told }
+        this.#connection = new Connection({ ...parts, prepare: options.prepare })
         return this.#connection
       },
     }
-    const { sender, connection } = wired(sharing, options.connection)
-    this.#sender = sender
-    this.#face = connection
-    const { signal } = options
+    const { signal, connection } = options
+    ;({ sender: this.#sender, connection: this.#face } = wired(sharing, connection))
     if (signal?.aborted || !settings.autoConnect) return
     Promise.resolve()
       .then(() => this.state.status === 'idle' && !signal?.aborted && this.connect())

@@ -6,6 +6,7 @@ import { plain } from '../protocols/plain.ts'
 import { numbers } from '../util/check-options.ts'
 import { base64url } from '../wire/base64.ts'
 import { codes } from '../wire/steadfast-v1.ts'
+import { heartbeatOf, spreadMsOf } from './open-frame.ts'
 import { postLast, sessionLongPoll, sessionPoll, sessionSse } from './over-http.ts'
 import { sessionWebsocket } from './over-websocket.ts'
 import { SessionSender } from './session-sender.ts'
@@ -43,11 +44,11 @@ export function sessionMode(host: Host, resends: boolean, session = new SessionS
         ...{ session, resends },
         postLast: (lines, signal) => lastCall && postLast(session, lastCall, lines, signal),
       }),
-    heartbeat: () => session.heartbeat,
+    heartbeat: () => heartbeatOf(session.opened),
     ping: () => 'p',
     heartbeatReply: undefined,
     graceMs: () => session.graceMs(),
-    spreadMs: () => session.spreadMs,
+    spreadMs: () => spreadMsOf(session.opened),
     resumes: () => true,
     isResumed: () => session.isResumed,
     isForgotten: () => !session.isResumed,
@@ -63,7 +64,7 @@ export function sessionMode(host: Host, resends: boolean, session = new SessionS
     },
     fellSilent: () => session.fellSilent(),
     beginsAnewAfter: (code) => code === codes.protocolError && session.renewOnce(sessionId(host)),
-    begin: () => (session.isKept ? session.goOn() : session.begin(sessionId(host))),
+    begin: () => (session.shared.isKept ? session.goOn() : session.begin(sessionId(host))),
     end: () => session.end(),
   }
 }
