@@ -63,7 +63,7 @@ export class RealtimeClient<In = Payload, Out = Sendable, Topics = object> exten
 > {
   readonly #options: CoreOptions<In, Out>
   readonly #conversion: Conversion<In, Out>
-  /** This client's own; of those that tabs share, the one that is used while this tab leads. */
+  /** This client's own: where tabs share one, it is used while this one leads. */
   #connection!: Connection
   readonly #face: ClientConnection
   readonly #sender: MessageSender<Out>
@@ -98,13 +98,12 @@ export class RealtimeClient<In = Payload, Out = Sendable, Topics = object> exten
     const note = (line: string) => this.#debug.note(line)
     const raise = (type: EventType, details: object) => this.#raise(type as 'error', details as EventDetails<In, Out>['error'])
     const port = senderPortOf<Out>({ ...{ host, settings, classifier, note, raise }, connection: () => this.#connection })
-    const { prepare, diagnosis } = options
     const sharing: SharingClient<Out> = {
       ...{ host, settings, port, note },
       events: { raise, onMessage: (message, transport) => this.#receive(message, transport) },
       connection: (sender, told, own) => {
-        const log = this.#log
-        this.#connection = new Connection({ host: own, settings, sender, log, prepare, classifier, diagnosis, ...told })
+        const parts = { host: own, settings, sender, log: this.#log, classifier, diagnosis: options.diagnosis, ...told }
+        this.#connection = new Connection({ ...parts, prepare: options.prepare })
         return this.#connection
       },
     }

@@ -22,3 +22,16 @@ export function readOpenFrame(json: OpenFrame, last: number): OpenFrame {
   must(frame.heartbeatMs >= 1 && ack <= last)
   return frame
 }
+
+/** How long an answer may take, beyond the silence that the server allows itself, in milliseconds. */
+const answerMs = 5000
+
+/** How long the server is silent at most, and how long an answer may take; `null` until it has said so. */
+export function heartbeatOf(opened: OpenFrame | null): { readonly intervalMs: number; readonly timeoutMs: number } | null {
+  return opened && { intervalMs: opened.heartbeatMs, timeoutMs: answerMs }
+}
+
+/** Over how long the return of this server's clients should be spread, in milliseconds; `null` until it has said so. */
+export function spreadMsOf(opened: OpenFrame | null): number | null {
+  return opened && Math.min(opened.retryWindowMs, opened.resumeWindowMs / 2)
+}

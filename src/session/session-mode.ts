@@ -9,6 +9,7 @@ import { base64url } from '../wire/base64.ts'
 import { codes } from '../wire/steadfast-v1.ts'
 import type { CallSender } from './call-sender.ts'
 import { SessionCalls } from './calls.ts'
+import { heartbeatOf, spreadMsOf } from './open-frame.ts'
 import { postLast, sessionLongPoll, sessionPoll, sessionSse } from './over-http.ts'
 import { sessionWebsocket } from './over-websocket.ts'
 import { SessionSender } from './session-sender.ts'
@@ -60,11 +61,11 @@ export function sessionMode(
       new SessionCalls(port, sender as MessageSender<Out> & CallSender<Out>, session),
     admit: keeper && (() => keeper.admit()),
     openDetails: () => keeper?.openDetails() ?? {},
-    heartbeat: () => session.heartbeat,
+    heartbeat: () => heartbeatOf(session.opened),
     ping: () => 'p',
     heartbeatReply: undefined,
     graceMs: () => session.graceMs(),
-    spreadMs: () => session.spreadMs,
+    spreadMs: () => spreadMsOf(session.opened),
     resumes: () => true,
     isResumed: () => session.isResumed,
     isForgotten: () => !session.isResumed,
@@ -85,7 +86,7 @@ export function sessionMode(
       if (isRenewed) keeper?.renewed()
       return isRenewed
     },
-    begin: () => (session.isKept ? session.goOn() : session.begin(sessionId(host))),
+    begin: () => (session.shared.isKept ? session.goOn() : session.begin(sessionId(host))),
     end() {
       session.end()
       keeper?.end()

@@ -69,6 +69,15 @@ export interface SessionCopies {
   begun(): void
 }
 
+/** A session in several pages, one of which has its connection. */
+export interface SessionSharing {
+  copies: SessionCopies | null
+  /** What the server is told instead of how far each stream was taken: what the copies have as well; `null`: as far as the session. */
+  cursor: string | null
+  /** Other pages go on with it, so that a client that connects again begins no other one. */
+  isKept: boolean
+}
+
 /** What a client before has sent, and the server has not acknowledged. */
 export interface KeptMessage {
   readonly n: number

@@ -4,14 +4,13 @@ import { cut } from './frames.ts'
 import { Grace } from './grace.ts'
 import { HeldAck } from './held-ack.ts'
 import { readOpenFrame } from './open-frame.ts'
-import type { FrameListener, SentNumbers, SessionCopies, SessionJournal, SessionPort } from './session-port.ts'
+import type { FrameListener, SentNumbers, SessionJournal, SessionPort, SessionSharing } from './session-port.ts'
 import { StoreHistory } from './store-history.ts'
 import { type AnnounceFrame, type GapFrame, StreamCursors, type WithdrawFrame } from './stream-cursors.ts'
 import { type FrameTarget, readTextFrame } from './text-frames.ts'
 
 /** So much taken is acknowledged at once. More seldom than a server would like costs it memory; a page pays some 100 µs for each. */
 export const ackBytes = 2 ** 20
-const silenceMs = 5000
 
 /**
  * The client's half of a session (docs/PROTOCOL.md): what it has taken of each stream, and what the server said about what it
@@ -32,12 +31,8 @@ export class SessionState {
   owedBytes = 0
   port: SessionPort | null = null
   journal: SessionJournal | null = null
-  /** Who keeps copies of the session in other pages. */
-  copies: SessionCopies | null = null
-  /** Other pages go on with it, so that a client that connects again begins no other one. */
-  isKept = false
-  /** What the server is told instead of how far each stream was taken: what the copies have as well. */
-  sharedCursor: string | null = null
+  /** What other pages have of it, where they share it. */
+  readonly shared: SessionSharing = { copies: null, cursor: null, isKept: false }
   /** What was written up to here was for an earlier life of the session, which may have handled it. */
   before = 0
   /** The k of the last dial of the client before, whose session this one goes on with (snapshot.ts); and the highest that a hello has named. */
@@ -65,24 +60,13 @@ export class SessionState {
     this.id = id
   }
 
-  /** How long the server is silent at most, and how long an answer may take; `null` until it has said so. */
-  get heartbeat(): { readonly intervalMs: number; readonly timeoutMs: number } | null {
-    return this.opened && { intervalMs: this.opened.heartbeatMs, timeoutMs: silenceMs }
-  }
-
   /** Whether the server has opened it, and it has not ended. */
   get isOn(): boolean {
     return this.opened !== null && !this.#isOver
   }
 
-  /** Over how long the return of this server's clients should be spread, in milliseconds; `null` until it has said so. */
-  get spreadMs(): number | null {
-    const { opened } = this
-    return opened && Math.min(opened.retryWindowMs, opened.resumeWindowMs / 2)
-  }
-
   get cursor(): string {
-    return this.sharedCursor ?? this.streams.text
+    return this.shared.cursor ?? this.streams.text
   }
 
   hello(dial: number, more: Partial<Hello>): Hello {
@@ -121,7 +105,7 @@ export class SessionState {
     this.#isOver = false
     this.#heldAck.drop()
     this.streams.clear()
-    this.copies?.begun()
+    this.shared.copies?.begun()
   }
 
   /** It goes on after its client here had ended. */
@@ -136,7 +120,7 @@ export class SessionState {
 
   /** @throws when the server sent what is no frame */
   readText(frame: string, listener: FrameListener): void {
-    this.copies?.read(frame, '')
+    this.shared.copies?.read(frame, '')
     readTextFrame(frame, this.#frames, listener)
   }
 
@@ -145,7 +129,7 @@ export class SessionState {
    * @throws when it says nothing that can be
    */
   readReceipt(taken: unknown, ack: unknown, answeredAt: unknown = 0): void {
-    this.copies?.read(answeredAt ? `a${ack}.${answeredAt}` : `a${ack}`, '')
+    this.shared.copies?.read(answeredAt ? `a${ack}.${answeredAt}` : `a${ack}`, '')
     const n = countOf(taken)
     this.#acked(countOf(ack), countOf(answeredAt))
     this.port?.onRewind(n)
@@ -156,7 +140,7 @@ export class SessionState {
    * @throws when the server sent what is no frame
    */
   readBytes(frame: ArrayBuffer, listener: FrameListener, told: string): string {
-    this.copies?.read(frame, told)
+    this.shared.copies?.read(frame, told)
     if (told) {
       const [stream, offset] = cut(told, '.')
       this.#takeAt(told, frame, listener)

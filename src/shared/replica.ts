@@ -64,7 +64,7 @@ export class Replica {
     this.#told = this.#heard = 0
     this.#pending = null
     this.#share(null)
-    session.copies = {
+    session.shared.copies = {
       ...copies,
       read: (frame, told) => {
         if (typeof frame === 'string' && !/^[omMbarsug]/.test(frame)) return
@@ -78,7 +78,7 @@ export class Replica {
   follow(): void {
     const { streams } = this.session
     const common = this.#common
-    this.session.copies = null
+    this.session.shared.copies = null
     this.#share(null)
     if (!common) return
     this.#ahead = streams.places
@@ -99,7 +99,7 @@ export class Replica {
     const { session } = this
     const { port } = session
     this.#heard += 1
-    const before = session.sharedCursor
+    const before = session.shared.cursor
     if (this.#heard === this.#told) this.#share(null)
     else if (this.#pending && this.#heard >= this.#pending.told) this.#share(this.#pending.places)
     else return
@@ -200,6 +200,6 @@ export class Replica {
 
   #share(places: readonly StreamPlace[] | null): void {
     this.#common = places
-    this.session.sharedCursor = places && cursorText(new Map(places.map((place) => [place.stream, place])))
+    this.session.shared.cursor = places && cursorText(new Map(places.map((place) => [place.stream, place])))
   }
 }

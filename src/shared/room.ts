@@ -114,8 +114,7 @@ export class Room {
   }
 
   step(input: LeadershipInput): void {
-    const { host } = this.#port
-    const { state, commands } = leadershipAfter(this.#state, input, host.now(), this.#me)
+    const { state, commands } = leadershipAfter(this.#state, input, this.#port.host.now(), this.#me)
     const { leader, term } = this.#state
     this.#state = state
     if (state.leader !== leader || state.term !== term) this.#port.followed()
@@ -125,8 +124,7 @@ export class Room {
 
   arm(): void {
     const { host, dueAt } = this.#port
-    const isHidden = host.isHidden()
-    this.#timerDueAt = Math.min(leadershipDueAt(this.#state, isHidden), dueAt())
+    this.#timerDueAt = Math.min(leadershipDueAt(this.#state, host.isHidden()), dueAt())
     this.#timer.arm(this.isIn ? this.#timerDueAt : Infinity)
   }
 

@@ -105,13 +105,15 @@ it('is one session over one attachment for eight tabs, whoever of them closes', 
   await vi.waitFor(() => expect(rig.server.sessions.size).toBe(0), patient)
 }, 60_000)
 
+type Harm = (leader: CDPSession) => Promise<void>
+const crash: Harm = async (leader) => void leader.send('Page.crash').catch(() => {})
+const freeze: Harm = async (leader) => void (await leader.send('Page.setWebLifecycleState', { state: 'frozen' }))
+const occupy: Harm = async (leader) => void leader.send('Runtime.evaluate', { expression: 'for (;;) {}' }).catch(() => {})
+
 it.each([
-  ['crashes', async (leader: CDPSession) => void leader.send('Page.crash').catch(() => {})],
-  ['is frozen', async (leader: CDPSession) => void (await leader.send('Page.setWebLifecycleState', { state: 'frozen' }))],
-  [
-    'is busy for good',
-    async (leader: CDPSession) => void leader.send('Runtime.evaluate', { expression: 'for (;;) {}' }).catch(() => {}),
-  ],
+  ['crashes', crash],
+  ['is frozen', freeze],
+  ['is busy for good', occupy],
 ] as const)(
   'leads on in another tab within 2 s when the leader %s',
   async (_, harm) => {

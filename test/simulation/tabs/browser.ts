@@ -21,7 +21,7 @@ export class Browser {
   channelMs = 20
   readonly storage = new Map<string, string>()
   /** Told of each message when it is posted. */
-  onPosted: (message: unknown) => void = () => {}
+  onPosted: (message: unknown, being: Being) => void = () => {}
   readonly #clock: Clock
   readonly #random: Random
   readonly #ears = new Map<string, Set<Ear>>()
@@ -46,7 +46,7 @@ export class Browser {
         const own: Ear = { being, heard, arrivedAt: 0, waiting: [] }
         ears.add(own)
         return {
-          post: (message) => this.#post(ears, message),
+          post: (message) => this.#post(ears, message, being),
           close: () => void ears.delete(own),
         }
       },
@@ -64,9 +64,9 @@ export class Browser {
     for (const [name, holder] of this.#holders) if (holder.being === being) this.#free(name, holder)
   }
 
-  #post(ears: Set<Ear>, message: unknown): void {
+  #post(ears: Set<Ear>, message: unknown, being: Being): void {
     const { now } = this.#clock
-    this.onPosted(message)
+    this.onPosted(message, being)
     for (const ear of ears) {
       ear.waiting.push(structuredClone(message))
       ear.arrivedAt = Math.max(ear.arrivedAt, now + this.#delayMs())

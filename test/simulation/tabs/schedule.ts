@@ -46,6 +46,15 @@ const draws: readonly (readonly [weight: number, draw: (random: Random, at: numb
 
 const totalWeight = draws.reduce((sum, [weight]) => sum + weight, 0)
 
+function drawn(random: Random, at: number): TabOperation {
+  let weight = random.next() * totalWeight
+  for (const [each, draw] of draws) {
+    weight -= each
+    if (weight < 0) return draw(random, at)
+  }
+  return { at, type: 'open' }
+}
+
 /** All that happens under a seed. */
 export function tabScheduleOf(seed: number): TabSchedule {
   const random = new Random(seed, 31)
@@ -55,10 +64,8 @@ export function tabScheduleOf(seed: number): TabSchedule {
   const focus = Array.from({ length: 4 }, () => random.next() * endMs)
   const operations = Array.from({ length: count }, () => {
     const at = random.chance(0.6) ? Math.min(endMs, random.pick(focus) + random.magnitude(1, 400)) : random.next() * endMs
-    let weight = random.next() * totalWeight
-    const [, draw] = draws.find(([each]) => (weight -= each) < 0) ?? draws[0] ?? []
-    return draw?.(random, at)
-  }).flatMap((operation) => operation ?? [])
+    return drawn(random, at)
+  })
   operations.push({ at: 0, type: 'open' }, { at: 1, type: 'open' })
   operations.sort((one, other) => one.at - other.at)
   return {

@@ -40,6 +40,8 @@ export class Tab {
   opens = 0
   isClosed = false
   isAway = false
+  /** When it last froze, left or was closed. */
+  stoppedAt = -1
   readonly #listeners = new Set<(signal: PageSignal) => void>()
   readonly #around: TabSurroundings
 
@@ -89,6 +91,10 @@ export class Tab {
 
   get isLiving(): boolean {
     return this.being.state !== 'dead' && !this.isClosed
+  }
+
+  get isHere(): boolean {
+    return this.isLiving && this.being.state === 'awake' && !this.isAway
   }
 
   get listening(): number {

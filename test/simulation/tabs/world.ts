@@ -50,7 +50,7 @@ class TabsWorld {
   #pushed = 0
   #lastTerm = 0
   #claims = 0
-  /** The tab that has claimed last, by the name that it has in the channel. */
+  #leader: Being | null = null
   #mayLoseSession = false
 
   constructor(schedule: TabSchedule, isTraced: boolean) {
@@ -59,7 +59,7 @@ class TabsWorld {
     this.#isTraced = isTraced
     this.#browser = new Browser(this.#clock, new Random(seed, 4))
     this.#browser.channelMs = channelMs
-    this.#browser.onPosted = (message) => this.#posted(message as TabMessage)
+    this.#browser.onPosted = (message, being) => this.#posted(message as TabMessage, being)
     const random = new Random(seed, 6)
     const timers = new Timers(this.#clock, this.#nodeBeing)
     let lastId = 0
@@ -166,23 +166,25 @@ class TabsWorld {
         tab.being.state = 'dead'
         this.#browser.died(tab.being)
         for (const connection of tab.network.held()) connection.break(1, 0, 'server')
-        this.#isLonely()
+        this.#stopped(tab)
         return
       case 'freeze':
         if (tab.being.state !== 'awake') return
         tab.being.state = 'asleep'
-        this.#isLonely()
+        this.#stopped(tab)
         this.#clock.after(this.#nodeBeing, operation.forMs, () => this.#clock.wake(tab.being))
         return
       case 'close':
         if (tab.being.state !== 'awake' || tab.isAway) return
         tab.close().catch((error) => this.#court.must(false, 'close-throws', () => String(error)))
+        // It leads on until what it has sent is settled.
+        tab.stoppedAt = this.#clock.now
         this.#isLonely()
         return
       case 'hide':
         if (tab.being.state !== 'awake' || tab.isAway) return
         tab.signal({ type: 'pagehide' })
-        this.#isLonely()
+        this.#stopped(tab)
         this.#clock.after(tab.being, operation.forMs, () => {
           if (tab.isLiving && tab.isAway) tab.signal({ type: 'pageshow', persisted: true })
         })
@@ -198,11 +200,27 @@ class TabsWorld {
     }
   }
 
+  /** A tab stops: where it led, and another one is there that has not stopped meanwhile, that one has to lead soon. */
+  #stopped(tab: Tab): void {
+    this.#isLonely()
+    tab.stoppedAt = this.#clock.now
+    if (tab.being !== this.#leader) return
+    const { now } = this.#clock
+    const others = this.#tabs.filter((each) => each !== tab && each.isHere && each.opens > 0)
+    const term = this.#lastTerm
+    this.#clock.after(this.#nodeBeing, takeoverMs + 2 * this.#schedule.channelMs, () => {
+      const isThere = others.some((each) => each.isHere && each.stoppedAt < now)
+      this.#court.must(
+        !isThere || this.#lastTerm > term || tab.isHere,
+        'no-takeover',
+        () => `${tab.name} stopped at ${now}, and nobody leads`,
+      )
+    })
+  }
+
   /** Where no tab is awake that knows the session, it may be lost. */
   #isLonely(): void {
-    const isAwake = this.#tabs.some(
-      ({ isLiving, being, isAway, opens }) => isLiving && being.state === 'awake' && !isAway && opens > 0,
-    )
+    const isAwake = this.#tabs.some(({ isHere, opens }) => isHere && opens > 0)
     if (!isAwake) this.#mayLoseSession = true
   }
 
@@ -253,12 +271,13 @@ class TabsWorld {
   }
 
   /** A tab claims the leadership: the same term is never claimed by two that both are heard. */
-  #posted(message: TabMessage): void {
+  #posted(message: TabMessage, being: Being): void {
     this.#note(() => `  * ${JSON.stringify(message).slice(0, 400)}`)
     if (message.type === 'sync' && message.to === null) this.#sessionId = message.shared.session.id
     if (message.type !== 'claim' || message.term <= this.#lastTerm) return
     this.#sessionId = message.session
     this.#lastTerm = message.term
+    this.#leader = being
     this.#claims += 1
   }
 
@@ -296,5 +315,3 @@ class TabsWorld {
     if (this.#isTraced) this.#trace.push(`${String(Math.round(this.#clock.now)).padStart(7)} ${line()}`)
   }
 }
-
-export { takeoverMs }
