@@ -17,6 +17,7 @@ const pageEntries = {
   protocols: `${root}/src/protocols/index.ts`,
   remedies: `${root}/src/diagnosis/remedies.ts`,
   testing: `${root}/src/testing/index.ts`,
+  shared: `${root}/src/shared/index.ts`,
   socket: `${root}/src/socket/index.ts`,
   sockjs: `${root}/src/sockjs/index.ts`,
   react: `${root}/src/react/index.ts`,
@@ -115,7 +116,7 @@ export function builds(outDir = `${root}/dist`) {
 
 /** The declarations of what is in the script files, those that entries share included. */
 function declarationsIn(outDir) {
-  const others = ['testing', 'socket', 'sockjs', 'react', 'vue', ...Object.keys(serverEntries)].map((name) => `${name}.d.ts`)
+  const others = ['testing', 'shared', 'socket', 'sockjs', 'react', 'vue', ...Object.keys(serverEntries)].map((name) => `${name}.d.ts`)
   const isOfPage = (name) => name.endsWith('.d.ts') && !others.includes(name)
   return readdirSync(outDir, { recursive: true }).flatMap((name) => (isOfPage(name) ? [`${outDir}/${name}`] : []))
 }

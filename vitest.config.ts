@@ -69,6 +69,7 @@ const alone = {
 // These wait for what happens and not until a time, and use a fifth of a core: some of them at once do not hinder each other.
 const unhurried = [
   'better-sse',
+  'calls',
   'contract',
   'contract-refusals',
   'deployment',
@@ -96,6 +97,7 @@ const unhurried = [
   'support-foreign-servers',
   'support-reference-server',
   'temporary',
+  'topics',
   'two-stores',
 ].map((name) => `test/integration/${name}.test.ts`)
 

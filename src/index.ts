@@ -20,7 +20,7 @@ export type * from './public-types.ts'
  * client.addEventListener('message', (event) => console.log(event.data))
  * client.send('hello')
  */
-export class RealtimeClient<In = Payload, Out = Sendable> extends CoreClient<In, Out> {
+export class RealtimeClient<In = Payload, Out = Sendable, Topics = object> extends CoreClient<In, Out, Topics> {
   /**
    * @param url where the server is: http(s) or ws(s), which mean the same here, or relative to the page
    * @throws TypeError for an option that is not what it may be; the message names it, and says what to write instead

@@ -1,4 +1,19 @@
 /** The types that `steadfast` and `steadfast/core` have in common. */
+export type {
+  Flushed,
+  RefusedMessage,
+  RequestOptions,
+  ServerRequest,
+  Since,
+  Topic,
+  TopicEvent,
+  TopicEventDetails,
+  TopicMember,
+  TopicMessage,
+  TopicOptions,
+  TopicPresence,
+  TopicState,
+} from './api/calls.ts'
 export type { Diagnostics, FailedAttempt, Prober, ProberContext } from './api/diagnostics.ts'
 export type { ClientState, EventDetails, EventType, Retry } from './api/events.ts'
 export type { Circumstances, Evidence, Finding, FollowUp, Ledger, Outcome, Report } from './api/evidence.ts'

@@ -33,6 +33,11 @@ export interface EventDetails<In = Payload, Out = unknown> {
     readonly url: string
     /** Whether the server resumed after the client's cursor, so that no message was missed. */
     readonly resumed: boolean
+    /**
+     * In a session with `storage`: this page has gone on with the session of the page before it. Only with the first `open`. `lost` counts the
+     * messages of that page which the server had not taken, and which were not stored (`storePayloads`) or may not be sent any more.
+     */
+    readonly restored?: { readonly lost: number }
     /** 0 for the first connect, n for the n-th retry of an outage. */
     readonly attempt: number
     readonly elapsedMs: number

@@ -1,3 +1,5 @@
+import type { TabHost } from './tab-host.ts'
+
 /** What the page (or worker, or test) tells the client about itself. Hints, never commands: no signal proves anything about the network. */
 export type PageSignal =
   /** The page goes away, and its own listeners to `pagehide` have not run yet: what they send must outlive it. */
@@ -32,6 +34,20 @@ export interface WebSocketLike {
   onclose: ((event: { readonly code: number; readonly reason: string; readonly wasClean: boolean }) => void) | null
   send(data: string | ArrayBuffer | Blob): void
   close(code?: number, reason?: string): void
+}
+
+/** What belongs to one tab, survives a reload, and is copied with the tab (`sessionStorage`); and what tells its pages apart (Web Locks). */
+export interface TabStorage {
+  /** Reads what `write` stored; `null` where there is nothing or no storage. */
+  read(key: string): string | null
+  /** Stores a text, `null` removes it; returns whether that was done: a storage may be full, forbidden or missing. */
+  write(key: string, value: string | null): boolean
+  /**
+   * Takes the lock of that name, which one page of this origin can have at a time, in whichever tab: resolves with the way to give it back,
+   * with `null` where another page has had it for so many milliseconds, and with `undefined` where the platform has no locks (a page that
+   * is no secure context).
+   */
+  lock(name: string, withinMs: number): Promise<(() => void) | null | undefined>
 }
 
 /**
@@ -80,6 +96,10 @@ export interface Host {
   claim(slots: readonly string[]): Promise<(() => void) | null>
   /** Listens to the page's signals and to what its policy forbids; returns the way to stop. */
   listen(listener: (signal: PageSignal | Activation | Violation) => void): () => void
+  /** The storage of the tab, where a session is kept beyond its page; absent: the platform's own. */
+  readonly tab?: TabStorage | undefined
+  /** What tabs need to share a connection (`steadfast/shared`), which has that of the browser itself; absent: that of the browser. */
+  readonly tabs?: TabHost | undefined
   /** The page's permission to connect to that address space; absent or `undefined` where the platform has no such permission. */
   localAccess?(space: 'loopback' | 'local'): Promise<'granted' | 'denied' | 'prompt' | undefined>
   /** Whose browser it is, since what an event means differs between them. */

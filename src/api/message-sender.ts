@@ -1,3 +1,4 @@
+import type { Flushed } from './calls.ts'
 import type { EventDetails } from './events.ts'
 import type { Report } from './evidence.ts'
 import type { Host } from './host.ts'
@@ -26,7 +27,7 @@ export interface MessageSender<Out> {
   detach(): readonly Out[]
   dueAt(): number
   pump(): void
-  flushed(): Promise<void>
+  flushed(): Promise<Flushed<Out>>
   giveUp(): void
   /** `close` ends the link; given a promise, when that is settled. */
   finish(close: (settled?: Promise<void>) => void, code: number | undefined, reason: string): Promise<Unsent<Out>>
@@ -56,6 +57,8 @@ export interface SenderPort<Out> {
   onAckOverdue(): void
   /** Requests reach a server with another store, and then the one that knows this client. */
   onDivided(): void
+  /** Something that is no event, for who reads what `debug` prints. */
+  onNote(line: string): void
   /** A request of the link failed, and the connection with it. */
   onBroken(report: Report): void
 }

@@ -1,9 +1,11 @@
+import type { Calls, ServerRequest } from './calls.ts'
+import type { EventDetails } from './events.ts'
 import type { Circumstances } from './evidence.ts'
 import type { Host } from './host.ts'
 import type { MessageSender, SenderPort } from './message-sender.ts'
 import type { Preparation, TransportSettings } from './options.ts'
 import type { Payload, Protocol } from './protocol.ts'
-import type { Call, FetchCredentials, Link, Transport } from './transport.ts'
+import type { Call, FetchCredentials, Link, Transport, Writable } from './transport.ts'
 
 /** How long silence is nothing unusual, and how long an answer to a question may take after that. */
 export interface HeartbeatTimes {
@@ -40,6 +42,8 @@ export interface Mode {
   mistakeIn(preparation: Preparation): string | undefined
   /** Makes what sends for this client. */
   sender<Out>(port: SenderPort<Out>): MessageSender<Out>
+  /** Requests with answers, and topics; absent where the server knows none. Called once, with what sends for the client. */
+  calls?<In, Out>(port: CallsPort<In, Out>, sender: MessageSender<Out>): Calls<In, Out>
   /** How silence is judged now; `null` where it is not. */
   heartbeat(): HeartbeatTimes | null
   /** What to send as a heartbeat. */
@@ -52,6 +56,10 @@ export interface Mode {
   spreadMs(): number | null
   /** Whether a reconnect over this transport goes on where the connection before ended. */
   resumes(transport: string): boolean
+  /** What has to be waited for before each dial; `undefined` where nothing has. Absent where that is so for ever. Never rejects. */
+  readonly admit?: (() => Promise<void> | undefined) | undefined
+  /** What the `open` event tells beside the rest, once for each. */
+  openDetails?(): Pick<EventDetails['open'], 'restored'>
   /** Whether the connection that has just opened went on where the one before had ended; `hasCursor`: the client named a place. */
   isResumed(transport: string, hasCursor: boolean): boolean
   /** Whether the client can always name the place where it is. */
@@ -76,8 +84,24 @@ export interface Mode {
   end(): void
 }
 
+/** The client whose calls they are. */
+export interface CallsPort<In, Out> {
+  readonly host: Host
+  /** @throws TypeError for what is no message, and whatever the codec throws */
+  encode(data: Out): Writable
+  decode(payload: Payload): In
+  isClosed(): boolean
+  /** The application's handler for requests of the server. */
+  handler(): ((request: ServerRequest<In>) => unknown) | null
+  /** Listens to events of the client. */
+  on<Type extends 'message' | 'gap' | 'open' | 'close'>(type: Type, listener: (event: EventDetails<In>[Type]) => void): void
+}
+
 /** What the option `protocol` takes besides a dialect of plain mode. */
 export interface ModeProtocol {
-  /** Called once for each client. */
-  createMode(host: Host): Mode
+  /**
+   * Called once for each client.
+   * @param url tells the client's URL; it throws a TypeError as long as that is relative to a page which is not there
+   */
+  createMode(host: Host, url: () => URL): Mode
 }

@@ -4,6 +4,7 @@ import type { Verdict } from '../diagnosis/verdicts.ts'
 import type { Diagnostics } from './diagnostics.ts'
 import type { Host } from './host.ts'
 import type { Payload, Protocol } from './protocol.ts'
+import type { SharedConnection } from './shared-connection.ts'
 import type { FetchCredentials, Transport } from './transport.ts'
 
 /** The names of the built-in transports. */
@@ -158,6 +159,8 @@ export interface RealtimeOptions<In = Payload, Out = Sendable> {
    * @defaultValue 'plain': any server
    */
   readonly protocol?: 'plain' | SessionProtocol | SockjsProtocol | Protocol
+  /** `shared()` of `steadfast/shared`: one connection for all tabs of the browser, in a session. @defaultValue a connection of this client's own */
+  readonly connection?: SharedConnection
   /**
    * Called before every attempt on every transport, one call at a time, to supply what must be fresh, such as a token. An attempt fails
    * when it throws or has not settled within `connectTimeoutMs`; throwing a `StopConnecting` ends the client.

@@ -1,22 +1,27 @@
+import type { Flushed } from '../api/calls.ts'
 import type { ClientState, EventDetails, EventListener, EventType, RealtimeEvent } from '../api/events.ts'
 import type { Host } from '../api/host.ts'
-import type { MessageSender, SenderPort, Unsent } from '../api/message-sender.ts'
+import type { MessageSender, Unsent } from '../api/message-sender.ts'
 import type { Codec, CoreOptions, Sendable } from '../api/options.ts'
 import type { Payload, Received } from '../api/protocol.ts'
+import type { ClientConnection, SharingClient } from '../api/sharing.ts'
 import { AttemptLog } from '../connection/attempt-log.ts'
 import { Connection } from '../connection/connection.ts'
 import { Classifier } from '../diagnosis/classifier.ts'
 import { hostWith } from '../host/browser.ts'
 import { bytesOf } from '../sending/plain-sender.ts'
-import { checkOptions, refuseMore } from '../util/check-options.ts'
+import { checkClose, checkOptions, refuseMore } from '../util/check-options.ts'
+import { CallingClient } from './calling-client.ts'
 import { DebugLines, lastWords } from './debug.ts'
 import { Emitter } from './emitter.ts'
-import { type Handler, Listenable } from './listenable.ts'
+import type { Handler } from './listenable.ts'
 import type { MessageIterator } from './message-iterator.ts'
 import { MessageQueues } from './message-queues.ts'
 import { type ClientReport, safeOptions, version } from './report.ts'
+import { senderPortOf } from './sender-port.ts'
 import { circumstancesOf, type Settings, settingsOf } from './settings.ts'
-import { writableOf } from './writable.ts'
+import { wired } from './wired.ts'
+import { type Conversion, conversionBy } from './writable.ts'
 
 /** An event as listeners of this client get it. */
 type Told<Type extends EventType | '*', In, Out> = RealtimeEvent<Type, In, Out, RealtimeClient<In, Out>>
@@ -50,9 +55,17 @@ export type CodecWhereNeeded<In, Out> = [Payload, Out] extends [In, Sendable] ? 
  * client.addEventListener('message', (event) => console.log(event.data))
  * client.send('hello')
  */
-export class RealtimeClient<In = Payload, Out = Sendable> extends Listenable<In, Out, RealtimeClient<In, Out>> {
+export class RealtimeClient<In = Payload, Out = Sendable, Topics = object> extends CallingClient<
+  In,
+  Out,
+  Topics,
+  RealtimeClient<In, Out>
+> {
   readonly #options: CoreOptions<In, Out>
-  readonly #connection: Connection
+  readonly #conversion: Conversion<In, Out>
+  /** This client's own: where tabs share one, it is used while this one leads. */
+  #connection!: Connection
+  readonly #face: ClientConnection
   readonly #sender: MessageSender<Out>
   readonly #events: Emitter<EventType, Told<'*', In, Out>>
   readonly #host: Host
@@ -74,42 +87,40 @@ export class RealtimeClient<In = Payload, Out = Sendable> extends Listenable<In,
     super(events)
     const classifier = new Classifier(host, circumstancesOf(settings), options)
     this.#options = options
+    this.#conversion = conversionBy(options.codec)
     this.#host = host
     this.#log = new AttemptLog((at) => host.wallTime(at))
     this.#settings = settings
     this.#events = events
     // In a session, a client with too many unread messages disconnects, and resumes once the application has read them.
-    this.#queues = new MessageQueues(settings.mode.canPause ? (isHeld) => this.#connection.hold(isHeld) : null)
+    this.#queues = new MessageQueues(settings.mode.canPause && !options.connection ? (isHeld) => this.#face.hold(isHeld) : null)
     this.#debug = new DebugLines(options.debug, host)
-    const port: SenderPort<Out> = {
-      host,
-      ...{ limits: settings.outbox, ttlMs: settings.outbox.ttlMs },
-      writeTimeoutMs: settings.connectTimeoutMs,
-      onLost: (lost, report) => {
-        const diagnosis = classifier.classify(report, { endpoint: this.#connection.endpoint, phase: 'send', elapsedMs: 0 })
-        this.#raise('error', { scope: 'message', diagnosis, retry: null, ...lost })
+    const note = (line: string) => this.#debug.note(line)
+    const raise = (type: EventType, details: object) => this.#raise(type as 'error', details as EventDetails<In, Out>['error'])
+    const port = senderPortOf<Out>({ ...{ host, settings, classifier, note, raise }, connection: () => this.#connection })
+    const sharing: SharingClient<Out> = {
+      ...{ host, settings, port, note },
+      events: { raise, onMessage: (message, transport) => this.#receive(message, transport) },
+      connection: (sender, told, own) => {
+        const parts = { host: own, settings, sender, log: this.#log, classifier, diagnosis: options.diagnosis, ...told }
+        this.#connection = new Connection({ ...parts, prepare: options.prepare })
+        return this.#connection
       },
-      onSent: () => this.#connection.messageSent(),
-      onDue: () => this.#connection.arm(),
-      isPageLeaving: () => this.#connection.isLeaving,
-      roundTripMs: () => this.#connection.roundTripMs,
-      onGap: (gap) => this.#raise('gap', gap),
-      onAckOverdue: () => this.#connection.ackOverdue(),
-      onDivided: () => this.#connection.notices.divided(),
-      onBroken: (report) => this.#connection.broke(report),
     }
-    this.#sender = settings.mode.sender(port)
-    this.#connection = new Connection({
-      host,
-      settings,
-      sender: this.#sender as MessageSender<unknown>,
-      log: this.#log,
-      prepare: options.prepare,
-      classifier,
-      diagnosis: options.diagnosis,
-      raise: (type, details) => this.#raise(type, details as EventDetails<In, Out>[typeof type]),
-      onMessage: (message, transport) => this.#receive(message, transport),
-    })
+    const { sender, connection } = wired(sharing, options.connection)
+    this.#sender = sender
+    this.#face = connection
+    this.callWith(
+      settings.mode.calls?.<In, Out>(
+        {
+          ...{ host, ...this.#conversion },
+          isClosed: () => this.#face.isClosed,
+          handler: () => this.onrequest,
+          on: (type, listener) => events.add(type, listener as unknown as (event: Told<'*', In, Out>) => void),
+        },
+        sender,
+      ),
+    )
     const { signal } = options
     if (signal?.aborted || !settings.autoConnect) return
     Promise.resolve()
@@ -119,7 +130,7 @@ export class RealtimeClient<In = Payload, Out = Sendable> extends Listenable<In,
 
   /** What the client is doing now. */
   get state(): ClientState {
-    return this.#connection.state
+    return this.#face.state
   }
 
   /**
@@ -128,7 +139,7 @@ export class RealtimeClient<In = Payload, Out = Sendable> extends Listenable<In,
    */
   connect(): void {
     this.#prepareToConnect()
-    this.#connection.connect()
+    this.#face.connect()
   }
 
   /**
@@ -137,7 +148,7 @@ export class RealtimeClient<In = Payload, Out = Sendable> extends Listenable<In,
    */
   reconnect(): void {
     this.#prepareToConnect()
-    this.#connection.reconnect()
+    this.#face.reconnect()
   }
 
   /**
@@ -148,16 +159,14 @@ export class RealtimeClient<In = Payload, Out = Sendable> extends Listenable<In,
    */
   send(data: Out): void
   send(data: Out, ...more: readonly unknown[]): void {
-    const { codec } = this.#options
     refuseMore(data, more)
-    const writable = writableOf(codec ? codec.encode(data) : data)
-    if (this.#connection.isClosed)
-      throw new Error('RealtimeClient: it is closed, so nothing can be sent; connect() opens it again.')
+    const writable = this.#conversion.encode(data)
+    if (this.#face.isClosed) throw new Error('RealtimeClient: it is closed, so nothing can be sent; connect() opens it again.')
     this.#sender.send(data, writable)
   }
 
   /** Resolves when all messages sent so far are handed to the network, or in a session acknowledged; rejects when the client is closed first. */
-  flushed(): Promise<void> {
+  flushed(): Promise<Flushed<Out>> {
     return this.#sender.flushed()
   }
 
@@ -168,13 +177,9 @@ export class RealtimeClient<In = Payload, Out = Sendable> extends Listenable<In,
    * @param reason at most 123 bytes
    */
   close(code?: number, reason = ''): Promise<Unsent<Out>> {
-    if (code !== undefined && code !== 1000 && !(code >= 3000 && code <= 4999)) {
-      throw new TypeError(`RealtimeClient: the close code must be 1000 or 3000 to 4999; it was ${code}.`)
-    }
-    if (bytesOf(reason) > 123)
-      throw new TypeError(`RealtimeClient: the close reason must have at most 123 bytes; it has ${bytesOf(reason)}.`)
+    checkClose(code, bytesOf(reason))
     this.#options.signal?.removeEventListener('abort', this.#onAbort)
-    return this.#sender.finish((settled) => this.#connection.close(code, reason, settled), code, reason)
+    return this.#sender.finish((settled) => this.#face.close(code, reason, settled), code, reason)
   }
 
   /**
@@ -211,16 +216,14 @@ export class RealtimeClient<In = Payload, Out = Sendable> extends Listenable<In,
   #prepareToConnect(): void {
     const { signal } = this.#options
     if (signal?.aborted) throw new Error('RealtimeClient: its signal is aborted, so it cannot connect.')
-    // Throws where it cannot be resolved, before anything has changed.
-    void this.#settings.url
+    void this.#settings.url // Throws where it cannot be resolved, before anything has changed.
     signal?.addEventListener('abort', this.#onAbort)
   }
 
   #receive({ data, id = '', name = 'message', topic = '' }: Received, transport: string): void {
     let decoded: In
     try {
-      const { codec } = this.#options
-      decoded = codec ? codec.decode(data) : (data as In)
+      decoded = this.#conversion.decode(data)
     } catch (error) {
       this.#connection.notices.unreadable(error)
       return

@@ -19,10 +19,13 @@ export class DebugLines {
   }
 
   print(event: RealtimeEvent<'*', unknown, unknown>): void {
-    if (!this.#print) return
-    const words = this.#wordsOf(event)
+    if (this.#print) this.note([event.type, ...this.#wordsOf(event)].filter((word) => word !== '').join(', '))
+  }
+
+  /** Prints what is no event. */
+  note(line: string): void {
     try {
-      this.#print(`steadfast: ${[event.type, ...words].filter((word) => word !== '').join(', ')}`)
+      this.#print?.(`steadfast: ${line}`)
     } catch (error) {
       this.#host.report(error)
     }

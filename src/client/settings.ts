@@ -42,6 +42,7 @@ export interface Settings {
 const kinds: Readonly<Record<keyof RealtimeOptions, string>> = {
   transports: 'any',
   protocol: 'any',
+  connection: 'object',
   prepare: 'function',
   credentials: 'string',
   retry: 'any',
@@ -71,7 +72,8 @@ export function settingsOf<In, Out>(url: unknown, options: RealtimeOptions<In, O
     if (value !== undefined && kind !== 'any' && (typeof value !== kind || value === null))
       fail(name, value, `${kind === 'object' ? 'an' : 'a'} ${kind}`)
   }
-  const { protocol = 'plain', transports, outbox, heartbeat, retry, raceAfterMs, signal, codec, debug } = options
+  const { protocol = 'plain', transports, outbox, heartbeat, retry, raceAfterMs, signal, codec, debug, connection } = options
+  if (connection && !('share' in connection)) fail('connection', connection, 'shared(), which is imported from steadfast/shared')
   if (!['undefined', 'boolean', 'function'].includes(typeof debug)) fail('debug', debug, 'true, false or a function')
   if (signal && typeof signal.addEventListener !== 'function') fail('signal', signal, 'an AbortSignal')
   if (codec && (typeof codec.encode !== 'function' || typeof codec.decode !== 'function'))
@@ -84,7 +86,7 @@ export function settingsOf<In, Out>(url: unknown, options: RealtimeOptions<In, O
   const times = numbers('', options, { connectTimeoutMs: 10_000, provingMs: 5000, raceAfterMs: 0 }, Object.keys(kinds))
   if (!Array.isArray(transports) || !transports.length) fail('transports', transports, 'a list of at least one transport')
   const mayAsk = transports.some((entry) => isBuiltIn(entry) && ['long-poll', 'poll'].includes(entry.settings.type))
-  const mode = modeOf(protocol, heartbeat, host)
+  const mode = modeOf(protocol, heartbeat, host, base)
   const { credentials = mode.credentials } = options
   return {
     ...times,
@@ -152,10 +154,10 @@ function placed(endpoint: Omit<Endpoint, 'url' | 'sendUrl'>, url: LazyUrl, sendU
 }
 
 /** The client's mode: plain, with its own protocol or ours, or what an entry of its own provides. */
-function modeOf(protocol: unknown, heartbeat: RealtimeOptions['heartbeat'], host: Host): Mode {
+function modeOf(protocol: unknown, heartbeat: RealtimeOptions['heartbeat'], host: Host, base: LazyUrl): Mode {
   if (isModeProtocol(protocol)) {
     if (heartbeat) fail('heartbeat', heartbeat, 'left out: the server sets it')
-    return protocol.createMode(host)
+    return protocol.createMode(host, () => base.get())
   }
   if (protocol === 'session')
     fail('protocol', protocol, "session(), which is imported: import { session } from 'steadfast/session'")

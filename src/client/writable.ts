@@ -1,3 +1,5 @@
+import type { Codec } from '../api/options.ts'
+import type { Payload } from '../api/protocol.ts'
 import type { Writable } from '../api/transport.ts'
 import { isBlob, isBuffer } from '../util/type-tags.ts'
 
@@ -14,4 +16,18 @@ export function writableOf(data: unknown): Writable {
   throw new TypeError(
     `RealtimeClient: send() takes a string, ArrayBuffer, view or Blob, not ${Object.prototype.toString.call(data)}; for anything else give a codec, such as { codec: json() }.`,
   )
+}
+
+/** How an application's values become messages, and messages values. Methods' types, as for a listener. */
+export interface Conversion<In, Out> {
+  encode(data: Out): Writable
+  decode(data: Payload): In
+}
+
+/** By its codec, or as they are. */
+export function conversionBy<In, Out>(codec: Codec<In, Out> | undefined): Conversion<In, Out> {
+  return {
+    encode: (data) => writableOf(codec ? codec.encode(data) : data),
+    decode: (data) => (codec ? codec.decode(data) : (data as In)),
+  }
 }

@@ -52,5 +52,6 @@ export function openDetails(
     resumed: mode.isResumed(transport.type, hasCursor),
     attempt: failures,
     elapsedMs: (openedAt ?? since) - since,
+    ...mode.openDetails?.(),
   }
 }

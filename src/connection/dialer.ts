@@ -54,6 +54,8 @@ export class Dialer {
   ): Promise<void> {
     const { endpoint, controller } = attempt
     const { signal } = controller
+    const admission = this.#settings.mode.admit?.()
+    if (admission) await admission
     if (endpoint.transport.isHeld && this.#yields) await this.#claim(endpoint, signal)
     if (this.#prepare)
       attempt.preparation = (await this.#prepared({ ...about, transport: endpoint.transport.type, signal })) ?? {}

@@ -28,7 +28,7 @@ export function policyOf({ host, settings, classifier, prepare }: AttemptsPort, 
     })),
     heartbeat: () => mode.heartbeat(),
     graceMs: () => mode.graceMs(),
-    prepares: !!prepare,
+    prepares: !!(prepare || mode.admit),
     random: () => host.random(),
     diagnose: (report, { id, rank }, phase, elapsedMs) => {
       const { url, hasHeard, link } = attempts.about(id) ?? {}

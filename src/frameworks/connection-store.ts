@@ -1,7 +1,6 @@
-import type { RealtimeClient } from '../client/client.ts'
 import { timers } from '../host/timers.ts'
 import { type ConnectionView, type Trace, traced, untraced, viewAt } from './connection-view.ts'
-import { isAlike, type Store, shared } from './store.ts'
+import { type AnyClient, isAlike, type Store, shared } from './store.ts'
 
 /** How long a loss lasts before it is shown, in milliseconds. */
 const defaultDelayMs = 2000
@@ -10,7 +9,7 @@ const defaultDelayMs = 2000
 const traces = new WeakMap<object, Store<Trace>>()
 
 /** What is remembered of this client for as long as somebody subscribes. */
-export function traceOf(client: RealtimeClient<unknown, unknown>): Store<Trace> {
+export function traceOf(client: AnyClient): Store<Trace> {
   let store = traces.get(client)
   if (!store) {
     let trace = untraced
@@ -38,7 +37,7 @@ export function traceOf(client: RealtimeClient<unknown, unknown>): Store<Trace> 
  * ticks once a second.
  * @throws TypeError for a delay that is no number, or below 0
  */
-export function connectionStore(client: RealtimeClient<unknown, unknown>, delayMs = defaultDelayMs): Store<ConnectionView> {
+export function connectionStore(client: AnyClient, delayMs = defaultDelayMs): Store<ConnectionView> {
   if (!(delayMs >= 0)) throw new TypeError(`useConnection(): delayMs must be at least 0; it was ${delayMs}.`)
   const trace = traceOf(client)
   const first = viewAt(untraced, delayMs, 0).view

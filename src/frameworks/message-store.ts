@@ -1,6 +1,6 @@
-import type { SessionClient } from './contracts.ts'
-import { type Store, shared } from './store.ts'
-import { following, type TopicOptions } from './topic-store.ts'
+import type { TopicOptions } from '../api/calls.ts'
+import { type AnyClient, type Store, shared } from './store.ts'
+import { following } from './topic-store.ts'
 
 export interface MessagesOptions<Message> extends TopicOptions {
   /** How many are kept; older ones are dropped. @defaultValue 100 */
@@ -15,7 +15,7 @@ export interface MessagesOptions<Message> extends TopicOptions {
  * @throws TypeError for a `max` that is no number, or below 1
  */
 export function messageStore(
-  client: SessionClient,
+  client: AnyClient,
   name: string | null | undefined,
   { max = 100, initial = [], since, params }: MessagesOptions<unknown>,
 ): Store<readonly unknown[]> {

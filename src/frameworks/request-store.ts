@@ -1,5 +1,5 @@
-import type { CallOptions, SessionClient } from './contracts.ts'
-import { type Store, shared } from './store.ts'
+import type { RequestOptions } from '../api/calls.ts'
+import { type AnyClient, type Store, shared } from './store.ts'
 
 /** What became of the last request. */
 export interface RequestView<Reply = unknown> {
@@ -11,7 +11,7 @@ export interface RequestView<Reply = unknown> {
 }
 
 export interface RequestStore extends Store<RequestView> {
-  request(data: unknown, options?: CallOptions): Promise<unknown>
+  request(data: unknown, options?: RequestOptions): Promise<unknown>
   /** Aborts what is under way, and forgets the last reply and error. */
   reset(): void
 }
@@ -19,7 +19,7 @@ export interface RequestStore extends Store<RequestView> {
 const none: RequestView = { data: undefined, error: null, isPending: false }
 
 /** The requests of one component; those under way are aborted once nobody subscribes any more. */
-export function requestStore(client: SessionClient): RequestStore {
+export function requestStore(client: AnyClient): RequestStore {
   const underWay = new Set<AbortController>()
   let view = none
   let latest: AbortController | null = null
@@ -32,7 +32,7 @@ export function requestStore(client: SessionClient): RequestStore {
     for (const each of underWay) each.abort()
   }
 
-  async function call(data: unknown, { signal, ...options }: CallOptions): Promise<unknown> {
+  async function call(data: unknown, { signal, ...options }: RequestOptions): Promise<unknown> {
     const controller = new AbortController()
     const abort = () => controller.abort(signal?.reason)
     if (signal?.aborted) abort()

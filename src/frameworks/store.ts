@@ -1,3 +1,8 @@
+import type { RealtimeClient } from '../client/client.ts'
+
+/** A client of any types of messages. */
+export type AnyClient = RealtimeClient<unknown, unknown>
+
 /** What a component reads: a value that is the same object until it changes, as `useSyncExternalStore` wants it. */
 export interface Store<Value> {
   /** The value as it is now. */

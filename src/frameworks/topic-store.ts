@@ -1,27 +1,20 @@
-import type { CallOptions, PresenceMember, RequestError, SessionClient, Since, Topic } from './contracts.ts'
-import { type Store, shared } from './store.ts'
+import type { RequestOptions, Since, Topic, TopicMember, TopicOptions, TopicState } from '../api/calls.ts'
+import type { RequestError } from '../wire/request-error.ts'
+import { type AnyClient, type Store, shared } from './store.ts'
 
 /** What a component knows of a topic. */
 export interface TopicView<Data = unknown, Out = unknown> {
   /** The subscription, for its events; `null` until the component is mounted. */
   readonly topic: Topic<Data, Out> | null
   /** `idle`: no topic is named. */
-  readonly state: Topic['state'] | 'idle'
+  readonly state: TopicState | 'idle'
   /** Why it is refused or has ended. */
   readonly error: RequestError | null
 }
 
-/** How a topic is subscribed to. */
-export interface TopicOptions {
-  /** Where it begins: after an offset, at the `'start'` of what is kept, or with the `last` messages. @defaultValue with what comes next */
-  readonly since?: Since | undefined
-  /** What the server's `onSubscribe` is given, or a function that returns it; read whenever the server is asked. */
-  readonly params?: unknown
-}
-
 export interface TopicStore extends Store<TopicView> {
   /** Publishes, also before the component is mounted; resolves with the offset. */
-  publish(data: unknown, options?: CallOptions): Promise<number>
+  publish(data: unknown, options?: RequestOptions): Promise<number>
 }
 
 /**
@@ -29,7 +22,7 @@ export interface TopicStore extends Store<TopicView> {
  * a name there is nothing to follow. `since` is asked when the subscription is made.
  */
 export function following(
-  client: SessionClient,
+  client: AnyClient,
   name: string | null,
   params: unknown,
   since: () => Since | undefined,
@@ -48,7 +41,7 @@ export function following(
 }
 
 /** A subscription, and how to publish. */
-export function topicStore(client: SessionClient, name: string | null, { since, params }: TopicOptions): TopicStore {
+export function topicStore(client: AnyClient, name: string | null, { since, params }: TopicOptions): TopicStore {
   const first: TopicView = { topic: null, state: name === null ? 'idle' : 'subscribing', error: null }
   let view = first
   const subscribe = following(
@@ -86,10 +79,10 @@ export function topicStore(client: SessionClient, name: string | null, { since, 
 }
 
 /** Nobody, as one list. */
-const nobody: readonly PresenceMember[] = []
+const nobody: readonly TopicMember[] = []
 
 /** Who is subscribed to a topic. */
-export function presenceStore(client: SessionClient, name: string | null, params: unknown): Store<readonly PresenceMember[]> {
+export function presenceStore(client: AnyClient, name: string | null, params: unknown): Store<readonly TopicMember[]> {
   let members = nobody
   return {
     get: () => members,

@@ -1,25 +1,26 @@
 import { useEffect } from 'react'
+import type { RequestOptions, TopicMember, TopicMessage, TopicOptions } from '../api/calls.ts'
 import type { EventType } from '../api/events.ts'
 import type { ClientEvent } from '../client/client.ts'
 import { connectionStore } from '../frameworks/connection-store.ts'
 import type { ConnectionView } from '../frameworks/connection-view.ts'
-import type { CallOptions, PresenceMember, SessionClient, TopicMessage } from '../frameworks/contracts.ts'
 import { type MessagesOptions, messageStore } from '../frameworks/message-store.ts'
 import { type RequestView, requestStore } from '../frameworks/request-store.ts'
-import { presenceStore, type TopicOptions, type TopicView, topicStore } from '../frameworks/topic-store.ts'
+import type { AnyClient } from '../frameworks/store.ts'
+import { presenceStore, type TopicView, topicStore } from '../frameworks/topic-store.ts'
 import { useHeld, useLatest, useStore } from './held.ts'
 import { useRealtime } from './provider.ts'
 
 /** What `useTopic` returns. */
 export interface UsedTopic<Data = unknown, Out = unknown> extends TopicView<Data, Out> {
   /** Publishes to the topic; resolves with the offset. */
-  readonly publish: (data: Out, options?: CallOptions) => Promise<number>
+  readonly publish: (data: Out, options?: RequestOptions) => Promise<number>
 }
 
 /** What `useRequest` returns. */
 export interface UsedRequest<Reply = unknown, Out = unknown> extends RequestView<Reply> {
   /** Sends a request; resolves with the reply. The promise need not be handled where `error` is shown. */
-  readonly request: (data: Out, options?: CallOptions) => Promise<Reply>
+  readonly request: (data: Out, options?: RequestOptions) => Promise<Reply>
   /** Aborts what is under way, and forgets the last reply and error. */
   readonly reset: () => void
 }
@@ -31,7 +32,7 @@ export interface UsedRequest<Reply = unknown, Out = unknown> extends RequestView
 function useTopical<Held>(
   topic: string | null | undefined,
   options: MessagesOptions<unknown>,
-  make: (client: SessionClient, options: MessagesOptions<unknown>) => Held,
+  make: (client: AnyClient, options: MessagesOptions<unknown>) => Held,
 ): Held {
   const client = useRealtime()
   const latest = useLatest(options.params)
@@ -75,9 +76,9 @@ export function useMessages(topic?: string | null, options: MessagesOptions<unkn
 export function usePresence<Info = unknown>(
   topic: string | null,
   options: Pick<TopicOptions, 'params'> = {},
-): readonly PresenceMember<Info>[] {
+): readonly TopicMember<Info>[] {
   const store = useTopical(topic, options, (client, { params }) => presenceStore(client, topic, params))
-  return useStore(store) as readonly PresenceMember<Info>[]
+  return useStore(store) as readonly TopicMember<Info>[]
 }
 
 /**

@@ -1,7 +1,6 @@
 import { createContext, createElement, type ReactElement, type ReactNode, useContext, useEffect } from 'react'
 import type { PrepareAttempt, RealtimeOptions } from '../api/options.ts'
 import type { RealtimeClient as CoreClient } from '../client/client.ts'
-import type { SessionClient } from '../frameworks/contracts.ts'
 import { type HeldClient, heldClient } from '../frameworks/owned-client.ts'
 import { RealtimeClient } from '../index.ts'
 import { useHeld, useLatest } from './held.ts'
@@ -53,8 +52,8 @@ export function RealtimeProvider<In = unknown, Out = unknown>(props: RealtimePro
  * The client of the nearest `<RealtimeProvider>`, from the first render.
  * @throws Error where there is none
  */
-export function useRealtime<In = unknown, Out = unknown>(): SessionClient<In, Out> {
+export function useRealtime<In = unknown, Out = unknown, Topics = object>(): CoreClient<In, Out, Topics> {
   const client = useContext(Context)
   if (!client) throw new Error('useRealtime(): there is no <RealtimeProvider> above.')
-  return client as SessionClient<In, Out>
+  return client as CoreClient<In, Out, Topics>
 }

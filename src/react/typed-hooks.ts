@@ -1,12 +1,12 @@
-import type { PresenceMember, SessionClient, TopicMessage } from '../frameworks/contracts.ts'
+import type { TopicMember, TopicMessage, TopicOptions } from '../api/calls.ts'
+import type { RealtimeClient } from '../client/client.ts'
 import type { MessagesOptions } from '../frameworks/message-store.ts'
-import type { TopicOptions } from '../frameworks/topic-store.ts'
 import { type UsedRequest, type UsedTopic, useMessages, usePresence, useRequest, useTopic } from './hooks.ts'
 import { useRealtime } from './provider.ts'
 
 /** The hooks, with the types of the messages of each topic. */
 export interface RealtimeHooks<Topics extends object, Out> {
-  useRealtime(): SessionClient<unknown, Out>
+  useRealtime(): RealtimeClient<unknown, Out, Topics>
   useTopic<Name extends keyof Topics & string>(topic: Name | null, options?: TopicOptions): UsedTopic<Topics[Name], Out>
   useMessages<Name extends keyof Topics & string>(
     topic: Name | null,
@@ -15,7 +15,7 @@ export interface RealtimeHooks<Topics extends object, Out> {
   usePresence<Info = unknown>(
     topic: (keyof Topics & string) | null,
     options?: Pick<TopicOptions, 'params'>,
-  ): readonly PresenceMember<Info>[]
+  ): readonly TopicMember<Info>[]
   useRequest<Reply = unknown>(): UsedRequest<Reply, Out>
 }
 

@@ -115,6 +115,7 @@ export function unsentOf<Out>(written: readonly Written<Out>[], sentBytes: numbe
   return written.filter(({ end }) => end > sentBytes)
 }
 
+/** What the application gave: not what stands for a call, whose promise says what became of it. */
 export function valuesOf<Out>(entries: readonly Entry<Out>[]): Out[] {
-  return entries.map(({ value }) => value)
+  return entries.flatMap(({ value, call }) => (call ? [] : [value]))
 }

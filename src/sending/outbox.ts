@@ -1,5 +1,6 @@
 import type { OutboxBounds } from '../api/message-sender.ts'
 import type { Writable } from '../api/transport.ts'
+import type { PendingCall } from './pending-call.ts'
 
 /** A message that waits to be sent. */
 export interface Entry<Out> {
@@ -11,6 +12,8 @@ export interface Entry<Out> {
   /** Its number in the client's life, from 1. */
   readonly n: number
   readonly expiresAt: number
+  /** Where it is a call: what waits for the server's answer. */
+  readonly call?: PendingCall
 }
 
 /** A queue bounded in messages and in bytes. It never drops anything silently: whatever has to go is returned. */
@@ -28,6 +31,10 @@ export class Outbox<Out> {
 
   get first(): Entry<Out> | undefined {
     return this.#entries[this.#head]
+  }
+
+  get entries(): readonly Entry<Out>[] {
+    return this.#entries.slice(this.#head)
   }
 
   get length(): number {
@@ -83,6 +90,11 @@ export class Outbox<Out> {
   release(messages: number, bytes: number): void {
     this.#held.messages -= messages
     this.#held.bytes -= bytes
+  }
+
+  /** The calls that wait. */
+  get calls(): readonly Entry<Out>[] {
+    return this.#entries.slice(this.#head).filter(({ call }) => call)
   }
 
   /** Takes out one message, wherever it waits; tells whether it did. */

@@ -1,3 +1,4 @@
+import type { Flushed } from '../api/calls.ts'
 import type { MessageSender, SenderPort, Unsent } from '../api/message-sender.ts'
 import type { Link, Writable } from '../api/transport.ts'
 import { isBlob } from '../util/type-tags.ts'
@@ -93,10 +94,11 @@ export class PlainSender<Out> implements MessageSender<Out> {
   }
 
   /** Resolves when all sent so far is handed to the network. */
-  flushed(): Promise<void> {
+  async flushed(): Promise<Flushed<Out>> {
     const flushed = this.#flushWaiters.add(this.#lastN)
     this.pump()
-    return flushed
+    await flushed
+    return { refused: [] }
   }
 
   /** There will be no connection: nobody need wait for one. What waits is kept, in case the application connects again. */

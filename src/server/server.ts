@@ -49,7 +49,7 @@ export class RealtimeServer<Who extends AnyPrincipal = Principal, Data = unknown
     const given = options as unknown as RealtimeServerOptions
     const settings = settingsOf(given)
     const { host, topics, sessions, path } = settings
-    const { onSession, onMessage, onEnd, onAttach, onDetach } = given
+    const { onSession, onMessage, onEnd, onAttach, onDetach, onRequest, onSubscribe, onPublish } = given
     this.#path = path
     this.#host = host
     this.#onClose = given.onClose
@@ -60,7 +60,7 @@ export class RealtimeServer<Who extends AnyPrincipal = Principal, Data = unknown
       topics,
       sessions,
       settings: settings.node,
-      handlers: { onSession, onMessage, onEnd, onAttach, onDetach },
+      handlers: { onSession, onMessage, onEnd, onAttach, onDetach, onRequest, onSubscribe, onPublish },
     })
     const access = new AccessControl(this.#node, settings, new AttemptLedger(host, (...answer) => meters.answered(...answer)))
     this.#http = new HttpHandler(access)

@@ -4,12 +4,15 @@ import { base64 } from '../wire/base64.ts'
 export interface Numbered {
   readonly n: number
   readonly data: string | ArrayBuffer | null
+  /** The text is the JSON of a call (rule 21). */
+  readonly isCall?: boolean | undefined
 }
 
 /** What a WebSocket is given for these messages: as few frames as can be (docs/PROTOCOL.md, rule 17). */
 export function framesOf(messages: readonly Numbered[]): (string | ArrayBuffer)[] {
-  return runsOf(messages).map(({ n, data, texts }) => {
+  return runsOf(messages).map(({ n, data, isCall, texts }) => {
     if (data === null) return `w${n}`
+    if (isCall) return `C${n}:${data}`
     if (texts.length > 1) return batch(n, texts)
     return typeof data === 'string' ? `m${n}:${data}` : withNumber(n, data)
   })
@@ -17,8 +20,9 @@ export function framesOf(messages: readonly Numbered[]): (string | ArrayBuffer)[
 
 /** The same as lines of a POST. */
 export function linesOf(messages: readonly Numbered[]): string[] {
-  return runsOf(messages).map(({ n, data, texts }) => {
+  return runsOf(messages).map(({ n, data, isCall, texts }) => {
     if (data === null) return `w${n}`
+    if (isCall) return `C${n}:${data}`
     if (typeof data !== 'string') return `b${n}:${base64(new Uint8Array(data))}`
     const growth = texts.length > 1 ? 0 : jsonGrowth(data)
     if (growth < 99) return batch(n, texts)
@@ -79,9 +83,9 @@ interface MessageRun extends Numbered {
 /** Texts that follow one another are one run, whose `n` is that of the first. */
 function runsOf(messages: readonly Numbered[]): MessageRun[] {
   const runs: MessageRun[] = []
-  for (const { n, data } of messages) {
+  for (const { n, data, isCall } of messages) {
     const last = runs[runs.length - 1]
-    if (typeof data !== 'string') runs.push({ n, data, texts: [] })
+    if (typeof data !== 'string' || isCall) runs.push({ n, data, isCall, texts: [] })
     else if (last?.texts.length) last.texts.push(data)
     else runs.push({ n, data, texts: [data] })
   }

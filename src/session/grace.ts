@@ -16,6 +16,11 @@ export class Grace {
     return Math.min(maxGraceMs, bytes / slowestBytesPerMs + answerMs * (this.#factor - 1))
   }
 
+  /** The server has said how much is on its way, or that something is. */
+  coming(bytes = this.comingBytes): void {
+    this.comingBytes = bytes
+  }
+
   opened(): void {
     this.#hasProgressed = false
   }

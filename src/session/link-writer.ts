@@ -116,23 +116,31 @@ export class LinkWriter<Out> {
     const { maxBytes } = this.#batches
     const asksFirst = this.#askAt !== null
     if (link.bufferedBytes() >= highWaterBytes || now < (this.#askAt ?? now)) return false
-    // A narrowed batch is alone under way, so that a refusal can mean no other (rule 10).
-    if (maxBytes < Infinity && !link.isPosting && sent.isUnderWay) return false
+    // A narrowed batch is alone under way, so that a refusal can mean no other (rule 10). The cursor does not wait for it: the handler
+    // of that batch may be waiting for this client to have read.
+    const isHeldBack = maxBytes < Infinity && !link.isPosting && sent.isUnderWay
     const maxMessageBytes = this.#queue.dropTooLarge()
     const [ofLink, measure] = link.isPosting ? [postBytes, lineBytes] : [frameBytes]
-    const batch = asksFirst ? [] : sent.next(Math.min(ofLink, maxBytes, maxMessageBytes), measure)
+    const batch = asksFirst || isHeldBack ? [] : sent.next(Math.min(ofLink, maxBytes, maxMessageBytes), measure)
     const owesAck = asksFirst || this.#acks.isDue(link, now)
     const [first] = batch
     if (!first && !owesAck) return false
     if (first) {
       this.#port.onSent()
+      this.#port.session.journal?.beforeNumbers(sent.last)
       this.#batches.written(first.n, batch.length, sent.lastBytes)
       if (!link.isPosting && this.#ackOverdueAt === Infinity) this.#ackOverdueAt = now + this.#answerMs()
     }
     if (owesAck || link.isPosting) this.#acks.sent(link, now)
     if (link.isPosting) this.#post(link, batch)
-    else for (const frame of [...framesOf(batch), ...(owesAck ? [`a${this.#port.session.cursor}`] : [])]) this.#give(link, frame)
+    else for (const frame of [...framesOf(batch), ...(owesAck ? [this.#ackFrame()] : [])]) this.#give(link, frame)
     return true
+  }
+
+  #ackFrame(): string {
+    const { session } = this.#port
+    session.journal?.beforeTold()
+    return `a${session.cursor}`
   }
 
   #give(link: Link, frame: string | ArrayBuffer): void {

@@ -155,8 +155,8 @@ function attach(session: SessionState, call: Call, listener: Listener, tellsCurs
     async write(lines, signal, isLast): Promise<Delivery> {
       try {
         const response = await ask({ send: true }, String(lines), signal, isLast)
-        const { taken, ack } = await markedJson(response, call, signal)
-        readFrame(() => session.readReceipt(taken, ack))
+        const { taken, ack, answeredAt } = await markedJson(response, call, signal)
+        readFrame(() => session.readReceipt(taken, ack, answeredAt))
         return { outcome: 'sent' }
       } catch (error) {
         return { outcome: 'unconfirmed', report: reportOf(error, 'broken') }

@@ -1,26 +1,43 @@
 import type { Host } from '../api/host.ts'
-import type { Mode } from '../api/mode.ts'
+import type { MessageSender } from '../api/message-sender.ts'
+import type { CallsPort, Mode } from '../api/mode.ts'
 import type { TransportSettings } from '../api/options.ts'
 import type { Call, Transport } from '../api/transport.ts'
 import { plain } from '../protocols/plain.ts'
 import { numbers } from '../util/check-options.ts'
 import { base64url } from '../wire/base64.ts'
 import { codes } from '../wire/steadfast-v1.ts'
+import type { CallSender } from './call-sender.ts'
+import { SessionCalls } from './calls.ts'
+import { heartbeatOf, spreadMsOf } from './open-frame.ts'
 import { postLast, sessionLongPoll, sessionPoll, sessionSse } from './over-http.ts'
 import { sessionWebsocket } from './over-websocket.ts'
 import { SessionSender } from './session-sender.ts'
 import { SessionState } from './session-state.ts'
+import type { TabKeeper } from './tab-keeper.ts'
 
 /** 128 random bits. */
 export function sessionId(host: Host): string {
   return base64url(host.randomBytes(16))
 }
 
+/** The mode of a session, with what the client knows of it. */
+export interface SessionMode extends Mode {
+  readonly session: SessionState
+  readonly resends: boolean
+}
+
 /** A session in the place of plain mode: what the server has not acknowledged is kept, and sent again over the next connection. */
-export function sessionMode(host: Host, resends: boolean, session = new SessionState(sessionId(host))): Mode {
+export function sessionMode(
+  host: Host,
+  resends: boolean,
+  session = new SessionState(sessionId(host)),
+  keeper?: TabKeeper,
+): SessionMode {
   /** How the server was reached last. */
   let lastCall: Call | null = null
   return {
+    ...{ session, resends },
     ...{ name: 'session', protocol: plain(), credentials: 'include', circumstances: { isSession: true } },
     ...{ hasLedger: true, canPause: true, recognizesRepeats: true, hasCursor: true },
     // The server has answered when a session opens.
@@ -30,17 +47,25 @@ export function sessionMode(host: Host, resends: boolean, session = new SessionS
       greeting !== undefined || Object.keys(headers).length
         ? "headers or a greeting, which a session has no use for: return auth, which its server's authenticate() is given"
         : undefined,
-    sender: (port) =>
-      new SessionSender({
+    sender(port) {
+      const made = new SessionSender({
         ...port,
         ...{ session, resends },
         postLast: (lines, signal) => lastCall && postLast(session, lastCall, lines, signal),
-      }),
-    heartbeat: () => session.heartbeat,
+      })
+      keeper?.attach({ sender: made, note: port.onNote })
+      return made
+    },
+    // Both ways of sending in a session send calls.
+    calls: <In, Out>(port: CallsPort<In, Out>, sender: MessageSender<Out>) =>
+      new SessionCalls(port, sender as MessageSender<Out> & CallSender<Out>, session),
+    admit: keeper && (() => keeper.admit()),
+    openDetails: () => keeper?.openDetails() ?? {},
+    heartbeat: () => heartbeatOf(session.opened),
     ping: () => 'p',
     heartbeatReply: undefined,
     graceMs: () => session.graceMs(),
-    spreadMs: () => session.spreadMs,
+    spreadMs: () => spreadMsOf(session.opened),
     resumes: () => true,
     isResumed: () => session.isResumed,
     isForgotten: () => !session.isResumed,
@@ -49,15 +74,23 @@ export function sessionMode(host: Host, resends: boolean, session = new SessionS
     activated(link, call) {
       lastCall = call
       session.turn += 1
+      session.journal?.beforeTold()
       link.choose?.(session.turn)
     },
     authenticated(auth) {
       if (lastCall) lastCall = { ...lastCall, auth }
     },
     fellSilent: () => session.fellSilent(),
-    beginsAnewAfter: (code) => code === codes.protocolError && session.renewOnce(sessionId(host)),
-    begin: () => session.begin(sessionId(host)),
-    end: () => session.end(),
+    beginsAnewAfter(code) {
+      const isRenewed = code === codes.protocolError && session.renewOnce(sessionId(host))
+      if (isRenewed) keeper?.renewed()
+      return isRenewed
+    },
+    begin: () => (session.shared.isKept ? session.goOn() : session.begin(sessionId(host))),
+    end() {
+      session.end()
+      keeper?.end()
+    },
   }
 }
 

@@ -1,22 +1,29 @@
+import type { Flushed } from '../api/calls.ts'
 import type { Report } from '../api/evidence.ts'
 import type { MessageSender, Unsent } from '../api/message-sender.ts'
 import type { Link, Writable } from '../api/transport.ts'
 import { valuesOf } from '../sending/final-flush.ts'
 import { FlushWaiters } from '../sending/flush-waiters.ts'
-import { Outbox } from '../sending/outbox.ts'
+import { type Entry, Outbox } from '../sending/outbox.ts'
+import type { PendingCall } from '../sending/pending-call.ts'
 import { bytesOf } from '../sending/plain-sender.ts'
 import { isBlob } from '../util/type-tags.ts'
 import { wellFormed } from '../util/well-formed.ts'
 import { BlobReader } from './blob-reader.ts'
+import { CallAnswers, once } from './call-answers.ts'
+import type { CallSender } from './call-sender.ts'
 import { lastWrite } from './last-write.ts'
 import { LinkWriter, type SendQueue } from './link-writer.ts'
 import type { SessionSenderPort } from './sender-port.ts'
-import { Unacknowledged } from './unacknowledged.ts'
+import { type Kept, Unacknowledged } from './unacknowledged.ts'
 
 /** Sends in a session: numbers what it writes, keeps it until it is acknowledged, and writes it again where that is needed. */
-export class SessionSender<Out> implements MessageSender<Out>, SendQueue<Out> {
+export class SessionSender<Out> implements MessageSender<Out>, SendQueue<Out>, CallSender<Out> {
   /** What was numbered, and is kept until the server has settled it. */
   sent: Unacknowledged<Out>
+  readonly answers = new CallAnswers<Out>()
+  /** The server has ended a subscription. */
+  onUnsubscribed: ((topic: string) => void) | null = null
   readonly #port: SessionSenderPort<Out>
   readonly #writer: LinkWriter<Out>
   #blobs: BlobReader<Out> | null = null
@@ -35,6 +42,8 @@ export class SessionSender<Out> implements MessageSender<Out>, SendQueue<Out> {
     session.sent = this.sent
     session.port = {
       onGap: port.onGap,
+      onCall: (json) => this.answers.received(json, (n) => this.sent.of(n)),
+      onUnsubscribed: (topic) => this.onUnsubscribed?.(topic),
       onAcked: (n) => {
         this.sent.settle(n)
         this.#writer.acknowledged(n)
@@ -54,20 +63,19 @@ export class SessionSender<Out> implements MessageSender<Out>, SendQueue<Out> {
 
   /** Takes a message over; throws when the outbox may not. It leaves with all that is sent in the same task. */
   send(value: Out, data: Writable): void {
-    const { host, ttlMs } = this.#port
     const written = typeof data === 'string' ? wellFormed(data) : data
-    const entry = {
-      value,
-      data: written,
-      bytes: bytesOf(written),
-      n: this.#lastOrder + 1,
-      expiresAt: host.now() + ttlMs,
-    }
-    const dropped = this.#outbox.push(entry)
-    this.#lastOrder += 1
-    this.#lose(valuesOf(dropped), { kind: 'overflow' })
+    const entry = this.#push(value, written)
     if (isBlob(written)) this.#blobReader().read(written, entry)
-    this.#pumpSoon()
+  }
+
+  /** Sends a call, given as JSON, in order with the messages. */
+  call(json: string, call: PendingCall): Entry<Out> {
+    return this.#push(undefined as Out, wellFormed(json), once(call))
+  }
+
+  /** Nobody waits for a call any more: returns its number if the server may have it; otherwise it will not be written. */
+  withdrawCall(entry: Entry<Out>): number | undefined {
+    return this.#outbox.remove(entry) ? undefined : this.sent.numberOf(entry)
   }
 
   /** Writes to this link from now on, beginning with what the server has not taken. */
@@ -75,7 +83,7 @@ export class SessionSender<Out> implements MessageSender<Out>, SendQueue<Out> {
     const { session, resends } = this.#port
     this.#writer.attach(link)
     this.sent.rewind(link.taken?.() ?? 0)
-    if (!session.isResumed && !resends) this.#lose(valuesOf(this.sent.withdraw(this.sent.first, Infinity)), { kind: 'forgotten' })
+    if (!session.isResumed && !resends) this.withdraw(this.sent.first, Infinity, { kind: 'forgotten' })
     this.pump()
   }
 
@@ -83,6 +91,45 @@ export class SessionSender<Out> implements MessageSender<Out>, SendQueue<Out> {
   detach(): readonly Out[] {
     this.#writer.detach()
     return []
+  }
+
+  /**
+   * Goes on with what a client before has sent, before its own: it has the numbers from `first` on, and where it was not kept (`null`) they
+   * are withdrawn. Nobody gave its values here: an `error` names what was sent instead, and `flushed()` waits for it as well.
+   */
+  restore(first: number, data: readonly (string | ArrayBuffer | null)[]): void {
+    this.sent.restore(
+      first,
+      data.map((each) => keptOf(each, each as Out)),
+    )
+  }
+
+  /** Gives up what was numbered, for a session that goes on without it; returns what it was. */
+  dropNumbered(): readonly Out[] {
+    const dropped = valuesOf(this.sent.drain())
+    this.#wakeWaiters()
+    return dropped
+  }
+
+  /** Gives up everything, which another page has taken over: it may arrive from there. */
+  handOver(): void {
+    const unconfirmed = [...this.dropNumbered(), ...valuesOf(this.#outbox.drain())]
+    this.#wakeWaiters()
+    if (unconfirmed.length) this.#port.onLost({ unconfirmed }, { kind: 'hidden' })
+  }
+
+  /** A message that has its place already: it gets the next number at once, and is sent by the next `pump()`. */
+  keep(value: Out, data: string | ArrayBuffer | null): void {
+    this.sent.keep(keptOf(data, value))
+  }
+
+  /** Goes on with what another page has numbered, in place of all that is numbered here. */
+  replace(first: number, messages: readonly { readonly value: Out; readonly data: string | ArrayBuffer | null }[]): void {
+    this.sent.drain()
+    this.sent.restore(
+      first,
+      messages.map(({ value, data }) => keptOf(data, value)),
+    )
   }
 
   /** A new session. What the old one is still at its last write for is no part of it. */
@@ -104,22 +151,28 @@ export class SessionSender<Out> implements MessageSender<Out>, SendQueue<Out> {
     const { host, onDue } = this.#port
     this.#isToPump = false
     const now = host.now()
-    this.#lose(valuesOf(this.#outbox.expire(now)), { kind: 'expired' })
+    this.#lose(this.#outbox.expire(now), { kind: 'expired' })
     this.#writer.write(now)
     this.#wakeWaiters()
     onDue()
   }
 
-  /** Resolves when all sent so far is acknowledged. */
-  flushed(): Promise<void> {
+  /** Resolves when all sent so far is acknowledged, with what the server has refused of it. */
+  async flushed(): Promise<Flushed<Out>> {
     const flushed = this.#flushWaiters.add(this.#lastOrder)
     this.pump()
-    return flushed
+    await flushed
+    return { refused: this.answers.takeRefused() }
   }
 
   /** There will be no connection: nobody need wait for one. What waits is kept, in case the application connects again. */
   giveUp(): void {
     this.#flushWaiters.refuse()
+    for (const entry of this.#outbox.calls) {
+      this.#outbox.remove(entry)
+      entry.call?.lost('closed')
+    }
+    this.#loseCalls()
   }
 
   tooLarge(): void {
@@ -131,6 +184,7 @@ export class SessionSender<Out> implements MessageSender<Out>, SendQueue<Out> {
     const flushWaiters = this.#flushWaiters
     this.#flushWaiters = new FlushWaiters()
     this.#blobs?.stop()
+    this.#loseCalls()
     const remainder = { ...this.#writer.release(), outbox: this.#outbox, sent: this.sent }
     this.#isLeaving = true
     const left = await lastWrite(remainder, this.#port, close, { code, reason })
@@ -145,14 +199,14 @@ export class SessionSender<Out> implements MessageSender<Out>, SendQueue<Out> {
     const most = this.#port.session.opened?.maxMessageBytes ?? Infinity
     for (let first = this.#outbox.first; first && first.bytes > most; first = this.#outbox.first) {
       this.#outbox.shift()
-      this.#lose([first.value], { kind: 'too-large' })
+      this.#lose([first], { kind: 'too-large' })
     }
     return most
   }
 
   /** Withdraws messages that never pass. */
   withdraw(from: number, to: number, report: Report): void {
-    this.#lose(valuesOf(this.sent.withdraw(from, to)), report)
+    this.#lose(this.sent.withdraw(from, to), report)
   }
 
   #blobReader(): BlobReader<Out> {
@@ -160,13 +214,31 @@ export class SessionSender<Out> implements MessageSender<Out>, SendQueue<Out> {
       ...this.#port,
       onRead: () => this.#pumpSoon(),
       onUnreadable: (entry, report) => {
-        if (this.#outbox.remove(entry)) this.#lose([entry.value], report)
+        if (this.#outbox.remove(entry)) this.#lose([entry], report)
       },
     })
     return this.#blobs
   }
 
-  #lose(undelivered: readonly Out[], report: Report): void {
+  #push(value: Out, data: Writable, call?: PendingCall): Entry<Out> {
+    const { host, ttlMs } = this.#port
+    const place = { n: this.#lastOrder + 1, expiresAt: host.now() + ttlMs }
+    const entry = { value, data, bytes: bytesOf(data), ...place, ...(call && { call }) }
+    const dropped = this.#outbox.push(entry)
+    this.#lastOrder += 1
+    this.#lose(dropped, { kind: 'overflow' })
+    this.#pumpSoon()
+    return entry
+  }
+
+  /** Nobody will be there to hear an answer. */
+  #loseCalls(): void {
+    for (const { call } of [...this.#outbox.calls, ...this.sent.entries]) call?.lost('closed')
+  }
+
+  #lose(entries: readonly Entry<Out>[], report: Report): void {
+    for (const { call } of entries) call?.lost('undelivered')
+    const undelivered = valuesOf(entries)
     if (undelivered.length) this.#port.onLost({ undelivered }, report)
   }
 
@@ -182,4 +254,10 @@ export class SessionSender<Out> implements MessageSender<Out>, SendQueue<Out> {
       .then(() => this.pump())
       .catch((error) => this.#port.host.report(error))
   }
+}
+
+/** What has a number; its value is what the application gave, or its data where only those are known. */
+function keptOf<Out>(data: string | ArrayBuffer | null, value: Out): Kept<Out> {
+  const entry = { value, data: data ?? '', bytes: data === null ? 0 : bytesOf(data), n: 0, expiresAt: Infinity }
+  return { entry, data }
 }

@@ -1,15 +1,16 @@
-import { closeOf, countIn, countOf, must, textOf } from '../wire/readers.ts'
-import type { Hello, OpenFrame } from '../wire/steadfast-v1.ts'
-import { bytesOfBase64, cut } from './frames.ts'
+import { countIn, countOf, must } from '../wire/readers.ts'
+import { codes, type Hello, type OpenFrame } from '../wire/steadfast-v1.ts'
+import { cut } from './frames.ts'
 import { Grace } from './grace.ts'
+import { HeldAck } from './held-ack.ts'
 import { readOpenFrame } from './open-frame.ts'
-import type { FrameListener, SessionPort } from './session-port.ts'
+import type { FrameListener, SentNumbers, SessionJournal, SessionPort, SessionSharing } from './session-port.ts'
 import { StoreHistory } from './store-history.ts'
-import { type GapFrame, StreamCursors } from './stream-cursors.ts'
+import { type AnnounceFrame, type GapFrame, StreamCursors, type WithdrawFrame } from './stream-cursors.ts'
+import { type FrameTarget, readTextFrame } from './text-frames.ts'
 
 /** So much taken is acknowledged at once. More seldom than a server would like costs it memory; a page pays some 100 µs for each. */
 export const ackBytes = 2 ** 20
-const silenceMs = 5000
 
 /**
  * The client's half of a session (docs/PROTOCOL.md): what it has taken of each stream, and what the server said about what it
@@ -23,32 +24,40 @@ export class SessionState {
   opened: OpenFrame | null = null
   /** Whether that frame went on where the one before had ended. */
   isResumed = false
-  /** What was written: the lowest number that is not acknowledged, and the bytes from there on. */
-  sent: { readonly first: number; readonly last: number; readonly bytesUnderWay: number } = {
-    first: 1,
-    last: 0,
-    bytesUnderWay: 0,
-  }
+  sent: SentNumbers = { first: 1, last: 0, bytesUnderWay: 0 }
   /** Counts what has moved: what was taken, missed or acknowledged. */
   moves = 0
   /** Bytes taken since the server was last told the cursor. */
   owedBytes = 0
   port: SessionPort | null = null
+  journal: SessionJournal | null = null
+  /** What other pages have of it, where they share it. */
+  readonly shared: SessionSharing = { copies: null, cursor: null, isKept: false }
   /** What was written up to here was for an earlier life of the session, which may have handled it. */
-  #before = 0
+  before = 0
+  /** The k of the last dial of the client before, whose session this one goes on with (snapshot.ts); and the highest that a hello has named. */
+  readonly dials = { before: 0, reached: 0 }
   #hasRenewed = false
   #isOver = false
   readonly stores = new StoreHistory()
+  readonly streams = new StreamCursors()
   readonly #grace = new Grace()
-  readonly #streams = new StreamCursors()
+  readonly #heldAck = new HeldAck()
+
+  readonly #frames: FrameTarget = {
+    open: (json, listener) => this.#open(json, listener),
+    take: (stream, offset, data, listener) => this.#take(stream, offset, data, listener),
+    call: (stream, offset, json) => this.#takeCall(stream, offset, json),
+    acked: (n, answeredAt) => this.#acked(n, answeredAt),
+    rewind: (n) => this.port?.onRewind(n),
+    subscribed: (json) => this.#subscribed(json),
+    unsubscribed: (json) => this.#unsubscribed(json),
+    missed: (json) => this.#missed(json),
+    coming: (bytes) => this.#grace.coming(bytes),
+  }
 
   constructor(id: string) {
     this.id = id
-  }
-
-  /** How long the server is silent at most, and how long an answer may take; `null` until it has said so. */
-  get heartbeat(): { readonly intervalMs: number; readonly timeoutMs: number } | null {
-    return this.opened && { intervalMs: this.opened.heartbeatMs, timeoutMs: silenceMs }
   }
 
   /** Whether the server has opened it, and it has not ended. */
@@ -56,20 +65,17 @@ export class SessionState {
     return this.opened !== null && !this.#isOver
   }
 
-  /** Over how long the return of this server's clients should be spread, in milliseconds; `null` until it has said so. */
-  get spreadMs(): number | null {
-    const { opened } = this
-    return opened && Math.min(opened.retryWindowMs, opened.resumeWindowMs / 2)
-  }
-
   get cursor(): string {
-    return this.#streams.text
+    return this.shared.cursor ?? this.streams.text
   }
 
-  hello(k: number, more: Partial<Hello>): Hello {
+  hello(dial: number, more: Partial<Hello>): Hello {
+    const k = this.dials.before + dial
+    this.dials.reached = Math.max(this.dials.reached, k)
+    this.journal?.beforeTold()
     const { id, sent, cursor } = this
     const store = this.stores.text
-    const before = this.#before >= sent.first && { before: this.#before }
+    const before = this.before >= sent.first && { before: this.before }
     const known = { ...before, ...(cursor && { cursor }), ...(store && { store }) }
     return { v: 1, session: id, k, n: sent.first, last: sent.last, ...known, ...more }
   }
@@ -97,7 +103,14 @@ export class SessionState {
     this.opened = null
     this.owedBytes = 0
     this.#isOver = false
-    this.#streams.clear()
+    this.#heldAck.drop()
+    this.streams.clear()
+    this.shared.copies?.begun()
+  }
+
+  /** It goes on after its client here had ended. */
+  goOn(): void {
+    this.#isOver = false
   }
 
   /** Whatever still comes is not heard any more. */
@@ -107,64 +120,18 @@ export class SessionState {
 
   /** @throws when the server sent what is no frame */
   readText(frame: string, listener: FrameListener): void {
-    const rest = frame.slice(1)
-    switch (frame[0]) {
-      case 'o':
-        this.#open(JSON.parse(rest), listener)
-        break
-      case 'm':
-        this.#takeAt(...cut(rest, ':'), listener)
-        break
-      case 'M':
-        for (const [stream, first, ...texts] of JSON.parse(rest) as unknown[][]) {
-          for (let index = 0; index < texts.length; index += 1)
-            this.#take(countOf(stream), countOf(countOf(first) + index), textOf(texts[index]), listener)
-        }
-        break
-      case 'b': {
-        const [place, data] = cut(rest, ':')
-        this.#takeAt(place, bytesOfBase64(data).buffer, listener)
-        break
-      }
-      case 'a':
-        this.#acked(countIn(rest))
-        break
-      case 'r':
-        this.port?.onRewind(countIn(rest))
-        break
-      case 's':
-        if (!this.#isOver && this.#streams.announce(JSON.parse(rest))) this.#progress()
-        break
-      case 'u':
-        if (!this.#isOver && this.#streams.withdraw(JSON.parse(rest))) this.#progress()
-        break
-      case 'g':
-        this.#missed(JSON.parse(rest))
-        break
-      case 'h': {
-        const { comingBytes = this.#grace.comingBytes } = JSON.parse(rest)
-        this.#grace.comingBytes = countOf(comingBytes)
-        break
-      }
-      case 'p':
-        listener.pinged()
-        break
-      case 'c':
-        listener.challenged?.()
-        break
-      case 'x':
-        listener.closed(closeOf(JSON.parse(rest)))
-        break
-    }
+    this.shared.copies?.read(frame, '')
+    readTextFrame(frame, this.#frames, listener)
   }
 
   /**
    * Reads what the answer to a request that sends says of all that was sent.
    * @throws when it says nothing that can be
    */
-  readReceipt(taken: unknown, ack: unknown): void {
+  readReceipt(taken: unknown, ack: unknown, answeredAt: unknown = 0): void {
+    this.shared.copies?.read(answeredAt ? `a${ack}.${answeredAt}` : `a${ack}`, '')
     const n = countOf(taken)
-    this.#acked(countOf(ack))
+    this.#acked(countOf(ack), countOf(answeredAt))
     this.port?.onRewind(n)
   }
 
@@ -173,6 +140,7 @@ export class SessionState {
    * @throws when the server sent what is no frame
    */
   readBytes(frame: ArrayBuffer, listener: FrameListener, told: string): string {
+    this.shared.copies?.read(frame, told)
     if (told) {
       const [stream, offset] = cut(told, '.')
       this.#takeAt(told, frame, listener)
@@ -185,19 +153,23 @@ export class SessionState {
   }
 
   #open(json: OpenFrame, listener: FrameListener): void {
+    // Another page has gone on with what is kept here: this one could not tell which numbers are still its own.
+    if (this.journal && json.taken > this.sent.last)
+      listener.closed({ code: codes.protocolError, reason: 'taken is more than was sent' })
     const frame = readOpenFrame(json, this.sent.last)
-    const { epoch, store, ack } = frame
+    const { epoch, store, ack, answeredAt } = frame
     // An older dial that something held back tells of a life of the session that is over.
     if (this.opened && frame.k < this.opened.k && epoch !== this.opened.epoch) listener.outdated()
-    this.isResumed = this.#streams.get(0)?.epoch === epoch
+    this.isResumed = this.streams.get(0)?.epoch === epoch
     if (!this.isResumed) {
-      this.#before = this.sent.last
-      this.#streams.clear()
-      this.#streams.begin(0, epoch, '', 0)
+      this.before = this.sent.last
+      this.streams.clear()
+      this.streams.begin(0, epoch, '', 0)
     }
     if (store) this.stores.opened(store)
     this.opened = frame
-    this.#acked(ack)
+    this.#heldAck.drop()
+    this.#acked(ack, answeredAt)
     this.#grace.opened()
     listener.opened(frame)
   }
@@ -209,22 +181,29 @@ export class SessionState {
 
   #take(stream: number, offset: number, data: string | ArrayBuffer, listener: FrameListener): void {
     if (!this.#isNew(stream, offset)) return
-    const topic = this.#streams.get(stream)?.topic ?? ''
+    const topic = this.streams.get(stream)?.topic ?? ''
     listener.received({ data, id: `${stream}.${offset}`, topic })
-    this.#move(stream, offset)
+    this.#took(stream, offset, typeof data === 'string' ? data.length : data.byteLength)
+  }
+
+  #took(stream: number, offset: number, bytes: number): void {
+    this.#progress()
+    this.streams.move(stream, offset)
     this.#grace.comingBytes = 0
     const owed = this.owedBytes
-    this.owedBytes += typeof data === 'string' ? data.length : data.byteLength
+    this.owedBytes += bytes
     if (!owed || this.owedBytes >= ackBytes) this.port?.onAckOwed()
+    this.#releaseAck()
+  }
+
+  #takeCall(stream: number, offset: number, json: string): void {
+    if (!this.#isNew(stream, offset)) return
+    this.port?.onCall(JSON.parse(json))
+    this.#took(stream, offset, json.length)
   }
 
   #isNew(stream: number, offset: number): boolean {
-    return !this.#isOver && this.#streams.isNew(stream, offset)
-  }
-
-  #move(stream: number, offset: number): void {
-    this.#progress()
-    this.#streams.move(stream, offset)
+    return !this.#isOver && this.streams.isNew(stream, offset)
   }
 
   #progress(): void {
@@ -232,17 +211,39 @@ export class SessionState {
     this.moves += 1
   }
 
-  #acked(n: number): void {
+  /** The answers to what was acknowledged end at that offset of stream 0, and are taken first. */
+  #acked(n: number, answeredAt = 0): void {
     must(n <= this.sent.last)
     if (n < this.sent.first) return
     this.#progress()
-    this.port?.onAcked(n)
+    this.#heldAck.hold(n, answeredAt)
+    this.#releaseAck()
+  }
+
+  #releaseAck(): void {
+    const n = this.#heldAck.release((this.#isOver ? null : this.streams.get(0)?.offset) ?? Infinity)
+    if (n >= this.sent.first) this.port?.onAcked(n)
+  }
+
+  #subscribed(json: AnnounceFrame): void {
+    if (this.#isOver || !this.streams.announce(json)) return
+    this.#progress()
+    this.#releaseAck()
+  }
+
+  #unsubscribed(json: WithdrawFrame): void {
+    const topic = !this.#isOver && this.streams.withdraw(json)
+    if (topic === false) return
+    this.#progress()
+    this.#releaseAck()
+    this.port?.onUnsubscribed(topic)
   }
 
   #missed(json: GapFrame): void {
-    const gap = !this.#isOver && this.#streams.skip(json)
+    const gap = !this.#isOver && this.streams.skip(json)
     if (!gap) return
     this.moves += 1
     this.port?.onGap(gap)
+    this.#releaseAck()
   }
 }

@@ -8,6 +8,15 @@ export class StoreHistory {
     return this.#stores.join()
   }
 
+  get list(): readonly string[] {
+    return this.#stores
+  }
+
+  /** Goes on from the history of a client before. */
+  restore(stores: readonly string[]): void {
+    this.#stores = stores
+  }
+
   opened(store: string): void {
     this.isDivided ||= this.#stores.indexOf(store) > 0
     this.#stores = [store, ...this.#stores.filter((other) => other !== store)].slice(0, 4)

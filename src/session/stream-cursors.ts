@@ -6,11 +6,18 @@ import type { Gap } from './session-port.ts'
 type Json<Name extends string> = { readonly [Each in Name]: unknown }
 
 export type GapFrame = Json<'stream' | 'epoch' | 'topic' | 'after' | 'resumesAt'>
+export type AnnounceFrame = Json<'stream' | 'at' | 'epoch' | 'topic' | 'from'>
+export type WithdrawFrame = Json<'stream' | 'at'>
 
 interface Stream {
   readonly epoch: string
   readonly topic: string
   offset: number
+}
+
+/** How far a stream was taken; stream 0 is private to the session, and its epoch is that of the session's record. */
+export interface StreamPlace extends Readonly<Stream> {
+  readonly stream: number
 }
 
 /** How far the client has taken each stream of its session. */
@@ -20,6 +27,10 @@ export class StreamCursors {
   /** All of them, as a hello and an acknowledgment tell them. */
   get text(): string {
     return cursorText(this.#streams)
+  }
+
+  get places(): readonly StreamPlace[] {
+    return Array.from(this.#streams, ([stream, place]) => ({ stream, ...place }))
   }
 
   get(stream: number): Stream | undefined {
@@ -40,7 +51,7 @@ export class StreamCursors {
   }
 
   /** A stream is announced at its place in stream 0; returns whether that is news. */
-  announce(frame: Json<'stream' | 'at' | 'epoch' | 'topic' | 'from'>): boolean {
+  announce(frame: AnnounceFrame): boolean {
     const at = countOf(frame.at)
     const stream = countOf(frame.stream)
     // Behind a gap in stream 0 the server says again what was announced in it, at the place where the gap ends.
@@ -51,13 +62,15 @@ export class StreamCursors {
     return true
   }
 
-  /** A stream ends at a place in stream 0; returns whether that is news. */
-  withdraw(frame: Json<'stream' | 'at'>): boolean {
+  /** A stream ends at a place in stream 0; returns the topic that the stream was of, or `false` where that is no news. */
+  withdraw(frame: WithdrawFrame): string | false {
     const at = countOf(frame.at)
     if (!this.isNew(0, at)) return false
-    this.#streams.delete(countOf(frame.stream))
+    const stream = countOf(frame.stream)
+    const topic = this.#streams.get(stream)?.topic ?? ''
+    this.#streams.delete(stream)
     this.move(0, at)
-    return true
+    return topic
   }
 
   /** A stream goes on behind messages that the server can no longer replay; `null` where they have been taken. */
@@ -70,6 +83,11 @@ export class StreamCursors {
     if (known && known.epoch === frame.epoch && resumesAt <= known.offset + 1) return null
     this.begin(stream, frame.epoch, topic, resumesAt - 1)
     return { topic, after, resumesAt }
+  }
+
+  /** The epoch of the newest stream of a topic, `''` if there is none. */
+  epochOf(topic: string): string {
+    return [...this.#streams.values()].reverse().find((stream) => stream.topic === topic)?.epoch ?? ''
   }
 
   move(number: number, offset: number): void {

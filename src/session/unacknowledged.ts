@@ -3,8 +3,10 @@ import type { Writable } from '../api/transport.ts'
 import type { Entry, Outbox } from '../sending/outbox.ts'
 import { isBlob } from '../util/type-tags.ts'
 import type { Numbered } from './frames.ts'
+import type { KeptMessage } from './session-port.ts'
 
-interface Kept<Out> {
+/** A message with a number; its data is `null` once it was withdrawn. */
+export interface Kept<Out> {
   readonly entry: Entry<Out>
   data: string | ArrayBuffer | null
 }
@@ -45,6 +47,11 @@ export class Unacknowledged<Out> {
     return this.#first + this.#kept.length - 1
   }
 
+  /** The same, if what waits were given numbers now. */
+  get lastWaiting(): number {
+    return this.last + this.#outbox.length
+  }
+
   get oldest(): Entry<Out> | undefined {
     return this.#kept[0]?.entry
   }
@@ -73,6 +80,44 @@ export class Unacknowledged<Out> {
     return entriesOf(this.#kept)
   }
 
+  /** The message of this number, as long as it is not settled. */
+  of(n: number): Entry<Out> | undefined {
+    return this.#kept[n - this.#first]?.entry
+  }
+
+  /** The number of a message, if it has one and is not settled. */
+  numberOf(entry: Entry<Out>): number | undefined {
+    const index = this.#kept.findIndex((kept) => kept.entry === entry)
+    return index < 0 ? undefined : this.#first + index
+  }
+
+  /** All that is kept, and behind it what waits, under the numbers that it would be given; without a `Blob` that is not read yet. */
+  get messages(): readonly KeptMessage[] {
+    const kept = this.#kept.map(({ entry, data }, index) => ({
+      n: this.#first + index,
+      data,
+      ...(entry.call && { isCall: true }),
+    }))
+    const waiting = this.#outbox.entries.flatMap(({ data, expiresAt, call }, index) =>
+      isBlob(data) ? [] : [{ n: this.last + 1 + index, data, expiresAt, ...(call && { isCall: true }) }],
+    )
+    return [...kept, ...waiting]
+  }
+
+  /** Goes on with what a client before has numbered, where nothing is numbered yet: with the data from number `first` on. */
+  restore(first: number, messages: readonly Kept<Out>[]): void {
+    this.#first = first
+    this.#kept = [...messages]
+    this.#outbox.release(-messages.length, -bytesOfKept(messages))
+    this.rewind(0)
+  }
+
+  /** A message gets the next number, and is written when its turn comes. */
+  keep(message: Kept<Out>): void {
+    this.#kept.push(message)
+    this.#outbox.release(-1, -message.entry.bytes)
+  }
+
   /** The server has everything up to n; everything above has to be written. */
   rewind(n: number): void {
     this.#through = Math.max(Math.min(n, this.last), this.#first - 1)
@@ -88,6 +133,8 @@ export class Unacknowledged<Out> {
     this.#through = Math.max(this.#through, this.#first - 1)
     this.#bytesUnderWay = Math.max(0, this.#bytesUnderWay - bytesOfKept(arriving))
     this.#outbox.release(settled.length, bytesOfKept(settled))
+    // An answer comes before its call counts as settled, unless the server could not keep it.
+    for (const { entry } of settled) entry.call?.lost('lost')
     if (!this.isUnderWay) this.#onSettled?.()
   }
 
@@ -121,7 +168,7 @@ export class Unacknowledged<Out> {
       this.lastBytes += size
       this.#bytesUnderWay += bytes
       this.#through += 1
-      batch.push({ n: this.#through, data: kept.data })
+      batch.push({ n: this.#through, data: kept.data, isCall: !!kept.entry.call })
     }
     return batch
   }

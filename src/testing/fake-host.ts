@@ -13,6 +13,7 @@ const baseUrl = 'https://app.test/'
  */
 export function fakeHost(door: Door, random = () => 0.5): Partial<Host> {
   const memory = new Map<string, string>()
+  const ofTab = new Map<string, string>()
   return {
     WebSocket: fakeWebSocket(door),
     fetch: fakeFetch(door),
@@ -27,5 +28,14 @@ export function fakeHost(door: Door, random = () => 0.5): Partial<Host> {
     recall: (key) => memory.get(key) ?? null,
     remember: (key, value) => void (value === null ? memory.delete(key) : memory.set(key, value)),
     claim: () => Promise.resolve(() => {}),
+    tab: {
+      read: (key) => ofTab.get(key) ?? null,
+      write(key, value) {
+        if (value === null) ofTab.delete(key)
+        else ofTab.set(key, value)
+        return true
+      },
+      lock: () => Promise.resolve(() => {}),
+    },
   }
 }

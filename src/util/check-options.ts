@@ -21,6 +21,14 @@ export function refuseMore(data: unknown, more: readonly unknown[]): void {
   throw new TypeError(`RealtimeClient: send() takes one message; ${instead}.`)
 }
 
+/** @throws TypeError for what a WebSocket does not take either */
+export function checkClose(code: number | undefined, reasonBytes: number): void {
+  if (code !== undefined && code !== 1000 && !(code >= 3000 && code <= 4999))
+    throw new TypeError(`RealtimeClient: the close code must be 1000 or 3000 to 4999; it was ${code}.`)
+  if (reasonBytes > 123)
+    throw new TypeError(`RealtimeClient: the close reason must have at most 123 bytes; it has ${reasonBytes}.`)
+}
+
 /** @throws TypeError that names the option, and the one that is meant */
 export function failUnknown(prefix: string, name: string, value: unknown, known: readonly string[]): never {
   throw new TypeError(`RealtimeClient: ${unknownOption(name, known, prefix)}; it was ${shown(value)}.`)

@@ -1,13 +1,13 @@
 import { type ComputedRef, computed, type MaybeRefOrGetter, type ShallowRef, toValue } from 'vue'
+import type { RequestOptions, TopicMember, TopicMessage, TopicOptions } from '../api/calls.ts'
 import type { EventType } from '../api/events.ts'
 import type { ClientEvent } from '../client/client.ts'
 import { connectionStore } from '../frameworks/connection-store.ts'
 import type { ConnectionView } from '../frameworks/connection-view.ts'
-import type { CallOptions, PresenceMember, SessionClient, TopicMessage } from '../frameworks/contracts.ts'
 import { type MessagesOptions, messageStore } from '../frameworks/message-store.ts'
 import { type RequestStore, type RequestView, requestStore } from '../frameworks/request-store.ts'
 import type { Store } from '../frameworks/store.ts'
-import { presenceStore, type TopicOptions, type TopicStore, type TopicView, topicStore } from '../frameworks/topic-store.ts'
+import { presenceStore, type TopicStore, type TopicView, topicStore } from '../frameworks/topic-store.ts'
 import { type FromStore, fromStore } from './from-store.ts'
 import { useRealtime } from './provide.ts'
 import { whileMounted } from './while-mounted.ts'
@@ -21,13 +21,13 @@ export type AsRefs<View> = { readonly [Name in keyof View]: ComputedRef<View[Nam
 /** What `useTopic` returns. */
 export interface UsedTopic<Data = unknown, Out = unknown> extends AsRefs<TopicView<Data, Out>> {
   /** Publishes to the topic; resolves with the offset. */
-  readonly publish: (data: Out, options?: CallOptions) => Promise<number>
+  readonly publish: (data: Out, options?: RequestOptions) => Promise<number>
 }
 
 /** What `useRequest` returns. */
 export interface UsedRequest<Reply = unknown, Out = unknown> extends AsRefs<RequestView<Reply>> {
   /** Sends a request; resolves with the reply. The promise need not be handled where `error` is shown. */
-  readonly request: (data: Out, options?: CallOptions) => Promise<Reply>
+  readonly request: (data: Out, options?: RequestOptions) => Promise<Reply>
   /** Aborts what is under way, and forgets the last reply and error. */
   readonly reset: () => void
 }
@@ -52,7 +52,7 @@ export function useConnection({ delayMs }: { readonly delayMs?: number } = {}): 
 export function useTopic<Data = unknown, Out = unknown>(topic: TopicName, options: TopicOptions = {}): UsedTopic<Data, Out> {
   const client = useRealtime()
   const followed = fromStore<string | null, TopicView, TopicStore>(topic, (name) => topicStore(client, name, current(options)))
-  const publish = (data: unknown, callOptions?: CallOptions) => followed.current().publish(data, callOptions)
+  const publish = (data: unknown, callOptions?: RequestOptions) => followed.current().publish(data, callOptions)
   return { ...refsOf(followed, 'topic', 'state', 'error'), publish } as unknown as UsedTopic<Data, Out>
 }
 
@@ -80,12 +80,12 @@ export function useMessages(topic?: TopicName, options: MessagesOptions<unknown>
 export function usePresence<Info = unknown>(
   topic: TopicName,
   options: Pick<TopicOptions, 'params'> = {},
-): Readonly<ShallowRef<readonly PresenceMember<Info>[]>> {
+): Readonly<ShallowRef<readonly TopicMember<Info>[]>> {
   const client = useRealtime()
-  const followed = fromStore<string | null, readonly PresenceMember[], Store<readonly PresenceMember[]>>(topic, (name) =>
+  const followed = fromStore<string | null, readonly TopicMember[], Store<readonly TopicMember[]>>(topic, (name) =>
     presenceStore(client, name, current(options).params),
   )
-  return followed.value as Readonly<ShallowRef<readonly PresenceMember<Info>[]>>
+  return followed.value as Readonly<ShallowRef<readonly TopicMember<Info>[]>>
 }
 
 /**
@@ -93,7 +93,7 @@ export function usePresence<Info = unknown>(
  * the server is told.
  */
 export function useRequest<Reply = unknown, Out = unknown>(): UsedRequest<Reply, Out> {
-  const client: SessionClient = useRealtime()
+  const client = useRealtime()
   const followed = fromStore<null, RequestView, RequestStore>(null, () => requestStore(client))
   const { request, reset } = followed.current()
   return { ...refsOf(followed, 'data', 'error', 'isPending'), request, reset } as unknown as UsedRequest<Reply, Out>

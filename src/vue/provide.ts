@@ -1,7 +1,6 @@
 import { getCurrentInstance, type InjectionKey, inject, provide } from 'vue'
 import type { RealtimeOptions } from '../api/options.ts'
 import type { RealtimeClient as CoreClient } from '../client/client.ts'
-import type { SessionClient } from '../frameworks/contracts.ts'
 import { heldClient } from '../frameworks/owned-client.ts'
 import { RealtimeClient } from '../index.ts'
 import { whileMounted } from './while-mounted.ts'
@@ -16,15 +15,15 @@ export const realtimeKey: InjectionKey<CoreClient<unknown, unknown>> = Symbol('s
  * @param options as for a `RealtimeClient`
  * @throws Error outside of `setup`
  */
-export function provideRealtime<In = unknown, Out = unknown>(client: CoreClient<In, Out>): SessionClient<In, Out>
+export function provideRealtime<In = unknown, Out = unknown>(client: CoreClient<In, Out>): CoreClient<In, Out>
 export function provideRealtime<In = unknown, Out = unknown>(
   url: string | URL,
   options?: RealtimeOptions<In, Out>,
-): SessionClient<In, Out>
+): CoreClient<In, Out>
 export function provideRealtime(
   given: CoreClient<unknown, unknown> | string | URL,
   options: RealtimeOptions<unknown, unknown> = {},
-): SessionClient {
+): CoreClient<unknown, unknown> {
   if (!getCurrentInstance())
     throw new Error('provideRealtime(): call it in setup; elsewhere write app.provide(realtimeKey, client).')
   const isOurs = typeof given === 'string' || given instanceof URL
@@ -33,7 +32,7 @@ export function provideRealtime(
   whileMounted(hold)
   provide(realtimeKey, client)
   provided.set(getCurrentInstance() as object, client)
-  return client as SessionClient
+  return client
 }
 
 /** What a component itself has provided, which `inject()` does not find there. */
@@ -43,8 +42,8 @@ const provided = new WeakMap<object, CoreClient<unknown, unknown>>()
  * The client that was provided.
  * @throws Error where there is none
  */
-export function useRealtime<In = unknown, Out = unknown>(): SessionClient<In, Out> {
+export function useRealtime<In = unknown, Out = unknown, Topics = object>(): CoreClient<In, Out, Topics> {
   const client = provided.get(getCurrentInstance() ?? {}) ?? inject(realtimeKey, null)
   if (!client) throw new Error('useRealtime(): no client is provided; call provideRealtime() in a component above.')
-  return client as SessionClient<In, Out>
+  return client as CoreClient<In, Out, Topics>
 }

@@ -1,7 +1,7 @@
 import type { ShallowRef } from 'vue'
-import type { PresenceMember, SessionClient, TopicMessage } from '../frameworks/contracts.ts'
+import type { TopicMember, TopicMessage, TopicOptions } from '../api/calls.ts'
+import type { RealtimeClient } from '../client/client.ts'
 import type { MessagesOptions } from '../frameworks/message-store.ts'
-import type { TopicOptions } from '../frameworks/topic-store.ts'
 import {
   type TopicName,
   type UsedRequest,
@@ -15,7 +15,7 @@ import { useRealtime } from './provide.ts'
 
 /** The composables, with the types of the messages of each topic. */
 export interface RealtimeComposables<Topics extends object, Out> {
-  useRealtime(): SessionClient<unknown, Out>
+  useRealtime(): RealtimeClient<unknown, Out, Topics>
   useTopic<Name extends keyof Topics & string>(topic: TopicName<Name>, options?: TopicOptions): UsedTopic<Topics[Name], Out>
   useMessages<Name extends keyof Topics & string>(
     topic: TopicName<Name>,
@@ -24,7 +24,7 @@ export interface RealtimeComposables<Topics extends object, Out> {
   usePresence<Info = unknown>(
     topic: TopicName<keyof Topics & string>,
     options?: Pick<TopicOptions, 'params'>,
-  ): Readonly<ShallowRef<readonly PresenceMember<Info>[]>>
+  ): Readonly<ShallowRef<readonly TopicMember<Info>[]>>
   useRequest<Reply = unknown>(): UsedRequest<Reply, Out>
 }
 

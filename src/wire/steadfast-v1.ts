@@ -39,6 +39,8 @@ export interface OpenFrame {
   readonly resumed: boolean
   readonly taken: number
   readonly ack: number
+  /** The offset of the last answer to what was acknowledged (rule 21); absent where there was none. */
+  readonly answeredAt?: number
   readonly heartbeatMs: number
   readonly maxMessageBytes: number
   readonly resumeWindowMs: number

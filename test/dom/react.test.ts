@@ -1,8 +1,9 @@
 import type { ReactElement } from 'react'
 import { afterEach, beforeAll, beforeEach, describe, expect, it, vi } from 'vitest'
-import type { PresenceMember, TopicMessage } from '../../src/frameworks/contracts.ts'
+import type { TopicMember, TopicMessage } from '../../src/api/calls.ts'
 import type { ConnectionView, UsedRequest, UsedTopic } from '../../src/react/index.ts'
 import { createFakeServer, type FakeServer } from '../../src/testing/index.ts'
+import { RequestError } from '../../src/wire/request-error.ts'
 import { type FakeTopic, withFakeTopics } from '../support/fake-topics.ts'
 import { loadReact, type ReactKit, type ReactVersion } from '../support/react-versions.ts'
 
@@ -266,7 +267,7 @@ describe.each<ReactVersion>(['18', '19'])('React %s', (version) => {
         ['news', true],
         ['sport', false],
       ])
-      const error = Object.assign(new Error('no'), { code: 'forbidden' })
+      const error = new RequestError('forbidden', 'no')
       await kit.act(async () => topics[1]?.become('refused', error))
       expect([used?.state, used?.error]).toEqual(['refused', error])
       await view.render(Tree(null, undefined))
@@ -290,7 +291,7 @@ describe.each<ReactVersion>(['18', '19'])('React %s', (version) => {
   describe('useMessages', () => {
     it('has the newest of a topic, in a list that changes when one comes and then alone', async () => {
       const { client, topics } = ownClient()
-      const lists: (readonly TopicMessage[])[] = []
+      const lists: (readonly TopicMessage<unknown>[])[] = []
       const initial = [{ type: 'message', data: 0, offset: 40, topic: 'news' }] as const
       const show = component(() => lists.push(kit.hooks.useMessages('news', { max: 3, initial: [...initial], params: {} })))
       const tree = () => strict(provided({ client }, show()))
@@ -333,7 +334,7 @@ describe.each<ReactVersion>(['18', '19'])('React %s', (version) => {
 
   it('usePresence has the members', async () => {
     const { client, topics } = ownClient()
-    const lists: (readonly PresenceMember[])[] = []
+    const lists: (readonly TopicMember[])[] = []
     const show = component(() => lists.push(kit.hooks.usePresence('room:1')))
     const tree = () => strict(provided({ client }, show()))
     const view = await mount(tree())

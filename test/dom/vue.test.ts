@@ -1,7 +1,7 @@
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest'
 import { createApp, createSSRApp, defineComponent, effectScope, h, nextTick, ref, type ShallowRef } from 'vue'
 import { renderToString } from 'vue/server-renderer'
-import type { PresenceMember, TopicMessage } from '../../src/frameworks/contracts.ts'
+import type { TopicMember, TopicMessage } from '../../src/api/calls.ts'
 import { RealtimeClient } from '../../src/index.ts'
 import { createFakeServer, type FakeServer } from '../../src/testing/index.ts'
 import {
@@ -15,6 +15,7 @@ import {
   useRequest,
   useTopic,
 } from '../../src/vue/index.ts'
+import { RequestError } from '../../src/wire/request-error.ts'
 import { type FakeTopic, withFakeTopics } from '../support/fake-topics.ts'
 
 let server: FakeServer
@@ -224,7 +225,7 @@ it('useTopic follows a ref, and publishes from the first moment', async () => {
   name.value = 'sport'
   await nextTick()
   expect(topics.map(({ isOver }) => isOver)).toEqual([true, false])
-  const error = Object.assign(new Error('no'), { code: 'forbidden' })
+  const error = new RequestError('forbidden', 'no')
   topics[1]?.become('refused', error)
   expect([used?.state.value, used?.error.value]).toEqual(['refused', error])
   name.value = null
@@ -234,8 +235,8 @@ it('useTopic follows a ref, and publishes from the first moment', async () => {
 
 it('useMessages and usePresence have lists that change with what comes, and end with the component', async () => {
   const { own, topics } = ownClient()
-  let messages: Readonly<ShallowRef<readonly TopicMessage[]>> | undefined
-  let members: Readonly<ShallowRef<readonly PresenceMember[]>> | undefined
+  let messages: Readonly<ShallowRef<readonly TopicMessage<unknown>[]>> | undefined
+  let members: Readonly<ShallowRef<readonly TopicMember[]>> | undefined
   const view = mount(
     component(() => {
       messages = useMessages('news', { max: 2 })

@@ -6,7 +6,7 @@ export const root = fileURLToPath(new URL('../..', import.meta.url))
 export const dist = `${root}dist`
 
 /** What runs in pages; the server half does not. */
-const pageEntries = ['index', 'core', 'session', 'diagnosis', 'protocols', 'remedies', 'testing', 'socket', 'sockjs']
+const pageEntries = ['index', 'core', 'session', 'diagnosis', 'protocols', 'remedies', 'testing', 'shared', 'socket', 'sockjs']
 /** What runs in pages beside a framework, which the application brings. */
 export const frameworkEntries = ['react', 'vue']
 export const entries = [...pageEntries, ...frameworkEntries, 'server', 'redis', 'kafka', 'gateway', 'server-testing']

@@ -38,7 +38,7 @@ export class Guard {
     if (carriers < 2 || !isAwake || page.client.state.status !== 'open') this.#manySince = clock.now
     court.must(clock.now - this.#manySince < moveMs, 'two-attachments', () => `the client holds ${carriers} for ${moveMs} ms`)
     const confirmed = this.#mostConfirmed()
-    if (confirmed > 0) store.touchedAt = clock.now
+    if (confirmed > 0) store.touched(clock.now)
     if (confirmed < 2 || store.trouble) this.#confirmedSince = clock.now
     court.must(
       clock.now - this.#confirmedSince < twoConfirmedMs,

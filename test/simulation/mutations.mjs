@@ -61,8 +61,8 @@ export const mutations = [
     name: 'taken-is-acked',
     breaks: 'rule 2: the client keeps every message until its ack',
     file: 'src/session/over-http.ts',
-    from: 'const { taken, ack } = await markedJson(response, call, signal)',
-    to: 'const { taken, taken: ack } = await markedJson(response, call, signal)',
+    from: 'const { taken, ack, answeredAt } = await markedJson(response, call, signal)',
+    to: 'const { taken, taken: ack, answeredAt } = await markedJson(response, call, signal)',
   },
   {
     name: 'silent-gap',
@@ -82,8 +82,8 @@ export const mutations = [
     name: 'session-epoch-ignored',
     breaks: 'rule 4: a lost session is told, and the cursor cleared',
     file: 'src/session/session-state.ts',
-    from: 'this.isResumed = this.#streams.get(0)?.epoch === epoch',
-    to: 'this.isResumed = this.#streams.has(0)',
+    from: 'this.isResumed = this.streams.get(0)?.epoch === epoch',
+    to: 'this.isResumed = this.streams.has(0)',
   },
   {
     name: 'lost-session-not-redelivered',
@@ -173,8 +173,8 @@ export const mutations = [
     name: 'private-news-out-of-order',
     breaks: 'an announced message is written only behind the one before it',
     file: 'src/server/delivery/delivery.ts',
-    from: 'message.offset === this.#at + 1 && !this.#isPrivateNew',
-    to: 'message.offset > this.#at',
+    from: 'entry.offset === this.#at + 1 && !this.#isPrivateNew',
+    to: 'entry.offset > this.#at',
   },
   {
     name: 'store-waited-for-ever',

@@ -211,7 +211,7 @@ export class NodeLife {
     if (!isHeld) return
     const { ledgers, opened, trace } = this.#around
     trace(() => `  #${id} brings ${frame.length > 100 ? `${frame.slice(0, 100)}…` : frame}`)
-    if (frame[0] === 'a') ledgers.up.acked(Number(frame.slice(1)))
+    if (frame[0] === 'a') ledgers.up.acked(Number.parseInt(frame.slice(1), 10))
     if (frame[0] !== 'o') return
     const { k, epoch, ack } = JSON.parse(frame.slice(1))
     ledgers.up.acked(ack)

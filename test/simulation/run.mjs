@@ -2,13 +2,15 @@
 //   npm run simulate -- --seeds N --first S    N seeds; of the first failure of each kind the shortest schedule is told
 //   npm run simulate -- --tell S               all that happens under one seed
 //   npm run simulate -- --mutations            breaks rules on purpose, one at a time, and tells which seed notices
+//   npm run simulate -- --tabs …              the same of the tabs that share a connection
 //   npm run simulate -- --mutate NAME          the seeds with one of those rules broken
 import { readFile } from 'node:fs/promises'
 import { dirname, relative } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { parseArgs } from 'node:util'
 import { loadTypeScript } from '../../scripts/load-typescript.mjs'
-import { mutations } from './mutations.mjs'
+import { mutations as ofSessions } from './mutations.mjs'
+import { mutations as ofTabs } from './tabs/mutations.mjs'
 
 const root = dirname(dirname(dirname(fileURLToPath(import.meta.url))))
 
@@ -22,11 +24,14 @@ const { values } = parseArgs({
     /** Stops after so many failures. */
     failures: { type: 'string', default: '5' },
     mutations: { type: 'boolean', default: false },
+    /** Simulates tabs that share a connection, in place of one client and two nodes. */
+    tabs: { type: 'boolean', default: false },
     /** Runs the seeds with one mutation, by its name. */
     mutate: { type: 'string' },
   },
 })
 
+const mutations = values.tabs ? ofTabs : ofSessions
 const first = Number(values.first)
 const seeds = Number(values.seeds ?? (values.mutations ? 4000 : 1000))
 process.exitCode = await run()
@@ -76,7 +81,9 @@ async function bundled(mutation) {
       })
     },
   }
-  const simulation = await loadTypeScript('test/simulation/main.ts', { plugins: [mutate] })
+  const simulation = await loadTypeScript(values.tabs ? 'test/simulation/tabs/main.ts' : 'test/simulation/main.ts', {
+    plugins: [mutate],
+  })
   if (!isApplied) throw new Error(`${mutation.name}: ${mutation.file} is not part of the simulation.`)
   return simulation
 }

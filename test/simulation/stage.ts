@@ -86,7 +86,7 @@ export class Stage {
         this.sessionId = session
       },
       opened: (k, epoch, toldAt) => {
-        store.touchedAt = Math.max(store.touchedAt, toldAt)
+        store.touched(toldAt)
         this.page.opened(k, epoch)
       },
       nextTag: () => this.nextTag('e'),

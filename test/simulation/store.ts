@@ -9,7 +9,7 @@ import type {
   TopicNews,
   Watch,
 } from '../../src/server/store/ports.ts'
-import { subscriptionChangeOf } from '../../src/server/store/private-entries.ts'
+import { messageKind, subscriptionChangeOf } from '../../src/server/store/private-entries.ts'
 import { tailOf } from '../support/store-calls.ts'
 import { Being, type Clock } from './clock.ts'
 import type { DownLedger } from './down-ledger.ts'
@@ -38,8 +38,7 @@ export class SharedStore {
   hadTrouble = false
   /** The ways to end what the nodes watch now, by the life of the node. */
   readonly watches = new Map<Being, Map<() => void, (news: null) => void>>()
-  /** When the session was last in touch with a node; within its window from there it must not be lost. */
-  touchedAt = 0
+  #touchedAt = 0
   /** The store has lost it, so the server may not know it. */
   isForgotten = false
   /** Each session's last record. */
@@ -126,6 +125,17 @@ export class SharedStore {
       return { ready: null, stop: () => watches.delete(stop) && stop() }
     }
     return { topics: this.#topics(call, watch), sessions: this.#sessions(call, watch) }
+  }
+
+  /** When the session was last in touch with a node; within its window from there it must not be lost. */
+  get touchedAt(): number {
+    return this.#touchedAt
+  }
+
+  /** It is in touch. One that comes after its window may be let in, and lost before it is renewed. */
+  touched(at: number): void {
+    if (at - this.#touchedAt > this.#resumeWindowMs) this.#isOverdue = true
+    this.#touchedAt = Math.max(this.#touchedAt, at)
   }
 
   /** A node is gone, and nobody tells it anything any more. */
@@ -234,7 +244,7 @@ export class SharedStore {
           for (const id of ids) {
             const before = this.#expiries.get(id)
             // Another node may have decided already to end it.
-            if (before !== undefined && before <= this.#clock.now + epochMs) this.#isOverdue = true
+            if (before !== undefined) this.#isOverdue = before <= this.#clock.now + epochMs
             if (before !== undefined) this.#expiries.set(id, Math.max(before, expiresAt))
           }
           return sessions.renew(ids, expiresAt)
@@ -302,7 +312,7 @@ export class SharedStore {
 
   #appended(epoch: string, offset: number, entry: PrivateAppend): void {
     const change = subscriptionChangeOf(entry)
-    if (entry.data !== undefined) this.#down.appended('', epoch, offset, inOf(entry.data))
+    if (entry.kind === messageKind && entry.data !== undefined) this.#down.appended('', epoch, offset, inOf(entry.data))
     else if (change && 'subscribed' in change) {
       const { stream, topic, epoch: topicEpoch, from } = change.subscribed
       this.#down.subscribed(epoch, stream, topic, topicEpoch, from)

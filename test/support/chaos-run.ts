@@ -99,7 +99,7 @@ export class ServerSide {
 /** What the client's side needs of its client, in a page as in Node. */
 interface ClientLike {
   send(data: string | ArrayBuffer): void
-  flushed(): Promise<void>
+  flushed(): Promise<unknown>
   on(type: 'message', listener: (event: { readonly data: string | ArrayBuffer; readonly topic: string }) => void): unknown
 }
 

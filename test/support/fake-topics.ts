@@ -1,21 +1,15 @@
-import type {
-  CallOptions,
-  PresenceMember,
-  SessionClient,
-  SubscribeOptions,
-  Topic,
-  TopicMessage,
-} from '../../src/frameworks/contracts.ts'
+import type { RequestOptions, Topic, TopicMember, TopicMessage, TopicOptions } from '../../src/api/calls.ts'
+import type { AnyClient } from '../../src/frameworks/store.ts'
 
 /** A subscription that a component has made, and what the test does to it. */
 export interface FakeTopic {
   readonly name: string
-  readonly options: SubscribeOptions
+  readonly options: TopicOptions
   readonly published: readonly unknown[]
   isOver: boolean
   become(state: Topic['state'], error?: Topic['error']): void
   deliver(...data: readonly unknown[]): void
-  members(...members: readonly PresenceMember[]): void
+  members(...members: readonly TopicMember[]): void
 }
 
 export interface FakeRequest {
@@ -30,7 +24,7 @@ export function withFakeTopics(client: object) {
   const topics: FakeTopic[] = []
   const requests: FakeRequest[] = []
   let offset = 0
-  const subscribe = (name: string, options: SubscribeOptions = {}): Topic => {
+  const subscribe = (name: string, options: TopicOptions = {}): Topic => {
     const listeners = new Map<string, Set<(event: never) => void>>()
     const on = (type: string, listener: (event: never) => void) => {
       const those = listeners.get(type) ?? new Set()
@@ -41,7 +35,7 @@ export function withFakeTopics(client: object) {
       for (const each of [...(listeners.get(type) ?? [])]) each(event as never)
     }
     let [state, error]: [Topic['state'], Topic['error']] = ['subscribing', null]
-    let members: readonly PresenceMember[] = []
+    let members: readonly TopicMember[] = []
     const published: unknown[] = []
     const fake: FakeTopic = {
       ...{ name, options, published, isOver: false },
@@ -51,7 +45,7 @@ export function withFakeTopics(client: object) {
       },
       deliver(...data) {
         for (const each of data)
-          emit('message', { type: 'message', data: each, offset: ++offset, topic: name } satisfies TopicMessage)
+          emit('message', { type: 'message', data: each, offset: ++offset, topic: name } satisfies TopicMessage<unknown>)
       },
       members(...next) {
         members = next
@@ -60,6 +54,7 @@ export function withFakeTopics(client: object) {
     }
     topics.push(fake)
     return {
+      async *[Symbol.asyncIterator]() {},
       name,
       on,
       get state() {
@@ -76,6 +71,8 @@ export function withFakeTopics(client: object) {
         get members() {
           return members
         },
+        isKnown: true,
+        error: null,
         on,
       },
       unsubscribe() {
@@ -83,10 +80,10 @@ export function withFakeTopics(client: object) {
       },
     }
   }
-  const request = (data: unknown, { signal }: CallOptions = {}) =>
+  const request = (data: unknown, { signal }: RequestOptions = {}) =>
     new Promise((resolve, reject) => {
       signal?.addEventListener('abort', () => reject(signal.reason))
       requests.push({ data, signal: signal ?? new AbortController().signal, resolve, reject })
     })
-  return { client: Object.assign(client, { subscribe, request }) as unknown as SessionClient, topics, requests }
+  return { client: Object.assign(client, { subscribe, request }) as unknown as AnyClient, topics, requests }
 }

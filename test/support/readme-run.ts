@@ -44,6 +44,7 @@ export function typeErrorsOf(snippets: readonly Snippet[], ambient: string): str
   files.set(`${root}test/readme/ambient.d.ts`, ambient)
   const paths = {
     steadfast: [`${root}src/index.ts`],
+    'steadfast/shared': [`${root}src/shared/index.ts`],
     'steadfast/socket': [`${root}src/socket/index.ts`],
     'steadfast/sockjs': [`${root}src/sockjs/index.ts`],
     'steadfast/session': [`${root}src/session/index.ts`],

@@ -139,11 +139,12 @@ export class RealtimeServers implements AsyncDisposable {
 }
 
 /** In a dead process no handler begins any more. */
-function mortalHandlers({ onSession, onMessage, onEnd }: Handlers, isDead: () => boolean): Handlers {
+function mortalHandlers({ onSession, onMessage, onEnd, onRequest }: Handlers, isDead: () => boolean): Handlers {
   const never = new Promise(() => {})
   return {
     ...(onSession && { onSession: (session) => (isDead() ? never : onSession(session)) }),
     ...(onMessage && { onMessage: (session, message) => (isDead() ? never : onMessage(session, message)) }),
+    ...(onRequest && { onRequest: (session, message) => (isDead() ? never : onRequest(session, message)) }),
     ...(onEnd && { onEnd: (session, ending) => (isDead() ? never : onEnd(session, ending)) }),
   }
 }

@@ -40,6 +40,8 @@ export function reading(onMessage: (message: SessionMessage) => void = () => {})
     onRewind: (n) => void told.push(`back ${n}`),
     onAckOwed: () => void told.push('owing'),
     onGap: (gap) => void told.push(gap),
+    onCall: (call) => void told.push(call),
+    onUnsubscribed() {},
   }
   return {
     ...{ session, heard, told, listener },
@@ -134,6 +136,7 @@ export function sessionBench(options: SessionBenchOptions = {}): SessionBench {
       bench.doubts += 1
     },
     onDivided() {},
+    onNote() {},
     onBroken: (report) => {
       broken.push(report)
       sender.detach()

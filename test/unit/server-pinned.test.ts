@@ -182,6 +182,23 @@ describe('a pinned session', () => {
     expect((bench.calls.get('sessions.write') ?? 0) - before).toBeLessThan(30)
   })
 
+  it.each([0, 5000])('[SP20] is at home on a node that never learned that it had made it (%i ms later)', async (ms) => {
+    const { bench, seen } = pinned()
+    await bench.confirmed({ session: 'another-session-of-ann' }, { node: 0 })
+    seen.length = 0
+    bench.fail('write', 'after')
+    const { carrier } = await bench.attach({}, { node: 0 })
+    expect(carrier.closed).toMatchObject({ code: 4503 })
+    await bench.pass(ms)
+    await bench.confirmed({ k: 2 }, { node: 1 })
+    const receipts = [bench.post(['m1:one'], { k: 2 }, { node: 2 })]
+    await bench.pass(5000)
+    receipts.push(bench.post(['m1:one', 'x{"code":1000}'], { k: 2 }, { node: 2 }))
+    await bench.pass(5000)
+    expect(await Promise.all(receipts)).toMatchObject([{}, { taken: 1 }])
+    expect(seen).toEqual(['0: begins', '0: one', '0: ends client 1000'])
+  })
+
   it('[SP20] forwards again what the log has refused', async () => {
     const { bench, seen } = pinned()
     await bench.confirmed({}, { node: 0 })

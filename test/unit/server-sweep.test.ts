@@ -86,6 +86,20 @@ it('[SP8] a session that expires while its onEnd takes long is forgotten when th
   expect(await bench.store.sessions.expired(Infinity, 1)).toEqual([])
 })
 
+it('[SP8] a client that comes back in the last moment of its window keeps its session, whichever node sweeps', async () => {
+  const bench = new ServerBench({ nodes: 2, limits, settings: { resumeWindowMs: 10_000 } })
+  await visited(bench, 1, { turn: 1 })
+  await bench.pass(9900)
+  const hello = greetingOf({ session: 'visitor-of-the-te-0000', k: 2 })
+  const carrier = new FakeCarrier('websocket')
+  bench.at(1).attach({ hello, principal: { id: 'ann' } }, carrier)
+  // It has yet to say that it carries the session.
+  await bench.pass(4000)
+  expect([carrier.closed, (await bench.store.sessions.read(hello.session))?.record.ended]).toEqual([null, null])
+  await bench.pass(8000)
+  expect((await bench.store.sessions.read(hello.session))?.record.ended).toBe(null)
+})
+
 it('a sweep goes on with the others where the store fails for one', async () => {
   const bench = new ServerBench({ limits })
   await visited(bench, 300)

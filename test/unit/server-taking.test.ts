@@ -105,7 +105,7 @@ describe('[SP2] taking', () => {
     attachment.receive('M[1,"a","b"]')
     await bench.pass(100)
     expect(bench.reported.map(String)).toEqual(['Error: thrown', 'Error: rejected'])
-    expect(acks(carrier.news).at(-1)).toBe('a2')
+    expect(acks(carrier.news).at(-1)).toBe('a2.2')
   })
 
   it('leaves no timer to a node that was halted while a handler ran', async () => {
@@ -289,6 +289,31 @@ describe('[SP2] taking', () => {
 })
 
 describe('[SP2] sending by POST', () => {
+  it('is no protocol error behind what another node has told to be taken, and this one has taken back', async () => {
+    const { seen, handlers } = notes()
+    let isStalled = false
+    const bench = new ServerBench({ nodes: 2, handlers, isStalled: (node) => node === 0 && isStalled })
+    await bench.confirmed()
+    // The store writes, and the node does not hear of it.
+    bench.fail('write', 'after')
+    const unheard = bench.post(['M[1,"one","two"]'])
+    await promised()
+    isStalled = true
+    await bench.pass(2000)
+    expect(await unheard).toMatchObject({ ack: 0 })
+    expect(await bench.post([], {}, { node: 1 })).toEqual({ taken: 2, ack: 0 })
+    const early = bench.post(['m3:three'])
+    isStalled = false
+    await bench.pass(3000)
+    expect([await early, seen]).toEqual([{ taken: 0, ack: 0 }, []])
+    expect(await bench.post(['M[5,"five"]'])).toMatchObject({ code: 4400 })
+    expect(await bench.post(['M[1,"one","two"]', 'm3:three'])).toMatchObject({ taken: 3 })
+    await bench.pass(1000)
+    expect(seen).toEqual(['0:1:one', '0:2:two', '0:3:three'])
+    // It is over with that.
+    expect(await bench.post(['M[5,"five"]'], { n: 4 })).toMatchObject({ code: 4400 })
+  })
+
   it('is answered when all of it is taken, on any node', async () => {
     const { seen, handlers } = notes()
     const bench = new ServerBench({ nodes: 2, handlers })

@@ -1,6 +1,7 @@
 import fc from 'fast-check'
 import { expect, it } from 'vitest'
 import type { Report } from '../../src/api/evidence.ts'
+import { spreadMsOf } from '../../src/session/open-frame.ts'
 import { sessionLongPoll, sessionPoll, sessionSse } from '../../src/session/over-http.ts'
 import { sessionWebsocket } from '../../src/session/over-websocket.ts'
 import { binaryFrame, openFrame } from '../support/hand-network.ts'
@@ -106,7 +107,7 @@ const kinds = ['mismatch', 'closed', 'ended', 'broken', 'answered', 'silent']
 function expectSane({ session, said }: SessionDial): void {
   expect(session.cursor).toMatch(cursorShape)
   expect(session.graceMs()).toBeGreaterThanOrEqual(0)
-  expect(session.spreadMs ?? 0).toBeGreaterThanOrEqual(0)
+  expect(spreadMsOf(session.opened) ?? 0).toBeGreaterThanOrEqual(0)
   const reports = said.filter((each): each is Report => typeof each === 'object' && !Array.isArray(each))
   expect(reports.length).toBeLessThanOrEqual(1)
   for (const { kind, retryAfterMs } of reports) {

@@ -353,6 +353,25 @@ describe('what is too large', () => {
     await promised()
     expect(link.news()).toEqual(['m5:z'])
   })
+
+  it('[SP1] [SP10] the cursor does not wait until a frame that is sent alone is acknowledged, and no timer spins until then', async () => {
+    const { bench, sender, send, read, wait } = socketed()
+    const large = 'x'.repeat(70_000)
+    send(large, large)
+    await promised()
+    sender.tooLarge()
+    sender.detach()
+    const link = bench.attach(new SessionSocketLink(), { resumed: true })
+    expect(link.news()).toEqual([`m1:${large}`])
+    // Its handler may be waiting until the client has read this.
+    read('m0.1:a')
+    await wait(1000)
+    expect(link.news()).toEqual(['a0.1~e1'])
+    expect(sender.dueAt()).toBeGreaterThan(bench.clock.now())
+    read('a1')
+    await promised()
+    expect(link.news()).toEqual([`m2:${large}`])
+  })
 })
 
 describe('a Blob', () => {

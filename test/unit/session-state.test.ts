@@ -1,5 +1,6 @@
 import { describe, expect, it } from 'vitest'
 import { outdated } from '../../src/session/carrier.ts'
+import { heartbeatOf, spreadMsOf } from '../../src/session/open-frame.ts'
 import { binaryFrame, openFrame } from '../support/hand-network.ts'
 import { reading } from '../support/session-bench.ts'
 
@@ -190,16 +191,21 @@ describe('a gap', () => {
 describe('open', () => {
   it('the first is no resumption, one of the same epoch is, whatever was said before it', () => {
     const { session, heard, read } = reading()
-    expect([session.isResumed, session.opened, session.heartbeat, session.spreadMs]).toEqual([false, null, null, null])
+    expect([session.isResumed, session.opened, heartbeatOf(session.opened), spreadMsOf(session.opened)]).toEqual([
+      false,
+      null,
+      null,
+      null,
+    ])
     read(openFrame({ k: 4 }))
-    expect([session.isResumed, session.heartbeat, session.spreadMs]).toEqual([
+    expect([session.isResumed, heartbeatOf(session.opened), spreadMsOf(session.opened)]).toEqual([
       false,
       { intervalMs: 15_000, timeoutMs: 5000 },
       800,
     ])
     read('m0.3:a', openFrame({ k: 5, resumed: true, heartbeatMs: 20_000, retryWindowMs: 50 }))
     expect(heard).toEqual(['opened 4', '0.3 : a', 'opened 5'])
-    expect([session.isResumed, session.heartbeat?.intervalMs, session.spreadMs, session.cursor]).toEqual([
+    expect([session.isResumed, heartbeatOf(session.opened)?.intervalMs, spreadMsOf(session.opened), session.cursor]).toEqual([
       true,
       20_000,
       50,
@@ -284,9 +290,9 @@ describe('the other frames', () => {
   it('[SP18] `open` says over how long a return is spread; half of the resume window is the most', () => {
     const { session, read } = reading()
     read(openFrame({ retryWindowMs: 1200 }))
-    expect(session.spreadMs).toBe(1200)
+    expect(spreadMsOf(session.opened)).toBe(1200)
     read(openFrame({ retryWindowMs: 200_000, resumeWindowMs: 40_000 }))
-    expect(session.spreadMs).toBe(20_000)
+    expect(spreadMsOf(session.opened)).toBe(20_000)
   })
 
   it('a ping, a question for credentials and a close are told to their attachment', () => {
@@ -336,7 +342,7 @@ describe('the other frames', () => {
   ])('%j is malformed: it throws and changes nothing', (frame) => {
     const { session, heard, told, read } = opened()
     expect(() => read(frame)).toThrow()
-    expect([heard, told, session.cursor, session.spreadMs]).toEqual([[], [], '0.0~e1', 800])
+    expect([heard, told, session.cursor, spreadMsOf(session.opened)]).toEqual([[], [], '0.0~e1', 800])
   })
 
   it.each([
@@ -358,7 +364,7 @@ describe('its life', () => {
     session.end()
     session.begin('another-session-id')
     expect(session.hello(2, {})).toEqual({ v: 1, session: 'another-session-id', k: 2, n: 3, last: 4 })
-    expect(session.heartbeat).toBeNull()
+    expect(heartbeatOf(session.opened)).toBeNull()
     read(openFrame({ epoch: 'e1' }), 'm0.1:b')
     expect([session.isResumed, heard]).toEqual([false, ['0.9 : a', 'opened 1', '0.1 : b']])
   })

@@ -306,6 +306,8 @@ describe.each(viaHttp)('%s', (type, make) => {
       onRewind: (n) => void told.push(`back ${n}`),
       onAckOwed() {},
       onGap() {},
+      onCall() {},
+      onUnsubscribed() {},
     }
     network.receiving.open().say('m0.7:a')
     await promised()
@@ -487,7 +489,14 @@ describe('long-poll', () => {
   it('[SP2] an answer that tells of a node that died has it sent again what that one took', async () => {
     const { session, network, pass } = dialSession(longPoll)
     const told: unknown[] = []
-    session.port = { onAcked() {}, onRewind: (n) => void told.push(n), onAckOwed() {}, onGap() {} }
+    session.port = {
+      onAcked() {},
+      onRewind: (n) => void told.push(n),
+      onAckOwed() {},
+      onGap() {},
+      onCall() {},
+      onUnsubscribed() {},
+    }
     network.receiving.open({ taken: 7 }).end()
     await pass(0)
     network.receiving.open({ resumed: true, taken: 5 }).end()

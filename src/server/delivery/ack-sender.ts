@@ -1,5 +1,6 @@
 import { type AckSource, ackEveryMs } from '../node/ack-timer.ts'
 import type { NodeContext } from '../node/node-context.ts'
+import { ackOf } from '../session/record.ts'
 import type { SessionRecord } from '../store/ports.ts'
 import type { Attachments } from './attachments.ts'
 
@@ -38,6 +39,6 @@ export class AckSender implements AckSource {
     }
     this.#sentAt = now
     this.#sent = done
-    this.#attachments.tell(`a${done}`)
+    if (known) this.#attachments.tell(ackOf(known))
   }
 }

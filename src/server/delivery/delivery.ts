@@ -1,5 +1,5 @@
 import type { PrivateAppend, PrivateEntry, Stored, Subscription } from '../store/ports.ts'
-import { isMessage, subscriptionChangeOf } from '../store/private-entries.ts'
+import { isCall, isMessage, messageEntry, subscriptionChangeOf } from '../store/private-entries.ts'
 import { readLimits } from './catch-up.ts'
 import { Batch } from './frame-batch.ts'
 import type { Cursor } from './parse-frames.ts'
@@ -48,25 +48,24 @@ export class Delivery {
   /** A message that was sent from this node: it is written at once if it is the next, and read like all others if not. */
   sent(message: Stored): void {
     // Bytes belong to the sender, which may write to them before they are sent.
-    if (typeof message.data === 'string') this.#writeNext(message)
+    if (typeof message.data === 'string') this.#writeNext({ ...messageEntry(message.data), offset: message.offset })
   }
 
   /** Stream 0 ends at this offset now; the log may have announced the entry there. */
   appended(tail: number, entry: PrivateAppend | null = null): void {
     if (tail <= this.#at) return
     const last = entry && { ...entry, offset: tail }
-    if (!last || !isMessage(last) || !this.#writeNext(last)) this.privateChanged()
+    const isWritable = last && (isMessage(last) || isCall(last))
+    if (!isWritable || !this.#writeNext(last)) this.privateChanged()
   }
 
   /** Writes a message at once if it is the next one and everything before it has been written; returns whether it did. */
-  #writeNext(message: Stored): boolean {
+  #writeNext(entry: PrivateEntry): boolean {
     const { carrier } = this.#recipient
-    const isNext = message.offset === this.#at + 1 && !this.#isPrivateNew
+    const isNext = entry.offset === this.#at + 1 && !this.#isPrivateNew
     if (!isNext || carrier.medium === 'answer' || !this.isReady()) return false
     const batch = new Batch(carrier.medium, (frame) => this.#recipient.write(frame))
-    this.#at = message.offset
-    this.#recipient.session.node.meters.messagesSent += 1
-    batch.add(0, message)
+    this.#writePrivate(batch, entry)
     batch.flush()
     return true
   }
@@ -173,6 +172,10 @@ export class Delivery {
       batch.add(0, entry)
       return
     }
+    if (isCall(entry)) {
+      this.#writeAfterBatch(batch, `C0.${entry.offset}:${entry.data}`)
+      return
+    }
     const change = subscriptionChangeOf(entry)
     if (!change) return
     if ('subscribed' in change) {
@@ -186,7 +189,7 @@ export class Delivery {
     this.#writeAfterBatch(batch, `u${JSON.stringify({ at: entry.offset, stream })}`)
   }
 
-  #announce(batch: Batch, { stream, topic, epoch, from }: Subscription): void {
+  #announce(batch: Batch, { stream, topic: name, as: topic = name, epoch, from }: Subscription): void {
     this.#announced?.add(stream)
     this.#writeAfterBatch(batch, `s${JSON.stringify({ at: this.#at, stream, topic, epoch, from })}`)
   }
@@ -210,13 +213,15 @@ export class Delivery {
     }
     if (this.#readers && read.size < this.#readers.length) this.#readers = this.#readers.filter(({ stream }) => read.has(stream))
     for (const subscription of subscriptions) {
-      const { stream, topic, epoch, from } = subscription
+      const { stream, topic, as: name = topic, epoch, from } = subscription
       if (this.#ended?.has(stream) || read.has(stream)) continue
       const place = this.#cursor?.get(stream)
       // Its announcement may have been lost; a client that knows the stream already ignores a second one.
       if (this.#announced && !this.#announced.has(stream) && !place) this.#announce(batch, subscription)
       this.#readers ??= []
-      this.#readers.push(new TopicReader(this, this.#recipient, feeds.of(topic), stream, place ?? { epoch, offset: from }))
+      this.#readers.push(
+        new TopicReader(this, this.#recipient, feeds.of(topic), { stream, name }, place ?? { epoch, offset: from }),
+      )
     }
     this.#cursor = null
     this.#announced = null

@@ -1,5 +1,5 @@
 import { type CloseFrame, codes } from '../../wire/steadfast-v1.ts'
-import type { Incoming, Source } from '../session/record.ts'
+import { type Incoming, mostTaken, type Source } from '../session/record.ts'
 import type { SessionRecord } from '../store/ports.ts'
 
 /** The messages that arrive over one attachment: a missing number among them ends it. */
@@ -17,8 +17,8 @@ export class MessageSource implements Source {
     this.#isAwaiting = true
   }
 
-  outOfOrder({ n }: Incoming, { taken, redeliveredThrough }: SessionRecord): void {
-    if (this.#isAwaiting || n <= Math.max(taken, redeliveredThrough) + 1) return
+  outOfOrder({ n }: Incoming, record: SessionRecord): void {
+    if (this.#isAwaiting || n <= mostTaken(record) + 1) return
     this.#end({ code: codes.protocolError, reason: 'a message is missing' })
   }
 

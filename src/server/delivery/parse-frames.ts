@@ -1,6 +1,8 @@
 import { Buffer } from 'node:buffer'
 import { isToken } from '../../util/http-fields.ts'
+import type { ClientCall } from '../../wire/calls.ts'
 import { type CloseFrame, type Hello, maxHelloBytes, type Place } from '../../wire/steadfast-v1.ts'
+import { readClientCall } from '../calls/read-client-call.ts'
 import type { Payload } from '../store/ports.ts'
 
 /** How many streams a cursor may name. */
@@ -25,6 +27,7 @@ export interface ClientHello extends Omit<Hello, 'cursor' | 'store'> {
 /** A frame from the client. */
 export type ClientFrame =
   | { readonly type: 'messages'; readonly first: number; readonly payloads: readonly Payload[] }
+  | { readonly type: 'call'; readonly n: number; readonly call: ClientCall; readonly json: string }
   | { readonly type: 'withdrawn'; readonly n: number }
   | { readonly type: 'turn'; readonly turn: number }
   | { readonly type: 'ack'; readonly cursor: Cursor }
@@ -92,6 +95,13 @@ export function readFrame(text: string): ClientFrame | null {
     }
     case 'M':
       return readMessages(text.slice(1))
+    case 'C': {
+      const colon = text.indexOf(':')
+      const n = colon > 0 ? readNumber(text.slice(1, colon)) : null
+      const json = text.slice(colon + 1)
+      const call = n === null ? null : readClientCall(json)
+      return n === null || call === null ? null : { type: 'call', n, call, json }
+    }
     case 'b':
     case 'T': {
       const colon = text.indexOf(':')

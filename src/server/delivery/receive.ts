@@ -61,6 +61,18 @@ function dispatch(attachment: ReceivingAttachment, frame: ClientFrame): void {
     case 'messages':
       enqueue(attachment, frame.first, frame.payloads)
       return
+    case 'call': {
+      const { n, call, json } = frame
+      const bytes = bytesOf(json)
+      if (bytes > inbox.node.settings.limits.maxMessageBytes) {
+        attachment.end({ code: codes.tooLarge, reason: 'the message is too large' })
+        return
+      }
+      if (!mayEnqueue(attachment, 1, bytes)) return
+      inbox.enqueue({ n, data: json, bytes, source: attachment.source, redelivered: false, call })
+      inbox.settle()
+      return
+    }
     case 'withdrawn':
       if (mayEnqueue(attachment, 1, 0)) {
         inbox.enqueue({ n: frame.n, data: null, bytes: 0, source: attachment.source, redelivered: false })

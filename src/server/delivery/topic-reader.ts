@@ -36,6 +36,8 @@ export interface DeliveryControl {
 /** One attachment's position in one topic. */
 export class TopicReader implements Follower {
   readonly stream: number
+  /** What its client calls the topic. */
+  readonly #name: string
   readonly medium: Medium
   offset: number
   epoch: string
@@ -50,7 +52,7 @@ export class TopicReader implements Follower {
     delivery: DeliveryControl,
     recipient: Recipient,
     feed: TopicFeed,
-    stream: number,
+    { stream, name }: { readonly stream: number; readonly name: string },
     { epoch, offset }: { readonly epoch: string; readonly offset: number },
   ) {
     this.#delivery = delivery
@@ -58,6 +60,7 @@ export class TopicReader implements Follower {
     this.#feed = feed
     this.medium = recipient.carrier.medium
     this.stream = stream
+    this.#name = name
     this.offset = offset
     this.epoch = epoch
     feed.add(this)
@@ -114,7 +117,13 @@ export class TopicReader implements Follower {
     if (isGap) {
       this.#meters.gaps += 1
       batch.flush()
-      const gap = { stream: this.stream, topic, epoch, after: isOther ? null : this.offset, resumesAt: lostThrough + 1 }
+      const gap = {
+        stream: this.stream,
+        topic: this.#name,
+        epoch,
+        after: isOther ? null : this.offset,
+        resumesAt: lostThrough + 1,
+      }
       this.#recipient.write(`g${JSON.stringify(gap)}`)
       this.epoch = epoch
       this.offset = lostThrough

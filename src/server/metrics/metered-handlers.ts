@@ -4,12 +4,16 @@ import type { HandlerRuns, Meters } from './meters.ts'
 
 /** The application's handlers, with their runs and errors counted. A handler that is left out stays out. */
 export function meteredHandlers(handlers: Handlers, { handlers: meters }: Meters): Handlers {
-  const { onSession, onMessage, onAttach, onDetach, onEnd } = handlers
+  const { onSession, onMessage, onAttach, onDetach, onEnd, onRequest, onSubscribe, onPublish } = handlers
   return {
     onSession: onSession && ((session) => counted(meters.onSession, () => onSession(session))),
     onMessage: onMessage && ((session, message) => counted(meters.onMessage, () => onMessage(session, message))),
     onAttach: onAttach && ((session) => counted(meters.onAttach, () => onAttach(session))),
     onDetach: onDetach && ((session, ending) => counted(meters.onDetach, () => onDetach(session, ending))),
+    onRequest: onRequest && ((session, message) => counted(meters.onRequest, () => onRequest(session, message))),
+    onSubscribe:
+      onSubscribe && ((session, topic, params) => counted(meters.onSubscribe, () => onSubscribe(session, topic, params))),
+    onPublish: onPublish && ((session, topic, data) => counted(meters.onPublish, () => onPublish(session, topic, data))),
     onEnd: onEnd && ((session, ending) => counted(meters.onEnd, () => onEnd(session, ending))),
   }
 }

@@ -41,6 +41,9 @@ export class Meters {
     onAttach: { runs: 0, errors: 0 },
     onDetach: { runs: 0, errors: 0 },
     onEnd: { runs: 0, errors: 0 },
+    onRequest: { runs: 0, errors: 0 },
+    onSubscribe: { runs: 0, errors: 0 },
+    onPublish: { runs: 0, errors: 0 },
   }
   readonly topics = new MethodMeters()
   readonly sessions = new MethodMeters()

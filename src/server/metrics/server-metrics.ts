@@ -83,12 +83,16 @@ export function metricsOf({ meters, backlog }: NodeContext, sessions: number, ac
   }
 }
 
-function copiedRuns({ onSession, onMessage, onAttach, onDetach, onEnd }: ServerMetrics['handlers']): ServerMetrics['handlers'] {
+function copiedRuns(runs: ServerMetrics['handlers']): ServerMetrics['handlers'] {
+  const { onSession, onMessage, onAttach, onDetach, onEnd, onRequest, onSubscribe, onPublish } = runs
   return {
     onSession: { ...onSession },
     onMessage: { ...onMessage },
     onAttach: { ...onAttach },
     onDetach: { ...onDetach },
     onEnd: { ...onEnd },
+    onRequest: { ...onRequest },
+    onSubscribe: { ...onSubscribe },
+    onPublish: { ...onPublish },
   }
 }

@@ -10,9 +10,9 @@ export function topicOf(name: string): string {
   return `node ${name}`
 }
 
-/** Forwards something to the node that has this name. */
-export async function appendForwarded(log: TopicLog, name: string, text: string): Promise<void> {
-  await log.append(topicOf(name), text, { maxAgeMs: keptMs })
+/** Forwards something to whoever reads this topic. */
+export async function appendForwarded(log: TopicLog, topic: string, text: string): Promise<void> {
+  await log.append(topic, text, { maxAgeMs: keptMs })
 }
 
 /** Reads what other nodes forward to this one, from the first entry on. What the log has lost meanwhile is forwarded again. */
@@ -26,8 +26,8 @@ export class ForwardedLog {
   #offset = 0
   #state: 'resting' | 'reading' | 'unsettled' | 'over' = 'resting'
 
-  constructor(name: string, log: TopicLog, host: ServerHost, take: (data: Payload) => void) {
-    this.#topic = topicOf(name)
+  constructor(topic: string, log: TopicLog, host: ServerHost, take: (data: Payload) => void) {
+    this.#topic = topic
     this.#log = log
     this.#host = host
     this.#take = take

@@ -1,4 +1,5 @@
 import { type CloseFrame, codes } from '../../wire/steadfast-v1.ts'
+import { ClientRequests } from '../calls/client-requests.ts'
 import { TopicFeeds } from '../delivery/topic-feeds.ts'
 import type { Handlers } from '../handlers.ts'
 import type { Limits } from '../limits.ts'
@@ -13,11 +14,13 @@ import { BoundedCalls, boundedSessions, boundedTopics } from '../store/bounded-c
 import type { Payload, SessionRecord, SessionStore, TopicLog } from '../store/ports.ts'
 import { StoreHealth, StoreUnavailableError } from '../store/store-health.ts'
 import type { TopicKeep } from '../topic-keep.ts'
+import { payloadOf } from '../util/payload.ts'
 import { TimeSlices } from '../util/time-slices.ts'
 import { AckTimer } from './ack-timer.ts'
-import { ForwardedLog } from './forwarded-log.ts'
+import { ForwardedLog, topicOf } from './forwarded-log.ts'
 import type { ServerHost } from './host.ts'
 import { type FirstLease, NodeLeases } from './node-leases.ts'
+import type { PublishOptions } from './publish-options.ts'
 import { Renewals } from './renewals.ts'
 
 /** The shortest window in which clients return, in milliseconds (rule 18). */
@@ -85,6 +88,8 @@ export class NodeContext implements NodeParts {
   /** What clients have not acknowledged of what was sent to them from here. */
   readonly unread: UnreadSessions
   readonly presence: Presence
+  /** The requests to clients that have no answer yet. */
+  readonly clientRequests: ClientRequests
   /** Which nodes are alive, for pinned sessions. */
   readonly leases: NodeLeases
   readonly health: StoreHealth
@@ -116,8 +121,9 @@ export class NodeContext implements NodeParts {
     this.acceptances = new Acceptances(this)
     this.unread = new UnreadSessions(this)
     this.presence = new Presence(this)
+    this.clientRequests = new ClientRequests(this)
     this.leases = new NodeLeases(this, (name) => {
-      const log = new ForwardedLog(name, this.topics, this.host, (data) => forwarded(data))
+      const log = new ForwardedLog(topicOf(name), this.topics, this.host, (data) => forwarded(data))
       return () => log.stop()
     })
     this.#sessionsHere = sessionsHere
@@ -161,6 +167,16 @@ export class NodeContext implements NodeParts {
     return { lease: this.handlers.onSession ? { node: this.id, until: this.sessions.now() + leaseMs } : null }
   }
 
+  /** Appends a message to a topic. Resolves with its offset once it is in the log. */
+  async publish(topic: string, data: unknown, { key }: PublishOptions): Promise<number> {
+    const { codec, limits, keep } = this.settings
+    const payload = payloadOf(codec ? codec.encode(data) : data, 'publish', limits.maxMessageBytes)
+    const { messages, ageMs } = keep?.(topic) ?? {}
+    const offset = await this.topics.append(topic, payload, { key, maxMessages: messages, maxAgeMs: ageMs })
+    this.meters.published += 1
+    return offset
+  }
+
   /** Why there is no room for another session; `null` if there is. */
   async roomFor(principal: Principal): Promise<CloseFrame | null> {
     const { maxSessions, sessionsPerPrincipal } = this.settings.limits
@@ -200,6 +216,7 @@ export class NodeContext implements NodeParts {
     this.slices.stop()
     this.feeds.stop()
     this.presence.stop()
+    this.clientRequests.stop()
     this.leases.stop()
     this.#calls?.stop()
   }

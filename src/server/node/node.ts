@@ -13,7 +13,6 @@ import { endOfPinned } from '../session/record.ts'
 import { SessionActors } from '../session/session-actors.ts'
 import { type Principal, type Session, SessionHandle } from '../session/session-handle.ts'
 import { checkTopic } from '../session/subscribe.ts'
-import { payloadOf } from '../util/payload.ts'
 import { Admission } from './admission.ts'
 import { ForeignStores } from './foreign-stores.ts'
 import { mostWaitMs, NodeContext, type NodeParts, type NodeSettings } from './node-context.ts'
@@ -161,12 +160,7 @@ export class ServerNode {
   async publish(topic: string, data: unknown, { key }: PublishOptions = {}): Promise<number> {
     checkTopic(topic, 'publish')
     checkKey(key)
-    const { codec, limits, keep } = this.settings
-    const payload = payloadOf(codec ? codec.encode(data) : data, 'publish', limits.maxMessageBytes)
-    const { messages, ageMs } = keep?.(topic) ?? {}
-    const offset = await this.#context.topics.append(topic, payload, { key, maxMessages: messages, maxAgeMs: ageMs })
-    this.#context.meters.published += 1
-    return offset
+    return this.#context.publish(topic, data, { key })
   }
 
   /** The handle of a session, on whatever node it is attached; `null` if there is none, or it has ended. */

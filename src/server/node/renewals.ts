@@ -78,3 +78,11 @@ export function renewEveryMs({ resumeWindowMs }: RenewalTimes): number {
 export function attachedUntil(now: number, settings: RenewalTimes): number {
   return now + settings.resumeWindowMs + renewEveryMs(settings) + settings.tickMs
 }
+
+/**
+ * Until when the store keeps a session that was attached until now. A client that comes back in the last moment of its window is renewed
+ * at the next tick, and by then no other node may have ended its session.
+ */
+export function detachedUntil(now: number, { resumeWindowMs, tickMs }: RenewalTimes): number {
+  return now + resumeWindowMs + 2 * tickMs
+}

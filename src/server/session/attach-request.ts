@@ -4,6 +4,7 @@ import type { ClientHello } from '../delivery/parse-frames.ts'
 import type { SessionRecord } from '../store/ports.ts'
 import type { AskAcceptance } from './acceptance.ts'
 import type { JoinRequest } from './join-request.ts'
+import { ackOf } from './record.ts'
 import type { SessionActor } from './session-actor.ts'
 import type { Principal } from './session-handle.ts'
 
@@ -78,7 +79,7 @@ export class AttachRequest implements JoinRequest {
     if (attachment.isOver || node.isDown) return
     const { heartbeatMs, resumeWindowMs, limits } = node.settings
     const { k, n, cursor } = this.hello
-    const { epoch, taken, done, lastEnd, protocol } = record
+    const { epoch, taken, done, answeredAt, lastEnd, protocol } = record
     session.attached(attachment)
     attachment.open(
       {
@@ -86,6 +87,7 @@ export class AttachRequest implements JoinRequest {
         ...{ k, epoch, resumed: isResumed, taken, ack: done, heartbeatMs, resumeWindowMs },
         ...{ maxMessageBytes: limits.maxMessageBytes, retryWindowMs: node.retryWindowMs() },
         ...(isResumed && lastEnd ? { lastEnd } : {}),
+        ...(answeredAt === undefined ? {} : { answeredAt }),
         ...(protocol === undefined ? {} : { protocol }),
       },
       cursor,
@@ -93,7 +95,7 @@ export class AttachRequest implements JoinRequest {
     )
     // A held answer is complete once it says something, so it is completed at once if it has news of `done` for its client.
     const isNews = done >= n || (!isResumed && cursor.size > 0)
-    if (isNews && attachment.carrier.medium === 'answer') attachment.tell(`a${done}`)
+    if (isNews && attachment.carrier.medium === 'answer') attachment.tell(ackOf(record))
     session.inbox.acknowledged(cursor, Infinity)
   }
 }

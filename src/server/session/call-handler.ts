@@ -1,4 +1,6 @@
+import type { ClientCall } from '../../wire/calls.ts'
 import { codes } from '../../wire/steadfast-v1.ts'
+import { handleTopicCall } from '../calls/topic-calls.ts'
 import type { Ending } from '../store/ports.ts'
 import { bufferOf } from '../util/payload.ts'
 import type { HandledSession } from './handled-session.ts'
@@ -6,12 +8,35 @@ import type { Incoming, PendingHook } from './record.ts'
 
 const endedByServer: Ending = { by: 'server', code: codes.ended, reason: '' }
 
-/** Calls the handler that is next: `onSession`, then `onMessage` for each message, then `onEnd`. Returns what it returns. */
+/**
+ * Calls the handler that is next: `onSession`, then one for each message, then `onEnd`. Returns what it returns; for a call of the client
+ * that is answered, a promise of the offset of the answer in stream 0.
+ */
 export function callHandler(session: HandledSession, hook: PendingHook, next: Incoming | undefined): unknown {
   const { handlers } = session.node
   if (hook === 'begin') return handlers.onSession?.(session.handle)
+  if (next?.call) return callOf(session, next, next.call)
   if (next) return callOnMessage(session, next)
   return handlers.onEnd?.(session.handle, session.record.ended ?? endedByServer)
+}
+
+function callOf(session: HandledSession, message: Incoming, call: ClientCall): unknown {
+  if (message.data === null) return undefined
+  switch (call.type) {
+    case 'subscribe':
+    case 'unsubscribe':
+    case 'members':
+    case 'publish':
+      return handleTopicCall(session, message, call)
+    case 'reply':
+    case 'error':
+      return message.isPassedOn ? undefined : session.node.clientRequests.pass(session.id, call)
+    // It was done when it came in.
+    case 'abort':
+    // The queue begins it, and goes on.
+    case 'request':
+      return undefined
+  }
 }
 
 function callOnMessage(session: HandledSession, { n, data, redelivered }: Incoming): unknown {

@@ -1,5 +1,6 @@
 import { Buffer } from 'node:buffer'
-import { appendForwarded } from '../node/forwarded-log.ts'
+import { readClientCall } from '../calls/read-client-call.ts'
+import { appendForwarded, topicOf } from '../node/forwarded-log.ts'
 import type { NodeContext } from '../node/node-context.ts'
 import type { Ending, SessionRecord } from '../store/ports.ts'
 import { bytesOf } from '../util/payload.ts'
@@ -14,8 +15,8 @@ const againAfterMs = 2000
 export interface Forwarded {
   readonly session: string
   readonly epoch: string
-  /** The number and the data of each, bytes as base64; `null` where the client has withdrawn it. */
-  readonly messages: readonly (readonly [n: number, data: string | { readonly base64: string } | null])[]
+  /** The number and the data of each, bytes as base64; `null` where the client has withdrawn it; and whether it is a call. */
+  readonly messages: readonly (readonly [n: number, data: string | { readonly base64: string } | null, isCall?: true])[]
   readonly end?: Ending
 }
 
@@ -64,7 +65,7 @@ export class Forwarder {
     const { topics, host } = this.#node
     const forwarded: Forwarded = { session: this.#session, epoch: this.#epoch, messages: batch.map(entryOf), ...end }
     this.#isForwarding = true
-    appendForwarded(topics, this.#home, JSON.stringify(forwarded)).then(
+    appendForwarded(topics, topicOf(this.#home), JSON.stringify(forwarded)).then(
       () => {
         this.#isForwarding = false
         this.#through = Math.max(this.#through, last?.n ?? 0)
@@ -85,9 +86,10 @@ export class Forwarder {
 const repeating: Source = { isWithdrawn: false, outOfOrder() {}, inOrder() {} }
 
 /** A forwarded message as its home queues it. */
-export function incomingOf([n, given]: Forwarded['messages'][number]): Incoming {
+export function incomingOf([n, given, isCall]: Forwarded['messages'][number]): Incoming {
   const data = typeof given === 'object' && given ? new Uint8Array(Buffer.from(given.base64, 'base64')) : given
-  return { n, data, bytes: data === null ? 0 : bytesOf(data), source: repeating, redelivered: false }
+  const call = isCall && typeof data === 'string' ? readClientCall(data) : null
+  return { n, data, bytes: data === null ? 0 : bytesOf(data), source: repeating, redelivered: false, ...(call && { call }) }
 }
 
 function batchOf(messages: readonly Incoming[]): readonly Incoming[] {
@@ -99,7 +101,8 @@ function batchOf(messages: readonly Incoming[]): readonly Incoming[] {
   return end < 0 ? messages : messages.slice(0, end)
 }
 
-function entryOf({ n, data }: Incoming): Forwarded['messages'][number] {
+function entryOf({ n, data, call }: Incoming): Forwarded['messages'][number] {
+  if (call && typeof data === 'string') return [n, data, true]
   return [
     n,
     typeof data === 'string' || data === null

@@ -1,6 +1,7 @@
 import type { NodeContext } from '../node/node-context.ts'
 import type { Ending, SessionRecord } from '../store/ports.ts'
 import type { Session } from './session-handle.ts'
+import type { SubscribingSession } from './subscribe.ts'
 
 /** The session whose messages are handled. */
 export interface HandledSession {
@@ -8,6 +9,8 @@ export interface HandledSession {
   readonly record: SessionRecord
   readonly node: NodeContext
   readonly handle: Session
+  /** The session as its subscriptions are changed. */
+  readonly subscribing: SubscribingSession
   /** Handlers have finished: the record is to be written. */
   progressed(): void
   /** Reads the record again, and acts on it if it has changed. */

@@ -1,11 +1,14 @@
+import { answered, append, errorAnswer } from '../calls/answer.ts'
+import { RunningRequests } from '../calls/running-requests.ts'
 import type { Ending, SessionRecord } from '../store/ports.ts'
 import { isThenable } from '../util/thenable.ts'
 import { callHandler } from './call-handler.ts'
-import { Forwarder } from './forwarder.ts'
 import type { HandledSession } from './handled-session.ts'
 import { HandlerRetries } from './handler-retries.ts'
 import { PendingMessages } from './pending-messages.ts'
 import type { Claim, Incoming, LeaseWork, PendingHook, Step } from './record.ts'
+import { SessionHome } from './session-home.ts'
+import { TakenMessages } from './taken-messages.ts'
 
 type MutableLeaseWork = { -readonly [Field in keyof LeaseWork]: LeaseWork[Field] }
 
@@ -21,33 +24,46 @@ export class HandlerQueue {
   readonly #pending: PendingMessages
   /** How the session is to end once all pending messages have been taken. */
   wantedEnd: Ending | null = null
-  /** Messages that were taken; those from `#next` on are not handled yet. */
-  #todo: Incoming[] = []
-  #next = 0
+  readonly #taken = new TakenMessages()
   #leaseWork: MutableLeaseWork | null = null
   #isRunning = false
   /** The handler that is next has failed, and runs again. */
   #retries: HandlerRetries | null = null
-  /** The name under which this node held the lease of a pinned session. */
-  #holder = ''
-  /** The session is pinned to this node, and `onEnd` has not run here. */
-  #isHome = false
-  /** Made where the session is pinned to another node. */
-  #forwarder: Forwarder | null = null
+  readonly #home: SessionHome
+  /** Made for the first request of the client. */
+  #requests: RunningRequests | null = null
 
   constructor(session: HandledSession) {
     this.#session = session
     this.#pending = new PendingMessages(session)
+    this.#home = new SessionHome(session)
   }
 
   get isIdle(): boolean {
-    const hasLostHome = this.#isHome && !this.#leaseWork
-    return !this.#isRunning && this.#isResting && this.#pending.isEmpty && !this.wantedEnd && !hasLostHome
+    const hasLostHome = this.#home.isHere && !this.#leaseWork
+    return !this.#isRunning && !this.#isAnswering && this.#isResting && this.#pending.isEmpty && !this.wantedEnd && !hasLostHome
+  }
+
+  /** Whether requests of the client are being answered. */
+  get #isAnswering(): boolean {
+    return this.#requests?.isEmpty === false
+  }
+
+  /** Whether what is next waits for a request: `onEnd` runs last, and too many requests are not answered at the same time. */
+  get #isWaiting(): boolean {
+    if (!this.#isAnswering || this.#leaseWork?.hook === 'begin') return false
+    return this.#taken.next ? this.#requests?.isFull === true : true
+  }
+
+  /** The client no longer waits for the reply to its request of this number, if there is such a request here. */
+  abort(n: number): void {
+    const isPending = this.#pending.has(n) || this.#taken.has(n)
+    if (isPending || this.#requests) this.#openRequests().abort(n, isPending)
   }
 
   /** Whether the session is pinned to this node, as far as the node knows. */
   get isHome(): boolean {
-    return this.#isHome
+    return this.#home.isHere
   }
 
   /** Whether this many more messages may wait, with this many bytes in total. */
@@ -77,8 +93,7 @@ export class HandlerQueue {
   /** The session was created on this node: `onSession` runs before any message is taken. */
   begin(taken: number): void {
     this.#leaseWork = { takenThrough: taken, finished: taken, hook: 'begin' }
-    this.#isHome = this.#session.record.isPinned === true
-    this.#holder = this.#session.record.lease?.node ?? ''
+    this.#home.begin(this.#session.record)
     this.#run()
   }
 
@@ -86,9 +101,8 @@ export class HandlerQueue {
   drop(): void {
     this.#pending.drop()
     this.wantedEnd = null
-    this.#forwarder = null
     this.#lose()
-    this.#leaveHome(null)
+    this.#home.leave(null)
     // The next session under this id may be of another principal.
     this.stop()
   }
@@ -101,27 +115,28 @@ export class HandlerQueue {
   /** The record has been written as the step says. */
   apply({ accepted, outOfOrder, hook, hasLost, outcome }: Step, record: SessionRecord): void {
     if (hasLost) this.#lose()
-    if (hasLost && record.isPinned) this.#session.node.leases.doubt(this.#holder)
-    if (record.ended && !this.#session.node.isHolder(record) && !this.#isRunning) this.#leaveHome(record.ended)
-    if (outcome === 'elsewhere') this.#forward(record)
+    if (hasLost && record.isPinned) this.#home.lost()
+    if (record.ended && !this.#session.node.isHolder(record) && !this.#isRunning) this.#home.leave(record.ended)
+    if (outcome === 'elsewhere') this.#home.forward(record, this.#pending.keepUntaken(record), this.wantedEnd)
     else if (outcome === 'waits') this.release()
     else this.#goOn(accepted, outOfOrder, hook, record)
   }
 
   #goOn(accepted: Incoming[], outOfOrder: readonly Incoming[], hook: PendingHook, record: SessionRecord): void {
-    this.#forwarder = null
-    if (record.ended) this.wantedEnd = null
+    this.#home.goesOn(record, hook === 'end')
+    if (record.ended) {
+      this.wantedEnd = null
+      this.#requests?.abortAll()
+    }
     if (record.lease) {
-      this.#holder = record.lease.node
       this.#leaseWork ??= { takenThrough: record.taken, finished: record.done, hook: 'none' }
       this.#leaseWork.takenThrough = record.taken
       this.#leaseWork.hook = hook
+      // Also where this node never learned that it had made the session.
+      if (record.isPinned && !record.ended) this.#isHome = true
     } else this.#leaseWork = null
-    // Where the hook is `end`, `onEnd` runs here.
-    if (hook === 'end') this.#isHome = false
     for (const message of accepted) message.redelivered = message.n <= record.redeliveredThrough
-    if (this.#todo.length === 0) this.#todo = accepted
-    else for (const message of accepted) this.#todo.push(message)
+    this.#taken.add(accepted)
     if (hook === 'begin') this.release()
     else this.#pending.settle(accepted, outOfOrder, record)
     if (!this.#isResting) this.#run()
@@ -132,71 +147,52 @@ export class HandlerQueue {
     const leaseWork = this.#leaseWork
     if (!leaseWork) return true
     const { isPinned, done, ended } = this.#session.record
-    return isPinned === true && !ended && leaseWork.hook === 'none' && !this.#todo[this.#next] && done >= leaseWork.takenThrough
-  }
-
-  /** The session is pinned to another node, which gets what has come here. */
-  #forward(record: SessionRecord): void {
-    const { node, id } = this.#session
-    const waiting = this.#pending.keepUntaken(record)
-    if (record.ended || !record.lease) return
-    if (!this.#forwarder?.isFor(record))
-      this.#forwarder = new Forwarder(node, id, record, record.lease.node, () => this.#session.progressed())
-    // An announcement of the record may have been lost.
-    if (this.#forwarder.forward(waiting, this.wantedEnd)) this.#session.refresh()
-  }
-
-  /** The session has ended without this node, to which it was pinned and which was taken for dead. */
-  #leaveHome(ended: Ending | null): void {
-    if (!this.#isHome) return
-    this.#isHome = false
-    this.#session.endedElsewhere(ended)
+    return isPinned === true && !ended && leaseWork.hook === 'none' && !this.#taken.next && done >= leaseWork.takenThrough
   }
 
   #lose(): void {
-    for (const message of this.#todo.slice(this.#next)) this.#pending.forget(message)
-    this.#todo = []
-    this.#next = 0
+    for (const message of this.#taken.clear()) this.#pending.forget(message)
     this.#leaseWork = null
     this.#retries = null
+    for (const message of this.#requests?.drop() ?? []) this.#pending.forget(message)
   }
 
   /** Runs what there is to run. The node's tick settles the record of a session that is not idle, which comes here again. */
   #run(): void {
-    if (this.#isRunning || this.#retries?.isPausing) return
+    if (this.#isRunning || this.#retries?.isPausing || this.#isWaiting) return
     this.#isRunning = true
     this.#runOn().catch((error) => this.#session.node.host.report(error))
   }
 
   async #runOn(): Promise<void> {
     const { node } = this.#session
-    const { slices } = node
     let inARow = 0
     for (let leaseWork = this.#leaseWork; leaseWork && !node.isDown; leaseWork = this.#leaseWork) {
       if (!this.#holdsLease()) break
       let waiting: unknown
-      const next = this.#todo[this.#next]
+      const next = this.#taken.next
       const { hook } = leaseWork
-      if (!next && hook !== 'begin' && hook !== 'end') break
+      if (this.#isWaiting || (!next && hook !== 'begin' && hook !== 'end')) break
       try {
         waiting = callHandler(this.#session, hook, next)
-        if (isThenable(waiting)) await waiting
+        const result = isThenable(waiting) ? await waiting : undefined
+        if (next?.call) answered(leaseWork, result)
       } catch (error) {
         if (leaseWork !== this.#leaseWork) node.host.report(error)
-        else if (this.#runsAgain(error, next)) break
+        else if (await this.#runsAgain(error, next, leaseWork)) break
       }
       // Another node may have taken over meanwhile: then the result of this handler does not count.
       if (leaseWork !== this.#leaseWork) continue
       this.#retries = null
       if (leaseWork.hook === 'begin') leaseWork.hook = 'none'
-      else if (next) this.#finished(leaseWork, next)
+      else if (next) this.#passed(leaseWork, next)
       else leaseWork.hook = 'ended'
       // Progress is written while the next handler runs; after the last one it is written below.
-      if (waiting !== undefined && this.#todo[this.#next]) this.#session.progressed()
+      if (waiting !== undefined && this.#taken.next) this.#session.progressed()
       inARow += 1
-      if (inARow % checkSliceEvery !== 0 || !this.#todo[this.#next] || !slices.isOver()) continue
+      if (inARow % checkSliceEvery !== 0 || !this.#taken.next || !node.slices.isOver()) continue
       if (waiting === undefined) this.#session.progressed()
-      await slices.next()
+      await node.slices.next()
       if (node.isDown) return
     }
     this.#isRunning = false
@@ -209,9 +205,18 @@ export class HandlerQueue {
     return node.isHolder(record) && node.heldUntil(record) > node.sessions.now()
   }
 
-  /** The handler that is next has failed. */
-  #runsAgain(error: unknown, message: Incoming | undefined): boolean {
+  /** The handler that is next has failed. The client learns that its message was refused; a call has its own answer. */
+  async #runsAgain(given: unknown, message: Incoming | undefined, leaseWork: MutableLeaseWork): Promise<boolean> {
     const { node } = this.#session
+    let error = given
+    try {
+      if (!message || message.call) throw error
+      const answer = errorAnswer(message.n, error, (each) => node.host.report(each))
+      answered(leaseWork, await append(this.#session, answer))
+      return false
+    } catch (failure) {
+      error = failure
+    }
     this.#retries ??= new HandlerRetries(node)
     const failure = this.#retries.failed(error)
     if (failure) node.host.report(failure.error)
@@ -220,12 +225,28 @@ export class HandlerQueue {
     return !failure
   }
 
-  #finished(leaseWork: MutableLeaseWork, message: Incoming): void {
-    leaseWork.finished = message.n
-    this.#pending.forget(message)
-    this.#next += 1
-    if (this.#next < this.#todo.length) return
-    this.#todo = []
-    this.#next = 0
+  #openRequests(): RunningRequests {
+    this.#requests ??= new RunningRequests(this.#session, (message, offset) => {
+      this.#pending.forget(message)
+      if (!this.#leaseWork) return
+      answered(this.#leaseWork, offset)
+      this.#leaseWork.finished = this.#finishedThrough()
+      this.#session.progressed()
+      this.#run()
+    })
+    return this.#requests
+  }
+
+  /** The turn of a message is over. A request runs beside what follows it. */
+  #passed(leaseWork: MutableLeaseWork, message: Incoming): void {
+    if (message.call?.type === 'request' && message.data !== null) this.#openRequests().begin(message, message.call)
+    else this.#pending.forget(message)
+    this.#taken.pass()
+    leaseWork.finished = this.#finishedThrough()
+  }
+
+  /** Nothing is done above a request that is still being answered. */
+  #finishedThrough(): number {
+    return Math.min(this.#taken.handledThrough, (this.#requests?.oldest ?? Infinity) - 1)
   }
 }

@@ -1,7 +1,9 @@
+import type { ClientCall } from '../../wire/calls.ts'
 import { type CloseFrame, codes } from '../../wire/steadfast-v1.ts'
 import type { Cursor } from '../delivery/parse-frames.ts'
 import type { SessionInbox } from '../delivery/receive.ts'
 import type { NodeContext } from '../node/node-context.ts'
+import { abortEntry } from '../store/private-entries.ts'
 import { type Forwarded, incomingOf } from './forwarder.ts'
 import { confirmed, type Incoming } from './record.ts'
 import type { SessionProcessor } from './session-processor.ts'
@@ -57,6 +59,28 @@ export class Inbox implements SessionInbox {
   enqueue(message: Incoming): void {
     this.node.meters.received(message.bytes)
     this.#processor.openQueue().add(message)
+    if (message.call) this.#passOn(message, message.call)
+  }
+
+  /** What concerns a handler that runs must not wait for its turn behind it. */
+  #passOn(message: Incoming, call: ClientCall): void {
+    const { id, node } = this.#processor
+    if (call.type === 'abort') this.abort(call.of)
+    if (call.type !== 'reply' && call.type !== 'error') return
+    message.isPassedOn = true
+    node.clientRequests.pass(id, call).catch((error) => {
+      // It is passed on again when its turn comes.
+      message.isPassedOn = false
+      node.host.report(error)
+    })
+  }
+
+  /** The client no longer waits for the reply to a request, which another node may be handling. */
+  abort(of: number): void {
+    const { id, node, known, queue } = this.#processor
+    queue?.abort(of)
+    if (!known?.lease || node.isHolder(known)) return
+    Promise.resolve(node.sessions.append(id, known.epoch, abortEntry(of))).catch((error) => node.host.report(error))
   }
 
   /** Another node has received these; what does not fit is forwarded again. */

@@ -31,6 +31,10 @@ export class PendingMessages {
     return (isWithin || (messages === 1 && this.#bytes === 0)) && this.#shared().fits(messages, cost)
   }
 
+  has(n: number): boolean {
+    return this.#messages.some((message) => message.n === n)
+  }
+
   add(message: Incoming): void {
     const cost = message.bytes + overheadBytes
     this.#messages.push(message)

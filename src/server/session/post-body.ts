@@ -1,3 +1,4 @@
+import type { ClientCall } from '../../wire/calls.ts'
 import { type CloseFrame, codes } from '../../wire/steadfast-v1.ts'
 import { type Cursor, readFrame } from '../delivery/parse-frames.ts'
 import type { Limits } from '../limits.ts'
@@ -6,12 +7,19 @@ import { bytesOf } from '../util/payload.ts'
 import type { TimeSlices } from '../util/time-slices.ts'
 import { overheadBytes } from './backlog.ts'
 
+/** Messages at consecutive numbers, `null` for one that was withdrawn; or one call. */
+interface Run {
+  readonly first: number
+  readonly payloads: readonly (Payload | null)[]
+  readonly call?: ClientCall
+}
+
 /** The contents of one POST. */
 export interface PostBody {
   /** Whether there are none. */
   readonly isEmpty: boolean
-  /** Messages at consecutive numbers, `null` for one that was withdrawn, in the order of the lines. */
-  readonly runs: readonly { readonly first: number; readonly payloads: readonly (Payload | null)[] }[]
+  /** In the order of the lines. */
+  readonly runs: readonly Run[]
   readonly messages: number
   readonly bytes: number
   /** The highest turn; 0 for none. */
@@ -28,7 +36,7 @@ const malformed: CloseFrame = { code: codes.protocolError, reason: 'malformed li
 
 /** Parses the lines of a body, in as many time slices as it takes; returns all of it, or the refusal of all of it. */
 export async function readPostBody(lines: readonly string[], limits: Limits, slices: TimeSlices): Promise<PostBody | CloseFrame> {
-  const runs: { first: number; payloads: readonly (Payload | null)[] }[] = []
+  const runs: Run[] = []
   let [messages, bytes, turn, length] = [0, 0, 0, 0]
   let isEmpty = true
   let cursor: Cursor | null = null
@@ -51,6 +59,12 @@ export async function readPostBody(lines: readonly string[], limits: Limits, sli
         bytes += size
       }
       runs.push(frame)
+    } else if (frame.type === 'call') {
+      const size = bytesOf(frame.json)
+      if (size > limits.maxMessageBytes) return { code: codes.tooLarge, reason: 'a message is too large' }
+      messages += 1
+      bytes += size
+      runs.push({ first: frame.n, payloads: [frame.json], call: frame.call })
     } else if (frame.type === 'withdrawn') {
       messages += 1
       runs.push({ first: frame.n, payloads: [null] })

@@ -1,10 +1,11 @@
+import type { ClientCall } from '../../wire/calls.ts'
 import { type CloseFrame, codes } from '../../wire/steadfast-v1.ts'
 import type { ClientHello } from '../delivery/parse-frames.ts'
 import type { SessionRecord } from '../store/ports.ts'
 import { bytesOf } from '../util/payload.ts'
 import type { JoinRequest } from './join-request.ts'
 import type { PostBody } from './post-body.ts'
-import type { Incoming, Source } from './record.ts'
+import { type Incoming, mostTaken, type Source } from './record.ts'
 import type { SessionActor } from './session-actor.ts'
 import type { Principal } from './session-handle.ts'
 
@@ -15,7 +16,7 @@ export const takenWithinMs = 2000
 const lookEveryMs = 10
 
 /** The answer to a request that only sends: how far the session's messages are taken and done, or why it is refused. */
-export type Receipt = { readonly taken: number; readonly ack: number } | CloseFrame
+export type Receipt = { readonly taken: number; readonly ack: number; readonly answeredAt?: number } | CloseFrame
 
 /** One POST of messages. It waits until they are taken, which may have to wait for another node's handlers. */
 export class PostRequest implements Source, JoinRequest {
@@ -72,10 +73,10 @@ export class PostRequest implements Source, JoinRequest {
       this.#finish(refusal)
       return
     }
-    for (const { first, payloads } of runs) {
+    for (const { first, payloads, call } of runs) {
       let n = first
       for (const data of payloads) {
-        this.#bring(n, data)
+        this.#bring(n, data, call)
         n += 1
       }
     }
@@ -112,9 +113,9 @@ export class PostRequest implements Source, JoinRequest {
     )
   }
 
-  outOfOrder(_: Incoming, { taken, redeliveredThrough }: SessionRecord): void {
+  outOfOrder(_: Incoming, record: SessionRecord): void {
     // The numbers are consecutive, so the first one shows whether a message is missing before them.
-    this.#isMissing ||= this.#first > Math.max(taken, redeliveredThrough) + 1
+    this.#isMissing ||= this.#first > mostTaken(record) + 1
     this.#looked()
   }
 
@@ -122,10 +123,11 @@ export class PostRequest implements Source, JoinRequest {
     this.#looked()
   }
 
-  #bring(n: number, data: string | Uint8Array | null): void {
+  #bring(n: number, data: string | Uint8Array | null, call: ClientCall | undefined): void {
     this.#open += 1
     this.#first = Math.min(this.#first, n)
-    this.#session.inbox.enqueue({ n, data, bytes: data === null ? 0 : bytesOf(data), source: this, redelivered: false })
+    const bytes = data === null ? 0 : bytesOf(data)
+    this.#session.inbox.enqueue({ n, data, bytes, source: this, redelivered: false, ...(call && { call }) })
   }
 
   #looked(): void {
@@ -157,8 +159,8 @@ export class PostRequest implements Source, JoinRequest {
       this.#answer(close ?? { code: codes.restarting, reason: 'unknown' })
       return
     }
-    const { taken, done } = known
-    this.#answer({ taken, ack: done })
+    const { taken, done, answeredAt } = known
+    this.#answer({ taken, ack: done, ...(answeredAt !== undefined && { answeredAt }) })
   }
 
   #pause(): { readonly retryAfterMs: number } {

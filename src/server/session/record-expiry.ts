@@ -1,5 +1,5 @@
 import type { NodeSettings } from '../node/node-context.ts'
-import { attachedUntil } from '../node/renewals.ts'
+import { attachedUntil, detachedUntil } from '../node/renewals.ts'
 import type { SessionRecord } from '../store/ports.ts'
 import { isForgotten } from './join-request.ts'
 
@@ -11,6 +11,7 @@ export function recordExpiry(record: SessionRecord, now: number, settings: NodeS
   const { resumeWindowMs, leaseMs } = settings
   if (isForgotten(record)) return now + 2 * leaseMs
   if (record.turn === 0 && !record.ended) return now + Math.min(unconfirmedMs, resumeWindowMs)
-  // `lastEnd` is cleared as soon as there is another attachment, here or on another node.
-  return record.ended || record.lastEnd ? now + resumeWindowMs : attachedUntil(now, settings)
+  if (record.ended) return now + resumeWindowMs
+  // `lastEnd` is cleared as soon as there is another attachment that is confirmed, here or on another node.
+  return record.lastEnd ? detachedUntil(now, settings) : attachedUntil(now, settings)
 }

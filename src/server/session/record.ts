@@ -1,3 +1,4 @@
+import type { ClientCall } from '../../wire/calls.ts'
 import { codes } from '../../wire/steadfast-v1.ts'
 import type { Ending, Payload, SessionRecord } from '../store/ports.ts'
 
@@ -9,6 +10,10 @@ export interface Incoming {
   readonly source: Source
   /** Whether a handler may have had it before; known once it is taken. */
   redelivered: boolean
+  /** What it asks for, where it is a call, whose JSON is the data (rule 21). */
+  readonly call?: ClientCall
+  /** A call that waited for no other one was passed on when it came in. */
+  isPassedOn?: boolean
 }
 
 /** The attachment or request that brought messages. */
@@ -27,6 +32,8 @@ export interface LeaseWork {
   readonly takenThrough: number
   /** The highest number whose handler has settled here. */
   readonly finished: number
+  /** The offset in stream 0 of the last answer to what was handled here. */
+  readonly answeredAt?: number
   /** The handler that it has to run beside those of messages: `onSession` before them, `onEnd` after them. */
   readonly hook: PendingHook
 }
@@ -98,6 +105,7 @@ export function reconcile(given: SessionRecord, claimant: Claimant): Step {
   const redeliveredThrough =
     isOrphaned && !before.ended ? Math.max(before.redeliveredThrough, before.taken) : before.redeliveredThrough
   const done = leaseWork ? Math.max(before.done, leaseWork.finished) : before.done
+  const answeredAt = Math.max(before.answeredAt ?? 0, leaseWork?.answeredAt ?? 0)
   let hook: PendingHook = leaseWork?.hook ?? (wasBeginning && !before.ended ? 'begin' : 'none')
   let taken = takenOf(before, leaseWork, isInherited)
   const accepted: Incoming[] = []
@@ -122,7 +130,9 @@ export function reconcile(given: SessionRecord, claimant: Claimant): Step {
     done,
     redeliveredThrough,
     ended,
+    ...(answeredAt && { answeredAt }),
     lease: isHolding ? (isFresh ? lease : { node, until: before.isPinned ? 0 : now + leaseMs }) : null,
+    ...takenBeforeIn(before, taken),
   })
   return { record, outcome: 'goes-on', accepted, outOfOrder, hook, hasLost }
 }
@@ -137,6 +147,17 @@ function takenOf(before: SessionRecord, leaseWork: LeaseWork | null, isInherited
   // Messages that the client meanwhile reports as done need not be taken.
   if (leaseWork) return Math.max(before.done, Math.min(before.taken, leaseWork.takenThrough))
   return isInherited ? before.done : before.taken
+}
+
+/** What a record says of what was taken and taken back: nothing any more once all of it is taken again. */
+function takenBeforeIn(before: SessionRecord, taken: number): Pick<SessionRecord, 'takenBefore'> {
+  const most = mostTaken(before)
+  return most > taken ? { takenBefore: most } : before.takenBefore === undefined ? {} : { takenBefore: 0 }
+}
+
+/** The highest number that the client may have been told to be taken. */
+export function mostTaken({ taken, redeliveredThrough, takenBefore = 0 }: SessionRecord): number {
+  return Math.max(taken, redeliveredThrough, takenBefore)
 }
 
 /** Returns the same record if nothing has changed, so that nothing is written. */
@@ -166,7 +187,9 @@ export function copyOf(record: SessionRecord): { -readonly [Field in keyof Sessi
     ended: record.ended,
   }
   if (record.protocol !== undefined) copy.protocol = record.protocol
+  if (record.takenBefore) copy.takenBefore = record.takenBefore
   if (record.isPinned) copy.isPinned = true
+  if (record.answeredAt !== undefined) copy.answeredAt = record.answeredAt
   return copy
 }
 
@@ -175,6 +198,7 @@ function isSame(before: SessionRecord, after: SessionRecord): boolean {
     before.taken === after.taken &&
     before.done === after.done &&
     before.redeliveredThrough === after.redeliveredThrough &&
+    (before.takenBefore ?? 0) === (after.takenBefore ?? 0) &&
     before.lease === after.lease &&
     before.ended === after.ended &&
     before.turn === after.turn &&
@@ -184,8 +208,14 @@ function isSame(before: SessionRecord, after: SessionRecord): boolean {
     before.lastEnd === after.lastEnd &&
     before.data === after.data &&
     before.principal === after.principal &&
-    before.authenticatedAt === after.authenticatedAt
+    before.authenticatedAt === after.authenticatedAt &&
+    before.answeredAt === after.answeredAt
   )
+}
+
+/** What an acknowledgment says: how far things are done, and where the answers to them end. */
+export function ackOf({ done, answeredAt }: Pick<SessionRecord, 'done' | 'answeredAt'>): string {
+  return answeredAt === undefined ? `a${done}` : `a${done}.${answeredAt}`
 }
 
 /** Rule 5: a turn above the record's confirms the attachment k; turns below are ignored. */

@@ -7,11 +7,13 @@ import { Backpressure } from '../delivery/backpressure.ts'
 import type { NodeContext } from '../node/node-context.ts'
 import { renewEveryMs } from '../node/renewals.ts'
 import type { Ending, SessionNews, SessionRecord, SessionState, Stored, Watch } from '../store/ports.ts'
+import { abortIn } from '../store/private-entries.ts'
 import { Inbox } from './inbox.ts'
 import { closeOf } from './join-request.ts'
 import { amended } from './record.ts'
 import type { SessionCommands } from './session-handle.ts'
 import { type RecordListener, SessionProcessor } from './session-processor.ts'
+import { expireSubscriptions } from './subscribe-client.ts'
 
 /**
  * A session on one node, while any part of it is here: attachments, messages, or a caller that changes it. Several nodes may have actors
@@ -159,12 +161,12 @@ export class SessionActor implements AttachedSession<Attachment>, RecordListener
   /** Time has passed; `now` is of the store's clock. */
   tick(now: number): void {
     const { id, node, processor, attachments } = this
-    const { settings } = node
+    const [{ settings }, { writer }] = [node, processor]
     attachments.tick()
     this.#backpressure?.tick()
-    this.#dueAt = Math.min(node.elapsedMs() + renewEveryMs(settings), attachments.dueAt())
+    const inMs = Math.min(renewEveryMs(settings), expireSubscriptions(processor, now))
+    this.#dueAt = Math.min(node.elapsedMs() + inMs, attachments.dueAt())
     this.inbox.tick()
-    const { writer } = processor
     if (this.isBusy || writer.isStale || processor.isLeaseDue) writer.settle()
     if (!this.hasAttachments || now - Math.max(this.#renewedAt, writer.writtenAt) < renewEveryMs(settings)) return
     this.#renewedAt = now
@@ -181,14 +183,14 @@ export class SessionActor implements AttachedSession<Attachment>, RecordListener
       this.node.renewals.drop(this.id)
     }
     this.#reportPresence()
+    if (before?.subscriptions !== record.subscriptions) this.tickSoon()
     if (!before || before.epoch !== record.epoch) {
       this.#acks.restart(record.done)
       this.inbox.restart()
       return
     }
     if (record.done < before.done) this.vanished()
-    // Another node has changed the record, so the client may have been there.
-    if (how === 'read') this.attachments.activity()
+    if (how === 'read') this.attachments.activity() // The client may have been on the node that has changed it.
     this.attachments.recordChanged(before, record)
     this.#acks.sendAck()
     if (record.ended && !before.ended) this.attachments.endWhenDelivered(closeOf(record.ended, record, 'live'))
@@ -211,6 +213,7 @@ export class SessionActor implements AttachedSession<Attachment>, RecordListener
     else {
       this.#hasSent = false
       const isSame = news.epoch === this.processor.known?.epoch
+      if (isSame) this.processor.queue?.abort(abortIn(news.entry))
       this.attachments.appended(news.tail, isSame && news.entry ? news.entry : null)
     }
   }

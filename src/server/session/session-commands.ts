@@ -10,7 +10,7 @@ const otherLife = new Error('RealtimeServer: the session is another one now.')
 
 /** Carries out the calls of session handles, through the session's actor on this node. */
 export function sessionCommands(
-  { sessions, topics, settings, host, unread }: NodeContext,
+  { sessions, topics, settings, host, unread, clientRequests }: NodeContext,
   knownOf: (id: string) => SessionActor | undefined,
   actorOf: (id: string) => SessionActor,
 ): SessionCommands {
@@ -35,6 +35,7 @@ export function sessionCommands(
         known: () => knownOf(id)?.processor.known ?? null,
         isHere: () => knownOf(id)?.hasAttachments === true,
       }),
+    request: (id, epoch, value, options) => clientRequests.ask(id, epoch, value, options),
     amend,
     async end(id, epoch, code, reason) {
       if (!(await amend(id, epoch, (record) => record))) return false

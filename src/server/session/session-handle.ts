@@ -1,4 +1,7 @@
+import type { CallValue } from '../../wire/calls.ts'
 import { codes } from '../../wire/steadfast-v1.ts'
+import { callValueOf, replyIn } from '../calls/call-data.ts'
+import { type AskOptions, askOptions, type SessionRequestOptions } from '../calls/client-requests.ts'
 import type { Limits } from '../limits.ts'
 import type { SessionRecord, SessionStore, Stored, TopicLog } from '../store/ports.ts'
 import { messageEntry } from '../store/private-entries.ts'
@@ -32,7 +35,7 @@ export type AnyPrincipal = Pick<Principal, 'id' | 'expiresAt'>
 /** What can be sent without a codec: text or bytes. */
 export type Sendable = string | ArrayBuffer | ArrayBufferView
 
-/** Encodes the application's values as messages and decodes them; `json()` of `steadfast` is one, for client and server. */
+/** Encodes the application's values as messages, and decodes them; `json()` of `steadfast` is one. */
 export interface ServerCodec<In, Out> {
   encode(value: Out): Sendable
   decode(payload: string | ArrayBuffer): In
@@ -81,6 +84,10 @@ export interface Session<Who extends AnyPrincipal = Principal, Data = unknown, O
    */
   drained(maxUnreadBytes?: number): Promise<boolean>
   /**
+   * Asks the client, whose `onrequest` answers once; waits while it is away. @throws RequestError where there is no reply
+   */
+  request<Reply = unknown>(data: Out, options?: SessionRequestOptions): Promise<Reply>
+  /**
    * Subscribes the session to a topic, or to several at once: its client receives what is published from now on, or what was published
    * `since`. A topic to which the session is subscribed already stays as it is.
    */
@@ -112,6 +119,7 @@ export interface SessionCommands {
   end(id: string, epoch: string, code: number, reason: string): Promise<boolean>
   unreadBytes(id: string, epoch: string): number
   drained(id: string, epoch: string, maxBytes: number): Promise<boolean>
+  request(id: string, epoch: string, value: CallValue, options: AskOptions): Promise<CallValue>
 }
 
 export class SessionHandle implements Session {
@@ -181,6 +189,11 @@ export class SessionHandle implements Session {
     })
   }
 
+  async request<Reply>(data: Sendable, options: SessionRequestOptions = {}): Promise<Reply> {
+    const value = callValueOf(data, this.#commands, 'session.request')
+    return replyIn(await this.#commands.request(this.id, this.#epoch, value, askOptions(options)), this.#commands) as Reply
+  }
+
   drained(maxUnreadBytes = 262_144): Promise<boolean> {
     if (!(typeof maxUnreadBytes === 'number' && maxUnreadBytes >= 0))
       throw new TypeError(`RealtimeServer: session.drained() takes a number of bytes, from 0; it was ${kindOf(maxUnreadBytes)}.`)
@@ -191,12 +204,12 @@ export class SessionHandle implements Session {
     const topics = typeof topic === 'object' ? [...new Set(topic)] : [topic]
     for (const each of topics) checkTopic(each, 'session.subscribe')
     checkSince(since)
-    return this.#promise(() => subscribe(this.#subscribing, topics, since))
+    return this.#promise(() => subscribe(this.subscribing, topics, since))
   }
 
   unsubscribe(topic: string): Promise<boolean> {
     checkTopic(topic, 'session.unsubscribe')
-    return this.#promise(() => unsubscribe(this.#subscribing, topic))
+    return this.#promise(() => unsubscribe(this.subscribing, topic))
   }
 
   close(code?: number, reason = ''): Promise<boolean> {
@@ -205,7 +218,7 @@ export class SessionHandle implements Session {
     return this.#promise(() => this.#commands.end(this.id, this.#epoch, code ?? (isSocket ? 1000 : codes.ended), reason))
   }
 
-  get #subscribing(): SubscribingSession {
+  get subscribing(): SubscribingSession {
     const { sessions, topics, limits } = this.#commands
     return {
       ...{ topics, limits },

@@ -10,6 +10,7 @@ import { amended, type Claim, type Claimant, type Step } from './record.ts'
 import type { Amendment, Outcome } from './record-requests.ts'
 import { type RecordPort, RecordWriter } from './record-writer.ts'
 import { type Principal, type Session, type SessionCommands, SessionHandle } from './session-handle.ts'
+import type { SubscribingSession } from './subscribe.ts'
 
 /** How a session ends that the store does not have any more. */
 const lost: Ending = { by: 'network', code: codes.silent, reason: 'lost' }
@@ -51,6 +52,14 @@ export class SessionProcessor implements HandledSession, RecordPort {
   }
 
   get handle(): Session {
+    return this.#openHandle()
+  }
+
+  get subscribing(): SubscribingSession {
+    return this.#openHandle().subscribing
+  }
+
+  #openHandle(): SessionHandle {
     this.#handle ??= new SessionHandle(this.#commands, this.id, this.record)
     return this.#handle
   }

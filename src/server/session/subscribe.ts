@@ -67,17 +67,23 @@ export async function subscribe(
 
 /** Ends a session's subscription, if there is one; resolves with whether the session is there. */
 export async function unsubscribe(session: SubscribingSession, topic: string): Promise<boolean> {
-  let stream = 0
+  return unsubscribeWhere(session, (each) => each.topic === topic)
+}
+
+/** Ends those of a session's subscriptions that are meant; resolves with whether the session is there. */
+export async function unsubscribeWhere(session: SubscribingSession, isMeant: (each: Subscription) => boolean): Promise<boolean> {
+  let removed: readonly Subscription[] = []
   const isThere = await session.amend((record) => {
-    stream = record.subscriptions.find((each) => each.topic === topic)?.stream ?? 0
-    if (stream === 0) return record
-    return amended(record, { subscriptions: record.subscriptions.filter((each) => each.topic !== topic) })
+    removed = record.subscriptions.filter(isMeant)
+    if (removed.length === 0) return record
+    return amended(record, { subscriptions: record.subscriptions.filter((each) => !isMeant(each)) })
   })
-  return isThere && stream > 0 ? session.append(unsubscribedEntry(stream)) : isThere
+  for (const { stream } of isThere ? removed : []) if (!(await session.append(unsubscribedEntry(stream)))) return false
+  return isThere
 }
 
 /** The positions after which the subscriptions read. */
-async function placesOf(
+export async function placesOf(
   log: TopicLog,
   topics: readonly string[],
   since: Since | undefined,

@@ -28,7 +28,7 @@ export interface ReadLimits {
   readonly maxBytes: number
 }
 
-/** A position in a topic: the messages with a higher offset follow it. */
+/** A position in a topic: messages with a higher offset follow it. */
 export interface Position {
   readonly epoch: string
   readonly offset: number
@@ -54,7 +54,7 @@ export interface TopicNews extends Position {
   readonly data?: Payload | undefined
 }
 
-/** A listener that was passed to `watch()`. */
+/** A listener given to `watch()`. */
 export interface Watch {
   /**
    * Resolves when the watch is in force: every later change is announced. `null` if it is in force already. Rejects if it cannot be
@@ -74,8 +74,7 @@ export interface Watch {
  */
 export interface TopicLog {
   /**
-   * Resolves with the message's offset once the log holds it. A call that rejects may have succeeded all the same, unless its `key` shows
-   * it.
+   * Resolves with the message's offset once the log holds it. A call that rejects may have succeeded all the same (unless it has a `key`).
    * @throws RangeError, as a rejection, for a message that is larger than the log takes
    */
   append(topic: string, data: Payload, options?: AppendOptions): Promise<number>
@@ -99,6 +98,9 @@ export interface Subscription {
   readonly epoch: string
   /** The offset after which the session reads. */
   readonly from: number
+  /** What the client calls it, and until when it may have it by the store's clock; absent where the application subscribed the session. */
+  readonly as?: string
+  readonly until?: number
 }
 
 /** How an attachment or a session ended (rules 8 and 16). */
@@ -131,6 +133,8 @@ export interface SessionRecord {
   readonly done: number
   /** Messages up to this n may have been handed to a handler before. */
   readonly redeliveredThrough: number
+  /** The offset in stream 0 of the last answer to what was handled (rule 21), if there was one. */
+  readonly answeredAt?: number
   /**
    * The node that runs handlers: for messages taken and not done, for the session's start (no message is taken yet) or for its end;
    * `null` when no handler runs. That of a pinned session lasts from its start to its end, and for as long as its node is alive: `until`
@@ -138,8 +142,7 @@ export interface SessionRecord {
    */
   readonly lease: { readonly node: string; readonly until: number } | null
   /**
-   * The number of the client's last decision which attachment carries the session, and that attachment's k; 0 while none was ever
-   * confirmed.
+   * The number of the client's last decision which attachment carries the session, and that attachment's k; 0 while there was none.
    */
   readonly turn: number
   readonly k: number
@@ -151,6 +154,11 @@ export interface SessionRecord {
   readonly ended: Ending | null
   /** The subprotocol of a WebSocket-shaped client, `''` if it has none; absent for other clients. */
   readonly protocol?: string
+  /**
+   * The highest `taken` that the record has shown, while `taken` is below it: a node has taken back what it did not know to be taken, and a
+   * client that another node has told of it sends what follows.
+   */
+  readonly takenBefore?: number
   /** The session stays on the node that its lease names (rule 20); absent where any node may handle it. */
   readonly isPinned?: true
 }
@@ -225,10 +233,7 @@ export interface SessionStore {
   renew(ids: readonly string[], expiresAt: number): Promise<readonly (SessionState | null)[]>
   /** Deletes the record and the private stream if the version is still `ifVersion`; resolves with whether it was. */
   remove(id: string, ifVersion: number): Promise<boolean>
-  /**
-   * Appends to the private stream of a session; resolves with the offset, or with `null` if the session has ended or that epoch of it is
-   * gone.
-   */
+  /** Appends to the private stream; resolves with the offset, or with `null` if the session has ended or that epoch of it is gone. */
   append(id: string, epoch: string, entry: PrivateAppend): Answer<number | null>
   readAfter(id: string, after: number, limits: ReadLimits): Promise<Reading<PrivateEntry> | null>
   trim(id: string, through: number): Promise<void>

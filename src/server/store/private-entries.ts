@@ -7,6 +7,25 @@ export function messageEntry(data: Payload): PrivateAppend {
   return { kind: messageKind, data }
 }
 
+/** What the server answers to a call of the client, or asks of it: JSON (rule 21). */
+export function callEntry(json: string): PrivateAppend {
+  return { kind: 'call', data: json }
+}
+
+export function isCall(entry: PrivateEntry): entry is PrivateEntry & { readonly data: string } {
+  return entry.kind === 'call' && typeof entry.data === 'string'
+}
+
+/** The client no longer waits for the reply to its request of that number: for the node that handles it. */
+export function abortEntry(of: number): PrivateAppend {
+  return { kind: 'abort', meta: of }
+}
+
+/** The number in such an entry; 0 in any other. */
+export function abortIn(entry: PrivateAppend | undefined): number {
+  return entry?.kind === 'abort' && typeof entry.meta === 'number' ? entry.meta : 0
+}
+
 export function subscribedEntry(subscription: Subscription): PrivateAppend {
   return { kind: 'subscribed', meta: subscription }
 }

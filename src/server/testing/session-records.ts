@@ -78,6 +78,7 @@ export const sessionRecords: readonly SessionCheck[] = [
         taken: 9,
         done: 7,
         redeliveredThrough: 3,
+        takenBefore: 11,
         lease: { node: 'n1', until: later(one) },
         turn: 4,
         k: 6,

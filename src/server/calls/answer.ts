@@ -1,0 +1,27 @@
+import type { ServerCall } from '../../wire/calls.ts'
+import { RequestError } from '../../wire/request-error.ts'
+import type { HandledSession } from '../session/handled-session.ts'
+import { callEntry } from '../store/private-entries.ts'
+import { StoreUnavailableError } from '../store/store-health.ts'
+
+/** Appends what the server answers or asks to stream 0. Resolves with its offset; 0 if the session has ended. */
+export async function append({ id, record, node }: HandledSession, call: ServerCall): Promise<number> {
+  return (await node.sessions.append(id, record.epoch, callEntry(JSON.stringify(call)))) ?? 0
+}
+
+/**
+ * How the client's call n is answered after its handler has thrown: only what was thrown for the client is told to it, and everything else is
+ * reported.
+ * @throws StoreUnavailableError, after which the handler runs again
+ */
+export function errorAnswer(n: number, error: unknown, report: (error: unknown) => void): ServerCall {
+  if (error instanceof StoreUnavailableError) throw error
+  if (error instanceof RequestError) return { type: 'error', to: n, code: error.code, message: error.message.slice(0, 1000) }
+  report(error)
+  return { type: 'error', to: n, code: 'internal', message: '' }
+}
+
+/** Something was answered at this offset of stream 0; 0 where it was not. */
+export function answered(work: { answeredAt?: number }, offset: unknown): void {
+  if (typeof offset === 'number' && offset > 0) work.answeredAt = Math.max(work.answeredAt ?? 0, offset)
+}

@@ -1,0 +1,32 @@
+import { Buffer } from 'node:buffer'
+import type { CallValue } from '../../wire/calls.ts'
+import { bufferOf, payloadOf } from '../util/payload.ts'
+
+/** How values are encoded, and how large they may be. */
+export interface DataSettings {
+  readonly codec?: { encode(value: unknown): unknown; decode(payload: string | ArrayBuffer): unknown } | undefined
+  readonly limits: { readonly maxMessageBytes: number }
+}
+
+/** What a client has sent, as the application gets it; without a value an empty text. */
+export function dataIn({ data = '', base64 }: CallValue, { codec }: DataSettings): string | ArrayBuffer {
+  const payload = base64 === undefined ? data : bufferOf(Buffer.from(base64, 'base64'))
+  // At run time there are only JSON values.
+  return codec ? (codec.decode(payload) as string) : payload
+}
+
+/**
+ * What the application sends; nothing for `undefined`.
+ * @throws TypeError or RangeError for what is no message, or too large; and whatever the codec throws
+ */
+export function callValueOf(data: unknown, { codec, limits }: DataSettings, name: string): CallValue {
+  if (data === undefined) return {}
+  const payload = payloadOf(codec ? codec.encode(data) : data, name, limits.maxMessageBytes)
+  if (typeof payload === 'string') return { data: payload }
+  return { base64: Buffer.from(payload.buffer, payload.byteOffset, payload.byteLength).toString('base64') }
+}
+
+/** The reply of a client, as the application gets it; `undefined` where it has no value. */
+export function replyIn(reply: CallValue, settings: DataSettings): unknown {
+  return reply.data === undefined && reply.base64 === undefined ? undefined : dataIn(reply, settings)
+}

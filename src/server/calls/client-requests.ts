@@ -1,0 +1,196 @@
+import type { CallFault, CallValue, ClientCall } from '../../wire/calls.ts'
+import { RequestError } from '../../wire/request-error.ts'
+import { appendForwarded, ForwardedLog } from '../node/forwarded-log.ts'
+import type { ServerHost } from '../node/host.ts'
+import type { SessionStore, TopicLog } from '../store/ports.ts'
+import { callEntry } from '../store/private-entries.ts'
+
+/** How often it is looked whether the session still is there, in milliseconds. */
+const lookEveryMs = 1000
+
+/** How many requests may wait for the client of one session. */
+const mostPending = 1000
+
+/** The node that asks. */
+interface AskingNode {
+  readonly host: ServerHost
+  readonly sessions: Pick<SessionStore, 'append' | 'read'>
+  readonly topics: TopicLog
+  readonly isDown: boolean
+}
+
+/** An answer of a client, as it is passed on. */
+type Passed = Extract<ClientCall, { type: 'reply' | 'error' }>
+
+interface Pending {
+  resolve(value: CallValue): void
+  reject(error: unknown): void
+}
+
+/** The requests to one session's client that have no answer yet. */
+interface Asked {
+  readonly epoch: string
+  readonly pending: Map<string, Pending>
+  readonly log: ForwardedLog
+  cancelLook: () => void
+}
+
+/** Options of `session.request()`. */
+export interface SessionRequestOptions {
+  /** How long to wait for the reply, in milliseconds; then the promise rejects with `'timeout'`. @defaultValue 30,000 */
+  readonly timeoutMs?: number
+  /** Aborts the request: the promise rejects with the signal's reason, and the client's `request.signal` is aborted. */
+  readonly signal?: AbortSignal
+}
+
+/** @throws TypeError for what is no option */
+export function askOptions({ timeoutMs = 30_000, signal }: SessionRequestOptions): AskOptions {
+  const isTime = typeof timeoutMs === 'number' && timeoutMs > 0 && (timeoutMs < 2 ** 31 || timeoutMs === Infinity)
+  if (!isTime)
+    throw new TypeError(
+      `RealtimeServer: session.request() takes timeoutMs as a number above 0, or Infinity; it was ${timeoutMs}.`,
+    )
+  return { timeoutMs, signal }
+}
+
+/** How a request to a client is waited for. */
+export interface AskOptions {
+  readonly timeoutMs: number
+  readonly signal?: AbortSignal | undefined
+}
+
+/**
+ * The requests that this node has sent to clients (`session.request()`). The answer may come to any node, which passes it on by a topic of the
+ * session's own: only a node that waits for an answer reads it.
+ */
+export class ClientRequests {
+  readonly #node: AskingNode
+  readonly #asked = new Map<string, Asked>()
+
+  constructor(node: AskingNode) {
+    this.#node = node
+  }
+
+  /**
+   * Resolves with the client's reply.
+   * @throws RequestError where there is none, and the signal's reason
+   */
+  async ask(session: string, epoch: string, value: CallValue, { timeoutMs, signal }: AskOptions): Promise<CallValue> {
+    signal?.throwIfAborted()
+    const { host } = this.#node
+    const asked = this.#of(session, epoch)
+    if (asked.pending.size >= mostPending)
+      throw new RangeError(`RealtimeServer: ${mostPending} requests wait for the client of this session already.`)
+    const id = host.randomId()
+    let cancelLimit = () => {}
+    let stopListening = () => {}
+    try {
+      return await new Promise<CallValue>((resolve, reject) => {
+        asked.pending.set(id, { resolve, reject })
+        const giveUp = (reason: unknown) => {
+          this.#abort(session, epoch, id)
+          reject(reason)
+        }
+        if (timeoutMs < Infinity)
+          cancelLimit = host.after(timeoutMs, () => giveUp(new RequestError('timeout', `There was no reply in ${timeoutMs} ms.`)))
+        const onAbort = () => giveUp(signal?.reason)
+        signal?.addEventListener('abort', onAbort)
+        stopListening = () => signal?.removeEventListener('abort', onAbort)
+        this.#append(session, epoch, { type: 'request', id, ...value }).then((isThere) => {
+          if (!isThere) reject(closed())
+        }, reject)
+      })
+    } finally {
+      cancelLimit()
+      stopListening()
+      asked.pending.delete(id)
+      if (asked.pending.size === 0) this.#forget(session, asked)
+    }
+  }
+
+  /** A client has answered a request of some node. Rejects if the store does not take the answer. */
+  async pass(session: string, answer: Passed): Promise<void> {
+    await appendForwarded(this.#node.topics, answersOf(session), JSON.stringify(answer))
+  }
+
+  stop(): void {
+    for (const [session, asked] of this.#asked) {
+      for (const { reject } of asked.pending.values()) reject(closed())
+      this.#forget(session, asked)
+    }
+  }
+
+  #of(session: string, epoch: string): Asked {
+    const known = this.#asked.get(session)
+    if (known?.epoch === epoch) return known
+    if (known) this.#end(session, known)
+    const { topics, host } = this.#node
+    const pending = new Map<string, Pending>()
+    const log = new ForwardedLog(answersOf(session), topics, host, (data) => this.#answered(pending, String(data)))
+    const asked: Asked = { epoch, pending, log, cancelLook: () => {} }
+    this.#asked.set(session, asked)
+    this.#lookLater(session, asked)
+    return asked
+  }
+
+  #answered(pending: Map<string, Pending>, json: string): void {
+    // Only nodes write to that topic.
+    const answer = JSON.parse(json) as Passed
+    const waiting = pending.get(answer.to)
+    if (answer.type === 'reply') waiting?.resolve(answer)
+    else waiting?.reject(errorOf(answer))
+  }
+
+  /** A session that has ended answers no more. */
+  #lookLater(session: string, asked: Asked): void {
+    const { host, sessions } = this.#node
+    asked.cancelLook = host.after(lookEveryMs, () => {
+      sessions.read(session).then(
+        (read) => {
+          if (this.#asked.get(session) !== asked || this.#node.isDown) return
+          if (read?.record.epoch !== asked.epoch || read.record.ended) this.#end(session, asked)
+          else this.#lookLater(session, asked)
+        },
+        (error) => {
+          host.report(error)
+          if (this.#asked.get(session) === asked && !this.#node.isDown) this.#lookLater(session, asked)
+        },
+      )
+    })
+  }
+
+  #end(session: string, asked: Asked): void {
+    for (const { reject } of asked.pending.values()) reject(closed())
+    this.#forget(session, asked)
+  }
+
+  #forget(session: string, asked: Asked): void {
+    asked.cancelLook()
+    asked.log.stop()
+    if (this.#asked.get(session) === asked) this.#asked.delete(session)
+  }
+
+  #abort(session: string, epoch: string, id: string): void {
+    this.#append(session, epoch, { type: 'abort', id }).catch((error) => this.#node.host.report(error))
+  }
+
+  async #append(
+    session: string,
+    epoch: string,
+    call: { readonly type: 'request' | 'abort'; readonly id: string },
+  ): Promise<boolean> {
+    return (await this.#node.sessions.append(session, epoch, callEntry(JSON.stringify(call)))) !== null
+  }
+}
+
+function answersOf(session: string): string {
+  return `answers ${session}`
+}
+
+function errorOf({ code, message }: CallFault): RequestError {
+  return new RequestError(code, message)
+}
+
+function closed(): RequestError {
+  return new RequestError('closed', 'The session has ended before its client answered.')
+}

@@ -1,0 +1,80 @@
+import type { CallValue, ClientCall, TopicPlace, TopicSince } from '../../wire/calls.ts'
+import { isRequestErrorCode } from '../../wire/request-error.ts'
+
+/** The longest name of a topic, in characters. */
+const maxTopicLength = 1024
+
+type Json = Readonly<Record<string, unknown>>
+
+/** Parses the JSON of a client's call; `null` for anything that is none. */
+export function readClientCall(json: string): ClientCall | null {
+  let call: unknown
+  try {
+    call = JSON.parse(json)
+  } catch {
+    return null
+  }
+  return isObject(call) ? read(call) : null
+}
+
+function read(call: Json): ClientCall | null {
+  const { type, topic, of, to, code, message } = call
+  const value = readValue(call)
+  if (!value) return null
+  switch (type) {
+    case 'request':
+      return { type, ...value }
+    case 'publish':
+      return isTopic(topic) ? { type, topic, ...value } : null
+    case 'subscribe': {
+      const { since, after, params } = call
+      if (!isTopic(topic) || !isSince(since) || !isPlace(after)) return null
+      return { type, topic, since, after, params }
+    }
+    case 'unsubscribe':
+    case 'members':
+      return isTopic(topic) ? { type, topic } : null
+    case 'abort':
+      return isCount(of) ? { type, of } : null
+    case 'reply':
+      return isId(to) ? { type, to, ...value } : null
+    case 'error':
+      return isId(to) && isRequestErrorCode(code as string) && typeof message === 'string'
+        ? { type, to, code: code as string, message: message.slice(0, 1000) }
+        : null
+    default:
+      return null
+  }
+}
+
+function readValue({ data, base64 }: Json): CallValue | null {
+  if (data !== undefined) return typeof data === 'string' && base64 === undefined ? { data } : null
+  if (base64 === undefined) return {}
+  return typeof base64 === 'string' && /^[A-Za-z0-9+/]*={0,2}$/.test(base64) ? { base64 } : null
+}
+
+function isTopic(topic: unknown): topic is string {
+  return typeof topic === 'string' && topic.length > 0 && topic.length <= maxTopicLength
+}
+
+function isSince(since: unknown): since is TopicSince | undefined {
+  if (since === undefined || since === 'start' || isCount(since)) return true
+  return isObject(since) && isCount(since['last'])
+}
+
+function isPlace(after: unknown): after is TopicPlace | undefined {
+  if (after === undefined) return true
+  return isObject(after) && isCount(after['offset']) && typeof after['epoch'] === 'string' && /^[\w-]{1,64}$/.test(after['epoch'])
+}
+
+function isId(id: unknown): id is string {
+  return typeof id === 'string' && /^[\w-]{1,64}$/.test(id)
+}
+
+function isCount(value: unknown): value is number {
+  return Number.isSafeInteger(value) && Number(value) >= 0
+}
+
+function isObject(value: unknown): value is Json {
+  return typeof value === 'object' && value !== null && !Array.isArray(value)
+}

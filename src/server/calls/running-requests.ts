@@ -1,0 +1,130 @@
+import type { ClientCall, ServerCall } from '../../wire/calls.ts'
+import { RequestError } from '../../wire/request-error.ts'
+import type { HandledSession } from '../session/handled-session.ts'
+import { HandlerRetries } from '../session/handler-retries.ts'
+import type { Incoming } from '../session/record.ts'
+import { StoreUnavailableError } from '../store/store-health.ts'
+import { append, errorAnswer } from './answer.ts'
+import { callValueOf, dataIn } from './call-data.ts'
+
+/** How many requests of one session are handled at the same time. */
+const atOnce = 16
+
+/** How soon a request whose handler or answer has failed with the store is tried again, in milliseconds. */
+const againAfterMs = 200
+
+/** A request of a client that is being handled. */
+interface Running {
+  readonly message: Incoming
+  readonly controller: AbortController
+  cancelRetry: (() => void) | null
+}
+
+/**
+ * The requests of one session that the application is answering on this node. Several run at the same time: they were begun in order, and
+ * what follows them is handled meanwhile, but nothing counts as done above the oldest of them.
+ */
+export class RunningRequests {
+  readonly #session: HandledSession
+  readonly #answered: (message: Incoming, offset: number) => void
+  readonly #running = new Map<number, Running>()
+  /** Those that were aborted before they were begun. */
+  readonly #abortedBefore = new Set<number>()
+
+  /** @param answered the answer to a request is at this offset in stream 0; 0 if there is no session that could be answered */
+  constructor(session: HandledSession, answered: (message: Incoming, offset: number) => void) {
+    this.#session = session
+    this.#answered = answered
+  }
+
+  get isEmpty(): boolean {
+    return this.#running.size === 0
+  }
+
+  get isFull(): boolean {
+    return this.#running.size >= atOnce
+  }
+
+  /** The lowest number of those that run; `Infinity` if none does. */
+  get oldest(): number {
+    return this.#running.keys().next().value ?? Infinity
+  }
+
+  begin(message: Incoming, call: Extract<ClientCall, { type: 'request' }>): void {
+    const running: Running = { message, controller: new AbortController(), cancelRetry: null }
+    this.#running.set(message.n, running)
+    if (this.#abortedBefore.delete(message.n)) running.controller.abort(aborted())
+    this.#run(running, call, new HandlerRetries(this.#session.node))
+  }
+
+  /** The client no longer waits for the reply. */
+  abort(n: number, isPending: boolean): void {
+    this.#running.get(n)?.controller.abort(aborted())
+    // It may still wait for its turn. The bound is that of the messages that may wait.
+    if (isPending && !this.#running.has(n)) this.#abortedBefore.add(n)
+  }
+
+  /** The session has ended: nobody waits for a reply. */
+  abortAll(): void {
+    for (const { controller } of this.#running.values()) controller.abort(new RequestError('closed', 'The session has ended.'))
+  }
+
+  /** Another node handles them now: what these handlers return does not count. Returns what they were. */
+  drop(): readonly Incoming[] {
+    const dropped = [...this.#running.values()]
+    this.abortAll()
+    for (const { cancelRetry } of dropped) cancelRetry?.()
+    this.#running.clear()
+    this.#abortedBefore.clear()
+    return dropped.map(({ message }) => message)
+  }
+
+  #run(running: Running, call: Extract<ClientCall, { type: 'request' }>, retries: HandlerRetries): void {
+    const { host } = this.#session.node
+    this.#answer(running, call).then(
+      (offset) => this.#finish(running, offset),
+      (error) => {
+        if (this.#running.get(running.message.n) !== running || this.#session.node.isDown) return
+        const failure = error instanceof StoreUnavailableError ? retries.failed(error) : { error }
+        if (failure) {
+          host.report(failure.error)
+          this.#finish(running, 0)
+          return
+        }
+        running.message.redelivered = true
+        running.cancelRetry = host.after(againAfterMs, () => this.#run(running, call, retries))
+      },
+    )
+  }
+
+  #finish(running: Running, offset: number): void {
+    if (this.#running.get(running.message.n) !== running) return
+    this.#running.delete(running.message.n)
+    this.#answered(running.message, offset)
+  }
+
+  /** Resolves with the offset of the answer. */
+  async #answer({ message, controller }: Running, call: Extract<ClientCall, { type: 'request' }>): Promise<number> {
+    const { node } = this.#session
+    let answer: ServerCall
+    try {
+      answer = { type: 'reply', to: message.n, ...(await this.#reply(message, call, controller.signal)) }
+    } catch (error) {
+      answer = errorAnswer(message.n, error, (each) => node.host.report(each))
+    }
+    // A handler whose node has lost the session must not answer for the one that handles it now.
+    return node.isDown || !this.#running.has(message.n) ? 0 : append(this.#session, answer)
+  }
+
+  async #reply({ n, redelivered }: Incoming, call: Extract<ClientCall, { type: 'request' }>, signal: AbortSignal) {
+    const { id, node, handle } = this.#session
+    const { onRequest } = node.handlers
+    if (!onRequest) throw new RequestError('unhandled', 'This server answers no requests: it has no onRequest.')
+    const request = { data: dataIn(call, node.settings), id: { session: id, n }, redelivered, signal }
+    return callValueOf(await onRequest(handle, request), node.settings, 'the reply of onRequest')
+  }
+}
+
+function aborted(): RequestError {
+  return new RequestError('aborted', 'The client no longer waits for the reply.')
+}

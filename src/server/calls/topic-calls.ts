@@ -1,0 +1,109 @@
+import type { ClientCall, Subscribed } from '../../wire/calls.ts'
+import { RequestError } from '../../wire/request-error.ts'
+import { presenceTopicOf } from '../presence/members.ts'
+import type { HandledSession } from '../session/handled-session.ts'
+import type { Incoming } from '../session/record.ts'
+import { checkSince, checkTopic, type Since } from '../session/subscribe.ts'
+import { subscribeClient, unsubscribeClient } from '../session/subscribe-client.ts'
+import { kindOf } from '../util/payload.ts'
+import { append, errorAnswer } from './answer.ts'
+import { dataIn } from './call-data.ts'
+
+/** What a client asks of topics. */
+export type TopicCall = Extract<ClientCall, { readonly topic: string }>
+
+type Asked<Type extends 'subscribe' | 'publish'> = Extract<TopicCall, { readonly type: Type }>
+
+/**
+ * Does what a client asks of topics, as far as the application allows it, and answers. Resolves with the offset of the answer in stream 0; 0
+ * if there is none.
+ * @throws StoreUnavailableError, after which it is to be done again
+ */
+export async function handleTopicCall(session: HandledSession, message: Incoming, call: TopicCall): Promise<number> {
+  const { n } = message
+  try {
+    switch (call.type) {
+      case 'subscribe':
+        return await onSubscribe(session, n, call)
+      case 'unsubscribe':
+        await unsubscribeClient(session.subscribing, [call.topic, presenceTopicOf(call.topic)])
+        return 0
+      case 'members':
+        return await onMembers(session, n, call)
+      case 'publish':
+        return await append(session, { type: 'reply', to: n, value: await publish(session, n, call) })
+    }
+  } catch (error) {
+    return append(
+      session,
+      errorAnswer(n, error, (each) => session.node.host.report(each)),
+    )
+  }
+}
+
+async function onSubscribe(session: HandledSession, n: number, call: Asked<'subscribe'>): Promise<number> {
+  const { node, handle } = session
+  const { topic: name, since, after, params } = call
+  const verdict: unknown = await node.handlers.onSubscribe?.(handle, name, params)
+  const allowed = verdict === true ? {} : verdict
+  if (typeof allowed !== 'object' || allowed === null)
+    throw new RequestError('forbidden', `The server does not allow to subscribe to ${JSON.stringify(name)}.`)
+  const { topic = name, since: given = since, expiresAt } = allowedTopic(allowed)
+  const until = expiresAt === undefined ? undefined : node.sessions.now() + (expiresAt - node.host.now())
+  let offset = 0
+  await subscribeClient(session.subscribing, { name, topic, since: given, after, until }, async (subscribed: Subscribed) => {
+    offset = await append(session, { type: 'reply', to: n, value: subscribed })
+  })
+  return offset
+}
+
+/** The members of a topic to which the client is subscribed, and from now on their joins and leaves. */
+async function onMembers(session: HandledSession, n: number, { topic: name }: { readonly topic: string }): Promise<number> {
+  const { node, record } = session
+  const subscription = record.subscriptions.find(({ topic, as = topic }) => as === name)
+  if (!subscription)
+    throw new RequestError(
+      'forbidden',
+      `The session is not subscribed to ${JSON.stringify(name)}, so it may not see its members.`,
+    )
+  const { topic } = subscription
+  let offset = 0
+  const asked = { name: presenceTopicOf(name), topic: presenceTopicOf(topic) }
+  await subscribeClient(session.subscribing, asked, async () => {
+    const members = await node.presence.members(topic)
+    offset = await append(session, { type: 'reply', to: n, value: members })
+  })
+  return offset
+}
+
+/** Resolves with the offset in the topic. */
+async function publish(session: HandledSession, n: number, call: Asked<'publish'>): Promise<number> {
+  const { id, node, handle, record } = session
+  const { topic: name } = call
+  const data = dataIn(call, node.settings)
+  const verdict: unknown = await node.handlers.onPublish?.(handle, name, data)
+  if (verdict !== true && (typeof verdict !== 'object' || verdict === null))
+    throw new RequestError('forbidden', `The server does not allow to publish to ${JSON.stringify(name)}.`)
+  const known = record.subscriptions.find(({ as }) => as === name)?.topic ?? name
+  const given: { readonly topic?: unknown; readonly data?: unknown } = verdict === true ? {} : verdict
+  const { topic = known } = given
+  checkTopic(topic, 'onPublish')
+  // The key makes it one publication, however often the handler has to run.
+  return session.node.publish(topic, 'data' in given ? given.data : data, { key: `${id}.${record.epoch}.${n}` })
+}
+
+function allowedTopic(verdict: object): { readonly topic?: string; readonly since?: Since; readonly expiresAt?: number } {
+  const { topic, since, expiresAt }: { readonly topic?: unknown; readonly since?: unknown; readonly expiresAt?: unknown } =
+    verdict
+  if (topic !== undefined) checkTopic(topic, 'onSubscribe')
+  checkSince(since)
+  if (expiresAt !== undefined && !(typeof expiresAt === 'number' && expiresAt >= 0))
+    throw new TypeError(
+      `RealtimeServer: onSubscribe() returns \`expiresAt\` as milliseconds since 1970; it was ${kindOf(expiresAt)}.`,
+    )
+  return {
+    ...(topic !== undefined && { topic }),
+    ...(since !== undefined && { since }),
+    ...(expiresAt !== undefined && { expiresAt }),
+  }
+}

@@ -1,0 +1,14 @@
+import type { Entry } from '../sending/outbox.ts'
+import type { PendingCall } from '../sending/pending-call.ts'
+import type { CallAnswers } from './call-answers.ts'
+
+/** What sends the calls of a client, in order with its messages. */
+export interface CallSender<Out> {
+  readonly answers: CallAnswers<Out>
+  /** The server has ended a subscription. */
+  onUnsubscribed: ((topic: string) => void) | null
+  /** Sends a call, given as JSON. @throws RangeError when the outbox may not take it */
+  call(json: string, call: PendingCall): Entry<Out>
+  /** Nobody waits for a call any more: returns its number if the server may have it; otherwise it will not be written. */
+  withdrawCall(entry: Entry<Out>): number | undefined
+}

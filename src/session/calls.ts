@@ -1,0 +1,145 @@
+import type { Calls, RequestOptions, Topic, TopicOptions } from '../api/calls.ts'
+import type { CallsPort } from '../api/mode.ts'
+import type { CallAnswer, CallLoss, PendingCall } from '../sending/pending-call.ts'
+import { fail, failUnknown } from '../util/check-options.ts'
+import type { CallFault, ClientCall, ServerCall } from '../wire/calls.ts'
+import { RequestError } from '../wire/request-error.ts'
+import type { CallSender } from './call-sender.ts'
+import { callValueOf, payloadIn } from './call-value.ts'
+import type { SessionState } from './session-state.ts'
+import { Topics } from './topics.ts'
+
+const losses: Readonly<Record<CallLoss, string>> = {
+  undelivered: 'It could not be sent; the server has not seen it.',
+  lost: 'The server lost the answer: nobody knows whether it was handled.',
+  closed: 'The client was closed, or its session has ended, before the answer came.',
+}
+
+/** A request of the server that the page is answering. */
+type Answering = Map<string, AbortController>
+
+/**
+ * The calls of a session: requests of both sides, and what a page asks of topics. Each is a numbered message, so it is handled once, and
+ * its answer is one of stream 0, so it comes once (docs/PROTOCOL.md, rule 21).
+ */
+export class SessionCalls<In, Out> implements Calls<In, Out> {
+  readonly #port: CallsPort<In, Out>
+  readonly #sender: CallSender<Out>
+  readonly #answering: Answering = new Map()
+  readonly #topics: Topics<In, Out>
+
+  constructor(port: CallsPort<In, Out>, sender: CallSender<Out>, session: SessionState) {
+    this.#port = port
+    this.#sender = sender
+    this.#topics = new Topics(port, {
+      streams: session.streams,
+      call: (call, options) => this.call(call, options),
+      tell: (call, pending) => this.#tell(call, pending),
+    })
+    sender.answers.onCall = (call) => this.#called(call)
+    sender.onUnsubscribed = (topic) => this.#topics.unsubscribed(topic)
+  }
+
+  async request(data: Out, options?: RequestOptions): Promise<unknown> {
+    const answer = await this.call({ type: 'request', ...callValueOf(this.#port.encode(data)) }, options)
+    const payload = payloadIn(answer)
+    return payload === undefined ? undefined : this.#port.decode(payload)
+  }
+
+  subscribe(topic: string, options: TopicOptions = {}): Topic<In, Out> {
+    return this.#topics.subscribe(topic, options)
+  }
+
+  /**
+   * Resolves with the reply.
+   * @throws RequestError where there is none, and the signal's reason
+   */
+  call(call: ClientCall, options: RequestOptions = {}): Promise<Extract<CallAnswer, { type: 'reply' }>> {
+    const { timeoutMs, signal } = checked(options)
+    const { host, isClosed } = this.#port
+    return new Promise((resolve, reject) => {
+      signal?.throwIfAborted()
+      if (isClosed()) throw new RequestError('closed', losses.closed)
+      const settle = () => {
+        cancelLimit?.()
+        signal?.removeEventListener('abort', onAbort)
+      }
+      const entry = this.#sender.call(JSON.stringify(call), {
+        answered(answer) {
+          settle()
+          if (answer.type === 'reply') resolve(answer)
+          else reject(new RequestError(answer.code, answer.message))
+        },
+        lost(why) {
+          settle()
+          reject(new RequestError(why, losses[why]))
+        },
+      })
+      const giveUp = (reason: unknown) => {
+        settle()
+        const of = this.#sender.withdrawCall(entry)
+        if (of !== undefined && call.type === 'request' && !isClosed()) this.#tell({ type: 'abort', of })
+        reject(reason)
+      }
+      const onAbort = () => giveUp(signal?.reason)
+      const late = () => giveUp(new RequestError('timeout', `There was no reply in ${timeoutMs} ms.`))
+      const cancelLimit = timeoutMs < Infinity ? host.after(timeoutMs, late) : null
+      signal?.addEventListener('abort', onAbort)
+    })
+  }
+
+  #called(call: Extract<ServerCall, { readonly id: string }>): void {
+    if (call.type === 'abort') this.#answering.get(call.id)?.abort(new RequestError('timeout', 'The server no longer waits.'))
+    else this.#answer(call).catch((error) => this.#port.host.report(error))
+  }
+
+  async #answer(request: Extract<ServerCall, { type: 'request' }>): Promise<void> {
+    const { id } = request
+    const controller = new AbortController()
+    this.#answering.set(id, controller)
+    try {
+      const handler = this.#port.handler()
+      if (!handler) throw new RequestError('unhandled', 'This client answers no requests: it has no onrequest.')
+      const payload = payloadIn(request) ?? ''
+      const reply = await handler({ data: this.#port.decode(payload), signal: controller.signal })
+      if (controller.signal.aborted) return
+      const value = reply === undefined ? {} : callValueOf(this.#port.encode(reply as Out))
+      this.#tell({ type: 'reply', to: id, ...value })
+    } catch (error) {
+      this.#tell({ type: 'error', to: id, ...this.#faultOf(error) })
+    } finally {
+      this.#answering.delete(id)
+    }
+  }
+
+  /** Only what the handler threw for the other side is sent to it. */
+  #faultOf(error: unknown): CallFault {
+    if (error instanceof RequestError) return { code: error.code, message: error.message.slice(0, 1000) }
+    this.#port.host.report(error)
+    return { code: 'internal', message: '' }
+  }
+
+  /** Sends a call, whose answer is taken in the task in which it comes. */
+  #tell(call: ClientCall, pending: PendingCall = { answered() {}, lost() {} }): void {
+    try {
+      if (this.#port.isClosed()) pending.lost('closed')
+      else this.#sender.call(JSON.stringify(call), pending)
+    } catch (error) {
+      // The outbox is full.
+      this.#port.host.report(error)
+      pending.lost('undelivered')
+    }
+  }
+}
+
+function checked({ timeoutMs = Infinity, signal, ...others }: RequestOptions): {
+  readonly timeoutMs: number
+  readonly signal: AbortSignal | undefined
+} {
+  for (const [name, value] of Object.entries(others)) failUnknown('request().', name, value, ['timeoutMs', 'signal'])
+  const isTime = typeof timeoutMs === 'number' && timeoutMs > 0 && (timeoutMs < 2 ** 31 || timeoutMs === Infinity)
+  if (!isTime) fail('request().timeoutMs', timeoutMs, 'a number above 0 and below 2,147,483,648, or Infinity')
+  if (signal instanceof AbortController || (signal !== undefined && typeof signal?.aborted !== 'boolean'))
+    fail('signal', signal, 'an AbortSignal')
+  return { timeoutMs, signal }
+}

@@ -1,0 +1,30 @@
+import type { CallValue, ServerCall } from '../wire/calls.ts'
+import { countOf, must, textOf } from '../wire/readers.ts'
+import { isRequestErrorCode } from '../wire/request-error.ts'
+
+/**
+ * What the server answers or asks, checked.
+ * @throws when it is not as the protocol says
+ */
+export function readServerCall(json: unknown): ServerCall {
+  must(typeof json === 'object' && json !== null)
+  const { type, to, id, code, message, value }: { readonly [Name in string]?: unknown } = { ...json }
+  switch (type) {
+    case 'reply':
+      return { type, to: countOf(to), value, ...valueIn(json) }
+    case 'error':
+      must(isRequestErrorCode(code))
+      return { type, to: countOf(to), code, message: textOf(message) }
+    case 'request':
+      return { type, id: textOf(id), ...valueIn(json) }
+    default:
+      must(type === 'abort')
+      return { type, id: textOf(id) }
+  }
+}
+
+function valueIn(json: object): CallValue {
+  const { data, base64 }: { readonly data?: unknown; readonly base64?: unknown } = json
+  if (data !== undefined) return { data: textOf(data) }
+  return base64 === undefined ? {} : { base64: textOf(base64) }
+}

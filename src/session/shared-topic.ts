@@ -1,0 +1,199 @@
+import type { RequestOptions, Since, TopicState } from '../api/calls.ts'
+import type { CallsPort } from '../api/mode.ts'
+import type { CallLoss } from '../sending/pending-call.ts'
+import type { Subscribed, TopicPlace } from '../wire/calls.ts'
+import { countOf, must } from '../wire/readers.ts'
+import { RequestError } from '../wire/request-error.ts'
+import { callValueOf } from './call-value.ts'
+import { epochOf } from './stream-cursors.ts'
+import type { TopicHandle, TopicSource } from './topic-handle.ts'
+import { TopicMembers } from './topic-members.ts'
+import type { TopicsSession } from './topics-session.ts'
+
+/** A subscription that the server ends again so soon, in milliseconds, is not asked for once more. */
+const soonMs = 5000
+
+/** A question for the topic, and the use that has a `since`. */
+interface Asked<In, Out> {
+  readonly since?: Since | undefined
+  readonly handle?: TopicHandle<In, Out>
+}
+
+/** One topic of a session: a single subscription at the server, which all uses of the topic share. */
+export class SharedTopic<In, Out> implements TopicSource<Out> {
+  readonly name: string
+  state: TopicState = 'subscribing'
+  error: RequestError | null = null
+  readonly presence: TopicMembers
+  readonly #port: CallsPort<In, Out>
+  readonly #session: TopicsSession
+  readonly #onOver: () => void
+  #handles: readonly TopicHandle<In, Out>[] = []
+  #params: unknown
+  /** How far the topic was read; the next subscription goes on from there. */
+  #place: TopicPlace | null = null
+  /** Questions that the server has not answered. */
+  #asking = 0
+  /** When the topic was last asked for because the server had ended it. */
+  #askedAgainAt = -Infinity
+  #isOver = false
+
+  constructor(name: string, port: CallsPort<In, Out>, session: TopicsSession, onOver: () => void) {
+    this.name = name
+    this.#port = port
+    this.#session = session
+    this.#onOver = onOver
+    this.presence = new TopicMembers(name, port.host, session)
+  }
+
+  get isOver(): boolean {
+    return this.#isOver
+  }
+
+  add(handle: TopicHandle<In, Out>, since: Since | undefined, params: unknown): void {
+    const isFirst = this.#asking === 0 && this.state !== 'subscribed'
+    this.#handles = [...this.#handles, handle]
+    if (params !== undefined) this.#params = params
+    if (isFirst || since !== undefined) this.#ask({ since, handle })
+    else if (this.state === 'subscribed' && this.#place) {
+      handle.begin(this.#place)
+      Promise.resolve()
+        .then(() => handle.emit('subscribed', {}))
+        .catch((error) => this.#port.host.report(error))
+    }
+  }
+
+  /** The last use that goes ends the subscription, unless another one comes in the same task. */
+  remove(handle: object): void {
+    this.#handles = this.#handles.filter((each) => each !== handle)
+    if (this.#handles.length || this.#isOver) return
+    Promise.resolve()
+      .then(() => {
+        if (this.#handles.length || this.#isOver) return
+        this.#end('ended')
+        if (!this.#port.isClosed()) this.#session.tell({ type: 'unsubscribe', topic: this.name })
+      })
+      .catch((error) => this.#port.host.report(error))
+  }
+
+  async publish(data: Out, options?: RequestOptions): Promise<number> {
+    const value = callValueOf(this.#port.encode(data))
+    const answer = await this.#session.call({ type: 'publish', topic: this.name, ...value }, options)
+    return countOf(answer.value)
+  }
+
+  received(data: In, place: TopicPlace): void {
+    if (this.#place?.epoch !== place.epoch || place.offset > this.#place.offset) this.#place = place
+    for (const handle of this.#handles) handle.received(data, place)
+  }
+
+  missed({ after, resumesAt }: { readonly after: number | null; readonly resumesAt: number }, epoch: string): void {
+    this.#skipTo(after, { epoch, offset: resumesAt - 1 })
+  }
+
+  /** The server has lost the session, and with it the subscription. */
+  restore(): void {
+    if (this.#isOver || this.#asking) return
+    this.#ask({})
+    this.presence.restore()
+  }
+
+  closed(): void {
+    if (this.#isOver) return
+    this.#setState('ended')
+    for (const handle of this.#handles) handle.endIterations()
+  }
+
+  /** The server has ended the subscription, perhaps because its permission has expired: it is asked for again, with fresh `params`. */
+  unsubscribedByServer(): void {
+    if (this.#isOver || this.#asking || this.state !== 'subscribed') return
+    const now = this.#port.host.now()
+    if (now - this.#askedAgainAt < soonMs) this.#refused(new RequestError('forbidden', 'The server has ended the subscription.'))
+    else {
+      this.#askedAgainAt = now
+      this.#ask({})
+    }
+  }
+
+  #ask(asked: Asked<In, Out>): void {
+    this.#asking += 1
+    if (this.state !== 'subscribed') this.#setState('subscribing')
+    this.#askWith(asked).catch((error) => {
+      this.#asking -= 1
+      this.#refused(error instanceof RequestError ? error : new RequestError('undelivered', String(error)))
+      if (!(error instanceof RequestError)) this.#port.host.report(error)
+    })
+  }
+
+  async #askWith(asked: Asked<In, Out>): Promise<void> {
+    const { name: topic } = this
+    const params: unknown = typeof this.#params === 'function' ? await this.#params() : this.#params
+    if (this.#isOver || this.#port.isClosed()) {
+      this.#asking -= 1
+      return
+    }
+    const call = { type: 'subscribe', topic, since: asked.since, after: this.#place ?? undefined, params } as const
+    // Not by a promise: messages of the topic may come in the same task, behind the answer.
+    this.#session.tell(call, {
+      answered: (answer) => {
+        this.#asking -= 1
+        if (answer.type === 'error') this.#refused(new RequestError(answer.code, answer.message))
+        else this.#subscribed(readSubscribed(answer.value), asked.handle)
+      },
+      lost: (why) => this.#unanswered(why, asked),
+    })
+  }
+
+  #unanswered(why: CallLoss, asked: Asked<In, Out>): void {
+    this.#asking -= 1
+    if (this.#isOver) return
+    if (why === 'lost') this.#ask(asked)
+    // A client that is closed subscribes again when it is opened again.
+    else if (why === 'undelivered') this.#refused(new RequestError(why, 'The server could not be asked for the topic.'))
+  }
+
+  #subscribed({ epoch, from, at, tail }: Subscribed, asker: TopicHandle<In, Out> | undefined): void {
+    if (this.#isOver) return
+    const known = this.#place
+    if (known && known.epoch !== epoch) this.#skipTo(null, { epoch, offset: from })
+    this.#place ??= { epoch, offset: from }
+    asker?.begin({ epoch, offset: at })
+    for (const handle of this.#handles) if (!handle.hasSince) handle.begin({ epoch, offset: tail })
+    this.error = null
+    this.#setState('subscribed')
+    for (const handle of this.#handles) handle.emit('subscribed', {})
+  }
+
+  #skipTo(after: number | null, place: TopicPlace): void {
+    this.#place = place
+    for (const handle of this.#handles) handle.missed(after, place)
+  }
+
+  #refused(error: RequestError): void {
+    if (this.#isOver) return
+    this.error = error
+    this.#end('refused')
+    for (const handle of this.#handles) handle.emit('error', { error })
+  }
+
+  #end(state: TopicState): void {
+    this.#isOver = true
+    this.#setState(state)
+    for (const handle of this.#handles) handle.endIterations()
+    this.presence.end()
+    this.#onOver()
+  }
+
+  #setState(state: TopicState): void {
+    if (this.state === state) return
+    this.state = state
+    for (const handle of this.#handles) handle.emit('state', { state })
+  }
+}
+
+/** @throws when it is not as the protocol says */
+function readSubscribed(value: unknown): Subscribed {
+  must(typeof value === 'object' && value !== null)
+  const { epoch, from, at, tail }: { readonly [Name in keyof Subscribed]?: unknown } = value
+  return { epoch: epochOf(epoch), from: countOf(from), at: countOf(at), tail: countOf(tail) }
+}

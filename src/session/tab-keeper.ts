@@ -1,0 +1,250 @@
+import type { EventDetails } from '../api/events.ts'
+import type { Host, TabStorage } from '../api/host.ts'
+import { within } from '../util/within.ts'
+import type { KeptMessage, SessionJournal } from './session-port.ts'
+import type { SessionSender } from './session-sender.ts'
+import type { SessionState } from './session-state.ts'
+import { numberedData, restoreSession, snapshotOf } from './snapshot.ts'
+import { isSameSession, lostNumbers, readStored, type StoredSession, storedText } from './stored-session.ts'
+
+/** How long a dial waits for the lock of its session: long enough for the page before, which a browser may still be putting away. */
+export const lockWithinMs = 1000
+/** A browser that has not answered so long after that will not. */
+const answerWithinMs = 500
+/** So many numbers are set aside whenever the session is stored: a storage is not written for each message. */
+const numbersAhead = 64
+/** How long a session counts as resumable until its server has said it. */
+const presumedWindowMs = 120_000
+/** How often in that time the session is stored anew, so that a tab that crashes has not been away for longer than it was. */
+const storesPerWindow = 4
+
+export interface TabKeeperPort {
+  readonly host: Host
+  readonly tab: TabStorage
+  readonly session: SessionState
+  /** Whether messages are stored beside the numbers. */
+  readonly storesPayloads: boolean
+  /** Where the client connects. @throws TypeError where that is relative and there is no page */
+  url(): URL
+  newId(): string
+}
+
+/** Whom the session's messages belong to. */
+export interface TabKeeperSender {
+  readonly sender: Pick<SessionSender<unknown>, 'sent' | 'restore' | 'dropNumbered' | 'handOver'>
+  note(line: string): void
+}
+
+type Hold =
+  /** This page has not connected yet. */
+  | { readonly kind: 'new' }
+  | { readonly kind: 'asking'; readonly answer: Promise<void> }
+  /** The session of that id is this page's alone; without locks nobody can be sure, so that it is stored when the page goes away only. */
+  | { readonly kind: 'held'; readonly id: string; readonly isLocked: boolean; release(): void }
+  /** Another page has the session of this id, or the browser does not say: it is not stored. */
+  | { readonly kind: 'refused'; readonly id: string }
+  /** The page was put away, and may come back from the back/forward cache. */
+  | { readonly kind: 'away' }
+  | { readonly kind: 'ended' }
+
+/**
+ * Keeps a session in the storage of its tab, so that the page after a reload goes on with it. What the server is told is stored before: a tab
+ * that crashes never uses a number twice, and misses nothing that it has acknowledged. One page at a time goes on with a session: who has the
+ * lock of its id, or without locks who has taken it out of the storage.
+ */
+export class TabKeeper implements SessionJournal {
+  readonly #port: TabKeeperPort
+  #owner: TabKeeperSender | null = null
+  #hold: Hold = { kind: 'new' }
+  /** What this page has stored; `null` where nothing is. */
+  #stored: string | null = null
+  #storedAt = 0
+  #windowMs = presumedWindowMs
+  /** The numbers up to this one may be written before the session is stored again. */
+  #reserved = 0
+  /** What was gone on with, until the first `open` tells it. */
+  #restored: { readonly lost: readonly number[]; readonly all: number } | null = null
+  #hasNoted = false
+  #cancelTimer: (() => void) | null = null
+  #stopListening: (() => void) | null = null
+
+  constructor(port: TabKeeperPort) {
+    this.#port = port
+    port.session.journal = this
+  }
+
+  attach(owner: TabKeeperSender): void {
+    this.#owner = owner
+  }
+
+  /** Resolves when this page has the session with which it dials; `undefined` where it has. */
+  admit(): Promise<void> | undefined {
+    const hold = this.#hold
+    if (hold.kind === 'asking') return hold.answer
+    const { host, session } = this.#port
+    if ((hold.kind === 'held' || hold.kind === 'refused') && hold.id === session.id) return undefined
+    if (hold.kind === 'held') hold.release()
+    this.#stopListening ??= host.listen(({ type }) => {
+      if (type === 'pagehide') this.#putAway()
+      else if (type === 'hidden' || type === 'freeze') this.#saveAsItGoes(true)
+    })
+    const answer = Promise.resolve()
+      .then(() => this.#admitFrom(hold.kind))
+      .catch((error) => {
+        host.report(error)
+        this.#hold = { kind: 'refused', id: session.id }
+      })
+    this.#hold = { kind: 'asking', answer }
+    return answer
+  }
+
+  beforeTold(): void {
+    this.#saveAsItGoes(false)
+  }
+
+  beforeNumbers(last: number): void {
+    if (last > this.#reserved) this.#saveAsItGoes(false)
+  }
+
+  /** The server has refused the session, and another was begun: what was restored is of the one before, and perhaps of another user. */
+  renewed(): void {
+    if (!this.#restored) return
+    this.#owner?.sender.dropNumbered()
+    const { all } = this.#restored
+    this.#restored = { lost: Array.from({ length: all }, () => Infinity), all }
+  }
+
+  /** What the first `open` tells of it. */
+  openDetails(): Pick<EventDetails['open'], 'restored'> {
+    if (!this.#restored) return {}
+    const { lost } = this.#restored
+    this.#restored = null
+    const taken = this.#port.session.opened?.taken ?? 0
+    return { restored: { lost: lost.filter((n) => n > taken).length } }
+  }
+
+  /** The client is closed: nothing is gone on with. */
+  end(): void {
+    this.#rest()
+    if (this.#stored !== null && this.#port.tab.read(this.#key) === this.#stored) this.#port.tab.write(this.#key, null)
+    this.#stored = null
+    this.#hold = { kind: 'ended' }
+    this.#stopListening?.()
+    this.#stopListening = null
+  }
+
+  get #key(): string {
+    const { origin, pathname } = this.#port.url()
+    return `steadfast:session:${origin}${pathname}`
+  }
+
+  async #admitFrom(from: Hold['kind']): Promise<void> {
+    const { host, tab, session, newId } = this.#port
+    if (from === 'new') {
+      const stored = readStored(tab.read(this.#key), host.wallTime(host.now()))
+      if (stored && (await this.#take(stored.snapshot.id))) this.#restore(stored)
+    } else if (from === 'away') {
+      // What another page has gone on with meanwhile is not what this one knows.
+      const isOurs = tab.read(this.#key) === this.#stored && (await this.#take(session.id))
+      if (!isOurs && this.#hold.kind === 'asking') {
+        session.begin(newId())
+        this.#stored = null
+        this.#owner?.sender.handOver()
+      }
+    }
+    if (this.#hold.kind === 'asking' && !(await this.#take(session.id)) && this.#hold.kind === 'asking')
+      this.#hold = { kind: 'refused', id: session.id }
+  }
+
+  /** Takes the lock of a session; returns whether this page has it. */
+  async #take(id: string): Promise<boolean> {
+    const { host, tab } = this.#port
+    const asking = this.#hold
+    const locking = tab.lock(`steadfast:session:${id}`, lockWithinMs)
+    const release = await within(locking, lockWithinMs + answerWithinMs, host, () => null)
+    // It may be given later than it was waited for, and to a client that was closed meanwhile.
+    if (release === null || this.#hold !== asking) {
+      locking.then((late) => late?.()).catch((error) => host.report(error))
+      return false
+    }
+    this.#hold = { kind: 'held', id, isLocked: !!release, release: release ?? nothing }
+    // Whoever finds it in a copy of the storage would go on with it as well.
+    if (!release) this.#store(null)
+    return true
+  }
+
+  #restore(stored: StoredSession): void {
+    const { host, session } = this.#port
+    const { snapshot } = stored
+    const data = numberedData(snapshot, host.wallTime(host.now()))
+    const lost = lostNumbers(stored, data)
+    restoreSession(session, snapshot)
+    this.#owner?.sender.restore(snapshot.first, data)
+    this.#restored = { lost, all: lost.length + data.filter((each) => each !== null).length }
+    this.#windowMs = stored.windowMs
+    this.#reserved = snapshot.last
+  }
+
+  #putAway(): void {
+    if (this.#hold.kind === 'held') this.#save(true)
+    this.#rest()
+    this.#hold = { kind: 'away' }
+  }
+
+  /** Lets go of the lock and the timer. */
+  #rest(): void {
+    if (this.#hold.kind === 'held') this.#hold.release()
+    this.#cancelTimer?.()
+    this.#cancelTimer = null
+  }
+
+  #saveAsItGoes(isWhole: boolean): void {
+    const { host, session } = this.#port
+    if (this.#hold.kind !== 'held' || !this.#hold.isLocked || this.#hold.id !== session.id) return
+    this.#save(isWhole)
+    this.#cancelTimer?.()
+    this.#cancelTimer = host.after(this.#windowMs / storesPerWindow, () => this.#saveAsItGoes(false))
+  }
+
+  /** Stores the session; `isWhole`: with its messages, and without numbers set aside, since the page may not write any more. */
+  #save(isWhole: boolean): void {
+    const { host, session, storesPayloads } = this.#port
+    const sent = this.#owner?.sender.sent
+    if (!sent) return
+    const { first, last: written } = sent
+    this.#windowMs = session.opened?.resumeWindowMs ?? this.#windowMs
+    if (isWhole) this.#reserved = written
+    else if (written > this.#reserved) this.#reserved = written + numbersAhead
+    const storedAt = host.wallTime(host.now())
+    const textWith = (messages: readonly KeptMessage[]) =>
+      storedText({
+        ...{ storedAt: Math.round(storedAt), windowMs: Math.round(this.#windowMs), sent: sent.lastWaiting },
+        snapshot: snapshotOf(session, { first, last: Math.max(this.#reserved, written), messages }),
+      })
+    const messages = isWhole && storesPayloads ? sent.messages.map((message) => this.#withWallTime(message)) : []
+    const text = textWith(messages)
+    if (text !== null && isSameSession(text, this.#stored) && storedAt < this.#storedAt + this.#windowMs / storesPerWindow) return
+    this.#storedAt = storedAt
+    if (this.#store(text)) return
+    this.#note('the tab cannot store all of the session; what is not stored is lost with the page')
+    if (!messages.length || !this.#store(textWith([]))) this.#store(null)
+  }
+
+  /** Returns whether it is stored now; with `null` nothing is. */
+  #store(text: string | null): boolean {
+    const isDone = this.#port.tab.write(this.#key, text)
+    if (isDone || text === null) this.#stored = text
+    return isDone && text !== null
+  }
+
+  #withWallTime({ n, data, expiresAt }: KeptMessage): KeptMessage {
+    return { n, data, ...(expiresAt !== undefined && { expiresAt: this.#port.host.wallTime(expiresAt) }) }
+  }
+
+  #note(line: string): void {
+    if (!this.#hasNoted) this.#owner?.note(line)
+    this.#hasNoted = true
+  }
+}
+
+function nothing(): void {}

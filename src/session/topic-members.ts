@@ -1,0 +1,119 @@
+import type { TopicMember, TopicPresence } from '../api/calls.ts'
+import type { Host } from '../api/host.ts'
+import { Emitter } from '../client/emitter.ts'
+import { must, textOf } from '../wire/readers.ts'
+import { RequestError } from '../wire/request-error.ts'
+import type { TopicsSession } from './topics-session.ts'
+
+/** The topic on which the joins and leaves of a topic are published begins with this. */
+export const presencePrefix = 'presence:'
+
+const nobody: readonly TopicMember[] = Object.freeze([])
+
+/** Who is subscribed to a topic: a list that the server gives once, and the joins and leaves that follow it. */
+export class TopicMembers implements TopicPresence<never> {
+  readonly #topic: string
+  readonly #session: Pick<TopicsSession, 'tell'>
+  readonly #events: Emitter<'change', undefined>
+  #members: readonly TopicMember[] = nobody
+  #isKnown = false
+  #error: RequestError | null = null
+  #isUsed = false
+  #isOver = false
+
+  constructor(topic: string, host: Host, session: Pick<TopicsSession, 'tell'>) {
+    this.#topic = topic
+    this.#session = session
+    this.#events = new Emitter((error) => host.report(error))
+  }
+
+  get members(): readonly TopicMember<never>[] {
+    this.#use()
+    // What it is, the application says.
+    return this.#members as readonly TopicMember<never>[]
+  }
+
+  get isKnown(): boolean {
+    this.#use()
+    return this.#isKnown
+  }
+
+  get error(): RequestError | null {
+    return this.#error
+  }
+
+  on(type: 'change', listener: () => void): () => void {
+    this.#use()
+    return this.#events.add(type, listener)
+  }
+
+  /** The server has lost the session. */
+  restore(): void {
+    if (this.#isUsed) this.#ask()
+  }
+
+  end(): void {
+    this.#isOver = true
+  }
+
+  /** What was published about the members, decoded; or its JSON, where there is no codec. */
+  changed(data: unknown): void {
+    if (!this.#isUsed) return
+    const { type, id, info }: { readonly type?: unknown; readonly id?: unknown; readonly info?: unknown } = objectOf(data)
+    if (type === 'leave') this.#set(this.#members.filter((each) => each.id !== id))
+    else if (type === 'join' && typeof id === 'string' && !this.#members.some((each) => each.id === id))
+      this.#set([...this.#members, { id, info }])
+  }
+
+  #use(): void {
+    if (this.#isUsed || this.#isOver) return
+    this.#isUsed = true
+    this.#ask()
+  }
+
+  #ask(): void {
+    this.#session.tell(
+      { type: 'members', topic: this.#topic },
+      {
+        answered: (answer) => {
+          if (answer.type === 'error') this.#failed(new RequestError(answer.code, answer.message))
+          else {
+            this.#isKnown = true
+            this.#set(membersIn(answer.value))
+          }
+        },
+        lost: (why) => {
+          if (why === 'lost') this.#ask()
+        },
+      },
+    )
+  }
+
+  #failed(error: RequestError): void {
+    this.#error = error
+    this.#events.emit('change', undefined, null)
+  }
+
+  #set(members: readonly TopicMember[]): void {
+    if (members.length === this.#members.length && members.every((each, index) => each === this.#members[index])) return
+    this.#members = members
+    this.#events.emit('change', undefined, null)
+  }
+}
+
+function membersIn(value: unknown): readonly TopicMember[] {
+  must(Array.isArray(value))
+  return value.map((member: unknown) => {
+    const { id, info }: { readonly id?: unknown; readonly info?: unknown } = objectOf(member)
+    return { id: textOf(id), info }
+  })
+}
+
+function objectOf(data: unknown): object {
+  if (typeof data !== 'string') return typeof data === 'object' && data ? data : {}
+  try {
+    return objectOf(Object(JSON.parse(data)))
+  } catch {
+    return {}
+  }
+}

@@ -1,0 +1,82 @@
+import type { Since, Topic, TopicOptions } from '../api/calls.ts'
+import type { CallsPort } from '../api/mode.ts'
+import { fail, failUnknown } from '../util/check-options.ts'
+import { SharedTopic } from './shared-topic.ts'
+import { TopicHandle } from './topic-handle.ts'
+import { presencePrefix } from './topic-members.ts'
+import type { TopicsSession } from './topics-session.ts'
+
+/** The topics that a page has subscribed to: one subscription of the session for each, however many parts of the page use it. */
+export class Topics<In, Out> {
+  readonly #port: CallsPort<In, Out>
+  readonly #session: TopicsSession
+  #shared: Map<string, SharedTopic<In, Out>> | null = null
+
+  constructor(port: CallsPort<In, Out>, session: TopicsSession) {
+    this.#port = port
+    this.#session = session
+  }
+
+  /** @throws TypeError for what is no topic or no option */
+  subscribe(name: string, options: TopicOptions): Topic<In, Out> {
+    checkTopic(name)
+    const { since, params } = checkedOptions(options)
+    const topics = this.#open()
+    let shared = topics.get(name)
+    if (!shared || shared.isOver) {
+      shared = new SharedTopic(name, this.#port, this.#session, () => this.#forget(name))
+      topics.set(name, shared)
+    }
+    const handle = new TopicHandle<In, Out>(shared, since, (error) => this.#port.host.report(error))
+    shared.add(handle, since, params)
+    return handle
+  }
+
+  /** The client's events are listened to from the first topic on. */
+  #open(): Map<string, SharedTopic<In, Out>> {
+    if (this.#shared) return this.#shared
+    const topics = new Map<string, SharedTopic<In, Out>>()
+    this.#shared = topics
+    const { streams } = this.#session
+    this.#port.on('message', ({ topic, id, data }) => {
+      const [stream, offset] = id.split('.')
+      if (!topic || stream === undefined) return
+      const shared = topics.get(topic)
+      const place = shared && streams.get(+stream)
+      if (place) shared.received(data, { epoch: place.epoch, offset: Number(offset) })
+      else if (topic.startsWith(presencePrefix)) topics.get(topic.slice(presencePrefix.length))?.presence.changed(data)
+    })
+    this.#port.on('gap', (gap) => topics.get(gap.topic)?.missed(gap, streams.epochOf(gap.topic)))
+    this.#port.on('open', ({ resumed }) => {
+      if (!resumed) for (const shared of topics.values()) shared.restore()
+    })
+    this.#port.on('close', ({ final }) => {
+      if (final) for (const shared of topics.values()) shared.closed()
+    })
+    return topics
+  }
+
+  /** The server has ended a subscription. */
+  unsubscribed(topic: string): void {
+    this.#shared?.get(topic)?.unsubscribedByServer()
+  }
+
+  #forget(name: string): void {
+    if (this.#shared?.get(name)?.isOver) this.#shared.delete(name)
+  }
+}
+
+function checkTopic(name: unknown): void {
+  if (typeof name !== 'string' || !name || name.length > 1024)
+    fail('the topic of subscribe()', name, 'a text of 1 to 1,024 characters')
+}
+
+function checkedOptions(options: TopicOptions): { readonly since: Since | undefined; readonly params: unknown } {
+  const { since, params, ...others } = options
+  for (const [name, value] of Object.entries(others)) failUnknown('subscribe().', name, value, ['since', 'params'])
+  const last: unknown = typeof since === 'object' && since ? since.last : since
+  const isPlace =
+    since === undefined || since === 'start' || (typeof last === 'number' && Number.isSafeInteger(last) && last >= 0)
+  if (!isPlace) fail('subscribe().since', since, "an offset, 'start', or { last: n }")
+  return { since, params }
+}

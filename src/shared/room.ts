@@ -1,0 +1,250 @@
+import type { Host } from '../api/host.ts'
+import type { TabChannel, TabHost } from '../api/tab-host.ts'
+import { DeadlineTimer } from '../connection/deadline-timer.ts'
+import { base64url } from '../wire/base64.ts'
+import { type LeadershipCommand, type LeadershipInput, leadershipAfter, leadershipDueAt, outside } from './leadership.ts'
+import { isOfLeader, type LeaderMessage, type TabMessage } from './messages.ts'
+
+/** Terms begin with the time in seconds since 2020, so that a tab that knows of none exceeds those before. */
+const termsSinceMs = 1_577_836_800_000
+
+type Without<Message, Name extends PropertyKey> = Message extends unknown ? Omit<Message, Name> : never
+/** What a tab says, but for who says it. */
+export type Said = Without<Exclude<TabMessage, LeaderMessage>, 'from'>
+/** What a leader says, but for who it is. */
+export type LeaderSaid = Without<LeaderMessage, 'from' | 'term'>
+
+export interface RoomPort {
+  readonly host: Host
+  readonly tabs: TabHost
+  /** What the tabs that share something name it. */
+  name(): string
+  /** This tab is about to lead, does not know how the session stands, and no other tab does: it begins another. */
+  beginAnew(): void
+  /** The session that this tab would lead, or follows. */
+  sessionId(): string
+  /** This tab leads. */
+  lead(term: number): void
+  /** It leads no more. */
+  stepDown(): void
+  /** Another tab leads. */
+  followed(): void
+  heard(message: TabMessage): void
+  /** When the owner has something to do, and that this time has come. */
+  dueAt(): number
+  due(now: number): void
+}
+
+/** The tabs that share a connection, as one of them sees them: who leads, and what they say to each other. */
+export class Room {
+  readonly #port: RoomPort
+  readonly #timer: DeadlineTimer
+  #state = outside
+  #me = ''
+  #name = ''
+  /** How often it has joined. */
+  #stays = 0
+  #channel: TabChannel | null = null
+  #leaveTabs: (() => void) | null = null
+  #unlock: (() => void) | null = null
+  #timerDueAt = Infinity
+  /** The term under which this tab led when it left; 0 where another did. */
+  #leftTerm = 0
+
+  constructor(port: RoomPort) {
+    this.#port = port
+    this.#timer = new DeadlineTimer(port.host, () => this.#onTimer())
+  }
+
+  /** How it is answered while it is here: what it asked when it was here before is answered too late. */
+  get address(): string {
+    return `${this.#me} ${this.#stays}`
+  }
+
+  get me(): string {
+    return this.#me
+  }
+
+  get isIn(): boolean {
+    return this.#state.role !== 'out'
+  }
+
+  get isLeading(): boolean {
+    return this.#state.role === 'leading'
+  }
+
+  get knows(): boolean {
+    return this.#state.knows
+  }
+
+  /** Joins the others; `isNew`: as a tab that none of them has heard of. */
+  join(isNew: boolean): void {
+    const { host, tabs, name } = this.#port
+    if (this.isIn) return
+    if (isNew || !this.#me) this.#me = base64url(host.randomBytes(12))
+    this.#name = name()
+    this.#stays += 1
+    this.#channel = tabs.channel(this.#name, (message) => this.#hear(message as TabMessage))
+    this.#leaveTabs = tabs.lock(this.#tabName, false, { granted() {}, lost() {} })
+    this.step({ type: 'joined' })
+  }
+
+  leave(): void {
+    if (!this.isIn) return
+    this.#leftTerm = this.isLeading ? this.#state.term : 0
+    this.step({ type: 'left' })
+    this.#leaveTabs?.()
+    this.#channel?.close()
+    this.#channel = this.#leaveTabs = null
+  }
+
+  /** Whether no other tab shares it now. */
+  async isAlone(): Promise<boolean> {
+    const held = await this.#port.tabs.held()
+    return !held.some((name) => name.startsWith(`${this.#name} tab `) && name !== this.#tabName)
+  }
+
+  say(said: Said): void {
+    this.#post({ ...said, from: this.#me } as TabMessage)
+  }
+
+  /** What a leader says; from anybody else it is heard by nobody. */
+  tell(said: LeaderSaid): void {
+    if (this.isLeading) this.#post({ ...said, from: this.#me, term: this.#state.term } as LeaderMessage)
+  }
+
+  step(input: LeadershipInput): void {
+    const { state, commands } = leadershipAfter(this.#state, input, this.#port.host.now(), this.#me)
+    const { leader, term } = this.#state
+    this.#state = state
+    if (state.leader !== leader || state.term !== term) this.#port.followed()
+    for (const command of commands) this.#run(command)
+    this.arm()
+  }
+
+  arm(): void {
+    const { host, dueAt } = this.#port
+    this.#timerDueAt = Math.min(leadershipDueAt(this.#state, host.isHidden()), dueAt())
+    this.#timer.arm(this.isIn ? this.#timerDueAt : Infinity)
+  }
+
+  get #tabName(): string {
+    return `${this.#name} tab ${this.#me}`
+  }
+
+  #onTimer(): void {
+    const now = this.#port.host.now()
+    this.#port.due(now)
+    this.step({ type: 'tick', dueAt: this.#timerDueAt })
+  }
+
+  #run(command: LeadershipCommand): void {
+    const port = this.#port
+    switch (command) {
+      case 'wait':
+      case 'steal':
+        this.#lock(command === 'steal')
+        break
+      case 'release':
+        this.#unlock?.()
+        this.#unlock = null
+        break
+      case 'begin':
+        if (!this.#isLast()) port.beginAnew()
+        break
+      case 'claim': {
+        const known = Math.max(this.#state.term, Number(port.host.recall(this.#name)) || 0)
+        const term = Math.max(known + 1, Math.floor((port.host.now() - termsSinceMs) / 1000))
+        port.host.remember(this.#name, String(term))
+        this.say({ type: 'claim', term, session: port.sessionId() })
+        break
+      }
+      case 'lead':
+        port.lead(this.#state.term)
+        break
+      case 'step-down':
+        port.stepDown()
+        break
+      case 'join':
+        this.say({ type: 'join', as: this.address })
+        break
+      case 'who':
+      case 'ask':
+        this.say({ type: command })
+        break
+      default:
+        command satisfies never
+    }
+  }
+
+  /** Whether no other tab has led since this one left: what it knows still holds. */
+  #isLast(): boolean {
+    return this.#leftTerm > 0 && this.#port.host.recall(this.#name) === String(this.#leftTerm)
+  }
+
+  #lock(isStealing: boolean): void {
+    this.#unlock?.()
+    let isOver = false
+    const release = this.#port.tabs.lock(this.#name, isStealing, {
+      granted: () => {
+        if (!isOver) this.#granted(() => isOver)
+      },
+      lost: () => {
+        if (!isOver) this.step({ type: 'lost' })
+      },
+    })
+    this.#unlock = () => {
+      isOver = true
+      release()
+    }
+  }
+
+  #granted(isOver: () => boolean): void {
+    const granted = (isAlone: boolean) => {
+      if (!isOver()) this.step({ type: 'granted', isAlone })
+    }
+    if (this.knows) granted(true)
+    else this.isAlone().then(granted, this.#port.host.report)
+  }
+
+  #hear(message: TabMessage): void {
+    const { host, heard, sessionId } = this.#port
+    const { from, type } = message
+    const isMine = from === this.#me
+    try {
+      if (type === 'claim') {
+        const { term } = this.#state
+        this.step({ type: 'claimed', term: message.term, tab: from })
+        if (this.#state.term > term && !isMine && this.knows && message.session !== sessionId()) this.step({ type: 'forgot' })
+      } else if (type === 'who') {
+        if (this.knows && !isMine) this.say({ type: 'here' })
+      } else if (type === 'here') {
+        if (!isMine) this.step({ type: 'known' })
+      } else if (type === 'ask') this.tell({ type: 'beat' })
+      else if (!isOfLeader(message)) heard(message)
+      else if (this.#holds(message)) {
+        if (!isMine) this.step({ type: 'heard' })
+        heard(message)
+      } else if (!this.knows && type !== 'sync') heard(message)
+    } catch (error) {
+      host.report(error)
+    }
+  }
+
+  /** Whether it comes from the leader, as far as this tab knows; one that has just joined is told. */
+  #holds(message: Extract<TabMessage, LeaderMessage>): boolean {
+    const { from, term } = message
+    if (message.type === 'sync' && message.to === this.address && term > this.#state.term)
+      this.step({ type: 'claimed', term, tab: from })
+    return term === this.#state.term && from === this.#state.leader
+  }
+
+  #post(message: TabMessage): void {
+    try {
+      this.#channel?.post(message)
+    } catch {
+      // Something in an event that has no structured clone: what is plain of it is told.
+      this.#channel?.post(JSON.parse(JSON.stringify(message)))
+    }
+  }
+}

@@ -1,0 +1,179 @@
+import type { ClientState } from '../api/events.ts'
+import type { MessageSender, Unsent } from '../api/message-sender.ts'
+import type { Mode } from '../api/mode.ts'
+import type { ClientConnection, SharingClient, Wired } from '../api/sharing.ts'
+import type { TabHost } from '../api/tab-host.ts'
+import { lastWriteMs } from '../sending/final-flush.ts'
+import type { SessionMode } from '../session/session-mode.ts'
+import type { MirroredEvent } from './messages.ts'
+import { ownConnection, type PageListener } from './own-connection.ts'
+import { Room } from './room.ts'
+import { Shown } from './shown.ts'
+import { TabPart } from './tab-part.ts'
+
+export function isSession(mode: Mode): mode is SessionMode {
+  return 'session' in mode
+}
+
+/** A client's connection, where the tabs of a browser share one: it is this tab's own while it leads, and a copy of the leader's otherwise. */
+export class SharedTab<Out> implements ClientConnection {
+  readonly #client: SharingClient<Out>
+  readonly #mode: SessionMode
+  readonly #room: Room
+  readonly #part: TabPart<Out>
+  readonly #own: ClientConnection
+  readonly #shown: Shown
+  #isFinishing = false
+  #isPageLeaving = false
+  #stopListening: (() => void) | null = null
+  /** How this tab's own connection hears of the page. */
+  #toOwn: PageListener | null = null
+
+  constructor(client: SharingClient<Out>, mode: SessionMode, tabs: TabHost, key: string) {
+    const { host, settings } = client
+    this.#client = client
+    this.#mode = mode
+    this.#shown = new Shown(client.events)
+    this.#room = new Room({
+      ...{ host, tabs },
+      name: () => `steadfast ${key} ${settings.url.origin}${settings.url.pathname} ${mode.resends}`,
+      sessionId: () => mode.session.id,
+      beginAnew: () => this.#part.beginAnew(),
+      lead: (term) => this.#part.lead(term),
+      stepDown: () => this.#stepDown(),
+      followed: () => this.#part.setUp(false),
+      heard: (message) => this.#part.heard(message),
+      dueAt: () => this.#part.mailbox.expiresAt,
+      due: (now) => this.#part.mailbox.expire(now),
+    })
+    this.#part = new TabPart(mode, {
+      ...{ client, shown: this.#shown, room: this.#room },
+      connect: (what) => this.#connectOwn(what),
+      begin() {
+        mode.session.shared.isKept = false
+        mode.begin()
+      },
+    })
+    this.#own = ownConnection(client as SharingClient<never>, this.#part.inner, {
+      onUp: (isUp) => {
+        this.#room.tell({ type: isUp ? 'up' : 'down' })
+        this.#part.setUp(isUp)
+      },
+      onEvent: (event) => this.#raised(event),
+      hasHad: (id) => this.#shown.isClosedHere || this.#part.replica.hasHad(id),
+      onListening: (listener) => {
+        this.#toOwn = listener
+      },
+    })
+  }
+
+  get wired(): Wired<Out> {
+    const sender: MessageSender<Out> = {
+      send: (value, data) => this.#part.mailbox.send(value, data),
+      flushed: () => this.#part.mailbox.flushed(),
+      giveUp: () => this.#isFinishing || this.#part.mailbox.refuseWaiters(),
+      finish: (close, code, reason) => this.#finish(close, code, reason),
+      attach() {},
+      detach: () => [],
+      dueAt: () => Infinity,
+      pump() {},
+    }
+    return { sender, connection: this }
+  }
+
+  get state(): ClientState {
+    return this.#shown.state
+  }
+
+  get isClosed(): boolean {
+    return this.state.status === 'closed'
+  }
+
+  connect(): void {
+    this.#want('connect')
+  }
+
+  reconnect(): void {
+    this.#want('reconnect')
+  }
+
+  close(code = 1000, reason = ''): void {
+    this.#shown.close(code, reason)
+  }
+
+  /** What this tab does not read must not keep the others from reading. */
+  hold(): void {}
+
+  #want(what: 'connect' | 'reconnect'): void {
+    const isNew = this.#shown.reopen()
+    if (this.#room.isIn) {
+      if (this.#room.isLeading) this.#connectOwn(what)
+      else this.#room.say({ type: 'want', what })
+      return
+    }
+    this.#stopListening ??= this.#client.host.listen((signal) => {
+      if (this.#room.isLeading) this.#toOwn?.(signal)
+      this.#onPage(signal.type)
+    })
+    const { status } = this.state
+    if (status === 'idle' || status === 'closed') this.#shown.show({ status: 'connecting', attempt: 0, transports: [] })
+    if (isNew) this.#part.renew()
+    this.#room.join(isNew)
+  }
+
+  #connectOwn(what: 'connect' | 'reconnect'): void {
+    const { session } = this.#mode
+    const hasEnded = this.#shown.shared.status === 'closed'
+    session.shared.isKept = !hasEnded
+    // It ended under another leader, whose connection would have begun another one.
+    if (hasEnded && this.#own.state.status !== 'closed') this.#mode.begin()
+    this.#own[what]()
+  }
+
+  #stepDown(): void {
+    this.#part.replica.follow()
+    this.#own.hold(true)
+  }
+
+  #raised(event: MirroredEvent): void {
+    if (!this.#room.isLeading || this.#part.isEnding) return
+    this.#room.tell({ type: 'event', event })
+    this.#shown.relay(event)
+  }
+
+  #onPage(type: Parameters<PageListener>[0]['type']): void {
+    this.#isPageLeaving = type === 'leaving' || type === 'pagehide' || (this.#isPageLeaving && type === 'hidden')
+    // In the back/forward cache a page must hold no lock, and hears nothing.
+    if (type === 'pagehide') this.#room.leave()
+    else if (type === 'pageshow' && !this.#shown.isClosedHere) this.#room.join(false)
+    else if (type === 'freeze') this.#room.step({ type: 'froze' })
+    else if (type === 'resume') this.#room.step({ type: 'thawed' })
+  }
+
+  /** This tab's part ends; the last one ends the session. What is handed over already is given 5 s. */
+  async #finish(close: () => void, code: number | undefined, reason: string): Promise<Unsent<Out>> {
+    const { host } = this.#client
+    this.#isFinishing = true
+    const isHeard = this.#part.isUp && !this.#isPageLeaving
+    close()
+    if (isHeard && !this.#part.mailbox.isEmpty) {
+      await new Promise<void>((resolve) => {
+        const cancel = host.after(lastWriteMs, resolve)
+        const done = () => {
+          cancel()
+          resolve()
+        }
+        this.#part.mailbox.flushed().then(done, done)
+      })
+    }
+    this.#part.isEnding = this.#room.isLeading && (await this.#room.isAlone())
+    if (this.#part.isEnding) await this.#part.inner.finish((settled) => this.#own.close(code, reason, settled), code, reason)
+    if (this.#shown.isClosedHere) {
+      this.#room.leave()
+      this.#stopListening?.()
+      this.#stopListening = null
+    }
+    this.#isFinishing = this.#part.isEnding = false
+    return this.#part.mailbox.drain()
+  }
+}

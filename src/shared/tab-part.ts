@@ -1,0 +1,218 @@
+import type { Report } from '../api/evidence.ts'
+import type { MessageSender } from '../api/message-sender.ts'
+import type { SharingClient } from '../api/sharing.ts'
+import type { SessionMode } from '../session/session-mode.ts'
+import type { SessionSender } from '../session/session-sender.ts'
+import { Mailbox } from './mailbox.ts'
+import type { Origin, Shared, TabMessage } from './messages.ts'
+import { Replica } from './replica.ts'
+import type { Room } from './room.ts'
+import type { Shown } from './shown.ts'
+
+const unbounded = { maxMessages: Infinity, maxBytes: Infinity, overflow: 'reject' } as const
+
+export interface TabPartPort<Out> {
+  readonly client: SharingClient<Out>
+  readonly shown: Shown
+  readonly room: Room
+  /** Connects this tab's own connection, which leads. */
+  connect(what: 'connect' | 'reconnect'): void
+  /** Begins another session. */
+  begin(): void
+}
+
+/** One tab's part in the session that all share: what it sends, its copy of the session, and what the tabs say to each other of both. */
+export class TabPart<Out> {
+  readonly replica: Replica
+  readonly mailbox: Mailbox<Out>
+  /** Sends for the session, while this tab leads. */
+  readonly inner: MessageSender<Origin>
+  isUp = false
+  /** The session ends with this tab, the last one: who comes now begins another. */
+  isEnding = false
+  readonly #port: TabPartPort<Out>
+  readonly #shown: Shown
+  /** How many of this tab's messages have a place, as it has heard. */
+  #placed = 0
+  /** What leaders have said that this tab could not apply yet. */
+  #early: Extract<TabMessage, { readonly type: 'assigned' | 'lost' }>[] = []
+  #isToHandOver = false
+
+  constructor(mode: SessionMode, port: TabPartPort<Out>) {
+    const { client, shown } = port
+    const { outbox } = client.settings
+    this.#port = port
+    this.#shown = shown
+    this.mailbox = new Mailbox({
+      ...client.port,
+      ...{ limits: outbox, ttlMs: outbox.ttlMs, onWaiting: () => this.#handOverSoon() },
+    })
+    this.inner = mode.sender<Origin>({
+      ...client.port,
+      ...{ limits: unbounded, ttlMs: Infinity },
+      onLost: ({ undelivered = [] }, report) => this.#lost(undelivered, report),
+      onGap: (gap) => shown.isClosedHere || client.port.onGap(gap),
+    })
+    this.replica = new Replica(mode.session, this.inner as SessionSender<Origin>, {
+      received: (message) => {
+        if (!shown.isClosedHere) client.events.onMessage(message, shown.transport)
+      },
+      settledBelow: (first) => this.mailbox.settledBelow(first),
+    })
+  }
+
+  /** The tab joins as another one than before. */
+  renew(): void {
+    this.#placed = 0
+  }
+
+  /** Whether the leader takes messages. */
+  setUp(isUp: boolean): void {
+    this.isUp = isUp
+    this.mailbox.giveAgain()
+    if (isUp) this.#handOverSoon()
+  }
+
+  /** All that is sent in one task is handed over at once. */
+  #handOverSoon(): void {
+    if (this.#isToHandOver) return
+    this.#isToHandOver = true
+    Promise.resolve()
+      .then(() => {
+        this.#isToHandOver = false
+        this.#handOver()
+      })
+      .catch((error) => this.#port.client.host.report(error))
+  }
+
+  #handOver(): void {
+    this.mailbox.expire(this.#port.client.host.now())
+    this.#port.room.arm()
+    if (!this.isUp || !this.#port.room.knows) return
+    const { session, roll } = this.replica
+    const { skip, messages } = this.mailbox.give(session.opened?.maxMessageBytes ?? Infinity)
+    if (!messages.length) return
+    const seq = this.#placed + 1 + skip
+    if (this.#port.room.isLeading)
+      this.#port.room.tell({ type: 'assigned', messages: roll.assign(this.#port.room.me, seq, messages) })
+    else this.#port.room.say({ type: 'post', seq, messages })
+  }
+
+  /** What was said, by whichever tab. */
+  heard(message: TabMessage): void {
+    const { me, isLeading, knows } = this.#port.room
+    const isMine = message.from === me
+    switch (message.type) {
+      case 'join':
+        if (isLeading && !isMine && !this.isEnding) this.#port.room.tell({ type: 'sync', to: message.as, shared: this.#shared() })
+        break
+      case 'post': {
+        const messages =
+          isLeading && this.isUp && !this.isEnding ? this.replica.roll.assign(message.from, message.seq, message.messages) : []
+        if (messages.length) this.#port.room.tell({ type: 'assigned', messages })
+        break
+      }
+      case 'want':
+        if (isLeading) this.#port.connect(message.what)
+        break
+      case 'sync':
+        if (message.to === this.#port.room.address && !knows) this.#learn(message)
+        else if (message.to === null && !isMine && knows) this.#adopt(message.shared, true)
+        break
+      case 'up':
+      case 'down':
+        if (!isMine && knows) this.setUp(message.type === 'up')
+        break
+      default:
+        if (knows) this.#obey(message, isMine)
+        else if (message.type === 'assigned' || message.type === 'lost') this.#early.push(message)
+    }
+  }
+
+  #obey(message: TabMessage, isMine: boolean): void {
+    switch (message.type) {
+      case 'assigned':
+        for (const each of message.messages) {
+          if (!this.replica.keep(each) || each.tab !== this.#port.room.me) continue
+          this.#placed = each.seq
+          this.mailbox.placed(each.n)
+        }
+        if (this.#port.room.isLeading) this.replica.pump()
+        break
+      case 'frame':
+        if (isMine) this.replica.heardAgain()
+        else this.replica.apply(message.frame, message.told)
+        break
+      case 'lost':
+        this.replica.withdraw(message.numbers)
+        this.mailbox.withdrawn(new Set(message.numbers), message.report)
+        break
+      case 'event':
+        if (!isMine) this.#shown.relay(message.event)
+        break
+    }
+  }
+
+  /** This tab is told how the session stood when its `join` was heard: what the leader has said since comes on top. */
+  #learn({ shared, from, term }: Extract<TabMessage, { readonly type: 'sync' }>): void {
+    this.#adopt(shared, false)
+    for (const each of this.#early.splice(0)) if (each.from === from && each.term === term) this.#obey(each, false)
+  }
+
+  #shared(): Shared {
+    const { session, roll } = this.replica
+    const { origins, assigned } = roll
+    return {
+      ...{ session: this.replica.snapshot(), opened: session.opened, origins, assigned },
+      ...{ state: this.#shown.shared, open: this.#shown.open, isUp: this.isUp },
+    }
+  }
+
+  #adopt({ session, opened, origins, assigned, state, open, isUp }: Shared, isBegun: boolean): void {
+    const { me } = this.#port.room
+    const { roll } = this.replica
+    const wasSame = session.id === this.replica.session.id
+    const missed = this.replica.adopt(session, opened, origins, assigned)
+    this.#shown.isOther ||= !wasSame
+    if (!wasSame && !isBegun) {
+      this.mailbox.forgotten()
+      this.#placed = 0
+    }
+    while (this.#placed < roll.of(me)) {
+      this.#placed += 1
+      this.mailbox.placed(roll.numberOf({ tab: me, seq: this.#placed }))
+    }
+    this.mailbox.settledBelow(session.first)
+    this.#port.room.step({ type: 'learned' })
+    for (const gap of missed) this.#port.client.port.onGap(gap)
+    if (!isBegun) {
+      this.#shown.show(state)
+      if (open && state.status === 'open') this.#shown.opened({ ...open, resumed: true })
+    }
+    this.setUp(isUp)
+  }
+
+  #lost(origins: readonly Origin[], report: Report): void {
+    const numbers = origins.flatMap((origin) => this.replica.roll.numberOf(origin) ?? [])
+    this.#port.room.tell({ type: 'lost', numbers, report })
+  }
+
+  /** Nobody knows how the session stands: this tab begins another. */
+  beginAnew(): void {
+    this.mailbox.forgotten()
+    this.#placed = 0
+    this.#port.begin()
+    this.replica.empty()
+  }
+
+  /** This tab leads from now on. */
+  lead(term: number): void {
+    this.#early = []
+    this.#placed = this.replica.roll.of(this.#port.room.me)
+    this.replica.lead(term, {
+      read: (frame, told) => this.#port.room.tell({ type: 'frame', frame, told }),
+      begun: () => this.#port.room.tell({ type: 'sync', to: null, shared: this.#shared() }),
+    })
+    if (this.#shown.shared.status !== 'closed') this.#port.connect('connect')
+  }
+}

@@ -1,0 +1,60 @@
+import type { RequestErrorCode } from './request-error.ts'
+
+/** A value within a call: text, bytes as base64, or neither where there is none. */
+export interface CallValue {
+  readonly data?: string
+  readonly base64?: string
+}
+
+/** Why a call has no reply. */
+export interface CallFault {
+  readonly code: RequestErrorCode
+  readonly message: string
+}
+
+/** A place in a topic that a client has reached. */
+export interface TopicPlace {
+  readonly epoch: string
+  readonly offset: number
+}
+
+/** Where a subscription begins: behind an offset, with all that the topic holds, or with its last few messages. */
+export type TopicSince = number | 'start' | { readonly last: number }
+
+/** What a client asks of its server under a number, as the JSON of a `C` frame (docs/PROTOCOL.md, rule 21). */
+export type ClientCall =
+  | ({ readonly type: 'request' } & CallValue)
+  | {
+      readonly type: 'subscribe'
+      readonly topic: string
+      readonly since?: TopicSince | undefined
+      /** What the client has of the topic: what follows must not be left out. */
+      readonly after?: TopicPlace | undefined
+      readonly params?: unknown
+    }
+  | { readonly type: 'unsubscribe' | 'members'; readonly topic: string }
+  | ({ readonly type: 'publish'; readonly topic: string } & CallValue)
+  /** The client no longer waits for the reply to its request of that number. */
+  | { readonly type: 'abort'; readonly of: number }
+  /** The answer to a request of the server. */
+  | ({ readonly type: 'reply'; readonly to: string } & CallValue)
+  | ({ readonly type: 'error'; readonly to: string } & CallFault)
+
+/** What a server answers and asks, as the JSON of a `C` frame of stream 0. */
+export type ServerCall =
+  /** `value` is the protocol's own where the call was none of the application's. */
+  | ({ readonly type: 'reply'; readonly to: number; readonly value?: unknown } & CallValue)
+  | ({ readonly type: 'error'; readonly to: number } & CallFault)
+  | ({ readonly type: 'request'; readonly id: string } & CallValue)
+  | { readonly type: 'abort'; readonly id: string }
+
+/** The reply to a `subscribe`, which comes before the first message of the topic. */
+export interface Subscribed {
+  readonly epoch: string
+  /** The offset behind which the client reads the topic now. */
+  readonly from: number
+  /** The offset behind which `since` begins, which may be later. */
+  readonly at: number
+  /** The offset at which the topic ended then. */
+  readonly tail: number
+}

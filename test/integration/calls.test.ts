@@ -1,0 +1,188 @@
+import { setTimeout as sleep } from 'node:timers/promises'
+import { describe, expect, it, vi } from 'vitest'
+import { json } from '../../src/index.ts'
+import { RequestError as ServerError } from '../../src/server/index.ts'
+import { RequestError, session } from '../../src/session/index.ts'
+import { sessionTransports, startRig, type TransportName, transportOf } from '../support/session-rig.ts'
+import { watchClient } from '../support/watched-client.ts'
+
+const names: readonly TransportName[] = sessionTransports.map(({ type }) => type)
+
+describe.each(names)('[SP21] over %s', (type) => {
+  const options = { transports: [transportOf(type)] }
+
+  it('a request gets the reply of the handler, texts and bytes', async () => {
+    await using rig = await startRig({
+      options: {
+        onRequest: (_, { data }) => (typeof data === 'string' ? `re: ${data}` : new Uint8Array(data).map((byte) => byte + 1)),
+      },
+    })
+    await using watched = rig.watch(options)
+    expect(await watched.client.request('hello\r\n"ü')).toBe('re: hello\r\n"ü')
+    const reply = await watched.client.request<ArrayBuffer>(Uint8Array.of(1, 2, 254))
+    expect([...new Uint8Array(reply)]).toEqual([2, 3, 255])
+    expect(rig.servers.errors).toEqual([])
+  })
+
+  it('requests are handled once and answered once, through cuts and on three servers', async () => {
+    const handled: string[] = []
+    await using rig = await startRig({
+      count: 3,
+      options: {
+        async onRequest(_, { data }) {
+          handled.push(String(data))
+          await sleep(Number(data) % 7)
+          return `${data}!`
+        },
+      },
+    })
+    await using watched = rig.watch(options)
+    const asked = Array.from({ length: 60 }, (_, index) => String(index))
+    const replies: Promise<unknown>[] = []
+    for (const [index, each] of asked.entries()) {
+      replies.push(watched.client.request(each))
+      if (index % 20 === 19) rig.proxy.killAll()
+      await sleep(5)
+    }
+    expect(await Promise.all(replies)).toEqual(asked.map((each) => `${each}!`))
+    expect([...handled].sort()).toEqual([...asked].sort())
+    expect(rig.servers.errors).toEqual([])
+  })
+
+  it('the server asks the client, on any node', async () => {
+    await using rig = await startRig({ count: 2 })
+    await using watched = rig.watch(options)
+    watched.client.onrequest = ({ data }) => `page: ${data}`
+    await watched.nth('open')
+    const id = (await rig.servers.store.sessions.sessionsOf('anonymous'))[0] ?? ''
+    for (const server of rig.servers.servers) {
+      const handle = await server.session(id)
+      expect(await handle?.request('who?')).toBe('page: who?')
+    }
+    expect(rig.servers.errors).toEqual([])
+  })
+})
+
+it('[SP21] a thrown RequestError reaches the client, another error only as "internal"', async () => {
+  await using rig = await startRig({
+    options: {
+      onRequest(_, { data }) {
+        if (data === 'a') throw new ServerError('not-found', 'no such room')
+        if (data === 'n') throw new ServerError(404, 'no')
+        throw new Error('the password is 1234')
+      },
+    },
+  })
+  await using watched = rig.watch()
+  const failures = await Promise.allSettled(['a', 'n', 'x'].map((each) => watched.client.request(each)))
+  expect(
+    failures.map(
+      (each) => each.status === 'rejected' && [each.reason instanceof RequestError, each.reason.code, each.reason.message],
+    ),
+  ).toEqual([
+    [true, 'not-found', 'no such room'],
+    [true, 404, 'no'],
+    [true, 'internal', ''],
+  ])
+  expect(rig.servers.errors).toEqual([new Error('the password is 1234')])
+})
+
+it('[SP21] without onRequest the answer is "unhandled", and without onrequest of the page as well', async () => {
+  await using rig = await startRig()
+  await using watched = rig.watch()
+  await expect(watched.client.request('x')).rejects.toMatchObject({ code: 'unhandled' })
+  const id = (await rig.servers.store.sessions.sessionsOf('anonymous'))[0] ?? ''
+  const handle = await rig.servers.servers[0]?.session(id)
+  await expect(handle?.request('x')).rejects.toMatchObject({ code: 'unhandled' })
+})
+
+it('[SP21] a slow request does not hold up what follows it', async () => {
+  const seen: string[] = []
+  await using rig = await startRig({
+    options: {
+      async onRequest(_, { data }) {
+        if (data === 'slow') await sleep(400)
+        return data
+      },
+      onMessage: (_, { data }) => void seen.push(String(data)),
+    },
+  })
+  await using watched = rig.watch()
+  const order: unknown[] = []
+  const slow = watched.client.request('slow').then((reply) => order.push(reply))
+  const fast = watched.client.request('fast').then((reply) => order.push(reply))
+  watched.client.send('message')
+  await Promise.all([slow, fast])
+  expect(order).toEqual(['fast', 'slow'])
+  expect(seen).toEqual(['message'])
+  await watched.client.flushed()
+})
+
+it('[SP21] aborting rejects with the reason, and aborts the signal of the handler on whichever node it runs', async () => {
+  const aborted: unknown[] = []
+  await using rig = await startRig({
+    count: 3,
+    options: {
+      onRequest: (_, { signal }) =>
+        new Promise((resolve) => {
+          signal.addEventListener('abort', () => {
+            aborted.push(signal.reason)
+            resolve('late')
+          })
+        }),
+    },
+  })
+  await using watched = rig.watch({ transports: [transportOf('long-poll')] })
+  const controller = new AbortController()
+  const request = watched.client.request('x', { signal: controller.signal })
+  setTimeout(() => controller.abort(new Error('enough')), 300)
+  await expect(request).rejects.toThrow('enough')
+  await vi.waitFor(() => expect(aborted).toMatchObject([{ code: 'aborted' }]), 3000)
+  await expect(watched.client.request('y', { timeoutMs: 200 })).rejects.toMatchObject({ code: 'timeout' })
+  await vi.waitFor(() => expect(aborted).toHaveLength(2), 3000)
+})
+
+it('[SP21] flushed() tells for which messages onMessage has thrown', async () => {
+  await using rig = await startRig({
+    options: {
+      onMessage(_, { data }) {
+        if (data === 'b') throw new ServerError('bad', 'not b')
+        if (data === 'c') return Promise.reject(new Error('secret'))
+        return undefined
+      },
+    },
+  })
+  await using watched = rig.watch()
+  for (const each of ['a', 'b', 'c', 'd']) watched.client.send(each)
+  const { refused } = await watched.client.flushed()
+  expect(refused.map(({ data, error }) => [data, error.code, error.message])).toEqual([
+    ['b', 'bad', 'not b'],
+    ['c', 'internal', ''],
+  ])
+  watched.client.send('e')
+  expect((await watched.client.flushed()).refused).toEqual([])
+})
+
+it('[SP21] a client that is closed rejects what has no reply; in plain mode requests are refused at once', async () => {
+  await using rig = await startRig({ options: { onRequest: () => new Promise(() => {}) } })
+  await using watched = rig.watch()
+  const request = watched.client.request('x')
+  await watched.nth('open')
+  const refused = expect(request).rejects.toMatchObject({ code: 'closed' })
+  await watched.client.close()
+  await refused
+  await expect(watched.client.request('y')).rejects.toMatchObject({ code: 'closed' })
+  await using plain = watchClient(rig.url, { autoConnect: false })
+  await expect(plain.client.request('z')).rejects.toThrow(/session\(\)/)
+  expect(() => plain.client.subscribe('z')).toThrow(/session\(\)/)
+})
+
+it('[SP21] requests and replies go through the codec of both sides', async () => {
+  await using rig = await startRig({
+    options: { codec: json(), onRequest: (_: unknown, { data }: { data: unknown }) => ({ got: data }) } as never,
+  })
+  const { client } = rig.watch({ protocol: session(), codec: json() } as never)
+  const reply = await client.request<unknown>({ a: [1, 'ü'] } as never)
+  expect(reply).toEqual({ got: { a: [1, 'ü'] } })
+  await client.close()
+})

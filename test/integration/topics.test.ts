@@ -1,0 +1,237 @@
+import { setTimeout as sleep } from 'node:timers/promises'
+import { describe, expect, it, vi } from 'vitest'
+import type { Topic } from '../../src/index.ts'
+import { RequestError as ServerError } from '../../src/server/index.ts'
+import type { RealtimeServerOptions } from '../../src/server/options.ts'
+import { sessionTransports, startRig, type TransportName, transportOf } from '../support/session-rig.ts'
+
+const names: readonly TransportName[] = sessionTransports.map(({ type }) => type)
+
+const open: RealtimeServerOptions = { onSubscribe: () => true, onPublish: () => true }
+
+/** What a topic tells, in order. */
+function heard(topic: Topic<unknown, never>): unknown[] {
+  const log: unknown[] = []
+  topic.on('message', ({ data }) => log.push(data))
+  topic.on('gap', ({ after, resumesAt }) => log.push({ gap: [after, resumesAt] }))
+  topic.on('subscribed', () => log.push('subscribed'))
+  topic.on('error', ({ error }) => log.push({ error: error.code }))
+  return log
+}
+
+describe.each(names)('[SP22] over %s', (type) => {
+  const options = { transports: [transportOf(type)] }
+
+  it('a page subscribes, publishes and unsubscribes, with the history in order before what follows', async () => {
+    await using rig = await startRig({ count: 2, options: open })
+    for (const each of ['a', 'b', 'c']) await rig.servers.servers[0]?.publish('news', each)
+    await using watched = rig.watch(options)
+    const news = watched.client.subscribe('news', { since: { last: 2 } })
+    const log = heard(news as Topic<unknown, never>)
+    expect(news.state).toBe('subscribing')
+    await vi.waitFor(() => expect(log).toEqual(['subscribed', 'b', 'c']), 5000)
+    expect(news.state).toBe('subscribed')
+    expect(await news.publish('d')).toBe(4)
+    await vi.waitFor(() => expect(log.slice(3)).toEqual(['d']), 5000)
+    news.unsubscribe()
+    expect(news.state).toBe('ended')
+    await watched.client.flushed()
+    await rig.servers.servers[1]?.publish('news', 'e')
+    await sleep(100)
+    expect(log.slice(4)).toEqual([])
+    expect(rig.servers.errors).toEqual([])
+  })
+
+  it('publications are made once and in order, through cuts', async () => {
+    await using rig = await startRig({ count: 2, options: open })
+    await using watched = rig.watch(options)
+    const topic = watched.client.subscribe('t')
+    const log = heard(topic as Topic<unknown, never>)
+    await vi.waitFor(() => expect(log).toEqual(['subscribed']), 5000)
+    const offsets: Promise<number>[] = []
+    for (let index = 0; index < 40; index += 1) {
+      offsets.push(topic.publish(`m${index}`))
+      if (index % 15 === 14) rig.proxy.killAll()
+      await sleep(3)
+    }
+    expect(await Promise.all(offsets)).toEqual(Array.from({ length: 40 }, (_, index) => index + 1))
+    await vi.waitFor(() => expect(log.slice(1)).toEqual(Array.from({ length: 40 }, (_, index) => `m${index}`)), 5000)
+  })
+})
+
+it('[SP22] every topic is refused by default, and unless the handler says true', async () => {
+  await using rig = await startRig({
+    options: {
+      onSubscribe(_, topic) {
+        if (topic === 'mine') throw new ServerError('not-yours', 'it is mine')
+        return topic === 'undefined' ? undefined : false
+      },
+    },
+  })
+  await using none = await startRig()
+  for (const [each, name, code] of [
+    [rig, 'undefined', 'forbidden'],
+    [rig, 'false', 'forbidden'],
+    [rig, 'mine', 'not-yours'],
+    [none, 'x', 'forbidden'],
+  ] as const) {
+    await using watched = each.watch()
+    const topic = watched.client.subscribe(name)
+    const log = heard(topic as Topic<unknown, never>)
+    await vi.waitFor(() => expect(log).toEqual([{ error: code }]), 5000)
+    expect([topic.state, topic.error?.code]).toEqual(['refused', code])
+    await expect(topic.publish('x')).rejects.toMatchObject({ code: 'forbidden' })
+    for await (const _ of topic) throw new Error('a refused topic has messages')
+  }
+})
+
+it('[SP22] several uses share one subscription: each begins where it says, and the last one ends it', async () => {
+  const asked: string[] = []
+  await using rig = await startRig({
+    options: {
+      ...open,
+      onSubscribe(_, topic) {
+        asked.push(topic)
+        return true
+      },
+    },
+  })
+  for (const each of ['1', '2', '3']) await rig.servers.servers[0]?.publish('t', each)
+  await using watched = rig.watch()
+  const live = watched.client.subscribe('t')
+  const liveLog = heard(live as Topic<unknown, never>)
+  const other = heard(watched.client.subscribe('t') as Topic<unknown, never>)
+  await vi.waitFor(() => expect(liveLog).toEqual(['subscribed']), 5000)
+  expect(asked).toEqual(['t'])
+  await rig.servers.servers[0]?.publish('t', '4')
+  await vi.waitFor(() => expect(liveLog).toEqual(['subscribed', '4']), 5000)
+  const all = watched.client.subscribe('t', { since: 'start' })
+  const allLog = heard(all as Topic<unknown, never>)
+  await rig.servers.servers[0]?.publish('t', '5')
+  await vi.waitFor(() => expect(allLog.filter((each) => each !== 'subscribed')).toEqual(['1', '2', '3', '4', '5']), 5000)
+  expect(liveLog.filter((each) => each !== 'subscribed')).toEqual(['4', '5'])
+  expect(other.filter((each) => each !== 'subscribed')).toEqual(['4', '5'])
+  const id = (await rig.servers.store.sessions.sessionsOf('anonymous'))[0] ?? ''
+  all.unsubscribe()
+  live.unsubscribe()
+  await rig.servers.servers[0]?.publish('t', '6')
+  await vi.waitFor(() => expect(other.at(-1)).toBe('6'), 5000)
+  expect((await rig.servers.store.sessions.read(id))?.record.subscriptions).toHaveLength(1)
+})
+
+it('[SP22] after a lost session the topic is subscribed to again, with what was missed', async () => {
+  const params: unknown[] = []
+  let count = 0
+  await using rig = await startRig({
+    options: {
+      ...open,
+      onSubscribe(_, __, given) {
+        params.push(given)
+        return true
+      },
+      resumeWindowMs: 400,
+    },
+  })
+  await using watched = rig.watch()
+  const topic = watched.client.subscribe('t', {
+    params: async () => {
+      count += 1
+      return { token: count }
+    },
+  })
+  const log = heard(topic as Topic<unknown, never>)
+  await vi.waitFor(() => expect(log).toEqual(['subscribed']), 5000)
+  await rig.servers.servers[0]?.publish('t', '1')
+  await vi.waitFor(() => expect(log).toEqual(['subscribed', '1']), 5000)
+  const id = (await rig.servers.store.sessions.sessionsOf('anonymous'))[0] ?? ''
+  await rig.proxy.set({ type: 'refuse' })
+  rig.proxy.killAll()
+  await vi.waitFor(async () => expect(await rig.servers.store.sessions.read(id)).toBeNull(), 10_000)
+  await rig.servers.servers[0]?.publish('t', '2')
+  await rig.proxy.set()
+  await rig.servers.servers[0]?.publish('t', '3')
+  await vi.waitFor(() => expect(log.slice(2)).toEqual(['subscribed', '2', '3']), 10_000)
+  expect(params).toEqual([{ token: 1 }, { token: 2 }])
+})
+
+it('[SP22] a permission that expires is asked for again, with fresh params', async () => {
+  const params: unknown[] = []
+  let count = 0
+  await using rig = await startRig({
+    options: {
+      ...open,
+      onSubscribe(_, __, given) {
+        params.push(given)
+        return params.length < 3 ? { expiresAt: Date.now() + 700 } : false
+      },
+      heartbeatMs: 1000,
+    },
+  })
+  await using watched = rig.watch()
+  const topic = watched.client.subscribe('t', { params: () => ++count })
+  const log = heard(topic as Topic<unknown, never>)
+  await vi.waitFor(() => expect(log).toEqual(['subscribed', 'subscribed']), 5000)
+  await rig.servers.servers[0]?.publish('t', 'x')
+  await vi.waitFor(() => expect(log.slice(2)).toEqual(['x']), 5000)
+  expect(params).toEqual([1, 2])
+})
+
+it('[SP22] onSubscribe gives another topic under the name, which the page never learns; onPublish alters what is published', async () => {
+  await using rig = await startRig({
+    options: {
+      onSubscribe: (_, topic) => ({ topic: `tenant 7: ${topic}` }),
+      onPublish: (_, topic, data) => ({ data: `${topic}/${data}` }),
+    },
+  })
+  await using watched = rig.watch()
+  const topic = watched.client.subscribe('news')
+  const log = heard(topic as Topic<unknown, never>)
+  await vi.waitFor(() => expect(log).toEqual(['subscribed']), 5000)
+  await topic.publish('a')
+  await rig.servers.servers[0]?.publish('tenant 7: news', 'b')
+  await vi.waitFor(() => expect(log.slice(1)).toEqual(['news/a', 'b']), 5000)
+  expect(watched.of('message').map((event) => event.topic)).toEqual(['news', 'news'])
+})
+
+it('[SP22] the members of a topic come and go', async () => {
+  let count = 0
+  await using rig = await startRig({
+    count: 2,
+    options: { ...open, presence: (session) => session.data, onSession: (session) => session.update({ name: `n${++count}` }) },
+  })
+  await using first = rig.watch()
+  const topic = first.client.subscribe('room')
+  await vi.waitFor(() => expect(topic.state).toBe('subscribed'), 5000)
+  const names = () => topic.presence.members.map(({ info }) => (info as { name: string }).name).sort()
+  await vi.waitFor(() => expect(names()).toEqual(['n1']), 5000)
+  const { members } = topic.presence
+  expect(topic.presence.members).toBe(members)
+  {
+    await using second = rig.watch()
+    second.client.subscribe('room')
+    await vi.waitFor(() => expect(names()).toEqual(['n1', 'n2']), 5000)
+  }
+  await vi.waitFor(() => expect(names()).toEqual(['n1']), 15_000)
+})
+
+it('[SP22] for await reads the messages of a topic, and ends with it', async () => {
+  await using rig = await startRig({ options: open })
+  await using watched = rig.watch()
+  const topic = watched.client.subscribe('t')
+  const read: unknown[] = []
+  const reading = (async () => {
+    for await (const { data, offset } of topic) read.push([data, offset])
+  })()
+  await topic.publish('a')
+  await topic.publish('b')
+  await vi.waitFor(
+    () =>
+      expect(read).toEqual([
+        ['a', 1],
+        ['b', 2],
+      ]),
+    5000,
+  )
+  topic.unsubscribe()
+  await reading
+})

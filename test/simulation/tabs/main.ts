@@ -1,0 +1,51 @@
+import { tabScheduleOf } from './schedule.ts'
+import { simulateTabs, type TabsOutcome } from './world.ts'
+
+/** Runs so many seeds; resolves with how many failed. */
+export async function simulateSeeds(first: number, count: number, mostFailures: number): Promise<number> {
+  const sums = { events: 0, handled: 0, received: 0, takeovers: 0 }
+  const started = performance.now()
+  let failed = 0
+  let done = 0
+  let saidAt = started
+  for (let seed = first; seed < first + count && failed < mostFailures; seed += 1) {
+    const outcome = await simulateTabs(tabScheduleOf(seed))
+    done += 1
+    for (const name of ['events', 'handled', 'received', 'takeovers'] as const) sums[name] += outcome[name]
+    if (outcome.violation) {
+      failed += 1
+      console.log(`seed ${seed} breaks ${textOf(outcome)}`)
+    }
+    if (performance.now() - saidAt > 20_000) {
+      saidAt = performance.now()
+      console.log(`… ${done} seeds, ${(done / ((saidAt - started) / 1000)).toFixed(0)} a second`)
+    }
+  }
+  console.log(
+    `${done} seeds of tabs from ${first}: ${done - failed} passed, ${failed} failed; ${sums.events} events, ${sums.handled} messages up, ${sums.received} taken by tabs, ${sums.takeovers} leaders`,
+  )
+  return failed
+}
+
+/** Runs one seed and tells all that happens. */
+export async function tell(seed: number): Promise<boolean> {
+  const outcome = await simulateTabs(tabScheduleOf(seed), true)
+  console.log([...outcome.trace, outcome.violation ? textOf(outcome) : 'all is well'].join('\n'))
+  return !outcome.violation
+}
+
+/** Runs seeds until one fails; resolves with what broke, or with `null`. For mutations, whose failure is wanted. */
+export async function firstFailure(
+  first: number,
+  count: number,
+): Promise<{ readonly seed: number; readonly text: string } | null> {
+  for (let seed = first; seed < first + count; seed += 1) {
+    const outcome = await simulateTabs(tabScheduleOf(seed))
+    if (outcome.violation) return { seed, text: textOf(outcome) }
+  }
+  return null
+}
+
+function textOf({ violation }: TabsOutcome): string {
+  return `${violation?.invariant}: ${violation?.detail}`
+}

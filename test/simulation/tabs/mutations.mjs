@@ -1,0 +1,73 @@
+// Rules of shared connections broken on purpose, one at a time. `from` must be in the file exactly once.
+export const mutations = [
+  {
+    name: 'any-leader-holds',
+    breaks: 'what a leader says holds under its term alone',
+    file: 'src/shared/room.ts',
+    from: 'return term === this.#state.term && from === this.#state.leader',
+    to: 'return true',
+  },
+  {
+    name: 'acknowledged-before-told',
+    breaks: 'the server hears of what all tabs have, and of nothing else',
+    file: 'src/shared/replica.ts',
+    from: 'this.session.shared.cursor = places && cursorText(new Map(places.map((place) => [place.stream, place])))',
+    to: 'this.session.shared.cursor = null',
+  },
+  {
+    name: 'written-before-heard',
+    breaks: 'a message is written once all tabs know its number',
+    file: 'src/shared/room.ts',
+    from: '    if (this.isLeading) this.#post({ ...said, from: this.#me, term: this.#state.term } as LeaderMessage)',
+    to: "    if (this.isLeading) { const message = { ...said, from: this.#me, term: this.#state.term } as LeaderMessage; if (message.type === 'assigned') this.#port.heard(message); this.#post(message) }",
+  },
+  {
+    name: 'posts-taken-again',
+    breaks: 'a message that is handed over again gets no second place',
+    file: 'src/shared/roll.ts',
+    from: 'messages.slice(next - seq)',
+    to: 'messages.slice(0)',
+  },
+  {
+    name: 'joins-in-between',
+    breaks: 'a tab that joins applies what the leader has said since',
+    file: 'src/shared/tab-part.ts',
+    from: 'this.#early.push(message)',
+    to: 'this.#early.length = 0',
+  },
+  {
+    name: 'ahead-taken-twice',
+    breaks: 'what a leader took that nobody heard of is not given to it again',
+    file: 'src/shared/replica.ts',
+    from: 'place.offset >= (offset ?? 0)',
+    to: 'place.offset < 0',
+  },
+  {
+    name: 'ahead-kept',
+    breaks: 'what a leader took that nobody heard of is taken again',
+    file: 'src/shared/replica.ts',
+    from: '    if (!common) return\n',
+    to: '    if (common || !common) return\n',
+  },
+  {
+    name: 'never-steals',
+    breaks: 'a leader that is silent loses its lock',
+    file: 'src/shared/leadership.ts',
+    from: "commands: ['steal'] }",
+    to: 'commands: [] }',
+  },
+  {
+    name: 'stale-answer',
+    breaks: 'an answer to a tab that was here before is none',
+    file: 'src/shared/room.ts',
+    from: 'this.#stays += 1',
+    to: '',
+  },
+  {
+    name: 'same-turns',
+    breaks: 'the dials and turns of a leader are above those of the leaders before',
+    file: 'src/shared/replica.ts',
+    from: 'const numbersOfTerm = 2 ** 20',
+    to: 'const numbersOfTerm = 0',
+  },
+]

@@ -1,0 +1,82 @@
+import type { Notice } from '../network.ts'
+import { Random } from '../random.ts'
+
+/** Something that happens at a time; `pick` in [0, 1) chooses among the tabs that live. */
+export type TabOperation = { readonly at: number } & (
+  | { readonly type: 'open' }
+  | { readonly type: 'push'; readonly count: number }
+  | ({ readonly pick: number } & (
+      | { readonly type: 'send'; readonly count: number }
+      | { readonly type: 'crash' | 'close' }
+      | { readonly type: 'freeze' | 'hide' | 'stall'; readonly forMs: number }
+      | { readonly type: 'cut'; readonly share: number; readonly notice: Notice }
+    ))
+)
+
+export interface TabSchedule {
+  readonly seed: number
+  /** The first transport that the tabs may use. */
+  readonly transport: number
+  /** The most that a message between tabs takes, in milliseconds. */
+  readonly channelMs: number
+  readonly operations: readonly TabOperation[]
+  readonly endMs: number
+}
+
+const draws: readonly (readonly [weight: number, draw: (random: Random, at: number) => TabOperation])[] = [
+  [8, (_, at) => ({ at, type: 'open' })],
+  [24, (random, at) => ({ at, type: 'send', pick: random.next(), count: random.magnitude(1, 10) })],
+  [18, (random, at) => ({ at, type: 'push', count: random.magnitude(1, 10) })],
+  [5, (random, at) => ({ at, type: 'crash', pick: random.next() })],
+  [5, (random, at) => ({ at, type: 'close', pick: random.next() })],
+  [8, (random, at) => ({ at, type: 'freeze', pick: random.next(), forMs: random.magnitude(100, 20_000) })],
+  [5, (random, at) => ({ at, type: 'hide', pick: random.next(), forMs: random.magnitude(100, 10_000) })],
+  [
+    5,
+    (random, at) => ({
+      at,
+      type: 'cut',
+      pick: random.next(),
+      share: random.next(),
+      notice: random.pick(['both', 'page', 'nobody']),
+    }),
+  ],
+  [2, (random, at) => ({ at, type: 'stall', pick: random.next(), forMs: random.magnitude(100, 5000) })],
+]
+
+const totalWeight = draws.reduce((sum, [weight]) => sum + weight, 0)
+
+function drawn(random: Random, at: number): TabOperation {
+  let weight = random.next() * totalWeight
+  for (const [each, draw] of draws) {
+    weight -= each
+    if (weight < 0) return draw(random, at)
+  }
+  return { at, type: 'open' }
+}
+
+/** All that happens under a seed. */
+export function tabScheduleOf(seed: number): TabSchedule {
+  const random = new Random(seed, 31)
+  const endMs = random.magnitude(2000, 30_000)
+  const count = random.integer(5, 40)
+  // Most of it close together: what matters happens while something else does.
+  const focus = Array.from({ length: 4 }, () => random.next() * endMs)
+  const operations = Array.from({ length: count }, () => {
+    const at = random.chance(0.6) ? Math.min(endMs, random.pick(focus) + random.magnitude(1, 400)) : random.next() * endMs
+    return drawn(random, at)
+  })
+  operations.push({ at: 0, type: 'open' }, { at: 1, type: 'open' })
+  operations.sort((one, other) => one.at - other.at)
+  return {
+    seed,
+    transport: random.chance(0.7) ? 0 : random.integer(1, 3),
+    channelMs: random.pick([0, 5, 50, 200]),
+    operations,
+    endMs,
+  }
+}
+
+export function describeTabs({ at: _, ...operation }: TabOperation): string {
+  return JSON.stringify(operation)
+}

@@ -1,0 +1,167 @@
+import type { Host, PageSignal } from '../../../src/api/host.ts'
+import { RealtimeClient } from '../../../src/index.ts'
+import { session } from '../../../src/session/index.ts'
+import { shared } from '../../../src/shared/index.ts'
+import { Being, type Clock } from '../clock.ts'
+import { Network, type Route } from '../network.ts'
+import { fetchOf } from '../page-fetch.ts'
+import { webSocketOf } from '../page-socket.ts'
+import { Random } from '../random.ts'
+import { origin, transports } from '../request-kinds.ts'
+import { epochMs } from '../store.ts'
+import { Timers } from '../timers.ts'
+import type { Court } from '../violation.ts'
+import type { Browser } from './browser.ts'
+
+export interface TabSurroundings {
+  readonly clock: Clock
+  readonly browser: Browser
+  readonly court: Court
+  readonly seed: number
+  readonly route: Route
+  readonly transport: number
+  trace(line: () => string): void
+}
+
+/** A tab with a client that shares its connection, and what its application sees. */
+export class Tab {
+  readonly name: string
+  readonly being: Being
+  readonly network: Network
+  readonly client: RealtimeClient
+  readonly timers: Timers
+  /** What it was sent, in order, by number. */
+  readonly received: number[] = []
+  /** What may be missing behind so many messages: the application was told. */
+  readonly gapsAfter = new Set<number>()
+  readonly sent: string[] = []
+  readonly reported = new Set<string>()
+  flushes = 0
+  opens = 0
+  isClosed = false
+  isAway = false
+  /** When it last froze, left or was closed. */
+  stoppedAt = -1
+  readonly #listeners = new Set<(signal: PageSignal) => void>()
+  readonly #around: TabSurroundings
+
+  constructor(name: string, around: TabSurroundings) {
+    const { clock, seed, route, trace, court, browser, transport } = around
+    const number = Number(name.slice(1))
+    this.name = name
+    this.being = new Being(name)
+    this.#around = around
+    this.timers = new Timers(clock, this.being)
+    this.network = new Network(clock, this.being, seed + number * 7919, route, (line) => trace(() => `${name} ${line()}`))
+    const random = new Random(seed, 20 + number)
+    const host: Host = {
+      now: () => epochMs + clock.now,
+      after: this.timers.after,
+      random: random.next,
+      randomBytes: (length) => Uint8Array.from({ length }, () => Math.floor(random.next() * 256)),
+      report: (error) => court.must(false, 'client-reports', () => String((error as Error)?.stack ?? error)),
+      log: () => {},
+      fetch: fetchOf(this.network),
+      WebSocket: webSocketOf(this.network),
+      engine: () => 'other',
+      wallTime: (at) => at,
+      pageOrigin: undefined,
+      baseUrl: undefined,
+      isLive: false,
+      isOnline: () => true,
+      isHidden: () => false,
+      isPrerendering: () => false,
+      roundTripMs: () => undefined,
+      recall: (key) => browser.storage.get(key) ?? null,
+      remember: (key, value) => void (value === null ? browser.storage.delete(key) : browser.storage.set(key, value)),
+      claim: async () => () => {},
+      tabs: browser.for(this.being),
+      listen: (listener) => {
+        this.#listeners.add(listener)
+        return () => void this.#listeners.delete(listener)
+      },
+    }
+    this.client = new RealtimeClient(`${origin}/websocket`, {
+      ...{ probe: false, protocol: session(), connection: shared({ key: 'somebody' }), autoConnect: false, host },
+      transports: transports.slice(transport),
+    })
+    this.#listen()
+    this.client.connect()
+  }
+
+  get isLiving(): boolean {
+    return this.being.state !== 'dead' && !this.isClosed
+  }
+
+  get isHere(): boolean {
+    return this.isLiving && this.being.state === 'awake' && !this.isAway
+  }
+
+  get listening(): number {
+    return this.#listeners.size
+  }
+
+  send(count: number): void {
+    if (this.client.state.status === 'closed') return
+    for (let index = 0; index < count; index += 1) {
+      const text = `${this.name}/${this.sent.length}`
+      this.client.send(text)
+      this.sent.push(text)
+    }
+    this.flushes += 1
+    this.client.flushed().then(
+      () => {
+        this.flushes -= 1
+      },
+      () => {
+        this.flushes -= 1
+      },
+    )
+  }
+
+  signal(signal: PageSignal): void {
+    if (signal.type === 'pagehide') this.isAway = true
+    if (signal.type === 'pageshow') this.isAway = false
+    for (const listener of [...this.#listeners]) listener(signal)
+  }
+
+  async close(): Promise<void> {
+    this.isClosed = true
+    const { unsent, unconfirmed } = await this.client.close()
+    for (const each of [...unsent, ...unconfirmed]) this.reported.add(String(each))
+    this.#around.trace(() => `${this.name} has closed, ${unsent.length} unsent, ${unconfirmed.length} unconfirmed`)
+  }
+
+  #listen(): void {
+    const { client, name } = this
+    const { trace, court } = this.#around
+    client.on('message', ({ data }) => {
+      trace(() => `${name} took ${String(data)}`)
+      const number = Number(String(data).slice(1))
+      const last = this.received.at(-1)
+      court.must(last === undefined || number > last, 'down-order', () => `${name} gets ${number} after ${last}`)
+      const isNext = last === undefined || number === last + 1 || this.gapsAfter.has(this.received.length)
+      court.must(isNext, 'down-missing', () => `${name} gets ${number} after ${last}, and was told of no gap`)
+      this.received.push(number)
+    })
+    client.on('gap', ({ after, resumesAt }) => {
+      trace(() => `${name} is told of a gap from ${after} to ${resumesAt}`)
+      this.gapsAfter.add(this.received.length)
+    })
+    client.on('open', ({ resumed, transport }) => {
+      trace(() => `${name} open over ${transport}${resumed ? ', resumed' : ''}`)
+      this.opens += 1
+      if (!resumed) this.gapsAfter.add(this.received.length)
+    })
+    client.on('error', ({ diagnosis, undelivered = [], unconfirmed = [] }) => {
+      trace(() => `${name} error ${diagnosis.cause}`)
+      court.must(
+        !['close.4400', 'protocol-mismatch', 'close.4409'].includes(diagnosis.cause),
+        'protocol-error',
+        () => `${name}: ${diagnosis.cause}, ${diagnosis.message}`,
+      )
+      for (const each of [...undelivered, ...unconfirmed]) this.reported.add(String(each))
+    })
+    client.on('state', ({ state }) => trace(() => `${name} is ${state.status}`))
+  }
+}

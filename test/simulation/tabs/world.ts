@@ -1,0 +1,317 @@
+import { defaultLimits } from '../../../src/server/limits.ts'
+import { ServerNode } from '../../../src/server/node/node.ts'
+import { tickOf } from '../../../src/server/node/node-context.ts'
+import { memoryStore } from '../../../src/server/store/memory/memory-store.ts'
+import type { TabMessage } from '../../../src/shared/messages.ts'
+import { Being, Clock, drained } from '../clock.ts'
+import { NodeDoor } from '../node-door.ts'
+import { Random } from '../random.ts'
+import { epochMs } from '../store.ts'
+import { Timers } from '../timers.ts'
+import { Court, type Violation } from '../violation.ts'
+import { Browser } from './browser.ts'
+import { describeTabs, type TabOperation, type TabSchedule } from './schedule.ts'
+import { Tab } from './tab.ts'
+
+/** After the last fault everything has to arrive within this time. */
+const recoveryMs = 60_000
+/** Where another tab is awake, it leads so soon after the leader has died or frozen. */
+const takeoverMs = 2000
+
+export interface TabsOutcome {
+  readonly violation: Violation | null
+  readonly trace: readonly string[]
+  readonly events: number
+  readonly handled: number
+  readonly received: number
+  readonly takeovers: number
+}
+
+/** Runs one schedule: tabs over one browser, and a real node of the server at the other end of their networks. */
+export function simulateTabs(schedule: TabSchedule, isTraced = false): Promise<TabsOutcome> {
+  return new TabsWorld(schedule, isTraced).run()
+}
+
+class TabsWorld {
+  readonly #clock = new Clock()
+  readonly #court = new Court()
+  readonly #trace: string[] = []
+  readonly #isTraced: boolean
+  readonly #schedule: TabSchedule
+  readonly #browser: Browser
+  readonly #nodeBeing = new Being('node')
+  readonly #node: ServerNode
+  readonly #tabs: Tab[] = []
+  /** Every message that a handler has had, with its number. */
+  readonly #handled = new Map<string, number>()
+  /** The session that each message of the server went to. */
+  #sessionId = ''
+  #sessions = 0
+  #pushed = 0
+  #lastTerm = 0
+  #claims = 0
+  #leader: Being | null = null
+  #mayLoseSession = false
+
+  constructor(schedule: TabSchedule, isTraced: boolean) {
+    const { seed, channelMs } = schedule
+    this.#schedule = schedule
+    this.#isTraced = isTraced
+    this.#browser = new Browser(this.#clock, new Random(seed, 4))
+    this.#browser.channelMs = channelMs
+    this.#browser.onPosted = (message, being) => this.#posted(message as TabMessage, being)
+    const random = new Random(seed, 6)
+    const timers = new Timers(this.#clock, this.#nodeBeing)
+    let lastId = 0
+    const randomId = () => {
+      lastId += 1
+      return `id-${lastId}`
+    }
+    this.#node = new ServerNode({
+      host: {
+        ...{ now: () => epochMs + this.#clock.now, elapsedMs: () => this.#clock.now, after: timers.after, random: random.next },
+        randomId,
+        report: (error) => this.#court.must(false, 'server-reports', () => String((error as Error)?.stack ?? error)),
+      },
+      ...memoryStore({}, { now: () => epochMs + this.#clock.now, randomId }),
+      settings: {
+        ...{ heartbeatMs: 5000, resumeWindowMs: 120_000, leaseMs: 15_000, isAuthenticating: false, pinSessions: false },
+        ...{ storeTimeoutMs: 3000, limits: defaultLimits, tickMs: tickOf(5000, 15_000, 120_000) },
+      },
+      handlers: {
+        onSession: ({ id }) => {
+          this.#note(() => `a session begins: ${id}`)
+          this.#sessions += 1
+        },
+        onMessage: (_, message) => this.#handle(String(message.data), message.id.n, message.redelivered),
+      },
+    })
+  }
+
+  async run(): Promise<TabsOutcome> {
+    await this.#act()
+    this.#node.halt()
+    return {
+      ...{ violation: this.#court.violation, trace: this.#trace, events: this.#clock.events },
+      ...{ handled: this.#handled.size, takeovers: this.#claims },
+      received: this.#tabs.reduce((sum, { received }) => sum + received.length, 0),
+    }
+  }
+
+  async #act(): Promise<void> {
+    this.#open()
+    for (const operation of this.#schedule.operations) {
+      if (!(await this.#until(operation.at))) return
+      this.#note(() => `--- ${describeTabs(operation)}`)
+      this.#happen(operation)
+      await drained()
+    }
+    if (!(await this.#until(this.#schedule.endMs))) return
+    this.#note(() => '--- all is whole')
+    for (const tab of this.#tabs) {
+      Object.assign(tab.network.conditions, { stalledUntil: 0, latencyMs: 20, jitterMs: 5 })
+      this.#clock.wake(tab.being)
+      if (tab.isAway && tab.isLiving) tab.signal({ type: 'pageshow', persisted: true })
+    }
+    if (!this.#tabs.some(({ isLiving }) => isLiving)) this.#open()
+    await this.#until(this.#clock.now + 3000)
+    const isOpen = () => this.#tabs.every(({ isLiving, client }) => !isLiving || client.state.status === 'open')
+    if (!(await this.#until(this.#clock.now + recoveryMs, isOpen))) return
+    const pushed = this.#push(1)
+    for (const tab of this.#tabs) if (tab.isLiving) tab.send(1)
+    await this.#until(this.#clock.now + recoveryMs, () => this.#missing(pushed) === '')
+    this.#court.must(this.#missing(pushed) === '', 'no-recovery', () => this.#missing(pushed))
+    if (this.#court.violation) return
+    await this.#end()
+  }
+
+  async #end(): Promise<void> {
+    for (const tab of this.#tabs) if (tab.isLiving) await Promise.race([tab.close(), this.#until(this.#clock.now + 8000)])
+    if (!(await this.#until(this.#clock.now + 12_000))) return
+    for (const { name, timers, listening, being, network } of this.#tabs) {
+      if (being.state === 'dead') continue
+      const rest = [timers.count, listening, network.held().length]
+      this.#court.must(
+        rest.every((count) => !count),
+        'left-running',
+        () => `${name} leaves timers, listeners, connections: ${rest.join(', ')}`,
+      )
+    }
+    this.#court.must(
+      this.#node.sessionsHere === 0 || this.#mayLoseSession,
+      'session-left',
+      () => 'the last tab has closed, and the session goes on',
+    )
+  }
+
+  #happen(operation: TabOperation): void {
+    const { type } = operation
+    const living = this.#tabs.filter(({ isLiving }) => isLiving)
+    if (type === 'open') {
+      if (living.length < 6) this.#open()
+      return
+    }
+    if (type === 'push') {
+      this.#push(operation.count)
+      return
+    }
+    const tab = living[Math.floor(operation.pick * living.length)]
+    if (!tab) return
+    this.#note(() => `${tab.name}: ${type}`)
+    switch (type) {
+      case 'send':
+        if (tab.being.state === 'awake' && !tab.isAway) tab.send(operation.count)
+        return
+      case 'crash':
+        tab.being.state = 'dead'
+        this.#browser.died(tab.being)
+        for (const connection of tab.network.held()) connection.break(1, 0, 'server')
+        this.#stopped(tab)
+        return
+      case 'freeze':
+        if (tab.being.state !== 'awake') return
+        tab.being.state = 'asleep'
+        this.#stopped(tab)
+        this.#clock.after(this.#nodeBeing, operation.forMs, () => this.#clock.wake(tab.being))
+        return
+      case 'close':
+        if (tab.being.state !== 'awake' || tab.isAway) return
+        tab.close().catch((error) => this.#court.must(false, 'close-throws', () => String(error)))
+        // It leads on until what it has sent is settled.
+        tab.stoppedAt = this.#clock.now
+        this.#isLonely()
+        return
+      case 'hide':
+        if (tab.being.state !== 'awake' || tab.isAway) return
+        tab.signal({ type: 'pagehide' })
+        this.#stopped(tab)
+        this.#clock.after(tab.being, operation.forMs, () => {
+          if (tab.isLiving && tab.isAway) tab.signal({ type: 'pageshow', persisted: true })
+        })
+        return
+      case 'cut':
+        for (const connection of tab.network.held()) connection.break(operation.share, operation.share, operation.notice)
+        return
+      case 'stall':
+        tab.network.conditions.stalledUntil = this.#clock.now + operation.forMs
+        return
+      default:
+        operation satisfies never
+    }
+  }
+
+  /** A tab stops: where it led, and another one is there that has not stopped meanwhile, that one has to lead soon. */
+  #stopped(tab: Tab): void {
+    this.#isLonely()
+    tab.stoppedAt = this.#clock.now
+    if (tab.being !== this.#leader) return
+    const { now } = this.#clock
+    const others = this.#tabs.filter((each) => each !== tab && each.isHere && each.opens > 0)
+    const term = this.#lastTerm
+    this.#clock.after(this.#nodeBeing, takeoverMs + 2 * this.#schedule.channelMs, () => {
+      const isThere = others.some((each) => each.isHere && each.stoppedAt < now)
+      this.#court.must(
+        !isThere || this.#lastTerm > term || tab.isHere,
+        'no-takeover',
+        () => `${tab.name} stopped at ${now}, and nobody leads`,
+      )
+    })
+  }
+
+  /** Where no tab is awake that knows the session, it may be lost. */
+  #isLonely(): void {
+    const isAwake = this.#tabs.some(({ isHere, opens }) => isHere && opens > 0)
+    if (!isAwake) this.#mayLoseSession = true
+  }
+
+  #open(): void {
+    const { seed, transport } = this.#schedule
+    const { length } = this.#tabs
+    this.#tabs.push(
+      new Tab(`t${length}`, {
+        ...{ clock: this.#clock, browser: this.#browser, court: this.#court, seed, transport },
+        route: () => ({ node: 0, door: this.#door(length) }),
+        trace: (line) => this.#note(line),
+      }),
+    )
+  }
+
+  #door(index: number): NodeDoor {
+    const tab = this.#tabs[index]
+    if (!tab) throw new RangeError('There is no such tab.')
+    const overhear = (frame: string) => this.#note(() => `  ${tab.name} <- ${frame.slice(0, 90)}`)
+    return new NodeDoor(this.#nodeBeing, this.#node, tab.network, 65_536, () => {}, overhear, this.#court)
+  }
+
+  #push(count: number): number {
+    const id = this.#sessionId
+    for (let index = 0; index < count; index += 1) {
+      const number = this.#pushed
+      this.#pushed += 1
+      this.#node
+        .session(id)
+        .then((session) => session?.send(`d${number}`))
+        .catch(() => {})
+    }
+    return this.#pushed - 1
+  }
+
+  #handle(tag: string, n: number, redelivered: boolean): void {
+    this.#note(() => `  handled ${tag} (n ${n})`)
+    const before = this.#handled.get(tag)
+    this.#court.must(before === undefined || redelivered, 'up-twice', () => `${tag} is handled as ${n}, and was as ${before}`)
+    this.#handled.set(tag, n)
+    const [name = '', index = ''] = tag.split('/')
+    const tab = this.#tabs.find((each) => each.name === name)
+    for (let earlier = Number(index) - 1; earlier >= 0 && tab; earlier -= 1) {
+      const other = tab.sent[earlier] ?? ''
+      if (this.#handled.has(other)) break
+      this.#court.must(tab.reported.has(other), 'up-order', () => `${tag} is handled, and ${other} was not`)
+    }
+  }
+
+  /** A tab claims the leadership: the same term is never claimed by two that both are heard. */
+  #posted(message: TabMessage, being: Being): void {
+    this.#note(() => `  * ${JSON.stringify(message).slice(0, 400)}`)
+    if (message.type === 'sync' && message.to === null) this.#sessionId = message.shared.session.id
+    if (message.type !== 'claim' || message.term <= this.#lastTerm) return
+    this.#sessionId = message.session
+    this.#lastTerm = message.term
+    this.#leader = being
+    this.#claims += 1
+  }
+
+  #missing(last: number): string {
+    for (const tab of this.#tabs) {
+      if (tab.isClosed && tab.being.state !== 'dead') {
+        const lost = tab.sent.filter((each) => !this.#handled.has(each) && !tab.reported.has(each))
+        if (lost.length) return `${tab.name} has closed, and nobody knows of ${lost.slice(0, 5).join(', ')}`
+      }
+      if (!tab.isLiving) continue
+      const missing = tab.sent.filter((each) => !this.#handled.has(each) && !tab.reported.has(each))
+      if (missing.length) return `${missing.slice(0, 5).join(', ')} of ${tab.name} (${tab.client.state.status})`
+      if (tab.received.at(-1) !== last) return `${tab.name} has ${tab.received.at(-1)}, not ${last} (${tab.client.state.status})`
+      if (tab.flushes > 0) return `flushed() of ${tab.name} has not resolved`
+    }
+    const living = this.#tabs.filter(({ isLiving }) => isLiving).length
+    const held = this.#tabs.reduce((sum, { network, isLiving }) => sum + (isLiving ? network.held().length : 0), 0)
+    return living > 1 && this.#schedule.transport === 0 && held !== 1 ? `${living} tabs hold ${held} connections` : ''
+  }
+
+  async #until(at: number, isEnough: () => boolean = () => false): Promise<boolean> {
+    await drained()
+    for (;;) {
+      if (this.#court.violation) return false
+      if (isEnough()) return true
+      if (!this.#clock.step(at)) break
+      await drained()
+      this.#court.must(this.#clock.events < 200_000, 'busy', () => `${this.#clock.events} events in ${this.#clock.now} ms`)
+    }
+    this.#clock.now = Math.max(this.#clock.now, at)
+    return true
+  }
+
+  #note(line: () => string): void {
+    if (this.#isTraced) this.#trace.push(`${String(Math.round(this.#clock.now)).padStart(7)} ${line()}`)
+  }
+}

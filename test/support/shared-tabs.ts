@@ -1,0 +1,60 @@
+import { mkdtempSync, rmSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { build } from 'esbuild'
+import { RealtimeServers } from './realtime-servers.ts'
+
+/** What the pages of these tests keep of their client. */
+export interface TabLog {
+  readonly status: string
+  readonly taken: readonly string[]
+  readonly events: readonly string[]
+}
+
+const entry = `
+import { RealtimeClient } from '${join(import.meta.dirname, '../../src/index.ts')}'
+import { session } from '${join(import.meta.dirname, '../../src/session/index.ts')}'
+import { shared } from '${join(import.meta.dirname, '../../src/shared/index.ts')}'
+globalThis.begin = (path, key, transports) => {
+  const client = new RealtimeClient(path, { protocol: session(), connection: shared({ key }), transports, probe: false })
+  const log = { taken: [], events: [] }
+  client.on('message', ({ data }) => log.taken.push(data))
+  client.on('open', ({ resumed }) => log.events.push(resumed ? 'resumed' : 'open'))
+  client.on('gap', () => log.events.push('gap'))
+  client.on('close', ({ code }) => log.events.push('close ' + code))
+  client.on('error', ({ diagnosis }) => log.events.push(diagnosis.cause))
+  globalThis.client = client
+  globalThis.tabLog = () => ({ status: client.state.status, ...log })
+}
+`
+
+/** The script of such pages, as a file that is gone with its folder. */
+export async function buildTabScript(): Promise<{ readonly path: string; remove(): void }> {
+  const folder = mkdtempSync(join(tmpdir(), 'steadfast-tabs-'))
+  const path = join(folder, 'tabs.js')
+  await build({
+    stdin: { contents: entry, resolveDir: import.meta.dirname },
+    ...{ bundle: true, format: 'iife', outfile: path, logLevel: 'silent' },
+  })
+  return { path, remove: () => rmSync(folder, { recursive: true, force: true }) }
+}
+
+/** A server that keeps what its tabs send, and how often; each message is answered by `<it> is taken`. */
+export async function startTabServer(script: string) {
+  const handled: string[] = []
+  const sessions = new Set<string>()
+  const servers = await RealtimeServers.start({
+    page: { script },
+    options: {
+      onSession: ({ id }) => void sessions.add(id),
+      onEnd: ({ id }) => void sessions.delete(id),
+      onMessage: (session, { data }) => {
+        handled.push(String(data))
+        return session.send(`${String(data)} is taken`)
+      },
+    },
+  })
+  const attachments = () =>
+    Object.values(servers.servers[0]?.metrics().attachments.open ?? {}).reduce((sum, each) => sum + each, 0)
+  return Object.assign(servers, { handled, sessions, attachments })
+}
