@@ -11,9 +11,9 @@ const dist = `${root}/dist`
 
 /** By script file. */
 const scripts = {
-  'steadfast.core.min.js': 29_300,
-  'steadfast.min.js': 36_400,
-  'steadfast.session.min.js': 43_800,
+  'steadfast.core.min.js': 29_400,
+  'steadfast.min.js': 36_500,
+  'steadfast.session.min.js': 46_600,
 }
 
 const core = "import { RealtimeClient, webSocket } from './core.js'"
@@ -29,7 +29,7 @@ const apps = {
   steadfast: ["import { RealtimeClient } from './index.js'; new RealtimeClient('/')", 39_300],
   'steadfast with session()': [
     "import { RealtimeClient } from './index.js'; import { session } from './session.js'; new RealtimeClient('/', { protocol: session() })",
-    47_800,
+    50_600,
   ],
   'steadfast with session() and shared()': [
     "import { RealtimeClient } from './index.js'; import { session } from './session.js'; import { shared } from './shared.js'; new RealtimeClient('/', { protocol: session(), connection: shared({ key: 'k' }) })",

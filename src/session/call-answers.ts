@@ -16,12 +16,13 @@ export class CallAnswers<Out> {
 
   /**
    * @param of the message of a number, as long as it is not settled
+   * @param isAsked whether what the server asks is for this client to answer
    * @throws when what came is not as the protocol says
    */
-  received(json: unknown, of: (n: number) => Entry<Out> | undefined): void {
+  received(json: unknown, of: (n: number) => Entry<Out> | undefined, isAsked = true): void {
     const call = readServerCall(json)
     if ('id' in call) {
-      this.onCall?.(call)
+      if (isAsked) this.onCall?.(call)
       return
     }
     const entry = of(call.to)

@@ -85,4 +85,6 @@ export interface KeptMessage {
   readonly data: string | ArrayBuffer | null
   /** The instant from which it is of no use any more, by the clock of its host; absent once it was written. */
   readonly expiresAt?: number
+  /** The data are the JSON of a call. */
+  readonly isCall?: boolean
 }

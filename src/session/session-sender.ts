@@ -15,6 +15,7 @@ import type { CallSender } from './call-sender.ts'
 import { lastWrite } from './last-write.ts'
 import { LinkWriter, type SendQueue } from './link-writer.ts'
 import type { SessionSenderPort } from './sender-port.ts'
+import type { KeptMessage } from './session-port.ts'
 import { type Kept, Unacknowledged } from './unacknowledged.ts'
 
 /** Sends in a session: numbers what it writes, keeps it until it is acknowledged, and writes it again where that is needed. */
@@ -119,16 +120,16 @@ export class SessionSender<Out> implements MessageSender<Out>, SendQueue<Out>, C
   }
 
   /** A message that has its place already: it gets the next number at once, and is sent by the next `pump()`. */
-  keep(value: Out, data: string | ArrayBuffer | null): void {
-    this.sent.keep(keptOf(data, value))
+  keep(value: Out, data: string | ArrayBuffer | null, isCall = false): void {
+    this.sent.keep(keptOf(data, value, isCall))
   }
 
   /** Goes on with what another page has numbered, in place of all that is numbered here. */
-  replace(first: number, messages: readonly { readonly value: Out; readonly data: string | ArrayBuffer | null }[]): void {
+  replace(first: number, messages: readonly (Pick<KeptMessage, 'data' | 'isCall'> & { readonly value: Out })[]): void {
     this.sent.drain()
     this.sent.restore(
       first,
-      messages.map(({ value, data }) => keptOf(data, value)),
+      messages.map(({ value, data, isCall }) => keptOf(data, value, isCall)),
     )
   }
 
@@ -257,7 +258,8 @@ export class SessionSender<Out> implements MessageSender<Out>, SendQueue<Out>, C
 }
 
 /** What has a number; its value is what the application gave, or its data where only those are known. */
-function keptOf<Out>(data: string | ArrayBuffer | null, value: Out): Kept<Out> {
+function keptOf<Out>(data: string | ArrayBuffer | null, value: Out, isCall = false): Kept<Out> {
   const entry = { value, data: data ?? '', bytes: data === null ? 0 : bytesOf(data), n: 0, expiresAt: Infinity }
-  return { entry, data }
+  // Who waits for the answer is elsewhere.
+  return { entry: isCall ? { ...entry, call: { answered() {}, lost() {} } } : entry, data }
 }

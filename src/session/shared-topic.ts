@@ -13,6 +13,9 @@ import type { TopicsSession } from './topics-session.ts'
 /** A subscription that the server ends again so soon, in milliseconds, is not asked for once more. */
 const soonMs = 5000
 
+/** How soon after the end of a subscription it is looked whether another one has taken its place, in milliseconds. */
+const lookAfterMs = 250
+
 /** A question for the topic, and the use that has a `since`. */
 interface Asked<In, Out> {
   readonly since?: Since | undefined
@@ -37,6 +40,7 @@ export class SharedTopic<In, Out> implements TopicSource<Out> {
   /** When the topic was last asked for because the server had ended it. */
   #askedAgainAt = -Infinity
   #isOver = false
+  #cancelLook = () => {}
 
   constructor(name: string, port: CallsPort<In, Out>, session: TopicsSession, onOver: () => void) {
     this.name = name
@@ -100,13 +104,22 @@ export class SharedTopic<In, Out> implements TopicSource<Out> {
 
   closed(): void {
     if (this.#isOver) return
+    this.#cancelLook()
     this.#setState('ended')
     for (const handle of this.#handles) handle.endIterations()
   }
 
-  /** The server has ended the subscription, perhaps because its permission has expired: it is asked for again, with fresh `params`. */
+  /**
+   * The server has ended the subscription, perhaps because its permission has expired: it is asked for again, with fresh `params`. Another
+   * tab that shares the session may have replaced it, which is seen at once, or ended it, which ends nothing here.
+   */
   unsubscribedByServer(): void {
-    if (this.#isOver || this.#asking || this.state !== 'subscribed') return
+    this.#cancelLook()
+    this.#cancelLook = this.#port.host.after(lookAfterMs, () => this.#subscribeAgain())
+  }
+
+  #subscribeAgain(): void {
+    if (this.#isOver || this.#asking || this.state !== 'subscribed' || this.#session.streams.has(this.name)) return
     const now = this.#port.host.now()
     if (now - this.#askedAgainAt < soonMs) this.#refused(new RequestError('forbidden', 'The server has ended the subscription.'))
     else {
@@ -132,7 +145,13 @@ export class SharedTopic<In, Out> implements TopicSource<Out> {
       this.#asking -= 1
       return
     }
-    const call = { type: 'subscribe', topic, since: asked.since, after: this.#place ?? undefined, params } as const
+    const call = {
+      type: 'subscribe',
+      topic,
+      since: asked.since,
+      after: this.#place ?? this.#session.streams.placeOf(topic),
+      params,
+    } as const
     // Not by a promise: messages of the topic may come in the same task, behind the answer.
     this.#session.tell(call, {
       answered: (answer) => {
@@ -178,6 +197,7 @@ export class SharedTopic<In, Out> implements TopicSource<Out> {
 
   #end(state: TopicState): void {
     this.#isOver = true
+    this.#cancelLook()
     this.#setState(state)
     for (const handle of this.#handles) handle.endIterations()
     this.presence.end()

@@ -69,11 +69,15 @@ export function numberedData({ first, last, messages }: SessionSnapshot, now: nu
 
 /** A snapshot as text, for a storage that holds nothing else: bytes are base64 in it. */
 export function snapshotText(snapshot: SessionSnapshot): string {
-  const messages = snapshot.messages.map(({ n, data, expiresAt }) => ({
+  // A call is withdrawn: nobody will be there who waits for its answer.
+  const messages = snapshot.messages.map(
+    ({ n, data: given, expiresAt, isCall }) => [n, isCall ? null : given, expiresAt] as const,
+  )
+  const stored = messages.map(([n, data, expiresAt]) => ({
     ...{ n, expiresAt },
     ...(data instanceof ArrayBuffer ? { bytes: base64(new Uint8Array(data)) } : { data }),
   }))
-  return JSON.stringify({ ...snapshot, messages })
+  return JSON.stringify({ ...snapshot, messages: stored })
 }
 
 /** @throws Error where the text is none that `snapshotText()` has made */

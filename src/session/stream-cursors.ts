@@ -1,3 +1,4 @@
+import type { TopicPlace } from '../wire/calls.ts'
 import { countOf, must, textOf } from '../wire/readers.ts'
 import { cursorText } from '../wire/steadfast-v1.ts'
 import type { Gap } from './session-port.ts'
@@ -85,9 +86,15 @@ export class StreamCursors {
     return { topic, after, resumesAt }
   }
 
-  /** The epoch of the newest stream of a topic, `''` if there is none. */
-  epochOf(topic: string): string {
-    return [...this.#streams.values()].reverse().find((stream) => stream.topic === topic)?.epoch ?? ''
+  /** How far the newest stream of a topic has been taken. */
+  placeOf(topic: string): TopicPlace | undefined {
+    const stream = [...this.#streams.values()].reverse().find((each) => each.topic === topic)
+    return stream && { epoch: stream.epoch, offset: stream.offset }
+  }
+
+  /** Whether there is a stream of this topic. */
+  has(topic: string): boolean {
+    return this.placeOf(topic) !== undefined
   }
 
   move(number: number, offset: number): void {

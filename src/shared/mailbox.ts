@@ -2,10 +2,13 @@ import type { Flushed } from '../api/calls.ts'
 import type { Report } from '../api/evidence.ts'
 import type { SenderPort, Unsent } from '../api/message-sender.ts'
 import type { Writable } from '../api/transport.ts'
+import { valuesOf } from '../sending/final-flush.ts'
 import { FlushWaiters } from '../sending/flush-waiters.ts'
 import { type Entry, Outbox } from '../sending/outbox.ts'
+import type { PendingCall } from '../sending/pending-call.ts'
 import { bytesOf } from '../sending/plain-sender.ts'
 import { BlobReader } from '../session/blob-reader.ts'
+import { CallAnswers, once } from '../session/call-answers.ts'
 import { isBlob } from '../util/type-tags.ts'
 import { wellFormed } from '../util/well-formed.ts'
 import type { Sent } from './messages.ts'
@@ -23,6 +26,7 @@ export interface MailboxPort<Out> extends Pick<SenderPort<Out>, 'host' | 'limits
 
 /** What one tab sends: what waits for the leader, what it was handed, and what has a number in the session. */
 export class Mailbox<Out> {
+  readonly answers = new CallAnswers<Out>()
   readonly #port: MailboxPort<Out>
   readonly #outbox: Outbox<Out>
   readonly #blobs: BlobReader<Out>
@@ -59,17 +63,30 @@ export class Mailbox<Out> {
 
   /** @throws RangeError when the outbox may not take it */
   send(value: Out, data: Writable): void {
-    const { host, ttlMs, onWaiting } = this.#port
     const written = typeof data === 'string' ? wellFormed(data) : data
-    const entry = {
-      ...{ value, data: written, bytes: bytesOf(written), n: this.#lastOrder + 1 },
-      expiresAt: host.now() + ttlMs,
-    }
-    const dropped = this.#outbox.push(entry)
-    this.#lastOrder += 1
-    this.#lose(dropped, { kind: 'overflow' })
+    const entry = this.#push(value, written)
     if (isBlob(written)) this.#blobs.read(written, entry)
-    onWaiting()
+  }
+
+  /** As `CallSender.call`. */
+  call(json: string, call: PendingCall): Entry<Out> {
+    return this.#push(undefined as Out, wellFormed(json), once(call))
+  }
+
+  /** As `CallSender.withdrawCall`. */
+  withdrawCall(entry: Entry<Out>): number | undefined {
+    return this.#outbox.remove(entry) ? undefined : this.#numbered.find((each) => each.entry === entry)?.n
+  }
+
+  /** This tab's message of a number. */
+  of(n: number): Entry<Out> | undefined {
+    return this.#numbered.find((each) => each.n === n)?.entry
+  }
+
+  /** Nobody will be there to hear an answer. */
+  loseCalls(): void {
+    const entries = [...this.#numbered, ...this.#handed].map(({ entry }) => entry)
+    for (const { call } of [...entries, ...this.#outbox.calls]) call?.lost('closed')
   }
 
   /** Resolves when all that was sent so far is settled. */
@@ -77,7 +94,7 @@ export class Mailbox<Out> {
     const flushed = this.#waiters.add(this.#lastOrder)
     this.#wake()
     await flushed
-    return { refused: [] }
+    return { refused: this.answers.takeRefused() }
   }
 
   refuseWaiters(): void {
@@ -104,7 +121,7 @@ export class Mailbox<Out> {
         continue
       }
       this.#outbox.hold()
-      this.#handed.push({ entry: first, data: first.data })
+      this.#handed.push({ entry: first, data: first.call ? { call: String(first.data) } : first.data })
     }
     const skip = this.#given
     this.#given = this.#handed.length
@@ -123,6 +140,7 @@ export class Mailbox<Out> {
     const settled = this.#numbered.filter(({ n }) => n < first)
     if (!settled.length) return
     this.#numbered = this.#numbered.filter(({ n }) => n >= first)
+    for (const { entry } of settled) entry.call?.lost('lost')
     this.#release(settled.map(({ entry }) => entry))
   }
 
@@ -141,7 +159,8 @@ export class Mailbox<Out> {
     const handed = this.#handed.splice(0).map(({ entry }) => ({ entry, isReported: false }))
     const gone = [...this.#numbered.splice(0), ...handed]
     this.#given = 0
-    const unconfirmed = gone.flatMap(({ entry, isReported }) => (isReported ? [] : [entry.value]))
+    for (const { entry } of gone) entry.call?.lost('lost')
+    const unconfirmed = valuesOf(gone.flatMap(({ entry, isReported }) => (isReported ? [] : [entry])))
     if (unconfirmed.length) this.#port.onLost({ unconfirmed }, { kind: 'forgotten' })
     this.#release(gone.map(({ entry }) => entry))
   }
@@ -156,7 +175,8 @@ export class Mailbox<Out> {
     this.#handed = []
     if (held.length || unsent.length) this.#waiters.refuse()
     this.#release(held)
-    return { unsent: unsent.map(({ value }) => value), unconfirmed: sent.map(({ entry }) => entry.value) }
+    for (const { call } of [...unsent, ...held]) call?.lost('closed')
+    return { unsent: valuesOf(unsent), unconfirmed: valuesOf(sent.map(({ entry }) => entry)) }
   }
 
   #release(entries: readonly Entry<Out>[]): void {
@@ -167,8 +187,21 @@ export class Mailbox<Out> {
     this.#wake()
   }
 
+  #push(value: Out, data: Writable, call?: PendingCall): Entry<Out> {
+    const { host, ttlMs, onWaiting } = this.#port
+    const place = { n: this.#lastOrder + 1, expiresAt: host.now() + ttlMs }
+    const entry = { value, data, bytes: bytesOf(data), ...place, ...(call && { call }) }
+    const dropped = this.#outbox.push(entry)
+    this.#lastOrder += 1
+    this.#lose(dropped, { kind: 'overflow' })
+    onWaiting()
+    return entry
+  }
+
   #lose(entries: readonly Entry<Out>[], report: Report): void {
-    if (entries.length) this.#port.onLost({ undelivered: entries.map(({ value }) => value) }, report)
+    for (const { call } of entries) call?.lost('undelivered')
+    const undelivered = valuesOf(entries)
+    if (undelivered.length) this.#port.onLost({ undelivered }, report)
   }
 
   #wake(): void {

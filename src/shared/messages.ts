@@ -3,8 +3,17 @@ import type { Report } from '../api/evidence.ts'
 import type { SessionSnapshot } from '../session/snapshot.ts'
 import type { OpenFrame } from '../wire/steadfast-v1.ts'
 
-/** What is sent: the data alone, or with what travels beside it. */
-export type Sent = string | ArrayBuffer
+/** A call, as JSON (docs/PROTOCOL.md, rule 21). */
+export interface SentCall {
+  readonly call: string
+}
+
+/** What is sent: a message's data, or a call. */
+export type Sent = string | ArrayBuffer | SentCall
+
+export function isCall(sent: Sent): sent is SentCall {
+  return typeof sent === 'object' && 'call' in sent
+}
 
 /** Which message of which tab: a tab counts those that it has handed over, from 1. */
 export interface Origin {

@@ -4,7 +4,7 @@ import type { SessionState } from '../session/session-state.ts'
 import { restoreSession, type SessionSnapshot, snapshotOf } from '../session/snapshot.ts'
 import type { StreamPlace } from '../session/stream-cursors.ts'
 import { cursorText, type OpenFrame } from '../wire/steadfast-v1.ts'
-import type { Assigned, Origin } from './messages.ts'
+import { type Assigned, isCall, type Origin } from './messages.ts'
 import { Roll } from './roll.ts'
 
 /** How many dials, and how many turns, one leader has before it would reach the numbers of the next. */
@@ -67,7 +67,7 @@ export class Replica {
     session.shared.copies = {
       ...copies,
       read: (frame, told) => {
-        if (typeof frame === 'string' && !/^[omMbarsug]/.test(frame)) return
+        if (typeof frame === 'string' && !/^[omMbCarsug]/.test(frame)) return
         copies.read(frame, told)
         this.#tell()
       },
@@ -135,7 +135,8 @@ export class Replica {
   keep({ n, tab, seq, data }: Assigned): boolean {
     if (n !== this.#sender.sent.last + 1) return false
     this.roll.heard({ tab, seq })
-    this.#sender.keep({ tab, seq }, data)
+    if (isCall(data)) this.#sender.keep({ tab, seq }, data.call, true)
+    else this.#sender.keep({ tab, seq }, data)
     return true
   }
 
@@ -179,7 +180,7 @@ export class Replica {
     streams.clear()
     restoreSession(session, snapshot)
     session.opened = opened
-    const messages = snapshot.messages.map(({ data }, index) => ({ value: origins[index] ?? { tab: '', seq: 0 }, data }))
+    const messages = snapshot.messages.map((each, index) => ({ ...each, value: origins[index] ?? { tab: '', seq: 0 } }))
     this.#sender.replace(snapshot.first, messages)
     this.roll.adopt(assigned, origins, snapshot.first)
     return missed

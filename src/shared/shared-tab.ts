@@ -4,6 +4,7 @@ import type { Mode } from '../api/mode.ts'
 import type { ClientConnection, SharingClient, Wired } from '../api/sharing.ts'
 import type { TabHost } from '../api/tab-host.ts'
 import { lastWriteMs } from '../sending/final-flush.ts'
+import type { CallSender } from '../session/call-sender.ts'
 import type { SessionMode } from '../session/session-mode.ts'
 import type { MirroredEvent } from './messages.ts'
 import { ownConnection, type PageListener } from './own-connection.ts'
@@ -68,16 +69,24 @@ export class SharedTab<Out> implements ClientConnection {
   }
 
   get wired(): Wired<Out> {
-    const sender: MessageSender<Out> = {
-      send: (value, data) => this.#part.mailbox.send(value, data),
-      flushed: () => this.#part.mailbox.flushed(),
-      giveUp: () => this.#isFinishing || this.#part.mailbox.refuseWaiters(),
+    const { mailbox } = this.#part
+    const sender: MessageSender<Out> & CallSender<Out> = {
+      ...{ answers: mailbox.answers, onUnsubscribed: null },
+      call: (json, call) => mailbox.call(json, call),
+      withdrawCall: (entry) => mailbox.withdrawCall(entry),
+      send: (value, data) => mailbox.send(value, data),
+      flushed: () => mailbox.flushed(),
+      giveUp: () => {
+        mailbox.loseCalls()
+        if (!this.#isFinishing) mailbox.refuseWaiters()
+      },
       finish: (close, code, reason) => this.#finish(close, code, reason),
       attach() {},
       detach: () => [],
       dueAt: () => Infinity,
       pump() {},
     }
+    this.#part.onUnsubscribed = (topic) => sender.onUnsubscribed?.(topic)
     return { sender, connection: this }
   }
 
@@ -154,6 +163,7 @@ export class SharedTab<Out> implements ClientConnection {
   async #finish(close: () => void, code: number | undefined, reason: string): Promise<Unsent<Out>> {
     const { host } = this.#client
     this.#isFinishing = true
+    this.#part.mailbox.loseCalls()
     const isHeard = this.#part.isUp && !this.#isPageLeaving
     close()
     if (isHeard && !this.#part.mailbox.isEmpty) {

@@ -3,6 +3,7 @@ import type { MessageSender } from '../api/message-sender.ts'
 import type { SharingClient } from '../api/sharing.ts'
 import type { SessionMode } from '../session/session-mode.ts'
 import type { SessionSender } from '../session/session-sender.ts'
+import type { SessionState } from '../session/session-state.ts'
 import { Mailbox } from './mailbox.ts'
 import type { Origin, Shared, TabMessage } from './messages.ts'
 import { Replica } from './replica.ts'
@@ -28,6 +29,8 @@ export class TabPart<Out> {
   /** Sends for the session, while this tab leads. */
   readonly inner: MessageSender<Origin>
   isUp = false
+  /** The server has ended a subscription. */
+  onUnsubscribed: ((topic: string) => void) | null = null
   /** The session ends with this tab, the last one: who comes now begins another. */
   isEnding = false
   readonly #port: TabPartPort<Out>
@@ -53,12 +56,24 @@ export class TabPart<Out> {
       onLost: ({ undelivered = [] }, report) => this.#lost(undelivered, report),
       onGap: (gap) => shown.isClosedHere || client.port.onGap(gap),
     })
+    this.#hearAnswers(mode.session)
     this.replica = new Replica(mode.session, this.inner as SessionSender<Origin>, {
       received: (message) => {
         if (!shown.isClosedHere) client.events.onMessage(message, shown.transport)
       },
       settledBelow: (first) => this.mailbox.settledBelow(first),
     })
+  }
+
+  /** Every tab hears the answers to all, and takes those to its own; what the server asks is for the leader. */
+  #hearAnswers(session: SessionState): void {
+    const { port } = session
+    if (!port) return
+    session.port = {
+      ...port,
+      onCall: (json) => this.mailbox.answers.received(json, (n) => this.mailbox.of(n), this.#port.room.isLeading),
+      onUnsubscribed: (topic) => this.onUnsubscribed?.(topic),
+    }
   }
 
   /** The tab joins as another one than before. */

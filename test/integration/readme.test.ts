@@ -39,6 +39,7 @@ import { startCentrifugo } from '../support/centrifugo.ts'
 import { type DurableStreams, startDurableStreams } from '../support/durable-streams.ts'
 import { sessionsWithLives, topicsWithLives } from '../support/engine-with-lives.ts'
 import { type Equipment, want } from '../support/equipment.ts'
+import { FakeTab } from '../support/fake-tab.ts'
 import { startMercure } from '../support/mercure.ts'
 import { startNchan } from '../support/nchan.ts'
 import { startProxy } from '../support/proxies.ts'
@@ -77,7 +78,7 @@ afterAll(() => server.close())
 function packageAt(origin: string, more: RealtimeOptions<never, never> = {}) {
   class Client<In, Out> extends RealtimeClient<In, Out> {
     constructor(url: string, options: RealtimeOptions<In, Out> = {}) {
-      const host = { ...nodeHost, baseUrl: `${origin}/`, ...options.host }
+      const host = { ...nodeHost, baseUrl: `${origin}/`, ...more.host, ...options.host }
       const all = { retry: { minDelayMs: 100 }, ...(more as object), ...options, host }
       super(url, all as RealtimeOptions<In, Out> & CodecWhereNeeded<In, Out>)
       clients.push(this as unknown as RealtimeClient<never, never>)
@@ -354,6 +355,33 @@ const tests: Readonly<Record<string, () => void | Promise<void>>> = {
     expect([data, opens.map(({ transport }) => transport)]).toEqual([['Welcome, ada.'], ['websocket']])
     expect(accessToken.mock.calls).toEqual([[{ fresh: false }], [{ fresh: true }]])
     expect(userOf.mock.calls).toEqual([['old'], ['new']])
+  },
+
+  async reload() {
+    await using servers = await startSessionServers(snippet('session-server'), { userOf: async () => ({ id: 'ada' }) })
+    const tab = new FakeTab()
+    const done: string[] = []
+    const scope = {
+      loadEverything: () => done.push('loaded everything'),
+      drawFromCache: () => done.push('drew from the cache'),
+      warn: (text: string) => done.push(text),
+    }
+    const load = async () => {
+      const page = tab.page()
+      const visit = await clientOf('reload', servers.origins[0] ?? '', scope, { host: page.host })
+      await until(() => visit.opens.length === 1)
+      return { page, ...visit }
+    }
+    const one = await load()
+    await until(() => one.data.length === 1)
+    await one.client.flushed()
+    one.client.send('unsaid')
+    one.page.hide()
+    const two = await load()
+    two.client.send('hello')
+    await until(() => two.data.length === 1)
+    expect([one.data, two.data]).toEqual([['Welcome, ada.'], ['ada: hello']])
+    expect(done).toEqual(['loaded everything', 'drew from the cache', 'Lost with the page before: 1'])
   },
 
   async 'session-server'() {
@@ -1100,6 +1128,9 @@ describe('the snippets of README.md, the guides and the reference', () => {
       declare function userOf(auth: unknown): Promise<{ id: string } | null>
       declare const client: import('../../src/index.ts').RealtimeClient
       declare function show(text: string): void
+      declare function warn(text: string): void
+      declare function loadEverything(): void
+      declare function drawFromCache(): void
       declare function ticket(): Promise<string>
       declare const location: { assign(url: string): void }
       declare const localStorage: { getItem(name: string): string | null; setItem(name: string, value: string): void }

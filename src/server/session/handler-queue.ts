@@ -132,8 +132,6 @@ export class HandlerQueue {
       this.#leaseWork ??= { takenThrough: record.taken, finished: record.done, hook: 'none' }
       this.#leaseWork.takenThrough = record.taken
       this.#leaseWork.hook = hook
-      // Also where this node never learned that it had made the session.
-      if (record.isPinned && !record.ended) this.#isHome = true
     } else this.#leaseWork = null
     for (const message of accepted) message.redelivered = message.n <= record.redeliveredThrough
     this.#taken.add(accepted)

@@ -24,9 +24,11 @@ export class SessionHome {
   }
 
   /** This node goes on with the session; `hasEnded`: and runs its `onEnd`. */
-  goesOn({ lease }: SessionRecord, hasEnded: boolean): void {
+  goesOn({ lease, isPinned, ended }: SessionRecord, hasEnded: boolean): void {
     this.#forwarder = null
     if (lease) this.#holder = lease.node
+    // Also where this node never learned that it had made the session.
+    if (lease && isPinned && !ended) this.isHere = true
     if (hasEnded) this.isHere = false
   }
 
