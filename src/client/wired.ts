@@ -1,5 +1,6 @@
 import type { MessageSender } from '../api/message-sender.ts'
-import type { ConnectionSharing, SharedConnection, SharingClient, Wired } from '../api/sharing.ts'
+import type { SharedConnection } from '../api/options.ts'
+import type { ConnectionSharing, SharingClient, Wired } from '../api/sharing.ts'
 
 /** What a client sends with, and its connection: one of its own, or one that tabs share. */
 export function wired<Out>(client: SharingClient<Out>, shared: SharedConnection | undefined): Wired<Out> {
