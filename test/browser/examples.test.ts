@@ -40,7 +40,7 @@ it('react-chat: login, presence and history, over one connection that survives S
   }
 
   await using ann = await visitor('Ann')
-  await says(ann.page, 'header', /^subscribed\s+Ann$/)
+  await says(ann.page, 'header', /^online\s+Ann$/)
   await ann.say('hello')
   await says(ann.page, 'ol', /Ann hello/)
   await using ben = await visitor('Ben')
@@ -65,5 +65,5 @@ it('react-chat: login, presence and history, over one connection that survives S
   await says(ann.page, 'ol', /Ann hello[\s\S]*still there\?/)
   expect([ann.errors, ben.errors]).toEqual([[], []])
   await ben.close()
-  await says(ann.page, 'header', /^subscribed\s+Ann$/)
+  await says(ann.page, 'header', /^online\s+Ann$/)
 })
