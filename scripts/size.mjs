@@ -11,9 +11,9 @@ const dist = `${root}/dist`
 
 /** By script file. */
 const scripts = {
-  'steadfast.core.min.js': 29_300,
-  'steadfast.min.js': 36_400,
-  'steadfast.session.min.js': 43_800,
+  'steadfast.core.min.js': 29_500,
+  'steadfast.min.js': 36_600,
+  'steadfast.session.min.js': 44_500,
 }
 
 const core = "import { RealtimeClient, webSocket } from './core.js'"
@@ -21,16 +21,16 @@ const core = "import { RealtimeClient, webSocket } from './core.js'"
 const apps = {
   'json() of steadfast': ["import { json } from './index.js'; console.log(json())", 300],
   'steadfast/core with webSocket()': [`${core}; new RealtimeClient('/', { transports: [webSocket()] })`, 27_400],
-  steadfast: ["import { RealtimeClient } from './index.js'; new RealtimeClient('/')", 39_300],
+  steadfast: ["import { RealtimeClient } from './index.js'; new RealtimeClient('/')", 39_400],
   'steadfast with session()': [
     "import { RealtimeClient } from './index.js'; import { session } from './session.js'; new RealtimeClient('/', { protocol: session() })",
-    47_800,
+    48_300,
   ],
   'steadfast with session() and shared()': [
     "import { RealtimeClient } from './index.js'; import { session } from './session.js'; import { shared } from './shared.js'; new RealtimeClient('/', { protocol: session(), connection: shared({ key: 'k' }) })",
-    54_000,
+    55_300,
   ],
-  'steadfast/socket': ["import { webSocketOver } from './socket.js'; console.log(webSocketOver())", 51_000],
+  'steadfast/socket': ["import { webSocketOver } from './socket.js'; console.log(webSocketOver())", 51_100],
   'steadfast/sockjs with SockJS': ["import { SockJS } from './sockjs.js'; new SockJS('/ws')", 11_700],
   'steadfast/remedies': ["import { remedies } from './remedies.js'; console.log(remedies)", 2_600],
   'mercure() of steadfast/protocols': ["import { mercure } from './protocols.js'; console.log(mercure)", 2_000],
