@@ -3,6 +3,7 @@
 /** Files without a timer, a socket, a clock or randomness of their own, and the contracts that are types only. */
 const pure = [
   '^src/api/',
+  '^src/frameworks/connection-view\\.ts$',
   '^src/connection/machine/',
   '^src/connection/stop-connecting\\.ts$',
   '^src/sending/(outbox|pending-call)\\.ts$',
@@ -11,6 +12,7 @@ const pure = [
   '^src/sockjs/(frames|place)\\.ts$',
   '^src/util/(http-fields|type-tags|suggest|well-formed)\\.ts$',
   '^src/wire/',
+  '^src/shared/(leadership|messages|roll)\\.ts$',
   '^src/session/(session-state|session-port|stream-cursors|store-history|open-frame|snapshot|stored-session|grace|ack-schedule|batch-policy|retry-pause|frames|unacknowledged|held-ack|text-frames|call-value|server-call)\\.ts$',
 ]
 
@@ -165,10 +167,10 @@ export default {
     },
     {
       name: 'one-dependency',
-      comment: 'eventsource-parser is the only package at run time.',
+      comment: 'eventsource-parser is the only package at run time, beside the framework of an entry for one.',
       severity: 'error',
       from: { path: '^src/', pathNot: ['^src/server/', '^src/redis/', '^src/kafka/', '^src/gateway/', '^src/cli/'] },
-      to: { pathNot: ['^src/', '(^|/)eventsource-parser/'] },
+      to: { pathNot: ['^src/', '(^|/)eventsource-parser/', '(^|/)(@types/)?react/', '(^|/)vue/'] },
     },
     {
       name: 'no-node',
@@ -192,8 +194,26 @@ export default {
       name: 'plain-knows-no-session',
       comment: 'Whoever does not use a session does not load it: the client meets it as a mode (src/api/mode.ts).',
       severity: 'error',
-      from: { path: '^src/', pathNot: ['^src/session/', '^src/socket/', '^src/shared/', '^src/everything\\.ts$'] },
+      from: { path: '^src/', pathNot: ['^src/session/', '^src/shared/', '^src/socket/', '^src/everything\\.ts$'] },
       to: { path: '^src/session/' },
+    },
+    {
+      name: 'frameworks-know-their-own',
+      comment: 'React and Vue are known to their entries alone; what both share knows neither.',
+      severity: 'error',
+      from: { path: '^src/', pathNot: '^src/(react|vue)/' },
+      to: { path: ['(^|/)(@types/)?react/', '(^|/)vue/', '^src/(react|vue)/'] },
+    },
+    {
+      name: 'frameworks-use-the-client',
+      comment: 'What frameworks share uses a client that is handed in: its types, the clock, and nothing inside of it.',
+      severity: 'error',
+      from: { path: '^src/frameworks/' },
+      to: {
+        path: '^src/',
+        pathNot: ['^src/frameworks/', '^src/api/', '^src/host/timers\\.ts$'],
+        dependencyTypesNot: ['type-only'],
+      },
     },
     { name: 'no-cycle', severity: 'error', from: { path: '^src/' }, to: { circular: true } },
     { name: 'no-orphan', severity: 'error', from: { path: '^src/', orphan: true }, to: {} },

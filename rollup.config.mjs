@@ -20,8 +20,12 @@ const pageEntries = {
   shared: `${root}/src/shared/index.ts`,
   socket: `${root}/src/socket/index.ts`,
   sockjs: `${root}/src/sockjs/index.ts`,
+  react: `${root}/src/react/index.ts`,
+  vue: `${root}/src/vue/index.ts`,
 }
-const external = ['eventsource-parser']
+/** An application brings its framework. */
+const frameworks = ['react', 'vue']
+const external = ['eventsource-parser', ...frameworks]
 /** What runs in Node alone. */
 const serverEntries = {
   server: `${root}/src/server/index.ts`,
@@ -49,6 +53,8 @@ export function builds(outDir = `${root}/dist`) {
     externalLiveBindings: false,
     // An import for nothing but its effects, of which there are none, is a warning in the bundler of an app.
     hoistTransitiveImports: false,
+    // A server component of React may import it, and what it renders is hydrated in the page.
+    banner: ({ name }) => (name === 'react' ? "'use client'" : ''),
   }
   const forPages = [plainPrivates(), stripTypes({ assignsFields: true })]
   const named = (ending) => ({ dir: outDir, entryFileNames: `[name].${ending}`, chunkFileNames: `shared/[name].${ending}` })
@@ -62,6 +68,7 @@ export function builds(outDir = `${root}/dist`) {
     { input: pageEntries, external, plugins: forPages, output: { ...output, ...named('js'), format: 'es' } },
     {
       input: pageEntries,
+      external: frameworks,
       // The parser comes as ESM only, which `require` cannot load everywhere, so it is built in.
       plugins: [nodeResolve(), ...forPages],
       output: { ...output, ...named('cjs'), format: 'cjs', exports: 'named' },
@@ -109,7 +116,7 @@ export function builds(outDir = `${root}/dist`) {
 
 /** The declarations of what is in the script files, those that entries share included. */
 function declarationsIn(outDir) {
-  const others = ['testing', 'shared', 'socket', 'sockjs', ...Object.keys(serverEntries)].map((name) => `${name}.d.ts`)
+  const others = ['testing', 'shared', 'socket', 'sockjs', 'react', 'vue', ...Object.keys(serverEntries)].map((name) => `${name}.d.ts`)
   const isOfPage = (name) => name.endsWith('.d.ts') && !others.includes(name)
   return readdirSync(outDir, { recursive: true }).flatMap((name) => (isOfPage(name) ? [`${outDir}/${name}`] : []))
 }

@@ -11,12 +11,17 @@ const dist = `${root}/dist`
 
 /** By script file. */
 const scripts = {
-  'steadfast.core.min.js': 29_300,
-  'steadfast.min.js': 36_400,
-  'steadfast.session.min.js': 43_800,
+  'steadfast.core.min.js': 29_400,
+  'steadfast.min.js': 36_500,
+  'steadfast.session.min.js': 46_600,
 }
 
 const core = "import { RealtimeClient, webSocket } from './core.js'"
+const used = 'useConnection, useMessages, usePresence, useRealtime, useRealtimeEvent, useRequest, useTopic'
+const hooks = `RealtimeProvider, createRealtimeHooks, ${used}`
+const composables = `provideRealtime, realtimeKey, createRealtimeComposables, ${used}`
+/** What an app has anyhow. */
+const withoutClient = ['react', 'vue', './index.js']
 /** By what an app does with an entry. */
 const apps = {
   'json() of steadfast': ["import { json } from './index.js'; console.log(json())", 300],
@@ -24,7 +29,7 @@ const apps = {
   steadfast: ["import { RealtimeClient } from './index.js'; new RealtimeClient('/')", 39_300],
   'steadfast with session()': [
     "import { RealtimeClient } from './index.js'; import { session } from './session.js'; new RealtimeClient('/', { protocol: session() })",
-    47_800,
+    50_600,
   ],
   'steadfast with session() and shared()': [
     "import { RealtimeClient } from './index.js'; import { session } from './session.js'; import { shared } from './shared.js'; new RealtimeClient('/', { protocol: session(), connection: shared({ key: 'k' }) })",
@@ -32,6 +37,16 @@ const apps = {
   ],
   'steadfast/socket': ["import { webSocketOver } from './socket.js'; console.log(webSocketOver())", 51_000],
   'steadfast/sockjs with SockJS': ["import { SockJS } from './sockjs.js'; new SockJS('/ws')", 11_700],
+  'all of steadfast/react, without React and the client': [
+    `import { ${hooks} } from './react.js'; console.log(${hooks})`,
+    2_500,
+    withoutClient,
+  ],
+  'all of steadfast/vue, without Vue and the client': [
+    `import { ${composables} } from './vue.js'; console.log(${composables})`,
+    2_600,
+    withoutClient,
+  ],
   'steadfast/remedies': ["import { remedies } from './remedies.js'; console.log(remedies)", 2_600],
   'mercure() of steadfast/protocols': ["import { mercure } from './protocols.js'; console.log(mercure)", 2_000],
   'durableStreams() of steadfast/protocols': [
@@ -45,7 +60,7 @@ const apps = {
 const format = (number) => number.toLocaleString('en')
 
 for (const [name, budget] of Object.entries(scripts)) hold(name, readFileSync(`${dist}/${name}`), budget)
-for (const [name, [contents, budget]] of Object.entries(apps)) hold(name, await bundled(contents), budget)
+for (const [name, [contents, budget, external]] of Object.entries(apps)) hold(name, await bundled(contents, external), budget)
 
 function hold(name, file, budget) {
   const bytes = gzipSync(file, { level: 9 }).length
@@ -55,9 +70,10 @@ function hold(name, file, budget) {
   process.exitCode = 1
 }
 
-async function bundled(contents) {
+async function bundled(contents, external = []) {
   const { outputFiles } = await build({
     stdin: { contents, resolveDir: dist },
+    external,
     ...{ bundle: true, minify: true, write: false, format: 'esm', target: 'es2020', legalComments: 'none' },
   })
   return Buffer.from(outputFiles[0].contents)

@@ -34,7 +34,7 @@ export type {
   TransportName,
   TransportSettings,
 } from './api/options.ts'
-export type { Answer, Ask, Dialect, Moved, Payload, Protocol, Question, Received } from './api/protocol.ts'
+export type { Answer, Ask, Dialect, Gap, Moved, Payload, Protocol, Question, Received } from './api/protocol.ts'
 export type { Call, Delivery, FetchCredentials, Link, Listener, Transport, Writable } from './api/transport.ts'
 export type { ClientEvent as RealtimeEvent, ClientListener as EventListener, CodecWhereNeeded } from './client/client.ts'
 export type { ListenOptions } from './client/emitter.ts'

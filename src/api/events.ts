@@ -1,5 +1,5 @@
 import type { Diagnosis } from '../diagnosis/diagnose.ts'
-import type { Payload } from './protocol.ts'
+import type { Gap, Payload } from './protocol.ts'
 
 /** When the next attempt will be made. */
 export interface Retry {
@@ -78,15 +78,8 @@ export interface EventDetails<In = Payload, Out = unknown> {
   }
   /** Moved to another transport without interruption. */
   transport: { readonly from: string; readonly to: string }
-  /** In a session: messages were missed that the server can no longer replay. */
-  gap: {
-    /** `''` for messages to this client alone. */
-    readonly topic: string
-    /** The last offset before the gap; `null` where the server's log began anew. */
-    readonly after: number | null
-    /** The first offset behind it. */
-    readonly resumesAt: number
-  }
+  /** Messages were missed that the server can no longer replay: in a session, or where a protocol of plain mode is told so. */
+  gap: Gap
   /** A follow-up request found out more about a failure than the transport could see. */
   diagnosis: { readonly diagnosis: Diagnosis }
   /** Any change of state. */

@@ -1,5 +1,7 @@
 import type { TabHost } from './tab-host.ts'
 
+export type { TabHost }
+
 /** What the page (or worker, or test) tells the client about itself. Hints, never commands: no signal proves anything about the network. */
 export type PageSignal =
   /** The page goes away, and its own listeners to `pagehide` have not run yet: what they send must outlive it. */

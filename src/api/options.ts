@@ -4,7 +4,6 @@ import type { Verdict } from '../diagnosis/verdicts.ts'
 import type { Diagnostics } from './diagnostics.ts'
 import type { Host } from './host.ts'
 import type { Payload, Protocol } from './protocol.ts'
-import type { SharedConnection } from './shared-connection.ts'
 import type { FetchCredentials, Transport } from './transport.ts'
 
 /** The names of the built-in transports. */
@@ -134,6 +133,11 @@ export interface OutboxLimits {
 /** What `session()` of `steadfast/session` returns. */
 export interface SessionProtocol {
   readonly name: 'session'
+}
+
+/** What `shared()` of `steadfast/shared` returns. */
+export interface SharedConnection {
+  readonly name: 'shared'
 }
 
 /** What `sockjs()` of `steadfast/sockjs` returns. */

@@ -18,6 +18,18 @@ export interface Received {
 export interface Moved {
   readonly cursor: string
   readonly data?: undefined
+  /** The server says that it can no longer replay what was missed up to there: told by the event `gap`. */
+  readonly gap?: Gap | undefined
+}
+
+/** Messages that were missed for good. */
+export interface Gap {
+  /** `''` for messages to this client alone, and where a server has no topics. */
+  readonly topic: string
+  /** The last offset before the gap; `null` where the server's log began anew, or numbers nothing. */
+  readonly after: number | null
+  /** The first offset behind it; `null` where the server numbers nothing. */
+  readonly resumesAt: number | null
 }
 
 /** What a protocol is asked before every request that opens an attachment or, polling, continues it. */
@@ -56,6 +68,8 @@ export interface Answer {
  */
 export interface Dialect {
   ask(question: Question): Ask
+  /** The head of an event stream, before its first event, with the cursor that was asked for. */
+  readHead?(head: { readonly headers: Headers; readonly cursor: string | null }): readonly Moved[]
   /** One WebSocket frame, or one chunk of a transport of your own. */
   readFrame(frame: Payload): readonly (Received | Moved)[]
   /** One event of an event stream, by the WHATWG rules. */

@@ -2,8 +2,8 @@ import type { ClientState, EventDetails } from './events.ts'
 import type { Host } from './host.ts'
 import type { MessageSender, OutboxBounds, SenderPort } from './message-sender.ts'
 import type { Mode } from './mode.ts'
+import type { SharedConnection } from './options.ts'
 import type { Received } from './protocol.ts'
-import type { SharedConnection } from './shared-connection.ts'
 
 /** What a client asks of its connection, whether that is its own or one that tabs share. */
 export interface ClientConnection {
@@ -44,7 +44,7 @@ export interface Wired<Out> {
   readonly connection: ClientConnection
 }
 
-/** The same, as the client knows it. */
+/** What the option `connection` takes, as the client knows it. */
 export interface ConnectionSharing extends SharedConnection {
   share<Out>(client: SharingClient<Out>): Wired<Out>
 }

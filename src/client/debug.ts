@@ -55,7 +55,7 @@ export class DebugLines {
       case 'transport':
         return [`${event.from} to ${event.to}`]
       case 'gap':
-        return [`after ${event.after ?? 'a new log'}, resumes at ${event.resumesAt}`]
+        return [`after ${event.after ?? 'a new log'}, resumes at ${event.resumesAt ?? 'an unknown place'}`]
       case 'diagnosis':
         return [event.diagnosis.evidence.transport, causeOf(event)]
       case 'state': {

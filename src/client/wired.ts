@@ -1,5 +1,5 @@
 import type { MessageSender } from '../api/message-sender.ts'
-import type { SharedConnection } from '../api/shared-connection.ts'
+import type { SharedConnection } from '../api/options.ts'
 import type { ConnectionSharing, SharingClient, Wired } from '../api/sharing.ts'
 
 /** What a client sends with, and its connection: one of its own, or one that tabs share. */

@@ -233,6 +233,7 @@ export class Attempts {
   #received(attempt: Attempt, message: Received | Moved): void {
     const { settings, onMessage } = this.#port
     const { cursor, data } = message
+    if (data === undefined && message.gap && attempt === this.#active) this.#notices.missed(message.gap)
     if (data === undefined && attempt === this.#active) this.#cursor.moveTo(message.cursor)
     if (data === undefined || data === settings.mode.heartbeatReply) return
     if (attempt !== this.#active || !this.#hasReceived) {

@@ -17,7 +17,7 @@ import { remember } from './transport-memory.ts'
 
 export interface ConnectionPort extends AttemptsPort {
   readonly diagnosis: Diagnostics | undefined
-  raise<Type extends 'open' | 'error' | 'close' | 'transport' | 'state' | 'diagnosis'>(
+  raise<Type extends 'open' | 'error' | 'close' | 'transport' | 'state' | 'diagnosis' | 'gap'>(
     type: Type,
     details: EventDetails[Type],
   ): void

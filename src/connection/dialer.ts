@@ -155,13 +155,15 @@ export class Dialer {
   }
 }
 
+type Readings = { readonly [Name in keyof Required<Dialect>]: ReturnType<Required<Dialect>[Name]> }
+
 /** A protocol of the application's own may throw on what it reads: that must cost the message, not the connection. */
 function guarded(protocol: Dialect, reader: Reader): Dialect {
   const guard =
-    <Name extends 'readFrame' | 'readEvent' | 'readAnswer'>(name: Name, nothing: ReturnType<Dialect[Name]>) =>
-    (given: Parameters<Dialect[Name]>[0]): ReturnType<Dialect[Name]> => {
+    <Name extends 'readHead' | 'readFrame' | 'readEvent' | 'readAnswer'>(name: Name, nothing: Readings[Name]) =>
+    (given: Parameters<Required<Dialect>[Name]>[0]): Readings[Name] => {
       try {
-        return protocol[name](given as never) as typeof nothing
+        return (protocol[name]?.(given as never) as typeof nothing | undefined) ?? nothing
       } catch (error) {
         stopIfTold(error)
         reader.unreadable(error)
@@ -170,6 +172,7 @@ function guarded(protocol: Dialect, reader: Reader): Dialect {
     }
   return {
     ask: (question) => protocol.ask(question),
+    readHead: guard('readHead', []),
     readFrame: guard('readFrame', []),
     readEvent: guard('readEvent', []),
     readAnswer: guard('readAnswer', { messages: [] }),

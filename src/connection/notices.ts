@@ -6,7 +6,7 @@ import { messageOf } from '../util/type-tags.ts'
 
 export interface NoticesPort {
   readonly classifier: Classifier
-  raise(type: 'error', details: EventDetails['error']): void
+  raise<Type extends 'error' | 'gap'>(type: Type, details: EventDetails[Type]): void
 }
 
 /** Errors that are told and change nothing of the connection. */
@@ -23,6 +23,11 @@ export class Notices {
   /** A message that the codec or the protocol cannot read is lost, the connection is not. */
   unreadable(error: unknown): void {
     this.#raise('message', { kind: 'unreadable', detail: messageOf(error) })
+  }
+
+  /** Messages are lost that the server cannot replay, and the connection goes on behind them. */
+  missed(gap: EventDetails['gap']): void {
+    this.#port.raise('gap', gap)
   }
 
   /** Servers that share no store answer in turn; told once. */

@@ -1,4 +1,4 @@
-import type { Dialect, Moved, Payload, Protocol, Received } from '../api/protocol.ts'
+import type { Dialect, Gap, Moved, Payload, Protocol, Received } from '../api/protocol.ts'
 import { StopConnecting } from '../connection/stop-connecting.ts'
 import { countOf, textOf } from '../wire/readers.ts'
 import { checkSettings, isRecord, isTexts } from './checks.ts'
@@ -83,10 +83,14 @@ function attachment(channels: readonly string[], recovery: boolean, cursor: () =
     const received = subscriptions.flatMap(([channel, subscription]) => {
       const { epoch, offset = 0, publications, recoverable, recovered } = isRecord(subscription) ? subscription : {}
       const before = positions.get(channel)
+      const pubs = listOf(publications)
+      const lost =
+        before && recoverable === true && recovered !== true && gapIn(channel, before, textOf(epoch), countOf(offset), pubs)
       if (recovery && recoverable === true && (before || positions.size < mostChannels))
         // Recovered, it goes on from where it was, by the publications that were missed.
         positions.set(channel, { epoch: textOf(epoch), offset: recovered && before ? before.offset : countOf(offset) })
-      return listOf(publications).flatMap((pub) => published(channel, pub))
+      const missed = lost ? [{ cursor: written(), gap: lost }] : []
+      return [...missed, ...pubs.flatMap((pub) => published(channel, pub))]
     })
     return positions.size ? [...received, { cursor: written() }] : received
   }
@@ -111,6 +115,13 @@ function attachment(channels: readonly string[], recovery: boolean, cursor: () =
     }
     return JSON.stringify(Object.fromEntries(all))
   }
+}
+
+/** What the server could not recover of a channel; `null` where nothing was published meanwhile. */
+function gapIn(topic: string, before: Position, epoch: string, offset: number, pubs: ReturnType<typeof listOf>): Gap | null {
+  const after = before.epoch === epoch ? before.offset : null
+  const resumesAt = pubs[0] ? countOf(pubs[0]['offset']) : offset + 1
+  return after !== null && resumesAt <= after + 1 ? null : { topic, after, resumesAt }
 }
 
 /** @throws StopConnecting where the range of the code says that connecting again has no point */

@@ -1,4 +1,4 @@
-export type { Answer, Ask, Dialect, Moved, Payload, Protocol, Question, Received } from '../api/protocol.ts'
+export type { Answer, Ask, Dialect, Gap, Moved, Payload, Protocol, Question, Received } from '../api/protocol.ts'
 export { betterSse } from './better-sse.ts'
 export { type CentrifugoSettings, centrifugo } from './centrifugo.ts'
 export { type DurableStreamsSettings, durableStreams } from './durable-streams.ts'

@@ -1,4 +1,5 @@
 import type { Payload, Protocol } from '../api/protocol.ts'
+import { byteString } from '../util/http-fields.ts'
 import { checkSettings, isRecord, isText, isTexts } from './checks.ts'
 import { plain } from './plain.ts'
 
@@ -55,12 +56,24 @@ export function mercure(settings: MercureSettings = {}): Protocol {
       const ask = base.ask({ ...question, cursor: question.cursor ?? lastEventId })
       return { ...ask, query: { ...(topics && { topic: topics }), ...ask.query } }
     },
+    readHead({ headers, cursor }) {
+      // The update before the first that the hub sends: where it is not the one that was asked for, the hub no longer has that one.
+      const last = headers.get('last-event-id')
+      const asked = cursor ?? lastEventId
+      if (last === null || asked === null || asked === 'earliest' || byteString(asked) === last) return []
+      return [{ cursor: textOf(last), gap: { topic: '', after: null, resumesAt: null } }]
+    },
     body(message) {
       // An update is text. Bytes go as they are, for the hub to refuse.
       if (!publish || typeof message !== 'string') return undefined
       return formOf(typeof publish === 'function' ? publish(message) : publish, message)
     },
   }
+}
+
+/** What a header says in UTF-8: a page is given a character for each byte. */
+function textOf(header: string): string {
+  return new TextDecoder().decode(Uint8Array.from(header, (sign) => sign.charCodeAt(0)))
 }
 
 /** What the hub gets, as `application/x-www-form-urlencoded`. */

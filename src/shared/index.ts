@@ -1,10 +1,10 @@
-import type { SharedConnection } from '../api/shared-connection.ts'
+import type { SharedConnection } from '../api/options.ts'
 import type { ConnectionSharing, SharingClient, Wired } from '../api/sharing.ts'
+import { browserTabs } from '../host/browser-tabs.ts'
 import { fail, failUnknown } from '../util/check-options.ts'
-import { browserTabs } from './browser-tabs.ts'
 import { isSession, SharedTab } from './shared-tab.ts'
 
-export type { SharedConnection } from '../api/shared-connection.ts'
+export type { SharedConnection } from '../api/options.ts'
 export type { LockEvents, TabChannel, TabHost } from '../api/tab-host.ts'
 
 /** The options of a connection that tabs share. */

@@ -7,6 +7,7 @@ import { Failure, reportOf } from '../transports/failure.ts'
 import { answered, contentTypeOf, post, request } from '../transports/http.ts'
 import { longPollPauseMs, pollLoop } from '../transports/poll-loop.ts'
 import { maxEventLength, parse } from '../transports/sse.ts'
+import { StreamEnd } from '../transports/stream-end.ts'
 import { isPage } from '../util/http-fields.ts'
 import { EventData, FrameLines, written } from './frames.ts'
 import { textOf } from './over-websocket.ts'
@@ -38,6 +39,8 @@ export function dialHttp(
   silenceMs: number,
 ): HttpLink {
   const reading = new Reading(call, listener)
+  /** What one event has shown of the server holds for the whole session. */
+  const decoded = new EventData()
   const asking = pollLoop(call, {
     timeoutMs: () => silenceMs,
     // What ends at once and brings nothing is not asked for without a pause.
@@ -72,7 +75,7 @@ export function dialHttp(
     if (!response.body) throw new Failure({ kind: 'unsupported', detail: 'streaming fetch' })
     const before = reading.count
     const decoder = new TextDecoder()
-    const frames = receiving === 'eventsource' ? framesOfEvents(reading) : framesOfLines(reading)
+    const frames = receiving === 'eventsource' ? framesOfEvents(reading, decoded) : framesOfLines(reading)
     await eachPiece(response.body, signal, (piece) => {
       extend()
       if (!call.signal.aborted) listener.heard()
@@ -100,8 +103,14 @@ function framesOfLines(reading: Reading): Frames {
   }
 }
 
-function framesOfEvents(reading: Reading): Frames {
-  const decoded = new EventData()
+function framesOfEvents(reading: Reading, decoded: EventData): Frames {
+  const end = new StreamEnd()
   const parser = createParser({ maxBufferSize: maxEventLength, onEvent: ({ data }) => reading.take(decoded.read(data)) })
-  return { take: (text) => parse(parser, text), isCutOff: () => false }
+  return {
+    take(text) {
+      end.take(text)
+      parse(parser, text)
+    },
+    isCutOff: () => end.isCutOff,
+  }
 }

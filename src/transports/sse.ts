@@ -40,10 +40,12 @@ export function sse(isPatient = false): Transport {
       isOpen = true
     }
     const stopAsking = isPatient ? askHost(call, -Infinity, opened) : () => {}
+    const cursor = call.cursor()
     const response = await get(call, 'sse', 'text/event-stream', call.signal)
     if (!isEventStream(response)) throw new Failure(await answered(response, call))
     if (!response.body) throw new Failure({ kind: 'unsupported', detail: 'streaming fetch' })
     opened()
+    for (const moved of call.protocol.readHead?.({ headers: response.headers, cursor }) ?? []) listener.received(moved)
     const silentIds = new SilentIds()
     const parser = createParser({
       maxBufferSize: maxEventLength,

@@ -97,6 +97,8 @@ describe.each(['websocket', 'sse'] as const)('over %s', (type) => {
     await server.publish('news', 5)
     await watched.nth('message', 5)
     expect(values(watched)).toEqual(upTo(5))
+    // The history began anew: what was published before it did may have been missed.
+    expect(watched.of('gap')).toMatchObject([{ topic: 'news', after: null, resumesAt: 1 }])
   })
 
   it('ends where the token is wrong', async () => {

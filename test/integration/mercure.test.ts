@@ -88,6 +88,20 @@ it('begins where it is told to', async () => {
   expect([all.data, rest.data]).toEqual([['1', '2'], ['2']])
 })
 
+it('tells that the hub no longer has the update behind which it was to go on, and goes on', async () => {
+  await hub.publish(books, '1', { id: 'urn:1é' })
+  for (const [lastEventId, gaps] of [
+    ['urn:1é', []],
+    ['urn:gone', [{ topic: '', after: null, resumesAt: null }]],
+  ] as const) {
+    await using watched = watchClient(hub.url, { ...options, protocol: mercure({ topics: [books], lastEventId }) })
+    await watched.nth('open')
+    const id = await hub.publish(books, 'next')
+    await watched.nth('message')
+    expect([watched.of('gap'), watched.of('message')]).toMatchObject([gaps, [{ data: 'next', id }]])
+  }
+})
+
 it('publishes what is sent, as one update or as the application says', async () => {
   const token = hub.token({ publish: ['*'], subscribe: ['*'] })
   await using subscriber = watchClient(hub.url, { ...options, ...bearing(token) })

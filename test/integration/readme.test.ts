@@ -33,12 +33,15 @@ import { RealtimeServer } from '../../src/server/index.ts'
 import type { ContractCase, OpenedSessionStore, OpenedTopicLog } from '../../src/server/testing/index.ts'
 import * as contracts from '../../src/server/testing/index.ts'
 import { session } from '../../src/session/index.ts'
+import { shared } from '../../src/shared/index.ts'
 import { SockJS, sockjs } from '../../src/sockjs/index.ts'
 import { startBetterSse } from '../support/better-sse-server.ts'
 import { startCentrifugo } from '../support/centrifugo.ts'
 import { type DurableStreams, startDurableStreams } from '../support/durable-streams.ts'
 import { sessionsWithLives, topicsWithLives } from '../support/engine-with-lives.ts'
 import { type Equipment, want } from '../support/equipment.ts'
+import { FakeTab } from '../support/fake-tab.ts'
+import { localTabs } from '../support/local-tabs.ts'
 import { startMercure } from '../support/mercure.ts'
 import { startNchan } from '../support/nchan.ts'
 import { startProxy } from '../support/proxies.ts'
@@ -77,7 +80,7 @@ afterAll(() => server.close())
 function packageAt(origin: string, more: RealtimeOptions<never, never> = {}) {
   class Client<In, Out> extends RealtimeClient<In, Out> {
     constructor(url: string, options: RealtimeOptions<In, Out> = {}) {
-      const host = { ...nodeHost, baseUrl: `${origin}/`, ...options.host }
+      const host = { ...nodeHost, baseUrl: `${origin}/`, ...(more as { host?: object }).host, ...options.host }
       const all = { retry: { minDelayMs: 100 }, ...(more as object), ...options, host }
       super(url, all as RealtimeOptions<In, Out> & CodecWhereNeeded<In, Out>)
       clients.push(this as unknown as RealtimeClient<never, never>)
@@ -93,6 +96,7 @@ function packageAt(origin: string, more: RealtimeOptions<never, never> = {}) {
     steadfast: { RealtimeClient: Client, json, StopConnecting },
     'steadfast/core': { RealtimeClient: Core, webSocket },
     'steadfast/session': { session },
+    'steadfast/shared': { shared },
     'steadfast/protocols': protocols,
     'steadfast/remedies': remedies,
   }
@@ -354,6 +358,33 @@ const tests: Readonly<Record<string, () => void | Promise<void>>> = {
     expect([data, opens.map(({ transport }) => transport)]).toEqual([['Welcome, ada.'], ['websocket']])
     expect(accessToken.mock.calls).toEqual([[{ fresh: false }], [{ fresh: true }]])
     expect(userOf.mock.calls).toEqual([['old'], ['new']])
+  },
+
+  async reload() {
+    await using servers = await startSessionServers(snippet('session-server'), { userOf: async () => ({ id: 'ada' }) })
+    const tab = new FakeTab()
+    const done: string[] = []
+    const scope = {
+      loadEverything: () => done.push('loaded everything'),
+      drawFromCache: () => done.push('drew from the cache'),
+      warn: (text: string) => done.push(text),
+    }
+    const load = async () => {
+      const page = tab.page()
+      const visit = await clientOf('reload', servers.origins[0] ?? '', scope, { host: page.host })
+      await until(() => visit.opens.length === 1)
+      return { page, ...visit }
+    }
+    const one = await load()
+    await until(() => one.data.length === 1)
+    await one.client.flushed()
+    one.client.send('unsaid')
+    one.page.hide()
+    const two = await load()
+    two.client.send('hello')
+    await until(() => two.data.length === 1)
+    expect([one.data, two.data]).toEqual([['Welcome, ada.'], ['ada: hello']])
+    expect(done).toEqual(['loaded everything', 'drew from the cache', 'Lost with the page before: 1'])
   },
 
   async 'session-server'() {
@@ -660,6 +691,26 @@ const tests: Readonly<Record<string, () => void | Promise<void>>> = {
     const { client, useConnection } = exported as { client: RealtimeClient; useConnection(): ClientState }
     expect(renderToString(react.createElement(() => useConnection().status))).toBe('idle')
     expect([client.state.status, client.report().attempts]).toEqual(['idle', []])
+  },
+
+  async 'shared-tabs'() {
+    await using servers = await startSessionServers(snippet('first-server'))
+    const [origin = ''] = servers.origins
+    const host = { tabs: localTabs() }
+    const shown = [vi.fn(), vi.fn(), vi.fn()]
+    for (const show of shown) {
+      await clientOf('shared-tabs', origin, { user: { id: 'somebody' }, show }, { host } as never)
+      await until(() => clients.at(-1)?.state.status === 'open')
+    }
+    await until(() => (shown[0]?.mock.calls.length ?? 0) === 3)
+    await until(() => (shown[2]?.mock.calls.length ?? 0) === 1)
+    expect(servers.realtimes[0]?.metrics().sessions).toBe(1)
+    expect(Object.values(servers.realtimes[0]?.metrics().attachments.open ?? {}).reduce((sum, each) => sum + each)).toBe(1)
+    // The first one leads.
+    await clients[0]?.close()
+    clients[1]?.send('and on' as never)
+    await until(() => shown[2]?.mock.calls.at(-1)?.[0] === 'and on')
+    expect(shown[0]).toHaveBeenCalledTimes(3)
   },
 
   async 'express-sessions'() {
@@ -1100,6 +1151,10 @@ describe('the snippets of README.md, the guides and the reference', () => {
       declare function userOf(auth: unknown): Promise<{ id: string } | null>
       declare const client: import('../../src/index.ts').RealtimeClient
       declare function show(text: string): void
+      declare function warn(text: string): void
+      declare function loadEverything(): void
+      declare function drawFromCache(): void
+      declare const user: { readonly id: string }
       declare function ticket(): Promise<string>
       declare const location: { assign(url: string): void }
       declare const localStorage: { getItem(name: string): string | null; setItem(name: string, value: string): void }

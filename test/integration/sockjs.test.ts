@@ -1,5 +1,7 @@
+import { createServer } from 'node:http'
 import { describe, expect, it, vi } from 'vitest'
 import { SockJS, type SockJSCloseEvent, type SockJSOptions, sockjs } from '../../src/sockjs/index.ts'
+import { listenOnLoopback } from '../support/loopback.ts'
 import { type SockjsServerOptions, startSockjs } from '../support/sockjs-server.ts'
 import { nodeHost, watchClient } from '../support/watched-client.ts'
 
@@ -186,6 +188,35 @@ describe('SockJS', () => {
     server.meddle = ({ url = '' }) => (url.endsWith('/xhr') ? { delayMs: 300 } : 'pass')
     expect(await closed()).toMatchObject({ code: 1006, reason: 'the server has lost the session', wasClean: false })
   })
+
+  it.each([
+    ['xhr-streaming', 'o\n', 'a["50% off"]\n', 'a["cut'],
+    ['eventsource', 'data: o\r\n\r\n', 'data: a["50% off"]\r\n\r\n', 'data: a["cut"]\r\n'],
+  ])(
+    'over %s reads what comes byte by byte, and ends where an answer ends inside a frame',
+    async (transport, open, whole, cut) => {
+      const answers = [[open, whole], [whole.replace('50% off', '%25 é😀')], [cut]]
+      const server = createServer(async (request, response) => {
+        if (request.url?.includes('/info')) {
+          response.end('{"websocket":false}')
+          return
+        }
+        response.writeHead(200, { 'Content-Type': transport === 'eventsource' ? 'text/event-stream' : 'application/javascript' })
+        for (const byte of Buffer.from((answers.shift() ?? []).join(''))) {
+          response.write(Uint8Array.of(byte))
+          await new Promise(setImmediate)
+        }
+        response.end()
+      })
+      const port = await listenOnLoopback(server)
+      const { data, closed } = watch(`http://127.0.0.1:${port}/echo`, { transports: transport })
+      expect(await closed()).toMatchObject({ code: 1006, wasClean: false })
+      // That percent signs stand for themselves was shown by the answer before.
+      expect(data).toEqual(['50% off', '%25 é😀'])
+      server.closeAllConnections()
+      await new Promise((resolve) => server.close(resolve))
+    },
+  )
 
   it('ends when a message cannot be sent', async () => {
     await using server = await start({ webSocket: 'off' })

@@ -2,7 +2,7 @@ import { readdirSync } from 'node:fs'
 import { publint } from 'publint'
 import { formatMessage } from 'publint/utils'
 import { expect, test } from 'vitest'
-import { entries, pageFiles, read, root, run, scriptTags } from './package.ts'
+import { entries, frameworkFiles, pageFiles, read, root, run, scriptTags } from './package.ts'
 
 test('publint reports nothing about the packed files', async () => {
   const { messages, pkg } = await publint({ pkgDir: root, strict: true, pack: 'npm' })
@@ -40,10 +40,10 @@ test('the package says where it comes from, and where to report what is wrong', 
   expect(read('SECURITY.md')).toContain(`(${address}/security/advisories/new)`)
 })
 
-test('eventsource-parser is the only package at run time, beside ws and the clients of stores, which a server brings', () => {
+test('eventsource-parser is the only package at run time, beside what an application brings: ws, the clients of stores, frameworks', () => {
   const { dependencies, peerDependencies, peerDependenciesMeta } = JSON.parse(read('package.json'))
   expect(Object.keys(dependencies)).toEqual(['eventsource-parser'])
-  const peers = ['@platformatic/kafka', 'ioredis', 'redis', 'ws']
+  const peers = ['@platformatic/kafka', 'ioredis', 'react', 'redis', 'vue', 'ws']
   expect(Object.keys(peerDependencies)).toEqual(peers)
   expect(peerDependenciesMeta).toEqual(Object.fromEntries(peers.map((name) => [name, { optional: true }])))
 })
@@ -55,13 +55,13 @@ test('what is installed with the package runs on every Node that the package nam
   const leastOf = (range: string) => Number(/^>=\s*(\d+)(?:\.\d+)*(?: \|\||$)/.exec(range)?.[1])
   expect(leastOf(engines.node)).toBeGreaterThan(0)
   for (const name of Object.keys({ ...dependencies, ...peerDependencies })) {
-    const range: string = packages[`node_modules/${name}`].engines.node
+    const range: string = packages[`node_modules/${name}`].engines?.node ?? '>=0'
     expect(leastOf(range), `${name} wants Node ${range}`).toBeLessThanOrEqual(leastOf(engines.node))
   }
 })
 
 test('nothing of the server is in what runs in a page', () => {
-  for (const file of pageFiles) expect(read(`dist/${file}`)).not.toMatch(/RealtimeServer|node:/)
+  for (const file of [...pageFiles, ...frameworkFiles]) expect(read(`dist/${file}`)).not.toMatch(/RealtimeServer|node:/)
 })
 
 test('the lockfile names no host to download from', () => {

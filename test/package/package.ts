@@ -7,7 +7,9 @@ export const dist = `${root}dist`
 
 /** What runs in pages; the server half does not. */
 const pageEntries = ['index', 'core', 'session', 'diagnosis', 'protocols', 'remedies', 'testing', 'shared', 'socket', 'sockjs']
-export const entries = [...pageEntries, 'server', 'redis', 'kafka', 'gateway', 'server-testing']
+/** What runs in pages beside a framework, which the application brings. */
+export const frameworkEntries = ['react', 'vue']
+export const entries = [...pageEntries, ...frameworkEntries, 'server', 'redis', 'kafka', 'gateway', 'server-testing']
 export const scriptTag = 'steadfast.min.js'
 /** The page's entries in both forms. */
 export const pageModules = pageEntries.flatMap((entry) => [`${entry}.js`, `${entry}.cjs`])
@@ -17,6 +19,7 @@ export const sessionScriptTag = 'steadfast.session.min.js'
 export const coreScriptTag = 'steadfast.core.min.js'
 export const scriptTags = [coreScriptTag, scriptTag, sessionScriptTag]
 export const pageFiles = [...pageModules, ...scriptTags]
+export const frameworkFiles = frameworkEntries.flatMap((entry) => [`${entry}.js`, `${entry}.cjs`])
 
 export function read(path: string): string {
   return readFileSync(`${root}${path}`, 'utf8')

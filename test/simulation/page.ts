@@ -149,7 +149,7 @@ export class Page {
     })
     client.on('gap', ({ topic, after, resumesAt }) => {
       this.#trace(() => `  client is told of a gap in '${topic}' from ${after} to ${resumesAt}`)
-      down.gap(topic, after, resumesAt)
+      down.gap(topic, after, resumesAt ?? 0)
     })
     client.on('open', ({ transport, resumed }) => {
       this.#trace(() => `  client open over ${transport}${resumed ? ', resumed' : ''} (epoch ${this.openedEpoch})`)

@@ -224,6 +224,32 @@ describe('Centrifugo', () => {
     expect(client.cursor()).toBe('{"a":{"epoch":"new","offset":2}}')
   })
 
+  it.each([
+    [
+      'what is left of the history begins later',
+      { offset: 9, publications: [{ data: 9, offset: 9 }] },
+      { after: 3, resumesAt: 9 },
+    ],
+    ['nothing of it is left', { offset: 9 }, { after: 3, resumesAt: 10 }],
+    ['another history has begun', { epoch: 'new', offset: 0 }, { after: null, resumesAt: 1 }],
+    ['nothing was published meanwhile', { offset: 3 }, null],
+    ['all of it is recovered', { offset: 4, recovered: true, publications: [{ data: 4, offset: 4 }] }, null],
+  ])('knows what is lost where %s', (_, sub, gap) => {
+    const client = reader(centrifugo({ channels: ['a'] }))
+    const connect = (more: object) =>
+      client
+        .attach('sse')
+        .dialect.readFrame(
+          JSON.stringify({ connect: { subs: { a: { recoverable: true, epoch: 'e', recovered: false, ...more } } } }),
+        )
+    client.take(connect({ offset: 3 }))
+    const read = connect(sub)
+    const gaps = read.flatMap((each) => (each.data === undefined && each.gap ? each.gap : []))
+    expect(gaps).toEqual(gap ? [{ topic: 'a', ...gap }] : [])
+    client.take(read)
+    expect(JSON.parse(client.cursor() ?? '')).toMatchObject({ a: { offset: sub.offset } })
+  })
+
   it('keeps the places of 128 channels, whatever the server says', () => {
     const { dialect } = reader(centrifugo()).attach('sse')
     const sub = (n: number) => JSON.stringify({ channel: `c${n}`, subscribe: { recoverable: true, epoch: 'e', offset: 1 } })

@@ -1,4 +1,4 @@
-import type { TabHost } from '../api/tab-host.ts'
+import type { TabHost } from '../api/host.ts'
 
 /** The tabs of this browser; `null` where this page has no Web Locks or no `BroadcastChannel` (an insecure context, an opaque origin, Node). */
 export function browserTabs(): TabHost | null {

@@ -1,4 +1,0 @@
-/** What the option `connection` takes: `shared()` of `steadfast/shared`. */
-export interface SharedConnection {
-  readonly name: 'shared'
-}

@@ -1,0 +1,44 @@
+import type { TopicOptions } from '../api/calls.ts'
+import { type AnyClient, type Store, shared } from './store.ts'
+import { following } from './topic-store.ts'
+
+export interface MessagesOptions<Message> extends TopicOptions {
+  /** How many are kept; older ones are dropped. @defaultValue 100 */
+  readonly max?: number | undefined
+  /** What is there from the first render, oldest first: what the page came with. A topic goes on after the last of them. */
+  readonly initial?: readonly Message[] | undefined
+}
+
+/**
+ * The newest messages of a topic, or with `undefined` in its place those of the client, whatever their topic; newest last. With `null`
+ * there is none.
+ * @throws TypeError for a `max` that is no number, or below 1
+ */
+export function messageStore(
+  client: AnyClient,
+  name: string | null | undefined,
+  { max = 100, initial = [], since, params }: MessagesOptions<unknown>,
+): Store<readonly unknown[]> {
+  if (!(max >= 1)) throw new TypeError(`useMessages(): max must be at least 1; it was ${max}.`)
+  const recent = initial.slice(-max)
+  const first: readonly unknown[] = recent.slice()
+  let shown: readonly unknown[] | null = first
+  const taking = (changed: () => void) => (message: unknown) => {
+    if (recent.push(message) > max) recent.shift()
+    shown = null
+    changed()
+  }
+  // Whoever was here before goes on where it was.
+  const from = () => (recent[recent.length - 1] as { readonly offset?: number } | undefined)?.offset ?? since
+  return {
+    get() {
+      shown ??= recent.slice()
+      return shown
+    },
+    initial: () => first,
+    subscribe:
+      name === undefined
+        ? shared((changed) => client.on('message', taking(changed)))
+        : following(client, name, params, from, (topic, changed) => topic.on('message', taking(changed))),
+  }
+}

@@ -1,0 +1,78 @@
+import type { RequestOptions } from '../api/calls.ts'
+import { type AnyClient, type Store, shared } from './store.ts'
+
+/** What became of the last request. */
+export interface RequestView<Reply = unknown> {
+  /** The last reply; `undefined` before the first. It stays while another is waited for. */
+  readonly data: Reply | undefined
+  /** Why the last request failed; `null` where it did not, is under way or was aborted. */
+  readonly error: Error | null
+  readonly isPending: boolean
+}
+
+export interface RequestStore extends Store<RequestView> {
+  request(data: unknown, options?: RequestOptions): Promise<unknown>
+  /** Aborts what is under way, and forgets the last reply and error. */
+  reset(): void
+}
+
+const none: RequestView = { data: undefined, error: null, isPending: false }
+
+/** The requests of one component; those under way are aborted once nobody subscribes any more. */
+export function requestStore(client: AnyClient): RequestStore {
+  const underWay = new Set<AbortController>()
+  let view = none
+  let latest: AbortController | null = null
+  let tell = () => {}
+  const show = (next: RequestView) => {
+    view = next
+    tell()
+  }
+  const abortAll = () => {
+    for (const each of underWay) each.abort()
+  }
+
+  async function call(data: unknown, { signal, ...options }: RequestOptions): Promise<unknown> {
+    const controller = new AbortController()
+    const abort = () => controller.abort(signal?.reason)
+    if (signal?.aborted) abort()
+    signal?.addEventListener('abort', abort)
+    underWay.add(controller)
+    latest = controller
+    show({ ...view, error: null, isPending: true })
+    try {
+      const reply = await client.request(data, { ...options, signal: controller.signal })
+      if (latest === controller) show({ data: reply, error: null, isPending: false })
+      return reply
+    } catch (error) {
+      if (latest === controller) show({ ...view, error: controller.signal.aborted ? null : (error as Error), isPending: false })
+      throw error
+    } finally {
+      underWay.delete(controller)
+      signal?.removeEventListener('abort', abort)
+    }
+  }
+
+  return {
+    get: () => view,
+    initial: () => none,
+    subscribe: shared((changed) => {
+      tell = changed
+      return () => {
+        tell = () => {}
+        abortAll()
+      }
+    }),
+    request(data, options = {}) {
+      const reply = call(data, options)
+      // Whoever shows `error` need not handle the promise as well.
+      reply.catch(() => {})
+      return reply
+    },
+    reset() {
+      latest = null
+      abortAll()
+      show(none)
+    },
+  }
+}

@@ -1,0 +1,24 @@
+import { type RefObject, useInsertionEffect, useRef, useState, useSyncExternalStore } from 'react'
+import type { Store } from '../frameworks/store.ts'
+
+/** What was made for these keys: anew only when one of them changes. Unlike a memo it survives a hot update. */
+export function useHeld<Held>(keys: readonly unknown[], make: () => Held): Held {
+  const [current, setCurrent] = useState(() => ({ keys, held: make() }))
+  if (keys.every((key, index) => Object.is(key, current.keys[index]))) return current.held
+  const next = { keys, held: make() }
+  setCurrent(next)
+  return next.held
+}
+
+/** The value of the last render that was shown, for what is called later. */
+export function useLatest<Value>(value: Value): RefObject<Value> {
+  const latest = useRef(value)
+  useInsertionEffect(() => {
+    latest.current = value
+  })
+  return latest
+}
+
+export function useStore<Value>({ subscribe, get, initial }: Store<Value>): Value {
+  return useSyncExternalStore(subscribe, get, initial)
+}

@@ -1,0 +1,103 @@
+import { useEffect } from 'react'
+import type { RequestOptions, TopicMember, TopicMessage, TopicOptions } from '../api/calls.ts'
+import type { EventType } from '../api/events.ts'
+import type { ClientEvent } from '../client/client.ts'
+import { connectionStore } from '../frameworks/connection-store.ts'
+import type { ConnectionView } from '../frameworks/connection-view.ts'
+import { type MessagesOptions, messageStore } from '../frameworks/message-store.ts'
+import { type RequestView, requestStore } from '../frameworks/request-store.ts'
+import type { AnyClient } from '../frameworks/store.ts'
+import { presenceStore, type TopicView, topicStore } from '../frameworks/topic-store.ts'
+import { useHeld, useLatest, useStore } from './held.ts'
+import { useRealtime } from './provider.ts'
+
+/** What `useTopic` returns. */
+export interface UsedTopic<Data = unknown, Out = unknown> extends TopicView<Data, Out> {
+  /** Publishes to the topic; resolves with the offset. */
+  readonly publish: (data: Out, options?: RequestOptions) => Promise<number>
+}
+
+/** What `useRequest` returns. */
+export interface UsedRequest<Reply = unknown, Out = unknown> extends RequestView<Reply> {
+  /** Sends a request; resolves with the reply. The promise need not be handled where `error` is shown. */
+  readonly request: (data: Out, options?: RequestOptions) => Promise<Reply>
+  /** Aborts what is under way, and forgets the last reply and error. */
+  readonly reset: () => void
+}
+
+/**
+ * A store for as long as the client, the topic, the place and `max` are the same. Its `params` are those of the newest render: another
+ * object is no other subscription.
+ */
+function useTopical<Held>(
+  topic: string | null | undefined,
+  options: MessagesOptions<unknown>,
+  make: (client: AnyClient, options: MessagesOptions<unknown>) => Held,
+): Held {
+  const client = useRealtime()
+  const latest = useLatest(options.params)
+  const params = () => (typeof latest.current === 'function' ? latest.current() : latest.current)
+  return useHeld([client, topic, options.max, JSON.stringify(options.since)], () => make(client, { ...options, params }))
+}
+
+/**
+ * What to tell the user about the connection. A loss is shown once it has lasted for `delayMs`, since most are over before anybody
+ * has noticed; the countdown renders once a second while it is shown.
+ * @param options.delayMs in milliseconds, `@defaultValue 2000`; with 0 every loss is shown at once
+ */
+export function useConnection({ delayMs }: { readonly delayMs?: number } = {}): ConnectionView {
+  const client = useRealtime()
+  return useStore(useHeld([client, delayMs], () => connectionStore(client, delayMs)))
+}
+
+/** Subscribes to a topic for as long as the component is mounted; with `null` in its place to none. */
+export function useTopic<Data = unknown, Out = unknown>(topic: string | null, options: TopicOptions = {}): UsedTopic<Data, Out> {
+  const store = useTopical(topic, options, (client, held) => topicStore(client, topic, held))
+  return { ...(useStore(store) as TopicView<Data, Out>), publish: store.publish }
+}
+
+/**
+ * The newest messages, newest last: of a topic, to which it subscribes, or without one of the client, whatever their topic. The list is
+ * the same object until a message comes.
+ */
+export function useMessages<Data = unknown>(
+  topic: string | null,
+  options?: MessagesOptions<TopicMessage<Data>>,
+): readonly TopicMessage<Data>[]
+export function useMessages<In = unknown>(
+  topic?: undefined,
+  options?: MessagesOptions<ClientEvent<'message', In>>,
+): readonly ClientEvent<'message', In>[]
+export function useMessages(topic?: string | null, options: MessagesOptions<unknown> = {}): readonly never[] {
+  return useStore(useTopical(topic, options, (client, held) => messageStore(client, topic, held))) as readonly never[]
+}
+
+/** Who is subscribed to a topic: a new list whenever somebody comes or goes. It subscribes to the topic as well. */
+export function usePresence<Info = unknown>(
+  topic: string | null,
+  options: Pick<TopicOptions, 'params'> = {},
+): readonly TopicMember<Info>[] {
+  const store = useTopical(topic, options, (client, { params }) => presenceStore(client, topic, params))
+  return useStore(store) as readonly TopicMember<Info>[]
+}
+
+/**
+ * Sends requests when it is told to, and shows what became of the last one. Whatever is under way when the component is unmounted is
+ * aborted, and the server is told.
+ */
+export function useRequest<Reply = unknown, Out = unknown>(): UsedRequest<Reply, Out> {
+  const client = useRealtime()
+  const store = useHeld([client], () => requestStore(client))
+  const { request, reset } = store
+  return { ...useStore(store), request, reset } as UsedRequest<Reply, Out>
+}
+
+/** Listens to an event of the client; always the newest listener is called. `'*'` is every event. */
+export function useRealtimeEvent<Type extends EventType | '*', In = unknown>(
+  type: Type,
+  listener: (event: ClientEvent<Type, In>) => void,
+): void {
+  const client = useRealtime()
+  const latest = useLatest(listener)
+  useEffect(() => client.on(type, (event) => latest.current(event as unknown as ClientEvent<Type, In>)), [client, type, latest])
+}

@@ -1,0 +1,118 @@
+import { type ComputedRef, computed, type MaybeRefOrGetter, type ShallowRef, toValue } from 'vue'
+import type { RequestOptions, TopicMember, TopicMessage, TopicOptions } from '../api/calls.ts'
+import type { EventType } from '../api/events.ts'
+import type { ClientEvent } from '../client/client.ts'
+import { connectionStore } from '../frameworks/connection-store.ts'
+import type { ConnectionView } from '../frameworks/connection-view.ts'
+import { type MessagesOptions, messageStore } from '../frameworks/message-store.ts'
+import { type RequestStore, type RequestView, requestStore } from '../frameworks/request-store.ts'
+import type { Store } from '../frameworks/store.ts'
+import { presenceStore, type TopicStore, type TopicView, topicStore } from '../frameworks/topic-store.ts'
+import { type FromStore, fromStore } from './from-store.ts'
+import { useRealtime } from './provide.ts'
+import { whileMounted } from './while-mounted.ts'
+
+/** The name of a topic, or what returns it; `null` is none. */
+export type TopicName<Name extends string = string> = MaybeRefOrGetter<Name | null>
+
+/** Each member of an object as a ref of its own. */
+export type AsRefs<View> = { readonly [Name in keyof View]: ComputedRef<View[Name]> }
+
+/** What `useTopic` returns. */
+export interface UsedTopic<Data = unknown, Out = unknown> extends AsRefs<TopicView<Data, Out>> {
+  /** Publishes to the topic; resolves with the offset. */
+  readonly publish: (data: Out, options?: RequestOptions) => Promise<number>
+}
+
+/** What `useRequest` returns. */
+export interface UsedRequest<Reply = unknown, Out = unknown> extends AsRefs<RequestView<Reply>> {
+  /** Sends a request; resolves with the reply. The promise need not be handled where `error` is shown. */
+  readonly request: (data: Out, options?: RequestOptions) => Promise<Reply>
+  /** Aborts what is under way, and forgets the last reply and error. */
+  readonly reset: () => void
+}
+
+/**
+ * What to tell the user about the connection. A loss is shown once it has lasted for `delayMs`, since most are over before anybody
+ * has noticed; the countdown changes once a second while it is shown.
+ * @param options.delayMs in milliseconds, `@defaultValue 2000`; with 0 every loss is shown at once
+ */
+export function useConnection({ delayMs }: { readonly delayMs?: number } = {}): AsRefs<ConnectionView> {
+  const client = useRealtime()
+  return refsOf(
+    fromStore<null, ConnectionView, Store<ConnectionView>>(null, () => connectionStore(client, delayMs)),
+    'status',
+    'retryInMs',
+    'diagnosis',
+    'state',
+  )
+}
+
+/** Subscribes to a topic for as long as the scope lives; with `null` in its place to none. */
+export function useTopic<Data = unknown, Out = unknown>(topic: TopicName, options: TopicOptions = {}): UsedTopic<Data, Out> {
+  const client = useRealtime()
+  const followed = fromStore<string | null, TopicView, TopicStore>(topic, (name) => topicStore(client, name, current(options)))
+  const publish = (data: unknown, callOptions?: RequestOptions) => followed.current().publish(data, callOptions)
+  return { ...refsOf(followed, 'topic', 'state', 'error'), publish } as unknown as UsedTopic<Data, Out>
+}
+
+/**
+ * The newest messages, newest last: of a topic, to which it subscribes, or without one of the client, whatever their topic. The list is
+ * the same object until a message comes.
+ */
+export function useMessages<Data = unknown>(
+  topic: TopicName,
+  options?: MessagesOptions<TopicMessage<Data>>,
+): Readonly<ShallowRef<readonly TopicMessage<Data>[]>>
+export function useMessages<In = unknown>(
+  topic?: undefined,
+  options?: MessagesOptions<ClientEvent<'message', In>>,
+): Readonly<ShallowRef<readonly ClientEvent<'message', In>[]>>
+export function useMessages(topic?: TopicName, options: MessagesOptions<unknown> = {}): Readonly<ShallowRef<readonly never[]>> {
+  const client = useRealtime()
+  const followed = fromStore<string | null | undefined, readonly unknown[], Store<readonly unknown[]>>(topic, (name) =>
+    messageStore(client, name, current(options)),
+  )
+  return followed.value as Readonly<ShallowRef<readonly never[]>>
+}
+
+/** Who is subscribed to a topic: a new list whenever somebody comes or goes. It subscribes to the topic as well. */
+export function usePresence<Info = unknown>(
+  topic: TopicName,
+  options: Pick<TopicOptions, 'params'> = {},
+): Readonly<ShallowRef<readonly TopicMember<Info>[]>> {
+  const client = useRealtime()
+  const followed = fromStore<string | null, readonly TopicMember[], Store<readonly TopicMember[]>>(topic, (name) =>
+    presenceStore(client, name, current(options).params),
+  )
+  return followed.value as Readonly<ShallowRef<readonly TopicMember<Info>[]>>
+}
+
+/**
+ * Sends requests when it is told to, and shows what became of the last one. Whatever is under way when the scope ends is aborted, and
+ * the server is told.
+ */
+export function useRequest<Reply = unknown, Out = unknown>(): UsedRequest<Reply, Out> {
+  const client = useRealtime()
+  const followed = fromStore<null, RequestView, RequestStore>(null, () => requestStore(client))
+  const { request, reset } = followed.current()
+  return { ...refsOf(followed, 'data', 'error', 'isPending'), request, reset } as unknown as UsedRequest<Reply, Out>
+}
+
+/** Listens to an event of the client for as long as the scope lives. `'*'` is every event. */
+export function useRealtimeEvent<Type extends EventType | '*', In = unknown>(
+  type: Type,
+  listener: (event: ClientEvent<Type, In>) => void,
+): void {
+  const client = useRealtime()
+  whileMounted(() => client.on(type, (event) => listener(event as unknown as ClientEvent<Type, In>)))
+}
+
+/** The options with what its refs and getters hold when the server is asked. */
+function current<Options extends TopicOptions>(options: Options): Options {
+  return { ...options, params: () => toValue(options.params) }
+}
+
+function refsOf<View extends object>(followed: FromStore<unknown, View>, ...names: readonly (keyof View)[]): AsRefs<View> {
+  return Object.fromEntries(names.map((name) => [name, computed(() => followed.value.value[name])])) as unknown as AsRefs<View>
+}

@@ -1,0 +1,431 @@
+import type { ReactElement } from 'react'
+import { afterEach, beforeAll, beforeEach, describe, expect, it, vi } from 'vitest'
+import type { TopicMember, TopicMessage } from '../../src/api/calls.ts'
+import type { ConnectionView, UsedRequest, UsedTopic } from '../../src/react/index.ts'
+import { createFakeServer, type FakeServer } from '../../src/testing/index.ts'
+import { RequestError } from '../../src/wire/request-error.ts'
+import { type FakeTopic, withFakeTopics } from '../support/fake-topics.ts'
+import { loadReact, type ReactKit, type ReactVersion } from '../support/react-versions.ts'
+
+/** What the server's `onSubscribe` would be given. */
+const paramsOf = ({ options }: FakeTopic): unknown => (options as { params: () => unknown }).params()
+
+Object.assign(globalThis, { IS_REACT_ACT_ENVIRONMENT: true })
+
+describe.each<ReactVersion>(['18', '19'])('React %s', (version) => {
+  let kit: ReactKit
+  let server: FakeServer
+  const cleanUps: (() => unknown)[] = []
+
+  beforeAll(async () => {
+    kit = await loadReact(version)
+    expect(kit.React.version.split('.')[0]).toBe(version)
+  }, 60_000)
+  beforeEach(() => {
+    vi.useFakeTimers()
+    server = createFakeServer()
+  })
+  afterEach(async () => {
+    for (const cleanUp of cleanUps.splice(0).reverse()) await cleanUp()
+    server.close()
+    vi.useRealTimers()
+  })
+
+  const pass = (ms: number) => kit.act(() => vi.advanceTimersByTimeAsync(ms).then(() => {}))
+  /** What a component made of a function, which renders nothing but the text that it returns. */
+  const component = (run: () => unknown) => {
+    const Test = () => kit.React.createElement('i', null, String(run()))
+    return () => kit.React.createElement(Test)
+  }
+  const element = (run: () => unknown) => component(run)()
+  const strict = (child: ReactElement) => kit.React.createElement(kit.React.StrictMode, null, child)
+  const provided = (props: object, ...children: readonly ReactElement[]) =>
+    kit.React.createElement(kit.hooks.RealtimeProvider, props as never, ...children)
+  const ofUrl = (...children: readonly ReactElement[]) =>
+    provided({ url: 'https://api.example/realtime', options: server.options }, ...children)
+
+  async function mount(tree: ReactElement) {
+    const container = document.createElement('div')
+    const root = kit.client.createRoot(container)
+    let isMounted = true
+    const unmount = async () => {
+      if (isMounted) await kit.act(async () => root.unmount())
+      isMounted = false
+    }
+    cleanUps.push(unmount)
+    const render = (next: ReactElement) => kit.act(async () => root.render(next))
+    await render(tree)
+    return { container, render, unmount }
+  }
+
+  function ownClient() {
+    const client = new kit.steadfast.RealtimeClient('https://api.example/realtime', server.options)
+    cleanUps.push(() => void client.close())
+    return withFakeTopics(client)
+  }
+
+  describe('RealtimeProvider', () => {
+    it('makes one connection in StrictMode, for what is sent before it, and closes it when it is unmounted', async () => {
+      const received: unknown[] = []
+      server.close()
+      let connections = 0
+      server = createFakeServer({
+        onConnection: () => {
+          connections += 1
+        },
+        onMessage: (data) => void received.push(data),
+      })
+      const { useEffect } = kit.React
+      const view = await mount(
+        strict(
+          ofUrl(
+            element(() => {
+              const client = kit.hooks.useRealtime<string, string>()
+              useEffect(() => client.send('from an effect'), [client])
+              return client.state.status
+            }),
+          ),
+        ),
+      )
+      await pass(50)
+      expect([connections, server.connections.length]).toEqual([1, 1])
+      // An effect runs twice in StrictMode, and so does what it does.
+      expect(received).toEqual(['from an effect', 'from an effect'])
+      await view.unmount()
+      await pass(6000)
+      expect([connections, server.connections.length]).toEqual([1, 0])
+    })
+
+    it('keeps its client while it renders, calls the newest prepare(), and has another for another URL', async () => {
+      const clients = new Set<unknown>()
+      const child = element(() => clients.add(kit.hooks.useRealtime()).size)
+      const prepared: string[] = []
+      const at = (url: string, name: string) =>
+        provided({ url, options: { ...server.options, prepare: () => void prepared.push(name) } }, child)
+      const view = await mount(at('https://api.example/a', 'first'))
+      await view.render(at('https://api.example/a', 'second'))
+      expect(clients.size).toBe(1)
+      await pass(50)
+      await kit.act(async () => server.connections[0]?.lose())
+      await pass(5000)
+      expect([prepared[0], prepared.at(-1)]).toEqual(['first', 'second'])
+      expect(clients.size).toBe(1)
+      await view.render(at('https://api.example/b', 'third'))
+      await pass(50)
+      expect(clients.size).toBe(2)
+      expect(server.connections.filter(({ isOpen }) => isOpen)).toHaveLength(1)
+    })
+
+    it("leaves an application's own client as it is", async () => {
+      const { client } = ownClient()
+      const view = await mount(
+        provided(
+          { client },
+          element(() => kit.hooks.useRealtime() === client),
+        ),
+      )
+      await pass(50)
+      expect(view.container.textContent).toBe('true')
+      await view.unmount()
+      await pass(50)
+      expect(client.state.status).toBe('open')
+    })
+
+    it('says what is missing', async () => {
+      const complaint = (tree: ReactElement) => {
+        try {
+          return kit.server.renderToString(tree)
+        } catch (error) {
+          return String(error)
+        }
+      }
+      expect(complaint(element(() => kit.hooks.useRealtime()))).toBe(
+        'Error: useRealtime(): there is no <RealtimeProvider> above.',
+      )
+      expect(complaint(provided({}))).toBe('TypeError: <RealtimeProvider>: there is no client and no url.')
+      expect(complaint(ofUrl(element(() => kit.hooks.useConnection({ delayMs: -1 }))))).toBe(
+        'TypeError: useConnection(): delayMs must be at least 0; it was -1.',
+      )
+      expect(complaint(ofUrl(element(() => kit.hooks.useMessages('news', { max: 0 }))))).toBe(
+        'TypeError: useMessages(): max must be at least 1; it was 0.',
+      )
+    })
+
+    it('dials nothing on a server, leaves no timer, and goes on in the page', async () => {
+      const child = element(() => {
+        const { status, retryInMs, state } = kit.hooks.useConnection()
+        const messages = kit.hooks.useMessages(undefined, { initial: [{ data: 'kept' } as never] })
+        return [status, retryInMs, state.status, messages.length].join()
+      })
+      const html = kit.server.renderToString(ofUrl(child))
+      expect(html).toBe('<i>connecting,,idle,1</i>')
+      expect([server.connections.length, vi.getTimerCount()]).toEqual([0, 0])
+      const container = document.createElement('div')
+      container.innerHTML = html
+      const errors: unknown[] = []
+      let root: ReturnType<typeof kit.client.hydrateRoot> | undefined
+      await kit.act(async () => {
+        root = kit.client.hydrateRoot(container, strict(ofUrl(child)), { onRecoverableError: (error) => errors.push(error) })
+      })
+      cleanUps.push(() => kit.act(async () => root?.unmount()))
+      await pass(50)
+      expect([container.innerHTML, errors]).toEqual(['<i>online,,open,1</i>', []])
+      expect(server.connections).toHaveLength(1)
+    })
+  })
+
+  describe('useConnection', () => {
+    async function watched(options?: { delayMs: number }) {
+      const seen: ConnectionView[] = []
+      await mount(
+        strict(
+          ofUrl(
+            element(() => {
+              seen.push(kit.hooks.useConnection(options))
+              return seen.at(-1)?.status
+            }),
+          ),
+        ),
+      )
+      await pass(50)
+      const statuses = () => seen.map(({ status }) => status).filter((status, index, all) => status !== all[index - 1])
+      return { seen, statuses, last: () => seen.at(-1) as ConnectionView }
+    }
+
+    it('shows no loss that is over soon', async () => {
+      const { statuses, last } = await watched()
+      expect(statuses()).toEqual(['connecting', 'online'])
+      await kit.act(async () => server.connections[0]?.lose())
+      await pass(1)
+      expect(['waiting', 'connecting']).toContain(last().state.status)
+      await pass(1999)
+      expect(last().state.status).toBe('open')
+      await pass(5000)
+      expect(statuses()).toEqual(['connecting', 'online'])
+    })
+
+    it('shows one that lasts, why, and when the next attempt is made, once a second', async () => {
+      const { seen, statuses, last } = await watched()
+      server.refuse({ status: 503 })
+      await kit.act(async () => server.connections[0]?.lose())
+      await pass(1990)
+      expect([last().status, last().diagnosis, last().retryInMs]).toEqual(['online', null, null])
+      await pass(20)
+      expect([last().status, last().diagnosis?.cause]).toEqual(['reconnecting', expect.any(String)])
+      // What happens in one act() is rendered at its end, so the time passes in many.
+      for (let step = 0; step < 200; step += 1) await pass(100)
+      const shown = new Set(seen.map(({ retryInMs }) => retryInMs))
+      const longest = Math.max(...[...shown].map(Number))
+      expect(longest).toBeGreaterThan(0)
+      for (let ms = longest; ms > 0; ms -= 1000) expect(shown).toContain(ms)
+      expect([...shown].filter((ms) => Number(ms) % 1000)).toEqual([])
+      expect(seen.length).toBeLessThan(150)
+      server.accept()
+      await pass(40_000)
+      expect(statuses()).toEqual(['connecting', 'online', 'reconnecting', 'online'])
+      expect(last()).toMatchObject({ retryInMs: null, diagnosis: null })
+      const quiet = seen.length
+      await pass(20_000)
+      expect(seen.length - quiet).toBeLessThan(4)
+    })
+
+    it('shows every loss at once where the delay is 0', async () => {
+      const { statuses } = await watched({ delayMs: 0 })
+      await kit.act(async () => server.connections[0]?.lose())
+      await pass(1)
+      expect(statuses()).toEqual(['connecting', 'online', 'reconnecting'])
+    })
+  })
+
+  describe('useTopic', () => {
+    it('subscribes once, whatever renders, and unsubscribes when nobody is left', async () => {
+      const { client, topics } = ownClient()
+      let used: UsedTopic | undefined
+      let [topic, params, since]: [string | null, unknown, { last: number } | undefined] = [null, undefined, undefined]
+      const show = component(() => {
+        used = kit.hooks.useTopic(topic, { params, since })
+        return used.state
+      })
+      const Tree = (...given: readonly [string | null, unknown, { last: number }?]) => {
+        ;[topic, params, since] = given as [string | null, unknown, { last: number } | undefined]
+        return strict(provided({ client }, show()))
+      }
+      const view = await mount(Tree('news', { token: 1 }, { last: 5 }))
+      expect(topics).toHaveLength(1)
+      expect(view.container.textContent).toBe('subscribing')
+      const publish = used?.publish
+      await view.render(Tree('news', { token: 2 }, { last: 5 }))
+      await kit.act(async () => topics[0]?.become('subscribed'))
+      expect(view.container.textContent).toBe('subscribed')
+      expect([topics.length, topics[0]?.isOver, topics[0]?.options.since]).toEqual([1, false, { last: 5 }])
+      expect(paramsOf(topics[0] as FakeTopic)).toEqual({ token: 2 })
+      expect(used?.publish).toBe(publish)
+      expect(await used?.publish('x')).toBe(1)
+
+      await view.render(Tree('sport', undefined))
+      expect(topics.map(({ name, isOver }) => [name, isOver])).toEqual([
+        ['news', true],
+        ['sport', false],
+      ])
+      const error = new RequestError('forbidden', 'no')
+      await kit.act(async () => topics[1]?.become('refused', error))
+      expect([used?.state, used?.error]).toEqual(['refused', error])
+      await view.render(Tree(null, undefined))
+      expect([used?.state, used?.topic, topics[1]?.isOver, topics.length]).toEqual(['idle', null, true, 2])
+      await expect(used?.publish('x')).rejects.toThrow('useTopic(): there is no topic to publish to.')
+    })
+
+    it('publishes before it is mounted, over the subscription that follows', async () => {
+      const { client, topics } = ownClient()
+      const { useEffect } = kit.React
+      const Child = ({ publish }: { publish: UsedTopic['publish'] }) => {
+        useEffect(() => void publish('early'), [publish])
+        return null
+      }
+      const Parent = () => kit.React.createElement(Child, { publish: kit.hooks.useTopic('news').publish })
+      await mount(provided({ client }, kit.React.createElement(Parent)))
+      expect(topics.map(({ published, isOver }) => [published, isOver])).toEqual([[['early'], false]])
+    })
+  })
+
+  describe('useMessages', () => {
+    it('has the newest of a topic, in a list that changes when one comes and then alone', async () => {
+      const { client, topics } = ownClient()
+      const lists: (readonly TopicMessage<unknown>[])[] = []
+      const initial = [{ type: 'message', data: 0, offset: 40, topic: 'news' }] as const
+      const show = component(() => lists.push(kit.hooks.useMessages('news', { max: 3, initial: [...initial], params: {} })))
+      const tree = () => strict(provided({ client }, show()))
+      const view = await mount(tree())
+      const dataOf = () => lists.at(-1)?.map(({ data }) => data)
+      expect(dataOf()).toEqual([0])
+      expect([topics.length, topics[0]?.options.since]).toEqual([1, 40])
+      const before = lists.length
+      await kit.act(async () => topics[0]?.deliver(1, 2, 3, 4))
+      expect(dataOf()).toEqual([2, 3, 4])
+      expect(lists.length - before).toBeLessThanOrEqual(2)
+      const list = lists.at(-1)
+      await view.render(tree())
+      expect(lists.at(-1)).toBe(list)
+      expect(topics).toHaveLength(1)
+      await view.unmount()
+      expect(topics[0]?.isOver).toBe(true)
+    })
+
+    it('has those of the client where no topic is named', async () => {
+      const view = await mount(
+        ofUrl(
+          element(() =>
+            kit.hooks
+              .useMessages<string>()
+              .map(({ data }) => data)
+              .join(),
+          ),
+        ),
+      )
+      await pass(50)
+      await kit.act(async () => {
+        server.send('a')
+        server.send('b')
+      })
+      await pass(50)
+      expect(view.container.textContent).toBe('a,b')
+    })
+  })
+
+  it('usePresence has the members', async () => {
+    const { client, topics } = ownClient()
+    const lists: (readonly TopicMember[])[] = []
+    const show = component(() => lists.push(kit.hooks.usePresence('room:1')))
+    const tree = () => strict(provided({ client }, show()))
+    const view = await mount(tree())
+    expect(lists.at(-1)).toEqual([])
+    await kit.act(async () => topics[0]?.members({ id: 'a', info: 'Ann' }))
+    expect(lists.at(-1)).toEqual([{ id: 'a', info: 'Ann' }])
+    const list = lists.at(-1)
+    await view.render(tree())
+    expect(lists.at(-1)).toBe(list)
+    expect(topics).toHaveLength(1)
+    await view.unmount()
+    expect(topics[0]?.isOver).toBe(true)
+  })
+
+  describe('useRequest', () => {
+    async function requesting() {
+      const fake = ownClient()
+      let used: UsedRequest | undefined
+      const view = await mount(
+        strict(
+          provided(
+            { client: fake.client },
+            element(() => {
+              used = kit.hooks.useRequest()
+              return ''
+            }),
+          ),
+        ),
+      )
+      return { ...fake, view, used: () => used as UsedRequest }
+    }
+
+    it('shows the reply or the error of the last request', async () => {
+      const { requests, used } = await requesting()
+      const { request } = used()
+      await kit.act(async () => void request('a'))
+      expect(used()).toMatchObject({ isPending: true, data: undefined, error: null })
+      await kit.act(async () => void request('b'))
+      await kit.act(async () => requests[0]?.resolve('A'))
+      expect(used()).toMatchObject({ isPending: true, data: undefined })
+      await kit.act(async () => requests[1]?.resolve('B'))
+      expect(used()).toMatchObject({ isPending: false, data: 'B', error: null })
+      await kit.act(async () => void request('c'))
+      const error = new Error('no')
+      await kit.act(async () => requests[2]?.reject(error))
+      expect(used()).toMatchObject({ isPending: false, data: 'B', error })
+      expect(used().request).toBe(request)
+      await kit.act(async () => used().reset())
+      expect(used()).toMatchObject({ isPending: false, data: undefined, error: null })
+    })
+
+    it('aborts what is under way when it is unmounted, and what its caller aborts', async () => {
+      const { requests, used, view } = await requesting()
+      const controller = new AbortController()
+      let first: Promise<unknown> | undefined
+      await kit.act(async () => {
+        first = used().request('a', { signal: controller.signal })
+      })
+      const why = new Error('enough')
+      await kit.act(async () => controller.abort(why))
+      await expect(first).rejects.toBe(why)
+      expect(used()).toMatchObject({ isPending: false, error: null })
+      await kit.act(async () => void used().request('b'))
+      expect(requests[1]?.signal.aborted).toBe(false)
+      await view.unmount()
+      expect(requests[1]?.signal.aborted).toBe(true)
+    })
+  })
+
+  it('useRealtimeEvent calls the newest listener, until it is unmounted', async () => {
+    const { client } = ownClient()
+    const heard: string[] = []
+    let name = ''
+    const show = component(() => {
+      const mine = name
+      kit.hooks.useRealtimeEvent('message', () => heard.push(mine))
+    })
+    const tree = (next: string) => {
+      name = next
+      return strict(provided({ client }, show()))
+    }
+    const view = await mount(tree('first'))
+    await pass(50)
+    server.send('x')
+    await pass(10)
+    await view.render(tree('second'))
+    server.send('x')
+    await pass(10)
+    await view.unmount()
+    server.send('x')
+    await pass(10)
+    expect(heard).toEqual(['first', 'second'])
+  })
+})

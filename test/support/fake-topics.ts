@@ -1,0 +1,89 @@
+import type { RequestOptions, Topic, TopicMember, TopicMessage, TopicOptions } from '../../src/api/calls.ts'
+import type { AnyClient } from '../../src/frameworks/store.ts'
+
+/** A subscription that a component has made, and what the test does to it. */
+export interface FakeTopic {
+  readonly name: string
+  readonly options: TopicOptions
+  readonly published: readonly unknown[]
+  isOver: boolean
+  become(state: Topic['state'], error?: Topic['error']): void
+  deliver(...data: readonly unknown[]): void
+  members(...members: readonly TopicMember[]): void
+}
+
+export interface FakeRequest {
+  readonly data: unknown
+  readonly signal: AbortSignal
+  resolve(reply: unknown): void
+  reject(error: Error): void
+}
+
+/** Gives a client topics and requests that the test answers by hand, in place of those of a session. */
+export function withFakeTopics(client: object) {
+  const topics: FakeTopic[] = []
+  const requests: FakeRequest[] = []
+  let offset = 0
+  const subscribe = (name: string, options: TopicOptions = {}): Topic => {
+    const listeners = new Map<string, Set<(event: never) => void>>()
+    const on = (type: string, listener: (event: never) => void) => {
+      const those = listeners.get(type) ?? new Set()
+      listeners.set(type, those.add(listener))
+      return () => void those.delete(listener)
+    }
+    const emit = (type: string, event: unknown) => {
+      for (const each of [...(listeners.get(type) ?? [])]) each(event as never)
+    }
+    let [state, error]: [Topic['state'], Topic['error']] = ['subscribing', null]
+    let members: readonly TopicMember[] = []
+    const published: unknown[] = []
+    const fake: FakeTopic = {
+      ...{ name, options, published, isOver: false },
+      become(next, reason = null) {
+        ;[state, error] = [next, reason]
+        emit('state', {})
+      },
+      deliver(...data) {
+        for (const each of data)
+          emit('message', { type: 'message', data: each, offset: ++offset, topic: name } satisfies TopicMessage<unknown>)
+      },
+      members(...next) {
+        members = next
+        emit('change', {})
+      },
+    }
+    topics.push(fake)
+    return {
+      async *[Symbol.asyncIterator]() {},
+      name,
+      on,
+      get state() {
+        return state
+      },
+      get error() {
+        return error
+      },
+      async publish(data) {
+        if (fake.isOver) throw new Error('the subscription is over')
+        return published.push(data)
+      },
+      presence: {
+        get members() {
+          return members
+        },
+        isKnown: true,
+        error: null,
+        on,
+      },
+      unsubscribe() {
+        fake.isOver = true
+      },
+    }
+  }
+  const request = (data: unknown, { signal }: RequestOptions = {}) =>
+    new Promise((resolve, reject) => {
+      signal?.addEventListener('abort', () => reject(signal.reason))
+      requests.push({ data, signal: signal ?? new AbortController().signal, resolve, reject })
+    })
+  return { client: Object.assign(client, { subscribe, request }) as unknown as AnyClient, topics, requests }
+}
