@@ -651,6 +651,7 @@ const tests: Readonly<Record<string, () => void | Promise<void>>> = {
     const { client } = sessionOf(servers, {})
     expect(JSON.parse(await client.request<string>('{"room":"lobby"}'))).toEqual({ title: 'Lobby', seats: 12 })
     await expect(client.request('{"room":"attic"}')).rejects.toMatchObject({ code: 'not-found' })
+    await client.close()
     expect(servers.errors).toEqual([])
   },
 
@@ -710,6 +711,7 @@ const tests: Readonly<Record<string, () => void | Promise<void>>> = {
     expect(shown).toEqual(['steadfast, for ste'])
     await until(() => aborted.length === 2)
     expect(aborted).toEqual(['s', 'st'])
+    await client.close()
   },
 
   async 'requests-refused'() {
@@ -731,13 +733,22 @@ const tests: Readonly<Record<string, () => void | Promise<void>>> = {
     }
     expect(await draftOf('ada')).toBeUndefined()
     const { client } = sessionOf(servers, {})
+    client.onrequest = ({ data }) => `the ${data}`
+    await until(() => isOpen({ client }))
+    expect(await draftOf('ada')).toBe('the draft')
+    await client.close()
+  },
+
+  async 'requests-of-page'() {
+    await using servers = await startSessionServers(serverWith('authenticate'), { authenticate: () => ({ id: 'ada' }) })
+    const { client } = sessionOf(servers, {})
     const localStorage = { getItem: (name: string) => (name === 'draft' ? 'Dear' : null) }
     await runSnippet(snippet('requests-of-page'), {}, { client, localStorage })
     await until(() => isOpen({ client }))
-    expect(await draftOf('ada')).toBe('Dear')
+    const [ada] = (await servers.realtimes[0]?.sessionsOf('ada')) ?? []
+    expect([await ada?.request('draft'), await ada?.request('other')]).toEqual(['Dear', ''])
+    await client.close()
   },
-
-  'requests-of-page': () => tests['requests-of-server']?.(),
 
   async 'topics-server'() {
     await using servers = await startSessionServers(snippet('topics-server'))
@@ -746,6 +757,7 @@ const tests: Readonly<Record<string, () => void | Promise<void>>> = {
     await until(() => lobby.state === 'refused')
     expect(lobby.error?.code).toBe('forbidden')
     await expect(lobby.publish('{"text":"hello"}')).rejects.toMatchObject({ code: 'forbidden' })
+    await client.close()
     expect(servers.errors).toEqual([])
   },
 
@@ -759,41 +771,69 @@ const tests: Readonly<Record<string, () => void | Promise<void>>> = {
     const { say } = (await runSnippet(snippet('topics'), { ...others, steadfast }, scope)) as {
       say(text: string): Promise<number>
     }
-    const client = clients.at(-1)
     await until(() => shown.length === 1)
     await say('hello')
     servers.cut()
     await bob.client.subscribe('chat:lobby').publish('{"text":"after"}')
     await until(() => shown.length === 3)
     expect(shown).toEqual(['bob: before', 'ann: hello', 'bob: after'])
-    const present: string[] = []
-    await runSnippet(snippet('topics-presence'), {}, { client, show: (text: string) => present.push(text) })
-    await until(() => present.at(-1) === 'ann, bob')
-    await bob.client.close()
-    await until(() => present.at(-1) === 'ann')
+    for (const client of clients) await client.close()
     expect(servers.errors).toEqual([])
   },
 
-  'topics-presence': () => tests['topics']?.(),
+  async 'topics-presence'() {
+    await using servers = await startSessionServers(snippet('topics-server'))
+    const [ann, bob] = ['ann', 'bob'].map((id) => {
+      const { RealtimeClient: Client } = packageAt(servers.origins[0] ?? '').steadfast
+      return new Client('/realtime', { protocol: session(), codec: json(), prepare: () => ({ auth: id }) })
+    })
+    const present: string[] = []
+    await runSnippet(snippet('topics-presence'), {}, { client: ann, show: (text: string) => present.push(text) })
+    await until(() => present.at(-1) === 'ann')
+    bob?.subscribe('chat:lobby')
+    await until(() => present.at(-1) === 'ann, bob')
+    await bob?.close()
+    await until(() => present.at(-1) === 'ann')
+    await ann?.close()
+    expect(servers.errors).toEqual([])
+  },
 
   async 'topics-permit-server'() {
-    let count = 0
-    const permitOf = vi.fn((token: unknown) => (token ? { topic: 'prices', expiresAt: Date.now() + 700 } : null))
+    const permitOf = (token: unknown) => (token === 'good' ? { topic: 'prices', expiresAt: Date.now() + 60_000 } : null)
     await using servers = await startSessionServers(snippet('topics-permit-server'), { permitOf })
     const { client } = sessionOf(servers, {})
+    const params = { token: 'good' }
+    const topics = [
+      client.subscribe('prices', { params }),
+      client.subscribe('other', { params }),
+      client.subscribe('another', { params: { token: 'bad' } }),
+      client.subscribe('one more'),
+    ]
+    await until(() => topics.every(({ state }) => state !== 'subscribing'))
+    expect(topics.map(({ state }) => state)).toEqual(['subscribed', 'refused', 'refused', 'refused'])
+    await client.close()
+    expect(servers.errors).toEqual([])
+  },
+
+  async 'topics-permit'() {
+    const given: unknown[] = []
+    const onSubscribe = (_: unknown, __: string, params: unknown) => {
+      given.push(params)
+      return { expiresAt: given.length === 1 ? Date.now() + 500 : Infinity }
+    }
+    await using servers = await startSessionServers(serverWith('onSubscribe'), { onSubscribe })
+    const { client } = sessionOf(servers, {})
+    let count = 0
     const ticket = async () => `ticket ${++count}`
     const shown: string[] = []
     await runSnippet(snippet('topics-permit'), {}, { client, ticket, show: (text: string) => shown.push(text) })
-    await until(() => count === 2)
+    await until(() => given.length === 2)
     await servers.realtimes[0]?.publish('prices', '12')
     await until(() => shown.length === 1)
-    expect(shown).toEqual(['12'])
-    expect(permitOf.mock.calls.slice(0, 2)).toEqual([['ticket 1'], ['ticket 2']])
-    const other = client.subscribe('other')
-    await until(() => other.state === 'refused')
+    expect([shown, given]).toEqual([['12'], [{ token: 'ticket 1' }, { token: 'ticket 2' }]])
+    await client.close()
+    expect(servers.errors).toEqual([])
   },
-
-  'topics-permit': () => tests['topics-permit-server']?.(),
 
   async 'topics-types'() {
     await using servers = await startSessionServers(serverWith('onSubscribe'), { onSubscribe: () => true })
@@ -804,6 +844,7 @@ const tests: Readonly<Record<string, () => void | Promise<void>>> = {
     await servers.realtimes[0]?.publish('prices', '{"eur":3}')
     await until(() => shown.length === 1)
     expect(shown).toEqual(['3.00'])
+    await client.close()
   },
 
   async 'shared-worker'() {
