@@ -799,7 +799,10 @@ const tests: Readonly<Record<string, () => void | Promise<void>>> = {
   },
 
   async 'topics-permit-server'() {
-    const permitOf = (token: unknown) => (token === 'good' ? { topic: 'prices', expiresAt: Date.now() + 60_000 } : null)
+    const permitOf = vi.fn((token: unknown) => {
+      return token === 'good' ? { topic: 'prices', expiresAt: Date.now() + (asked() > 4 ? 60_000 : 700) } : null
+    })
+    const asked = () => permitOf.mock.calls.length
     await using servers = await startSessionServers(snippet('topics-permit-server'), { permitOf })
     const { client } = sessionOf(servers, {})
     const params = { token: 'good' }
@@ -811,6 +814,7 @@ const tests: Readonly<Record<string, () => void | Promise<void>>> = {
     ]
     await until(() => topics.every(({ state }) => state !== 'subscribing'))
     expect(topics.map(({ state }) => state)).toEqual(['subscribed', 'refused', 'refused', 'refused'])
+    await until(() => asked() === 5)
     await client.close()
     expect(servers.errors).toEqual([])
   },
