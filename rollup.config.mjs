@@ -116,7 +116,9 @@ export function builds(outDir = `${root}/dist`) {
 
 /** The declarations of what is in the script files, those that entries share included. */
 function declarationsIn(outDir) {
-  const others = ['testing', 'shared', 'socket', 'sockjs', 'react', 'vue', ...Object.keys(serverEntries)].map((name) => `${name}.d.ts`)
+  const others = ['testing', 'shared', 'socket', 'sockjs', 'react', 'vue', ...Object.keys(serverEntries)].map(
+    (name) => `${name}.d.ts`,
+  )
   const isOfPage = (name) => name.endsWith('.d.ts') && !others.includes(name)
   return readdirSync(outDir, { recursive: true }).flatMap((name) => (isOfPage(name) ? [`${outDir}/${name}`] : []))
 }
