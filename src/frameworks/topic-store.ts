@@ -30,8 +30,7 @@ export function following(
 ): Store<unknown>['subscribe'] {
   return shared((changed) => {
     if (name === null) return () => {}
-    const from = since()
-    const topic = client.subscribe(name, from === undefined ? { params } : { params, since: from })
+    const topic = client.subscribe(name, { params, since: since() })
     const stop = follow(topic, changed)
     return () => {
       stop()

@@ -36,7 +36,9 @@ function useTopical<Held>(
 ): Held {
   const client = useRealtime()
   const latest = useLatest(options.params)
-  const params = () => (typeof latest.current === 'function' ? latest.current() : latest.current)
+  // Who gives none must not replace those of another use of the topic.
+  const params =
+    options.params === undefined ? undefined : () => (typeof latest.current === 'function' ? latest.current() : latest.current)
   return useHeld([client, topic, options.max, JSON.stringify(options.since)], () => make(client, { ...options, params }))
 }
 

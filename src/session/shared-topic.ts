@@ -97,9 +97,9 @@ export class SharedTopic<In, Out> implements TopicSource<Out> {
 
   /** The server has lost the session, and with it the subscription. */
   restore(): void {
+    this.presence.restore()
     if (this.#isOver || this.#asking) return
     this.#ask({})
-    this.presence.restore()
   }
 
   closed(): void {
@@ -180,6 +180,7 @@ export class SharedTopic<In, Out> implements TopicSource<Out> {
     for (const handle of this.#handles) if (!handle.hasSince) handle.begin({ epoch, offset: tail })
     this.error = null
     this.#setState('subscribed')
+    this.presence.subscribed()
     for (const handle of this.#handles) handle.emit('subscribed', {})
   }
 

@@ -19,6 +19,7 @@ export class TopicMembers implements TopicPresence<never> {
   #isKnown = false
   #error: RequestError | null = null
   #isUsed = false
+  #isSubscribed = false
   #isOver = false
 
   constructor(topic: string, host: Host, session: Pick<TopicsSession, 'tell'>) {
@@ -47,9 +48,16 @@ export class TopicMembers implements TopicPresence<never> {
     return this.#events.add(type, listener)
   }
 
-  /** The server has lost the session. */
-  restore(): void {
+  /** The server has subscribed the session to the topic: not before then does it say who else is. */
+  subscribed(): void {
+    if (this.#isSubscribed) return
+    this.#isSubscribed = true
     if (this.#isUsed) this.#ask()
+  }
+
+  /** The server has lost the session, and with it the subscription. */
+  restore(): void {
+    this.#isSubscribed = false
   }
 
   end(): void {
@@ -68,7 +76,7 @@ export class TopicMembers implements TopicPresence<never> {
   #use(): void {
     if (this.#isUsed || this.#isOver) return
     this.#isUsed = true
-    this.#ask()
+    if (this.#isSubscribed) this.#ask()
   }
 
   #ask(): void {
@@ -79,6 +87,7 @@ export class TopicMembers implements TopicPresence<never> {
           if (answer.type === 'error') this.#failed(new RequestError(answer.code, answer.message))
           else {
             this.#isKnown = true
+            this.#error = null
             this.#set(membersIn(answer.value))
           }
         },

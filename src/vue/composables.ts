@@ -110,7 +110,9 @@ export function useRealtimeEvent<Type extends EventType | '*', In = unknown>(
 
 /** The options with what its refs and getters hold when the server is asked. */
 function current<Options extends TopicOptions>(options: Options): Options {
-  return { ...options, params: () => toValue(options.params) }
+  const { params } = options
+  // Who gives none must not replace those of another use of the topic.
+  return { ...options, params: params === undefined ? undefined : () => toValue(params) }
 }
 
 function refsOf<View extends object>(followed: FromStore<unknown, View>, ...names: readonly (keyof View)[]): AsRefs<View> {

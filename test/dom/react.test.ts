@@ -293,11 +293,12 @@ describe.each<ReactVersion>(['18', '19'])('React %s', (version) => {
       const { client, topics } = ownClient()
       const lists: (readonly TopicMessage<unknown>[])[] = []
       const initial = [{ type: 'message', data: 0, offset: 40, topic: 'news' }] as const
-      const show = component(() => lists.push(kit.hooks.useMessages('news', { max: 3, initial: [...initial], params: {} })))
+      const show = component(() => lists.push(kit.hooks.useMessages('news', { max: 3, initial: [...initial] })))
       const tree = () => strict(provided({ client }, show()))
       const view = await mount(tree())
       const dataOf = () => lists.at(-1)?.map(({ data }) => data)
       expect(dataOf()).toEqual([0])
+      expect(topics[0]?.options.params).toBeUndefined()
       expect([topics.length, topics[0]?.options.since]).toEqual([1, 40])
       const before = lists.length
       await kit.act(async () => topics[0]?.deliver(1, 2, 3, 4))

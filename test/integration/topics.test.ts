@@ -214,6 +214,19 @@ it('[SP22] the members of a topic come and go', async () => {
   await vi.waitFor(() => expect(names()).toEqual(['n1']), 15_000)
 })
 
+it('[SP22] the members are asked for once the topic is subscribed to, however long its params take', async () => {
+  await using rig = await startRig({ options: { ...open, presence: () => 'somebody' } })
+  await using watched = rig.watch()
+  const params = () => new Promise((resolve) => setTimeout(() => resolve('ticket'), 50))
+  const topic = watched.client.subscribe('room', { params })
+  const { presence } = topic
+  const changes = vi.fn()
+  presence.on('change', changes)
+  expect(presence.members).toEqual([])
+  await vi.waitFor(() => expect(presence.members).toHaveLength(1), 5000)
+  expect([presence.error, presence.isKnown, topic.state]).toEqual([null, true, 'subscribed'])
+})
+
 it('[SP22] for await reads the messages of a topic, and ends with it', async () => {
   await using rig = await startRig({ options: open })
   await using watched = rig.watch()
