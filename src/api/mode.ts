@@ -43,7 +43,7 @@ export interface Mode {
   /** Makes what sends for this client. */
   sender<Out>(port: SenderPort<Out>): MessageSender<Out>
   /** Requests with answers, and topics; absent where the server knows none. Called once, with what sends for the client. */
-  calls?<In, Out>(port: CallsPort<In, Out>, sender: MessageSender<Out>): Calls<In, Out>
+  readonly calls?: (<In, Out>(port: CallsPort<In, Out>, sender: MessageSender<Out>) => Calls<In, Out>) | undefined
   /** How silence is judged now; `null` where it is not. */
   heartbeat(): HeartbeatTimes | null
   /** What to send as a heartbeat. */

@@ -19,7 +19,7 @@ export interface ClientConnection {
 
 /** What a connection tells its client. */
 export interface ConnectionEvents {
-  raise<Type extends 'open' | 'error' | 'close' | 'transport' | 'state' | 'diagnosis'>(
+  raise<Type extends 'open' | 'error' | 'close' | 'transport' | 'state' | 'diagnosis' | 'gap'>(
     type: Type,
     details: EventDetails[Type],
   ): void

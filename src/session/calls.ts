@@ -1,5 +1,6 @@
 import type { Calls, RequestOptions, Topic, TopicOptions } from '../api/calls.ts'
-import type { CallsPort } from '../api/mode.ts'
+import type { MessageSender } from '../api/message-sender.ts'
+import type { CallsPort, Mode } from '../api/mode.ts'
 import type { CallAnswer, CallLoss, PendingCall } from '../sending/pending-call.ts'
 import { fail, failUnknown } from '../util/check-options.ts'
 import type { CallFault, ClientCall, ServerCall } from '../wire/calls.ts'
@@ -130,6 +131,13 @@ export class SessionCalls<In, Out> implements Calls<In, Out> {
       pending.lost('undelivered')
     }
   }
+}
+
+/** The calls of a session's client. */
+export function callsOf(session: SessionState): NonNullable<Mode['calls']> {
+  // Both ways of sending in a session send calls.
+  return <In, Out>(port: CallsPort<In, Out>, sender: MessageSender<Out>) =>
+    new SessionCalls(port, sender as MessageSender<Out> & CallSender<Out>, session)
 }
 
 function checked({ timeoutMs = Infinity, signal, ...others }: RequestOptions): {

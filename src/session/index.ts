@@ -2,6 +2,7 @@ import type { ModeProtocol } from '../api/mode.ts'
 import type { SessionProtocol } from '../api/options.ts'
 import { browserTab } from '../host/tab.ts'
 import { fail, failUnknown } from '../util/check-options.ts'
+import { callsOf } from './calls.ts'
 import { sessionId, sessionMode } from './session-mode.ts'
 import { SessionState } from './session-state.ts'
 import { TabKeeper } from './tab-keeper.ts'
@@ -53,7 +54,7 @@ export function session(options: SessionOptions = {}): SessionProtocol {
       const session = new SessionState(newId())
       const { tab = browserTab } = host
       const keeper = storage && new TabKeeper({ host, tab, session, storesPayloads: storePayloads, url, newId })
-      return sessionMode(host, resend, session, keeper)
+      return sessionMode(host, resend, session, keeper, callsOf(session))
     },
   }
   return protocol

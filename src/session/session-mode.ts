@@ -1,14 +1,11 @@
 import type { Host } from '../api/host.ts'
-import type { MessageSender } from '../api/message-sender.ts'
-import type { CallsPort, Mode } from '../api/mode.ts'
+import type { Mode } from '../api/mode.ts'
 import type { TransportSettings } from '../api/options.ts'
 import type { Call, Transport } from '../api/transport.ts'
 import { plain } from '../protocols/plain.ts'
 import { numbers } from '../util/check-options.ts'
 import { base64url } from '../wire/base64.ts'
 import { codes } from '../wire/steadfast-v1.ts'
-import type { CallSender } from './call-sender.ts'
-import { SessionCalls } from './calls.ts'
 import { heartbeatOf, spreadMsOf } from './open-frame.ts'
 import { postLast, sessionLongPoll, sessionPoll, sessionSse } from './over-http.ts'
 import { sessionWebsocket } from './over-websocket.ts'
@@ -33,6 +30,7 @@ export function sessionMode(
   resends: boolean,
   session = new SessionState(sessionId(host)),
   keeper?: TabKeeper,
+  calls?: SessionMode['calls'],
 ): SessionMode {
   /** How the server was reached last. */
   let lastCall: Call | null = null
@@ -56,9 +54,7 @@ export function sessionMode(
       keeper?.attach({ sender: made, note: port.onNote })
       return made
     },
-    // Both ways of sending in a session send calls.
-    calls: <In, Out>(port: CallsPort<In, Out>, sender: MessageSender<Out>) =>
-      new SessionCalls(port, sender as MessageSender<Out> & CallSender<Out>, session),
+    calls,
     admit: keeper && (() => keeper.admit()),
     openDetails: () => keeper?.openDetails() ?? {},
     heartbeat: () => heartbeatOf(session.opened),

@@ -46,7 +46,10 @@ export class Topics<In, Out> {
       if (place) shared.received(data, { epoch: place.epoch, offset: Number(offset) })
       else if (topic.startsWith(presencePrefix)) topics.get(topic.slice(presencePrefix.length))?.presence.changed(data)
     })
-    this.#port.on('gap', (gap) => topics.get(gap.topic)?.missed(gap, streams.placeOf(gap.topic)?.epoch ?? ''))
+    this.#port.on('gap', ({ topic, after, resumesAt }) => {
+      // Only servers of plain mode do not say where it ends.
+      if (resumesAt !== null) topics.get(topic)?.missed({ after, resumesAt }, streams.placeOf(topic)?.epoch ?? '')
+    })
     this.#port.on('open', ({ resumed }) => {
       if (!resumed) for (const shared of topics.values()) shared.restore()
     })

@@ -3,7 +3,7 @@ import type { MessageSender, Unsent } from '../api/message-sender.ts'
 import type { Mode } from '../api/mode.ts'
 import type { ClientConnection, SharingClient, Wired } from '../api/sharing.ts'
 import type { TabHost } from '../api/tab-host.ts'
-import { lastWriteMs } from '../sending/final-flush.ts'
+import { lastWriteMs, lookAgainMs } from '../sending/final-flush.ts'
 import type { CallSender } from '../session/call-sender.ts'
 import type { SessionMode } from '../session/session-mode.ts'
 import type { MirroredEvent } from './messages.ts'
@@ -11,6 +11,9 @@ import { ownConnection, type PageListener } from './own-connection.ts'
 import { Room } from './room.ts'
 import { Shown } from './shown.ts'
 import { TabPart } from './tab-part.ts'
+
+/** How long the last tab waits until it leads, in milliseconds. */
+const successionMs = 2000
 
 export function isSession(mode: Mode): mode is SessionMode {
   return 'session' in mode
@@ -176,6 +179,7 @@ export class SharedTab<Out> implements ClientConnection {
         this.#part.mailbox.flushed().then(done, done)
       })
     }
+    await this.#succeeded()
     this.#part.isEnding = this.#room.isLeading && (await this.#room.isAlone())
     if (this.#part.isEnding) await this.#part.inner.finish((settled) => this.#own.close(code, reason, settled), code, reason)
     if (this.#shown.isClosedHere) {
@@ -185,5 +189,15 @@ export class SharedTab<Out> implements ClientConnection {
     }
     this.#isFinishing = this.#part.isEnding = false
     return this.#part.mailbox.drain()
+  }
+
+  /** The tab that led may have been closed a moment ago: the last one has to lead before it can end the session. */
+  async #succeeded(): Promise<void> {
+    const { host } = this.#client
+    const until = host.now() + successionMs
+    const isToWait = () =>
+      this.#room.isIn && !this.#isPageLeaving && !(this.#room.isLeading && this.#part.isUp) && host.now() < until
+    if (this.#room.isLeading || !(await this.#room.isAlone())) return
+    while (isToWait()) await new Promise<void>((resolve) => host.after(lookAgainMs, resolve))
   }
 }

@@ -32,7 +32,7 @@ import * as serverModule from '../../src/server/index.ts'
 import { RealtimeServer } from '../../src/server/index.ts'
 import type { ContractCase, OpenedSessionStore, OpenedTopicLog } from '../../src/server/testing/index.ts'
 import * as contracts from '../../src/server/testing/index.ts'
-import { session } from '../../src/session/index.ts'
+import { RequestError, session } from '../../src/session/index.ts'
 import { shared } from '../../src/shared/index.ts'
 import { SockJS, sockjs } from '../../src/sockjs/index.ts'
 import { startBetterSse } from '../support/better-sse-server.ts'
@@ -45,7 +45,7 @@ import { localTabs } from '../support/local-tabs.ts'
 import { startMercure } from '../support/mercure.ts'
 import { startNchan } from '../support/nchan.ts'
 import { startProxy } from '../support/proxies.ts'
-import { documentation, pages, pagesIn, snippetNamed as snippet, snippetsOf } from '../support/readme.ts'
+import { documentation, pages, pagesIn, type Snippet, snippetNamed as snippet, snippetsOf } from '../support/readme.ts'
 import { runSnippet, typeErrorsOf } from '../support/readme-run.ts'
 import { type ReadmeServer, startReadmeServer } from '../support/readme-server.ts'
 import { type SessionServers, startSessionServers } from '../support/readme-session.ts'
@@ -94,7 +94,7 @@ function packageAt(origin: string, more: RealtimeOptions<never, never> = {}) {
   return {
     steadfast: { RealtimeClient: Client, json, StopConnecting },
     'steadfast/core': { RealtimeClient: Core, webSocket },
-    'steadfast/session': { session },
+    'steadfast/session': { RequestError, session },
     'steadfast/shared': { shared },
     'steadfast/protocols': protocols,
     'steadfast/remedies': remedies,
@@ -629,6 +629,211 @@ const tests: Readonly<Record<string, () => void | Promise<void>>> = {
     await until(() => shown.at(-1) === 'ann')
   },
 
+  async 'requests-server'() {
+    await using servers = await startSessionServers(snippet('requests-server'))
+    const { client } = sessionOf(servers, {})
+    expect(JSON.parse(await client.request<string>('{"room":"lobby"}'))).toEqual({ title: 'Lobby', seats: 12 })
+    await expect(client.request('{"room":"attic"}')).rejects.toMatchObject({ code: 'not-found' })
+    await client.close()
+    expect(servers.errors).toEqual([])
+  },
+
+  async requests() {
+    await using servers = await startSessionServers(snippet('requests-server'))
+    const { steadfast, ...others } = packageAt(servers.origins[0] ?? '')
+    const shown: string[] = []
+    const show = (text: string) => shown.push(text)
+    const { showRoom } = await runSnippet(snippet('requests'), { ...others, steadfast }, { show })
+    const rooms = ['lobby', 'attic'].map((name) => (showRoom as (name: string) => Promise<void>)(name))
+    servers.cut()
+    await Promise.all(rooms)
+    expect(shown.sort()).toEqual(['Lobby: 12 seats', 'There is no room attic.'])
+  },
+
+  async 'requests-signal'() {
+    const fetch = vi.fn((_: string, { signal }: { readonly signal: AbortSignal }) => {
+      return new Promise((_, reject) => signal.addEventListener('abort', () => reject(signal.reason)))
+    })
+    await using servers = await startSessionServers(snippet('requests-signal'), { fetch })
+    const { client } = sessionOf(servers, {})
+    const controller = new AbortController()
+    const request = client.request('a b', { signal: controller.signal })
+    await until(() => fetch.mock.calls.length === 1)
+    controller.abort()
+    await expect(request).rejects.toMatchObject({ name: 'AbortError' })
+    expect(fetch.mock.calls[0]?.[0]).toMatch(/\?q=a%20b$/)
+    await until(() => fetch.mock.calls[0]?.[1].signal.aborted === true)
+    expect(servers.errors).toEqual([])
+  },
+
+  async 'requests-abort'() {
+    const asked: string[] = []
+    const aborted: string[] = []
+    const shown: string[] = []
+    const respond = async ({ data, signal }: { readonly data: unknown; readonly signal: AbortSignal }) => {
+      asked.push(String(data))
+      await new Promise((resolve) => (data === 'ste' ? resolve(null) : signal.addEventListener('abort', resolve)))
+      if (signal.aborted) aborted.push(String(data))
+      return `steadfast, for ${data}`
+    }
+    const scope = { onRequest: (_: unknown, message: Parameters<typeof respond>[0]) => respond(message) }
+    await using servers = await startSessionServers(serverWith('onRequest'), scope)
+    const { client } = sessionOf(servers, {})
+    const { suggest } = (await runSnippet(
+      snippet('requests-abort'),
+      {},
+      { client, show: (text: string) => shown.push(text) },
+    )) as {
+      suggest(text: string): Promise<void>
+    }
+    const suggested = ['s', 'st', 'ste'].map(async (text, index) => {
+      await until(() => asked.length === index)
+      await suggest(text)
+    })
+    await Promise.all(suggested)
+    expect(shown).toEqual(['steadfast, for ste'])
+    await until(() => aborted.length === 2)
+    expect(aborted).toEqual(['s', 'st'])
+    await client.close()
+  },
+
+  async 'requests-refused'() {
+    const onMessage = (_: unknown, { data }: { readonly data: string }) => {
+      if (data.length > 20) throw new serverModule.RequestError('too-long', 'At most 20 characters.')
+    }
+    await using servers = await startSessionServers(serverWith('onMessage'), { onMessage })
+    const { client } = sessionOf(servers, {})
+    const shown: string[] = []
+    await runSnippet(snippet('requests-refused'), {}, { client, show: (text: string) => shown.push(text) })
+    expect(shown).toEqual(['too-long: At most 20 characters.'])
+    expect(servers.errors).toEqual([])
+  },
+
+  async 'requests-of-server'() {
+    await using servers = await startSessionServers(serverWith('authenticate'), { authenticate: () => ({ id: 'ada' }) })
+    const { draftOf } = (await runSnippet(snippet('requests-of-server'), {}, { server: servers.realtimes[0] })) as {
+      draftOf(user: string): Promise<string | undefined>
+    }
+    expect(await draftOf('ada')).toBeUndefined()
+    const { client } = sessionOf(servers, {})
+    client.onrequest = ({ data }) => `the ${data}`
+    await until(() => isOpen({ client }))
+    expect(await draftOf('ada')).toBe('the draft')
+    await client.close()
+  },
+
+  async 'requests-of-page'() {
+    await using servers = await startSessionServers(serverWith('authenticate'), { authenticate: () => ({ id: 'ada' }) })
+    const { client } = sessionOf(servers, {})
+    const localStorage = { getItem: (name: string) => (name === 'draft' ? 'Dear' : null) }
+    await runSnippet(snippet('requests-of-page'), {}, { client, localStorage })
+    await until(() => isOpen({ client }))
+    const [ada] = (await servers.realtimes[0]?.sessionsOf('ada')) ?? []
+    expect([await ada?.request('draft'), await ada?.request('other')]).toEqual(['Dear', ''])
+    await client.close()
+  },
+
+  async 'topics-server'() {
+    await using servers = await startSessionServers(snippet('topics-server'))
+    const { client } = sessionOf(servers, { prepare: () => ({ auth: 'eve' }) })
+    const lobby = client.subscribe('chat:lobby')
+    await until(() => lobby.state === 'refused')
+    expect(lobby.error?.code).toBe('forbidden')
+    await expect(lobby.publish('{"text":"hello"}')).rejects.toMatchObject({ code: 'forbidden' })
+    await client.close()
+    expect(servers.errors).toEqual([])
+  },
+
+  async topics() {
+    await using servers = await startSessionServers(snippet('topics-server'))
+    const bob = sessionOf(servers, { prepare: () => ({ auth: 'bob' }) })
+    await bob.client.subscribe('chat:lobby').publish('{"text":"before"}')
+    const shown: string[] = []
+    const scope = { show: (text: string) => shown.push(text) }
+    const { steadfast, ...others } = packageAt(servers.origins[0] ?? '')
+    const { say } = (await runSnippet(snippet('topics'), { ...others, steadfast }, scope)) as {
+      say(text: string): Promise<number>
+    }
+    await until(() => shown.length === 1)
+    await say('hello')
+    servers.cut()
+    await bob.client.subscribe('chat:lobby').publish('{"text":"after"}')
+    await until(() => shown.length === 3)
+    expect(shown).toEqual(['bob: before', 'ann: hello', 'bob: after'])
+    for (const client of clients) await client.close()
+    expect(servers.errors).toEqual([])
+  },
+
+  async 'topics-presence'() {
+    await using servers = await startSessionServers(snippet('topics-server'))
+    const [ann, bob] = ['ann', 'bob'].map((id) => {
+      const { RealtimeClient: Client } = packageAt(servers.origins[0] ?? '').steadfast
+      return new Client('/realtime', { protocol: session(), codec: json(), prepare: () => ({ auth: id }) })
+    })
+    const present: string[] = []
+    await runSnippet(snippet('topics-presence'), {}, { client: ann, show: (text: string) => present.push(text) })
+    await until(() => present.at(-1) === 'ann')
+    bob?.subscribe('chat:lobby')
+    await until(() => present.at(-1) === 'ann, bob')
+    await bob?.close()
+    await until(() => present.at(-1) === 'ann')
+    await ann?.close()
+    expect(servers.errors).toEqual([])
+  },
+
+  async 'topics-permit-server'() {
+    const permitOf = vi.fn((token: unknown) => {
+      return token === 'good' ? { topic: 'prices', expiresAt: Date.now() + (asked() > 4 ? 60_000 : 700) } : null
+    })
+    const asked = () => permitOf.mock.calls.length
+    await using servers = await startSessionServers(snippet('topics-permit-server'), { permitOf })
+    const { client } = sessionOf(servers, {})
+    const params = { token: 'good' }
+    const topics = [
+      client.subscribe('prices', { params }),
+      client.subscribe('other', { params }),
+      client.subscribe('another', { params: { token: 'bad' } }),
+      client.subscribe('one more'),
+    ]
+    await until(() => topics.every(({ state }) => state !== 'subscribing'))
+    expect(topics.map(({ state }) => state)).toEqual(['subscribed', 'refused', 'refused', 'refused'])
+    await until(() => asked() === 5)
+    await client.close()
+    expect(servers.errors).toEqual([])
+  },
+
+  async 'topics-permit'() {
+    const given: unknown[] = []
+    const onSubscribe = (_: unknown, __: string, params: unknown) => {
+      given.push(params)
+      return { expiresAt: given.length === 1 ? Date.now() + 500 : Infinity }
+    }
+    await using servers = await startSessionServers(serverWith('onSubscribe'), { onSubscribe })
+    const { client } = sessionOf(servers, {})
+    let count = 0
+    const ticket = async () => `ticket ${++count}`
+    const shown: string[] = []
+    await runSnippet(snippet('topics-permit'), {}, { client, ticket, show: (text: string) => shown.push(text) })
+    await until(() => given.length === 2)
+    await servers.realtimes[0]?.publish('prices', '12')
+    await until(() => shown.length === 1)
+    expect([shown, given]).toEqual([['12'], [{ token: 'ticket 1' }, { token: 'ticket 2' }]])
+    await client.close()
+    expect(servers.errors).toEqual([])
+  },
+
+  async 'topics-types'() {
+    await using servers = await startSessionServers(serverWith('onSubscribe'), { onSubscribe: () => true })
+    const shown: string[] = []
+    const { client } = await clientOf('topics-types', servers.origins[0] ?? '', { show: (text: string) => shown.push(text) })
+    const prices = client.subscribe('prices')
+    await until(() => prices.state === 'subscribed')
+    await servers.realtimes[0]?.publish('prices', '{"eur":3}')
+    await until(() => shown.length === 1)
+    expect(shown).toEqual(['3.00'])
+    await client.close()
+  },
+
   async 'shared-worker'() {
     const listeners: ((event: { readonly ports: readonly MessagePort[] }) => void)[] = []
     const addEventListener = (_: 'connect', listener: (typeof listeners)[number]) => listeners.push(listener)
@@ -1123,6 +1328,7 @@ describe('the snippets of README.md, the guides and the reference', () => {
       declare function drawFromCache(): void
       declare const user: { readonly id: string }
       declare function ticket(): Promise<string>
+      declare function permitOf(token: unknown): { topic: string; expiresAt: number } | null
       declare const location: { assign(url: string): void }
       declare const localStorage: { getItem(name: string): string | null; setItem(name: string, value: string): void }
       declare const sessions: import('steadfast/server').SessionStore
@@ -1179,6 +1385,14 @@ function engineOfSnippet() {
     left: () => left,
     promoted: () => promotions > 0,
   }
+}
+
+/** A server with this option, whose value is in the scope. */
+function serverWith(option: string): Snippet {
+  const code = `import { createServer } from 'node:http'
+    import { RealtimeServer } from 'steadfast/server'
+    new RealtimeServer({ ${option} }).attach(createServer().listen(8080))`
+  return { name: `a server with ${option}`, language: 'ts', code }
 }
 
 /** Without empty ones. */

@@ -5,7 +5,7 @@ import { fastify } from 'fastify'
 import { vi } from 'vitest'
 import { gateway } from '../../src/gateway/index.ts'
 import { json } from '../../src/index.ts'
-import { memoryStore, prometheusText, RealtimeServer, type RealtimeServerOptions } from '../../src/server/index.ts'
+import { memoryStore, prometheusText, RealtimeServer, type RealtimeServerOptions, RequestError } from '../../src/server/index.ts'
 import type { Snippet } from './readme.ts'
 import { runSnippet } from './readme-run.ts'
 
@@ -71,7 +71,7 @@ export async function startSessionServers(
     steadfast: { json },
     ...more,
     'steadfast/gateway': { gateway },
-    'steadfast/server': { memoryStore, prometheusText, RealtimeServer: WatchedServer },
+    'steadfast/server': { memoryStore, prometheusText, RealtimeServer: WatchedServer, RequestError },
     'express-session': { __esModule: true, default: require('express-session') },
     express: {
       __esModule: true,

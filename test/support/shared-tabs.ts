@@ -1,6 +1,7 @@
 import { mkdtempSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
+import { setTimeout as sleep } from 'node:timers/promises'
 import { build } from 'esbuild'
 import { RealtimeServers } from './realtime-servers.ts'
 
@@ -23,7 +24,16 @@ globalThis.begin = (path, key, transports) => {
   client.on('gap', () => log.events.push('gap'))
   client.on('close', ({ code }) => log.events.push('close ' + code))
   client.on('error', ({ diagnosis }) => log.events.push(diagnosis.cause))
+  client.onrequest = ({ data }) => 'page: ' + data
   globalThis.client = client
+  globalThis.topic = (name, options) => {
+    const topic = client.subscribe(name, options)
+    const log = []
+    topic.on('message', ({ data }) => log.push(data))
+    topic.on('error', ({ error }) => log.push(error.code))
+    globalThis.topics ??= {}
+    globalThis.topics[name] = { topic, log }
+  }
   globalThis.tabLog = () => ({ status: client.state.status, ...log })
 }
 `
@@ -48,6 +58,13 @@ export async function startTabServer(script: string) {
     options: {
       onSession: ({ id }) => void sessions.add(id),
       onEnd: ({ id }) => void sessions.delete(id),
+      onSubscribe: () => true,
+      onPublish: () => true,
+      async onRequest(_, { data }) {
+        handled.push(String(data))
+        await sleep(5)
+        return `re: ${String(data)}`
+      },
       onMessage: (session, { data }) => {
         handled.push(String(data))
         return session.send(`${String(data)} is taken`)

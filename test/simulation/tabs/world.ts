@@ -209,6 +209,8 @@ class TabsWorld {
     const others = this.#tabs.filter((each) => each !== tab && each.isHere && each.opens > 0)
     const term = this.#lastTerm
     this.#clock.after(this.#nodeBeing, takeoverMs + 2 * this.#schedule.channelMs, () => {
+      // It woke meanwhile, and froze again: that counts from then.
+      if (tab.stoppedAt > now) return
       const isThere = others.some((each) => each.isHere && each.stoppedAt < now)
       this.#court.must(
         !isThere || this.#lastTerm > term || tab.isHere,
