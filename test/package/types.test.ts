@@ -83,6 +83,40 @@ const files = {
     // @ts-expect-error there is no cause of that name
     export const unnamed: NamedCause = 'net.tiemout'
   `,
+  'frameworks.ts': `
+    import { RealtimeClient } from 'steadfast'
+    import { createRealtimeHooks, RealtimeProvider, useConnection, useMessages, useRealtimeEvent, useRequest, useTopic } from 'steadfast/react'
+    import { createRealtimeComposables, provideRealtime, useMessages as useVueMessages } from 'steadfast/vue'
+
+    interface Line { readonly text: string }
+    const hooks = createRealtimeHooks<{ [room: \`room:\${string}\`]: Line; news: number }, Line>()
+    export function Lines(): string {
+      const { status, retryInMs } = useConnection({ delayMs: 500 })
+      const { publish } = hooks.useTopic('room:1', { params: () => ({ token: 1 }) })
+      void publish({ text: 'x' })
+      // @ts-expect-error a line has a text
+      void publish({})
+      // @ts-expect-error there is no such topic
+      hooks.useTopic('other')
+      const total: number = hooks.useMessages('news')[0]?.data ?? 0
+      const texts = useMessages<Line>('room:1', { since: { last: 5 }, max: 10 }).map(({ data }) => data.text)
+      const { request, data, error } = useRequest<number, Line>()
+      void request({ text: 'x' }).then((reply) => reply.toFixed())
+      useRealtimeEvent('close', ({ final }) => final)
+      useTopic(null).topic?.on('gap', ({ resumesAt }) => resumesAt)
+      return status + String(retryInMs) + total + texts.join() + data?.toFixed() + (error?.message ?? '')
+    }
+    RealtimeProvider({ client: new RealtimeClient('/realtime') })
+    RealtimeProvider({ url: '/realtime', options: { debug: true } })
+    // @ts-expect-error one of the two
+    RealtimeProvider({})
+    const composables = createRealtimeComposables<{ news: number }>()
+    export function setup(): number | undefined {
+      provideRealtime('/realtime', { debug: true }).subscribe<Line>('room:1').on('message', ({ data }) => data.text)
+      const texts = useVueMessages<Line>(() => 'room:1')
+      return composables.useMessages('news').value[0]?.data ?? texts.value[0]?.data.text.length
+    }
+  `,
   'using.ts': `
     import { RealtimeClient } from 'steadfast'
     export function once(): void {
@@ -132,6 +166,9 @@ const node = { lib: ['ES2022'], module: 'NodeNext', moduleResolution: 'NodeNext'
 const rows = [
   ...['5.0', '5.4', '5.9', '6.0'].map((version) => [version, 'a page without @types/node', page, ['page.ts']] as const),
   ...['5.0', '6.0'].map((version) => [version, 'Node without the DOM', node, ['page.ts', 'server.ts', 'common.cts']] as const),
+  ...['5.0', '5.9', '6.0'].map(
+    (version) => [version, 'a page with React and Vue', { ...page, skipLibCheck: true }, ['frameworks.ts']] as const,
+  ),
   ['5.9', 'a page with `using`', { ...page, lib: ['ES2022', 'ESNext.Disposable', 'DOM'] }, ['using.ts']],
 ] as const
 
@@ -140,7 +177,7 @@ beforeAll(() => {
   folder = mkdtempSync(join(tmpdir(), 'steadfast-types-'))
   mkdirSync(`${folder}/node_modules`)
   symlinkSync(root, `${folder}/node_modules/steadfast`)
-  symlinkSync(`${root}node_modules/@types`, `${folder}/node_modules/@types`)
+  for (const name of ['@types', 'vue']) symlinkSync(`${root}node_modules/${name}`, `${folder}/node_modules/${name}`)
   writeFileSync(`${folder}/package.json`, '{ "type": "module" }')
   for (const [name, text] of Object.entries(files)) writeFileSync(`${folder}/${name}`, text)
 })
@@ -152,8 +189,8 @@ describe.concurrent('the declarations compile, with skipLibCheck off', () => {
     async (version, name, surroundings, sources) => {
       const config = join(folder, `tsconfig.${version} ${name.replaceAll(/\W/g, '-')}.json`)
       const compilerOptions = {
-        ...surroundings,
         ...{ target: 'ES2022', strict: true, exactOptionalPropertyTypes: true, noEmit: true, skipLibCheck: false },
+        ...surroundings,
       }
       writeFileSync(config, JSON.stringify({ compilerOptions, files: sources }))
       expect(await complaintsOf(version, config)).toBe('')
