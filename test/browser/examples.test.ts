@@ -40,7 +40,7 @@ it('react-chat: login, presence and history, over one connection that survives S
   }
 
   await using ann = await visitor('Ann')
-  await says(ann.page, 'header', /^subscribed\s+Ann$/)
+  await says(ann.page, 'header', /^online\s+Ann$/)
   await ann.say('hello')
   await says(ann.page, 'ol', /Ann hello/)
   await using ben = await visitor('Ben')
@@ -65,5 +65,26 @@ it('react-chat: login, presence and history, over one connection that survives S
   await says(ann.page, 'ol', /Ann hello[\s\S]*still there\?/)
   expect([ann.errors, ben.errors]).toEqual([[], []])
   await ben.close()
-  await says(ann.page, 'header', /^subscribed\s+Ann$/)
+  await says(ann.page, 'header', /^online\s+Ann$/)
+})
+
+it('vue-dashboard: measurements as they come, those of before, and a request with an answer', async () => {
+  await using dashboard = await startExample('vue-dashboard')
+  const open = async () => {
+    const opened = await openPage(browser, { origin: 'about:blank', path: '' })
+    await opened.page.goto(dashboard.origin)
+    return opened
+  }
+  await using first = await open()
+  await says(first.page, 'h1', /online/)
+  await says(first.page, 'section', /Memory: \d+\.\d MiB[\s\S]*Load: \d+\.\d %/)
+  const points = async (page: Page) =>
+    ((await page.locator('polyline').first().getAttribute('points')) ?? '').split(' ').filter(Boolean).length
+  await until(async () => (await points(first.page)) > 3, 'no points are drawn')
+  await using second = await open()
+  await until(async () => (await points(second.page)) > 3, 'those of before are not drawn')
+  await first.page.getByRole('button').click()
+  await says(first.page, 'main > p', /\d+\.\d MiB freed/)
+  if (process.env['SCREENSHOT']) await first.page.screenshot({ path: process.env['SCREENSHOT'] })
+  expect([first.errors, second.errors]).toEqual([[], []])
 })

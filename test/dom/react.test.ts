@@ -1,3 +1,5 @@
+import { once } from 'node:events'
+import { PassThrough } from 'node:stream'
 import type { ReactElement } from 'react'
 import { afterEach, beforeAll, beforeEach, describe, expect, it, vi } from 'vitest'
 import type { TopicMember, TopicMessage } from '../../src/api/calls.ts'
@@ -9,6 +11,21 @@ import { loadReact, type ReactKit, type ReactVersion } from '../support/react-ve
 
 /** What the server's `onSubscribe` would be given. */
 const paramsOf = ({ options }: FakeTopic): unknown => (options as { params: () => unknown }).params()
+
+/** What reads a topic behind a boundary, which waits for 100 ms. */
+function suspended({ React, hooks }: ReactKit, client: unknown): ReactElement {
+  const { Suspense, createElement } = React
+  let isThere = false
+  const promise = new Promise<void>((resolve) => setTimeout(resolve, 100)).then(() => {
+    isThere = true
+  })
+  function Room() {
+    if (!isThere) throw promise
+    return createElement('i', null, `${hooks.useMessages('news').length} ${hooks.useTopic('news').state}`)
+  }
+  const boundary = createElement(Suspense, { fallback: createElement('b', null, 'soon') }, createElement(Room))
+  return createElement(hooks.RealtimeProvider, { client } as never, boundary)
+}
 
 Object.assign(globalThis, { IS_REACT_ACT_ENVIRONMENT: true })
 
@@ -171,6 +188,34 @@ describe.each<ReactVersion>(['18', '19'])('React %s', (version) => {
       await pass(50)
       expect([container.innerHTML, errors]).toEqual(['<i>online,,open,1</i>', []])
       expect(server.connections).toHaveLength(1)
+    })
+
+    it('may wait in a Suspense boundary, and subscribes once it is mounted', async () => {
+      const { client, topics } = ownClient()
+      const view = await mount(strict(suspended(kit, client)))
+      expect([view.container.textContent, topics.length]).toEqual(['soon', 0])
+      await pass(200)
+      expect(view.container.textContent).toBe('0 subscribing')
+      expect(topics.filter(({ isOver }) => !isOver)).toHaveLength(2)
+    })
+
+    it('is streamed by a server', async () => {
+      // With renderers of its own: two that render one context in turn are reported.
+      const onServer = await loadReact(version)
+      const { client, topics } = ownClient()
+      const sink = new PassThrough()
+      let html = ''
+      const ended = once(
+        sink.setEncoding('utf8').on('data', (chunk: string) => (html += chunk)),
+        'end',
+      )
+      const stream = onServer.server.renderToPipeableStream(suspended(onServer, client), {
+        onShellReady: () => stream.pipe(sink),
+      })
+      await vi.advanceTimersByTimeAsync(200)
+      await ended
+      expect(html).toContain('<i>0 subscribing</i>')
+      expect(topics).toEqual([])
     })
   })
 

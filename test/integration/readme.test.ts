@@ -46,7 +46,6 @@ import { startMercure } from '../support/mercure.ts'
 import { startNchan } from '../support/nchan.ts'
 import { startProxy } from '../support/proxies.ts'
 import { documentation, pages, pagesIn, type Snippet, snippetNamed as snippet, snippetsOf } from '../support/readme.ts'
-import { reactTypes, strictReact } from '../support/readme-react.ts'
 import { runSnippet, typeErrorsOf } from '../support/readme-run.ts'
 import { type ReadmeServer, startReadmeServer } from '../support/readme-server.ts'
 import { type SessionServers, startSessionServers } from '../support/readme-session.ts'
@@ -488,22 +487,6 @@ const tests: Readonly<Record<string, () => void | Promise<void>>> = {
     expect(reference.requests.map(({ url }) => url)).toEqual(['/realtime?ticket=ticket-1', '/realtime?ticket=ticket-2'])
   },
 
-  async react() {
-    const { hooks, mount } = strictReact()
-    const { useRealtime } = (await runSnippet(snippet('react'), { ...packageAt(server.origin), react: hooks })) as {
-      useRealtime(url: string, onMessage: (data: string) => void): { state: ClientState; send(data: string): void }
-    }
-    const onMessage = vi.fn()
-    const component = mount(() => useRealtime('/realtime', onMessage))
-    expect(clients).toHaveLength(2)
-    await until(() => component.result().state.status === 'open')
-    expect(clients.map((client) => client.report().attempts.length)).toEqual([0, 1])
-    component.result().send('hello')
-    await until(() => onMessage.mock.calls.length === 1)
-    component.unmount()
-    expect(clients.map(({ state }) => state.status)).toEqual(['closed', 'closed'])
-  },
-
   async 'from-socket-io-client'() {
     await using servers = await startSessionServers(snippet('from-socket-io-server'))
     const log = vi.fn()
@@ -869,24 +852,6 @@ const tests: Readonly<Record<string, () => void | Promise<void>>> = {
     await until(() => !!other?.received.includes('alone'))
     expect(one?.received).toEqual(['hello'])
     for (const { port } of tabs) port.close()
-  },
-
-  async vue() {
-    const vue = await import('vue')
-    const { steadfast } = packageAt(server.origin)
-    const { useRealtime } = (await runSnippet(snippet('vue'), { steadfast, vue })) as {
-      useRealtime(url: string, onMessage: (data: string) => void): { state: { value: ClientState }; send(data: string): void }
-    }
-    const onMessage = vi.fn()
-    const scope = vue.effectScope()
-    const used = scope.run(() => useRealtime('/realtime', onMessage))
-    const seen: string[] = []
-    scope.run(() => vue.watchEffect(() => void seen.push(used?.state.value.status ?? ''), { flush: 'sync' }))
-    used?.send('hello')
-    await until(() => onMessage.mock.calls.length === 1)
-    expect([...new Set(seen)]).toEqual(['idle', 'connecting', 'open'])
-    scope.stop()
-    expect(clients.at(-1)?.state.status).toBe('closed')
   },
 
   async ssr() {
@@ -1328,9 +1293,11 @@ describe('the snippets of README.md, the guides and the reference', () => {
     const ofSocket = [...snippets.keys()].filter((name) => name === 'socket' || name.startsWith('socket-'))
     // gateway-guide.test.ts has these.
     const ofGateway = [...snippets.keys()].filter((name) => name.startsWith('gateway-'))
+    // test/dom/frameworks-guide.test.ts
+    const ofFrameworks = [...snippets.keys()].filter((name) => /^(react|vue|svelte)(-|$)/.test(name))
     // test/integration/spring.test.ts
     const ofSpring = ['spring-stomp', 'spring-sockjs']
-    const elsewhere = [...vitestSnippets, jestSnippet, testedSnippet, ...ofSocket, ...ofGateway, ...ofSpring]
+    const elsewhere = [...vitestSnippets, jestSnippet, testedSnippet, ...ofSocket, ...ofGateway, ...ofFrameworks, ...ofSpring]
     expect([...snippets.keys()].sort()).toEqual([...Object.keys(tests), ...elsewhere].sort())
   })
 
@@ -1351,7 +1318,7 @@ describe('the snippets of README.md, the guides and the reference', () => {
   })
 
   it('have types that fit', () => {
-    const ambient = `${reactTypes}
+    const ambient = `
       declare function accessToken(options: { fresh: boolean }): Promise<string>
       declare function userOf(auth: unknown): Promise<{ id: string } | null>
       declare const client: import('../../src/index.ts').RealtimeClient

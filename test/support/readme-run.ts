@@ -47,6 +47,8 @@ export function typeErrorsOf(snippets: readonly Snippet[], ambient: string): str
     'steadfast/shared': [`${root}src/shared/index.ts`],
     'steadfast/socket': [`${root}src/socket/index.ts`],
     'steadfast/sockjs': [`${root}src/sockjs/index.ts`],
+    'steadfast/react': [`${root}src/react/index.ts`],
+    'steadfast/vue': [`${root}src/vue/index.ts`],
     'steadfast/session': [`${root}src/session/index.ts`],
     'steadfast/protocols': [`${root}src/protocols/index.ts`],
     'steadfast/remedies': [`${root}src/diagnosis/remedies.ts`],

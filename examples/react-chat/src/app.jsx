@@ -3,6 +3,7 @@ import { json } from 'steadfast'
 import { RealtimeProvider, useConnection, useMessages, usePresence, useTopic } from 'steadfast/react'
 import { session } from 'steadfast/session'
 
+const intoView = (line) => line?.scrollIntoView()
 const options = { protocol: session(), codec: json() }
 
 export function App() {
@@ -22,19 +23,19 @@ export function App() {
 }
 
 function Room({ topic, me }) {
-  const { publish, state } = useTopic(topic)
+  const { publish, error } = useTopic(topic)
   const messages = useMessages(topic, { since: { last: 50 } })
   const members = usePresence(topic)
   const { status, retryInMs } = useConnection()
   return (
     <>
       <header>
-        {status === 'online' ? state : status} {retryInMs ? `(again in ${retryInMs / 1000} s)` : ''}
+        {error?.message ?? status} {retryInMs ? `(again in ${retryInMs / 1000} s)` : ''}
         <span>{members.map(({ info }) => info).join(', ')}</span>
       </header>
       <ol>
         {messages.map(({ offset, data: { from, text } }) => (
-          <li key={offset} className={from === me ? 'mine' : ''}>
+          <li key={offset} ref={intoView} className={from === me ? 'mine' : ''}>
             <b>{from}</b> {text}
           </li>
         ))}
