@@ -1,5 +1,5 @@
 import type { Diagnosis } from '../diagnosis/diagnose.ts'
-import type { Gap, Payload } from './protocol.ts'
+import type { Payload } from './protocol.ts'
 
 /** When the next attempt will be made. */
 export interface Retry {
@@ -79,7 +79,14 @@ export interface EventDetails<In = Payload, Out = unknown> {
   /** Moved to another transport without interruption. */
   transport: { readonly from: string; readonly to: string }
   /** Messages were missed that the server can no longer replay: in a session, or where a protocol of plain mode is told so. */
-  gap: Gap
+  gap: {
+    /** `''` for messages to this client alone, and where a server has no topics. */
+    readonly topic: string
+    /** The last offset before the gap; `null` where the server's log began anew, or numbers nothing. */
+    readonly after: number | null
+    /** The first offset behind it; `null` where the server of plain mode numbers nothing. */
+    readonly resumesAt: number | null
+  }
   /** A follow-up request found out more about a failure than the transport could see. */
   diagnosis: { readonly diagnosis: Diagnosis }
   /** Any change of state. */

@@ -50,10 +50,18 @@ export function membersOfClass(path: string, className: string): readonly string
 export function carriedBy(path: string, interfaceName: string): ReadonlyMap<string, readonly string[]> {
   const source = parse(path)
   const declaration = source.statements.filter(ts.isInterfaceDeclaration).find(({ name }) => name.text === interfaceName)
-  const namesIn = (node: ts.TypeNode | undefined) =>
-    node && ts.isTypeLiteralNode(node) ? node.members.map(({ name }) => name?.getText(source) ?? '') : []
+  const namesIn = (node: ts.TypeNode | undefined) => {
+    if (node && ts.isTypeLiteralNode(node)) return node.members.map(({ name }) => name?.getText(source) ?? '')
+    return node && ts.isTypeReferenceNode(node) ? membersOfImported(path, node.typeName.getText(source)) : []
+  }
   const members = declaration?.members.filter(ts.isPropertySignature) ?? []
   return new Map(members.map(({ name, type }) => [name.getText(source), namesIn(type)]))
+}
+
+/** The members of an interface that a file imports from one beside it. */
+function membersOfImported(path: string, name: string): string[] {
+  const [, from = ''] = new RegExp(`import type \\{[^}]*\\b${name}\\b[^}]*\\} from '\\./(.*?)'`).exec(parse(path).text) ?? []
+  return membersOf(path.replace(/[^/]*$/, from), name).map((member) => member.name)
 }
 
 /** What each variant of a discriminated union carries, by the literals of its `status`. */

@@ -58,7 +58,7 @@ export interface TopicNews extends Position {
 export interface Watch {
   /**
    * Resolves when the watch is in force: every later change is announced. `null` if it is in force already. Rejects if it cannot be
-   * established now; the store goes on trying, and announces `null` when it has succeeded.
+   * established now; the store tries on, and announces `null` when it has succeeded.
    */
   readonly ready: Promise<void> | null
   /** The listener is not called any more. */
