@@ -50,7 +50,7 @@ export class Guard {
 
   /** What has not arrived yet; '' when all has. */
   missing(): string {
-    const { page, up, down, record } = this.#stage
+    const { page, up, down, requests, record } = this.#stage
     if (page.final) {
       const againAfterMs = this.#stage.againAfterMs(page.final.code) ?? Infinity
       return againAfterMs < Infinity ? 'the client has to connect again' : ''
@@ -60,6 +60,7 @@ export class Guard {
     const missing = up.missing()
     if (missing) return missing
     if (page.flushes > 0) return 'flushed() has not resolved'
+    if (!requests.isSettled) return `${requests.open.join(', ')} has no reply`
     return record ? down.missing(record.epoch, record.subscriptions) : 'there is no session'
   }
 

@@ -12,6 +12,9 @@ export function happen(stage: Stage, operation: Operation): void {
     case 'send':
       page.send(madeFor(stage, 'u', operation))
       return
+    case 'request':
+      page.request(Array.from({ length: operation.count }, () => stage.nextTag('r')))
+      return
     case 'push':
       for (const each of madeFor(stage, 'd', operation)) lives[operation.node]?.push(stage.sessionId, each)
       return
@@ -137,7 +140,7 @@ async function trim({ store, down, sessionId }: Stage, topic: string, share: num
   return sessions.trim(sessionId, through)
 }
 
-function madeFor(stage: Stage, prefix: string, { count, kind, size }: Extract<Operation, { readonly count: number }>): Made[] {
+function madeFor(stage: Stage, prefix: string, { count, kind, size }: Extract<Operation, { readonly size: number }>): Made[] {
   const { count: sent } = stage.up
   return Array.from({ length: count }, (_, index) => {
     const tag = prefix === 'u' ? `u${sent + index}` : stage.nextTag(prefix)

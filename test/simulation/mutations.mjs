@@ -170,6 +170,20 @@ export const mutations = [
     to: 'const isNext = true',
   },
   {
+    name: 'answers-behind-acks',
+    breaks: 'rule 21: an acknowledgment counts once the answers to what it acknowledges were taken',
+    file: 'src/session/held-ack.ts',
+    from: 'if (!this.#n || taken < this.#answeredAt) return 0',
+    to: 'if (!this.#n) return 0',
+  },
+  {
+    name: 'done-above-a-request',
+    breaks: 'rule 21: nothing is done above a request that is being answered',
+    file: 'src/server/session/handler-queue.ts',
+    from: 'Math.min(this.#taken.handledThrough, (this.#requests?.oldest ?? Infinity) - 1)',
+    to: 'this.#taken.handledThrough',
+  },
+  {
     name: 'private-news-out-of-order',
     breaks: 'an announced message is written only behind the one before it',
     file: 'src/server/delivery/delivery.ts',

@@ -1,4 +1,4 @@
-import type { Message } from '../../src/server/handlers.ts'
+import type { Message, RequestMessage } from '../../src/server/handlers.ts'
 import { defaultLimits } from '../../src/server/limits.ts'
 import type { ServerHost } from '../../src/server/node/host.ts'
 import { ServerNode } from '../../src/server/node/node.ts'
@@ -89,6 +89,7 @@ export class NodeLife {
       handlers: {
         onSession: (session) => this.#began(session),
         onMessage: (session, message) => this.#handle(session, message),
+        onRequest: (_, message) => this.#answer(message),
         ...(setting.hasOnEnd ? { onEnd: () => this.#ended() } : {}),
       },
     })
@@ -198,6 +199,15 @@ export class NodeLife {
     }
     if (this.being.state !== 'dead') ledgers.up.settled(index, this.name, epoch)
     if (random.chance(setting.throwShare)) throw new Error('this handler throws')
+  }
+
+  async #answer({ data, redelivered, id }: RequestMessage): Promise<string> {
+    const { clock, setting, ledgers } = this.#around
+    ledgers.requests.started(String(data), redelivered)
+    const forMs = setting.handlerMs * new Random(setting.leaseMs, id.n, id.n).next() ** 6
+    if (forMs > 1) await new Promise<void>((resolve) => clock.after(this.being, forMs, resolve))
+    ledgers.requests.done(String(data))
+    return `re: ${data}`
   }
 
   /** A handler fails because the store does; it runs again. */

@@ -6,6 +6,8 @@ export type Signal = 'online' | 'offline' | 'visible' | 'hidden' | 'pagehide' | 
 /** Something that happens at a time. All of it is drawn before the run, so that leaving one out leaves the others as they are. */
 export type Operation = { readonly at: number } & (
   | { readonly type: 'send'; readonly count: number; readonly kind: Kind; readonly size: number }
+  /** The page asks so many things in one task. */
+  | { readonly type: 'request'; readonly count: number }
   | { readonly type: 'push'; readonly node: number; readonly count: number; readonly kind: Kind; readonly size: number }
   | {
       readonly type: 'publish'

@@ -3,7 +3,7 @@ import { withDefaults } from '../../src/client/defaults.ts'
 import { settingsOf } from '../../src/client/settings.ts'
 import { endpointOf } from '../../src/connection/transport-memory.ts'
 import { RealtimeClient } from '../../src/index.ts'
-import { session } from '../../src/session/index.ts'
+import { type RequestError, session } from '../../src/session/index.ts'
 import type { Being, Clock } from './clock.ts'
 import type { Network } from './network.ts'
 import type { Setting, Signal } from './operations.ts'
@@ -92,6 +92,20 @@ export class Page {
       up.sent(made)
     }
     this.#flush()
+  }
+
+  /** Asks all of these in one task. */
+  request(tags: readonly string[]): void {
+    const { requests, down } = this.#ledgers
+    if (this.client.state.status === 'closed') return
+    for (const tag of tags) {
+      requests.sent(tag)
+      this.client.request(tag).then(
+        (reply) => requests.replied(tag, reply),
+        // A full outbox takes nothing.
+        (error) => requests.failed(tag, error instanceof RangeError ? 'undelivered' : (error as RequestError).code, down.gaps),
+      )
+    }
   }
 
   /** The application connects again after the server has ended the session: it is another one then. */

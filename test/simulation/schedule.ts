@@ -46,6 +46,7 @@ const draws: readonly (readonly [weight: number, draw: Draw])[] = [
       { at: at + 10, type: 'push', node: random.integer(0, 1), count: 30, kind: kindOf(random), size: 20_000 },
     ],
   ],
+  [6, (random, at) => [{ at, type: 'request', count: random.magnitude(1, 30) }]],
   [5, (random, at) => [{ at, type: 'subscribe', node: random.integer(0, 1), topic: random.pick(topics) }]],
   [3, (random, at) => [{ at, type: 'unsubscribe', node: random.integer(0, 1), topic: random.pick(topics) }]],
   [10, (random, at) => [{ at, type: 'kill', pick: random.next(), ...cutOf(random) }]],

@@ -6,6 +6,7 @@ import { NodeLife } from './node-life.ts'
 import type { Schedule } from './operations.ts'
 import { Page } from './page.ts'
 import type { Random } from './random.ts'
+import { RequestLedger } from './request-ledger.ts'
 import { SharedStore } from './store.ts'
 import { UpLedger } from './up-ledger.ts'
 import { Court } from './violation.ts'
@@ -17,6 +18,7 @@ export class Stage {
   readonly court = new Court()
   readonly up = new UpLedger(this.court)
   readonly down = new DownLedger(this.court)
+  readonly requests = new RequestLedger(this.court)
   readonly network: Network
   readonly page: Page
   readonly store: SharedStore

@@ -16,12 +16,14 @@ import type { DownLedger } from './down-ledger.ts'
 import type { Setting } from './operations.ts'
 import { inOf } from './payloads.ts'
 import { Random } from './random.ts'
+import type { RequestLedger } from './request-ledger.ts'
 import type { UpLedger } from './up-ledger.ts'
 import type { Court } from './violation.ts'
 
 export interface Ledgers {
   readonly up: UpLedger
   readonly down: DownLedger
+  readonly requests: RequestLedger
   readonly court: Court
 }
 
@@ -57,15 +59,17 @@ export class SharedStore {
   readonly #resumeWindowMs: number
   readonly #random: Random
   readonly #up: UpLedger
+  readonly #requests: RequestLedger
   readonly #down: DownLedger
   readonly #court: Court
 
-  constructor(clock: Clock, seed: number, { storeMs, resumeWindowMs }: Setting, { up, down, court }: Ledgers) {
+  constructor(clock: Clock, seed: number, { storeMs, resumeWindowMs }: Setting, { up, down, requests, court }: Ledgers) {
     this.#clock = clock
     this.#mostMs = storeMs
     this.#resumeWindowMs = resumeWindowMs
     this.#random = new Random(seed, 3)
     this.#up = up
+    this.#requests = requests
     this.#down = down
     this.#court = court
     let lastId = 0
@@ -290,7 +294,7 @@ export class SharedStore {
     this.#expiries.set(id, expiresAt)
     if (before && before.epoch !== record.epoch) this.#replaced(before)
     if (!record.ended) this.#isOverdue = false
-    this.#up.recorded(record.done, record.epoch)
+    this.#up.recorded(record.done, record.epoch, this.#requests.doneCount)
   }
 
   /** There is another session under the same id. */

@@ -138,12 +138,12 @@ export class UpLedger {
     if (this.#running.get(`${life} ${epoch}`) === index) this.#running.delete(`${life} ${epoch}`)
   }
 
-  /** A record was written. */
-  recorded(done: number, epoch: string): void {
+  /** A record was written; so many requests of the page are done as well, which have numbers among those of the messages. */
+  recorded(done: number, epoch: string, requestsDone = 0): void {
     this.#doneOf.set(epoch, Math.max(done, this.#doneOf.get(epoch) ?? 0))
     if (done <= this.#recordedDone) return
     this.#court.must(
-      this.#settledThrough >= done,
+      this.#settledThrough + requestsDone >= done,
       'up-done-early',
       () => `a record says ${done}, and message ${this.#settledThrough} has not settled`,
     )
