@@ -186,3 +186,19 @@ it('[SP21] requests and replies go through the codec of both sides', async () =>
   expect(reply).toEqual({ got: { a: [1, 'ü'] } })
   await client.close()
 })
+
+it('[SP21] a request of the server that nobody waits for ends no process', async () => {
+  await using rig = await startRig()
+  await using watched = rig.watch()
+  await watched.nth('open')
+  const rejections: unknown[] = []
+  const note = (error: unknown) => void rejections.push(error)
+  process.on('unhandledRejection', note)
+  const id = (await rig.servers.store.sessions.sessionsOf('anonymous'))[0] ?? ''
+  const handle = await rig.servers.servers[0]?.session(id)
+  void handle?.request('x', { timeoutMs: 20 })
+  await sleep(100)
+  process.off('unhandledRejection', note)
+  expect(rejections).toEqual([])
+  expect(() => handle?.request(5 as never)).toThrow(/session\.request\(\) takes a string/)
+})

@@ -5,7 +5,7 @@ import { type AskOptions, askOptions, type SessionRequestOptions } from '../call
 import type { Limits } from '../limits.ts'
 import type { SessionRecord, SessionStore, Stored, TopicLog } from '../store/ports.ts'
 import { messageEntry } from '../store/private-entries.ts'
-import { jsonCopyOf } from '../util/json.ts'
+import { sessionDataOf } from '../util/json.ts'
 import { kindOf, payloadOf } from '../util/payload.ts'
 import { isThenable } from '../util/thenable.ts'
 import { checkClose } from './check-close.ts'
@@ -161,10 +161,10 @@ export class SessionHandle implements Session {
 
   update(change: unknown): Promise<boolean> {
     const { maxDataBytes } = this.#commands.limits
-    const fixed = typeof change === 'function' ? undefined : jsonOf(change, maxDataBytes)
+    const fixed = typeof change === 'function' ? undefined : sessionDataOf(change, maxDataBytes)
     return this.#promise(() =>
       this.#amend((record) => {
-        const data = typeof change === 'function' ? jsonOf(change(record.data), maxDataBytes) : fixed
+        const data = typeof change === 'function' ? sessionDataOf(change(record.data), maxDataBytes) : fixed
         return amended(record, { data })
       }),
     )
@@ -189,9 +189,13 @@ export class SessionHandle implements Session {
     })
   }
 
-  async request<Reply>(data: Sendable, options: SessionRequestOptions = {}): Promise<Reply> {
+  request<Reply>(data: Sendable, options: SessionRequestOptions = {}): Promise<Reply> {
     const value = callValueOf(data, this.#commands, 'session.request')
-    return replyIn(await this.#commands.request(this.id, this.#epoch, value, askOptions(options)), this.#commands) as Reply
+    const asked = this.#commands.request(this.id, this.#epoch, value, askOptions(options))
+    const reply = asked.then((each) => replyIn(each, this.#commands) as Reply)
+    // Where nobody waits for it, its rejection must not end the process.
+    reply.catch(() => {})
+    return reply
   }
 
   drained(maxUnreadBytes = 262_144): Promise<boolean> {
@@ -239,12 +243,4 @@ export class SessionHandle implements Session {
     promise.catch((error) => this.#commands.report(error))
     return promise
   }
-}
-
-function jsonOf(value: unknown, maxBytes: number): unknown {
-  return jsonCopyOf(value, maxBytes, {
-    none: () => new TypeError(`RealtimeServer: session.update() takes JSON; it was ${kindOf(value)}.`),
-    tooLong: (bytes) =>
-      new RangeError(`RealtimeServer: session.data would have ${bytes} bytes; limits.maxDataBytes allows ${maxBytes}.`),
-  })
 }

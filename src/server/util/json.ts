@@ -1,4 +1,4 @@
-import { bytesOf } from './payload.ts'
+import { bytesOf, kindOf } from './payload.ts'
 
 /** What is wrong with a value that is to be kept as JSON. */
 interface JsonFaults {
@@ -15,4 +15,13 @@ export function jsonCopyOf(value: unknown, maxBytes: number, { none, tooLong }: 
   const bytes = bytesOf(text)
   if (bytes > maxBytes) throw tooLong(bytes)
   return JSON.parse(text)
+}
+
+/** A copy of what an application keeps with a session. @throws TypeError or RangeError for what cannot be kept */
+export function sessionDataOf(value: unknown, maxBytes: number): unknown {
+  return jsonCopyOf(value, maxBytes, {
+    none: () => new TypeError(`RealtimeServer: session.update() takes JSON; it was ${kindOf(value)}.`),
+    tooLong: (bytes) =>
+      new RangeError(`RealtimeServer: session.data would have ${bytes} bytes; limits.maxDataBytes allows ${maxBytes}.`),
+  })
 }
