@@ -107,9 +107,8 @@ export class RealtimeClient<In = Payload, Out = Sendable, Topics = object> exten
         return this.#connection
       },
     }
-    const { sender, connection } = wired(sharing, options.connection)
-    this.#sender = sender
-    this.#face = connection
+    const { signal, connection } = options
+    ;({ sender: this.#sender, connection: this.#face } = wired(sharing, connection))
     this.callWith(
       settings.mode.calls?.<In, Out>(
         {
@@ -118,10 +117,9 @@ export class RealtimeClient<In = Payload, Out = Sendable, Topics = object> exten
           handler: () => this.onrequest,
           on: (type, listener) => events.add(type, listener as unknown as (event: Told<'*', In, Out>) => void),
         },
-        sender,
+        this.#sender,
       ),
     )
-    const { signal } = options
     if (signal?.aborted || !settings.autoConnect) return
     Promise.resolve()
       .then(() => this.state.status === 'idle' && !signal?.aborted && this.connect())

@@ -99,9 +99,9 @@ export class SessionSender<Out> implements MessageSender<Out>, SendQueue<Out>, C
    * are withdrawn. Nobody gave its values here: an `error` names what was sent instead, and `flushed()` waits for it as well.
    */
   restore(first: number, data: readonly (string | ArrayBuffer | null)[]): void {
-    this.sent.restore(
+    this.replace(
       first,
-      data.map((each) => keptOf(each, each as Out)),
+      data.map((each) => ({ data: each, value: each as Out })),
     )
   }
 
@@ -127,10 +127,8 @@ export class SessionSender<Out> implements MessageSender<Out>, SendQueue<Out>, C
   /** Goes on with what another page has numbered, in place of all that is numbered here. */
   replace(first: number, messages: readonly (Pick<KeptMessage, 'data' | 'isCall'> & { readonly value: Out })[]): void {
     this.sent.drain()
-    this.sent.restore(
-      first,
-      messages.map(({ value, data, isCall }) => keptOf(data, value, isCall)),
-    )
+    const kept = messages.map(({ value, data, isCall }) => keptOf(data, value, isCall))
+    this.sent.restore(first, kept)
   }
 
   /** A new session. What the old one is still at its last write for is no part of it. */

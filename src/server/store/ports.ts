@@ -36,10 +36,7 @@ export interface Position {
 
 /** How a topic keeps a message that is appended. */
 export interface AppendOptions {
-  /**
-   * Makes the append idempotent: if a message was appended to this topic under the same key within the log's window (2 minutes at least),
-   * nothing is appended, and the offset of that message is returned.
-   */
+  /** What was appended to the topic under the same key in the log's window (2 minutes at least) is not appended again: its offset is returned. */
   readonly key?: string | undefined
   /** How many of the topic's messages are kept, if that is less than the log keeps. */
   readonly maxMessages?: number | undefined
