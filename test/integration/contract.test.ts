@@ -96,7 +96,7 @@ describe.each(transports.map((settings) => [settings.type, settings] as const))(
     for (const message of numbered(5)) watched.client.send(message)
     await watched.client.flushed()
     await vi.waitFor(() => expect(server.received).toHaveLength(5), isSocket ? 1000 : 0)
-    await expect(watched.client.flushed()).resolves.toBeUndefined()
+    await expect(watched.client.flushed()).resolves.toEqual({ refused: [] })
 
     await server.stop()
     await watched.nth('close')

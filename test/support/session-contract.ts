@@ -88,7 +88,7 @@ function messages(count: number, openStore: RealtimeServersOptions['openStore'],
       for (const each of numbered(5)) client.send(each)
       await client.flushed()
       expect(done).toEqual(numbered(5))
-      await expect(client.flushed()).resolves.toBeUndefined()
+      await expect(client.flushed()).resolves.toEqual({ refused: [] })
       expect(bench.rig.servers.errors).toEqual([new Error('a mistake of the application')])
     })
 
