@@ -8,13 +8,6 @@ export const mutations = [
     to: 'return true',
   },
   {
-    name: 'acknowledged-before-told',
-    breaks: 'the server hears of what all tabs have, and of nothing else',
-    file: 'src/shared/replica.ts',
-    from: 'this.session.shared.cursor = places && cursorText(new Map(places.map((place) => [place.stream, place])))',
-    to: 'this.session.shared.cursor = null',
-  },
-  {
     name: 'written-before-heard',
     breaks: 'a message is written once all tabs know its number',
     file: 'src/shared/room.ts',
