@@ -223,6 +223,8 @@ export class TabPart<Out> {
   /** This tab leads from now on. */
   lead(term: number): void {
     this.#early = []
+    // Its own connection takes nothing yet.
+    this.setUp(false)
     this.#placed = this.replica.roll.of(this.#port.room.me)
     this.replica.lead(term, {
       read: (frame, told) => this.#port.room.tell({ type: 'frame', frame, told }),
