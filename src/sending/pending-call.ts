@@ -13,3 +13,6 @@ export interface PendingCall {
   answered(answer: CallAnswer): void
   lost(why: CallLoss): void
 }
+
+/** For a call to which there is no answer, or whose answer is waited for elsewhere. */
+export const nobodyWaits: PendingCall = { answered() {}, lost() {} }

@@ -1,9 +1,9 @@
 import type { Calls, RequestOptions, Topic, TopicOptions } from '../api/calls.ts'
 import type { MessageSender } from '../api/message-sender.ts'
 import type { CallsPort, Mode } from '../api/mode.ts'
-import type { CallAnswer, CallLoss, PendingCall } from '../sending/pending-call.ts'
+import { type CallAnswer, type CallLoss, nobodyWaits, type PendingCall } from '../sending/pending-call.ts'
 import { fail, failUnknown } from '../util/check-options.ts'
-import type { CallFault, ClientCall, ServerCall } from '../wire/calls.ts'
+import { type ClientCall, faultOf, isTimeoutMs, type ServerCall } from '../wire/calls.ts'
 import { RequestError } from '../wire/request-error.ts'
 import type { CallSender } from './call-sender.ts'
 import { callValueOf, payloadIn } from './call-value.ts'
@@ -107,21 +107,15 @@ export class SessionCalls<In, Out> implements Calls<In, Out> {
       const value = reply === undefined ? {} : callValueOf(this.#port.encode(reply as Out))
       this.#tell({ type: 'reply', to: id, ...value })
     } catch (error) {
-      this.#tell({ type: 'error', to: id, ...this.#faultOf(error) })
+      if (!(error instanceof RequestError)) this.#port.host.report(error)
+      this.#tell({ type: 'error', to: id, ...faultOf(error) })
     } finally {
       this.#answering.delete(id)
     }
   }
 
-  /** Only what the handler threw for the other side is sent to it. */
-  #faultOf(error: unknown): CallFault {
-    if (error instanceof RequestError) return { code: error.code, message: error.message.slice(0, 1000) }
-    this.#port.host.report(error)
-    return { code: 'internal', message: '' }
-  }
-
   /** Sends a call, whose answer is taken in the task in which it comes. */
-  #tell(call: ClientCall, pending: PendingCall = { answered() {}, lost() {} }): void {
+  #tell(call: ClientCall, pending: PendingCall = nobodyWaits): void {
     try {
       if (this.#port.isClosed()) pending.lost('closed')
       else this.#sender.call(JSON.stringify(call), pending)
@@ -145,8 +139,7 @@ function checked({ timeoutMs = Infinity, signal, ...others }: RequestOptions): {
   readonly signal: AbortSignal | undefined
 } {
   for (const [name, value] of Object.entries(others)) failUnknown('request().', name, value, ['timeoutMs', 'signal'])
-  const isTime = typeof timeoutMs === 'number' && timeoutMs > 0 && (timeoutMs < 2 ** 31 || timeoutMs === Infinity)
-  if (!isTime) fail('request().timeoutMs', timeoutMs, 'a number above 0 and below 2,147,483,648, or Infinity')
+  if (!isTimeoutMs(timeoutMs)) fail('request().timeoutMs', timeoutMs, 'a number above 0 and below 2,147,483,648, or Infinity')
   if (signal instanceof AbortController || (signal !== undefined && typeof signal?.aborted !== 'boolean'))
     fail('signal', signal, 'an AbortSignal')
   return { timeoutMs, signal }

@@ -5,7 +5,7 @@ import type { Link, Writable } from '../api/transport.ts'
 import { valuesOf } from '../sending/final-flush.ts'
 import { FlushWaiters } from '../sending/flush-waiters.ts'
 import { type Entry, Outbox } from '../sending/outbox.ts'
-import type { PendingCall } from '../sending/pending-call.ts'
+import { nobodyWaits, type PendingCall } from '../sending/pending-call.ts'
 import { bytesOf } from '../sending/plain-sender.ts'
 import { isBlob } from '../util/type-tags.ts'
 import { wellFormed } from '../util/well-formed.ts'
@@ -167,11 +167,8 @@ export class SessionSender<Out> implements MessageSender<Out>, SendQueue<Out>, C
   /** There will be no connection: nobody need wait for one. What waits is kept, in case the application connects again. */
   giveUp(): void {
     this.#flushWaiters.refuse()
-    for (const entry of this.#outbox.calls) {
-      this.#outbox.remove(entry)
-      entry.call?.lost('closed')
-    }
     this.#loseCalls()
+    for (const entry of this.#outbox.calls) this.#outbox.remove(entry)
   }
 
   tooLarge(): void {
@@ -258,6 +255,5 @@ export class SessionSender<Out> implements MessageSender<Out>, SendQueue<Out>, C
 /** What has a number; its value is what the application gave, or its data where only those are known. */
 function keptOf<Out>(data: string | ArrayBuffer | null, value: Out, isCall = false): Kept<Out> {
   const entry = { value, data: data ?? '', bytes: data === null ? 0 : bytesOf(data), n: 0, expiresAt: Infinity }
-  // Who waits for the answer is elsewhere.
-  return { entry: isCall ? { ...entry, call: { answered() {}, lost() {} } } : entry, data }
+  return { entry: isCall ? { ...entry, call: nobodyWaits } : entry, data }
 }

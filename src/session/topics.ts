@@ -1,6 +1,7 @@
 import type { Since, Topic, TopicOptions } from '../api/calls.ts'
 import type { CallsPort } from '../api/mode.ts'
 import { fail, failUnknown } from '../util/check-options.ts'
+import { isSince, isTopicName } from '../wire/calls.ts'
 import { SharedTopic } from './shared-topic.ts'
 import { TopicHandle } from './topic-handle.ts'
 import { presencePrefix } from './topic-members.ts'
@@ -70,16 +71,12 @@ export class Topics<In, Out> {
 }
 
 function checkTopic(name: unknown): void {
-  if (typeof name !== 'string' || !name || name.length > 1024)
-    fail('the topic of subscribe()', name, 'a text of 1 to 1,024 characters')
+  if (!isTopicName(name)) fail('the topic of subscribe()', name, 'a text of 1 to 1,024 characters')
 }
 
 function checkedOptions(options: TopicOptions): { readonly since: Since | undefined; readonly params: unknown } {
   const { since, params, ...others } = options
   for (const [name, value] of Object.entries(others)) failUnknown('subscribe().', name, value, ['since', 'params'])
-  const last: unknown = typeof since === 'object' && since ? since.last : since
-  const isPlace =
-    since === undefined || since === 'start' || (typeof last === 'number' && Number.isSafeInteger(last) && last >= 0)
-  if (!isPlace) fail('subscribe().since', since, "an offset, 'start', or { last: n }")
+  if (!isSince(since)) fail('subscribe().since', since, "an offset, 'start', or { last: n }")
   return { since, params }
 }

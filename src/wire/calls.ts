@@ -1,4 +1,4 @@
-import type { RequestErrorCode } from './request-error.ts'
+import { RequestError, type RequestErrorCode } from './request-error.ts'
 
 /** A value within a call: text, bytes as base64, or neither where there is none. */
 export interface CallValue {
@@ -57,4 +57,26 @@ export interface Subscribed {
   readonly at: number
   /** The offset at which the topic ended then. */
   readonly tail: number
+}
+
+/** Why a handler that threw this has no reply, as the other side learns it: only what was thrown for it is told. */
+export function faultOf(error: unknown): CallFault {
+  return error instanceof RequestError
+    ? { code: error.code, message: error.message.slice(0, 1000) }
+    : { code: 'internal', message: '' }
+}
+
+export function isTopicName(name: unknown): name is string {
+  return typeof name === 'string' && name.length > 0 && name.length <= 1024
+}
+
+export function isSince(since: unknown): since is TopicSince | undefined {
+  if (since === undefined || since === 'start') return true
+  const place = typeof since === 'object' && since !== null && 'last' in since ? since.last : since
+  return Number.isSafeInteger(place) && Number(place) >= 0
+}
+
+/** Whether a timer of the platform can wait so long; `Infinity` is for ever. */
+export function isTimeoutMs(timeoutMs: unknown): timeoutMs is number {
+  return typeof timeoutMs === 'number' && timeoutMs > 0 && (timeoutMs < 2 ** 31 || timeoutMs === Infinity)
 }

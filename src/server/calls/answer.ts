@@ -1,4 +1,4 @@
-import type { ServerCall } from '../../wire/calls.ts'
+import { faultOf, type ServerCall } from '../../wire/calls.ts'
 import { RequestError } from '../../wire/request-error.ts'
 import type { HandledSession } from '../session/handled-session.ts'
 import { callEntry } from '../store/private-entries.ts'
@@ -16,9 +16,8 @@ export async function append({ id, record, node }: HandledSession, call: ServerC
  */
 export function errorAnswer(n: number, error: unknown, report: (error: unknown) => void): ServerCall {
   if (error instanceof StoreUnavailableError) throw error
-  if (error instanceof RequestError) return { type: 'error', to: n, code: error.code, message: error.message.slice(0, 1000) }
-  report(error)
-  return { type: 'error', to: n, code: 'internal', message: '' }
+  if (!(error instanceof RequestError)) report(error)
+  return { type: 'error', to: n, ...faultOf(error) }
 }
 
 /** Something was answered at this offset of stream 0; 0 where it was not. */

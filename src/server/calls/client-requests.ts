@@ -1,4 +1,4 @@
-import type { CallFault, CallValue, ClientCall } from '../../wire/calls.ts'
+import { type CallFault, type CallValue, type ClientCall, isTimeoutMs } from '../../wire/calls.ts'
 import { RequestError } from '../../wire/request-error.ts'
 import { appendForwarded, ForwardedLog } from '../node/forwarded-log.ts'
 import type { ServerHost } from '../node/host.ts'
@@ -45,8 +45,7 @@ export interface SessionRequestOptions {
 
 /** @throws TypeError for what is no option */
 export function askOptions({ timeoutMs = 30_000, signal }: SessionRequestOptions): AskOptions {
-  const isTime = typeof timeoutMs === 'number' && timeoutMs > 0 && (timeoutMs < 2 ** 31 || timeoutMs === Infinity)
-  if (!isTime)
+  if (!isTimeoutMs(timeoutMs))
     throw new TypeError(
       `RealtimeServer: session.request() takes timeoutMs as a number above 0, or Infinity; it was ${timeoutMs}.`,
     )
@@ -114,10 +113,7 @@ export class ClientRequests {
   }
 
   stop(): void {
-    for (const [session, asked] of this.#asked) {
-      for (const { reject } of asked.pending.values()) reject(closed())
-      this.#forget(session, asked)
-    }
+    for (const [session, asked] of this.#asked) this.#end(session, asked)
   }
 
   #of(session: string, epoch: string): Asked {

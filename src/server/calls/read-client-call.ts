@@ -1,8 +1,5 @@
-import type { CallValue, ClientCall, TopicPlace, TopicSince } from '../../wire/calls.ts'
+import { type CallValue, type ClientCall, isSince, isTopicName, type TopicPlace } from '../../wire/calls.ts'
 import { isRequestErrorCode } from '../../wire/request-error.ts'
-
-/** The longest name of a topic, in characters. */
-const maxTopicLength = 1024
 
 type Json = Readonly<Record<string, unknown>>
 
@@ -25,15 +22,15 @@ function read(call: Json): ClientCall | null {
     case 'request':
       return { type, ...value }
     case 'publish':
-      return isTopic(topic) ? { type, topic, ...value } : null
+      return isTopicName(topic) ? { type, topic, ...value } : null
     case 'subscribe': {
       const { since, after, params } = call
-      if (!isTopic(topic) || !isSince(since) || !isPlace(after)) return null
+      if (!isTopicName(topic) || !isSince(since) || !isPlace(after)) return null
       return { type, topic, since, after, params }
     }
     case 'unsubscribe':
     case 'members':
-      return isTopic(topic) ? { type, topic } : null
+      return isTopicName(topic) ? { type, topic } : null
     case 'abort':
       return isCount(of) ? { type, of } : null
     case 'reply':
@@ -51,15 +48,6 @@ function readValue({ data, base64 }: Json): CallValue | null {
   if (data !== undefined) return typeof data === 'string' && base64 === undefined ? { data } : null
   if (base64 === undefined) return {}
   return typeof base64 === 'string' && /^[A-Za-z0-9+/]*={0,2}$/.test(base64) ? { base64 } : null
-}
-
-function isTopic(topic: unknown): topic is string {
-  return typeof topic === 'string' && topic.length > 0 && topic.length <= maxTopicLength
-}
-
-function isSince(since: unknown): since is TopicSince | undefined {
-  if (since === undefined || since === 'start' || isCount(since)) return true
-  return isObject(since) && isCount(since['last'])
 }
 
 function isPlace(after: unknown): after is TopicPlace | undefined {

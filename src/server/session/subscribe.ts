@@ -1,3 +1,4 @@
+import { isSince, isTopicName } from '../../wire/calls.ts'
 import type { Limits } from '../limits.ts'
 import type { PrivateAppend, SessionRecord, Subscription, TopicLog } from '../store/ports.ts'
 import { subscribedEntry, unsubscribedEntry } from '../store/private-entries.ts'
@@ -100,8 +101,7 @@ function checkRoom(subscriptions: number, { maxSubscriptions }: Limits): void {
 
 /** @throws TypeError for a value that is no position in a topic */
 export function checkSince(since: unknown): asserts since is Since | undefined {
-  const last = typeof since === 'object' && since !== null && 'last' in since ? since.last : since
-  if (since === undefined || since === 'start' || (typeof last === 'number' && Number.isSafeInteger(last) && last >= 0)) return
+  if (isSince(since)) return
   throw new TypeError(
     `RealtimeServer: session.subscribe() takes \`since\` as an offset, 'start', or { last: n }; it was ${kindOf(since)}.`,
   )
@@ -109,6 +109,6 @@ export function checkSince(since: unknown): asserts since is Since | undefined {
 
 /** @throws TypeError for a value that cannot be the name of a topic */
 export function checkTopic(topic: unknown, name: string): asserts topic is string {
-  if (typeof topic !== 'string' || topic === '' || topic.length > 1024)
+  if (!isTopicName(topic))
     throw new TypeError(`RealtimeServer: ${name}() takes a topic of 1 to 1,024 characters; it was ${kindOf(topic)}.`)
 }
