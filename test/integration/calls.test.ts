@@ -61,6 +61,32 @@ describe.each(names)('[SP21] over %s', (type) => {
     }
     expect(rig.servers.errors).toEqual([])
   })
+
+  it('a request whose handler outlives the session is closed, also where the client learns of it later', async () => {
+    let handled = () => {}
+    const isHandled = new Promise<void>((resolve) => {
+      handled = resolve
+    })
+    await using rig = await startRig({
+      options: {
+        async onRequest(session, { data }) {
+          if (data === 'first') return 'in time'
+          await rig.proxy.set({ type: 'refuse' })
+          rig.proxy.killAll()
+          await session.close(4001, 'kicked')
+          setTimeout(handled, 50)
+          return 'too late'
+        },
+      },
+    })
+    await using watched = rig.watch(options)
+    await watched.nth('open')
+    const asked = ['first', 'last'].map((each) => watched.client.request(each).catch(({ code }: RequestError) => code))
+    await isHandled
+    await rig.proxy.set()
+    expect(await Promise.all(asked)).toEqual(['in time', 'closed'])
+    expect(rig.servers.errors).toEqual([])
+  })
 })
 
 it('[SP21] a thrown RequestError reaches the client, another error only as "internal"', async () => {

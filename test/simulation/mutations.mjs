@@ -180,8 +180,8 @@ export const mutations = [
     name: 'done-above-a-request',
     breaks: 'rule 21: nothing is done above a request that is being answered',
     file: 'src/server/session/handler-queue.ts',
-    from: 'Math.min(this.#taken.handledThrough, (this.#requests?.oldest ?? Infinity) - 1)',
-    to: 'this.#taken.handledThrough',
+    from: 'Math.min(this.#taken.handledThrough, (this.#requests?.oldest ?? Infinity) - 1, ',
+    to: 'Math.min(this.#taken.handledThrough, ',
   },
   {
     name: 'private-news-out-of-order',

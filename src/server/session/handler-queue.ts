@@ -1,4 +1,4 @@
-import { answered, append, errorAnswer } from '../calls/answer.ts'
+import { answered, append, errorAnswer, requestSettled } from '../calls/answer.ts'
 import { RunningRequests } from '../calls/running-requests.ts'
 import type { Ending, SessionRecord } from '../store/ports.ts'
 import { isThenable } from '../util/thenable.ts'
@@ -227,7 +227,7 @@ export class HandlerQueue {
     this.#requests ??= new RunningRequests(this.#session, (message, offset) => {
       this.#pending.forget(message)
       if (!this.#leaseWork) return
-      answered(this.#leaseWork, offset)
+      requestSettled(this.#leaseWork, message.n, offset, this.#session.record)
       this.#leaseWork.finished = this.#finishedThrough()
       this.#session.progressed()
       this.#run()
@@ -245,6 +245,6 @@ export class HandlerQueue {
 
   /** Nothing is done above a request that is still being answered. */
   #finishedThrough(): number {
-    return Math.min(this.#taken.handledThrough, (this.#requests?.oldest ?? Infinity) - 1)
+    return Math.min(this.#taken.handledThrough, (this.#requests?.oldest ?? Infinity) - 1, this.#leaseWork?.takenThrough ?? 0)
   }
 }
