@@ -1,9 +1,11 @@
+import { unknownOption } from '../../util/suggest.ts'
 import { type CallFault, type CallValue, type ClientCall, isTimeoutMs } from '../../wire/calls.ts'
 import { RequestError } from '../../wire/request-error.ts'
 import { appendForwarded, ForwardedLog } from '../node/forwarded-log.ts'
 import type { ServerHost } from '../node/host.ts'
 import type { SessionStore, TopicLog } from '../store/ports.ts'
 import { callEntry } from '../store/private-entries.ts'
+import { kindOf } from '../util/payload.ts'
 
 /** How often it is looked whether the session still is there, in milliseconds. */
 const lookEveryMs = 1000
@@ -44,7 +46,14 @@ export interface SessionRequestOptions {
 }
 
 /** @throws TypeError for what is no option */
-export function askOptions({ timeoutMs = 30_000, signal }: SessionRequestOptions): AskOptions {
+export function askOptions(options: SessionRequestOptions): AskOptions {
+  if (typeof options !== 'object' || options === null)
+    throw new TypeError(`RealtimeServer: session.request() takes options as an object; it was ${kindOf(options)}.`)
+  const { timeoutMs = 30_000, signal, ...others } = options
+  for (const name of Object.keys(others))
+    throw new TypeError(`RealtimeServer: session.request(): ${unknownOption(name, ['timeoutMs', 'signal'])}.`)
+  if (signal !== undefined && typeof signal?.aborted !== 'boolean')
+    throw new TypeError(`RealtimeServer: session.request() takes signal as an AbortSignal; it was ${kindOf(signal)}.`)
   if (!isTimeoutMs(timeoutMs))
     throw new TypeError(
       `RealtimeServer: session.request() takes timeoutMs as a number above 0, or Infinity; it was ${timeoutMs}.`,
