@@ -15,7 +15,7 @@ export function callValueOf(data: Writable): CallValue {
   if (typeof data !== 'string') return { base64: base64(new Uint8Array(data)) }
   const text = wellFormed(data)
   // A control character takes six bytes as JSON.
-  return jsonGrowth(text) > text.length / 3 ? { utf8: base64(utf8(text)) } : { data: text }
+  return jsonGrowth(text) > text.length / 3 + 99 ? { utf8: base64(utf8(text)) } : { data: text }
 }
 
 /** The message that a call carries; `undefined` where it carries none. */

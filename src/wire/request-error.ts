@@ -34,14 +34,17 @@ export class RequestError extends Error {
   }
 
   /** `instanceof` holds for the errors of another copy as well, such as that of `steadfast/session` for `steadfast/server`. */
-  static override [Symbol.hasInstance](value: unknown): boolean {
-    if (this !== RequestError) return Function.prototype[Symbol.hasInstance].call(this, value)
-    return typeof value === 'object' && value !== null && mark in value
-  }
+  static override readonly [Symbol.hasInstance] = isInstance
 
   get [mark](): true {
     return true
   }
+}
+
+/** @param this the class on the right of `instanceof`, which may extend `RequestError` */
+function isInstance(this: unknown, value: unknown): boolean {
+  if (this !== RequestError) return Function.prototype[Symbol.hasInstance].call(this, value)
+  return typeof value === 'object' && value !== null && mark in value
 }
 
 export function isRequestErrorCode(code: unknown): code is RequestErrorCode {

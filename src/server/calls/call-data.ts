@@ -25,7 +25,7 @@ export function callValueOf(data: unknown, { codec, limits }: DataSettings, name
   const payload = payloadOf(codec ? codec.encode(data) : data, name, limits.maxMessageBytes)
   if (typeof payload === 'string') {
     // A control character takes six bytes as JSON.
-    const isLong = JSON.stringify(payload).length > (payload.length * 4) / 3
+    const isLong = JSON.stringify(payload).length > (payload.length * 4) / 3 + 99
     return isLong ? { utf8: Buffer.from(payload).toString('base64') } : { data: payload }
   }
   return { base64: Buffer.from(payload.buffer, payload.byteOffset, payload.byteLength).toString('base64') }
