@@ -7,8 +7,8 @@ export interface CallSender<Out> {
   readonly answers: CallAnswers<Out>
   /** The server has ended a subscription. */
   onUnsubscribed: ((topic: string) => void) | null
-  /** Sends a call, given as JSON. @throws RangeError when the outbox may not take it */
-  call(json: string, call: PendingCall): Entry<Out>
+  /** Sends a call, given as JSON, which counts as so many bytes. @throws RangeError when the outbox may not take it */
+  call(json: string, call: PendingCall, bytes: number): Entry<Out>
   /** Nobody waits for a call any more: returns its number if the server may have it; otherwise it will not be written. */
   withdrawCall(entry: Entry<Out>): number | undefined
 }

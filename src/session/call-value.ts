@@ -4,7 +4,7 @@ import { isBlob } from '../util/type-tags.ts'
 import { wellFormed } from '../util/well-formed.ts'
 import { base64 } from '../wire/base64.ts'
 import type { CallValue } from '../wire/calls.ts'
-import { bytesOfBase64 } from './frames.ts'
+import { bytesOfBase64, jsonGrowth, utf8 } from './frames.ts'
 
 /**
  * A message as a call carries it.
@@ -12,10 +12,14 @@ import { bytesOfBase64 } from './frames.ts'
  */
 export function callValueOf(data: Writable): CallValue {
   if (isBlob(data)) throw new TypeError('RealtimeClient: a request takes no Blob: give its bytes, as await blob.arrayBuffer().')
-  return typeof data === 'string' ? { data: wellFormed(data) } : { base64: base64(new Uint8Array(data)) }
+  if (typeof data !== 'string') return { base64: base64(new Uint8Array(data)) }
+  const text = wellFormed(data)
+  // A control character takes six bytes as JSON.
+  return jsonGrowth(text) > text.length / 3 + 99 ? { utf8: base64(utf8(text)) } : { data: text }
 }
 
 /** The message that a call carries; `undefined` where it carries none. */
-export function payloadIn({ data, base64 }: CallValue): Payload | undefined {
+export function payloadIn({ data, utf8, base64 }: CallValue): Payload | undefined {
+  if (utf8 !== undefined) return new TextDecoder('utf-8', { ignoreBOM: true }).decode(bytesOfBase64(utf8))
   return base64 === undefined ? data : bytesOfBase64(base64).buffer
 }

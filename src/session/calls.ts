@@ -1,9 +1,11 @@
 import type { Calls, RequestOptions, Topic, TopicOptions } from '../api/calls.ts'
 import type { MessageSender } from '../api/message-sender.ts'
 import type { CallsPort, Mode } from '../api/mode.ts'
+import type { Entry } from '../sending/outbox.ts'
 import { type CallAnswer, type CallLoss, nobodyWaits, type PendingCall } from '../sending/pending-call.ts'
-import { fail, failUnknown } from '../util/check-options.ts'
-import { type ClientCall, faultOf, isTimeoutMs, type ServerCall } from '../wire/calls.ts'
+import { bytesOf } from '../sending/plain-sender.ts'
+import { fail, mustBeOptions } from '../util/check-options.ts'
+import { type ClientCall, callBytes, faultOf, isTimeoutMs, type ServerCall } from '../wire/calls.ts'
 import { RequestError } from '../wire/request-error.ts'
 import type { CallSender } from './call-sender.ts'
 import { callValueOf, payloadIn } from './call-value.ts'
@@ -15,6 +17,9 @@ const losses: Readonly<Record<CallLoss, string>> = {
   lost: 'The server lost the answer: nobody knows whether it was handled.',
   closed: 'The client was closed, or its session has ended, before the answer came.',
 }
+
+/** What the server learns of a reply that was too large, or waited too long. */
+const unsent = { code: 'undelivered', message: 'The reply could not be sent.' } as const
 
 /** A request of the server that the page is answering. */
 type Answering = Map<string, AbortController>
@@ -65,7 +70,7 @@ export class SessionCalls<In, Out> implements Calls<In, Out> {
         cancelLimit?.()
         signal?.removeEventListener('abort', onAbort)
       }
-      const entry = this.#sender.call(JSON.stringify(call), {
+      const entry = this.#send(call, {
         answered(answer) {
           settle()
           if (answer.type === 'reply') resolve(answer)
@@ -105,7 +110,16 @@ export class SessionCalls<In, Out> implements Calls<In, Out> {
       const reply = await handler({ data: this.#port.decode(payload), signal: controller.signal })
       if (controller.signal.aborted) return
       const value = reply === undefined ? {} : callValueOf(this.#port.encode(reply as Out))
-      this.#tell({ type: 'reply', to: id, ...value })
+      this.#tell(
+        { type: 'reply', to: id, ...value },
+        {
+          answered() {},
+          lost: (why) => {
+            // The server must not wait for what will never come.
+            if (why === 'undelivered') this.#tell({ type: 'error', to: id, ...unsent })
+          },
+        },
+      )
     } catch (error) {
       if (!(error instanceof RequestError)) this.#port.host.report(error)
       this.#tell({ type: 'error', to: id, ...faultOf(error) })
@@ -118,12 +132,17 @@ export class SessionCalls<In, Out> implements Calls<In, Out> {
   #tell(call: ClientCall, pending: PendingCall = nobodyWaits): void {
     try {
       if (this.#port.isClosed()) pending.lost('closed')
-      else this.#sender.call(JSON.stringify(call), pending)
+      else this.#send(call, pending)
     } catch (error) {
       // The outbox is full.
       this.#port.host.report(error)
       pending.lost('undelivered')
     }
+  }
+
+  #send(call: ClientCall, pending: PendingCall): Entry<Out> {
+    const json = JSON.stringify(call)
+    return this.#sender.call(json, pending, callBytes(call, json, bytesOf))
   }
 }
 
@@ -134,11 +153,9 @@ export function callsOf(session: SessionState): NonNullable<Mode['calls']> {
     new SessionCalls(port, sender as MessageSender<Out> & CallSender<Out>, session)
 }
 
-function checked({ timeoutMs = Infinity, signal, ...others }: RequestOptions): {
-  readonly timeoutMs: number
-  readonly signal: AbortSignal | undefined
-} {
-  for (const [name, value] of Object.entries(others)) failUnknown('request().', name, value, ['timeoutMs', 'signal'])
+function checked(options: RequestOptions): { readonly timeoutMs: number; readonly signal: AbortSignal | undefined } {
+  mustBeOptions('request()', options, ['timeoutMs', 'signal'])
+  const { timeoutMs = Infinity, signal } = options
   if (!isTimeoutMs(timeoutMs)) fail('request().timeoutMs', timeoutMs, 'a number above 0 and below 2,147,483,648, or Infinity')
   if (signal instanceof AbortController || (signal !== undefined && typeof signal?.aborted !== 'boolean'))
     fail('signal', signal, 'an AbortSignal')

@@ -38,7 +38,7 @@ export function lineBytes(data: unknown, bytes: number): number {
 }
 
 /** By how many bytes a text is longer as JSON: all that is escaped is ASCII, and so is what stands for it. */
-function jsonGrowth(text: string): number {
+export function jsonGrowth(text: string): number {
   return JSON.stringify(text).length - text.length
 }
 

@@ -24,7 +24,8 @@ export function readServerCall(json: unknown): ServerCall {
 }
 
 function valueIn(json: object): CallValue {
-  const { data, base64 }: { readonly data?: unknown; readonly base64?: unknown } = json
+  const { data, utf8, base64 }: { readonly [Name in keyof CallValue]?: unknown } = json
   if (data !== undefined) return { data: textOf(data) }
+  if (utf8 !== undefined) return { utf8: textOf(utf8) }
   return base64 === undefined ? {} : { base64: textOf(base64) }
 }

@@ -65,13 +65,13 @@ export class SessionSender<Out> implements MessageSender<Out>, SendQueue<Out>, C
   /** Takes a message over; throws when the outbox may not. It leaves with all that is sent in the same task. */
   send(value: Out, data: Writable): void {
     const written = typeof data === 'string' ? wellFormed(data) : data
-    const entry = this.#push(value, written)
+    const entry = this.#push(value, written, bytesOf(written))
     if (isBlob(written)) this.#blobReader().read(written, entry)
   }
 
   /** Sends a call, given as JSON, in order with the messages. */
-  call(json: string, call: PendingCall): Entry<Out> {
-    return this.#push(undefined as Out, wellFormed(json), once(call))
+  call(json: string, call: PendingCall, bytes: number): Entry<Out> {
+    return this.#push(undefined as Out, wellFormed(json), bytes, once(call))
   }
 
   /** Nobody waits for a call any more: returns its number if the server may have it; otherwise it will not be written. */
@@ -216,10 +216,10 @@ export class SessionSender<Out> implements MessageSender<Out>, SendQueue<Out>, C
     return this.#blobs
   }
 
-  #push(value: Out, data: Writable, call?: PendingCall): Entry<Out> {
+  #push(value: Out, data: Writable, bytes: number, call?: PendingCall): Entry<Out> {
     const { host, ttlMs } = this.#port
     const place = { n: this.#lastOrder + 1, expiresAt: host.now() + ttlMs }
-    const entry = { value, data, bytes: bytesOf(data), ...place, ...(call && { call }) }
+    const entry = { value, data, bytes, ...place, ...(call && { call }) }
     const dropped = this.#outbox.push(entry)
     this.#lastOrder += 1
     this.#lose(dropped, { kind: 'overflow' })

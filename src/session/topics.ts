@@ -1,6 +1,6 @@
 import type { Since, Topic, TopicOptions } from '../api/calls.ts'
 import type { CallsPort } from '../api/mode.ts'
-import { fail, failUnknown } from '../util/check-options.ts'
+import { fail, mustBeOptions } from '../util/check-options.ts'
 import { isSince, isTopicName } from '../wire/calls.ts'
 import { SharedTopic } from './shared-topic.ts'
 import { TopicHandle } from './topic-handle.ts'
@@ -75,8 +75,18 @@ function checkTopic(name: unknown): void {
 }
 
 function checkedOptions(options: TopicOptions): { readonly since: Since | undefined; readonly params: unknown } {
-  const { since, params, ...others } = options
-  for (const [name, value] of Object.entries(others)) failUnknown('subscribe().', name, value, ['since', 'params'])
+  mustBeOptions('subscribe()', options, ['since', 'params'])
+  const { since, params } = options
   if (!isSince(since)) fail('subscribe().since', since, "an offset, 'start', or { last: n }")
+  if (typeof params !== 'function' && !isJson(params)) fail('subscribe().params', params, 'JSON, or a function that returns it')
   return { since, params }
+}
+
+function isJson(value: unknown): boolean {
+  try {
+    JSON.stringify(value)
+    return true
+  } catch {
+    return false
+  }
 }

@@ -64,13 +64,13 @@ export class Mailbox<Out> {
   /** @throws RangeError when the outbox may not take it */
   send(value: Out, data: Writable): void {
     const written = typeof data === 'string' ? wellFormed(data) : data
-    const entry = this.#push(value, written)
+    const entry = this.#push(value, written, bytesOf(written))
     if (isBlob(written)) this.#blobs.read(written, entry)
   }
 
   /** As `CallSender.call`. */
-  call(json: string, call: PendingCall): Entry<Out> {
-    return this.#push(undefined as Out, wellFormed(json), once(call))
+  call(json: string, call: PendingCall, bytes: number): Entry<Out> {
+    return this.#push(undefined as Out, wellFormed(json), bytes, once(call))
   }
 
   /** As `CallSender.withdrawCall`. */
@@ -187,10 +187,10 @@ export class Mailbox<Out> {
     this.#wake()
   }
 
-  #push(value: Out, data: Writable, call?: PendingCall): Entry<Out> {
+  #push(value: Out, data: Writable, bytes: number, call?: PendingCall): Entry<Out> {
     const { host, ttlMs, onWaiting } = this.#port
     const place = { n: this.#lastOrder + 1, expiresAt: host.now() + ttlMs }
-    const entry = { value, data, bytes: bytesOf(data), ...place, ...(call && { call }) }
+    const entry = { value, data, bytes, ...place, ...(call && { call }) }
     const dropped = this.#outbox.push(entry)
     this.#lastOrder += 1
     this.#lose(dropped, { kind: 'overflow' })

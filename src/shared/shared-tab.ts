@@ -75,7 +75,7 @@ export class SharedTab<Out> implements ClientConnection {
     const { mailbox } = this.#part
     const sender: MessageSender<Out> & CallSender<Out> = {
       ...{ answers: mailbox.answers, onUnsubscribed: null },
-      call: (json, call) => mailbox.call(json, call),
+      call: (json, call, bytes) => mailbox.call(json, call, bytes),
       withdrawCall: (entry) => mailbox.withdrawCall(entry),
       send: (value, data) => mailbox.send(value, data),
       flushed: () => mailbox.flushed(),

@@ -4,6 +4,9 @@ const kinds: Readonly<Record<string, string>> = {
   codec: 'object',
   onConnection: 'function',
   onMessage: 'function',
+  onRequest: 'function',
+  onSubscribe: 'function',
+  onPublish: 'function',
   selectProtocol: 'function',
   random: 'function',
 }

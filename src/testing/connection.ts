@@ -28,7 +28,7 @@ export class Connection<In, Out> implements Receiver, Attached {
   /** The subprotocols that a WebSocket offered. */
   readonly subprotocols: readonly string[]
   /** The session that it carries, which outlives it; `null` in plain mode. */
-  readonly session: FakeSession<In> | null
+  readonly session: FakeSession<In, Out> | null
   /** Settles when it ends, and tells who ended it. */
   readonly closed: Promise<Ending>
   isChosen = false
@@ -40,7 +40,7 @@ export class Connection<In, Out> implements Receiver, Attached {
   readonly #wire: Wire
   readonly #port: ConnectionPort<In, Out>
 
-  constructor(dial: Dial, wire: Wire, session: FakeSession<In> | null, port: ConnectionPort<In, Out>) {
+  constructor(dial: Dial, wire: Wire, session: FakeSession<In, Out> | null, port: ConnectionPort<In, Out>) {
     this.transport = dial.transport
     this.url = dial.url
     this.headers = dial.headers

@@ -89,7 +89,10 @@ export interface Door {
   /** A plain message came by a request of its own. */
   posted(data: Payload, wire: Wire | null): void
   /** Lines of a session came by a request of their own; what is acknowledged then. */
-  postedLines(hello: Hello, lines: readonly string[]): { readonly taken: number; readonly ack: number }
+  postedLines(
+    hello: Hello,
+    lines: readonly string[],
+  ): { readonly taken: number; readonly ack: number; readonly answeredAt?: number }
   /** A client of a session asks again over an attachment that polls. */
   asksAgain(wire: Wire, hello: Hello): void
   /** Runs something once, later, unless the server is closed before. */

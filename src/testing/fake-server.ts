@@ -4,8 +4,11 @@ import type { Dial, DialAnswer, MessageDetails, Refusal } from './contracts.ts'
 import { DisposingAtOnce } from './disposing-at-once.ts'
 import { fakeHost } from './fake-host.ts'
 import { checkRefusal, checkTransports } from './refusal.ts'
+import type { FakeRequest } from './request.ts'
 import type { FakeSession } from './session.ts'
+import { presenceOf } from './session-calls.ts'
 import { type FakeConnection, type FakeServerOptions, Switchboard } from './switchboard.ts'
+import type { FakeMember } from './topics.ts'
 
 const accepts = (): DialAnswer => 'accept'
 /** With it a client ends in either mode, whatever its transport. */
@@ -43,7 +46,7 @@ export class FakeServer<In = Payload | ArrayBufferView, Out = Payload> extends D
   }
 
   /** The sessions that the server knows, those included that no connection carries now. */
-  get sessions(): readonly FakeSession<In>[] {
+  get sessions(): readonly FakeSession<In, Out>[] {
     return this.#switchboard.sessions.all
   }
 
@@ -71,6 +74,31 @@ export class FakeServer<In = Payload | ArrayBufferView, Out = Payload> extends D
   /** All messages that have come and have not been read, which are read by that. */
   takeMessages(): Out[] {
     return this.#switchboard.messages.take().map(({ data }) => data)
+  }
+
+  /**
+   * In a session: the first request of any client (`client.request()`) that no call before has returned, or the next one that comes; for the
+   * test to `reply()` to or to `refuse()`. With `onRequest` there is none.
+   * @throws Error where another call is waiting, or when the server is closed before one comes
+   */
+  nextRequest(): Promise<FakeRequest<In, Out>> {
+    return this.#switchboard.requests.next(this)
+  }
+
+  /** In a session: publishes to every client that reads the topic; returns the offset. What is published before comes with `since`. */
+  publish(topic: string, data: In): number {
+    return this.#switchboard.publish(topic, this.#switchboard.encode(data))
+  }
+
+  /** All that was published to a topic, by the test and by clients. */
+  published(topic: string): readonly Out[] {
+    return this.#switchboard.sessions.topics.publishedAfter(topic, 0).map(({ message }) => this.#switchboard.decode(message))
+  }
+
+  /** Says who is in a topic (`topic.presence`): clients that read it learn of each join and leave. At first there is nobody. */
+  setMembers(topic: string, members: readonly FakeMember[]): void {
+    for (const change of this.#switchboard.sessions.topics.setMembers(topic, members))
+      this.#switchboard.publish(presenceOf(topic), this.#switchboard.encodeOwn(change))
   }
 
   /**
@@ -150,6 +178,8 @@ export class FakeServer<In = Payload | ArrayBufferView, Out = Payload> extends D
     const leftovers = this.leftovers()
     this.#switchboard.newConnections.close()
     this.#switchboard.messages.close()
+    this.#switchboard.requests.close()
+    this.#switchboard.sessions.close()
     this.#switchboard.answer = () => over
     this.#end.abort()
     for (const connection of [...this.#switchboard.connections.values()]) {

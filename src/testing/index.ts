@@ -6,9 +6,12 @@ import { checkServerOptions } from './check-options.ts'
 import { FakeServer as Server } from './fake-server.ts'
 import type { FakeServerOptions } from './switchboard.ts'
 
+export type { AllowedPublication, AllowedSubscription } from './application.ts'
 export type { Dial, Ending, MessageDetails, Refusal } from './contracts.ts'
+export type { FakeRequest } from './request.ts'
 export type { FakeSession } from './session.ts'
 export type { FakeConnection, FakeServerOptions } from './switchboard.ts'
+export type { FakeMember } from './topics.ts'
 
 /** What `createFakeServer()` makes. */
 export type FakeServer<In = Payload | ArrayBufferView, Out = Payload> = Server<In, Out>

@@ -7,13 +7,14 @@ import { bytesOf } from './bytes.ts'
 export interface Entry {
   readonly stream: number
   readonly offset: number
-  /** A message, or the frame that announces a topic's stream. */
-  readonly said: { readonly message: Payload } | { readonly announcement: string }
+  /** A message, the frame that announces a topic's stream or its end, or the JSON of a call. */
+  readonly said: { readonly message: Payload } | { readonly announcement: string } | { readonly call: string }
 }
 
 /** As the client reads it. */
 export function frameOf({ stream, offset, said }: Entry, takesBytes: boolean): Payload {
   if ('announcement' in said) return said.announcement
+  if ('call' in said) return `C${stream}.${offset}:${said.call}`
   const { message } = said
   if (typeof message === 'string') return `M${JSON.stringify([[stream, offset, message]])}`
   if (!takesBytes) return `b${stream}.${offset}:${base64(new Uint8Array(message))}`

@@ -1,8 +1,10 @@
 import type { Payload } from '../api/protocol.ts'
+import type { CallFault, ClientCall, ServerCall } from '../wire/calls.ts'
 import { type CloseFrame, codes, type Hello, type OpenFrame, type Place } from '../wire/steadfast-v1.ts'
-import { utf8Of } from './bytes.ts'
+import { readClientFrame } from './client-frame.ts'
 import type { Ending } from './contracts.ts'
 import { type Entry, frameOf, placesOf } from './session-log.ts'
+import { SessionStreams } from './session-streams.ts'
 
 /** What a real server says unless its options differ. */
 const told = { heartbeatMs: 25_000, maxMessageBytes: 1_048_576, resumeWindowMs: 120_000, retryWindowMs: 50 }
@@ -25,7 +27,12 @@ export interface Attached {
 }
 
 export interface SessionPort {
-  received(message: Payload, via: Attached | null): void
+  /** Returns why the message was refused; `null` where it was not. */
+  received(message: Payload, via: Attached | null): CallFault | null
+  /** The client asks something, which `answer()` or `done()` settles. */
+  called(n: number, call: ClientCall): void
+  /** It has ended. */
+  ended(): void
   /** Whether messages are acknowledged as they come. */
   acknowledges(): boolean
 }
@@ -40,15 +47,19 @@ export class SessionRecord {
   /** The subprotocol of a WebSocket-shaped client; `undefined` for other clients (rule 19). */
   readonly protocol: string | undefined
   readonly attachments = new Set<Attached>()
-  ended: CloseFrame | null = null
   /** Whether the server has lost it. */
   isForgotten = false
   readonly #port: SessionPort
-  readonly #log: Entry[] = []
-  readonly #topics = new Map<string, { readonly stream: number; offset: number; lostThrough: number }>()
-  #offset = 0
+  readonly streams = new SessionStreams((entry) => {
+    for (const attached of this.attachments) attached.write(frameOf(entry, attached.takesBytes))
+  })
   #taken: number
   #ack: number
+  /** The calls that are not done. */
+  readonly #open = new Set<number>()
+  /** The offset of the last answer. */
+  #answeredAt = 0
+  #ended: CloseFrame | null = null
   #lastEnd: Ending | null = null
 
   constructor({ session, n }: Pick<Hello, 'session' | 'n'>, epoch: string, port: SessionPort, protocol?: string) {
@@ -59,8 +70,12 @@ export class SessionRecord {
     this.#taken = this.#ack = n - 1
   }
 
-  get receipt(): { readonly taken: number; readonly ack: number } {
-    return { taken: this.#taken, ack: this.#ack }
+  get ended(): CloseFrame | null {
+    return this.#ended
+  }
+
+  get receipt(): { readonly taken: number; readonly ack: number; readonly answeredAt?: number } {
+    return { taken: this.#taken, ack: this.#ack, ...(this.#answeredAt && { answeredAt: this.#answeredAt }) }
   }
 
   /** Opens an attachment, and brings what its client has not had. */
@@ -68,14 +83,14 @@ export class SessionRecord {
     const resumed = this.#isKnownTo(hello)
     this.attachments.add(attached)
     const open: OpenFrame = {
-      ...{ k: hello.k, epoch: this.epoch, resumed, taken: this.#taken, ack: this.#ack, ...told },
+      ...{ k: hello.k, epoch: this.epoch, resumed, ...this.receipt, ...told },
       ...(resumed && this.#lastEnd && { lastEnd: this.#lastEnd }),
       ...(this.protocol !== undefined && { protocol: this.protocol }),
     }
     attached.write(`o${JSON.stringify(open)}`)
     const gaps = new Set<string>()
     for (const entry of this.#missedBy(hello)) {
-      const gap = this.#gapAt(entry)
+      const gap = this.streams.gapAt(entry)
       if (gap === null) attached.write(frameOf(entry, attached.takesBytes))
       // Told at the first message that is missing.
       else if (!gaps.has(gap.topic)) attached.write(`g${JSON.stringify(gap)}`)
@@ -89,7 +104,7 @@ export class SessionRecord {
     const { by, code, reason } = ending
     this.#lastEnd = ending
     // What the application's close() says ends the session, what hangs up does not (rule 8).
-    if (by === 'client' && !this.#isHangUp(code)) this.ended ??= { code, reason }
+    if (by === 'client' && !this.#isHangUp(code)) this.#finish({ code, reason })
   }
 
   /** Whether something was sent to this client alone that it has not had. */
@@ -97,78 +112,64 @@ export class SessionRecord {
     return this.#missedBy(hello).some(({ stream }) => stream === 0)
   }
 
-  send(message: Payload, topic = ''): void {
-    if (topic === '') {
-      this.#offset += 1
-      this.#say({ stream: 0, offset: this.#offset, said: { message } })
-      return
-    }
-    const known = this.#topics.get(topic) ?? this.#subscribe(topic)
-    known.offset += 1
-    this.#say({ stream: known.stream, offset: known.offset, said: { message } })
+  /** A call of the client is settled with this answer, which comes before its acknowledgment (rule 21). */
+  answer(n: number, call: ServerCall): void {
+    if (!this.#open.has(n)) return
+    this.streams.call(call)
+    this.#answeredAt = this.streams.offset
+    this.done(n)
   }
 
-  /** The log loses what it holds of a topic: a client that has not had it is told of a gap. */
-  lose(topic: string): void {
-    const known = this.#topics.get(topic)
-    if (known) known.lostThrough = known.offset
+  /** A call of the client is settled. */
+  done(n: number): void {
+    this.#open.delete(n)
+    this.acknowledge()
   }
 
   /** What came over an attachment, or (`via` is `null`) in a request beside it. */
-  receive(frame: Payload, via: Attached | null): void {
-    if (typeof frame !== 'string') {
-      const bytes = new Uint8Array(frame)
-      const end = bytes.indexOf(10)
-      this.#take(Number(String.fromCharCode(...bytes.subarray(0, end))), [frame.slice(end + 1)], via)
-      return
-    }
-    const rest = frame.slice(1)
-    const colon = rest.indexOf(':')
-    const n = Number(rest.slice(0, colon))
-    const data = rest.slice(colon + 1)
-    switch (frame[0]) {
-      case 'm':
-        this.#take(n, [data], via)
+  receive(text: Payload, via: Attached | null): void {
+    const frame = readClientFrame(text)
+    switch (frame.type) {
+      case 'messages':
+        this.#take(frame.first, frame.messages, via)
         break
-      case 'M': {
-        const [first, ...texts] = JSON.parse(rest)
-        this.#take(first, texts, via)
+      case 'call':
+        this.#takeCall(frame.n, frame.call)
         break
-      }
-      case 'b':
-        this.#take(n, [Uint8Array.from(atob(data), (sign) => sign.charCodeAt(0)).buffer], via)
-        break
-      case 'T':
-        this.#take(n, [utf8Of(data)], via)
-        break
-      case 'w':
+      case 'withdrawn':
         // A number that its client took back: there is nothing to hand over.
-        if (Number(rest) === this.#taken + 1) this.#taken += 1
+        if (frame.n === this.#taken + 1) this.#taken += 1
         this.acknowledge()
         break
-      case 't':
+      case 'turn':
         if (via) this.#choose(via)
         break
-      case 'c':
-        via?.reauthenticated(JSON.parse(rest).auth)
+      case 'credentials':
+        via?.reauthenticated(frame.auth)
         break
-      case 'p':
+      case 'ping':
         via?.write('q')
         break
-      case 'x': {
-        const { code, reason = '' }: CloseFrame = JSON.parse(rest)
-        this.ended ??= { code, reason }
+      case 'close': {
+        const { code, reason = '' } = frame.close
+        this.#finish({ code, reason })
         for (const attached of [...this.attachments]) attached.ended({ by: 'client', code, reason })
         break
       }
+      case 'unknown':
+        break
+      default:
+        frame satisfies never
     }
   }
 
   /** Acknowledges what was taken. */
   acknowledge(): void {
-    if (this.#ack === this.#taken || !this.#port.acknowledges()) return
-    this.#ack = this.#taken
-    for (const attached of this.attachments) attached.write(`a${this.#ack}`)
+    const done = Math.min(this.#taken, ...[...this.#open].map((n) => n - 1))
+    if (this.#ack === done || !this.#port.acknowledges()) return
+    this.#ack = done
+    const behind = this.#answeredAt ? `.${this.#answeredAt}` : ''
+    for (const attached of this.attachments) attached.write(`a${done}${behind}`)
   }
 
   /** Asks the client for fresh credentials. */
@@ -178,8 +179,15 @@ export class SessionRecord {
 
   /** Every code is the application's where the client is a WebSocket-shaped one (rule 19). */
   end({ code, reason = '' }: CloseFrame): void {
-    this.ended = this.protocol === undefined ? { code, reason } : { code: codes.ended, reason, application: code }
-    for (const attached of [...this.attachments]) attached.end(this.ended)
+    const ended = this.protocol === undefined ? { code, reason } : { code: codes.ended, reason, application: code }
+    this.#finish(ended)
+    for (const attached of [...this.attachments]) attached.end(ended)
+  }
+
+  #finish(ended: CloseFrame): void {
+    if (this.#ended) return
+    this.#ended = ended
+    this.#port.ended()
   }
 
   #isHangUp(code: number): boolean {
@@ -192,7 +200,7 @@ export class SessionRecord {
 
   #missedBy(hello: Hello): readonly Entry[] {
     const places = this.#isKnownTo(hello) ? placesOf(hello.cursor) : new Map<number, Place>()
-    return this.#log.filter(({ stream, offset }) => offset > (places.get(stream)?.offset ?? 0))
+    return this.streams.after(places)
   }
 
   #take(first: number, messages: readonly Payload[], via: Attached | null): void {
@@ -200,11 +208,26 @@ export class SessionRecord {
       const n = first + index
       // Lower is what came before, over a connection that broke ahead of its acknowledgment.
       if (n <= this.#taken) continue
-      if (n > this.#taken + 1) throw new Error(`the client sent message ${n} behind message ${this.#taken}`)
+      this.#mustBeNext(n)
       this.#taken = n
-      this.#port.received(message, via)
+      const fault = this.#port.received(message, via)
+      if (!fault) continue
+      this.#open.add(n)
+      this.answer(n, { type: 'error', to: n, ...fault })
     }
     this.acknowledge()
+  }
+
+  #takeCall(n: number, call: ClientCall): void {
+    if (n <= this.#taken) return
+    this.#mustBeNext(n)
+    this.#taken = n
+    this.#open.add(n)
+    this.#port.called(n, call)
+  }
+
+  #mustBeNext(n: number): void {
+    if (n > this.#taken + 1) throw new Error(`the client sent message ${n} behind message ${this.#taken}`)
   }
 
   /** The client has chosen it: the others are left (rule 5). */
@@ -213,27 +236,5 @@ export class SessionRecord {
     this.#lastEnd = null
     for (const other of [...this.attachments])
       if (other !== chosen && other.isChosen) other.end({ code: codes.moved, reason: 'moved' })
-  }
-
-  #subscribe(topic: string): { readonly stream: number; offset: number; lostThrough: number } {
-    const stream = this.#topics.size + 1
-    this.#offset += 1
-    const announcement = `s${JSON.stringify({ at: this.#offset, stream, topic, epoch: this.epoch, from: 0 })}`
-    this.#say({ stream: 0, offset: this.#offset, said: { announcement } })
-    const begun = { stream, offset: 0, lostThrough: 0 }
-    this.#topics.set(topic, begun)
-    return begun
-  }
-
-  /** What to tell a client that lacks this message, where the log has lost it. */
-  #gapAt({ stream, offset }: Entry): { readonly topic: string } | null {
-    const [topic, known] = [...this.#topics].find(([, each]) => each.stream === stream) ?? []
-    if (topic === undefined || !known || offset > known.lostThrough) return null
-    return { ...{ stream, topic, epoch: this.epoch }, ...{ after: offset - 1, resumesAt: known.lostThrough + 1 } }
-  }
-
-  #say(entry: Entry): void {
-    this.#log.push(entry)
-    for (const attached of this.attachments) attached.write(frameOf(entry, attached.takesBytes))
   }
 }

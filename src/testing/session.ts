@@ -1,17 +1,27 @@
 import type { Payload } from '../api/protocol.ts'
 import type { MessageDetails } from './contracts.ts'
 import type { SessionRecord } from './session-record.ts'
+import type { Topics } from './topics.ts'
 
 /** A client's session at a fake server. It goes on while the connections that carry it come and go. */
-export class FakeSession<In> {
+export class FakeSession<In, Out = unknown> {
   readonly id: string
   readonly #record: SessionRecord
+  readonly #topics: Topics
   readonly #encode: (data: In) => Payload
+  readonly #ask: (data: In, signal: AbortSignal | undefined) => Promise<Out | undefined>
 
-  constructor(record: SessionRecord, encode: (data: In) => Payload) {
+  constructor(
+    record: SessionRecord,
+    topics: Topics,
+    encode: (data: In) => Payload,
+    ask: (data: In, signal: AbortSignal | undefined) => Promise<Out | undefined>,
+  ) {
     this.id = record.id
     this.#record = record
+    this.#topics = topics
     this.#encode = encode
+    this.#ask = ask
   }
 
   /** The subprotocol that was chosen for a client of `steadfast/socket`; `''` if there is none. */
@@ -39,7 +49,39 @@ export class FakeSession<In> {
     if (id !== undefined || name !== undefined)
       throw new TypeError('FakeServer: send() takes `id` and `name` in plain mode alone.')
     this.#mustLive('send()')
-    this.#record.send(this.#encode(data), topic)
+    const message = this.#encode(data)
+    if (topic === undefined) this.#record.streams.send(message)
+    else {
+      const stream = this.#record.streams.named(topic) ?? this.#record.streams.subscribe(topic, topic, this.#topics.tailOf(topic))
+      this.#record.streams.deliver(stream, this.#topics.next(stream.topic), message)
+    }
+  }
+
+  /** The topics that the client reads, by the names that it uses. */
+  get topics(): readonly string[] {
+    return this.#record.streams.all.map(({ name }) => name)
+  }
+
+  /**
+   * Asks the client (`client.onrequest`), and resolves with its reply. It waits for a client that is away, and without a limit: `signal`
+   * ends that.
+   * @throws RequestError, as a rejection, where the client refuses it, has no `onrequest`, or the session ends
+   * @throws Error where the session has ended or was forgotten
+   */
+  request(data: In, { signal }: { readonly signal?: AbortSignal } = {}): Promise<Out | undefined> {
+    this.#mustLive('request()')
+    return this.#ask(data, signal)
+  }
+
+  /**
+   * The server ends a subscription of the client, as when a permission has expired: the client asks for it again, with fresh `params`.
+   * @throws Error where the client does not read the topic, and where the session has ended or was forgotten
+   */
+  unsubscribe(topic: string): void {
+    this.#mustLive('unsubscribe()')
+    if (!this.#record.streams.named(topic))
+      throw new Error(`FakeServer: unsubscribe(): the client does not read ${JSON.stringify(topic)}.`)
+    this.#record.streams.unsubscribe(topic)
   }
 
   /**
@@ -59,7 +101,8 @@ export class FakeSession<In> {
    */
   loseMessages(topic: string): void {
     this.#mustLive('loseMessages()')
-    this.#record.lose(topic)
+    const stream = this.#record.streams.named(topic)
+    if (stream) stream.lostThrough = stream.offset
   }
 
   /**

@@ -1,39 +1,46 @@
 import type { Payload } from '../api/protocol.ts'
+import type { CallFault, ClientCall } from '../wire/calls.ts'
 import { type CloseFrame, codes, type Hello } from '../wire/steadfast-v1.ts'
+import type { CallsServer } from './application.ts'
 import type { Connection } from './connection.ts'
 import { FakeSession } from './session.ts'
+import { SessionCalls } from './session-calls.ts'
 import { type Attached, SessionRecord } from './session-record.ts'
+import { Topics } from './topics.ts'
 
-interface Known<In> {
+interface Known<In, Out> {
   readonly record: SessionRecord
-  readonly session: FakeSession<In>
+  readonly session: FakeSession<In, Out>
+  readonly calls: SessionCalls<In, Out>
 }
 
 /** All sessions of a fake server. */
 export class Sessions<In, Out> {
-  readonly #known = new Map<string, Known<In>>()
+  readonly #known = new Map<string, Known<In, Out>>()
   readonly #carriers = new WeakMap<Attached, Connection<In, Out>>()
-  readonly #encode: (data: In) => Payload
-  readonly #received: (data: Payload, connection: Connection<In, Out> | null) => void
+  readonly topics = new Topics()
+  readonly #server: CallsServer<In, Out>
+  readonly #received: (data: Payload, connection: Connection<In, Out> | null) => CallFault | null
   readonly #select: (protocols: readonly string[]) => string | null | undefined
   #isHolding = false
   #epochs = 0
 
   /**
-   * @param received is called with what comes in sessions
+   * @param server answers what their clients ask
+   * @param received is called with what comes in sessions; it returns why that is refused
    * @param select chooses among the subprotocols that a WebSocket-shaped client offers
    */
   constructor(
-    encode: (data: In) => Payload,
-    received: (data: Payload, connection: Connection<In, Out> | null) => void,
+    server: CallsServer<In, Out>,
+    received: (data: Payload, connection: Connection<In, Out> | null) => CallFault | null,
     select: (protocols: readonly string[]) => string | null | undefined,
   ) {
-    this.#encode = encode
+    this.#server = server
     this.#received = received
     this.#select = select
   }
 
-  get all(): readonly FakeSession<In>[] {
+  get all(): readonly FakeSession<In, Out>[] {
     return [...this.#known.values()].map(({ session }) => session)
   }
 
@@ -46,7 +53,7 @@ export class Sessions<In, Out> {
   }
 
   /** The session of this client, which is new where the server does not know it. */
-  of(hello: Hello): FakeSession<In> {
+  of(hello: Hello): FakeSession<In, Out> {
     return this.#of(hello).session
   }
 
@@ -62,7 +69,7 @@ export class Sessions<In, Out> {
     record.attach(connection, hello)
   }
 
-  posted(hello: Hello, lines: readonly string[]): { readonly taken: number; readonly ack: number } {
+  posted(hello: Hello, lines: readonly string[]): SessionRecord['receipt'] {
     const { record } = this.#of(hello)
     const [via = null] = [...record.attachments].slice(-1)
     for (const line of lines) record.receive(line, via)
@@ -76,8 +83,24 @@ export class Sessions<In, Out> {
   }
 
   forget(): void {
-    for (const { record } of this.#known.values()) record.isForgotten = true
+    for (const { record, calls } of this.#known.values()) {
+      record.isForgotten = true
+      calls.end()
+    }
     this.#known.clear()
+  }
+
+  /** Nobody waits for an answer any more. */
+  close(): void {
+    for (const { calls } of this.#known.values()) calls.end()
+  }
+
+  /** Brings a message of a topic to every session that reads it. */
+  publish(topic: string, message: Payload): number {
+    const { offset } = this.topics.publish(topic, message)
+    for (const { record } of this.#known.values())
+      for (const stream of record.streams.all) if (stream.topic === topic) record.streams.deliver(stream, offset, message)
+    return offset
   }
 
   hold(): void {
@@ -89,18 +112,27 @@ export class Sessions<In, Out> {
     for (const { record } of this.#known.values()) record.acknowledge()
   }
 
-  #of(hello: Hello): Known<In> {
+  #of(hello: Hello): Known<In, Out> {
     const known = this.#known.get(hello.session)
     if (known) return known
     this.#epochs += 1
     const port = {
       received: (message: Payload, via: Attached | null) => this.#received(message, (via && this.#carriers.get(via)) ?? null),
       acknowledges: () => !this.#isHolding,
+      called: (n: number, call: ClientCall) => calls.called(n, call),
+      ended: () => calls.end(),
     }
     const { protocols } = hello
     const protocol = protocols && (protocols.length > 0 ? (this.#select(protocols) ?? '') : '')
     const record = new SessionRecord(hello, `e${this.#epochs}`, port, protocol)
-    const made = { record, session: new FakeSession(record, this.#encode) }
+    const session: FakeSession<In, Out> = new FakeSession<In, Out>(
+      record,
+      this.topics,
+      (data) => this.#server.encode(data),
+      (data, signal) => calls.ask(data, signal),
+    )
+    const calls: SessionCalls<In, Out> = new SessionCalls(record, session, this.topics, this.#server)
+    const made = { record, session, calls }
     this.#known.set(hello.session, made)
     return made
   }

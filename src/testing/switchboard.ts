@@ -3,25 +3,29 @@ import type { Codec } from '../api/options.ts'
 import type { Payload } from '../api/protocol.ts'
 import { browserHost } from '../host/browser.ts'
 import { messageOf } from '../util/type-tags.ts'
+import { type CallFault, faultOf } from '../wire/calls.ts'
+import { RequestError } from '../wire/request-error.ts'
 import type { Hello } from '../wire/steadfast-v1.ts'
+import type { CallHandlers, CallsServer } from './application.ts'
 import { Connection, type ConnectionInternals } from './connection.ts'
 import type { Dial, DialAnswer, Door, Wire } from './contracts.ts'
 import { Inbox } from './inbox.ts'
 import { payloadOf } from './payload.ts'
 import { checkRefusal } from './refusal.ts'
+import type { FakeRequest } from './request.ts'
 import { Sessions } from './sessions.ts'
 
 /** A connection of a client, for the test to play the server's part. */
 export type FakeConnection<In = Payload | ArrayBufferView, Out = Payload> = Omit<Connection<In, Out>, ConnectionInternals>
 
-export interface FakeServerOptions<In, Out> {
+export interface FakeServerOptions<In, Out> extends CallHandlers<In, Out> {
   /** Turns what the server sends into payloads, and payloads into what it receives: `json()`, where the client has that. @defaultValue none: strings and bytes */
   readonly codec?: Codec<Out, In>
   /** Called with each connection that is accepted, when it is open. */
   readonly onConnection?: (connection: FakeConnection<In, Out>) => void
   /**
    * Called with each message of a client, and the connection over which it came; `null` where it came by a request of its own and
-   * there is none.
+   * there is none. In a session a `RequestError` that it throws refuses the message: `flushed()` of the client tells it.
    */
   readonly onMessage?: (data: Out, connection: FakeConnection<In, Out> | null) => void
   /**
@@ -40,28 +44,34 @@ interface Message<In, Out> {
 }
 
 /** Between the fake transports and the server that a test sees: lets dials in, and hands over what comes. */
-export class Switchboard<In, Out> implements Door {
+export class Switchboard<In, Out> implements Door, CallsServer<In, Out> {
   readonly connections = new Map<Wire, Connection<In, Out>>()
   readonly dials: Dial[] = []
   readonly newConnections: Inbox<Connection<In, Out>>
   readonly messages: Inbox<Message<In, Out>>
+  readonly requests: Inbox<FakeRequest<In, Out>>
   readonly sessions: Sessions<In, Out>
+  readonly handlers: CallHandlers<In, Out>
   /** What becomes of a dial now. */
   answer: (dial: Dial) => DialAnswer = () => 'accept'
   readonly after = browserHost.after
   readonly report = browserHost.report
   readonly #options: FakeServerOptions<In, Out>
   readonly #errors: string[] = []
+  /** The requests that the test has been given. */
+  readonly #requested: FakeRequest<In, Out>[] = []
   /** What became of the attempts of sessions, by their names. */
   readonly #verdicts = new Map<string | null, DialAnswer>()
 
   constructor(options: FakeServerOptions<In, Out>) {
     this.#options = options
+    this.handlers = options
     const seen = () => this.#seen()
     this.newConnections = new Inbox('nextConnection()', seen)
     this.messages = new Inbox('nextMessage()', seen)
+    this.requests = new Inbox('nextRequest()', seen)
     this.sessions = new Sessions(
-      (data) => this.#encode(data),
+      this,
       (data, connection) => this.#received(data, connection),
       (protocols) => {
         const { selectProtocol } = options
@@ -80,9 +90,9 @@ export class Switchboard<In, Out> implements Door {
     }
     const session = hello && this.sessions.of(hello)
     const connection: Connection<In, Out> = new Connection(dial, wire, session, {
-      encode: (data) => this.#encode(data),
+      encode: (data) => this.encode(data),
       nextMessage: () => this.nextMessage(connection, (message) => message.connection === connection),
-      received: (data) => this.#received(data, connection),
+      received: (data) => void this.#received(data, connection),
       ended: () => this.connections.delete(wire),
       report: browserHost.report,
     })
@@ -117,13 +127,37 @@ export class Switchboard<In, Out> implements Door {
     this.#received(data, (wire && this.connections.get(wire)) ?? null)
   }
 
-  postedLines(hello: Hello, lines: readonly string[]): { readonly taken: number; readonly ack: number } {
+  postedLines(hello: Hello, lines: readonly string[]): ReturnType<Door['postedLines']> {
     return this.sessions.posted(hello, lines)
   }
 
   asksAgain(wire: Wire, hello: Hello): void {
     const connection = this.connections.get(wire)
     if (connection) this.sessions.attach(connection, hello)
+  }
+
+  requested(request: FakeRequest<In, Out>): void {
+    this.#requested.push(request)
+    this.requests.put(request)
+  }
+
+  publish(topic: string, message: Payload): number {
+    return this.sessions.publish(topic, message)
+  }
+
+  decode(payload: Payload): Out {
+    const { codec } = this.#options
+    return codec ? codec.decode(payload) : (payload as Out)
+  }
+
+  encode(data: In): Payload {
+    const { codec } = this.#options
+    return payloadOf(codec ? codec.encode(data) : data)
+  }
+
+  /** What the server itself says goes through the codec, or is JSON where there is none. */
+  encodeOwn(data: object): Payload {
+    return this.#options.codec ? this.encode(data as In) : JSON.stringify(data)
   }
 
   nextMessage(owner: object, isWanted?: (message: Message<In, Out>) => boolean): Promise<Out> {
@@ -138,9 +172,12 @@ export class Switchboard<In, Out> implements Door {
     const open = [...this.connections].filter(isHeld).map(([, connection]) => connection)
     // What is answered as it comes need not be read.
     const unread = this.#options.onMessage ? [] : this.messages.unread
+    const unanswered = this.#requested.filter(({ isAnswered, signal }) => !isAnswered && !signal.aborted)
     return [
       ...open.map(({ transport, url }) => `a connection over ${transport} to ${url.origin}${url.pathname} is open`),
       ...unread.map(({ data }) => `a message was not read: ${shown(data)}`),
+      ...unanswered.map(({ data }) => `a request was not answered: ${shown(data)}`),
+      ...(this.requests.isAwaited ? ['nextRequest() is waiting'] : []),
       ...(this.newConnections.isAwaited ? ['nextConnection() is waiting'] : []),
       ...(this.messages.isAwaited ? ['nextMessage() is waiting'] : []),
       ...this.#errors,
@@ -157,13 +194,21 @@ export class Switchboard<In, Out> implements Door {
     return ended && !this.sessions.hasNews(hello) ? ended : 'accept'
   }
 
-  #received(payload: Payload, connection: Connection<In, Out> | null): void {
+  /** Returns why the message was refused. */
+  #received(payload: Payload, connection: Connection<In, Out> | null): CallFault | null {
     const { codec, onMessage } = this.#options
+    let fault: CallFault | null = null
     this.#call(codec ? 'codec.decode() or onMessage' : 'onMessage', () => {
-      const data = codec ? codec.decode(payload) : (payload as Out)
+      const data = this.decode(payload)
       this.messages.put({ data, connection })
-      onMessage?.(data, connection)
+      try {
+        onMessage?.(data, connection)
+      } catch (error) {
+        fault = faultOf(error)
+        if (!(error instanceof RequestError)) throw error
+      }
     })
+    return fault
   }
 
   /** Calls what the test has given: what that throws is the test's, and is not taken for a failure of the network. */
@@ -171,15 +216,14 @@ export class Switchboard<In, Out> implements Door {
     try {
       return run()
     } catch (error) {
-      this.#errors.push(`${what} threw: ${messageOf(error)}`)
-      this.report(error)
+      this.failed(what, error)
       return undefined
     }
   }
 
-  #encode(data: In): Payload {
-    const { codec } = this.#options
-    return payloadOf(codec ? codec.encode(data) : data)
+  failed(what: string, error: unknown): void {
+    this.#errors.push(`${what} threw: ${messageOf(error)}`)
+    this.report(error)
   }
 
   #seen(): string {

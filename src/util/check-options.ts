@@ -34,6 +34,12 @@ export function failUnknown(prefix: string, name: string, value: unknown, known:
   throw new TypeError(`RealtimeClient: ${unknownOption(name, known, prefix)}; it was ${shown(value)}.`)
 }
 
+/** @throws TypeError for options of a method that are no object, or hold a name that is none of the known ones */
+export function mustBeOptions(method: string, options: object, known: readonly string[]): void {
+  if (typeof options !== 'object' || !options) fail(`the options of ${method}`, options, `an object of ${known.join(' and ')}`)
+  for (const [name, value] of Object.entries(options)) if (!known.includes(name)) failUnknown(`${method}.`, name, value, known)
+}
+
 /** @throws TypeError that names the option, what it was, what it may be and, where that can be told, what to write instead */
 export function fail(name: string, value: unknown, allowed: string): never {
   throw new TypeError(`RealtimeClient: ${name} must be ${allowed}; it was ${shown(value)}${insteadOf(name, value)}.`)

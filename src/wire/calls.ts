@@ -1,8 +1,9 @@
 import { RequestError, type RequestErrorCode } from './request-error.ts'
 
-/** A value within a call: text, bytes as base64, or neither where there is none. */
+/** A value within a call: text, text as the base64 of its UTF-8 where that is shorter than JSON, bytes as base64; or none of them. */
 export interface CallValue {
   readonly data?: string
+  readonly utf8?: string
   readonly base64?: string
 }
 
@@ -74,6 +75,15 @@ export function isSince(since: unknown): since is TopicSince | undefined {
   if (since === undefined || since === 'start') return true
   const place = typeof since === 'object' && since !== null && 'last' in since ? since.last : since
   return Number.isSafeInteger(place) && Number(place) >= 0
+}
+
+/**
+ * What a call counts as where messages are limited, in bytes: its data, as if it were a message; its JSON where it has none.
+ * @param bytesOf measures a text
+ */
+export function callBytes(call: ClientCall, json: string, bytesOf: (text: string) => number): number {
+  const { data = json, base64, utf8 = base64 } = call as CallValue
+  return utf8 === undefined ? bytesOf(data) : (utf8.length * 3) / 4 - (/=*$/.exec(utf8.slice(-2))?.[0].length ?? 0)
 }
 
 /** Whether a timer of the platform can wait so long; `Infinity` is for ever. */

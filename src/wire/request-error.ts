@@ -1,6 +1,9 @@
 /** What a request was refused with: a name or a number of the application's, or one of the protocol's own names. */
 export type RequestErrorCode = string | number
 
+/** By it the copies of the class know each other's errors: every entry of the package has one, as a module and as CommonJS. */
+const mark = Symbol.for('steadfast.RequestError')
+
 /**
  * Why a request has no reply. A handler throws it to refuse a request, a message, a subscription or a publication: its code and message
  * reach the other side. Any other error of a handler reaches it as the code `'internal'`, without its text.
@@ -29,6 +32,19 @@ export class RequestError extends Error {
     super(message)
     this.code = code
   }
+
+  /** `instanceof` holds for the errors of another copy as well, such as that of `steadfast/session` for `steadfast/server`. */
+  static override readonly [Symbol.hasInstance] = isInstance
+
+  get [mark](): true {
+    return true
+  }
+}
+
+/** @param this the class on the right of `instanceof`, which may extend `RequestError` */
+function isInstance(this: unknown, value: unknown): boolean {
+  if (this !== RequestError) return Function.prototype[Symbol.hasInstance].call(this, value)
+  return typeof value === 'object' && value !== null && mark in value
 }
 
 export function isRequestErrorCode(code: unknown): code is RequestErrorCode {

@@ -24,6 +24,24 @@ describe.each(names)('[SP21] over %s', (type) => {
     expect(rig.servers.errors).toEqual([])
   })
 
+  it.each([
+    ['a text', 'x'.repeat(2 ** 20)],
+    ['control characters', '\x01'.repeat(2 ** 20)],
+    ['quotation marks and pairs of surrogates', '"😀'.repeat(2 ** 17)],
+    ['bytes', Uint8Array.from({ length: 2 ** 20 }, (_, index) => index % 256).buffer],
+  ])('a request and its reply may be as large as a message: %s', async (_, data) => {
+    await using rig = await startRig({ options: { onRequest: (_, message) => message.data } })
+    await using watched = rig.watch(options)
+    watched.client.onrequest = (request) => request.data
+    const isSame = (other: string | ArrayBuffer | undefined) =>
+      typeof other === 'object' && typeof data === 'object' ? Buffer.from(other).equals(Buffer.from(data)) : other === data
+    expect(isSame(await watched.client.request(data))).toBe(true)
+    const [handle] = (await rig.servers.servers[0]?.sessionsOf('anonymous')) ?? []
+    expect(isSame(await handle?.request(data))).toBe(true)
+    expect(rig.servers.errors).toEqual([])
+    expect(watched.of('error')).toEqual([])
+  })
+
   it('requests are handled once and answered once, through cuts and on three servers', async () => {
     const handled: string[] = []
     await using rig = await startRig({
@@ -111,6 +129,61 @@ it('[SP21] a thrown RequestError reaches the client, another error only as "inte
     [true, 'internal', ''],
   ])
   expect(rig.servers.errors).toEqual([new Error('the password is 1234')])
+})
+
+it('[SP21] a request that is larger than a message may be is undelivered, and so is a reply of the page', async () => {
+  await using rig = await startRig({ options: { onRequest: (_, { data }) => data, limits: { maxMessageBytes: 1000 } } })
+  await using watched = rig.watch()
+  expect(await watched.client.request('x'.repeat(1000))).toHaveLength(1000)
+  await expect(watched.client.request('ü'.repeat(501))).rejects.toMatchObject({ code: 'undelivered' })
+  await expect(watched.client.request(new Uint8Array(1001))).rejects.toMatchObject({ code: 'undelivered' })
+  watched.client.onrequest = ({ data }) => new Uint8Array(Number(data))
+  const [handle] = (await rig.servers.servers[0]?.sessionsOf('anonymous')) ?? []
+  expect(await handle?.request<ArrayBuffer>('1000')).toHaveProperty('byteLength', 1000)
+  await expect(handle?.request('1001')).rejects.toMatchObject({ code: 'undelivered' })
+})
+
+it('[SP21] the RequestError of another entry of the package is one as well, on both sides', async () => {
+  vi.resetModules()
+  const other = await import('../../src/session/index.ts')
+  expect(other.RequestError).not.toBe(ServerError)
+  class NoRoom extends other.RequestError {}
+  expect([new NoRoom('x') instanceof ServerError, new ServerError('x') instanceof NoRoom, {} instanceof ServerError]).toEqual([
+    true,
+    false,
+    false,
+  ])
+  await using rig = await startRig({
+    options: {
+      onRequest() {
+        throw new NoRoom('no-room', 'full')
+      },
+    },
+  })
+  await using watched = rig.watch()
+  await expect(watched.client.request('x')).rejects.toMatchObject({ code: 'no-room', message: 'full' })
+  watched.client.onrequest = () => {
+    throw new other.RequestError(409, 'not now')
+  }
+  const [handle] = (await rig.servers.servers[0]?.sessionsOf('anonymous')) ?? []
+  await expect(handle?.request('x')).rejects.toMatchObject({ code: 409, message: 'not now' })
+  expect(rig.servers.errors).toEqual([])
+})
+
+it('[SP21] options that are none are refused at once, and say what to give instead', async () => {
+  await using rig = await startRig()
+  await using watched = rig.watch()
+  await watched.nth('open')
+  const { client } = watched
+  for (const options of [null, 5000, 'x'] as never[]) {
+    await expect(client.request('x', options)).rejects.toThrow(/the options of request\(\) must be an object/)
+    expect(() => client.subscribe('x', options)).toThrow(/the options of subscribe\(\) must be an object/)
+  }
+  expect(() => client.subscribe('x', { params: 1n })).toThrow(/subscribe\(\)\.params must be JSON/)
+  const [handle] = (await rig.servers.servers[0]?.sessionsOf('anonymous')) ?? []
+  expect(() => handle?.request('x', { timeout: 5 } as never)).toThrow(/unknown option 'timeout'; did you mean 'timeoutMs'/)
+  expect(() => handle?.request('x', { signal: new AbortController() } as never)).toThrow(/signal as an AbortSignal/)
+  expect(() => handle?.request('x', null as never)).toThrow(/takes options as an object/)
 })
 
 it('[SP21] without onRequest the answer is "unhandled", and without onrequest of the page as well', async () => {

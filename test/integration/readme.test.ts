@@ -49,7 +49,7 @@ import { documentation, pages, pagesIn, type Snippet, snippetNamed as snippet, s
 import { runSnippet, typeErrorsOf } from '../support/readme-run.ts'
 import { type ReadmeServer, startReadmeServer } from '../support/readme-server.ts'
 import { type SessionServers, startSessionServers } from '../support/readme-session.ts'
-import { jestSnippet, testedSnippet, vitestSnippets } from '../support/readme-testing.ts'
+import { jestSnippet, testedRoom, testedSnippet, vitestSnippets } from '../support/readme-testing.ts'
 import { startRedisCluster } from '../support/redis-cluster.ts'
 import { startRedis } from '../support/redis-server.ts'
 import { startReferenceServer } from '../support/reference-server.ts'
@@ -1297,7 +1297,16 @@ describe('the snippets of README.md, the guides and the reference', () => {
     const ofFrameworks = [...snippets.keys()].filter((name) => /^(react|vue|svelte)(-|$)/.test(name))
     // test/integration/spring.test.ts
     const ofSpring = ['spring-stomp', 'spring-sockjs']
-    const elsewhere = [...vitestSnippets, jestSnippet, testedSnippet, ...ofSocket, ...ofGateway, ...ofFrameworks, ...ofSpring]
+    const elsewhere = [
+      ...vitestSnippets,
+      jestSnippet,
+      testedSnippet,
+      testedRoom,
+      ...ofSocket,
+      ...ofGateway,
+      ...ofFrameworks,
+      ...ofSpring,
+    ]
     expect([...snippets.keys()].sort()).toEqual([...Object.keys(tests), ...elsewhere].sort())
   })
 

@@ -1,16 +1,17 @@
 import * as vitest from 'vitest'
 import * as steadfast from '../../src/index.ts'
-import { session } from '../../src/session/index.ts'
+import { RequestError, session } from '../../src/session/index.ts'
 import * as testing from '../../src/testing/index.ts'
 import { snippetNamed } from './readme.ts'
 import { runSnippet } from './readme-run.ts'
 
 /** The snippets of docs/guide/testing.md that are tests for Vitest; `test/dom/testing-guide.test.ts` runs them in a page. */
-export const vitestSnippets = ['testing-vitest', 'testing-timers', 'testing-session', 'testing-react'] as const
+export const vitestSnippets = ['testing-vitest', 'testing-timers', 'testing-session', 'testing-calls', 'testing-react'] as const
 /** The one for Jest, which `test/package/jest.test.ts` runs with that. */
 export const jestSnippet = 'testing-jest'
-/** What they test. */
+/** What they test; Jest tests the first. */
 export const testedSnippet = 'prices'
+export const testedRoom = 'room'
 
 interface Collected {
   readonly name: string
@@ -39,8 +40,10 @@ export async function testsOf(name: (typeof vitestSnippets)[number]): Promise<re
     },
   }
   const prices = await runSnippet(snippetNamed(testedSnippet), { steadfast })
+  const ofSession = { 'steadfast/session': { RequestError, session } }
+  const room = await runSnippet(snippetNamed(testedRoom), { steadfast, ...ofSession })
   const modules = {
-    ...{ vitest: runner, steadfast, 'steadfast/session': { session }, 'steadfast/testing': testing, './prices': prices },
+    ...{ vitest: runner, steadfast, ...ofSession, 'steadfast/testing': testing, './prices': prices, './room': room },
     ...{ react: await import('react'), 'react/jsx-runtime': await import('react/jsx-runtime') },
     'react-dom/client': await import('react-dom/client'),
   }

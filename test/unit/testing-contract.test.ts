@@ -1,5 +1,10 @@
 import { expect, it } from 'vitest'
+import type { Payload } from '../../src/api/protocol.ts'
+import { FakeSession } from '../../src/testing/session.ts'
+import { SessionCalls } from '../../src/testing/session-calls.ts'
 import { type Attached, SessionRecord } from '../../src/testing/session-record.ts'
+import { Topics } from '../../src/testing/topics.ts'
+import { RequestError } from '../../src/wire/request-error.ts'
 import type { CloseFrame, Hello } from '../../src/wire/steadfast-v1.ts'
 import { type HelloOptions, helloOf, newsOf, ServerBench } from '../support/server-bench.ts'
 
@@ -16,14 +21,51 @@ interface Attachment {
 interface Half {
   attach(hello: HelloOptions): Promise<Attachment>
   send(text: string, topic?: string): Promise<void>
+  publish(topic: string, text: string): Promise<void>
   end(close: CloseFrame): Promise<void>
   readonly received: unknown[]
 }
 
+function onRequest(data: Payload): Payload {
+  if (data === 'refused') throw new RequestError('no', 'not you')
+  return `re: ${data}`
+}
+
+function onSubscribe(topic: string): boolean | { readonly topic: string } {
+  return topic === 'mine' ? { topic: 'real' } : topic !== 'secret'
+}
+
+function onPublish(topic: string, data: Payload): boolean | { readonly data: Payload } {
+  return topic === 'mine' && { data: `${data}!` }
+}
+
 function fake(): Half {
   const received: unknown[] = []
-  const port = { received: (message: unknown) => void received.push(message), acknowledges: () => true }
-  const record = new SessionRecord(helloOf() as Hello, 'e', port)
+  const topics = new Topics()
+  const record: SessionRecord = new SessionRecord(helloOf() as Hello, 'e', {
+    received(message) {
+      received.push(message)
+      return message === 'refused' ? { code: 'bad', message: 'no' } : null
+    },
+    acknowledges: () => true,
+    called: (n, call) => calls.called(n, call),
+    ended: () => calls.end(),
+  })
+  const publish = (topic: string, message: Payload) => {
+    const { offset } = topics.publish(topic, message)
+    for (const stream of record.streams.all) if (stream.topic === topic) record.streams.deliver(stream, offset, message)
+    return offset
+  }
+  const session: FakeSession<Payload, Payload> = new FakeSession(
+    record,
+    topics,
+    (data) => data,
+    (data, signal) => calls.ask(data, signal),
+  )
+  const calls: SessionCalls<Payload, Payload> = new SessionCalls(record, session, topics, {
+    ...{ handlers: { onRequest, onSubscribe, onPublish }, encode: (data) => data, decode: (payload) => payload },
+    ...{ requested() {}, publish, after: () => () => {}, failed() {} },
+  })
   return {
     received,
     async attach(hello) {
@@ -52,14 +94,27 @@ function fake(): Half {
         heard: async () => told(frames, closed),
       }
     },
-    send: async (text, topic) => record.send(text, topic),
+    send: async (text, topic) => session.send(text, topic === undefined ? {} : { topic }),
+    async publish(topic, text) {
+      publish(topic, text)
+    },
     end: async (close) => record.end(close),
   }
 }
 
 function real(): Half {
   const received: unknown[] = []
-  const bench = new ServerBench({ handlers: { onMessage: (_, { data }) => void received.push(data) } })
+  const bench = new ServerBench({
+    handlers: {
+      onMessage(_, { data }) {
+        received.push(data)
+        if (data === 'refused') throw new RequestError('bad', 'no')
+      },
+      onRequest: (_, { data }) => onRequest(data),
+      onSubscribe: (_, topic) => onSubscribe(topic),
+      onPublish: (_, topic, data) => onPublish(topic, data),
+    },
+  })
   return {
     received,
     async attach(hello) {
@@ -81,6 +136,10 @@ function real(): Half {
         await session.subscribe(topic)
         await bench.at(0).publish(topic, text)
       }
+      await bench.pass(10)
+    },
+    async publish(topic, text) {
+      await bench.at(0).publish(topic, text)
       await bench.pass(10)
     },
     async end({ code, reason }) {
@@ -147,4 +206,43 @@ async function story({ attach, send, end, received }: Half) {
 
 it('the fake half of a session says what the real one says', async () => {
   expect(await story(fake())).toEqual(await story(real()))
+})
+
+/** What a page asks, frame by frame. */
+async function calls({ attach, publish }: Half) {
+  const chapters: unknown[] = []
+  await publish('real', 'a')
+  await publish('real', 'b')
+  const page = await attach({})
+  page.say('t1')
+  const asked = [
+    { type: 'request', data: 'x' },
+    { type: 'request', base64: 'eA==' },
+    { type: 'request', data: 'refused' },
+    { type: 'subscribe', topic: 'secret' },
+    { type: 'subscribe', topic: 'mine', since: { last: 1 } },
+    { type: 'publish', topic: 'mine', data: 'c' },
+    { type: 'publish', topic: 'other', data: 'd' },
+    { type: 'subscribe', topic: 'mine', since: 'start', after: { epoch: 'of-another-life', offset: 1 } },
+    { type: 'members', topic: 'not mine' },
+    { type: 'abort', of: 1 },
+    { type: 'unsubscribe', topic: 'mine' },
+    { type: 'unsubscribe', topic: 'mine' },
+  ]
+  for (const [index, call] of asked.entries()) {
+    page.say(`C${index + 1}:${JSON.stringify(call)}`)
+    chapters.push([call, { ...(await page.heard()), topicEpoch: null }])
+  }
+  page.say('m13:refused')
+  page.say('m14:taken')
+  chapters.push({ ...(await page.heard()), topicEpoch: null })
+  page.lose()
+  const again = await attach({ k: 2, n: 15, last: 14, cursor: `0.0~${page.epoch}` })
+  again.say('t2')
+  chapters.push({ ...(await again.heard()), topicEpoch: null })
+  return chapters
+}
+
+it('[SP21] [SP22] the fake half of a session answers what the real one answers', async () => {
+  expect(await calls(fake())).toEqual(await calls(real()))
 })

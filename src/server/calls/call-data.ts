@@ -9,8 +9,9 @@ export interface DataSettings {
 }
 
 /** What a client has sent, as the application gets it; without a value an empty text. */
-export function dataIn({ data = '', base64 }: CallValue, { codec }: DataSettings): string | ArrayBuffer {
-  const payload = base64 === undefined ? data : bufferOf(Buffer.from(base64, 'base64'))
+export function dataIn({ data = '', utf8, base64 }: CallValue, { codec }: DataSettings): string | ArrayBuffer {
+  const text = utf8 === undefined ? data : Buffer.from(utf8, 'base64').toString()
+  const payload = base64 === undefined ? text : bufferOf(Buffer.from(base64, 'base64'))
   // At run time there are only JSON values.
   return codec ? (codec.decode(payload) as string) : payload
 }
@@ -22,11 +23,15 @@ export function dataIn({ data = '', base64 }: CallValue, { codec }: DataSettings
 export function callValueOf(data: unknown, { codec, limits }: DataSettings, name: string): CallValue {
   if (data === undefined) return {}
   const payload = payloadOf(codec ? codec.encode(data) : data, name, limits.maxMessageBytes)
-  if (typeof payload === 'string') return { data: payload }
+  if (typeof payload === 'string') {
+    // A control character takes six bytes as JSON.
+    const isLong = JSON.stringify(payload).length > (payload.length * 4) / 3 + 99
+    return isLong ? { utf8: Buffer.from(payload).toString('base64') } : { data: payload }
+  }
   return { base64: Buffer.from(payload.buffer, payload.byteOffset, payload.byteLength).toString('base64') }
 }
 
 /** The reply of a client, as the application gets it; `undefined` where it has no value. */
 export function replyIn(reply: CallValue, settings: DataSettings): unknown {
-  return reply.data === undefined && reply.base64 === undefined ? undefined : dataIn(reply, settings)
+  return (reply.data ?? reply.utf8 ?? reply.base64) === undefined ? undefined : dataIn(reply, settings)
 }

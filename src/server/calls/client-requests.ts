@@ -1,9 +1,11 @@
+import { unknownOption } from '../../util/suggest.ts'
 import { type CallFault, type CallValue, type ClientCall, isTimeoutMs } from '../../wire/calls.ts'
 import { RequestError } from '../../wire/request-error.ts'
 import { appendForwarded, ForwardedLog } from '../node/forwarded-log.ts'
 import type { ServerHost } from '../node/host.ts'
-import type { SessionStore, TopicLog } from '../store/ports.ts'
+import type { SessionRecord, SessionStore, TopicLog } from '../store/ports.ts'
 import { callEntry } from '../store/private-entries.ts'
+import { kindOf } from '../util/payload.ts'
 
 /** How often it is looked whether the session still is there, in milliseconds. */
 const lookEveryMs = 1000
@@ -19,6 +21,14 @@ interface AskingNode {
   readonly isDown: boolean
 }
 
+/** The session that is asked. */
+export interface AskedSession {
+  readonly id: string
+  readonly epoch: string
+  /** Its record, where this node is told of each change of it because its client is attached here; `null` elsewhere. */
+  known(): Pick<SessionRecord, 'epoch' | 'ended'> | null
+}
+
 /** An answer of a client, as it is passed on. */
 type Passed = Extract<ClientCall, { type: 'reply' | 'error' }>
 
@@ -29,7 +39,7 @@ interface Pending {
 
 /** The requests to one session's client that have no answer yet. */
 interface Asked {
-  readonly epoch: string
+  readonly session: AskedSession
   readonly pending: Map<string, Pending>
   readonly log: ForwardedLog
   cancelLook: () => void
@@ -44,7 +54,14 @@ export interface SessionRequestOptions {
 }
 
 /** @throws TypeError for what is no option */
-export function askOptions({ timeoutMs = 30_000, signal }: SessionRequestOptions): AskOptions {
+export function askOptions(options: SessionRequestOptions): AskOptions {
+  if (typeof options !== 'object' || options === null)
+    throw new TypeError(`RealtimeServer: session.request() takes options as an object; it was ${kindOf(options)}.`)
+  const { timeoutMs = 30_000, signal, ...others } = options
+  for (const name of Object.keys(others))
+    throw new TypeError(`RealtimeServer: session.request(): ${unknownOption(name, ['timeoutMs', 'signal'])}.`)
+  if (signal !== undefined && typeof signal?.aborted !== 'boolean')
+    throw new TypeError(`RealtimeServer: session.request() takes signal as an AbortSignal; it was ${kindOf(signal)}.`)
   if (!isTimeoutMs(timeoutMs))
     throw new TypeError(
       `RealtimeServer: session.request() takes timeoutMs as a number above 0, or Infinity; it was ${timeoutMs}.`,
@@ -74,10 +91,10 @@ export class ClientRequests {
    * Resolves with the client's reply.
    * @throws RequestError where there is none, and the signal's reason
    */
-  async ask(session: string, epoch: string, value: CallValue, { timeoutMs, signal }: AskOptions): Promise<CallValue> {
+  async ask(session: AskedSession, value: CallValue, { timeoutMs, signal }: AskOptions): Promise<CallValue> {
     signal?.throwIfAborted()
     const { host } = this.#node
-    const asked = this.#of(session, epoch)
+    const asked = this.#of(session)
     if (asked.pending.size >= mostPending)
       throw new RangeError(`RealtimeServer: ${mostPending} requests wait for the client of this session already.`)
     const id = host.randomId()
@@ -87,7 +104,7 @@ export class ClientRequests {
       return await new Promise<CallValue>((resolve, reject) => {
         asked.pending.set(id, { resolve, reject })
         const giveUp = (reason: unknown) => {
-          this.#abort(session, epoch, id)
+          this.#abort(session, id)
           reject(reason)
         }
         if (timeoutMs < Infinity)
@@ -95,7 +112,7 @@ export class ClientRequests {
         const onAbort = () => giveUp(signal?.reason)
         signal?.addEventListener('abort', onAbort)
         stopListening = () => signal?.removeEventListener('abort', onAbort)
-        this.#append(session, epoch, { type: 'request', id, ...value }).then((isThere) => {
+        this.#append(session, { type: 'request', id, ...value }).then((isThere) => {
           if (!isThere) reject(closed())
         }, reject)
       })
@@ -103,7 +120,7 @@ export class ClientRequests {
       cancelLimit()
       stopListening()
       asked.pending.delete(id)
-      if (asked.pending.size === 0) this.#forget(session, asked)
+      if (asked.pending.size === 0) this.#forget(asked)
     }
   }
 
@@ -113,19 +130,20 @@ export class ClientRequests {
   }
 
   stop(): void {
-    for (const [session, asked] of this.#asked) this.#end(session, asked)
+    for (const asked of this.#asked.values()) this.#end(asked)
   }
 
-  #of(session: string, epoch: string): Asked {
-    const known = this.#asked.get(session)
-    if (known?.epoch === epoch) return known
-    if (known) this.#end(session, known)
+  #of(session: AskedSession): Asked {
+    const { id, epoch } = session
+    const known = this.#asked.get(id)
+    if (known?.session.epoch === epoch) return known
+    if (known) this.#end(known)
     const { topics, host } = this.#node
     const pending = new Map<string, Pending>()
-    const log = new ForwardedLog(answersOf(session), topics, host, (data) => this.#answered(pending, String(data)))
-    const asked: Asked = { epoch, pending, log, cancelLook: () => {} }
-    this.#asked.set(session, asked)
-    this.#lookLater(session, asked)
+    const log = new ForwardedLog(answersOf(id), topics, host, (data) => this.#answered(pending, String(data)))
+    const asked: Asked = { session, pending, log, cancelLook: () => {} }
+    this.#asked.set(id, asked)
+    this.#lookLater(asked)
     return asked
   }
 
@@ -137,45 +155,54 @@ export class ClientRequests {
     else waiting?.reject(errorOf(answer))
   }
 
-  /** A session that has ended answers no more. */
-  #lookLater(session: string, asked: Asked): void {
+  /** A session that has ended answers no more. The store is asked only where this node is not told of it anyway. */
+  #lookLater(asked: Asked): void {
     const { host, sessions } = this.#node
+    const { session } = asked
     asked.cancelLook = host.after(lookEveryMs, () => {
-      sessions.read(session).then(
-        (read) => {
-          if (this.#asked.get(session) !== asked || this.#node.isDown) return
-          if (read?.record.epoch !== asked.epoch || read.record.ended) this.#end(session, asked)
-          else this.#lookLater(session, asked)
-        },
+      const known = session.known()
+      if (known) {
+        this.#looked(asked, known)
+        return
+      }
+      Promise.resolve(sessions.read(session.id)).then(
+        (read) => this.#looked(asked, read?.record ?? null),
         (error) => {
           host.report(error)
-          if (this.#asked.get(session) === asked && !this.#node.isDown) this.#lookLater(session, asked)
+          this.#looked(asked, session)
         },
       )
     })
   }
 
-  #end(session: string, asked: Asked): void {
-    for (const { reject } of asked.pending.values()) reject(closed())
-    this.#forget(session, asked)
+  #looked(asked: Asked, found: { readonly epoch: string; readonly ended?: unknown } | null): void {
+    const { session } = asked
+    if (this.#asked.get(session.id) !== asked || this.#node.isDown) return
+    if (found?.epoch !== session.epoch || found.ended) this.#end(asked)
+    else this.#lookLater(asked)
   }
 
-  #forget(session: string, asked: Asked): void {
+  #end(asked: Asked): void {
+    for (const { reject } of asked.pending.values()) reject(closed())
+    this.#forget(asked)
+  }
+
+  #forget(asked: Asked): void {
+    const { id } = asked.session
     asked.cancelLook()
     asked.log.stop()
-    if (this.#asked.get(session) === asked) this.#asked.delete(session)
+    if (this.#asked.get(id) === asked) this.#asked.delete(id)
   }
 
-  #abort(session: string, epoch: string, id: string): void {
-    this.#append(session, epoch, { type: 'abort', id }).catch((error) => this.#node.host.report(error))
+  #abort(session: AskedSession, id: string): void {
+    this.#append(session, { type: 'abort', id }).catch((error) => this.#node.host.report(error))
   }
 
   async #append(
-    session: string,
-    epoch: string,
+    { id, epoch }: AskedSession,
     call: { readonly type: 'request' | 'abort'; readonly id: string },
   ): Promise<boolean> {
-    return (await this.#node.sessions.append(session, epoch, callEntry(JSON.stringify(call)))) !== null
+    return (await this.#node.sessions.append(id, epoch, callEntry(JSON.stringify(call)))) !== null
   }
 }
 

@@ -44,10 +44,16 @@ function read(call: Json): ClientCall | null {
   }
 }
 
-function readValue({ data, base64 }: Json): CallValue | null {
-  if (data !== undefined) return typeof data === 'string' && base64 === undefined ? { data } : null
+function readValue({ data, utf8, base64 }: Json): CallValue | null {
+  if ([data, utf8, base64].filter((each) => each !== undefined).length > 1) return null
+  if (data !== undefined) return typeof data === 'string' ? { data } : null
+  if (utf8 !== undefined) return isBase64(utf8) ? { utf8 } : null
   if (base64 === undefined) return {}
-  return typeof base64 === 'string' && /^[A-Za-z0-9+/]*={0,2}$/.test(base64) ? { base64 } : null
+  return isBase64(base64) ? { base64 } : null
+}
+
+function isBase64(text: unknown): text is string {
+  return typeof text === 'string' && /^[A-Za-z0-9+/]*={0,2}$/.test(text)
 }
 
 function isPlace(after: unknown): after is TopicPlace | undefined {

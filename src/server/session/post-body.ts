@@ -1,5 +1,6 @@
 import type { ClientCall } from '../../wire/calls.ts'
 import { type CloseFrame, codes } from '../../wire/steadfast-v1.ts'
+import { isTooLarge } from '../calls/call-size.ts'
 import { type Cursor, readFrame } from '../delivery/parse-frames.ts'
 import type { Limits } from '../limits.ts'
 import type { Payload } from '../store/ports.ts'
@@ -60,10 +61,9 @@ export async function readPostBody(lines: readonly string[], limits: Limits, sli
       }
       runs.push(frame)
     } else if (frame.type === 'call') {
-      const size = bytesOf(frame.json)
-      if (size > limits.maxMessageBytes) return { code: codes.tooLarge, reason: 'a message is too large' }
+      if (isTooLarge(frame, limits)) return { code: codes.tooLarge, reason: 'a message is too large' }
       messages += 1
-      bytes += size
+      bytes += bytesOf(frame.json)
       runs.push({ first: frame.n, payloads: [frame.json], call: frame.call })
     } else if (frame.type === 'withdrawn') {
       messages += 1

@@ -35,7 +35,13 @@ export function sessionCommands(
         known: () => knownOf(id)?.processor.known ?? null,
         isHere: () => knownOf(id)?.hasAttachments === true,
       }),
-    request: (id, epoch, value, options) => clientRequests.ask(id, epoch, value, options),
+    request(id, epoch, value, options) {
+      const known = () => {
+        const actor = knownOf(id)
+        return actor?.hasAttachments ? actor.processor.known : null
+      }
+      return clientRequests.ask({ id, epoch, known }, value, options)
+    },
     amend,
     async end(id, epoch, code, reason) {
       if (!(await amend(id, epoch, (record) => record))) return false

@@ -1,0 +1,252 @@
+import { type CallFault, type ClientCall, faultOf, type Subscribed } from '../wire/calls.ts'
+import { RequestError } from '../wire/request-error.ts'
+import type { CallsServer } from './application.ts'
+import { callValueOf, hasValue, payloadIn } from './call-value.ts'
+import { FakeRequest } from './request.ts'
+import type { FakeSession } from './session.ts'
+import type { SessionRecord } from './session-record.ts'
+import type { Topics } from './topics.ts'
+
+interface Asked<Out> {
+  resolve(reply: Out | undefined): void
+  reject(error: unknown): void
+}
+
+type Call<Type extends ClientCall['type']> = Extract<ClientCall, { readonly type: Type }>
+
+/** The calls of one session (docs/PROTOCOL.md, rules 21 and 22): what its client asks of the server, and what the test asks of the client. */
+export class SessionCalls<In, Out> {
+  readonly #record: SessionRecord
+  readonly #session: FakeSession<In, Out>
+  readonly #topics: Topics
+  readonly #server: CallsServer<In, Out>
+  readonly #running = new Map<number, AbortController>()
+  readonly #asked = new Map<string, Asked<Out>>()
+  /** What cancels the end of each subscription that has one. */
+  readonly #expiries = new Map<string, () => void>()
+  #lastId = 0
+  /** What is being decided; what comes meanwhile waits behind it. */
+  #deciding: Promise<void> | null = null
+
+  constructor(record: SessionRecord, session: FakeSession<In, Out>, topics: Topics, server: CallsServer<In, Out>) {
+    this.#record = record
+    this.#session = session
+    this.#topics = topics
+    this.#server = server
+  }
+
+  called(n: number, call: ClientCall): void {
+    switch (call.type) {
+      case 'abort':
+        this.#running.get(call.of)?.abort(new RequestError('aborted', 'The client no longer waits for the reply.'))
+        this.#record.done(n)
+        return
+      case 'reply':
+      case 'error':
+        this.#record.done(n)
+        this.#answered(call)
+        return
+      default:
+        this.#inTurn(n, call)
+    }
+  }
+
+  /** Asks the client, and resolves with its reply. */
+  ask(data: In, signal: AbortSignal | undefined): Promise<Out | undefined> {
+    this.#lastId += 1
+    const id = `fake-${this.#lastId}`
+    const reply = new Promise<Out | undefined>((resolve, reject) => {
+      signal?.throwIfAborted()
+      this.#asked.set(id, { resolve, reject })
+      signal?.addEventListener('abort', () => {
+        if (!this.#asked.delete(id)) return
+        this.#record.streams.call({ type: 'abort', id })
+        reject(signal.reason)
+      })
+      this.#record.streams.call({ type: 'request', id, ...callValueOf(this.#server.encode(data)) })
+    })
+    // Who awaits it is told.
+    reply.catch(() => {})
+    return reply
+  }
+
+  /** The session has ended, or the server has lost it. */
+  end(): void {
+    const closed = new RequestError('closed', 'The session has ended.')
+    for (const controller of this.#running.values()) controller.abort(closed)
+    for (const { reject } of this.#asked.values()) reject(closed)
+    this.#asked.clear()
+    for (const name of [...this.#expiries.keys()]) this.#cancelExpiry(name)
+  }
+
+  #answered(call: Call<'reply' | 'error'>): void {
+    const asked = this.#asked.get(call.to)
+    if (!asked) return
+    this.#asked.delete(call.to)
+    if (call.type === 'error') asked.reject(new RequestError(call.code, call.message))
+    else asked.resolve(hasValue(call) ? this.#server.decode(payloadIn(call)) : undefined)
+  }
+
+  /** In the order in which they came, and at once where nothing is being decided. */
+  #inTurn(n: number, call: ClientCall): void {
+    const decide = () => this.#decide(n, call)
+    const deciding = this.#deciding ? this.#deciding.then(decide) : decide()
+    if (!deciding) return
+    const turn: Promise<void> = deciding.then(() => {
+      if (this.#deciding === turn) this.#deciding = null
+    })
+    this.#deciding = turn
+  }
+
+  /** @returns a promise where the test's function has returned one */
+  #decide(n: number, call: ClientCall): Promise<void> | null {
+    switch (call.type) {
+      case 'request':
+        this.#request(n, call)
+        return null
+      case 'subscribe': {
+        const { onSubscribe } = this.#server.handlers
+        const ask = () => (onSubscribe ? onSubscribe(call.topic, call.params, this.#session) : true)
+        return this.#whenDecided(n, 'onSubscribe', ask, (verdict) => this.#subscribe(n, call, verdict))
+      }
+      case 'publish': {
+        const { onPublish } = this.#server.handlers
+        const ask = () => (onPublish ? onPublish(call.topic, this.#server.decode(payloadIn(call)), this.#session) : true)
+        return this.#whenDecided(n, 'onPublish', ask, (verdict) => this.#publish(n, call, verdict))
+      }
+      case 'members':
+        this.#members(n, call)
+        return null
+      case 'unsubscribe':
+        this.#cancelExpiry(call.topic)
+        this.#record.streams.unsubscribe(call.topic)
+        this.#record.streams.unsubscribe(presenceOf(call.topic))
+        this.#record.done(n)
+        return null
+      default:
+        return null
+    }
+  }
+
+  #request(n: number, call: Call<'request'>): void {
+    const controller = new AbortController()
+    this.#running.set(n, controller)
+    const { onRequest } = this.#server.handlers
+    const settle = (answer: { readonly reply: In | undefined } | { readonly error: unknown }) => {
+      this.#running.delete(n)
+      if ('error' in answer) this.#refuse(n, 'onRequest', answer.error)
+      else this.#record.answer(n, { type: 'reply', to: n, ...this.#valueOf(answer.reply) })
+    }
+    try {
+      const request = new FakeRequest<In, Out>(this.#server.decode(payloadIn(call)), this.#session, controller.signal, settle)
+      if (!onRequest) {
+        this.#server.requested(request)
+        return
+      }
+      const reply = onRequest(request.data, request)
+      if (isPromise(reply)) reply.then((each) => settle({ reply: each })).then(undefined, (error) => settle({ error }))
+      else settle({ reply })
+    } catch (error) {
+      settle({ error })
+    }
+  }
+
+  #subscribe(n: number, { topic: name, since, after }: Call<'subscribe'>, verdict: unknown): void {
+    const { topic = name, since: begin = since, expiresAt = Infinity } = allowed(verdict, `subscribe to ${JSON.stringify(name)}`)
+    const places: Subscribed = this.#topics.placesOf(topic, begin, after)
+    const stream = this.#record.streams.subscribe(name, topic, places.from)
+    this.#record.answer(n, { type: 'reply', to: n, value: places })
+    for (const { offset, message } of this.#topics.publishedAfter(topic, places.from))
+      this.#record.streams.deliver(stream, offset, message)
+    this.#expire(name, expiresAt)
+  }
+
+  /** Ends a subscription when its permission has expired. */
+  #expire(name: string, expiresAt: number): void {
+    this.#cancelExpiry(name)
+    const leftMs = expiresAt - Date.now()
+    // No timer of the platform waits for longer.
+    if (leftMs < 2 ** 31)
+      this.#expiries.set(
+        name,
+        this.#server.after(Math.max(0, leftMs), () => this.#record.streams.unsubscribe(name)),
+      )
+  }
+
+  #cancelExpiry(name: string): void {
+    this.#expiries.get(name)?.()
+    this.#expiries.delete(name)
+  }
+
+  #publish(n: number, call: Call<'publish'>, verdict: unknown): void {
+    const { topic = this.#record.streams.named(call.topic)?.topic ?? call.topic, ...given } = allowed<{
+      topic?: string
+      data?: In
+    }>(verdict, `publish to ${JSON.stringify(call.topic)}`)
+    const message = 'data' in given ? this.#server.encode(given.data as In) : payloadIn(call)
+    const offset = this.#server.publish(topic, message)
+    this.#record.answer(n, { type: 'reply', to: n, value: offset })
+  }
+
+  #members(n: number, { topic: name }: { readonly topic: string }): void {
+    const known = this.#record.streams.named(name)
+    if (!known) {
+      this.#refuse(
+        n,
+        '',
+        new RequestError('forbidden', `The session is not subscribed to ${JSON.stringify(name)}, so it may not see its members.`),
+      )
+      return
+    }
+    const topic = presenceOf(known.topic)
+    this.#record.streams.subscribe(presenceOf(name), topic, this.#topics.tailOf(topic))
+    this.#record.answer(n, { type: 'reply', to: n, value: this.#topics.membersOf(known.topic) })
+  }
+
+  #whenDecided(n: number, what: string, ask: () => unknown, then: (verdict: unknown) => void): Promise<void> | null {
+    const decided = (verdict: unknown) => {
+      try {
+        then(verdict)
+      } catch (error) {
+        this.#refuse(n, what, error)
+      }
+    }
+    try {
+      const verdict = ask()
+      if (isPromise(verdict)) return Promise.resolve(verdict).then(decided, (error) => this.#refuse(n, what, error))
+      decided(verdict)
+    } catch (error) {
+      this.#refuse(n, what, error)
+    }
+    return null
+  }
+
+  #refuse(n: number, what: string, error: unknown): void {
+    if (!(error instanceof RequestError)) this.#server.failed(what, error)
+    const fault: CallFault = faultOf(error)
+    this.#record.answer(n, { type: 'error', to: n, ...fault })
+  }
+
+  #valueOf(reply: In | undefined) {
+    return reply === undefined ? {} : callValueOf(this.#server.encode(reply))
+  }
+}
+
+/** The topic on which the joins and leaves of a topic are published. */
+export function presenceOf(topic: string): string {
+  return `presence:${topic}`
+}
+
+/** @throws RequestError where it is refused */
+function allowed<Given = { readonly topic?: string; readonly since?: Call<'subscribe'>['since']; readonly expiresAt?: number }>(
+  verdict: unknown,
+  what: string,
+): Given {
+  if (verdict === true) return {} as Given
+  if (typeof verdict === 'object' && verdict !== null) return verdict as Given
+  throw new RequestError('forbidden', `The server does not allow to ${what}.`)
+}
+
+function isPromise(value: unknown): value is PromiseLike<unknown> {
+  return typeof value === 'object' && value !== null && 'then' in value && typeof value.then === 'function'
+}
