@@ -1,6 +1,7 @@
 import type { Browser, Page } from 'playwright-core'
 import { expect, it } from 'vitest'
 import { openPage } from '../support/browser-page.ts'
+import { says, screenshot } from '../support/example-page.ts'
 import { startExample } from '../support/examples.ts'
 import { until } from '../support/until.ts'
 import { useChromium } from '../support/use-chromium.ts'
@@ -9,17 +10,6 @@ let browser: Browser
 useChromium((started) => {
   browser = started
 })
-
-async function says(page: Page, selector: string, expected: RegExp): Promise<void> {
-  const text = async () => (await page.locator(selector).allInnerTexts()).join('\n')
-  let last = ''
-  await until(async () => {
-    last = await text()
-    return expected.test(last)
-  }, `${selector} does not say ${expected}`).catch((error) => {
-    throw new Error(`${error.message}; it says ${last}`)
-  })
-}
 
 it('react-chat: login, presence and history, over one connection that survives StrictMode and hot updates', async () => {
   await using chat = await startExample('react-chat')
@@ -50,7 +40,7 @@ it('react-chat: login, presence and history, over one connection that survives S
   await says(ben.page, 'ol', /Ann hello/)
   await ben.say('hi Ann')
   await says(ann.page, 'ol', /Ben hi Ann/)
-  if (process.env['SCREENSHOT']) await ann.page.screenshot({ path: process.env['SCREENSHOT'] })
+  await screenshot(ann.page, 'react-chat')
 
   chat.edit('src/app.jsx', 'Say something', 'Your message')
   await ann.page.getByLabel('Your message').waitFor()
@@ -85,6 +75,79 @@ it('vue-dashboard: measurements as they come, those of before, and a request wit
   await until(async () => (await points(second.page)) > 3, 'those of before are not drawn')
   await first.page.getByRole('button').click()
   await says(first.page, 'main > p', /[1-9]\d* MiB dropped/)
-  if (process.env['SCREENSHOT']) await first.page.screenshot({ path: process.env['SCREENSHOT'] })
+  await screenshot(first.page, 'vue-dashboard')
   expect([first.errors, second.errors]).toEqual([[], []])
+})
+
+it('express-session-login: notes of the user of a cookie, and a logout that ends every connection at once', async () => {
+  await using app = await startExample('express-session-login', { env: { LOGIN_MS: '60000' } })
+  const visitor = async (name: string, password: string) => {
+    const opened = await openPage(browser, { origin: 'about:blank', path: '' })
+    await opened.page.goto(app.origin)
+    await opened.page.getByLabel('Name').fill(name)
+    await opened.page.getByLabel('Password').fill(password)
+    await opened.page.getByRole('button', { name: 'Log in' }).click()
+    return opened
+  }
+  const add = async (page: Page, text: string) => {
+    await page.getByLabel('New note').fill(text)
+    await page.keyboard.press('Enter')
+  }
+
+  await using ada = await visitor('ada', 'hopper')
+  await says(ada.page, 'form', /The name or the password is wrong/)
+  await screenshot(ada.page, 'login')
+  await ada.page.getByLabel('Name').fill('ada')
+  await ada.page.getByLabel('Password').fill('lovelace')
+  await ada.page.keyboard.press('Enter')
+  await says(ada.page, 'header', /Notes of Ada\s+online/)
+  await add(ada.page, 'milk')
+  await says(ada.page, '#list', /^milk$/)
+
+  // Another tab with the same cookie, another browser of the same user, and another user.
+  const tab = await ada.page.context().newPage()
+  await tab.goto(app.origin)
+  await using elsewhere = await visitor('ada', 'lovelace')
+  await using grace = await visitor('grace', 'hopper')
+  await says(grace.page, 'header', /Notes of Grace\s+online/)
+  await add(grace.page, 'secret')
+  await says(grace.page, '#list', /^secret$/)
+  for (const page of [tab, elsewhere.page]) await says(page, '#list', /^milk$/)
+  await add(elsewhere.page, 'bread')
+  for (const page of [ada.page, tab, elsewhere.page]) await says(page, '#list', /^bread\s+milk$/)
+  await tab.reload()
+  await says(tab, '#list', /^bread\s+milk$/)
+  await screenshot(tab, 'notes')
+
+  const attempts: string[] = []
+  for (const page of [tab, elsewhere.page]) page.on('websocket', (socket) => attempts.push(socket.url()))
+  await ada.page.getByRole('button', { name: 'Log out' }).click()
+  await ada.page.getByRole('button', { name: 'Log in' }).waitFor()
+  for (const page of [tab, elsewhere.page]) {
+    await says(page, 'main', /You are logged out/)
+    expect(await page.locator('#list').count()).toBe(0)
+  }
+  await screenshot(tab, 'logged-out')
+  // The cookie of the other browser is worth nothing any more.
+  await elsewhere.page.getByRole('link', { name: 'Log in again' }).click()
+  await elsewhere.page.getByRole('button', { name: 'Log in' }).waitFor()
+  await says(grace.page, 'header', /online/)
+  expect(attempts).toEqual([])
+
+  // A server that was started again knows no login any more.
+  await app.restart()
+  await says(grace.page, 'main', /You are logged out/)
+  expect([ada.errors, elsewhere.errors, grace.errors]).toEqual([[], [], []])
+})
+
+it('express-session-login: a login that expires ends the connection', async () => {
+  await using app = await startExample('express-session-login', { env: { LOGIN_MS: '3000' } })
+  await using ada = await openPage(browser, { origin: 'about:blank', path: '' })
+  await ada.page.goto(app.origin)
+  await ada.page.getByLabel('Name').fill('ada')
+  await ada.page.getByLabel('Password').fill('lovelace')
+  await ada.page.keyboard.press('Enter')
+  await says(ada.page, 'header', /online/)
+  await says(ada.page, 'main', /You are logged out/)
+  expect(ada.errors).toEqual([])
 })

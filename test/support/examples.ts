@@ -2,59 +2,100 @@ import { type ChildProcess, spawn } from 'node:child_process'
 import { once } from 'node:events'
 import { cpSync, mkdirSync, mkdtempSync, readFileSync, rmSync, symlinkSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
-import { dirname, join } from 'node:path'
+import { delimiter, dirname, join } from 'node:path'
 import { createInterface } from 'node:readline'
+import { until } from './until.ts'
 
 const root = join(import.meta.dirname, '../..')
+/** How long an example has to end in order, after SIGTERM. */
+const stopMs = 10_000
+
+export interface ExampleOptions {
+  readonly env?: Readonly<Record<string, string>>
+  /** Which of its scripts is run. @defaultValue 'start' */
+  readonly script?: 'start' | 'dev'
+  /** Puts into its `node_modules` what is not installed for the tests. */
+  readonly prepare?: (modules: string, folder: string) => void
+}
 
 export interface RunningExample extends AsyncDisposable {
   readonly origin: string
+  /** Where its files are. */
+  readonly folder: string
   /** What it printed, line by line. */
   readonly lines: readonly string[]
   /** Replaces a text in one of its files, as its developer would. */
   edit(path: string, text: string, by: string): void
+  /** Kills it and starts it again at the same port. */
+  restart(): Promise<void>
 }
 
 /**
  * Starts an example of `examples/` as `npm start` does, in a folder of its own, with the packages that its package.json names: steadfast
- * as it was built, all others as they are installed for the tests. It ends with the process.
+ * as it was built, all others as they are installed for the tests. It ends with all processes that it started; one that outlives it is an
+ * error.
  */
-export async function startExample(name: string, env: Readonly<Record<string, string>> = {}): Promise<RunningExample> {
+export async function startExample(
+  name: string,
+  { env, script = 'start', prepare }: ExampleOptions = {},
+): Promise<RunningExample> {
   const folder = mkdtempSync(join(tmpdir(), `steadfast-${name}-`))
   const source = join(root, 'examples', name)
-  cpSync(source, folder, { recursive: true, filter: (path) => !/[\\/]node_modules([\\/]|$)/.test(path) })
+  const isOwn = (path: string) => !/[\\/](node_modules|\.next|target)([\\/]|$)/.test(path.slice(source.length))
+  cpSync(source, folder, { recursive: true, filter: isOwn })
   const { scripts, dependencies } = JSON.parse(readFileSync(join(source, 'package.json'), 'utf8'))
-  install(folder, Object.keys(dependencies))
-  const [command = '', ...parameters] = scripts.start.split(' ')
-  const child = spawn(command === 'node' ? process.execPath : command, parameters, {
-    cwd: folder,
-    env: { ...process.env, PORT: '0', ...env },
-    stdio: ['ignore', 'pipe', 'pipe'],
-  })
+  const modules = join(folder, 'node_modules')
+  prepare?.(modules, folder)
+  install(modules, Object.keys(dependencies))
+  const path = [join(modules, '.bin'), join(root, 'node_modules/.bin'), process.env['PATH']].join(delimiter)
   const lines: string[] = []
+  const run = (port: string) => {
+    const child = spawn(scripts[script], {
+      ...{ cwd: folder, shell: true, detached: true, stdio: ['ignore', 'pipe', 'pipe'] },
+      env: { ...process.env, NODE_ENV: undefined, PORT: port, PATH: path, ...env },
+    })
+    const from = lines.length
+    const url = firstUrlOf(child, lines).catch(async (error) => {
+      await kill(child)
+      throw new Error(`${name}: ${error.message}:\n${lines.slice(from).join('\n')}`)
+    })
+    return { child, url }
+  }
+  let running = run('0')
+  const killWithUs = () => void signal(running.child, 'SIGKILL')
+  process.once('exit', killWithUs)
   const close = async () => {
-    await stop(child)
-    rmSync(folder, { recursive: true, force: true })
+    process.off('exit', killWithUs)
+    try {
+      await stop(running.child)
+    } finally {
+      rmSync(folder, { recursive: true, force: true })
+    }
   }
   try {
+    const origin = await running.url
     return {
-      origin: await firstUrlOf(child, lines),
-      lines,
+      ...{ origin, folder, lines },
       edit(path, text, by) {
         const before = readFileSync(join(folder, path), 'utf8')
         if (!before.includes(text)) throw new Error(`${name}/${path} has no '${text}'`)
         writeFileSync(join(folder, path), before.replace(text, by))
       },
+      async restart() {
+        await kill(running.child)
+        running = run(new URL(origin).port)
+        await running.url
+      },
       [Symbol.asyncDispose]: close,
     }
   } catch (error) {
-    await close()
+    process.off('exit', killWithUs)
+    rmSync(folder, { recursive: true, force: true })
     throw error
   }
 }
 
-function install(folder: string, packages: readonly string[]): void {
-  const modules = join(folder, 'node_modules')
+function install(modules: string, packages: readonly string[]): void {
   for (const name of [...packages, 'eventsource-parser']) {
     const target = join(modules, name)
     mkdirSync(dirname(target), { recursive: true })
@@ -65,6 +106,7 @@ function install(folder: string, packages: readonly string[]): void {
   }
 }
 
+/** The first address that it prints. */
 function firstUrlOf(child: ChildProcess, lines: string[]): Promise<string> {
   return new Promise((resolve, reject) => {
     for (const stream of [child.stdout, child.stderr]) {
@@ -76,13 +118,35 @@ function firstUrlOf(child: ChildProcess, lines: string[]): Promise<string> {
       })
     }
     child.once('error', reject)
-    child.once('exit', (code) => reject(new Error(`it ended with ${code}:\n${lines.join('\n')}`)))
+    child.once('exit', (code) => reject(new Error(`it ended with ${code}`)))
   })
 }
 
+/** Ends it as a service manager does, and then whatever it has left behind. */
 async function stop(child: ChildProcess): Promise<void> {
-  if (child.exitCode !== null || child.signalCode !== null) return
-  const ended = once(child, 'exit')
-  child.kill('SIGKILL')
+  signal(child, 'SIGTERM')
+  try {
+    await until(async () => !isAlive(child), 'the example has not ended all its processes', stopMs)
+  } finally {
+    await kill(child)
+  }
+}
+
+async function kill(child: ChildProcess): Promise<void> {
+  const ended = child.exitCode === null && child.signalCode === null ? once(child, 'exit') : undefined
+  signal(child, 'SIGKILL')
   await ended
+}
+
+function isAlive(child: ChildProcess): boolean {
+  return signal(child, 0)
+}
+
+/** To the group of its processes; whether there is one. */
+function signal({ pid }: ChildProcess, name: NodeJS.Signals | 0): boolean {
+  try {
+    return pid !== undefined && process.kill(-pid, name)
+  } catch {
+    return false
+  }
 }
