@@ -134,9 +134,11 @@ export class SessionCalls<In, Out> implements Calls<In, Out> {
       if (this.#port.isClosed()) pending.lost('closed')
       else this.#send(call, pending)
     } catch (error) {
-      // The outbox is full.
+      // The outbox is full. Who has called may not listen yet.
       this.#port.host.report(error)
-      pending.lost('undelivered')
+      Promise.resolve()
+        .then(() => pending.lost('undelivered'))
+        .catch((reason) => this.#port.host.report(reason))
     }
   }
 

@@ -1,5 +1,6 @@
 import { beforeEach, describe } from 'vitest'
 import { redisStore } from '../../src/redis/index.ts'
+import { callsContract } from '../support/calls-contract.ts'
 import { pinnedContract } from '../support/pinned-contract.ts'
 import { startRedis } from '../support/redis-server.ts'
 import { sessionContract } from '../support/session-contract.ts'
@@ -15,5 +16,6 @@ describe('over one Redis', () => {
     redisStore({ client: redisClients[name](redis().port), prefix, ...limits })
   describe('with node-redis', () => sessionContract(2, open('node-redis'), ['websocket']))
   describe('with ioredis', () => sessionContract(2, open('ioredis'), ['long-poll']))
+  describe('requests and topics', () => callsContract(open('node-redis'), ['websocket', 'long-poll']))
   describe('pinned sessions', () => pinnedContract(open('node-redis')))
 })

@@ -85,6 +85,17 @@ it('[SP22] every topic is refused by default, and unless the handler says true',
   }
 })
 
+it('[SP22] a topic that cannot be asked for tells its listeners, who come in the same task', async () => {
+  await using rig = await startRig({ options: open })
+  const report = vi.fn()
+  await using watched = rig.watch({ host: { report }, autoConnect: false, outbox: { maxMessages: 1, overflow: 'reject' } })
+  watched.client.send('the outbox is full')
+  const topic = watched.client.subscribe('t')
+  const log = heard(topic as Topic<unknown, never>)
+  await sleep(0)
+  expect([log, topic.state, report.mock.calls.length]).toEqual([[{ error: 'undelivered' }], 'refused', 1])
+})
+
 it('[SP22] several uses share one subscription: each begins where it says, and the last one ends it', async () => {
   const asked: string[] = []
   await using rig = await startRig({

@@ -236,15 +236,15 @@ it('a store that is lost is reported once, clients are refused until it is back,
 })
 
 describe('[SP21] a request to a client that takes long', () => {
-  const reads = (bench: ServerBench, before: ReadonlyMap<string, number>) => callsSince(bench, before).get('read') ?? 0
+  const reads = (bench: ServerBench, before: ReadonlyMap<string, number>) => callsSince(bench, before).get('sessions.read') ?? 0
 
   it('asks the store about the session only where its client is not attached, and learns of its end on each node', async () => {
-    const bench = new ServerBench({ storeMs, nodes: 2, options: { resumeWindowMs: 60_000 } })
+    const bench = new ServerBench({ nodes: 2, settings: { resumeWindowMs: 60_000 } })
     const { attachment } = await attached(bench, idOf('s1'), 'websocket')
     const outcomes: unknown[] = []
     const ask = async (node: number) => {
-      const session = await bench.at(node).session(idOf('s1'))
-      session?.request('?', { timeoutMs: Infinity }).catch((error) => outcomes.push([node, error.code]))
+      const session = await bench.session(idOf('s1'), node)
+      session.request('?', { timeoutMs: Infinity }).catch((error) => outcomes.push([node, error.code]))
       await bench.pass(100)
     }
     await ask(0)
@@ -261,7 +261,7 @@ describe('[SP21] a request to a client that takes long', () => {
     await bench.pass(10_000)
     expect(reads(bench, away)).toBeGreaterThan(10)
     expect(outcomes).toEqual([])
-    await (await bench.at(0).session(idOf('s1')))?.close(4402, 'over')
+    await (await bench.session(idOf('s1'))).close(4402, 'over')
     await bench.pass(2000)
     expect(outcomes.sort()).toEqual([
       [0, 'closed'],
@@ -270,13 +270,13 @@ describe('[SP21] a request to a client that takes long', () => {
   })
 
   it('is closed where the session ends while its client is attached', async () => {
-    const bench = new ServerBench({ storeMs })
+    const bench = new ServerBench()
     await attached(bench, idOf('s1'), 'websocket')
-    const session = await bench.at(0).session(idOf('s1'))
+    const session = await bench.session(idOf('s1'))
     const outcomes: unknown[] = []
-    session?.request('?', { timeoutMs: Infinity }).catch((error) => outcomes.push(error.code))
+    session.request('?', { timeoutMs: Infinity }).catch((error) => outcomes.push(error.code))
     await bench.pass(100)
-    await session?.close(4402, 'over')
+    await session.close(4402, 'over')
     await bench.pass(1500)
     expect(outcomes).toEqual(['closed'])
   })

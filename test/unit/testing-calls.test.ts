@@ -63,7 +63,7 @@ describe.each(transports)('[SP21] [SP22] calls over %s', (transport) => {
       if (data === 'no') throw new RequestError(409, 'not now')
       return { page: data }
     }
-    const [{ session: asked }] = server.connections as [{ session: NonNullable<(typeof first)['session']> }]
+    const asked = first.session
     const answers = Promise.all([asked.request('x'), failure(asked.request('no'))])
     await pass(20_000)
     expect(await answers).toEqual([{ page: 'x' }, [409, 'not now']])

@@ -48,8 +48,8 @@ async function onSubscribe(session: HandledSession, n: number, call: Asked<'subs
   const allowed = verdict === true ? {} : verdict
   if (typeof allowed !== 'object' || allowed === null)
     throw new RequestError('forbidden', `The server does not allow to subscribe to ${JSON.stringify(name)}.`)
-  const { topic = name, since: given = since, expiresAt } = allowedTopic(allowed)
-  const until = expiresAt === undefined ? undefined : node.sessions.now() + (expiresAt - node.host.now())
+  const { topic = name, since: given = since, expiresAt = Infinity } = allowedTopic(allowed)
+  const until = expiresAt === Infinity ? undefined : node.sessions.now() + (expiresAt - node.host.now())
   let offset = 0
   await subscribeClient(session.subscribing, { name, topic, since: given, after, until }, async (subscribed: Subscribed) => {
     offset = await append(session, { type: 'reply', to: n, value: subscribed })
