@@ -15,8 +15,8 @@ const binaryTypes = /^application\/(octet-stream|.*(protobuf|msgpack|cbor))|^(im
  * Long-poll: a GET that the server holds until there is something, again and again. `timeoutMs` ends it before the server
  * would: browsers repeat a request by themselves when a reused connection answers 408.
  */
-export function longPoll(timeoutMs: number): Transport {
-  const last = { latestAt: -Infinity }
+export function longPoll(timeoutMs: number, connectTimeoutMs: number): Transport {
+  const last = { latestAt: -Infinity, connectTimeoutMs }
   return {
     type: 'long-poll',
     isHeld: true,
@@ -42,14 +42,14 @@ function ask(
   call: Call,
   listener: Listener,
   { type, timeoutMs, pauseMs }: Manner & { readonly type: string },
-  last?: { latestAt: number },
+  last?: { latestAt: number; readonly connectTimeoutMs: number },
 ): Link {
   const { host, signal, protocol } = call
   const isHeld = type === 'long-poll'
   let isOpen = false
   let lastBody: Answer['body'] | undefined
   // A request that is held looks like one that nobody has received.
-  const stopAsking = last ? askHost(call, last.latestAt, opened) : () => {}
+  const stopAsking = last ? askHost(call, last.latestAt, last.connectTimeoutMs, opened) : () => {}
   const asking = pollLoop(call, {
     timeoutMs,
     pauseMs,
