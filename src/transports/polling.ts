@@ -1,6 +1,6 @@
 import type { Answer } from '../api/protocol.ts'
 import type { Call, Link, Listener, Transport } from '../api/transport.ts'
-import { essenceOf, isPage } from '../util/http-fields.ts'
+import { essenceOf, isPage, sniffed } from '../util/http-fields.ts'
 import { bytesOfBody, textOfBody } from './body.ts'
 import { Failure, reportOf } from './failure.ts'
 import { askHost } from './host-question.ts'
@@ -81,7 +81,12 @@ function ask(
     const contentType = essenceOf(contentTypeOf(headers))
     if (!answers.includes(status) || (status === 200 && (isPage(contentType) || contentType === 'text/event-stream')))
       throw new Failure(await answered(response, call))
-    if (!binaryTypes.test(contentType)) return { status, headers, body: await textOfBody(response, maxEventLength, request) }
+    if (!binaryTypes.test(contentType)) {
+      const body = await textOfBody(response, maxEventLength, request)
+      const type = !contentType && sniffed(body)
+      if (type) throw new Failure({ kind: 'answered', status, contentType: type, start: body.slice(0, 80) })
+      return { status, headers, body }
+    }
     const { buffer } = await bytesOfBody(response, maxEventLength, request)
     return { status, headers, body: buffer.byteLength ? buffer : '' }
   }
