@@ -96,7 +96,7 @@ function ask(session: SessionState, call: Call, listener: Listener, { waitMs, ti
       return isLost ? null : retryPauseMs(report, failures, call.host.random())
     },
     timedOut: () => {
-      throw new Failure({ kind: 'silent' })
+      throw new Failure({ kind: hasOpened() ? 'silent' : 'timeout' })
     },
     failed: (error) => listener.failed(reportOf(error, 'broken')),
   })

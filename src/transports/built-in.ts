@@ -21,9 +21,9 @@ export function webSocket(options: TransportOptions<'websocket'> = {}): BuiltInT
 export function sse(options: TransportOptions<'sse'> = {}): BuiltInTransport {
   return {
     settings: { ...options, type: 'sse' },
-    create(settings, name, { isPatient }) {
+    create(settings, name, { connectTimeoutMs, isPatient }) {
       numbers(name, settings, {}, httpPlace)
-      return sseTransport(isPatient)
+      return sseTransport(connectTimeoutMs, isPatient)
     },
   }
 }
@@ -32,7 +32,8 @@ export function sse(options: TransportOptions<'sse'> = {}): BuiltInTransport {
 export function longPoll(options: TransportOptions<'long-poll'> = {}): BuiltInTransport {
   return {
     settings: { ...options, type: 'long-poll' },
-    create: (settings, name) => longPollTransport(numbers(name, settings, { timeoutMs: 20_000 }, httpPlace).timeoutMs),
+    create: (settings, name, { connectTimeoutMs }) =>
+      longPollTransport(numbers(name, settings, { timeoutMs: 20_000 }, httpPlace).timeoutMs, connectTimeoutMs),
   }
 }
 

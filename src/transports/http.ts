@@ -1,7 +1,7 @@
 import type { Report } from '../api/evidence.ts'
 import type { Host } from '../api/host.ts'
 import type { Call, Delivery, Link, Writable } from '../api/transport.ts'
-import { isPage } from '../util/http-fields.ts'
+import { isPage, sniffed } from '../util/http-fields.ts'
 import { longestMs } from '../wire/readers.ts'
 import { bytesOfBody, textOfBody } from './body.ts'
 import { Failure, reportOf } from './failure.ts'
@@ -13,6 +13,8 @@ const startLength = 80
 const mostHops = 3
 /** What an answer to a POST is read of: it is of no use but that the browser can use the connection again. */
 const restBytes = 2 ** 16
+/** So long a date in `Retry-After` is waited for at most where it can be compared with the clock of this device alone. */
+const longestGuessMs = 300_000
 
 /** Asks for what is new. */
 export async function get(call: Call, type: string, accept: string, signal: AbortSignal): Promise<Response> {
@@ -33,9 +35,9 @@ export async function post(
     const init: RequestInit = { method: 'POST', redirect: 'manual', headers, body, keepalive, signal }
     const response = await request(call, call.sendUrl, init)
     // A portal answers in the place of every server. A framework calls HTML what is a short text, or nothing.
-    const isHtml = isPage(contentTypeOf(response.headers))
-    const html = response.ok && isHtml ? await textOfBody(response, restBytes, signal).catch(() => '<') : ''
-    if (!response.ok || html.includes('<')) {
+    const type = contentTypeOf(response.headers)
+    const html = response.ok && (!type || isPage(type)) ? await textOfBody(response, restBytes, signal).catch(() => '<') : ''
+    if (!response.ok || (type ? html.includes('<') : sniffed(html))) {
       const start = html.trim().slice(0, startLength)
       return { outcome: 'refused', report: { ...(await answered(response, call)), ...(start && { start }) } }
     }
@@ -96,10 +98,10 @@ function isRedirection({ type, status }: Response): boolean {
 /** An answer that is not what was asked for. */
 export async function answered(response: Response, { host }: Pick<Call, 'host'>): Promise<Answered> {
   const { status, headers, redirected } = response
-  const contentType = contentTypeOf(headers)
   const isRedirect = isRedirection(response)
   const retryAfterMs = retryAfter(headers, host)
   const start = await startOf(response, host)
+  const contentType = contentTypeOf(headers) || sniffed(start)
   return {
     ...{ kind: 'answered', status, contentType },
     ...(isRedirect && { isRedirect }),
@@ -129,11 +131,12 @@ export function contentTypeOf(headers: Headers): string {
 
 /**
  * Seconds, or a date (RFC 9110 §10.2.3), which is one of the server's clock: what it says in `Date` is subtracted, where the page may
- * read that, and not what this device takes for the time.
+ * read that, and not what this device takes for the time, which may be hours from it.
  */
 function retryAfter(headers: Headers, host: Host): number {
   const value = headers.get('retry-after') ?? ''
-  const now = Date.parse(headers.get('date') ?? '') || host.wallTime(host.now())
-  const ms = /^\d+$/.test(value) ? Number(value) * 1000 : Date.parse(value) - now
-  return Math.min(longestMs, Math.max(0, ms || 0))
+  const serverNow = Date.parse(headers.get('date') ?? '')
+  const isSeconds = /^\d+$/.test(value)
+  const ms = isSeconds ? Number(value) * 1000 : Date.parse(value) - (serverNow || host.wallTime(host.now()))
+  return Math.min(isSeconds || serverNow ? longestMs : longestGuessMs, Math.max(0, ms || 0))
 }

@@ -1,6 +1,6 @@
 import type { Answer } from '../api/protocol.ts'
 import type { Call, Link, Listener, Transport } from '../api/transport.ts'
-import { essenceOf, isPage } from '../util/http-fields.ts'
+import { essenceOf, isPage, sniffed } from '../util/http-fields.ts'
 import { bytesOfBody, textOfBody } from './body.ts'
 import { Failure, reportOf } from './failure.ts'
 import { askHost } from './host-question.ts'
@@ -15,8 +15,8 @@ const binaryTypes = /^application\/(octet-stream|.*(protobuf|msgpack|cbor))|^(im
  * Long-poll: a GET that the server holds until there is something, again and again. `timeoutMs` ends it before the server
  * would: browsers repeat a request by themselves when a reused connection answers 408.
  */
-export function longPoll(timeoutMs: number): Transport {
-  const last = { latestAt: -Infinity }
+export function longPoll(timeoutMs: number, connectTimeoutMs: number): Transport {
+  const last = { latestAt: -Infinity, connectTimeoutMs }
   return {
     type: 'long-poll',
     isHeld: true,
@@ -42,14 +42,14 @@ function ask(
   call: Call,
   listener: Listener,
   { type, timeoutMs, pauseMs }: Manner & { readonly type: string },
-  last?: { latestAt: number },
+  last?: { latestAt: number; readonly connectTimeoutMs: number },
 ): Link {
   const { host, signal, protocol } = call
   const isHeld = type === 'long-poll'
   let isOpen = false
   let lastBody: Answer['body'] | undefined
   // A request that is held looks like one that nobody has received.
-  const stopAsking = last ? askHost(call, last.latestAt, opened) : () => {}
+  const stopAsking = last ? askHost(call, last.latestAt, last.connectTimeoutMs, opened) : () => {}
   const asking = pollLoop(call, {
     timeoutMs,
     pauseMs,
@@ -81,7 +81,12 @@ function ask(
     const contentType = essenceOf(contentTypeOf(headers))
     if (!answers.includes(status) || (status === 200 && (isPage(contentType) || contentType === 'text/event-stream')))
       throw new Failure(await answered(response, call))
-    if (!binaryTypes.test(contentType)) return { status, headers, body: await textOfBody(response, maxEventLength, request) }
+    if (!binaryTypes.test(contentType)) {
+      const body = await textOfBody(response, maxEventLength, request)
+      const type = !contentType && sniffed(body)
+      if (type) throw new Failure({ kind: 'answered', status, contentType: type, start: body.slice(0, 80) })
+      return { status, headers, body }
+    }
     const { buffer } = await bytesOfBody(response, maxEventLength, request)
     return { status, headers, body: buffer.byteLength ? buffer : '' }
   }

@@ -19,7 +19,7 @@ export const maxEventLength = 2 ** 26
  * @param isPatient whether a server that has sent no head, or whose head the browser keeps until the body begins (Firefox), is
  * waited for as soon as its host answers something else: right where nothing could be asked instead
  */
-export function sse(isPatient = false): Transport {
+export function sse(connectTimeoutMs: number, isPatient: boolean): Transport {
   let retryMs = 0
   return { type: 'sse', isHeld: true, isProvenByHearing: true, dial }
 
@@ -39,7 +39,7 @@ export function sse(isPatient = false): Transport {
       if (!isOpen) listener.opened()
       isOpen = true
     }
-    const stopAsking = isPatient ? askHost(call, -Infinity, opened) : () => {}
+    const stopAsking = isPatient ? askHost(call, -Infinity, connectTimeoutMs, opened) : () => {}
     const cursor = call.cursor()
     const response = await get(call, 'sse', 'text/event-stream', call.signal)
     if (!isEventStream(response)) throw new Failure(await answered(response, call))

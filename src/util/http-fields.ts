@@ -11,6 +11,11 @@ export function isPage(contentType: string): boolean {
   return /^(text\/html|application\/xhtml\+xml)$/.test(essenceOf(contentType))
 }
 
+/** What a browser takes for the type of an answer that names none (WHATWG MIME Sniffing §7.1), as far as it is a whole page. */
+export function sniffed(start: string): string {
+  return /^\s*<(!doctype html|html)[\s>]/i.test(start) ? 'text/html' : ''
+}
+
 /** Whether it can be the name of a header, or a subprotocol (RFC 9110 §5.6.2). */
 export function isToken(value: unknown): value is string {
   return typeof value === 'string' && /^[\w!#$%&'*+.^`|~-]+$/.test(value)

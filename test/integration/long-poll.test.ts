@@ -65,6 +65,15 @@ describe.concurrent('an answer', () => {
     expect([test.watched.data, test.watched.opened()]).toEqual([[], []])
   })
 
+  it('without a type is no message where it is a page, and is one where it is a piece of HTML', async () => {
+    await using test = await startPolling((_, response, n) => {
+      if (n === 1) response.end('\n<!doctype html><html lang="en"><p>Log in</p></html>')
+      else if (n === 2) response.end('<p>Hello</p>')
+    })
+    await test.watched.nth('message')
+    expect([test.watched.data, test.watched.causes()]).toEqual([['<p>Hello</p>'], ['http.not_realtime']])
+  })
+
   it('that breaks off in its body is a loss, and no message', async () => {
     await using test = await startPolling((_, response, n) => {
       if (n === 1) response.end('one')

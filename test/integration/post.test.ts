@@ -128,9 +128,12 @@ describe.each(transports.map((settings) => [settings.type, settings] as const))(
     ['text/html', '<!doctype html><h1>Log in</h1>'],
     ['Text/HTML; charset=utf-8', '\n <p>Hello'],
     ['application/xhtml+xml', '<html/>'],
+    ['without a type', '<!doctype html><h1>Log in</h1>'],
   ])('takes no page (%s) for an acceptance', async (type, page) => {
     await using test = await start((request, response) =>
-      request.body === 'm2' ? response.writeHead(200, { 'Content-Type': type }).end(page) : response.end(),
+      request.body === 'm2'
+        ? response.writeHead(200, type.includes('/') ? { 'Content-Type': type } : {}).end(page)
+        : response.end(),
     )
     for (const message of numbered(3)) test.watched.client.send(message)
     await test.watched.client.flushed()

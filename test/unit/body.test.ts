@@ -59,7 +59,7 @@ describe('a body', () => {
   const half = { 'Content-Type': 'text/plain', 'Content-Length': '100' }
 
   it.each([
-    ['long-poll', longPoll(20_000)],
+    ['long-poll', longPoll(20_000, 10_000)],
     ['poll', poll(5000, 10_000)],
   ])('that is shorter than its Content-Length was cut off, though a browser shows it as whole: %s', async (_, transport) => {
     const report = await failureOf(transport, new Response('half a me', { headers: half }))
@@ -124,8 +124,8 @@ describe('an answer without an end', () => {
   it.each<[string, () => Transport, string, string, number]>([
     ['poll', () => poll(5000, 10_000), 'text/plain', '', most],
     ['poll, bytes', () => poll(5000, 10_000), 'application/octet-stream', '', most],
-    ['long-poll', () => longPoll(20_000), 'text/plain', '', most],
-    ['an event of an event stream', () => sse(), 'text/event-stream', 'data: ', most],
+    ['long-poll', () => longPoll(20_000, 10_000), 'text/plain', '', most],
+    ['an event of an event stream', () => sse(10_000, false), 'text/event-stream', 'data: ', most],
     ['JSON in a session, event stream', () => sessionSse(session()), 'application/json', '"', 2 ** 16],
     ['JSON in a session, poll', () => sessionPoll(session(), 5000, 10_000), 'application/problem+json', '"', 2 ** 16],
     ['a first frame in a session', () => sessionSse(session()), 'text/event-stream', 'data: o{', most],
@@ -155,13 +155,13 @@ describe('an answer without an end', () => {
     })
     const response = new Response(body, { headers: { 'Content-Type': 'text/event-stream' } })
     // It came to its end: nothing of it had been kept, or it would have been too long.
-    expect(await failureOf(sse(), response)).toMatchObject({ kind: 'broken', isBody: true })
+    expect(await failureOf(sse(10_000, false), response)).toMatchObject({ kind: 'broken', isBody: true })
   })
 
   it.each(['garbage', ':garbage'])('pins no more than its bound of one line: %s', async (text) => {
     const { body, state } = endless('', new TextEncoder().encode(text.repeat(mebibyte / 8)))
     const response = new Response(body, { headers: { 'Content-Type': 'text/event-stream' } })
-    expect(await failureOf(sse(), response)).toMatchObject({ kind: 'oversized' })
+    expect(await failureOf(sse(10_000, false), response)).toMatchObject({ kind: 'oversized' })
     expect(state.bytes).toBeLessThan(2 ** 26 + 4 * mebibyte)
   })
 
@@ -176,7 +176,13 @@ describe('an answer without an end', () => {
       ...{ cursor: () => null, host: { ...host, fetch }, signal: noSignal() },
     }
     const ignored = () => {}
-    const link = sse().dial(call, { opened: ignored, heard: ignored, received: ignored, moved: ignored, failed: ignored })
+    const link = sse(10_000, false).dial(call, {
+      opened: ignored,
+      heard: ignored,
+      received: ignored,
+      moved: ignored,
+      failed: ignored,
+    })
     expect(await link.write('a', noSignal())).toEqual({ outcome: 'sent' })
     expect(answer.state.isCancelled).toBe(true)
     expect(answer.state.bytes).toBeLessThan(2 ** 17)
@@ -186,6 +192,6 @@ describe('an answer without an end', () => {
 it('an event stream that would have the client wait for ever is held to a day', async () => {
   const response = (retry: string) => new Response(`retry: ${retry}\n\n`, { headers: { 'Content-Type': 'text/event-stream' } })
   for (const retry of ['99999999999', '9'.repeat(400)])
-    expect(await failureOf(sse(), response(retry))).toMatchObject({ kind: 'ended', retryAfterMs: 86_400_000 })
-  expect(await failureOf(sse(), response('7'))).toMatchObject({ kind: 'ended', retryAfterMs: 7 })
+    expect(await failureOf(sse(10_000, false), response(retry))).toMatchObject({ kind: 'ended', retryAfterMs: 86_400_000 })
+  expect(await failureOf(sse(10_000, false), response('7'))).toMatchObject({ kind: 'ended', retryAfterMs: 7 })
 })

@@ -69,6 +69,20 @@ describe('a long-poll of which nothing has come', () => {
     expect([bench.clock.pending, bench.requests.every(({ init }) => init.signal?.aborted)]).toEqual([0, true])
   })
 
+  it('is asked about in time, however short connectTimeoutMs is', async () => {
+    for (const connectTimeoutMs of [300, 1500, 2000, 2500]) {
+      const bench = benchOf({ connectTimeoutMs })
+      await bench.pass(connectTimeoutMs / 2)
+      expect(bench.questions().map(({ method }) => method)).toEqual(['HEAD'])
+      await bench.pass(connectTimeoutMs / 4)
+      expect(bench.questions().map(({ method }) => method)).toEqual(['HEAD', 'GET'])
+      bench.questions()[1]?.answer(404)
+      await bench.pass(0)
+      expect(bench.client.state.status).toBe('open')
+      await bench.client.close()
+    }
+  })
+
   it('asks the root of the host, readable or not, without a cookie or the query, and each time at another URL', async () => {
     const bench = benchOf()
     await bench.pass(9000)

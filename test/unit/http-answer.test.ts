@@ -62,6 +62,21 @@ describe('how the answer begins', () => {
     expect(await report).toEqual({ kind: 'answered', status: 503, contentType: '' })
   })
 
+  it.each(['<!doctype html><p>Login', '\n\ufeff <HTML lang=en>', '<html>'])(
+    'tells an answer without a Content-Type for a page, as browsers do: %j',
+    async (text) => {
+      const bytes = new TextEncoder().encode(text)
+      expect(await told(new Response(bytes, { status: 403 })).report).toMatchObject({ status: 403, contentType: 'text/html' })
+      const plain = new Response(bytes, { status: 403, headers: { 'Content-Type': 'text/plain' } })
+      expect(await told(plain).report).toMatchObject({ contentType: 'text/plain' })
+    },
+  )
+
+  it('without a Content-Type is told as it is where it is no page', async () => {
+    for (const text of ['<htmlx>', '<p>hello', 'Forbidden', ''])
+      expect(await told(new Response(new TextEncoder().encode(text), { status: 403 })).report).toMatchObject({ contentType: '' })
+  })
+
   it('that breaks is not told', async () => {
     const body = new ReadableStream({ start: (controller) => controller.error(new TypeError('network error')) })
     const { report, clock } = told(new Response(body, { status: 502 }))
@@ -75,13 +90,22 @@ describe('Retry-After', () => {
     ['0', undefined],
     ['99999999999', 86_400_000],
     ['9'.repeat(400), 86_400_000],
-    ['Fri, 31 Dec 9999 23:59:59 GMT', 86_400_000],
+    ['Fri, 31 Dec 9999 23:59:59 GMT', 300_000],
     ['Thu, 01 Jan 1970 00:01:00 GMT', 50_000],
     ['Thu, 01 Jan 1970 00:00:01 GMT', undefined],
     ['soon', undefined],
   ])('%s is %s ms', async (value, retryAfterMs) => {
     const report = await told(new Response(null, { status: 503, headers: { 'Retry-After': value } }), 10_000).report
     expect(report.retryAfterMs).toBe(retryAfterMs)
+  })
+
+  it('as a date is waited for 5 minutes at most where the page cannot read Date: the clock of the device may be wrong', async () => {
+    const headers = { 'Retry-After': 'Thu, 01 Jan 1970 01:00:30 GMT' }
+    expect((await told(new Response(null, { status: 503, headers }), 0).report).retryAfterMs).toBe(300_000)
+    expect((await told(new Response(null, { status: 503, headers }), 3_600_000).report).retryAfterMs).toBe(30_000)
+    expect((await told(new Response(null, { status: 503, headers: { 'Retry-After': '3600' } })).report).retryAfterMs).toBe(
+      3_600_000,
+    )
   })
 
   it.each([

@@ -182,6 +182,22 @@ describe('short lives', () => {
     expect(driver.opened('websocket').received().pass(minute).status).toBe('open')
   })
 
+  it.each([429, 502, 503])(
+    'where the others answer %i, it is the server that wants nobody: its WebSocket is blamed for nothing',
+    (status) => {
+      const driver = new Driver().connect()
+      for (const _ of [1, 2, 3]) {
+        for (const _ of [1, 2]) driver.opened('websocket').pass(150).failed('websocket', closed(1013)).wait()
+        expect(driver.live).toEqual(['sse'])
+        driver.failed('sse', answered(status)).wait()
+        expect(driver.live).toEqual(['websocket'])
+      }
+      expect(driver.opened('websocket').received().pass(minute).failed('websocket', closed(1006)).wait().live).toEqual([
+        'websocket',
+      ])
+    },
+  )
+
   it('a stream that ends in order soon after opening is one, and so is one that is cut inside an event', () => {
     for (const isCutOff of [false, true]) {
       const driver = new Driver({ names: ['sse', 'poll'] }).connect()

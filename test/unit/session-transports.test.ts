@@ -570,10 +570,10 @@ describe('poll', () => {
     expect([news(), request.isCancelled]).toEqual([['opened', { kind: 'silent' }], true])
   })
 
-  it('a request that is deaf to its end is silence before it has an answer', async () => {
+  it('a first request that is deaf to its end has not connected in time: there was nothing that could fall silent', async () => {
     const { network, pass, news } = dialSession(poll)
     network.receiving.isDeaf = true
     await pass(10_000)
-    expect(news()).toEqual([{ kind: 'silent' }])
+    expect(news()).toEqual([{ kind: 'timeout' }])
   })
 })

@@ -2,7 +2,7 @@ import type { Diagnosis } from '../../diagnosis/diagnose.ts'
 import { endingOf } from '../../diagnosis/ending.ts'
 import { isLimited, looksAway, othersAfter, roundOf } from './outage.ts'
 import type { Closed, Connecting, Core, Dial, Policy, State, Waiting } from './state.ts'
-import { allFailed, at, isHealthy, isHopeless, type Refusal, reconsidered, refused } from './transport-ranking.ts'
+import { allFailed, at, excused, isHealthy, isHopeless, type Refusal, reconsidered, refused } from './transport-ranking.ts'
 
 const race = { unknownMs: 500, leastMs: 200, mostMs: 3000 }
 /** How often a server is asked that has shown for minutes that it is none; half as long again at random. */
@@ -132,7 +132,8 @@ export function isHeldBack({ isOnline, isHidden }: Diagnosis['evidence']): boole
 function roundFailed(state: Connecting, diagnosis: Diagnosis, now: number, policy: Policy): State {
   const failures = state.failures + 1
   const wasWhole = diagnosis.verdict === 'fallback' && !isLimited(state, now)
-  const reconsideredRanking = reconsidered(state.ranking, failures)
+  const isOfServer = diagnosis.verdict === 'retry' && diagnosis.evidence.kind === 'answered'
+  const reconsideredRanking = reconsidered(isOfServer ? excused(state.ranking) : state.ranking, failures)
   const ranking = wasWhole ? allFailed(reconsideredRanking) : reconsideredRanking
   const waiting = wait({ ...state, failures, othersAt: othersAfter(state), ranking }, diagnosis, now, policy)
   const isSlow = isHopeless(state.ranking, failures, now - (state.outageSince ?? now), now)

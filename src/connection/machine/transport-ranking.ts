@@ -154,6 +154,12 @@ export function allFailed(ranking: Ranking): Ranking {
   }
 }
 
+/** The server wants nobody, over no transport: connections that it ended soon tell nothing of theirs. */
+export function excused(ranking: Ranking): Ranking {
+  const all = ranking.records.map((_, rank) => rank)
+  return change(ranking, all, (record) => ({ ...record, shortLives: 0 }))
+}
+
 /**
  * A round failed as a whole: its failures are no lesson for the next visit. From the second on, where no transport has ever opened, it is not
  * believed any more that some are not offered: a portal may have said so, or a server that is being deployed.
