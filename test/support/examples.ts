@@ -1,6 +1,19 @@
 import { type ChildProcess, spawn } from 'node:child_process'
 import { once } from 'node:events'
-import { cpSync, mkdirSync, mkdtempSync, readFileSync, rmSync, symlinkSync, writeFileSync } from 'node:fs'
+import {
+  copyFileSync,
+  cpSync,
+  existsSync,
+  linkSync,
+  mkdirSync,
+  mkdtempSync,
+  readdirSync,
+  readFileSync,
+  readlinkSync,
+  rmSync,
+  symlinkSync,
+  writeFileSync,
+} from 'node:fs'
 import { tmpdir } from 'node:os'
 import { delimiter, dirname, join } from 'node:path'
 import { createInterface } from 'node:readline'
@@ -14,8 +27,10 @@ export interface ExampleOptions {
   readonly env?: Readonly<Record<string, string>>
   /** Which of its scripts is run. @defaultValue 'start' */
   readonly script?: 'start' | 'dev'
-  /** Puts into its `node_modules` what is not installed for the tests. */
-  readonly prepare?: (modules: string, folder: string) => void
+  /** A `node_modules` with what is not installed for the tests. */
+  readonly packages?: string
+  /** Programs in the place of those on the PATH: a line of shell each, by name. */
+  readonly programs?: Readonly<Record<string, string>>
 }
 
 export interface RunningExample extends AsyncDisposable {
@@ -37,7 +52,7 @@ export interface RunningExample extends AsyncDisposable {
  */
 export async function startExample(
   name: string,
-  { env, script = 'start', prepare }: ExampleOptions = {},
+  { env, script = 'start', packages, programs = {} }: ExampleOptions = {},
 ): Promise<RunningExample> {
   const folder = mkdtempSync(join(tmpdir(), `steadfast-${name}-`))
   const source = join(root, 'examples', name)
@@ -45,9 +60,10 @@ export async function startExample(
   cpSync(source, folder, { recursive: true, filter: isOwn })
   const { scripts, dependencies } = JSON.parse(readFileSync(join(source, 'package.json'), 'utf8'))
   const modules = join(folder, 'node_modules')
-  prepare?.(modules, folder)
+  if (packages !== undefined) linkTree(packages, modules)
   install(modules, Object.keys(dependencies))
-  const path = [join(modules, '.bin'), join(root, 'node_modules/.bin'), process.env['PATH']].join(delimiter)
+  for (const [program, line] of Object.entries(programs)) addProgram(modules, program, line)
+  const path = [join(modules, '.bin'), process.env['PATH']].join(delimiter)
   const lines: string[] = []
   const run = (port: string) => {
     const child = spawn(scripts[script], {
@@ -98,11 +114,38 @@ export async function startExample(
 function install(modules: string, packages: readonly string[]): void {
   for (const name of [...packages, 'eventsource-parser']) {
     const target = join(modules, name)
+    if (existsSync(target)) continue
     mkdirSync(dirname(target), { recursive: true })
     if (name === 'steadfast') {
       mkdirSync(target)
       for (const part of ['dist', 'package.json']) cpSync(join(root, part), join(target, part), { recursive: true })
+      addProgram(modules, name, `exec '${process.execPath}' '${join(target, 'dist/cli.js')}' "$@"`)
     } else symlinkSync(join(root, 'node_modules', name), target)
+  }
+}
+
+/** As `npm install` does for the programs of a package. */
+function addProgram(modules: string, name: string, line: string): void {
+  mkdirSync(join(modules, '.bin'), { recursive: true })
+  writeFileSync(join(modules, '.bin', name), `#!/bin/sh\n${line}\n`, { mode: 0o755 })
+}
+
+/** The same files at another place: hard links, or copies where that is another disk. */
+function linkTree(from: string, to: string): void {
+  mkdirSync(to, { recursive: true })
+  for (const entry of readdirSync(from, { withFileTypes: true })) {
+    const [source, target] = [join(from, entry.name), join(to, entry.name)]
+    if (entry.isDirectory()) linkTree(source, target)
+    else if (entry.isSymbolicLink()) symlinkSync(readlinkSync(source), target)
+    else linkOrCopy(source, target)
+  }
+}
+
+function linkOrCopy(from: string, to: string): void {
+  try {
+    linkSync(from, to)
+  } catch {
+    copyFileSync(from, to)
   }
 }
 
