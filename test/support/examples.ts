@@ -55,7 +55,7 @@ export async function startExample(name: string, env: Readonly<Record<string, st
 
 function install(folder: string, packages: readonly string[]): void {
   const modules = join(folder, 'node_modules')
-  for (const name of [...packages, 'eventsource-parser']) {
+  for (const name of packages) {
     const target = join(modules, name)
     mkdirSync(dirname(target), { recursive: true })
     if (name === 'steadfast') {
