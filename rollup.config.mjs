@@ -54,7 +54,7 @@ export function builds(outDir = `${root}/dist`) {
     // A server component of React may import it, and what it renders is hydrated in the page.
     banner: ({ name }) => (name === 'react' ? "'use client'" : ''),
   }
-  const forPages = [plainPrivates(), stripTypes({ assignsFields: true })]
+  const forPages = [plainPrivates(`${root}/src`), stripTypes({ assignsFields: true })]
   const named = (ending) => ({ dir: outDir, entryFileNames: `[name].${ending}`, chunkFileNames: `shared/[name].${ending}` })
   const entryBuilds = [
     {
