@@ -1,7 +1,6 @@
 import { readdirSync, readFileSync } from 'node:fs'
 import { dirname, relative, resolve } from 'node:path'
 import { fileURLToPath } from 'node:url'
-import nodeResolve from '@rollup/plugin-node-resolve'
 import { dts } from 'rollup-plugin-dts'
 import { plainPrivates } from './scripts/plain-privates.mjs'
 import { shrink } from './scripts/shrink.mjs'
@@ -24,8 +23,7 @@ const pageEntries = {
   vue: `${root}/src/vue/index.ts`,
 }
 /** An application brings its framework. */
-const frameworks = ['react', 'vue']
-const external = ['eventsource-parser', ...frameworks]
+const external = ['react', 'vue']
 /** What runs in Node alone. */
 const serverEntries = {
   server: `${root}/src/server/index.ts`,
@@ -56,7 +54,7 @@ export function builds(outDir = `${root}/dist`) {
     // A server component of React may import it, and what it renders is hydrated in the page.
     banner: ({ name }) => (name === 'react' ? "'use client'" : ''),
   }
-  const forPages = [plainPrivates(), stripTypes({ assignsFields: true })]
+  const forPages = [plainPrivates(`${root}/src`), stripTypes({ assignsFields: true })]
   const named = (ending) => ({ dir: outDir, entryFileNames: `[name].${ending}`, chunkFileNames: `shared/[name].${ending}` })
   const entryBuilds = [
     {
@@ -68,9 +66,8 @@ export function builds(outDir = `${root}/dist`) {
     { input: pageEntries, external, plugins: forPages, output: { ...output, ...named('js'), format: 'es' } },
     {
       input: pageEntries,
-      external: frameworks,
-      // The parser comes as ESM only, which `require` cannot load everywhere, so it is built in.
-      plugins: [nodeResolve(), ...forPages],
+      external,
+      plugins: forPages,
       output: { ...output, ...named('cjs'), format: 'cjs', exports: 'named' },
     },
   ]
@@ -101,7 +98,7 @@ export function builds(outDir = `${root}/dist`) {
   const publicTypes = () => declarationsIn(outDir).map((file) => readFileSync(file, 'utf8'))
   const scriptBuilds = Object.entries(scripts).map(([name, input]) => ({
     input,
-    plugins: [nodeResolve(), stripTypes(), shrink(publicTypes)],
+    plugins: [stripTypes(), shrink(publicTypes)],
     output: {
       ...output,
       file: `${outDir}/${name}`,

@@ -74,7 +74,7 @@ function privatesOf({ body }) {
 }
 
 /** `e`, `t`, …, `ee`, `et`, … behind a sign, without those that are taken: first the letters that the code is full of anyway. */
-function* shortNames(sign, taken) {
+export function* shortNames(sign, taken) {
   const letters = 'etnrsiaoluhdcfpgymbvwkxjqzMACTOSBEPLRUNJHDWFIGKQVXYZ'
   for (const first of ['', ...letters]) {
     for (const last of letters) {
@@ -124,7 +124,7 @@ function compress() {
         ecma: 2020,
         module: true,
         compress: {
-          passes: 5,
+          passes: 3,
           pure_getters: true,
           keep_fargs: false,
           inline: 1,

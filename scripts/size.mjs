@@ -1,10 +1,13 @@
 // What a page pays after gzip -9, held against budgets: for each script file, and for an app that imports an entry and bundles it with
-// esbuild (minified, ES2020).
+// esbuild (minified, ES2020). With `--parts`: what each purpose
+// of the sources costs in the script files, and in the smallest app.
 import { readFileSync } from 'node:fs'
 import { dirname } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { gzipSync } from 'node:zlib'
 import { build } from 'esbuild'
+import { printPurposes } from './size-by-purpose.mjs'
+import { stretchesIn, stretchesOf } from './stretches.mjs'
 
 const root = dirname(dirname(fileURLToPath(import.meta.url)))
 const dist = `${root}/dist`
@@ -59,8 +62,17 @@ const apps = {
 
 const format = (number) => number.toLocaleString('en')
 
+if (process.argv.includes('--parts')) {
+  const smallest = 'steadfast/core with webSocket()'
+  const { code, map } = await bundled(apps[smallest][0])
+  const files = Object.keys(scripts).map((name) => ({ name, ...stretchesOf(name) }))
+  printPurposes([{ name: smallest, code: code.toString(), stretches: stretchesIn(code.toString(), map) }, ...files])
+  process.exit()
+}
+
 for (const [name, budget] of Object.entries(scripts)) hold(name, readFileSync(`${dist}/${name}`), budget)
-for (const [name, [contents, budget, external]] of Object.entries(apps)) hold(name, await bundled(contents, external), budget)
+for (const [name, [contents, budget, external]] of Object.entries(apps))
+  hold(name, (await bundled(contents, external)).code, budget)
 
 function hold(name, file, budget) {
   const bytes = gzipSync(file, { level: 9 }).length
@@ -75,6 +87,8 @@ async function bundled(contents, external = []) {
     stdin: { contents, resolveDir: dist },
     external,
     ...{ bundle: true, minify: true, write: false, format: 'esm', target: 'es2020', legalComments: 'none' },
+    ...{ sourcemap: 'external', outdir: dist },
   })
-  return Buffer.from(outputFiles[0].contents)
+  const [map, code] = outputFiles
+  return { code: Buffer.from(code.contents), map: map.text }
 }

@@ -11,7 +11,6 @@ const types = { '.html': 'text/html', '.js': 'text/javascript', '.css': 'text/cs
 const folders = [
   ['/dist/', new URL('../../dist/', import.meta.url)],
   ['/stompjs/', new URL('../../node_modules/@stomp/stompjs/esm6/', import.meta.url)],
-  ['/eventsource-parser/', new URL('../../node_modules/eventsource-parser/dist/', import.meta.url)],
   ['/', new URL('public/', import.meta.url)],
 ]
 

@@ -24,7 +24,7 @@ export interface AttemptReport {
   readonly evidence?: SafeEvidence
 }
 
-/** The last attempts, for a person who has to find out what went wrong. */
+/** The last attempts, for a person who has to find out what went wrong. Their members stand in the order in which things happen. */
 export class AttemptLog {
   readonly #wallTime: (at: number) => number
   #attempts: readonly AttemptReport[] = []
@@ -59,8 +59,9 @@ export class AttemptLog {
   /** More is known of why it ended. */
   refined(id: number, diagnosis: Diagnosis): void {
     this.#attempts = this.#attempts.map((attempt) => {
-      const { candidates: _, ...rest } = attempt
-      return attempt.id === id ? ordered({ ...rest, ...told(diagnosis) }) : attempt
+      // Taken out first, so that the order is the same as after `failed`, and no candidates remain.
+      const { cause, certainty, candidates, verdict, evidence, ...rest } = attempt
+      return attempt.id === id ? { ...rest, ...told(diagnosis) } : attempt
     })
   }
 
@@ -69,20 +70,8 @@ export class AttemptLog {
   }
 
   #amend(id: number, more: Partial<AttemptReport>): void {
-    this.#attempts = this.#attempts.map((attempt) => (attempt.id === id ? ordered({ ...attempt, ...more }) : attempt))
+    this.#attempts = this.#attempts.map((attempt) => (attempt.id === id ? { ...attempt, ...more } : attempt))
   }
-}
-
-const order = ' id transport url dialledAt openedAt endedAt isGivenUp isSilent cause certainty candidates verdict evidence '
-
-/** With its members in one order, whatever became known first. */
-function ordered(attempt: AttemptReport): AttemptReport {
-  const entries = Object.entries(attempt)
-  return Object.fromEntries(entries.sort(([one], [other]) => placeOf(one) - placeOf(other))) as unknown as AttemptReport
-}
-
-function placeOf(name: string): number {
-  return order.indexOf(` ${name} `)
 }
 
 function told({ cause, certainty, candidates, verdict, evidence }: Diagnosis): Partial<AttemptReport> {

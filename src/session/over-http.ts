@@ -1,10 +1,10 @@
-import { createParser } from 'eventsource-parser'
 import type { Call, Delivery, Link, Listener, Transport } from '../api/transport.ts'
 import { textOfBody } from '../transports/body.ts'
+import { EventStream, readEventStream } from '../transports/event-stream.ts'
 import { Failure, reportOf } from '../transports/failure.ts'
 import { answered, contentTypeOf, request } from '../transports/http.ts'
 import { longPollPauseMs, pollLoop, pollPauseMs } from '../transports/poll-loop.ts'
-import { feed, isEventStream, maxEventLength, parse } from '../transports/sse.ts'
+import { isEventStream } from '../transports/sse.ts'
 import { essenceOf, isPage } from '../util/http-fields.ts'
 import { closeOf } from '../wire/readers.ts'
 import type { Hello } from '../wire/steadfast-v1.ts'
@@ -175,19 +175,17 @@ function attach(session: SessionState, call: Call, listener: Listener, tellsCurs
     }
     if (!response.body) throw new Failure({ kind: 'unsupported', detail: 'streaming fetch' })
     const { moves } = session
-    const parser = createParser({
-      maxBufferSize: maxEventLength,
+    const stream = new EventStream({
       onComment: () => listener.heard(true),
       onEvent({ data }) {
         if (!isOpen && !data.startsWith('o')) throw mismatch('its first frame is not `open`')
         readFrame(() => session.readText(data, frames))
       },
     })
-    await feed(response.body, signal, (text) => {
+    await readEventStream(response.body, signal, stream, () => {
       listener.heard()
       // Any bytes are life (rule 6): a whole answer may take its time on a slow link.
       extend()
-      parse(parser, text)
     })
     return session.moves !== moves
   }

@@ -1,13 +1,11 @@
-import { createParser } from 'eventsource-parser'
 import type { Call, Delivery, Link, Listener } from '../api/transport.ts'
 import { keepaliveBytes } from '../sending/final-flush.ts'
 import { bytesOf } from '../sending/plain-sender.ts'
 import { eachPiece } from '../transports/body.ts'
+import { EventStream, maxEventLength } from '../transports/event-stream.ts'
 import { Failure, reportOf } from '../transports/failure.ts'
 import { answered, contentTypeOf, post, request } from '../transports/http.ts'
 import { longPollPauseMs, pollLoop } from '../transports/poll-loop.ts'
-import { maxEventLength, parse } from '../transports/sse.ts'
-import { StreamEnd } from '../transports/stream-end.ts'
 import { isPage } from '../util/http-fields.ts'
 import { EventData, FrameLines, written } from './frames.ts'
 import { textOf } from './over-websocket.ts'
@@ -104,13 +102,6 @@ function framesOfLines(reading: Reading): Frames {
 }
 
 function framesOfEvents(reading: Reading, decoded: EventData): Frames {
-  const end = new StreamEnd()
-  const parser = createParser({ maxBufferSize: maxEventLength, onEvent: ({ data }) => reading.take(decoded.read(data)) })
-  return {
-    take(text) {
-      end.take(text)
-      parse(parser, text)
-    },
-    isCutOff: () => end.isCutOff,
-  }
+  const stream = new EventStream({ onEvent: ({ data }) => reading.take(decoded.read(data)) })
+  return { take: (text) => stream.take(text), isCutOff: () => stream.isCutOff }
 }

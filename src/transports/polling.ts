@@ -2,11 +2,11 @@ import type { Answer } from '../api/protocol.ts'
 import type { Call, Link, Listener, Transport } from '../api/transport.ts'
 import { essenceOf, isPage, sniffed } from '../util/http-fields.ts'
 import { bytesOfBody, textOfBody } from './body.ts'
+import { maxEventLength } from './event-stream.ts'
 import { Failure, reportOf } from './failure.ts'
 import { askHost } from './host-question.ts'
 import { answered, contentTypeOf, get, postingLink } from './http.ts'
 import { longPollPauseMs, type Manner, pollLoop, pollPauseMs, quickMs } from './poll-loop.ts'
-import { maxEventLength } from './sse.ts'
 
 const answers = [200, 204, 304, 408]
 const binaryTypes = /^application\/(octet-stream|.*(protobuf|msgpack|cbor))|^(image|audio|video)\//

@@ -112,7 +112,7 @@ export async function startExample(
 }
 
 function install(modules: string, packages: readonly string[]): void {
-  for (const name of [...packages, 'eventsource-parser']) {
+  for (const name of packages) {
     const target = join(modules, name)
     if (existsSync(target)) continue
     mkdirSync(dirname(target), { recursive: true })

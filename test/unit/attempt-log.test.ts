@@ -54,11 +54,12 @@ describe('the URL', () => {
   })
 })
 
-it('its members have one order, whatever became known first', () => {
+it('its members have one order, whatever became known later', () => {
   const log = new AttemptLog((at) => at)
   log.dialled(1, 'sse', url, 10)
-  log.failed(1, diagnosisOf(findings.closed(1005), 'open'), 30)
   log.opened(1, 20)
+  log.failed(1, diagnosisOf(findings.closed(1001), 'open'), 30)
+  log.refined(1, diagnosisOf(findings.closed(1005), 'open'))
   log.dialled(2, 'poll', url, 40)
   log.ended(2, 50)
   log.dialled(3, 'poll', url, 40)
