@@ -51,7 +51,8 @@ export interface RealtimeServerOptions<
   readonly reauthenticateMs?: number
   /**
    * Origins whose pages may connect, in addition to the server's own, in any scheme: `'https://app.example'`, `'capacitor://localhost'`;
-   * `'https://*.app.example'` for its subdomains at any depth, not for `https://app.example` itself. Or a function of the origin and the
+   * `'https://*.app.example'` for its subdomains at any depth, not for `https://app.example` itself; `'chrome-extension:'` for all of a scheme
+   * other than http and https. Or a function of the origin and the
    * request, in the list or instead of it: only `true` (or a promise of it) allows the page; a function that throws is reported and
    * allows nothing. No function is called for the origin `null`. Browsers attach cookies to the requests of any page: a list that is too
    * permissive is a security hole.

@@ -156,8 +156,14 @@ function timeOf(name: keyof RealtimeServerOptions, value: number | undefined, fa
 
 function originsOf(given: unknown = []): readonly OriginRule[] {
   if (typeof given === 'function') return [ruleOf('origins', given)]
-  if (!Array.isArray(given)) return fail('origins', given, 'a list of origins, or a function', listOf('origins', given))
+  if (!Array.isArray(given)) return fail('origins', given, 'a list of origins, or a function', hintForOrigins(given))
   return Array.from(given, (value: unknown, index) => ruleOf(`origins[${index}]`, value))
+}
+
+/** What to write instead of one origin, or of something else, in the place of a list. */
+function hintForOrigins(given: unknown): string {
+  const rule = readOriginRule(given)
+  return 'why' in rule && rule.why !== '' ? rule.why.replace(/^write ('.*')$/, 'write origins: [$1]') : listOf('origins', given)
 }
 
 function publicOriginsOf(given: unknown = []): readonly string[] {

@@ -365,6 +365,13 @@ describe('HTTP/2', () => {
 
 describe('attach() refuses what is no HTTP server, and says what to pass', () => {
   const koa = { listen() {}, callback() {}, on() {}, emit() {} }
+  const nextApplication = {
+    getRequestHandler() {},
+    prepare() {},
+    get server() {
+      throw new Error('prepare() must be called before performing this operation')
+    },
+  }
   it.each([
     ['undefined', undefined, 'undefined: pass what createServer() or app.listen() returned'],
     ['a string, as Fastify resolves', 'http://127.0.0.1', 'a string'],
@@ -373,8 +380,12 @@ describe('attach() refuses what is no HTTP server, and says what to pass', () =>
     ['a request listener', app, 'a function: pass createServer(it)'],
     ['a Fastify instance', fastify(), 'pass its `server`'],
     ['a Hono application', new Hono(), 'pass what serve() of @hono/node-server returned'],
-    ['a Nest application', { getHttpServer() {}, listen() {}, close() {} }, 'pass app.getHttpServer()'],
-    ['a Next application', { getRequestHandler() {}, prepare() {} }, 'hands its requests to app.getRequestHandler()'],
+    [
+      'a Nest application',
+      { getHttpServer() {}, httpServer: createServer(), listen() {}, close() {} },
+      'pass app.getHttpServer()',
+    ],
+    ['a Next application', nextApplication, 'hands its requests to app.getRequestHandler()'],
     ['a Vite server', { httpServer: createServer(), middlewares() {}, listen() {} }, 'pass its `httpServer`'],
     ['a Vite server in middleware mode', { httpServer: null, middlewares() {}, listen() {} }, 'middleware mode'],
     ['a Hapi server', { listener: createServer(), route() {} }, 'pass its `listener`'],

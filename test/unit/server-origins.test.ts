@@ -42,6 +42,8 @@ describe('[SP13] an origin on the list', () => {
     ['moz-extension://6d5a-11', 'moz-extension://6d5a-11'],
     ['safari-web-extension://E4B8C3D2', 'safari-web-extension://e4b8c3d2'],
     ['safari-web-extension://E4B8C3D2', 'safari-web-extension://E4B8C3D2'],
+    ['chrome-extension:', 'chrome-extension://abcdefghijklmnopabcdefghijklmnop'],
+    ['Tauri:', 'tauri://localhost'],
     ['https://*.app.example', 'https://a.app.example'],
     ['https://*.app.example', 'https://a.b-c.app.example'],
     ['https://*.App.Example:443', 'https://x.app.example'],
@@ -74,6 +76,11 @@ describe('[SP13] an origin on the list', () => {
     ['capacitor://localhost', 'capacitor://localhost.evil'],
     ['capacitor://localhost', 'http://localhost'],
     ['file://', 'null'],
+    ['chrome-extension:', 'moz-extension://6d5a-11'],
+    ['chrome-extension:', 'chrome-extension://a, https://evil.example'],
+    ['tauri:', 'tauri-evil://localhost'],
+    ['tauri:', 'http://tauri.localhost'],
+    ['tauri:', 'null'],
   ])('%s does not let %s in', async (entry, origin) => {
     expect(await verdict({ origins: [entry] }, { origin, host })).toBe('refused')
   })
@@ -103,6 +110,9 @@ describe('[SP13] an origin on the list', () => {
     ['https://', ''],
     ['https://app.example:99999', ''],
     ['data:text/html,x', ''],
+    ['data:', 'origin null'],
+    ['https:', '() => true'],
+    ['wss:', '() => true'],
     ['', ''],
     [/app/, '(origin) => pattern.test(origin)'],
     [7, ''],

@@ -63,6 +63,18 @@ describe('options', () => {
       "origins must be a list of origins, or a function; it was 'https://app.example': write origins: ['https://app.example']",
     ],
     [
+      { origins: '*' },
+      "origins must be a list of origins, or a function; it was '*': every page of the web could act as its visitor; if that is meant, write () => true",
+    ],
+    [
+      { origins: /app/ },
+      'origins must be a list of origins, or a function; it was an object: write a function: (origin) => pattern.test(origin)',
+    ],
+    [
+      { origins: 'https://app.example/' },
+      "origins must be a list of origins, or a function; it was 'https://app.example/': write origins: ['https://app.example']",
+    ],
+    [
       { origins: ['https://app.example/'] },
       "origins[0] must be an origin as 'https://app.example', without a path; it was 'https://app.example/'",
     ],

@@ -25,6 +25,10 @@ function isServer(given: unknown): boolean {
 }
 
 function remedyFor(given: unknown): string {
+  // Before any property is read: that of Nest is not public, and that of Next throws until prepare() was called.
+  if (can(given, 'getHttpServer')) return 'an application of Nest: pass app.getHttpServer()'
+  if (can(given, 'getRequestHandler'))
+    return 'an application of Next: pass the server that hands its requests to app.getRequestHandler()'
   // The property that holds the server: in Fastify (which is also a promise) and Restify; in Hapi; in Vite.
   for (const name of ['server', 'listener', 'httpServer']) {
     if (has(given, name) && isServer(given[name])) return `what holds one: pass its \`${name}\``
@@ -33,9 +37,6 @@ function remedyFor(given: unknown): string {
     return 'a promise: await it, or attach to the server itself, which is there before it listens (in Fastify app.server)'
   if (has(given, 'httpServer'))
     return 'a Vite server in middleware mode, which has none: pass the server that its middlewares are on'
-  if (can(given, 'getHttpServer')) return 'an application of Nest: pass app.getHttpServer()'
-  if (can(given, 'getRequestHandler'))
-    return 'an application of Next: pass the server that hands its requests to app.getRequestHandler()'
   if (can(given, 'fetch', 'request')) return 'an application of Hono: pass what serve() of @hono/node-server returned'
   if (can(given, 'listen') && (typeof given === 'function' || can(given, 'callback')))
     return 'an application: pass what app.listen() returned, or createServer(app)'

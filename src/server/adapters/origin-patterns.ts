@@ -12,6 +12,8 @@ export type OriginRule =
   | { readonly type: 'exact'; readonly origin: string }
   /** One or more labels stand between `before` and `after`. */
   | { readonly type: 'wildcard'; readonly before: string; readonly after: string }
+  /** Every origin of a scheme other than http and https, which `start` (`tauri://`) names. */
+  | { readonly type: 'scheme'; readonly start: string }
   | { readonly type: 'function'; readonly allows: OriginFunction }
 
 /** An entry that is no origin: `why` says what would be right. */
@@ -22,6 +24,9 @@ export interface OriginMistake {
 const httpOrigin = /^https?:\/\/[^\s/?#\\@]+$/i
 /** Other schemes have no default port, and no URL parser normalises their authority. */
 const otherOrigin = /^[a-z][a-z\d+.-]*:\/\/[^\s/?#\\@,*]+$/i
+const schemeAlone = /^[a-z][a-z\d+.-]*:$/i
+/** Pages of these schemes have the origin `null`. */
+const opaqueScheme = /^(about|blob|data|javascript):$/i
 
 /**
  * Parses one entry of `origins`. An accepted entry is normalised to what browsers send, so that it matches: lower case, punycode, no
@@ -32,7 +37,8 @@ export function readOriginRule(value: unknown): OriginRule | OriginMistake {
   if (typeof value !== 'string') {
     return value instanceof RegExp ? { why: 'write a function: (origin) => pattern.test(origin)' } : { why: '' }
   }
-  if (value === '*') return { why: 'every page of the web could act as its visitor; if that is meant, write () => true' }
+  if (value === '*' || /^(http|ws)s?:$/i.test(value))
+    return { why: 'every page of the web could act as its visitor; if that is meant, write () => true' }
   if (value === 'null')
     return { why: '`null` is the origin of sandboxed frames and local files of anybody, and is always refused' }
   if (/^wss?:\/\//i.test(value))
@@ -54,6 +60,8 @@ export function readOriginRule(value: unknown): OriginRule | OriginMistake {
 
 function readOther(value: string): OriginRule | OriginMistake {
   if (otherOrigin.test(value) || value.toLowerCase() === 'file://') return { type: 'exact', origin: value.toLowerCase() }
+  if (opaqueScheme.test(value)) return { why: 'its pages have the origin null, which is always refused' }
+  if (schemeAlone.test(value)) return { type: 'scheme', start: `${value.toLowerCase()}//` }
   if (value.includes('*')) return { why: 'a wildcard needs http or https; write a function' }
   if (/^[a-z][a-z\d+.-]*:\/\//i.test(value)) return { why: hintFor(value) }
   const guess = normalised(`https://${value.replace(/^\/\//, '')}`)
@@ -96,6 +104,7 @@ export function isListed(rules: readonly OriginRule[], origin: string, request: 
 
 function matches(rule: OriginRule, origin: string): boolean {
   if (rule.type === 'exact') return rule.origin === origin
+  if (rule.type === 'scheme') return origin.startsWith(rule.start) && (origin === rule.start || otherOrigin.test(origin))
   if (rule.type === 'function') return false
   const { before, after } = rule
   if (!origin.startsWith(before) || !origin.endsWith(after)) return false
