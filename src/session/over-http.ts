@@ -17,6 +17,8 @@ import { ackBytes, type SessionState } from './session-state.ts'
 const silenceMs = 5000
 /** What a request with `keepalive` may carry (Fetch, "HTTP-network-or-cache fetch"). */
 const keepaliveBytes = 2 ** 16
+/** How soon a client that polls asks for the answer to a call, in milliseconds; each time that it is not there, twice as long. */
+const answerSoonMs = 250
 /** No JSON of a session's server is longer. */
 const answerBytes = 2 ** 16
 
@@ -68,12 +70,32 @@ export function sessionPoll(session: SessionState, intervalMs: number, timeoutMs
   return {
     type: 'poll',
     isPolling: true,
-    dial: (call, listener) =>
-      ask(session, call, listener, {
+    dial(call, listener) {
+      let soonMs = answerSoonMs
+      const link = ask(session, call, listener, {
         waitMs: () => 0,
         timeoutMs: () => timeoutMs + session.graceMs(),
-        pauseMs: () => pollPauseMs(intervalMs, call.host),
-      }),
+        pauseMs() {
+          const pauseMs = pollPauseMs(intervalMs, call.host)
+          if (!session.sent.hasCalls) return pauseMs
+          const ms = Math.min(soonMs, pauseMs)
+          soonMs *= 2
+          return ms
+        },
+      })
+      return {
+        ...link,
+        async write(lines, signal, isLast) {
+          const delivery = await link.write(lines, signal, isLast)
+          // The answer may be there already.
+          if (lines && session.sent.hasCalls) {
+            soonMs = answerSoonMs
+            link.pollNow()
+          }
+          return delivery
+        },
+      }
+    },
   }
 }
 
@@ -83,7 +105,7 @@ interface Manner {
   pauseMs(isNews: boolean): number
 }
 
-function ask(session: SessionState, call: Call, listener: Listener, { waitMs, timeoutMs, pauseMs }: Manner): Link {
+function ask(session: SessionState, call: Call, listener: Listener, { waitMs, timeoutMs, pauseMs }: Manner) {
   const { link, exchange, hasOpened } = attach(session, call, listener, true)
   const asking = pollLoop(call, {
     timeoutMs,
@@ -139,7 +161,7 @@ function attach(session: SessionState, call: Call, listener: Listener, tellsCurs
       keepalive: isLast && utf8(body).length <= keepaliveBytes,
     })
   }
-  const link: Link = {
+  const link = {
     isPosting: true,
     tellsCursor,
     taken: () => taken,
@@ -164,7 +186,7 @@ function attach(session: SessionState, call: Call, listener: Listener, tellsCurs
     },
     bufferedBytes: () => 0,
     close() {},
-  }
+  } satisfies Link
   return { link, exchange, hasOpened: () => isOpen }
 
   async function exchange(wait: number | undefined, signal: AbortSignal, extend = () => {}): Promise<boolean> {

@@ -51,6 +51,8 @@ export interface SentNumbers {
   readonly first: number
   readonly last: number
   readonly bytesUnderWay: number
+  /** Whether the server has calls to answer. */
+  readonly hasCalls?: boolean
 }
 
 /** Who keeps a session beyond its client hears of what the server is about to be told, so that it can be kept first. */

@@ -80,6 +80,11 @@ export class Unacknowledged<Out> {
     return entriesOf(this.#kept)
   }
 
+  /** Whether the server has calls to answer. */
+  get hasCalls(): boolean {
+    return this.#kept.some(({ entry }) => entry.call)
+  }
+
   /** The message of this number, as long as it is not settled. */
   of(n: number): Entry<Out> | undefined {
     return this.#kept[n - this.#first]?.entry

@@ -131,6 +131,24 @@ it('[SP21] a thrown RequestError reaches the client, another error only as "inte
   expect(rig.servers.errors).toEqual([new Error('the password is 1234')])
 })
 
+it('[SP21] over poll an answer does not wait for the next interval', async () => {
+  await using rig = await startRig({
+    options: {
+      async onRequest(_, { data }) {
+        await sleep(Number(data))
+        return data
+      },
+      onSubscribe: () => true,
+      onPublish: () => true,
+    },
+  })
+  await using watched = rig.watch({ transports: [{ type: 'poll', url: '?transport=poll', intervalMs: 600_000 }] })
+  for (const each of ['0', '50', '400']) expect(await watched.client.request(each)).toBe(each)
+  const topic = watched.client.subscribe('t')
+  expect(await topic.publish('x')).toBe(1)
+  expect(topic.state).toBe('subscribed')
+})
+
 it('[SP21] a request that is larger than a message may be is undelivered, and so is a reply of the page', async () => {
   await using rig = await startRig({ options: { onRequest: (_, { data }) => data, limits: { maxMessageBytes: 1000 } } })
   await using watched = rig.watch()
