@@ -153,7 +153,8 @@ describe.each([
       chmodSync(join(bin, name), 0o755)
     }
     tool('dpkg-query', 'echo installed')
-    tool('node', 'case "$1" in scripts/fetch-kafka.mjs | scripts/fetch-spring.mjs | scripts/build-hubs.mjs) ;; *) exit 9 ;; esac')
+    const scripts = ['build-hubs', 'fetch-kafka', 'fetch-next', 'fetch-spring'].map((name) => `scripts/${name}.mjs`)
+    tool('node', `case "$1" in ${scripts.join(' | ')}) ;; *) exit 9 ;; esac`)
     tool(
       'npm',
       `case "$*" in
