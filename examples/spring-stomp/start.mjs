@@ -6,7 +6,7 @@ for (const signal of ['SIGINT', 'SIGTERM']) process.once(signal, () => process.e
 
 const spring = await run('mvn --quiet spring-boot:run', /Tomcat started on port (\d+)/)
 const gateway = await run(
-  `npx steadfast gateway --listen 127.0.0.1:0 --target ws://127.0.0.1:${spring}/ws`,
+  `steadfast gateway --listen 127.0.0.1:0 --target ws://127.0.0.1:${spring}/ws`,
   /listening address=127.0.0.1:(\d+)/,
 )
 

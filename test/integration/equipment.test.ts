@@ -28,11 +28,11 @@ describe('on a bare machine', () => {
     expect(readFileSync(join(folder, 'lacks'), 'utf8')).toBe('want nginx: apt-get install nginx libnginx-mod-nchan\n')
   })
 
-  it('everything that tests can want is missing, but for the browser that npm may have', async () => {
+  it('everything that tests can want is missing, but for what npm has', async () => {
     vi.stubEnv('STEADFAST_CHROMIUM', 'none')
     vi.stubEnv('PATH', dirname(process.execPath))
     for (const what of everything) {
-      if (what !== 'the Chromium of an npm package')
+      if (!['the Chromium of an npm package', 'Next'].includes(what))
         expect(await missing(what)).toMatch(new RegExp(`^MISSING: ${what}: apt-get install `))
     }
   })
@@ -153,7 +153,8 @@ describe.each([
       chmodSync(join(bin, name), 0o755)
     }
     tool('dpkg-query', 'echo installed')
-    tool('node', 'case "$1" in scripts/fetch-kafka.mjs | scripts/fetch-spring.mjs | scripts/build-hubs.mjs) ;; *) exit 9 ;; esac')
+    const scripts = ['build-hubs', 'fetch-kafka', 'fetch-next', 'fetch-spring'].map((name) => `scripts/${name}.mjs`)
+    tool('node', `case "$1" in ${scripts.join(' | ')}) ;; *) exit 9 ;; esac`)
     tool(
       'npm',
       `case "$*" in

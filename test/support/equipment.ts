@@ -3,6 +3,7 @@ import { basename } from 'node:path'
 import type { TestContext } from 'vitest'
 import { centrifugoServer, mercureHub } from '../../scripts/build-hubs.mjs'
 import { kafkaJars } from '../../scripts/fetch-kafka.mjs'
+import { nextModules } from '../../scripts/fetch-next.mjs'
 import { hasSpringJars } from '../../scripts/fetch-spring.mjs'
 import { hasMosquitto, rabbitServer } from './brokers.ts'
 import { fetchBundledChromium } from './bundled-chromium.ts'
@@ -67,6 +68,7 @@ const equipment = {
   },
   'a Mercure hub': { install: goServers, isThere: () => hasGo() && existsSync(mercureHub) },
   Centrifugo: { install: goServers, isThere: () => hasGo() && existsSync(centrifugoServer) },
+  Next: { install: 'node scripts/fetch-next.mjs', isThere: () => existsSync(nextModules) },
   Spring: {
     install: 'apt-get install default-jre-headless maven, then node scripts/fetch-spring.mjs',
     isThere: () => hasCommand('java') && hasSpringJars(),

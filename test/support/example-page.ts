@@ -2,13 +2,14 @@ import { join } from 'node:path'
 import type { Page } from 'playwright-core'
 import { until } from './until.ts'
 
-/** Waits until what the selector finds says this. */
+/** Waits until what the selector finds says this, as far as it is visible. */
 export async function says(page: Page, selector: string, expected: RegExp): Promise<void> {
   let last = ''
   await until(async () => {
     // A page that navigates at this moment is asked again.
     const texts = await page
       .locator(selector)
+      .filter({ visible: true })
       .allInnerTexts()
       .catch(() => [])
     last = texts.join('\n')

@@ -66,7 +66,9 @@ export async function startExample(
   const path = [join(modules, '.bin'), process.env['PATH']].join(delimiter)
   const lines: string[] = []
   const run = (port: string) => {
-    const child = spawn(scripts[script], {
+    // Without a shell between, but for a chain of commands.
+    const line = scripts[script].includes('&&') ? scripts[script] : `exec ${scripts[script]}`
+    const child = spawn(line, {
       ...{ cwd: folder, shell: true, detached: true, stdio: ['ignore', 'pipe', 'pipe'] },
       env: { ...process.env, NODE_ENV: undefined, PORT: port, PATH: path, ...env },
     })
@@ -165,9 +167,10 @@ function firstUrlOf(child: ChildProcess, lines: string[]): Promise<string> {
   })
 }
 
-/** Ends it as a service manager does, and then whatever it has left behind. */
+/** Tells it alone to end, so that it has to end what it has started; a shell would not pass that on. Then kills what is left. */
 async function stop(child: ChildProcess): Promise<void> {
-  signal(child, 'SIGTERM')
+  if (child.spawnargs.at(-1)?.startsWith('exec ')) child.kill('SIGTERM')
+  else signal(child, 'SIGTERM')
   try {
     await until(async () => !isAlive(child), 'the example has not ended all its processes', stopMs)
   } finally {

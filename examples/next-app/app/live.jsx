@@ -1,0 +1,37 @@
+'use client'
+
+import { json } from 'steadfast'
+import { RealtimeProvider, useConnection, useMessages } from 'steadfast/react'
+import { session } from 'steadfast/session'
+
+const options = { protocol: session(), codec: json() }
+
+export function Live({ initial }) {
+  return (
+    <RealtimeProvider url="/realtime" options={options}>
+      <Status />
+      <Messages initial={initial} />
+    </RealtimeProvider>
+  )
+}
+
+function Status() {
+  const { status, retryInMs } = useConnection()
+  return (
+    <p role="status">
+      {status} {retryInMs ? `(again in ${retryInMs / 1000} s)` : ''}
+    </p>
+  )
+}
+
+/** On the server, and in the page at first: what it came with. Then what follows that. */
+function Messages({ initial }) {
+  const messages = useMessages('board', { initial, since: 'start' })
+  return (
+    <ol>
+      {messages.toReversed().map(({ offset, data }) => (
+        <li key={offset}>{data}</li>
+      ))}
+    </ol>
+  )
+}

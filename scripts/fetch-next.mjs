@@ -1,0 +1,26 @@
+// Installs the packages of examples/next-app, but for steadfast itself, into a folder which `npm ci` empties and git does not see: Next is
+// larger than everything else that is installed here, and one test wants it. Does nothing where it is there.
+import { execFileSync } from 'node:child_process'
+import { existsSync, mkdirSync, readFileSync, renameSync, rmSync, writeFileSync } from 'node:fs'
+import { fileURLToPath } from 'node:url'
+
+const packageAt = (path) => JSON.parse(readFileSync(new URL(`../${path}package.json`, import.meta.url), 'utf8'))
+const { steadfast: _, ...ofExample } = packageAt('examples/next-app/').dependencies
+const dependencies = { ...ofExample, ...packageAt('').dependencies, next: ofExample.next.replace('^', '') }
+
+const folder = fileURLToPath(new URL(`../node_modules/.cache/next-${dependencies.next}`, import.meta.url))
+
+/** Where the packages are, once they have been installed. */
+export const nextModules = `${folder}/node_modules`
+
+export function fetchNext() {
+  if (existsSync(folder)) return
+  const part = `${folder}.part`
+  rmSync(part, { recursive: true, force: true })
+  mkdirSync(part, { recursive: true })
+  writeFileSync(`${part}/package.json`, JSON.stringify({ private: true, dependencies }))
+  execFileSync('npm', ['install', '--no-audit', '--no-fund', '--no-package-lock'], { cwd: part, stdio: 'inherit' })
+  renameSync(part, folder)
+}
+
+if (process.argv[1] === fileURLToPath(import.meta.url)) fetchNext()
