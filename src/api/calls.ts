@@ -78,7 +78,7 @@ export interface TopicPresence<Info = unknown> {
   readonly isKnown: boolean
   /** Why the server does not say it. */
   readonly error: RequestError | null
-  /** Listens to changes of `members`; returns the way to stop. */
+  /** Listens to changes of all of these; returns the way to stop. */
   on(type: 'change', listener: () => void): () => void
 }
 

@@ -12,6 +12,16 @@ export interface TopicView<Data = unknown, Out = unknown> {
   readonly error: RequestError | null
 }
 
+/** Who is subscribed to a topic, as a component knows it. */
+export interface PresenceView<Info = unknown> {
+  /** Another list whenever somebody comes or goes. */
+  readonly members: readonly TopicMember<Info>[]
+  /** Whether the server has said who they are. */
+  readonly isKnown: boolean
+  /** Why the server does not say it, or why the topic is refused. */
+  readonly error: RequestError | null
+}
+
 export interface TopicStore extends Store<TopicView> {
   /** Publishes, also before the component is mounted; resolves with the offset. */
   publish(data: unknown, options?: RequestOptions): Promise<number>
@@ -39,37 +49,58 @@ export function following(
   })
 }
 
-/** A subscription, and how to publish. */
-export function topicStore(client: AnyClient, name: string | null, { since, params }: TopicOptions): TopicStore {
-  const first: TopicView = { topic: null, state: name === null ? 'idle' : 'subscribing', error: null }
+/** What is known of a topic that a store follows; `first` where it follows none. */
+function topicView<View>(
+  client: AnyClient,
+  name: string | null,
+  { since, params }: TopicOptions,
+  first: View,
+  read: (topic: Topic) => View,
+  listen: (topic: Topic, changed: () => void) => readonly (() => void)[],
+): Store<View> {
   let view = first
-  const subscribe = following(
-    client,
-    name,
-    params,
-    () => since,
-    (topic, changed) => {
-      const look = () => {
-        view = { topic, state: topic.state, error: topic.error }
-        changed()
-      }
-      const stop = topic.on('state', look)
-      look()
-      return () => {
-        stop()
-        view = first
-      }
-    },
-  )
   return {
     get: () => view,
     initial: () => first,
-    subscribe,
+    subscribe: following(
+      client,
+      name,
+      params,
+      () => since,
+      (topic, changed) => {
+        const look = () => {
+          view = read(topic)
+          changed()
+        }
+        const stops = listen(topic, look)
+        look()
+        return () => {
+          for (const stop of stops) stop()
+          view = first
+        }
+      },
+    ),
+  }
+}
+
+/** A subscription, and how to publish. */
+export function topicStore(client: AnyClient, name: string | null, options: TopicOptions): TopicStore {
+  const store = topicView<TopicView>(
+    client,
+    name,
+    options,
+    { topic: null, state: name === null ? 'idle' : 'subscribing', error: null },
+    (topic) => ({ topic, state: topic.state, error: topic.error }),
+    (topic, changed) => [topic.on('state', changed)],
+  )
+  return {
+    ...store,
     async publish(data, options) {
-      const release = subscribe(() => {})
+      const release = store.subscribe(() => {})
       try {
-        if (!view.topic) throw new TypeError('useTopic(): there is no topic to publish to.')
-        return await view.topic.publish(data, options)
+        const { topic } = store.get()
+        if (!topic) throw new TypeError('useTopic(): there is no topic to publish to.')
+        return await topic.publish(data, options)
       } finally {
         release()
       }
@@ -77,32 +108,16 @@ export function topicStore(client: AnyClient, name: string | null, { since, para
   }
 }
 
-/** Nobody, as one list. */
-const nobody: readonly TopicMember[] = []
+const nobody: PresenceView = { members: [], isKnown: false, error: null }
 
 /** Who is subscribed to a topic. */
-export function presenceStore(client: AnyClient, name: string | null, params: unknown): Store<readonly TopicMember[]> {
-  let members = nobody
-  return {
-    get: () => members,
-    initial: () => nobody,
-    subscribe: following(
-      client,
-      name,
-      params,
-      () => undefined,
-      ({ presence }, changed) => {
-        const look = () => {
-          members = presence.members
-          changed()
-        }
-        const stop = presence.on('change', look)
-        look()
-        return () => {
-          stop()
-          members = nobody
-        }
-      },
-    ),
-  }
+export function presenceStore(client: AnyClient, name: string | null, options: TopicOptions): Store<PresenceView> {
+  return topicView(
+    client,
+    name,
+    options,
+    nobody,
+    ({ error, presence: { members, isKnown, error: unseen } }) => ({ members, isKnown, error: error ?? unseen }),
+    (topic, changed) => [topic.on('state', changed), topic.presence.on('change', changed)],
+  )
 }

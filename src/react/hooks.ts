@@ -1,5 +1,5 @@
 import { useEffect } from 'react'
-import type { RequestOptions, TopicMember, TopicMessage, TopicOptions } from '../api/calls.ts'
+import type { RequestOptions, TopicMessage, TopicOptions } from '../api/calls.ts'
 import type { EventType } from '../api/events.ts'
 import type { ClientEvent } from '../client/client.ts'
 import { connectionStore } from '../frameworks/connection-store.ts'
@@ -7,7 +7,7 @@ import type { ConnectionView } from '../frameworks/connection-view.ts'
 import { type MessagesOptions, messageStore } from '../frameworks/message-store.ts'
 import { type RequestView, requestStore } from '../frameworks/request-store.ts'
 import type { AnyClient } from '../frameworks/store.ts'
-import { presenceStore, type TopicView, topicStore } from '../frameworks/topic-store.ts'
+import { type PresenceView, presenceStore, type TopicView, topicStore } from '../frameworks/topic-store.ts'
 import { useHeld, useLatest, useStore } from './held.ts'
 import { useRealtime } from './provider.ts'
 
@@ -74,13 +74,12 @@ export function useMessages(topic?: string | null, options: MessagesOptions<unkn
   return useStore(useTopical(topic, options, (client, held) => messageStore(client, topic, held))) as readonly never[]
 }
 
-/** Who is subscribed to a topic: a new list whenever somebody comes or goes. It subscribes to the topic as well. */
+/** Who is subscribed to a topic, and whether that is known. It subscribes to the topic as well. */
 export function usePresence<Info = unknown>(
   topic: string | null,
   options: Pick<TopicOptions, 'params'> = {},
-): readonly TopicMember<Info>[] {
-  const store = useTopical(topic, options, (client, { params }) => presenceStore(client, topic, params))
-  return useStore(store) as readonly TopicMember<Info>[]
+): PresenceView<Info> {
+  return useStore(useTopical(topic, options, (client, held) => presenceStore(client, topic, held))) as PresenceView<Info>
 }
 
 /**

@@ -1,6 +1,7 @@
-import type { TopicMember, TopicMessage, TopicOptions } from '../api/calls.ts'
+import type { TopicMessage, TopicOptions } from '../api/calls.ts'
 import type { RealtimeClient } from '../client/client.ts'
 import type { MessagesOptions } from '../frameworks/message-store.ts'
+import type { PresenceView } from '../frameworks/topic-store.ts'
 import { type UsedRequest, type UsedTopic, useMessages, usePresence, useRequest, useTopic } from './hooks.ts'
 import { useRealtime } from './provider.ts'
 
@@ -12,10 +13,7 @@ export interface RealtimeHooks<Topics extends object, Out> {
     topic: Name | null,
     options?: MessagesOptions<TopicMessage<Topics[Name]>>,
   ): readonly TopicMessage<Topics[Name]>[]
-  usePresence<Info = unknown>(
-    topic: (keyof Topics & string) | null,
-    options?: Pick<TopicOptions, 'params'>,
-  ): readonly TopicMember<Info>[]
+  usePresence<Info = unknown>(topic: (keyof Topics & string) | null, options?: Pick<TopicOptions, 'params'>): PresenceView<Info>
   useRequest<Reply = unknown>(): UsedRequest<Reply, Out>
 }
 

@@ -41,8 +41,10 @@ export class SessionCalls<In, Out> implements Calls<In, Out> {
       streams: session.streams,
       call: (call, options) => this.call(call, options),
       tell: (call, pending) => this.#tell(call, pending),
+      leave: (topic) => this.#leave(topic),
     })
     sender.answers.onCall = (call) => this.#called(call)
+    sender.isUsed = (topic) => this.#topics.has(topic)
     sender.onUnsubscribed = (topic) => this.#topics.unsubscribed(topic)
   }
 
@@ -126,6 +128,14 @@ export class SessionCalls<In, Out> implements Calls<In, Out> {
     } finally {
       this.#answering.delete(id)
     }
+  }
+
+  #leave(topic: string): void {
+    const unsubscribe = () => this.#tell({ type: 'unsubscribe', topic })
+    const asked = this.#sender.isUsedElsewhere?.(topic)
+    if (!asked) unsubscribe()
+    else
+      asked.then((isUsed) => isUsed || this.#topics.has(topic) || unsubscribe()).catch((error) => this.#port.host.report(error))
   }
 
   /** Sends a call, whose answer is taken in the task in which it comes. */

@@ -75,7 +75,7 @@ export class SharedTopic<In, Out> implements TopicSource<Out> {
       .then(() => {
         if (this.#handles.length || this.#isOver) return
         this.#end('ended')
-        if (!this.#port.isClosed()) this.#session.tell({ type: 'unsubscribe', topic: this.name })
+        this.#session.leave(this.name)
       })
       .catch((error) => this.#port.host.report(error))
   }

@@ -84,23 +84,19 @@ export class TopicMembers implements TopicPresence<never> {
       { type: 'members', topic: this.#topic },
       {
         answered: (answer) => {
-          if (answer.type === 'error') this.#failed(new RequestError(answer.code, answer.message))
+          if (answer.type === 'error') this.#error = new RequestError(answer.code, answer.message)
           else {
+            this.#members = membersIn(answer.value)
             this.#isKnown = true
             this.#error = null
-            this.#set(membersIn(answer.value))
           }
+          this.#events.emit('change', undefined, null)
         },
         lost: (why) => {
           if (why === 'lost') this.#ask()
         },
       },
     )
-  }
-
-  #failed(error: RequestError): void {
-    this.#error = error
-    this.#events.emit('change', undefined, null)
   }
 
   #set(members: readonly TopicMember[]): void {

@@ -10,4 +10,6 @@ export interface TopicsSession {
   call(call: ClientCall, options?: RequestOptions): Promise<Extract<CallAnswer, { type: 'reply' }>>
   /** Sends a call whose answer is taken in the task in which it comes, or to which there is none. */
   tell(call: ClientCall, pending?: PendingCall): void
+  /** This page uses the topic no more. */
+  leave(topic: string): void
 }

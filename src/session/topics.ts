@@ -60,6 +60,10 @@ export class Topics<In, Out> {
     return topics
   }
 
+  has(topic: string): boolean {
+    return !!this.#shared?.has(topic)
+  }
+
   /** The server has ended a subscription. */
   unsubscribed(topic: string): void {
     this.#shared?.get(topic)?.unsubscribedByServer()

@@ -2,6 +2,7 @@ import type { ClientState, EventDetails } from '../api/events.ts'
 import type { Report } from '../api/evidence.ts'
 import type { SessionSnapshot } from '../session/snapshot.ts'
 import type { OpenFrame } from '../wire/steadfast-v1.ts'
+import type { Past } from './past.ts'
 
 /** A call, as JSON (docs/PROTOCOL.md, rule 21). */
 export interface SentCall {
@@ -45,8 +46,11 @@ export interface Shared {
 
 /** What a tab says, whether it leads or not. */
 type Words =
-  /** It is here, and has to be told how the session stands, under a name that is new each time it comes. */
-  | { readonly type: 'join'; readonly as: string }
+  /**
+   * It is here, and has to be told how the session stands, under a name that is new each time it comes; `isBack`: it was here before, and has to
+   * be told what it has missed.
+   */
+  | { readonly type: 'join'; readonly as: string; readonly isBack: boolean }
   /** It holds the lock, and does not know the session: does anybody? */
   | { readonly type: 'who' }
   | { readonly type: 'here' }
@@ -57,12 +61,14 @@ type Words =
   /** Messages to be sent; `seq` is that of the first. */
   | { readonly type: 'post'; readonly seq: number; readonly messages: readonly Sent[] }
   | { readonly type: 'want'; readonly what: 'connect' | 'reconnect' }
+  /** It uses a topic no more: does another tab? */
+  | { readonly type: 'leave' | 'keep'; readonly topic: string }
 
 /** What only the leader says: it holds where it is heard under the leader's term, and nowhere else. */
 type LeaderWords =
   | { readonly type: 'beat' }
   /** For one tab, under the name with which it has joined, or for all (`null`) where the session has begun anew. */
-  | { readonly type: 'sync'; readonly to: string | null; readonly shared: Shared }
+  | { readonly type: 'sync'; readonly to: string | null; readonly shared: Shared; readonly past: Past | false }
   | { readonly type: 'up' | 'down' }
   /** These have a place, and are written once this was heard. */
   | { readonly type: 'assigned'; readonly messages: readonly Assigned[] }

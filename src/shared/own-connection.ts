@@ -1,6 +1,7 @@
 import type { Host } from '../api/host.ts'
 import type { MessageSender } from '../api/message-sender.ts'
 import type { ClientConnection, SharingClient } from '../api/sharing.ts'
+import type { SessionMessage } from '../session/session-port.ts'
 import type { MirroredEvent, Origin } from './messages.ts'
 
 export type PageListener = Parameters<Host['listen']>[0]
@@ -9,8 +10,8 @@ export interface OwnConnectionPort {
   /** It takes messages, or takes none any more. */
   onUp(isUp: boolean): void
   onEvent(event: MirroredEvent): void
-  /** Whether the application has had this message already. */
-  hasHad(id: string): boolean
+  /** A message was taken; returns whether it is for the application. */
+  isNews(message: SessionMessage): boolean
   /** How the connection hears of the page; `null`: it does not listen. */
   onListening(listener: PageListener | null): void
 }
@@ -19,7 +20,7 @@ export interface OwnConnectionPort {
 export function ownConnection(
   client: SharingClient<never>,
   inner: MessageSender<Origin>,
-  { onUp, onEvent, hasHad, onListening }: OwnConnectionPort,
+  { onUp, onEvent, isNews, onListening }: OwnConnectionPort,
 ): ClientConnection {
   const sender: MessageSender<Origin> = {
     ...{ send() {}, flushed: () => inner.flushed(), giveUp() {}, finish: (...last) => inner.finish(...last) },
@@ -36,7 +37,7 @@ export function ownConnection(
   const events = {
     raise: (type: string, details: unknown) => onEvent({ type, details } as MirroredEvent),
     onMessage: (...[message, transport]: Parameters<typeof client.events.onMessage>) => {
-      if (!hasHad(message.id ?? '')) client.events.onMessage(message, transport)
+      if (isNews(message as SessionMessage)) client.events.onMessage(message, transport)
     },
   }
   const listen = (listener: PageListener) => {

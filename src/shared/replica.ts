@@ -3,8 +3,9 @@ import type { SessionSender } from '../session/session-sender.ts'
 import type { SessionState } from '../session/session-state.ts'
 import { restoreSession, type SessionSnapshot, snapshotOf } from '../session/snapshot.ts'
 import type { StreamPlace } from '../session/stream-cursors.ts'
-import { cursorText, type OpenFrame } from '../wire/steadfast-v1.ts'
-import { type Assigned, isCall, type Origin } from './messages.ts'
+import { cursorText } from '../wire/steadfast-v1.ts'
+import { type Assigned, isCall, type Origin, type Shared } from './messages.ts'
+import { type Missed, missedBy, type Past, PastKeeper, placeIn, takenOf } from './past.ts'
 import { Roll } from './roll.ts'
 
 /** How many dials, and how many turns, one leader has before it would reach the numbers of the next. */
@@ -36,6 +37,8 @@ export class Replica {
   #common: readonly StreamPlace[] | null = null
   /** What this tab took as a leader that was one no more, so that the others get it of the next: it has had that. */
   #ahead: readonly StreamPlace[] = []
+  /** For a tab that was away. */
+  #past = new PastKeeper({ places: [], messages: [] }, [])
 
   constructor(session: SessionState, sender: SessionSender<Origin>, port: ReplicaPort) {
     this.session = session
@@ -48,6 +51,11 @@ export class Replica {
       onAcked: (n) => {
         inner.onAcked(n)
         this.#settled()
+      },
+      onGap: (gap) => {
+        // What lies before it is of no use to a tab that is told of the gap as well.
+        this.#forget()
+        inner.onGap(gap)
       },
     }
   }
@@ -86,12 +94,23 @@ export class Replica {
     for (const { stream, epoch, topic, offset } of common) streams.begin(stream, epoch, topic, offset)
   }
 
-  /** Whether this tab's application has had a message, which the session takes for the first time. */
-  hasHad(id: string): boolean {
-    if (!this.#ahead.length) return false
-    const [stream, offset] = id.split('.').map(Number)
-    const epoch = this.session.streams.get(stream ?? 0)?.epoch
-    return this.#ahead.some((place) => place.stream === stream && place.epoch === epoch && place.offset >= (offset ?? 0))
+  /** The session, and which of its lives at the server. */
+  get life(): string {
+    const { id, streams } = this.session
+    return `${id} ${streams.get(0)?.epoch}`
+  }
+
+  get past(): Past {
+    return this.#past.past
+  }
+
+  /** The session takes a message for the first time; returns whether this tab's application has not had it. */
+  took(message: SessionMessage): boolean {
+    const { streams } = this.session
+    const { stream, offset } = placeIn(message)
+    const { epoch = '' } = streams.get(stream) ?? {}
+    this.#past.add({ ...message, epoch }, () => streams.places)
+    return offset > takenOf(this.#ahead, stream, epoch)
   }
 
   /** What this tab, as the leader, told of was heard: all tabs have it, and the server may know. */
@@ -115,7 +134,7 @@ export class Replica {
     const listener: FrameListener = {
       opened() {},
       received: (message) => {
-        if (!this.hasHad(message.id)) this.#port.received(message)
+        if (this.took(message)) this.#port.received(message)
       },
       pinged() {},
       closed() {},
@@ -161,21 +180,12 @@ export class Replica {
     return snapshotOf(this.session, this.#sender.sent)
   }
 
-  /** Goes on with what another tab knows; returns what it has had of the server and this one has not. */
-  adopt(
-    snapshot: SessionSnapshot,
-    opened: OpenFrame | null,
-    origins: readonly Origin[],
-    assigned: readonly (readonly [string, number])[],
-  ): readonly { readonly topic: string; readonly after: number; readonly resumesAt: number }[] {
+  /** Goes on with what another tab knows; returns what this one has missed by then. */
+  adopt({ session: snapshot, opened, origins, assigned }: Shared, past: Past | null): Missed {
     const { session } = this
     const { streams } = session
-    const missed = snapshot.streams.flatMap(({ stream, epoch, topic, offset }) => {
-      const own = [streams.get(stream), ...this.#ahead.filter((place) => place.stream === stream)]
-        .filter((place) => place?.epoch === epoch)
-        .sort((one, other) => (other?.offset ?? 0) - (one?.offset ?? 0))[0]
-      return own && own.offset < offset ? [{ topic, after: own.offset, resumesAt: offset + 1 }] : []
-    })
+    const had = [...streams.places, ...this.#ahead]
+    const wasSame = snapshot.id === session.id
     session.goOn()
     streams.clear()
     restoreSession(session, snapshot)
@@ -183,7 +193,15 @@ export class Replica {
     const messages = snapshot.messages.map((each, index) => ({ ...each, value: origins[index] ?? { tab: '', seq: 0 } }))
     this.#sender.replace(snapshot.first, messages)
     this.roll.adopt(assigned, origins, snapshot.first)
-    return missed
+    if (past && wasSame) this.#past = new PastKeeper(past, streams.places)
+    else this.#forget()
+    return missedBy(had, this.past, streams.places)
+  }
+
+  /** What came before is kept no more. */
+  #forget(): void {
+    const { places } = this.session.streams
+    this.#past = new PastKeeper({ places, messages: [] }, places)
   }
 
   #settled(): void {

@@ -42,7 +42,7 @@ export class Room {
   #state = outside
   #me = ''
   #name = ''
-  /** How often it has joined. */
+  /** How often it has joined as the same tab. */
   #stays = 0
   #channel: TabChannel | null = null
   #leaveTabs: (() => void) | null = null
@@ -81,9 +81,9 @@ export class Room {
   join(isNew: boolean): void {
     const { host, tabs, name } = this.#port
     if (this.isIn) return
-    if (isNew || !this.#me) this.#me = base64url(host.randomBytes(12))
+    this.#stays = isNew ? 1 : this.#stays + 1
+    if (this.#stays === 1) this.#me = base64url(host.randomBytes(12))
     this.#name = name()
-    this.#stays += 1
     this.#channel = tabs.channel(this.#name, (message) => this.#hear(message as TabMessage))
     this.#leaveTabs = tabs.lock(this.#tabName, false, { granted() {}, lost() {} })
     this.step({ type: 'joined' })
@@ -166,7 +166,7 @@ export class Room {
         port.stepDown()
         break
       case 'join':
-        this.say({ type: 'join', as: this.address })
+        this.say({ type: 'join', as: this.address, isBack: this.#stays > 1 })
         break
       case 'who':
       case 'ask':

@@ -64,7 +64,7 @@ export class SharedTab<Out> implements ClientConnection {
         this.#part.setUp(isUp)
       },
       onEvent: (event) => this.#raised(event),
-      hasHad: (id) => this.#shown.isClosedHere || this.#part.replica.hasHad(id),
+      isNews: (message) => this.#part.replica.took(message) && !this.#shown.isClosedHere,
       onListening: (listener) => {
         this.#toOwn = listener
       },
@@ -72,9 +72,9 @@ export class SharedTab<Out> implements ClientConnection {
   }
 
   get wired(): Wired<Out> {
-    const { mailbox } = this.#part
+    const { mailbox, leaving } = this.#part
     const sender: MessageSender<Out> & CallSender<Out> = {
-      ...{ answers: mailbox.answers, onUnsubscribed: null },
+      ...{ answers: mailbox.answers, onUnsubscribed: null, isUsedElsewhere: (topic) => leaving.isUsedElsewhere(topic) },
       call: (json, call, bytes) => mailbox.call(json, call, bytes),
       withdrawCall: (entry) => mailbox.withdrawCall(entry),
       send: (value, data) => mailbox.send(value, data),
@@ -90,6 +90,7 @@ export class SharedTab<Out> implements ClientConnection {
       pump() {},
     }
     this.#part.onUnsubscribed = (topic) => sender.onUnsubscribed?.(topic)
+    leaving.isUsed = (topic) => !!sender.isUsed?.(topic)
     return { sender, connection: this }
   }
 
@@ -183,6 +184,7 @@ export class SharedTab<Out> implements ClientConnection {
     this.#part.isEnding = this.#room.isLeading && (await this.#room.isAlone())
     if (this.#part.isEnding) await this.#part.inner.finish((settled) => this.#own.close(code, reason, settled), code, reason)
     if (this.#shown.isClosedHere) {
+      this.#part.leaving.end()
       this.#room.leave()
       this.#stopListening?.()
       this.#stopListening = null

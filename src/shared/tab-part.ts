@@ -2,10 +2,13 @@ import type { Report } from '../api/evidence.ts'
 import type { MessageSender } from '../api/message-sender.ts'
 import type { SharingClient } from '../api/sharing.ts'
 import type { SessionMode } from '../session/session-mode.ts'
+import type { SessionMessage } from '../session/session-port.ts'
 import type { SessionSender } from '../session/session-sender.ts'
 import type { SessionState } from '../session/session-state.ts'
+import { Leaving } from './leaving.ts'
 import { Mailbox } from './mailbox.ts'
 import type { Origin, Shared, TabMessage } from './messages.ts'
+import type { Past } from './past.ts'
 import { Replica } from './replica.ts'
 import type { Room } from './room.ts'
 import type { Shown } from './shown.ts'
@@ -26,6 +29,7 @@ export interface TabPartPort<Out> {
 export class TabPart<Out> {
   readonly replica: Replica
   readonly mailbox: Mailbox<Out>
+  readonly leaving: Leaving
   /** Sends for the session, while this tab leads. */
   readonly inner: MessageSender<Origin>
   isUp = false
@@ -46,6 +50,7 @@ export class TabPart<Out> {
     const { outbox } = client.settings
     this.#port = port
     this.#shown = shown
+    this.leaving = new Leaving({ host: client.host, say: (said) => port.room.say(said) })
     this.mailbox = new Mailbox({
       ...client.port,
       ...{ limits: outbox, ttlMs: outbox.ttlMs, onWaiting: () => this.#handOverSoon() },
@@ -58,11 +63,13 @@ export class TabPart<Out> {
     })
     this.#hearAnswers(mode.session)
     this.replica = new Replica(mode.session, this.inner as SessionSender<Origin>, {
-      received: (message) => {
-        if (!shown.isClosedHere) client.events.onMessage(message, shown.transport)
-      },
+      received: (message) => this.#received(message),
       settledBelow: (first) => this.mailbox.settledBelow(first),
     })
+  }
+
+  #received(message: SessionMessage): void {
+    if (!this.#shown.isClosedHere) this.#port.client.events.onMessage(message, this.#shown.transport)
   }
 
   /** Every tab hears the answers to all, and takes those to its own; what the server asks is for the leader. */
@@ -119,7 +126,7 @@ export class TabPart<Out> {
     const isMine = message.from === me
     switch (message.type) {
       case 'join':
-        if (isLeading && !isMine && !this.isEnding) this.#port.room.tell({ type: 'sync', to: message.as, shared: this.#shared() })
+        if (isLeading && !isMine && !this.isEnding) this.#tellAll(message.as, message.isBack && this.replica.past)
         break
       case 'post': {
         const messages =
@@ -127,12 +134,16 @@ export class TabPart<Out> {
         if (messages.length) this.#port.room.tell({ type: 'assigned', messages })
         break
       }
+      case 'leave':
+      case 'keep':
+        if (!isMine) this.leaving.heard(message)
+        break
       case 'want':
         if (isLeading) this.#port.connect(message.what)
         break
       case 'sync':
         if (message.to === this.#port.room.address && !knows) this.#learn(message)
-        else if (message.to === null && !isMine && knows) this.#adopt(message.shared, true)
+        else if (message.to === null && !isMine && knows) this.#adopt(message.shared, null)
         break
       case 'up':
       case 'down':
@@ -169,41 +180,45 @@ export class TabPart<Out> {
   }
 
   /** This tab is told how the session stood when its `join` was heard: what the leader has said since comes on top. */
-  #learn({ shared, from, term }: Extract<TabMessage, { readonly type: 'sync' }>): void {
-    this.#adopt(shared, false)
+  #learn({ shared, past, from, term }: Extract<TabMessage, { readonly type: 'sync' }>): void {
+    this.#adopt(shared, past || false)
     for (const each of this.#early.splice(0)) if (each.from === from && each.term === term) this.#obey(each, false)
   }
 
-  #shared(): Shared {
-    const { session, roll } = this.replica
-    const { origins, assigned } = roll
-    return {
-      ...{ session: this.replica.snapshot(), opened: session.opened, origins, assigned },
+  /** Tells all that one tab has to know, or every other one. */
+  #tellAll(to: string | null, past: Past | false): void {
+    const { origins, assigned } = this.replica.roll
+    const shared = {
+      ...{ session: this.replica.snapshot(), opened: this.replica.session.opened, origins, assigned },
       ...{ state: this.#shown.shared, open: this.#shown.open, isUp: this.isUp },
     }
+    this.#port.room.tell({ type: 'sync', to, shared, past })
   }
 
-  #adopt({ session, opened, origins, assigned, state, open, isUp }: Shared, isBegun: boolean): void {
-    const { me } = this.#port.room
-    const { roll } = this.replica
+  /** Goes on with what another tab knows; `past`: that of the leader, for a tab that comes back; `null`: the session has begun anew. */
+  #adopt(shared: Shared, past: Past | false | null): void {
+    const { session, state, open, isUp } = shared
+    const { roll, life } = this.replica
     const wasSame = session.id === this.replica.session.id
-    const missed = this.replica.adopt(session, opened, origins, assigned)
-    this.#shown.isOther ||= !wasSame
-    if (!wasSame && !isBegun) {
+    const missed = this.replica.adopt(shared, past || null)
+    this.#shown.isOther ||= life !== this.replica.life
+    if (!wasSame && past !== null) {
       this.mailbox.forgotten()
       this.#placed = 0
     }
-    while (this.#placed < roll.of(me)) {
+    while (this.#placed < roll.of(this.#port.room.me)) {
       this.#placed += 1
-      this.mailbox.placed(roll.numberOf({ tab: me, seq: this.#placed }))
+      this.mailbox.placed(roll.numberOf({ tab: this.#port.room.me, seq: this.#placed }))
     }
     this.mailbox.settledBelow(session.first)
     this.#port.room.step({ type: 'learned' })
-    for (const gap of missed) this.#port.client.port.onGap(gap)
-    if (!isBegun) {
+    for (const gap of missed.gaps) this.#port.client.port.onGap(gap)
+    if (past !== null) {
       this.#shown.show(state)
       if (open && state.status === 'open') this.#shown.opened({ ...open, resumed: true })
     }
+    for (const message of missed.messages) this.#received(message)
+    for (const topic of missed.ended) this.onUnsubscribed?.(topic)
     this.setUp(isUp)
   }
 
@@ -228,7 +243,7 @@ export class TabPart<Out> {
     this.#placed = this.replica.roll.of(this.#port.room.me)
     this.replica.lead(term, {
       read: (frame, told) => this.#port.room.tell({ type: 'frame', frame, told }),
-      begun: () => this.#port.room.tell({ type: 'sync', to: null, shared: this.#shared() }),
+      begun: () => this.#tellAll(null, false),
     })
     if (this.#shown.shared.status !== 'closed') this.#port.connect('connect')
   }

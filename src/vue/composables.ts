@@ -1,5 +1,5 @@
 import { type ComputedRef, computed, type MaybeRefOrGetter, type ShallowRef, toValue } from 'vue'
-import type { RequestOptions, TopicMember, TopicMessage, TopicOptions } from '../api/calls.ts'
+import type { RequestOptions, TopicMessage, TopicOptions } from '../api/calls.ts'
 import type { EventType } from '../api/events.ts'
 import type { ClientEvent } from '../client/client.ts'
 import { connectionStore } from '../frameworks/connection-store.ts'
@@ -7,7 +7,7 @@ import type { ConnectionView } from '../frameworks/connection-view.ts'
 import { type MessagesOptions, messageStore } from '../frameworks/message-store.ts'
 import { type RequestStore, type RequestView, requestStore } from '../frameworks/request-store.ts'
 import type { Store } from '../frameworks/store.ts'
-import { presenceStore, type TopicStore, type TopicView, topicStore } from '../frameworks/topic-store.ts'
+import { type PresenceView, presenceStore, type TopicStore, type TopicView, topicStore } from '../frameworks/topic-store.ts'
 import { type FromStore, fromStore } from './from-store.ts'
 import { useRealtime } from './provide.ts'
 import { whileMounted } from './while-mounted.ts'
@@ -76,16 +76,16 @@ export function useMessages(topic?: TopicName, options: MessagesOptions<unknown>
   return followed.value as Readonly<ShallowRef<readonly never[]>>
 }
 
-/** Who is subscribed to a topic: a new list whenever somebody comes or goes. It subscribes to the topic as well. */
+/** Who is subscribed to a topic, and whether that is known. It subscribes to the topic as well. */
 export function usePresence<Info = unknown>(
   topic: TopicName,
   options: Pick<TopicOptions, 'params'> = {},
-): Readonly<ShallowRef<readonly TopicMember<Info>[]>> {
+): AsRefs<PresenceView<Info>> {
   const client = useRealtime()
-  const followed = fromStore<string | null, readonly TopicMember[], Store<readonly TopicMember[]>>(topic, (name) =>
-    presenceStore(client, name, current(options).params),
+  const followed = fromStore<string | null, PresenceView, Store<PresenceView>>(topic, (name) =>
+    presenceStore(client, name, current(options)),
   )
-  return followed.value as Readonly<ShallowRef<readonly TopicMember<Info>[]>>
+  return refsOf(followed, 'members', 'isKnown', 'error') as AsRefs<PresenceView<Info>>
 }
 
 /**

@@ -1,7 +1,7 @@
 export type { ConnectionView } from '../frameworks/connection-view.ts'
 export type { MessagesOptions } from '../frameworks/message-store.ts'
 export type { RequestView } from '../frameworks/request-store.ts'
-export type { TopicView } from '../frameworks/topic-store.ts'
+export type { PresenceView, TopicView } from '../frameworks/topic-store.ts'
 export {
   type AsRefs,
   type TopicName,

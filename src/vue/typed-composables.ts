@@ -1,8 +1,10 @@
 import type { ShallowRef } from 'vue'
-import type { TopicMember, TopicMessage, TopicOptions } from '../api/calls.ts'
+import type { TopicMessage, TopicOptions } from '../api/calls.ts'
 import type { RealtimeClient } from '../client/client.ts'
 import type { MessagesOptions } from '../frameworks/message-store.ts'
+import type { PresenceView } from '../frameworks/topic-store.ts'
 import {
+  type AsRefs,
   type TopicName,
   type UsedRequest,
   type UsedTopic,
@@ -24,7 +26,7 @@ export interface RealtimeComposables<Topics extends object, Out> {
   usePresence<Info = unknown>(
     topic: TopicName<keyof Topics & string>,
     options?: Pick<TopicOptions, 'params'>,
-  ): Readonly<ShallowRef<readonly TopicMember<Info>[]>>
+  ): AsRefs<PresenceView<Info>>
   useRequest<Reply = unknown>(): UsedRequest<Reply, Out>
 }
 

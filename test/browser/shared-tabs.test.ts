@@ -1,76 +1,30 @@
 import { setTimeout as sleep } from 'node:timers/promises'
-import type { Browser, BrowserContext, CDPSession, Page } from 'playwright-core'
-import { afterAll, beforeAll, expect, it, vi } from 'vitest'
-import { openPage } from '../support/browser-page.ts'
-import { buildTabScript, startTabServer, type TabLog } from '../support/shared-tabs.ts'
-import { useChromium } from '../support/use-chromium.ts'
+import { afterAll, beforeAll, describe, expect, it, vi } from 'vitest'
+import type { Engine, EngineName, EnginePage } from '../support/engines.ts'
+import { processOf } from '../support/page-process.ts'
+import { buildTabScript, logOf, patient, startTabs } from '../support/shared-tabs.ts'
+import { useEngine } from '../support/use-engine.ts'
 
-declare const begin: (path: string, key: string, transports: readonly string[]) => void
-declare const tabLog: () => TabLog
-declare const client: { send(data: string): void; flushed(): Promise<void>; close(): Promise<unknown> }
+declare const client: { send(data: string): void; flushed(): Promise<unknown>; close(): Promise<unknown> }
 
-let browser: Browser
 let script: Awaited<ReturnType<typeof buildTabScript>>
-useChromium((started) => {
-  browser = started
-})
 beforeAll(async () => {
   script = await buildTabScript()
 })
 afterAll(() => script?.remove())
 
-const everyTransport = ['websocket', 'sse', 'long-poll', 'poll'] as const
-
-interface Rig extends AsyncDisposable {
-  readonly server: Awaited<ReturnType<typeof startTabServer>>
-  readonly context: BrowserContext
-  readonly tabs: readonly Page[]
-  open(key?: string): Promise<Page>
-}
-
-async function start(transports: readonly string[] = everyTransport): Promise<Rig> {
-  const server = await startTabServer(script.path)
-  const origin = new URL(server.urls[0] ?? '').origin
-  const opened = await openPage(browser, { origin })
-  const context = opened.page.context()
-  await opened.page.close()
-  const tabs: Page[] = []
-  return {
-    ...{ server, context, tabs },
-    async open(key = 'somebody'): Promise<Page> {
-      const page = await context.newPage()
-      await page.goto(`${origin}/`)
-      await page.evaluate(([path, name, list]) => begin(path, name, list), [server.urls[0] ?? '', key, transports] as const)
-      tabs.push(page)
-      return page
-    },
-    async [Symbol.asyncDispose]() {
-      await opened.close()
-      await server[Symbol.asyncDispose]()
-    },
-  }
-}
-
-const logOf = (page: Page) => page.evaluate(() => tabLog())
-const isOpen = async (page: Page) => expect((await logOf(page)).status).toBe('open')
-const patient = { timeout: 8000, interval: 20 }
+const send = (page: EnginePage, ...texts: readonly string[]) =>
+  page.evaluate((each) => {
+    for (const text of each) client.send(text)
+  }, texts)
 
 /** Each tab sends so many messages, and every tab gets the answer to each, once and in one order. */
-async function exchange(pages: readonly Page[], handled: readonly string[], name: string): Promise<void> {
-  await Promise.all(
-    pages.map((page, index) =>
-      page.evaluate(
-        ([prefix]) => {
-          for (let each = 0; each < 5; each += 1) client.send(`${prefix} ${each}`)
-        },
-        [`${name}.${index}`] as const,
-      ),
-    ),
-  )
-  const sent = pages.flatMap((_, index) => Array.from({ length: 5 }, (__, each) => `${name}.${index} ${each}`))
-  const ofName = (texts: readonly string[]) => texts.filter((text) => text.startsWith(`${name}.`))
-  await vi.waitFor(() => expect(ofName(handled).length).toBeGreaterThanOrEqual(sent.length), patient)
-  expect(ofName(handled).toSorted()).toEqual(sent.toSorted())
+async function exchange(pages: readonly EnginePage[], handled: readonly string[], name: string): Promise<void> {
+  const texts = pages.map((_, index) => Array.from({ length: 5 }, (__, each) => `${name}.${index} ${each}`))
+  await Promise.all(pages.map((page, index) => send(page, ...(texts[index] ?? []))))
+  const ofName = (all: readonly string[]) => all.filter((text) => text.startsWith(`${name}.`))
+  await vi.waitFor(() => expect(ofName(handled).length).toBeGreaterThanOrEqual(texts.flat().length), patient)
+  expect(ofName(handled).toSorted()).toEqual(texts.flat().toSorted())
   for (const page of pages)
     await vi.waitFor(
       async () => expect(ofName((await logOf(page)).taken)).toEqual(ofName(handled).map((text) => `${text} is taken`)),
@@ -78,96 +32,109 @@ async function exchange(pages: readonly Page[], handled: readonly string[], name
     )
 }
 
-it('is one session over one attachment for eight tabs, whoever of them closes', async () => {
-  await using rig = await start()
-  for (let index = 0; index < 8; index += 1) await isOpenSoon(await rig.open())
-  expect(rig.server.sessions.size).toBe(1)
-  await exchange(rig.tabs, rig.server.handled, 'all')
-  expect(rig.server.attachments()).toBe(1)
-
-  // The first one leads.
-  await rig.tabs[0]?.close()
-  const others = rig.tabs.slice(1)
-  await exchange(others, rig.server.handled, 'closed')
-  expect(rig.server.sessions.size).toBe(1)
-  for (const page of others) expect((await logOf(page)).events).not.toContain('gap')
-
-  // Another user does not share it.
-  const stranger = await rig.open('another')
-  await isOpenSoon(stranger)
-  expect(rig.server.sessions.size).toBe(2)
-  expect((await logOf(stranger)).taken).toEqual([])
-
-  // The last one that is closed in order ends the session.
-  await stranger.evaluate(() => client.close())
-  await vi.waitFor(() => expect(rig.server.sessions.size).toBe(1), patient)
-  for (const page of others) await page.evaluate(() => client.close())
-  await vi.waitFor(() => expect(rig.server.sessions.size).toBe(0), patient)
-}, 60_000)
-
-type Harm = (leader: CDPSession) => Promise<void>
-const crash: Harm = async (leader) => void leader.send('Page.crash').catch(() => {})
-const freeze: Harm = async (leader) => void (await leader.send('Page.setWebLifecycleState', { state: 'frozen' }))
-const occupy: Harm = async (leader) => void leader.send('Runtime.evaluate', { expression: 'for (;;) {}' }).catch(() => {})
-
-it.each([
-  ['crashes', crash],
-  ['is frozen', freeze],
-  ['is busy for good', occupy],
-] as const)(
-  'leads on in another tab within 2 s when the leader %s',
-  async (_, harm) => {
-    await using rig = await start()
-    for (let index = 0; index < 4; index += 1) await isOpenSoon(await rig.open())
-    const [leader, ...others] = rig.tabs
-    if (!leader) throw new RangeError('There is no leader.')
-    await exchange(rig.tabs, rig.server.handled, 'before')
-    const devTools = await cdpOf(rig.context, leader)
-    const harmedAt = performance.now()
-    await harm(devTools)
-    // What is sent while nobody leads arrives all the same.
-    await others[0]?.evaluate(() => client.send('meanwhile'))
-    await vi.waitFor(() => expect(rig.server.handled).toContain('meanwhile'), { timeout: 5000, interval: 5 })
-    expect(performance.now() - harmedAt).toBeLessThan(2000)
-    await exchange(others, rig.server.handled, 'after')
-    expect(rig.server.sessions.size).toBe(1)
-    expect(rig.server.handled.filter((text) => text === 'meanwhile')).toHaveLength(1)
-  },
-  60_000,
-)
-
-it('wakes a frozen leader, which follows and has missed nothing', async () => {
-  await using rig = await start()
-  for (let index = 0; index < 3; index += 1) await isOpenSoon(await rig.open())
-  const [leader, ...others] = rig.tabs
-  if (!leader) throw new RangeError('There is no leader.')
-  const devTools = await cdpOf(rig.context, leader)
-  await devTools.send('Page.setWebLifecycleState', { state: 'frozen' })
-  await exchange(others, rig.server.handled, 'meanwhile')
-  await devTools.send('Page.setWebLifecycleState', { state: 'active' })
-  await exchange(rig.tabs, rig.server.handled, 'after')
-  const { taken, events } = await logOf(leader)
-  expect(taken).toEqual(rig.server.handled.map((text) => `${text} is taken`))
-  expect(events).not.toContain('gap')
-  await sleep(1500)
-  expect(rig.server.attachments()).toBe(1)
-}, 60_000)
-
-it('leaves connections to the page: with WebSocket blocked the eighth tab loads in less than a second', async () => {
-  await using rig = await start()
-  await rig.context.addInitScript(() => Reflect.deleteProperty(globalThis, 'WebSocket'))
-  for (let index = 0; index < 7; index += 1) await isOpenSoon(await rig.open())
-  const startedAt = performance.now()
-  const eighth = await rig.open()
-  expect(performance.now() - startedAt).toBeLessThan(1000)
-  await isOpenSoon(eighth)
-  await exchange(rig.tabs, rig.server.handled, 'http')
-}, 60_000)
-
-async function isOpenSoon(page: Page): Promise<void> {
-  await vi.waitFor(() => isOpen(page), patient)
+type Harm = (leader: EnginePage, pid: number) => Promise<void> | void
+const kill: Harm = (_, pid) => void process.kill(pid, 'SIGKILL')
+const stop: Harm = (_, pid) => void process.kill(pid, 'SIGSTOP')
+const occupy: Harm = (leader) => {
+  leader.evaluate('for (;;) {}').catch(() => {})
 }
 
-function cdpOf(context: BrowserContext, page: Page): Promise<CDPSession> {
-  return context.newCDPSession(page)
-}
+describe.each(['chromium', 'firefox'] as const satisfies readonly EngineName[])('in %s', (name) => {
+  let engine: Engine
+  useEngine(name, (started) => {
+    engine = started
+  })
+
+  it('is one session over one attachment for eight tabs, whoever of them closes', async () => {
+    await using rig = await startTabs(engine, script.path, 8)
+    const { handled, sessions } = rig.server
+    expect(sessions.size).toBe(1)
+    await exchange(rig.tabs, handled, 'all')
+    expect(rig.server.attachments()).toBe(1)
+
+    // The first one leads.
+    await rig.tabs[0]?.[Symbol.asyncDispose]()
+    const others = rig.tabs.slice(1)
+    await exchange(others, handled, 'closed')
+    expect(sessions.size).toBe(1)
+    for (const page of others) expect((await logOf(page)).events).not.toContain('gap')
+
+    // Another user does not share it.
+    const stranger = await rig.open('another')
+    expect(sessions.size).toBe(2)
+    expect((await logOf(stranger)).taken).toEqual([])
+
+    // The last one that is closed in order ends the session.
+    await stranger.evaluate(() => client.close())
+    await vi.waitFor(() => expect(sessions.size).toBe(1), patient)
+    for (const page of others) await page.evaluate(() => client.close())
+    await vi.waitFor(() => expect(sessions.size).toBe(0), patient)
+  }, 90_000)
+
+  it.each([
+    ['crashes', kill],
+    ['is frozen', stop],
+    ['is busy for good', occupy],
+  ] as const)(
+    'leads on in another tab within 2 s when the leader %s',
+    async (_, harm) => {
+      await using rig = await startTabs(engine, script.path, 4)
+      const [leader, ...others] = rig.tabs as readonly [EnginePage, ...EnginePage[]]
+      const { handled, sessions } = rig.server
+      const pid = await processOf(leader)
+      await exchange(rig.tabs, handled, 'before')
+      const harmedAt = performance.now()
+      await harm(leader, pid)
+      // What is sent while nobody leads arrives all the same.
+      await Promise.all(others.map((page) => send(page, 'meanwhile')))
+      const meanwhile = () => handled.filter((text) => text === 'meanwhile')
+      await vi.waitFor(() => expect(meanwhile()).toHaveLength(others.length), { timeout: 5000, interval: 5 })
+      expect(performance.now() - harmedAt).toBeLessThan(2000)
+      await exchange(others, handled, 'after')
+      expect(sessions.size).toBe(1)
+      expect(meanwhile()).toHaveLength(others.length)
+      if (harm === stop) process.kill(pid, 'SIGCONT')
+    },
+    90_000,
+  )
+
+  it('a leader that was frozen amid traffic sends nothing twice and nothing out of order when it wakes', async () => {
+    await using rig = await startTabs(engine, script.path, 3)
+    const [leader, ...others] = rig.tabs as readonly [EnginePage, ...EnginePage[]]
+    const { handled } = rig.server
+    const pid = await processOf(leader)
+    for (const [index, page] of rig.tabs.entries())
+      await page.evaluate((each) => {
+        let count = 0
+        const saying = setInterval(() => client.send(`${each} ${count++}`), 10)
+        Object.assign(globalThis, {
+          async stopSaying() {
+            clearInterval(saying)
+            await client.flushed()
+            return count
+          },
+        })
+      }, index)
+    await sleep(500)
+    process.kill(pid, 'SIGSTOP')
+    await sleep(4000)
+    expect((await logOf(others[0] as EnginePage)).events).toContain('resumed')
+    process.kill(pid, 'SIGCONT')
+    await sleep(1000)
+    const counts = await Promise.all(rig.tabs.map((page) => page.evaluate<number>('stopSaying()')))
+    const said = counts.map((count, index) => Array.from({ length: count }, (_, each) => `${index} ${each}`))
+    expect(said.map((_, index) => handled.filter((text) => text.startsWith(`${index} `)))).toEqual(said)
+    const taken = handled.map((text) => `${text} is taken`)
+    for (const page of rig.tabs) await vi.waitFor(async () => expect((await logOf(page)).taken).toEqual(taken), patient)
+    for (const page of rig.tabs) expect((await logOf(page)).events).not.toContain('gap')
+    expect(rig.server.attachments()).toBe(1)
+    expect(await leader.evaluate('client.state.status')).toBe('open')
+  }, 90_000)
+
+  it('leaves connections to the page: with WebSocket blocked the eighth tab loads in less than a second', async () => {
+    await using rig = await startTabs(engine, script.path, 8, false)
+    const loadMs = await rig.tabs[7]?.evaluate<number>("performance.getEntriesByType('navigation')[0].duration")
+    expect(loadMs).toBeLessThan(1000)
+    await exchange(rig.tabs, rig.server.handled, 'http')
+  }, 90_000)
+})

@@ -2,8 +2,8 @@ import { once } from 'node:events'
 import { PassThrough } from 'node:stream'
 import type { ReactElement } from 'react'
 import { afterEach, beforeAll, beforeEach, describe, expect, it, vi } from 'vitest'
-import type { TopicMember, TopicMessage } from '../../src/api/calls.ts'
-import type { ConnectionView, UsedRequest, UsedTopic } from '../../src/react/index.ts'
+import type { TopicMessage } from '../../src/api/calls.ts'
+import type { ConnectionView, PresenceView, UsedRequest, UsedTopic } from '../../src/react/index.ts'
 import { createFakeServer, type FakeServer } from '../../src/testing/index.ts'
 import { RequestError } from '../../src/wire/request-error.ts'
 import { type FakeTopic, withFakeTopics } from '../support/fake-topics.ts'
@@ -378,18 +378,24 @@ describe.each<ReactVersion>(['18', '19'])('React %s', (version) => {
     })
   })
 
-  it('usePresence has the members', async () => {
+  it('usePresence has the members, whether they are known, and why not', async () => {
     const { client, topics } = ownClient()
-    const lists: (readonly TopicMember[])[] = []
-    const show = component(() => lists.push(kit.hooks.usePresence('room:1')))
+    const views: PresenceView[] = []
+    const show = component(() => views.push(kit.hooks.usePresence('room:1')))
     const tree = () => strict(provided({ client }, show()))
     const view = await mount(tree())
-    expect(lists.at(-1)).toEqual([])
+    expect(views.at(-1)).toEqual({ members: [], isKnown: false, error: null })
     await kit.act(async () => topics[0]?.members({ id: 'a', info: 'Ann' }))
-    expect(lists.at(-1)).toEqual([{ id: 'a', info: 'Ann' }])
-    const list = lists.at(-1)
+    const last = views.at(-1)
+    expect(last).toEqual({ members: [{ id: 'a', info: 'Ann' }], isKnown: true, error: null })
     await view.render(tree())
-    expect(lists.at(-1)).toBe(list)
+    expect(views.at(-1)).toBe(last)
+    const hidden = new RequestError('internal', 'no')
+    await kit.act(async () => topics[0]?.hide(hidden))
+    expect(views.at(-1)).toEqual({ ...last, error: hidden })
+    const refused = new RequestError('forbidden', 'not you')
+    await kit.act(async () => topics[0]?.become('refused', refused))
+    expect(views.at(-1)?.error).toBe(refused)
     expect(topics).toHaveLength(1)
     await view.unmount()
     expect(topics[0]?.isOver).toBe(true)

@@ -1,7 +1,7 @@
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest'
 import { createApp, createSSRApp, defineComponent, effectScope, h, nextTick, ref, type ShallowRef } from 'vue'
 import { renderToString } from 'vue/server-renderer'
-import type { TopicMember, TopicMessage } from '../../src/api/calls.ts'
+import type { TopicMessage } from '../../src/api/calls.ts'
 import { RealtimeClient } from '../../src/index.ts'
 import { createFakeServer, type FakeServer } from '../../src/testing/index.ts'
 import {
@@ -236,19 +236,22 @@ it('useTopic follows a ref, and publishes from the first moment', async () => {
 it('useMessages and usePresence have lists that change with what comes, and end with the component', async () => {
   const { own, topics } = ownClient()
   let messages: Readonly<ShallowRef<readonly TopicMessage<unknown>[]>> | undefined
-  let members: Readonly<ShallowRef<readonly TopicMember[]>> | undefined
+  let presence: ReturnType<typeof usePresence> | undefined
   const view = mount(
     component(() => {
       messages = useMessages('news', { max: 2 })
-      members = usePresence('news')
-      return () => [messages?.value.map(({ data }) => data), members?.value.length].join()
+      presence = usePresence('news')
+      return () => [messages?.value.map(({ data }) => data), presence?.members.value.length, presence?.isKnown.value].join()
     }),
     own,
   )
   topics[0]?.deliver(1, 2, 3)
   topics[1]?.members({ id: 'a', info: 'Ann' })
   await nextTick()
-  expect(view.container.textContent).toBe('2,3,1')
+  expect(view.container.textContent).toBe('2,3,1,true')
+  const error = new RequestError('forbidden', 'no')
+  topics[1]?.become('refused', error)
+  expect(presence?.error.value).toBe(error)
   view.unmount()
   await nextTick()
   expect(topics.map(({ isOver }) => isOver)).toEqual([true, true])

@@ -238,6 +238,15 @@ it('[SP22] the members are asked for once the topic is subscribed to, however lo
   expect([presence.error, presence.isKnown, topic.state]).toEqual([null, true, 'subscribed'])
 })
 
+it('[SP22] that nobody is there is told as well', async () => {
+  await using rig = await startRig({ options: open })
+  await using watched = rig.watch()
+  const { presence } = watched.client.subscribe('room')
+  const changes = vi.fn()
+  presence.on('change', () => changes(presence.isKnown, presence.members))
+  await vi.waitFor(() => expect(changes.mock.calls).toEqual([[true, []]]), 5000)
+})
+
 it('[SP22] for await reads the messages of a topic, and ends with it', async () => {
   await using rig = await startRig({ options: open })
   await using watched = rig.watch()

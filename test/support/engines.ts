@@ -7,6 +7,13 @@ import { launchWebKit } from './webkit.ts'
 export interface Engine extends AsyncDisposable {
   /** Opens a page in a place of its own. */
   open(url: string): Promise<EnginePage>
+  /** Opens a place in which several tabs share what the browser keeps for an origin; absent: this engine is not driven so. */
+  readonly openTabs?: () => Promise<TabPlace>
+}
+
+/** Where tabs are opened, each of which closes by itself; all are gone with it. */
+export interface TabPlace extends AsyncDisposable {
+  open(url: string): Promise<EnginePage>
 }
 
 /** What every way to drive a browser can do. */
@@ -30,6 +37,20 @@ const engines = {
     const browser = await launchChromium()
     return {
       open: (url) => openInChromium(browser, url),
+      async openTabs() {
+        const context = await browser.newContext()
+        return {
+          async open(url) {
+            const page = await context.newPage()
+            await page.goto(url)
+            return {
+              evaluate: (run, argument) => page.evaluate(run as never, argument as never),
+              [Symbol.asyncDispose]: () => page.close(),
+            }
+          },
+          [Symbol.asyncDispose]: () => context.close(),
+        }
+      },
       [Symbol.asyncDispose]: () => browser.close(),
     }
   },

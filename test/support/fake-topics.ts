@@ -10,6 +10,8 @@ export interface FakeTopic {
   become(state: Topic['state'], error?: Topic['error']): void
   deliver(...data: readonly unknown[]): void
   members(...members: readonly TopicMember[]): void
+  /** The server does not say who is there. */
+  hide(reason: Topic['error']): void
 }
 
 export interface FakeRequest {
@@ -36,6 +38,8 @@ export function withFakeTopics(client: object) {
     }
     let [state, error]: [Topic['state'], Topic['error']] = ['subscribing', null]
     let members: readonly TopicMember[] = []
+    let isKnown = false
+    let unseen: Topic['error'] = null
     const published: unknown[] = []
     const fake: FakeTopic = {
       ...{ name, options, published, isOver: false },
@@ -49,6 +53,11 @@ export function withFakeTopics(client: object) {
       },
       members(...next) {
         members = next
+        isKnown = true
+        emit('change', {})
+      },
+      hide(reason) {
+        unseen = reason
         emit('change', {})
       },
     }
@@ -71,8 +80,12 @@ export function withFakeTopics(client: object) {
         get members() {
           return members
         },
-        isKnown: true,
-        error: null,
+        get isKnown() {
+          return isKnown
+        },
+        get error() {
+          return unseen
+        },
         on,
       },
       unsubscribe() {

@@ -31,6 +31,20 @@ export async function launchFirefox({
         [Symbol.asyncDispose]: () => context.close(),
       }
     },
+    async openTabs() {
+      const context = await browser.createBrowserContext()
+      return {
+        async open(url) {
+          const page = await context.newPage()
+          await page.goto(url)
+          return {
+            evaluate: (run, argument) => page.evaluate(run as never, argument as never),
+            [Symbol.asyncDispose]: () => page.close(),
+          }
+        },
+        [Symbol.asyncDispose]: () => context.close(),
+      }
+    },
     [Symbol.asyncDispose]: () => browser.close(),
   }
 }

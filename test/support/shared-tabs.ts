@@ -3,6 +3,8 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { build } from 'esbuild'
+import { expect, vi } from 'vitest'
+import type { Engine, EnginePage } from './engines.ts'
 import { RealtimeServers } from './realtime-servers.ts'
 
 /** What the pages of these tests keep of their client. */
@@ -74,4 +76,45 @@ export async function startTabServer(script: string) {
   const attachments = () =>
     Object.values(servers.servers[0]?.metrics().attachments.open ?? {}).reduce((sum, each) => sum + each, 0)
   return Object.assign(servers, { handled, sessions, attachments })
+}
+
+declare const begin: (path: string, key: string, transports: readonly string[]) => void
+declare const tabLog: () => TabLog
+
+export const patient = { timeout: 8000, interval: 20 }
+
+export const logOf = (page: EnginePage): Promise<TabLog> => page.evaluate(() => tabLog())
+
+/** Tabs of one browser with a server of their own. */
+export interface TabRig extends AsyncDisposable {
+  readonly server: Awaited<ReturnType<typeof startTabServer>>
+  /** In the order in which they were opened: the first one leads. */
+  readonly tabs: readonly EnginePage[]
+  /** Opens a tab, and waits until its client is open. */
+  open(key?: string): Promise<EnginePage>
+}
+
+export async function startTabs(engine: Engine, script: string, count: number, hasWebSocket = true): Promise<TabRig> {
+  if (!engine.openTabs) throw new RangeError('This engine opens no tabs.')
+  const server = await startTabServer(script)
+  const place = await engine.openTabs()
+  const path = server.urls[0] ?? ''
+  const tabs: EnginePage[] = []
+  const rig: TabRig = {
+    ...{ server, tabs },
+    async open(key = 'somebody') {
+      const page = await place.open(`${new URL(path).origin}/`)
+      tabs.push(page)
+      if (!hasWebSocket) await page.evaluate(() => void Reflect.deleteProperty(globalThis, 'WebSocket'))
+      await page.evaluate(([url, name]) => begin(url, name, ['websocket', 'sse', 'long-poll', 'poll']), [path, key] as const)
+      await vi.waitFor(async () => expect((await logOf(page)).status).toBe('open'), patient)
+      return page
+    },
+    async [Symbol.asyncDispose]() {
+      await place[Symbol.asyncDispose]()
+      await server[Symbol.asyncDispose]()
+    },
+  }
+  while (tabs.length < count) await rig.open()
+  return rig
 }

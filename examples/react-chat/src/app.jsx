@@ -25,7 +25,7 @@ export function App() {
 function Room({ topic, me }) {
   const { publish, error } = useTopic(topic)
   const messages = useMessages(topic, { since: { last: 50 } })
-  const members = usePresence(topic)
+  const { members } = usePresence(topic)
   const { status, retryInMs } = useConnection()
   return (
     <>

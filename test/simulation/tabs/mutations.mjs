@@ -32,8 +32,8 @@ export const mutations = [
     name: 'ahead-taken-twice',
     breaks: 'what a leader took that nobody heard of is not given to it again',
     file: 'src/shared/replica.ts',
-    from: 'place.offset >= (offset ?? 0)',
-    to: 'place.offset < 0',
+    from: 'return offset > takenOf(this.#ahead, stream, epoch)',
+    to: 'return true',
   },
   {
     name: 'ahead-kept',
@@ -53,8 +53,8 @@ export const mutations = [
     name: 'stale-answer',
     breaks: 'an answer to a tab that was here before is none',
     file: 'src/shared/room.ts',
-    from: 'this.#stays += 1',
-    to: '',
+    from: 'this.#stays + 1',
+    to: 'this.#stays || 1',
   },
   {
     name: 'same-turns',
@@ -62,5 +62,19 @@ export const mutations = [
     file: 'src/shared/replica.ts',
     from: 'const numbersOfTerm = 2 ** 20',
     to: 'const numbersOfTerm = 0',
+  },
+  {
+    name: 'past-taken-twice',
+    breaks: 'a tab that comes back is given nothing that it has had',
+    file: 'src/shared/past.ts',
+    from: 'offset > (taken[key] ?? takenOf(had, stream, epoch))',
+    to: 'offset > (taken[key] ?? -1)',
+  },
+  {
+    name: 'past-in-part',
+    breaks: 'a tab that comes back is told of what is kept no more',
+    file: 'src/shared/past.ts',
+    from: 'after >= 0 && after < offset ?',
+    to: 'after > offset ?',
   },
 ]

@@ -1,0 +1,89 @@
+import type { Gap, SessionMessage } from '../session/session-port.ts'
+import type { StreamPlace } from '../session/stream-cursors.ts'
+
+/** So many messages, and so many characters or bytes of them, fill one part of what is kept. */
+const partMessages = 500
+const partSize = 2 ** 19
+
+/** A message, and the life of the stream in which it came. */
+export interface PastMessage extends SessionMessage {
+  readonly epoch: string
+}
+
+/** The last messages of a session: all that lie behind these places. */
+export interface Past {
+  readonly places: readonly StreamPlace[]
+  readonly messages: readonly PastMessage[]
+}
+
+/** What a tab that was away is told: which messages are kept no more, and those that are kept. */
+export interface Missed {
+  readonly gaps: readonly Gap[]
+  readonly messages: readonly SessionMessage[]
+  /** Topics that the session reads no more. */
+  readonly ended: readonly string[]
+}
+
+/**
+ * The last messages of a session, for a tab that was away. They are kept in two parts, of at most 500 messages each, or half a Mi of
+ * characters or bytes and the message that exceeds it; a full part takes the place of the older one.
+ */
+export class PastKeeper {
+  #older: Past
+  #newer: { readonly places: readonly StreamPlace[]; readonly messages: PastMessage[] }
+  #size = 0
+
+  /** @param places how far each stream is taken */
+  constructor(past: Past, places: readonly StreamPlace[]) {
+    this.#older = past
+    this.#newer = { places, messages: [] }
+  }
+
+  get past(): Past {
+    return { places: this.#older.places, messages: [...this.#older.messages, ...this.#newer.messages] }
+  }
+
+  /** A message is about to be taken, where each stream is taken so far. */
+  add(message: PastMessage, places: () => readonly StreamPlace[]): void {
+    if (this.#newer.messages.length >= partMessages || this.#size > partSize) {
+      this.#older = this.#newer
+      this.#newer = { places: places(), messages: [] }
+      this.#size = 0
+    }
+    this.#newer.messages.push(message)
+    const { data } = message
+    this.#size += typeof data === 'string' ? data.length : data.byteLength
+  }
+}
+
+/** The place of a message in its stream. */
+export function placeIn({ id }: SessionMessage): { readonly stream: number; readonly offset: number } {
+  const [stream = 0, offset = 0] = id.split('.').map(Number)
+  return { stream, offset }
+}
+
+/** How far a stream was taken in this life of it. */
+export function takenOf(places: readonly StreamPlace[], stream: number, epoch: string): number {
+  return Math.max(-1, ...places.flatMap((place) => (place.stream === stream && place.epoch === epoch ? place.offset : [])))
+}
+
+/** Pure: what a tab has missed that had taken the streams so far, of those that the session reads by now. */
+export function missedBy(had: readonly StreamPlace[], { places, messages }: Past, now: readonly StreamPlace[]): Missed {
+  const taken: Record<string, number> = {}
+  return {
+    gaps: places.flatMap(({ stream, epoch, topic, offset }) => {
+      const after = takenOf(had, stream, epoch)
+      return after >= 0 && after < offset ? [{ topic, after, resumesAt: offset + 1 }] : []
+    }),
+    messages: messages.filter((message) => {
+      const { epoch } = message
+      const { stream, offset } = placeIn(message)
+      const key = `${stream} ${epoch}`
+      // What a leader took that nobody heard of is in its past twice.
+      const isNews = offset > (taken[key] ?? takenOf(had, stream, epoch)) && offset <= takenOf(now, stream, epoch)
+      if (isNews) taken[key] = offset
+      return isNews
+    }),
+    ended: had.flatMap(({ topic }) => (topic && !now.some((place) => place.topic === topic) ? topic : [])),
+  }
+}
