@@ -81,10 +81,12 @@ export function isOpenQuestion({ certainty, evidence }: Diagnosis): boolean {
 
 /** The sentence with what the evidence gives, and how sure it is. */
 function filled(message: string, evidence: object, certainty: Diagnosis['certainty']): string {
-  const { followUp, url }: Partial<Circumstances> = evidence
+  const { followUp, url, isSession }: Partial<Circumstances> = evidence
   const given: Readonly<Record<string, unknown>> = {
     contentType: '',
-    detail: 'the server speaks steadfast.v1, so the option is protocol: session()',
+    detail: isSession
+      ? 'the server does not speak steadfast.v1'
+      : 'the server speaks steadfast.v1, so the option is protocol: session()',
     ...placeOf(url),
     ...followUp,
     ...evidence,
@@ -196,8 +198,8 @@ function isLegal(code: number): boolean {
   return (code >= 1000 && code <= 1014 && code !== 1004 && code !== 1006) || (code >= 3000 && code <= 4999)
 }
 
-function ofSilence({ transport, hasHeard, followUp }: Evidence): Opinion {
-  if (transport === 'sse' && hasHeard === false) return likely('sse.buffered', 'conn.stale', 'conn.lost_host')
+function ofSilence({ transport, hasHeard, isMute, followUp }: Extract<Evidence, { kind: 'silent' }>): Opinion {
+  if (transport === 'sse' && (isMute || hasHeard === false)) return likely('sse.buffered', 'conn.stale', 'conn.lost_host')
   if (!followUp) return possiblyOneOf('conn.silent', 'conn.stale', 'conn.lost_host')
   const { readable, opaque, page } = followUp
   if (readable === 'answered' || opaque === 'answered') return likely('conn.stale')
