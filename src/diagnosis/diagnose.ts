@@ -1,4 +1,5 @@
 import type { Circumstances, Evidence } from '../api/evidence.ts'
+import { essenceOf } from '../util/http-fields.ts'
 import { ofAnswer } from './answer.ts'
 import { causeOf, type NamedCause, type OwnCause } from './causes.ts'
 import { certain, likely, likelyOneOf, type Opinion, possiblyOneOf } from './opinion.ts'
@@ -96,7 +97,7 @@ function filled(message: string, evidence: object, certainty: Diagnosis['certain
     if (name === 'reason') return value ? `: ${value}` : ''
     if (name === 'violation') return value ? ` (${value})` : ''
     if (name === 'answer') return given['status'] ? ` ${given['status']}` : ''
-    return name === 'contentType' && !value ? 'something of no type' : String(value)
+    return name === 'contentType' ? essenceOf(String(value)) || 'something of no type' : String(value)
   })
   if (certainty === 'certain') return sentence.replace(/^the server/, 'The server')
   const isWord = !message.startsWith('{') && /^[A-Z][a-z]* /.test(sentence)
