@@ -40,7 +40,11 @@ export type Finding =
   /** Nothing came within the time limit for connecting. */
   | { readonly kind: 'timeout' }
   /** The connection was open, and the client received nothing for longer than it tolerates silence. */
-  | { readonly kind: 'silent' }
+  | {
+      readonly kind: 'silent'
+      /** Nothing had come since it opened, and the connection before it had been of no use either. */
+      readonly isMute?: boolean
+    }
   /** This browser lacks what the transport needs. */
   | { readonly kind: 'unsupported'; readonly detail: string }
   /** All slots for held requests to this origin are taken by other tabs. */
@@ -126,6 +130,8 @@ export interface FollowUp {
   readonly elapsedMs: number
   readonly status?: number
   readonly contentType?: string
+  /** In plain mode: whether the answer is that of a `steadfast/server`. */
+  readonly isOfSession?: boolean
   /** In a session: what the server saw of the attempt (rule 15); absent where what answered is not that server. */
   readonly ledger?: Ledger
   /** A request whose answer the page may not read (`no-cors`): whether any HTTP server is there. */

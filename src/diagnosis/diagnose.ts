@@ -1,4 +1,5 @@
 import type { Circumstances, Evidence } from '../api/evidence.ts'
+import { essenceOf } from '../util/http-fields.ts'
 import { ofAnswer } from './answer.ts'
 import { causeOf, type NamedCause, type OwnCause } from './causes.ts'
 import { certain, likely, likelyOneOf, type Opinion, possiblyOneOf } from './opinion.ts'
@@ -81,10 +82,12 @@ export function isOpenQuestion({ certainty, evidence }: Diagnosis): boolean {
 
 /** The sentence with what the evidence gives, and how sure it is. */
 function filled(message: string, evidence: object, certainty: Diagnosis['certainty']): string {
-  const { followUp, url }: Partial<Circumstances> = evidence
+  const { followUp, url, isSession }: Partial<Circumstances> = evidence
   const given: Readonly<Record<string, unknown>> = {
     contentType: '',
-    detail: 'the server speaks steadfast.v1, so the option is protocol: session()',
+    detail: isSession
+      ? 'the server does not speak steadfast.v1'
+      : 'the server speaks steadfast.v1, so the option is protocol: session()',
     ...placeOf(url),
     ...followUp,
     ...evidence,
@@ -94,7 +97,7 @@ function filled(message: string, evidence: object, certainty: Diagnosis['certain
     if (name === 'reason') return value ? `: ${value}` : ''
     if (name === 'violation') return value ? ` (${value})` : ''
     if (name === 'answer') return given['status'] ? ` ${given['status']}` : ''
-    return name === 'contentType' && !value ? 'something of no type' : String(value)
+    return name === 'contentType' ? essenceOf(String(value)) || 'something of no type' : String(value)
   })
   if (certainty === 'certain') return sentence.replace(/^the server/, 'The server')
   const isWord = !message.startsWith('{') && /^[A-Z][a-z]* /.test(sentence)
@@ -196,8 +199,8 @@ function isLegal(code: number): boolean {
   return (code >= 1000 && code <= 1014 && code !== 1004 && code !== 1006) || (code >= 3000 && code <= 4999)
 }
 
-function ofSilence({ transport, hasHeard, followUp }: Evidence): Opinion {
-  if (transport === 'sse' && hasHeard === false) return likely('sse.buffered', 'conn.stale', 'conn.lost_host')
+function ofSilence({ transport, hasHeard, isMute, followUp }: Extract<Evidence, { kind: 'silent' }>): Opinion {
+  if (transport === 'sse' && (isMute || hasHeard === false)) return likely('sse.buffered', 'conn.stale', 'conn.lost_host')
   if (!followUp) return possiblyOneOf('conn.silent', 'conn.stale', 'conn.lost_host')
   const { readable, opaque, page } = followUp
   if (readable === 'answered' || opaque === 'answered') return likely('conn.stale')

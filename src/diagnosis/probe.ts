@@ -91,10 +91,11 @@ async function contentOf(
   response: Response,
   hasLedger: boolean,
   signal: AbortSignal,
-): Promise<Pick<FollowUp, 'status' | 'contentType' | 'ledger'>> {
+): Promise<Pick<FollowUp, 'status' | 'contentType' | 'isOfSession' | 'ledger'>> {
   const { status, headers } = response
   const contentType = headers.get('content-type') ?? ''
-  if (!hasLedger) {
+  // A session's server that is asked for none says so in such an answer.
+  if (!hasLedger && !contentType.startsWith('application/problem+json')) {
     // Node's `fetch` may not hear of an abort (see `feed`), and an event stream would go on for ever.
     response.body?.cancel().catch(() => {})
     return { status, contentType }
@@ -102,6 +103,7 @@ async function contentOf(
   try {
     const text = await Promise.race([textOfBody(response, ledgerBytes, signal), aborted(signal)])
     const { steadfast, ...ledger } = JSON.parse(text)
+    if (!hasLedger && steadfast === 'v1') return { status, contentType, isOfSession: true }
     if (steadfast !== 'v1' || status !== 200 || typeof ledger.sawRequest !== 'boolean') return { status, contentType }
     return { status, contentType, ledger: ledgerOf(ledger) }
   } catch {

@@ -7,7 +7,7 @@ export type SafeEvidence = Readonly<Record<string, unknown>>
 /** Members that are numbers, truths, or names of ours, whatever a server or a page may say. One text: a bundler drops it where nothing needs it. */
 const safe =
   ' kind phase elapsedMs isOnline isHidden engine isSecurePage roundTripMs hasHeard hasOpened hasServed isSameOrigin violation isRepeated isOnlyWay isSession' +
-  ' retryAfterMs status code wasClean hasErred how isBody isCutOff isHandshake isMistake readable opaque isRedirect isRedirected localAccess page' +
+  ' retryAfterMs isMute isOfSession status code wasClean hasErred how isBody isCutOff isHandshake isMistake readable opaque isRedirect isRedirected localAccess page' +
   ' scope sawRequest sawUpgrade verdict by '
 const groups = ' followUp ledger lastEnd '
 const knownType = /^(text|application)\/(html|plain|event-stream|json|problem\+json|x-ndjson|octet-stream)$/

@@ -118,7 +118,7 @@ function unreachable({ url = '', roundTripMs = 0 }: Evidence, { elapsedMs }: Fol
 
 /** The server answers plain requests of this page. */
 function ofHttpThatWorks(evidence: Evidence, followUp: FollowUp): Opinion {
-  const { status = 0, contentType = '', ledger } = followUp
+  const { status = 0, contentType = '', isOfSession, ledger } = followUp
   const { transport, kind, isSession } = evidence
   const isSocket = transport === 'websocket'
   if (ledger) return isSocket ? ofSocketIn(ledger, evidence) : ofRequestIn(ledger, evidence)
@@ -126,15 +126,18 @@ function ofHttpThatWorks(evidence: Evidence, followUp: FollowUp): Opinion {
   const isOfSockets = !isSession && status === 426
   const isHtml = isPage(contentType)
   const anybody = isHtml || isSession || status >= 502 || status === 403 ? boxes : []
-  // An ordinary server where a session's is asked for, or the reverse: these are what the two say to a plain GET.
-  const isOther = isSession ? status === 426 : status === 400 && /^application\/problem\+json/.test(contentType)
-  const mode = isOther ? ['protocol-mismatch'] : []
+  // An ordinary server where a session's is asked for, which says 426 to a plain GET, or the reverse. Where the handshake was refused too,
+  // nobody may speak WebSocket there.
+  const mayBeOther = isSession && status === 426
+  const isOther = isOfSession || (mayBeOther && kind === 'timeout')
   // Across origins it has CORS headers, which no box gives; at the page's own, a session's server says no HTML.
   if (isSession && isHtml && followUp.page === 'none') return likely('path.intermediary', 'path.captive', nameOf(status))
   if (status >= 300 && !isOfSockets) {
     // The HTTP half of a server may lack what its WebSocket has.
     const others = isSocket ? ['ws.failed', ...(hidden.includes(status) ? socketFaults : [])] : []
-    return likely(`http.${status}`, ...mode, ...anybody, ...others)
+    const name = `http.${status}`
+    if (isOther) return likely('protocol-mismatch', name, ...anybody, ...others)
+    return likely(name, ...(mayBeOther ? ['protocol-mismatch'] : []), ...anybody, ...others)
   }
   if (isHtml && evidence.hasServed) return likely('path.captive', 'path.intermediary', 'http.not_realtime')
   if (isSession || (status < 300 && isHtml)) return likely('http.not_realtime', 'path.captive', 'path.intermediary')

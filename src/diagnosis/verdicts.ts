@@ -78,7 +78,8 @@ export function judged(cause: string, evidence: Evidence): Ruling {
   // A browser may tell with a request that the page is the server's own, and not with a handshake (rule 13).
   const isOriginRefused = evidence.kind === 'closed' && evidence.code === 4403 && evidence.reason.startsWith('the origin ')
   if (isOriginRefused && evidence.isSession && evidence.transport === 'websocket' && !isOnlyWay) return { verdict: 'fallback' }
-  if (cause.startsWith('http.') && kind !== 'answered') {
+  const isInferred = cause.startsWith('http.') || (cause === 'protocol-mismatch' && kind !== 'mismatch')
+  if (isInferred && kind !== 'answered') {
     // Another transport will be told by the server itself.
     const isProven =
       hint === 'credentials' && isRepeated && !hasOpened && isOnlyWay && !isPage(evidence.followUp?.contentType ?? '')

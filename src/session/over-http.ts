@@ -200,7 +200,7 @@ function attach(session: SessionState, call: Call, listener: Listener, tellsCurs
     const stream = new EventStream({
       onComment: () => listener.heard(true),
       onEvent({ data }) {
-        if (!isOpen && !data.startsWith('o')) throw mismatch('its first frame is not `open`')
+        if (!isOpen && !data.startsWith('o')) throw mismatch('its first frame opens no session')
         readFrame(() => session.readText(data, frames))
       },
     })
@@ -221,7 +221,7 @@ async function markedJson(response: Response, call: Call, signal: AbortSignal, h
   if (answer?.['steadfast'] !== 'v1') {
     // A page is for people, any other status says more by itself, and where the protocol was spoken before something else answers now.
     const isForUs = !hasOpened && response.status === 200 && !isPage(contentType)
-    throw isForUs ? mismatch('the answer is not marked') : new Failure(await answered(response, call))
+    throw isForUs ? mismatch('the answer is none of steadfast.v1') : new Failure(await answered(response, call))
   }
   if (!response.ok) ended(readFrame(() => closeOf(answer)))
   return answer

@@ -55,7 +55,7 @@ export function sessionWebsocket(session: SessionState): Transport {
         },
         took(data) {
           const isText = typeof data === 'string'
-          if (!isOpen && !(isText && /^[ox]/.test(data))) throw mismatch('its first frame is not `open`')
+          if (!isOpen && !(isText && /^[ox]/.test(data))) throw mismatch('its first frame opens no session')
           readFrame(() => {
             if (!isText) place = session.readBytes(data, frames, place)
             else if (data.startsWith('B')) place = data.slice(1)

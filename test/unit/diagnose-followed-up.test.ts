@@ -76,8 +76,16 @@ const answers: readonly Row[] = [
     ...(['http.426', 'likely', 'fallback', ['http.426', 'protocol-mismatch', ...boxes, 'ws.failed']] as const),
   ],
   [
+    { ...timeout, ...session, followUp: heard(426) },
+    ...(['protocol-mismatch', 'likely', 'fallback', ['protocol-mismatch', 'http.426', ...boxes, 'ws.failed']] as const),
+  ],
+  [
+    { ...cut, followUp: heard(400, { contentType: 'application/problem+json', isOfSession: true }) },
+    ...(['protocol-mismatch', 'likely', 'fallback', ['protocol-mismatch', 'http.400', 'ws.failed', ...socketFaults]] as const),
+  ],
+  [
     { ...cut, followUp: heard(400, { contentType: 'application/problem+json' }) },
-    ...(['http.400', 'likely', 'fallback', ['http.400', 'protocol-mismatch', 'ws.failed', ...socketFaults]] as const),
+    ...(['http.400', 'likely', 'fallback', ['http.400', 'ws.failed', ...socketFaults]] as const),
   ],
   // The page's own origin is the only one to ask.
   [
@@ -208,6 +216,8 @@ const wentSilent: readonly Row[] = [
   [{ ...open, ...sse }, 'conn.silent', 'possible', 'retry', ['conn.stale', 'conn.lost_host']],
   [{ ...open, hasHeard: false }, 'conn.silent', 'possible', 'retry', ['conn.stale', 'conn.lost_host']],
   [{ ...open, ...sse, hasHeard: false }, 'sse.buffered', 'likely', 'retry', buffered],
+  [{ ...open, ...sse, isMute: true }, 'sse.buffered', 'likely', 'retry', buffered],
+  [{ ...open, isMute: true }, 'conn.silent', 'possible', 'retry', ['conn.stale', 'conn.lost_host']],
   [{ ...open, ...sse, hasHeard: false, followUp: heard(200) }, 'sse.buffered', 'likely', 'retry', buffered],
   [{ ...open, followUp: heard(500) }, 'conn.stale', 'likely', 'retry'],
   [{ ...open, followUp: asked({ opaque: 'answered' }) }, 'conn.stale', 'likely', 'retry'],

@@ -222,15 +222,15 @@ describe('the message', () => {
     [{ ...answered(403), ...session }, 'Probably a proxy or firewall answered with HTTP status 403 in place of the server.'],
     [
       answered(200, 'text/html; charset=utf-8'),
-      'Probably the server answered with text/html; charset=utf-8 instead of messages.',
+      'Probably the server answered with text/html instead of messages.',
     ],
     [answered(200), 'The server answered with something of no type instead of messages.'],
     [{ kind: 'unsupported', detail: 'WebSocket' }, 'This browser lacks WebSocket.'],
     [{ kind: 'unprepared', detail: 'prepare() threw: {status}', isMistake: false }, 'prepare() threw: {status}'],
     [{ kind: 'unreadable', detail: 'no JSON', ...open }, 'The client could not decode a message: no JSON.'],
     [
-      { kind: 'mismatch', detail: 'the answer is not marked' },
-      'The client and the server do not speak the same protocol: the answer is not marked.',
+      { kind: 'mismatch', detail: 'the answer is none of steadfast.v1' },
+      'The client and the server do not speak the same protocol: the answer is none of steadfast.v1.',
     ],
   ])('of %j: %s', (given, message) => {
     expect(diagnose(evidenceOf(given)).message).toBe(message)

@@ -184,3 +184,69 @@ describe('a better transport beside a silent one', () => {
     expect(driver.opened('websocket').live).toEqual(['websocket'])
   })
 })
+
+describe('a connection that opens and then passes nothing', () => {
+  const session: DriverOptions = {
+    ...{ names: ['websocket', 'sse', 'long-poll'], heartbeat },
+    traits: { websocket: { canPing: true, resumes: true }, sse: { isProvenByHearing: false, resumes: true } },
+  }
+
+  /** One life over this transport in which nothing comes, and what takes its place. */
+  function replaced(driver: Driver, name: 'websocket' | 'sse'): Driver {
+    return driver.pass(35_000).opened(name)
+  }
+
+  function openOverSse(options: DriverOptions = session): Driver {
+    const driver = new Driver(options).connect().failed('websocket', findings.unsupported).opened('sse')
+    driver.hasCursor = true
+    return driver
+  }
+
+  it('is replaced once, and the second time the next transport is tried at once', () => {
+    const driver = replaced(openOverSse(), 'sse')
+    driver.lines()
+    expect(driver.pass(35_000).lines()).toEqual([
+      '40000 state open, proven',
+      '70000 hang-up sse',
+      '70000 dial long-poll',
+      '70000 error sse.buffered',
+      '70000 close 1006, again in 0',
+      '70000 state connecting',
+    ])
+    driver.opened('long-poll').received()
+    expect(driver.live).toEqual(['long-poll'])
+    // It is not tried again before the pause of a transport that has been demoted.
+    expect(driver.pass(4 * 60_000).live).toEqual(['long-poll'])
+  })
+
+  it('is told also where there is no other transport', () => {
+    const driver = replaced(openAlone({ ...session, names: ['sse'] }), 'sse').pass(35_000)
+    expect(driver.lines()).toContain('70000 error sse.buffered, again in 500')
+  })
+
+  it('over WebSocket as well', () => {
+    const driver = new Driver(session).connect().opened('websocket')
+    driver.hasCursor = true
+    expect(replaced(driver, 'websocket').pass(35_000).live).toEqual(['sse'])
+    expect(driver.lines()).toContain('70000 error conn.silent')
+  })
+
+  it('is no pattern where something came in between', () => {
+    const driver = replaced(openOverSse(), 'sse').pass(10_000).heard()
+    driver.lines()
+    replaced(replaced(driver, 'sse'), 'sse')
+    expect(driver.lines().filter((line) => line.includes('error'))).toEqual([])
+  })
+
+  it('may be the quiet event stream of a server that promises nothing', () => {
+    const driver = openOverSse({ ...session, traits: { sse: { resumes: true } }, names: ['websocket', 'sse'] })
+    for (let times = 0; times < 10; times += 1) replaced(driver, 'sse')
+    expect(driver.status).toBe('open')
+  })
+})
+
+function openAlone(options: DriverOptions): Driver {
+  const driver = new Driver(options).connect().opened('sse')
+  driver.hasCursor = true
+  return driver
+}

@@ -142,6 +142,26 @@ describe('the answers', () => {
     expect(await bench.found).toMatchObject({ elapsedMs: 40, contentType: 'text/event-stream' })
   })
 
+  it("of a session's server that was asked for none are known by their mark", async () => {
+    const problem = (answer: object) => {
+      const bench = asking()
+      bench.questions.of('readable').answer(400, 'application/problem+json', JSON.stringify({ status: 400, ...answer }))
+      bench.questions.failAll()
+      return bench.found
+    }
+    expect(await problem({ steadfast: 'v1', code: 4400 })).toMatchObject({ status: 400, isOfSession: true })
+    expect(await problem({ title: 'Bad Request' })).not.toHaveProperty('isOfSession')
+  })
+
+  it('a problem whose body never ends is one of unknown origin', async () => {
+    const bench = asking()
+    bench.questions.of('readable').answer(400, 'application/problem+json', null)
+    bench.questions.failAll()
+    await bench.pass(5000)
+    expect(await bench.found).toMatchObject({ readable: 'answered', status: 400 })
+    bench.expectNothingLeft()
+  })
+
   it('an answer without a type has none', async () => {
     const bench = asking()
     bench.questions.answerAll(200, '')

@@ -8,7 +8,7 @@ import { promised } from '../support/manual-host.ts'
 import { dialSession, type SessionDial } from '../support/session-dial.ts'
 
 const mismatch = (detail: string) => ({ kind: 'mismatch', detail })
-const notOpen = mismatch('its first frame is not `open`')
+const notOpen = mismatch('its first frame opens no session')
 const longPoll = (session: SessionState) => sessionLongPoll(session, 10_000)
 const poll = (session: SessionState) => sessionPoll(session, 5000, 10_000)
 const viaHttp: readonly (readonly [string, (session: SessionState) => Transport])[] = [
@@ -205,7 +205,7 @@ describe.each(viaHttp)('%s', (type, make) => {
     const { network, news } = dialSession(make)
     network.receiving.answer(200, contentType, body)
     await promised()
-    expect(news()).toEqual([mismatch('the answer is not marked')])
+    expect(news()).toEqual([mismatch('the answer is none of steadfast.v1')])
   })
 
   it('a page is what its type says, and how it begins is told: a proxy may have made it', async () => {

@@ -2,7 +2,7 @@ import type { Diagnosis } from '../../diagnosis/diagnose.ts'
 import { closedBy, coreOf, dialOf, isTransportsFault, refusalOf } from './connecting.ts'
 import { loseTo } from './loss.ts'
 import { type Connecting, type Dial, type Open, type OpenLink, type Policy, type State, silentAt } from './state.ts'
-import { at, isHealthy, opened, plan, proven, recovered, refused, rest, withheld } from './transport-ranking.ts'
+import { at, ended, isHealthy, opened, plan, proven, recovered, refused, rest, withheld } from './transport-ranking.ts'
 
 const takeoverMs = 2000
 const reviewMs = 15_000
@@ -73,8 +73,11 @@ function takeOver(state: Open, challenger: Dial, now: number, hasCursor: boolean
   const { link } = state
   const isSafe =
     challenger.rank === link.rank || !link.hasPassedMessage || (hasCursor && canMove(link.rank, challenger.rank, policy))
+  const isSilent = challenger.rank === link.rank && link.check?.until === Infinity
+  const isLong = link.hasHeard && now - link.openedAt >= policy.provingMs
+  const life = isMute(state, policy) ? 'short' : isLong ? 'long' : 'neutral'
   const next = isSafe
-    ? movedTo(challenger, state, now, policy)
+    ? movedTo(challenger, isSilent ? { ...state, ranking: ended(state.ranking, link.rank, life) } : state, now, policy)
     : { ...state, ranking: recovered(state.ranking, challenger.rank), challengers: without(state.challengers, challenger) }
   return settled(next, now, policy)
 }
@@ -184,6 +187,9 @@ function onSilence(state: Open, hasCursor: boolean, now: number, policy: Policy)
   if (!check && heartbeat && at(policy.ranked, rank).canPing)
     return startCheck(state, now, now + heartbeat.timeoutMs + policy.graceMs(), false)
   if (!hasCursor || !canMove(rank, rank, policy)) return loseSilent(state, now, policy)
+  // The one whose place it took had been mute as well: whatever lets it open holds back the rest.
+  if (isMute(state, policy) && at(state.ranking.records, rank).shortLives > 0)
+    return loseTo(state, { kind: 'silent', isMute: true }, now, policy)
   // With a cursor a second attachment beside the first finds out at no cost: a quiet server is not a dead one.
   return addChallenger(startCheck(state, check?.at ?? now, Infinity, !!check?.isWoken), rank, now, policy)
 }
@@ -219,6 +225,11 @@ function addChallenger(state: Open, rank: number, now: number, policy: Policy, u
   const dial = dialOf(state, rank, now, policy)
   const challenger = { ...dial, until: until ?? dial.until }
   return { ...state, lastId: challenger.id, dialledAt: now, challengers: [...state.challengers, challenger] }
+}
+
+/** Nothing has come since it opened, though the server answers heartbeats or sends some. An event stream of any other server may be quiet. */
+function isMute({ link: { rank, hasHeard, check } }: Open, { ranked }: Policy): boolean {
+  return !hasHeard && !check?.isWoken && !at(ranked, rank).isProvenByHearing
 }
 
 function loseSilent(state: Open, now: number, policy: Policy): State {

@@ -44,7 +44,7 @@ const boxes = of(`
   waf_200 waf_403 waf_429 sse_waf_200 sse_waf_403 lp_waf_200 lp_waf_403 deploy_404 sse_deploy_404 lp_deploy_404
   cdn_520 sse_cdn_522 portal_comes restart_502 portal_goes worker_200 worker_503 sse_worker_200 lp_worker_503
   h_302_login sse_redirect csp_block csp_report_only csp_other_path plain_server sse_plain_server
-  sse_buffered sse_buffered_hdrs lp_hang sse_trunc_chunked open_rst close_4001 bad_utf8
+  sse_buffered sse_buffered_hdrs sse_buffered_later lp_hang sse_trunc_chunked open_rst close_4001 bad_utf8
 `)
 
 /** Everything that the lab does, by deployment. */

@@ -29,6 +29,28 @@ export const sseFaults: readonly Fault[] = [
     tolerated: { plain: ['chromium', 'firefox', 'webkit'] },
     start: (site) => strikeAttaching(site, 'sse', (passage) => passage.passAnswer(nothing, nothing)),
   },
+  {
+    // The opening of the stream fills the proxy's buffer, and no message does: two connections in a row fall silent before that is told.
+    ...{
+      ...common,
+      name: 'sse_buffered_later',
+      expected: 'sse.buffered',
+      modes: ['session'],
+      isAfterOpen: true,
+      patienceMs: 40_000,
+    },
+    start: (site) =>
+      strikeAttaching(site, 'sse', (passage) => {
+        let hasOpened = false
+        passage.passUnframed(
+          (head) => passage.toClient(chunked(head)),
+          (bytes) => {
+            if (!hasOpened) passage.toClient(chunk(bytes))
+            hasOpened = true
+          },
+        )
+      }),
+  },
   ended('sse_trunc_chunked', 'stream.truncated', chunked, chunk, (passage) => {
     passage.toClient(chunk(halfAnEvent))
     passage.finish()
