@@ -79,6 +79,27 @@ it.each(Object.entries(ways))('%s costs what it brings', async (_, way) => {
   expect(await failures({}, way, said)).toEqual([])
 })
 
+/** What a client may ask in one body: the size of the small input, and its lines. */
+const asked: Readonly<Record<string, readonly [size: number, line: (n: number) => string]>> = {
+  requests: [10_000, (n) => `C${n}:{"type":"request"}`],
+  'aborts of what comes before them': [10_000, (n) => `C${n}:{"type":"abort","of":${Math.max(1, n - 1)}}`],
+  'aborts of what never comes': [10_000, (n) => `C${n}:{"type":"abort","of":${n + 1_000_000}}`],
+  'answers to nothing': [28_000, (n) => `C${n}:{"type":"reply","to":"x"}`],
+  'topics that are refused': [10_000, (n) => `C${n}:{"type":"subscribe","topic":"x"}`],
+}
+
+it.each(Object.entries(asked))('%s, all in one POST, let others have their turn', async (_, [size, lineOf]) => {
+  await using server = await AttackedServer.start('plain', { limits, resumeWindowMs: 1000 })
+  const costs = (count: number) =>
+    costOf(server, async () => {
+      const session = randomSession()
+      await posted(server.port, { session, wait: 0, turn: 1 })
+      await posted(server.port, { session, send: true }, numbered(count, lineOf))
+    })
+  await grewLinearly(costs, { size, ceilingMs: 400 })
+  await server.stillServes()
+})
+
 it('messages cost what they are while the session begins', async () => {
   const inputs = { 'messages, each in a frame': said['messages, each in a frame'] ?? [0, () => []] } as const
   for (const way of [ways['a WebSocket'], ways['an event stream']]) {

@@ -12,7 +12,7 @@ import { TakenMessages } from './taken-messages.ts'
 
 type MutableLeaseWork = { -readonly [Field in keyof LeaseWork]: LeaseWork[Field] }
 
-/** After this many messages in a row the event loop gets a turn, if the time slice is over. */
+/** After this many messages, counted over all runs (a request answered at once begins one), the loop gets a turn if the slice is over. */
 const checkSliceEvery = 16
 
 /**
@@ -27,6 +27,7 @@ export class HandlerQueue {
   readonly #taken = new TakenMessages()
   #leaseWork: MutableLeaseWork | null = null
   #isRunning = false
+  #turns = 0
   /** The handler that is next has failed, and runs again. */
   #retries: HandlerRetries | null = null
   readonly #home: SessionHome
@@ -57,7 +58,7 @@ export class HandlerQueue {
 
   /** The client no longer waits for the reply to its request of this number, if there is such a request here. */
   abort(n: number): void {
-    const isPending = this.#pending.has(n) || this.#taken.has(n)
+    const isPending = this.#taken.has(n) || this.#pending.has(n)
     if (isPending || this.#requests) this.#openRequests().abort(n, isPending)
   }
 
@@ -164,7 +165,6 @@ export class HandlerQueue {
 
   async #runOn(): Promise<void> {
     const { node } = this.#session
-    let inARow = 0
     for (let leaseWork = this.#leaseWork; leaseWork && !node.isDown; leaseWork = this.#leaseWork) {
       if (!this.#holdsLease()) break
       let waiting: unknown
@@ -187,8 +187,8 @@ export class HandlerQueue {
       else leaseWork.hook = 'ended'
       // Progress is written while the next handler runs; after the last one it is written below.
       if (waiting !== undefined && this.#taken.next) this.#session.progressed()
-      inARow += 1
-      if (inARow % checkSliceEvery !== 0 || !this.#taken.next || !node.slices.isOver()) continue
+      this.#turns = (this.#turns + 1) % checkSliceEvery
+      if (this.#turns !== 0 || !this.#taken.next || !node.slices.isOver()) continue
       if (waiting === undefined) this.#session.progressed()
       await node.slices.next()
       if (node.isDown) return

@@ -8,6 +8,12 @@ import { type Forwarded, incomingOf } from './forwarder.ts'
 import { confirmed, type Incoming } from './record.ts'
 import type { SessionProcessor } from './session-processor.ts'
 
+/** An answer to a request of the server. */
+interface Answer {
+  readonly message: Incoming
+  readonly call: Extract<ClientCall, { type: 'reply' | 'error' }>
+}
+
 /**
  * Receives what the client of one session sends to this node, over its attachments and in requests of its own: limits its rate and size,
  * and passes it on.
@@ -17,6 +23,8 @@ export class Inbox implements SessionInbox {
   /** Frames and messages received beyond the permitted rate; each tick subtracts what the rate permits for its time. */
   #frames = 0
   #messages = 0
+  /** Answers of the client that are to be passed on in a later time slice; `null` if there are none. */
+  #answers: Answer[] | null = null
   /** The offset in stream 0 up to which the store was asked to trim. */
   #trimmedThrough = 0
 
@@ -64,15 +72,27 @@ export class Inbox implements SessionInbox {
 
   /** What concerns a handler that runs must not wait for its turn behind it. */
   #passOn(message: Incoming, call: ClientCall): void {
-    const { id, node } = this.#processor
     if (call.type === 'abort') this.abort(call.of)
     if (call.type !== 'reply' && call.type !== 'error') return
-    message.isPassedOn = true
-    node.clientRequests.pass(id, call).catch((error) => {
-      // It is passed on again when its turn comes.
-      message.isPassedOn = false
-      node.host.report(error)
-    })
+    if (this.#answers) this.#answers.push({ message, call })
+    else this.#passAll([{ message, call }]).catch((error) => this.node.host.report(error))
+  }
+
+  /** A body may hold a hundred thousand answers. `answers` grows while they are passed on. */
+  async #passAll(answers: Answer[]): Promise<void> {
+    const { id, node } = this.#processor
+    this.#answers = answers
+    for (const { message, call } of answers) {
+      if (node.slices.isOver()) await node.slices.next()
+      if (node.isDown) return
+      message.isPassedOn = true
+      node.clientRequests.pass(id, call).catch((error) => {
+        // It is passed on again when its turn comes.
+        message.isPassedOn = false
+        node.host.report(error)
+      })
+    }
+    this.#answers = null
   }
 
   /** The client no longer waits for the reply to a request, which another node may be handling. */

@@ -7,6 +7,8 @@ import type { Incoming } from './record.ts'
 export class PendingMessages {
   readonly #session: HandledSession
   #messages: Incoming[] = []
+  /** Their numbers, for as long as only `add` has changed them since `has` was called; `null` otherwise. */
+  #numbers: Set<number> | null = null
   /** How many of them, from the first on, are in the step that is being written. */
   #claimed = 0
   /** An upper bound of those whose source waits no longer. */
@@ -32,12 +34,14 @@ export class PendingMessages {
   }
 
   has(n: number): boolean {
-    return this.#messages.some((message) => message.n === n)
+    this.#numbers ??= new Set(this.#messages.map((message) => message.n))
+    return this.#numbers.has(n)
   }
 
   add(message: Incoming): void {
     const cost = message.bytes + overheadBytes
     this.#messages.push(message)
+    this.#numbers?.add(message.n)
     this.#bytes += cost
     this.#shared().add(cost)
   }
@@ -71,7 +75,7 @@ export class PendingMessages {
   settle(accepted: readonly Incoming[], outOfOrder: readonly Incoming[], record: SessionRecord): void {
     const messages = this.#messages
     const claimed = this.#claimed
-    this.#messages = claimed === messages.length ? [] : messages.slice(claimed)
+    this.#replace(claimed === messages.length ? [] : messages.slice(claimed))
     this.#claimed = 0
     if (this.#messages.length === 0) this.#withdrawn = 0
     let nextAccepted = 0
@@ -94,7 +98,7 @@ export class PendingMessages {
     const messages = this.#messages
     this.#claimed = 0
     this.#withdrawn = 0
-    this.#messages = []
+    this.#replace([])
     for (const message of messages) {
       const { source, n } = message
       if (n > taken && !source.isWithdrawn) this.#messages.push(message)
@@ -107,7 +111,7 @@ export class PendingMessages {
   /** The session is gone. */
   drop(): void {
     for (const message of this.#messages) this.forget(message)
-    this.#messages = []
+    this.#replace([])
     this.#claimed = 0
     this.#withdrawn = 0
   }
@@ -123,8 +127,13 @@ export class PendingMessages {
     if (this.#withdrawn === 0 || 2 * this.#withdrawn < this.#messages.length) return
     this.#withdrawn = 0
     const messages = this.#messages
-    this.#messages = messages.filter(({ source }) => !source.isWithdrawn)
+    this.#replace(messages.filter(({ source }) => !source.isWithdrawn))
     for (const message of messages) if (message.source.isWithdrawn) this.forget(message)
+  }
+
+  #replace(messages: Incoming[]): void {
+    this.#messages = messages
+    this.#numbers = null
   }
 
   #shared(): Share {

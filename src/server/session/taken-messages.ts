@@ -12,8 +12,10 @@ export class TakenMessages {
     return this.#messages[this.#next]
   }
 
+  /** Their numbers are consecutive: each was the last one taken and 1. */
   has(n: number): boolean {
-    return this.#messages.some((message) => message.n === n)
+    const { next } = this
+    return next !== undefined && n >= next.n && n < next.n + this.#messages.length - this.#next
   }
 
   add(messages: Incoming[]): void {
