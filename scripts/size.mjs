@@ -11,9 +11,9 @@ const dist = `${root}/dist`
 
 /** By script file. */
 const scripts = {
-  'steadfast.core.min.js': 29_900,
-  'steadfast.min.js': 37_000,
-  'steadfast.session.min.js': 51_600,
+  'steadfast.core.min.js': 30_000,
+  'steadfast.min.js': 37_100,
+  'steadfast.session.min.js': 51_700,
 }
 
 const core = "import { RealtimeClient, webSocket } from './core.js'"
@@ -25,18 +25,18 @@ const withoutClient = ['react', 'vue', './index.js']
 /** By what an app does with an entry. */
 const apps = {
   'json() of steadfast': ["import { json } from './index.js'; console.log(json())", 300],
-  'steadfast/core with webSocket()': [`${core}; new RealtimeClient('/', { transports: [webSocket()] })`, 27_800],
-  steadfast: ["import { RealtimeClient } from './index.js'; new RealtimeClient('/')", 39_900],
+  'steadfast/core with webSocket()': [`${core}; new RealtimeClient('/', { transports: [webSocket()] })`, 27_900],
+  steadfast: ["import { RealtimeClient } from './index.js'; new RealtimeClient('/')", 40_000],
   'steadfast with session()': [
     "import { RealtimeClient } from './index.js'; import { session } from './session.js'; new RealtimeClient('/', { protocol: session() })",
-    56_100,
+    56_200,
   ],
   'steadfast with session() and shared()': [
     "import { RealtimeClient } from './index.js'; import { session } from './session.js'; import { shared } from './shared.js'; new RealtimeClient('/', { protocol: session(), connection: shared({ key: 'k' }) })",
-    63_300,
+    63_400,
   ],
   'steadfast/socket': ["import { webSocketOver } from './socket.js'; console.log(webSocketOver())", 53_200],
-  'steadfast/sockjs with SockJS': ["import { SockJS } from './sockjs.js'; new SockJS('/ws')", 11_900],
+  'steadfast/sockjs with SockJS': ["import { SockJS } from './sockjs.js'; new SockJS('/ws')", 12_000],
   'all of steadfast/react, without React and the client': [
     `import { ${hooks} } from './react.js'; console.log(${hooks})`,
     2_500,
