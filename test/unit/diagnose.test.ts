@@ -220,10 +220,7 @@ describe('the message', () => {
     ],
     [answered(401), 'The server refused the credentials (401).'],
     [{ ...answered(403), ...session }, 'Probably a proxy or firewall answered with HTTP status 403 in place of the server.'],
-    [
-      answered(200, 'text/html; charset=utf-8'),
-      'Probably the server answered with text/html instead of messages.',
-    ],
+    [answered(200, 'text/html; charset=utf-8'), 'Probably the server answered with text/html instead of messages.'],
     [answered(200), 'The server answered with something of no type instead of messages.'],
     [{ kind: 'unsupported', detail: 'WebSocket' }, 'This browser lacks WebSocket.'],
     [{ kind: 'unprepared', detail: 'prepare() threw: {status}', isMistake: false }, 'prepare() threw: {status}'],
