@@ -1,4 +1,4 @@
-import { type CallFault, type ClientCall, faultOf, type Subscribed } from '../wire/calls.ts'
+import { type CallValue, type ClientCall, faultOf } from '../wire/calls.ts'
 import { RequestError } from '../wire/request-error.ts'
 import type { CallsServer } from './application.ts'
 import { callValueOf, hasValue, payloadIn } from './call-value.ts'
@@ -89,8 +89,7 @@ export class SessionCalls<In, Out> {
 
   /** In the order in which they came, and at once where nothing is being decided. */
   #inTurn(n: number, call: ClientCall): void {
-    const decide = () => this.#decide(n, call)
-    const deciding = this.#deciding ? this.#deciding.then(decide) : decide()
+    const deciding = this.#deciding ? this.#deciding.then(() => this.#decide(n, call)) : this.#decide(n, call)
     if (!deciding) return
     const turn: Promise<void> = deciding.then(() => {
       if (this.#deciding === turn) this.#deciding = null
@@ -153,7 +152,7 @@ export class SessionCalls<In, Out> {
 
   #subscribe(n: number, { topic: name, since, after }: Call<'subscribe'>, verdict: unknown): void {
     const { topic = name, since: begin = since, expiresAt = Infinity } = allowed(verdict, `subscribe to ${JSON.stringify(name)}`)
-    const places: Subscribed = this.#topics.placesOf(topic, begin, after)
+    const places = this.#topics.placesOf(topic, begin, after)
     const stream = this.#record.streams.subscribe(name, topic, places.from)
     this.#record.answer(n, { type: 'reply', to: n, value: places })
     for (const { offset, message } of this.#topics.publishedAfter(topic, places.from))
@@ -223,11 +222,10 @@ export class SessionCalls<In, Out> {
 
   #refuse(n: number, what: string, error: unknown): void {
     if (!(error instanceof RequestError)) this.#server.failed(what, error)
-    const fault: CallFault = faultOf(error)
-    this.#record.answer(n, { type: 'error', to: n, ...fault })
+    this.#record.answer(n, { type: 'error', to: n, ...faultOf(error) })
   }
 
-  #valueOf(reply: In | undefined) {
+  #valueOf(reply: In | undefined): CallValue {
     return reply === undefined ? {} : callValueOf(this.#server.encode(reply))
   }
 }
