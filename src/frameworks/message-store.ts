@@ -28,8 +28,13 @@ export function messageStore(
     shown = null
     changed()
   }
-  // Whoever was here before goes on where it was.
-  const from = () => (recent[recent.length - 1] as { readonly offset?: number } | undefined)?.offset ?? since
+  const place = {
+    params,
+    // Whoever was here before goes on where it was.
+    get since() {
+      return (recent[recent.length - 1] as { readonly offset?: number } | undefined)?.offset ?? since
+    },
+  }
   return {
     get() {
       shown ??= recent.slice()
@@ -39,6 +44,6 @@ export function messageStore(
     subscribe:
       name === undefined
         ? shared((changed) => client.on('message', taking(changed)))
-        : following(client, name, params, from, (topic, changed) => topic.on('message', taking(changed))),
+        : following(client, name, place, (topic, changed) => topic.on('message', taking(changed))),
   }
 }

@@ -1,4 +1,4 @@
-import type { RequestOptions, Since, Topic, TopicMember, TopicOptions, TopicState } from '../api/calls.ts'
+import type { RequestOptions, Topic, TopicMember, TopicOptions, TopicState } from '../api/calls.ts'
 import type { RequestError } from '../wire/request-error.ts'
 import { type AnyClient, type Store, shared } from './store.ts'
 
@@ -29,18 +29,18 @@ export interface TopicStore extends Store<TopicView> {
 
 /**
  * The `subscribe` of a store that follows a topic: the topic is subscribed to for as long as somebody subscribes to the store. Without
- * a name there is nothing to follow. `since` is asked when the subscription is made.
+ * a name there is nothing to follow. The options are read when the subscription is made.
  */
 export function following(
   client: AnyClient,
   name: string | null,
-  params: unknown,
-  since: () => Since | undefined,
+  options: TopicOptions,
   follow: (topic: Topic, changed: () => void) => () => void,
 ): Store<unknown>['subscribe'] {
   return shared((changed) => {
     if (name === null) return () => {}
-    const topic = client.subscribe(name, { params, since: since() })
+    const { params, since } = options
+    const topic = client.subscribe(name, { params, since })
     const stop = follow(topic, changed)
     return () => {
       stop()
@@ -49,37 +49,33 @@ export function following(
   })
 }
 
-/** What is known of a topic that a store follows; `first` where it follows none. */
+/** What is known of a topic that a store follows, at each change of its state, and of what else it listens to; `first` where it follows none. */
 function topicView<View>(
   client: AnyClient,
   name: string | null,
-  { since, params }: TopicOptions,
+  options: TopicOptions,
   first: View,
   read: (topic: Topic) => View,
-  listen: (topic: Topic, changed: () => void) => readonly (() => void)[],
+  listen?: (topic: Topic, changed: () => void) => () => void,
 ): Store<View> {
   let view = first
   return {
     get: () => view,
     initial: () => first,
-    subscribe: following(
-      client,
-      name,
-      params,
-      () => since,
-      (topic, changed) => {
-        const look = () => {
-          view = read(topic)
-          changed()
-        }
-        const stops = listen(topic, look)
-        look()
-        return () => {
-          for (const stop of stops) stop()
-          view = first
-        }
-      },
-    ),
+    subscribe: following(client, name, options, (topic, changed) => {
+      const look = () => {
+        view = read(topic)
+        changed()
+      }
+      const stop = topic.on('state', look)
+      const stopMore = listen?.(topic, look)
+      look()
+      return () => {
+        stop()
+        stopMore?.()
+        view = first
+      }
+    }),
   }
 }
 
@@ -91,7 +87,6 @@ export function topicStore(client: AnyClient, name: string | null, options: Topi
     options,
     { topic: null, state: name === null ? 'idle' : 'subscribing', error: null },
     (topic) => ({ topic, state: topic.state, error: topic.error }),
-    (topic, changed) => [topic.on('state', changed)],
   )
   return {
     ...store,
@@ -117,7 +112,7 @@ export function presenceStore(client: AnyClient, name: string | null, options: T
     name,
     options,
     nobody,
-    ({ error, presence: { members, isKnown, error: unseen } }) => ({ members, isKnown, error: error ?? unseen }),
-    (topic, changed) => [topic.on('state', changed), topic.presence.on('change', changed)],
+    ({ error, presence }) => ({ members: presence.members, isKnown: presence.isKnown, error: error ?? presence.error }),
+    ({ presence }, changed) => presence.on('change', changed),
   )
 }
