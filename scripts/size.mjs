@@ -14,9 +14,9 @@ const dist = `${root}/dist`
 
 /** By script file. */
 const scripts = {
-  'steadfast.core.min.js': 28_600,
-  'steadfast.min.js': 35_600,
-  'steadfast.session.min.js': 50_100,
+  'steadfast.core.min.js': 28_800,
+  'steadfast.min.js': 36_000,
+  'steadfast.session.min.js': 51_000,
 }
 
 const core = "import { RealtimeClient, webSocket } from './core.js'"
@@ -28,17 +28,17 @@ const withoutClient = ['react', 'vue', './index.js']
 /** By what an app does with an entry. */
 const apps = {
   'json() of steadfast': ["import { json } from './index.js'; console.log(json())", 300],
-  'steadfast/core with webSocket()': [`${core}; new RealtimeClient('/', { transports: [webSocket()] })`, 27_400],
-  steadfast: ["import { RealtimeClient } from './index.js'; new RealtimeClient('/')", 38_100],
+  'steadfast/core with webSocket()': [`${core}; new RealtimeClient('/', { transports: [webSocket()] })`, 27_600],
+  steadfast: ["import { RealtimeClient } from './index.js'; new RealtimeClient('/')", 38_300],
   'steadfast with session()': [
     "import { RealtimeClient } from './index.js'; import { session } from './session.js'; new RealtimeClient('/', { protocol: session() })",
-    53_900,
+    54_700,
   ],
   'steadfast with session() and shared()': [
     "import { RealtimeClient } from './index.js'; import { session } from './session.js'; import { shared } from './shared.js'; new RealtimeClient('/', { protocol: session(), connection: shared({ key: 'k' }) })",
-    60_900,
+    62_300,
   ],
-  'steadfast/socket': ["import { webSocketOver } from './socket.js'; console.log(webSocketOver())", 51_000],
+  'steadfast/socket': ["import { webSocketOver } from './socket.js'; console.log(webSocketOver())", 51_400],
   'steadfast/sockjs with SockJS': ["import { SockJS } from './sockjs.js'; new SockJS('/ws')", 10_700],
   'all of steadfast/react, without React and the client': [
     `import { ${hooks} } from './react.js'; console.log(${hooks})`,

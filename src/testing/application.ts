@@ -53,6 +53,8 @@ export interface CallsServer<In, Out> {
   publish(topic: string, message: Payload): number
   /** Runs something once, later, unless the server is closed before. */
   after(delayMs: number, run: () => void): () => void
+  /** In milliseconds since 1970. */
+  wallTime(): number
   /** A function of the test has failed. */
   failed(what: string, error: unknown): void
 }

@@ -1,4 +1,4 @@
-import { type CallValue, type ClientCall, faultOf } from '../wire/calls.ts'
+import { type CallValue, type ClientCall, faultOf, isOwnTopic } from '../wire/calls.ts'
 import { RequestError } from '../wire/request-error.ts'
 import type { CallsServer } from './application.ts'
 import { callValueOf, hasValue, payloadIn } from './call-value.ts'
@@ -105,12 +105,13 @@ export class SessionCalls<In, Out> {
         return null
       case 'subscribe': {
         const { onSubscribe } = this.#server.handlers
-        const ask = () => (onSubscribe ? onSubscribe(call.topic, call.params, this.#session) : true)
+        const ask = () => !isOwnTopic(call.topic) && (onSubscribe ? onSubscribe(call.topic, call.params, this.#session) : true)
         return this.#whenDecided(n, 'onSubscribe', ask, (verdict) => this.#subscribe(n, call, verdict))
       }
       case 'publish': {
         const { onPublish } = this.#server.handlers
-        const ask = () => (onPublish ? onPublish(call.topic, this.#server.decode(payloadIn(call)), this.#session) : true)
+        const data = () => this.#server.decode(payloadIn(call))
+        const ask = () => !isOwnTopic(call.topic) && (onPublish ? onPublish(call.topic, data(), this.#session) : true)
         return this.#whenDecided(n, 'onPublish', ask, (verdict) => this.#publish(n, call, verdict))
       }
       case 'members':
@@ -163,13 +164,11 @@ export class SessionCalls<In, Out> {
   /** Ends a subscription when its permission has expired. */
   #expire(name: string, expiresAt: number): void {
     this.#cancelExpiry(name)
-    const leftMs = expiresAt - Date.now()
+    const leftMs = Math.max(0, expiresAt - this.#server.wallTime())
     // No timer of the platform waits for longer.
-    if (leftMs < 2 ** 31)
-      this.#expiries.set(
-        name,
-        this.#server.after(Math.max(0, leftMs), () => this.#record.streams.unsubscribe(name)),
-      )
+    if (leftMs >= 2 ** 31) return
+    const end = () => this.#record.streams.unsubscribe(name)
+    this.#expiries.set(name, this.#server.after(leftMs, end))
   }
 
   #cancelExpiry(name: string): void {
@@ -230,7 +229,7 @@ export class SessionCalls<In, Out> {
   }
 }
 
-/** The topic on which the joins and leaves of a topic are published. */
+/** Where the joins and leaves of a topic are published. */
 export function presenceOf(topic: string): string {
   return `presence:${topic}`
 }

@@ -55,6 +55,7 @@ export class Switchboard<In, Out> implements Door, CallsServer<In, Out> {
   /** What becomes of a dial now. */
   answer: (dial: Dial) => DialAnswer = () => 'accept'
   readonly after = browserHost.after
+  readonly wallTime = () => browserHost.wallTime(browserHost.now())
   readonly report = browserHost.report
   readonly #options: FakeServerOptions<In, Out>
   readonly #errors: string[] = []

@@ -71,6 +71,13 @@ export function isTopicName(name: unknown): name is string {
   return typeof name === 'string' && name.length > 0 && name.length <= 1024
 }
 
+/** How the names of topics begin to which the server alone publishes: members that join and leave, and what nodes tell each other. */
+const ownTopics = ['presence:', 'node ', 'answers ']
+
+export function isOwnTopic(topic: string): boolean {
+  return ownTopics.some((beginning) => topic.startsWith(beginning))
+}
+
 export function isSince(since: unknown): since is TopicSince | undefined {
   if (since === undefined || since === 'start') return true
   const place = typeof since === 'object' && since !== null && 'last' in since ? since.last : since

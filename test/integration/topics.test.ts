@@ -268,3 +268,15 @@ it('[SP22] for await reads the messages of a topic, and ends with it', async () 
   topic.unsubscribe()
   await reading
 })
+
+it.each(['presence:room', 'node x', 'answers x'])(
+  '[SP22] %s belongs to the server, whatever the application allows',
+  async (name) => {
+    await using rig = await startRig({ options: open })
+    await using watched = rig.watch()
+    const topic = watched.client.subscribe(name)
+    await expect(topic.publish('{"type":"leave","id":"ada"}')).rejects.toMatchObject({ code: 'forbidden' })
+    await vi.waitFor(() => expect(topic.state).toBe('refused'), 5000)
+    await expect(rig.servers.servers[0]?.publish(name, 'x')).rejects.toThrow(`only the server publishes; it was "${name}"`)
+  },
+)

@@ -64,7 +64,7 @@ function fake(): Half {
   )
   const calls: SessionCalls<Payload, Payload> = new SessionCalls(record, session, topics, {
     ...{ handlers: { onRequest, onSubscribe, onPublish }, encode: (data) => data, decode: (payload) => payload },
-    ...{ requested() {}, publish, after: () => () => {}, failed() {} },
+    ...{ requested() {}, publish, after: () => () => {}, wallTime: () => 0, failed() {} },
   })
   return {
     received,

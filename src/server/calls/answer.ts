@@ -1,8 +1,8 @@
 import { faultOf, type ServerCall } from '../../wire/calls.ts'
 import { RequestError } from '../../wire/request-error.ts'
 import type { HandledSession } from '../session/handled-session.ts'
-import { callEntry } from '../store/private-entries.ts'
 import type { SessionRecord } from '../store/ports.ts'
+import { callEntry } from '../store/private-entries.ts'
 import { StoreUnavailableError } from '../store/store-health.ts'
 
 /** Appends what the server answers or asks to stream 0. Resolves with its offset; 0 if the session has ended. */

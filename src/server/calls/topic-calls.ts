@@ -1,9 +1,9 @@
-import type { ClientCall, Subscribed } from '../../wire/calls.ts'
+import { type ClientCall, isOwnTopic, type Subscribed } from '../../wire/calls.ts'
 import { RequestError } from '../../wire/request-error.ts'
 import { presenceTopicOf } from '../presence/members.ts'
 import type { HandledSession } from '../session/handled-session.ts'
 import type { Incoming } from '../session/record.ts'
-import { checkSince, checkTopic, type Since } from '../session/subscribe.ts'
+import { checkPublished, checkSince, checkTopic, type Since } from '../session/subscribe.ts'
 import { subscribeClient, unsubscribeClient } from '../session/subscribe-client.ts'
 import { kindOf } from '../util/payload.ts'
 import { append, errorAnswer } from './answer.ts'
@@ -44,7 +44,8 @@ export async function handleTopicCall(session: HandledSession, message: Incoming
 async function onSubscribe(session: HandledSession, n: number, call: Asked<'subscribe'>): Promise<number> {
   const { node, handle } = session
   const { topic: name, since, after, params } = call
-  const verdict: unknown = await node.handlers.onSubscribe?.(handle, name, params)
+  // Topics of the server itself are not for pages, whatever the application allows.
+  const verdict: unknown = !isOwnTopic(name) && (await node.handlers.onSubscribe?.(handle, name, params))
   const allowed = verdict === true ? {} : verdict
   if (typeof allowed !== 'object' || allowed === null)
     throw new RequestError('forbidden', `The server does not allow to subscribe to ${JSON.stringify(name)}.`)
@@ -81,13 +82,13 @@ async function publish(session: HandledSession, n: number, call: Asked<'publish'
   const { id, node, handle, record } = session
   const { topic: name } = call
   const data = dataIn(call, node.settings)
-  const verdict: unknown = await node.handlers.onPublish?.(handle, name, data)
+  const verdict: unknown = !isOwnTopic(name) && (await node.handlers.onPublish?.(handle, name, data))
   if (verdict !== true && (typeof verdict !== 'object' || verdict === null))
     throw new RequestError('forbidden', `The server does not allow to publish to ${JSON.stringify(name)}.`)
   const known = record.subscriptions.find(({ as }) => as === name)?.topic ?? name
   const given: { readonly topic?: unknown; readonly data?: unknown } = verdict === true ? {} : verdict
   const { topic = known } = given
-  checkTopic(topic, 'onPublish')
+  checkPublished(topic, 'onPublish')
   // The key makes it one publication, however often the handler has to run.
   return session.node.publish(topic, 'data' in given ? given.data : data, { key: `${id}.${record.epoch}.${n}` })
 }

@@ -12,7 +12,7 @@ import { PostRequest, type Receipt } from '../session/post-request.ts'
 import { endOfPinned } from '../session/record.ts'
 import { SessionActors } from '../session/session-actors.ts'
 import { type Principal, type Session, SessionHandle } from '../session/session-handle.ts'
-import { checkTopic } from '../session/subscribe.ts'
+import { checkPublished, checkTopic } from '../session/subscribe.ts'
 import { Admission } from './admission.ts'
 import { ForeignStores } from './foreign-stores.ts'
 import { mostWaitMs, NodeContext, type NodeParts, type NodeSettings } from './node-context.ts'
@@ -158,7 +158,7 @@ export class ServerNode {
 
   /** Appends a message to a topic. Resolves with its offset once it is in the log. */
   async publish(topic: string, data: unknown, { key }: PublishOptions = {}): Promise<number> {
-    checkTopic(topic, 'publish')
+    checkPublished(topic, 'publish')
     checkKey(key)
     return this.#context.publish(topic, data, { key })
   }

@@ -1,4 +1,4 @@
-import { isSince, isTopicName } from '../../wire/calls.ts'
+import { isOwnTopic, isSince, isTopicName } from '../../wire/calls.ts'
 import type { Limits } from '../limits.ts'
 import type { PrivateAppend, SessionRecord, Subscription, TopicLog } from '../store/ports.ts'
 import { subscribedEntry, unsubscribedEntry } from '../store/private-entries.ts'
@@ -111,4 +111,13 @@ export function checkSince(since: unknown): asserts since is Since | undefined {
 export function checkTopic(topic: unknown, name: string): asserts topic is string {
   if (!isTopicName(topic))
     throw new TypeError(`RealtimeServer: ${name}() takes a topic of 1 to 1,024 characters; it was ${kindOf(topic)}.`)
+}
+
+/** @throws TypeError for a topic to which no application can publish */
+export function checkPublished(topic: unknown, name: string): asserts topic is string {
+  checkTopic(topic, name)
+  if (isOwnTopic(topic))
+    throw new TypeError(
+      `RealtimeServer: ${name}() takes no topic that begins with 'presence:', 'node ' or 'answers ', to which only the server publishes; it was ${JSON.stringify(topic.slice(0, 99))}.`,
+    )
 }
