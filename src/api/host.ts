@@ -4,8 +4,11 @@ export type { TabHost }
 
 /** What the page (or worker, or test) tells the client about itself. Hints, never commands: no signal proves anything about the network. */
 export type PageSignal =
-  /** The page goes away, and its own listeners to `pagehide` have not run yet: what they send must outlive it. */
-  | { readonly type: 'leaving' }
+  /**
+   * The page goes away, and its own listeners to `pagehide` have not run yet: what they send must outlive it. `persisted` where the browser may
+   * keep the page for a return (back/forward cache).
+   */
+  | { readonly type: 'leaving'; readonly persisted?: boolean }
   | { readonly type: 'online' | 'offline' | 'visible' | 'hidden' | 'pagehide' | 'freeze' | 'resume' }
   | { readonly type: 'pageshow'; readonly persisted: boolean }
 

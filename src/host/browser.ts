@@ -127,10 +127,10 @@ function listen(listener: (signal: PageSignal | Activation | Violation) => void)
   let isLeaving = false
   // Heard before any other listener hears of it: what those send and close must still find the connection. It is put away with the
   // `visibilitychange` that follows, which does not where the page is hidden already or has made the event itself.
-  const lead = ({ isTrusted }: Event) => {
+  const lead = ({ isTrusted, persisted }: Event & { readonly persisted?: boolean }) => {
     if (!isTrusted) return
     isLeaving = !isHidden()
-    listener({ type: 'leaving' })
+    listener({ type: 'leaving', persisted: persisted === true })
   }
   const run = (event: Event) => {
     if (event.type === 'pagehide' && isLeaving) return

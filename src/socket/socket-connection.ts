@@ -55,6 +55,7 @@ export class SocketConnection {
   #first = 1
   #bufferedBytes = 0
   #cancelLoss = () => {}
+  readonly #stopListening: () => void
 
   constructor(target: SocketTarget, listener: SocketListener) {
     const { url, protocols, options, host } = target
@@ -74,6 +75,10 @@ export class SocketConnection {
     this.#client.on('error', (event) => this.#failed(event))
     this.#client.on('close', (event) => this.#lost(event))
     this.#client.on('gap', () => this.#fail(this.#diagnosisOf({ kind: 'forgotten' })))
+    // As the platform closes the WebSockets of a page that is unloaded (HTML, "unloading documents").
+    this.#stopListening = host.listen((signal) => {
+      if (signal.type === 'leaving' && signal.persisted === false) this.close({ code: undefined, reason: '' })
+    })
     // A socket that is closed in the task that made it never dials.
     Promise.resolve()
       .then(() => this.#phase === 'connecting' && this.#client.connect())
@@ -179,6 +184,7 @@ export class SocketConnection {
     if (!this.#isLive) return
     this.#bufferedBytes = this.bufferedBytes
     this.#phase = 'over'
+    this.#stopListening()
     this.#leave('the socket has failed')
     // In a task of its own, since `close()` and `send()` may be on the stack.
     this.#cancelLoss()
@@ -191,6 +197,7 @@ export class SocketConnection {
 
   #end(end: SocketEnd): void {
     this.#phase = 'over'
+    this.#stopListening()
     this.#cancelLoss()
     this.#listener.ended(end)
   }

@@ -4,7 +4,7 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { build } from 'esbuild'
 import type { Browser } from 'playwright-core'
-import { afterAll, beforeAll, expect, it } from 'vitest'
+import { afterAll, beforeAll, expect, it, vi } from 'vitest'
 import { WebSocketServer } from 'ws'
 import { openPage } from '../support/browser-page.ts'
 import { listenOnLoopback, stopListening } from '../support/loopback.ts'
@@ -28,10 +28,12 @@ beforeAll(async () => {
 afterAll(() => rmSync(folder, { recursive: true, force: true }))
 
 async function start() {
+  const ended: string[] = []
   const servers = await RealtimeServers.start({
     page: { script },
     options: {
       onMessage: (session, { data }) => (data === 'close' ? session.close(4400, 'bye') : session.send(data)),
+      onEnd: (_, { by, code }) => void ended.push(`${by} ${code}`),
     },
   })
   const http = createServer()
@@ -46,7 +48,7 @@ async function start() {
   const url = `${servers.urls[0]?.replace('http', 'ws')}/`
   const opened = await openPage(browser, { origin: new URL(servers.urls[0] ?? '').origin })
   return {
-    ...{ nativeUrl, url, page: opened.page, errors: opened.errors },
+    ...{ nativeUrl, url, ended, page: opened.page, errors: opened.errors },
     async [Symbol.asyncDispose]() {
       await opened.close()
       for (const client of native.clients) client.terminate()
@@ -81,4 +83,16 @@ it.each(['websocket', 'sse', 'long-poll', 'poll'])('lives over %s as the WebSock
   expect(ours).toEqual(native)
   expect(native).toHaveLength(8)
   expect(test.errors).toEqual([])
+})
+
+it.each(['websocket', 'sse', 'long-poll'])('is closed over %s when its page is unloaded', async (type) => {
+  await using test = await start()
+  await test.page.evaluate(
+    `new Promise((resolve) => {
+      globalThis.socket = new (Sockets.webSocketOver({ transports: ['${type}'] }))('${test.url.replace(/\/$/, '')}')
+      socket.onopen = resolve
+    })`,
+  )
+  await test.page.goto('about:blank')
+  await vi.waitFor(() => expect(test.ended).toEqual(['client 1000']), 5000)
 })

@@ -39,11 +39,6 @@ element('say').addEventListener('submit', (event) => {
   text.value = ''
 })
 
-// Otherwise Spring would keep the session of a page that is gone for the two minutes in which it could come back.
-addEventListener('pagehide', ({ persisted }) => {
-  if (!persisted) client.deactivate({ force: true })
-})
-
 const texts = { join: () => 'joined', leave: () => 'left', say: ({ text }) => text }
 
 function show(line) {
