@@ -150,7 +150,7 @@ export class SharedTab<Out> implements ClientConnection {
 
   #raised(event: MirroredEvent): void {
     if (!this.#room.isLeading || this.#part.isEnding) return
-    this.#room.tell({ type: 'event', event })
+    this.#room.tell({ type: 'event', event: ofEveryTab(event) })
     this.#shown.relay(event)
   }
 
@@ -202,4 +202,11 @@ export class SharedTab<Out> implements ClientConnection {
     if (this.#room.isLeading || !(await this.#room.isAlone())) return
     while (isToWait()) await new Promise<void>((resolve) => host.after(lookAgainMs, resolve))
   }
+}
+
+/** An event without what concerns the page of the leader alone. */
+function ofEveryTab(event: MirroredEvent): MirroredEvent {
+  if (event.type !== 'open') return event
+  const { restored, ...details } = event.details
+  return restored ? { type: 'open', details } : event
 }

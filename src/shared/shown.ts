@@ -47,11 +47,12 @@ export class Shown {
     else if (!this.#closed) this.#events.raise<MirroredType>(type, details)
   }
 
-  opened(details: EventDetails['open']): void {
-    const resumed = details.resumed && !this.isOther
+  /** `restored` is of this page alone, which goes on with the session of the one before it. */
+  opened({ restored, ...details }: EventDetails['open']): void {
+    const resumed = details.resumed && (!this.isOther || restored !== undefined)
     this.#open = details
     this.isOther = false
-    if (!this.#closed) this.#events.raise('open', { ...details, resumed })
+    if (!this.#closed) this.#events.raise('open', { ...details, resumed, ...(restored && { restored }) })
   }
 
   show(state: ClientState): void {

@@ -2,7 +2,9 @@ import { setTimeout as sleep } from 'node:timers/promises'
 import { describe, expect, it, vi } from 'vitest'
 import type { RealtimeOptions } from '../../src/index.ts'
 import { type SessionOptions, session } from '../../src/session/index.ts'
+import { shared } from '../../src/shared/index.ts'
 import { type FakePage, FakeTab } from '../support/fake-tab.ts'
+import { localTabs } from '../support/local-tabs.ts'
 import { type SessionRig, sessionTransports, startRig, transportOf } from '../support/session-rig.ts'
 import type { WatchedClient } from '../support/watched-client.ts'
 
@@ -40,7 +42,8 @@ async function start({ resumeWindowMs = 120_000 } = {}) {
     /** A page of the tab loads, with a client that connects. */
     load(tab: FakeTab, options: RealtimeOptions = {}, more: SessionOptions = {}): Visit {
       const page = tab.page()
-      const watched = rig.watch({ retry, protocol: session({ storage: 'tab', ...more }), ...options, host: page.host })
+      const host = { ...options.host, ...page.host }
+      const watched = rig.watch({ retry, protocol: session({ storage: 'tab', ...more }), ...options, host })
       visits.push({ page, watched })
       return { page, watched }
     },
@@ -396,4 +399,19 @@ it('is written seldom: for numbers set aside, and for what the server is told', 
   }
   await one.watched.client.flushed()
   expect(tab.writes - before).toBeLessThan(20)
+})
+
+it('[SP1] a reload of the only tab that shares a connection goes on with the session; a tab that joins later is told of no reload', async () => {
+  await using stage = await start()
+  const tab = new FakeTab()
+  const options = { connection: shared({ key: 'ada' }), host: { tabs: localTabs() } }
+  const one = stage.load(tab, options)
+  await one.watched.nth('open')
+  one.page.hide()
+  const two = stage.load(tab, options)
+  expect(await two.watched.nth('open')).toMatchObject({ resumed: true, restored: { lost: 0 } })
+  const other = await stage.load(new FakeTab(), options).watched.nth('open')
+  expect(other).toMatchObject({ resumed: false })
+  expect(other).not.toHaveProperty('restored')
+  expect(stage.told).toEqual(['session of ada'])
 })
