@@ -28,10 +28,14 @@ export interface Leadership {
   readonly askedAt: number | null
   /** Until when it waits for what would keep it from leading, where it holds the lock. */
   readonly whoUntil: number
+  /** A tab that holds the lock has asked who knows the session, and none has answered yet. */
+  readonly isSought: boolean
 }
 
 export type LeadershipInput =
-  | { readonly type: 'joined' | 'left' | 'lost' | 'learned' | 'forgot' | 'heard' | 'known' | 'froze' | 'thawed' }
+  | { readonly type: 'joined' | 'left' | 'lost' | 'learned' | 'forgot' | 'heard' | 'sought' | 'froze' | 'thawed' }
+  /** A tab knows the session; `isMe`: this one. */
+  | { readonly type: 'known'; readonly isMe: boolean }
   /** The lock is held; `isAlone`: no other tab is there. */
   | { readonly type: 'granted'; readonly isAlone: boolean }
   | { readonly type: 'claimed'; readonly term: number; readonly tab: string }
@@ -46,7 +50,7 @@ export interface LeadershipStep {
 }
 
 export const outside: Leadership = {
-  ...{ role: 'out', term: 0, leader: null, knows: false, heardAt: 0, askedAt: null, whoUntil: Infinity },
+  ...{ role: 'out', term: 0, leader: null, knows: false, heardAt: 0, askedAt: null, whoUntil: Infinity, isSought: false },
 }
 
 /** Pure: what becomes of the leadership in the tab `me`, and what it has to do. */
@@ -64,10 +68,16 @@ export function leadershipAfter(state: Leadership, input: LeadershipInput, now: 
     case 'granted':
       if (state.knows || input.isAlone) return claiming(state)
       return { state: { ...state, role: 'asking', whoUntil: now + whoMs }, commands: ['who'] }
-    case 'known':
-      // The other tab waits for the lock as well.
-      if (role !== 'asking') return { state, commands: [] }
-      return { state: { ...state, role: 'waiting', heardAt: now, askedAt: null }, commands: ['release', 'wait'] }
+    case 'sought':
+      return { state: { ...state, isSought: true }, commands: [] }
+    case 'known': {
+      const known = { ...state, isSought: false }
+      // The first to answer takes the lock: a tab that waits for it before this one may be frozen.
+      if (input.isMe && state.isSought && state.knows && role === 'waiting')
+        return { state: { ...known, heardAt: now, askedAt: null }, commands: ['steal'] }
+      if (input.isMe || role !== 'asking') return { state: known, commands: [] }
+      return { state: { ...known, role: 'waiting', heardAt: now, askedAt: null }, commands: ['release', 'wait'] }
+    }
     case 'lost':
       return {
         state: { ...state, role: 'waiting', heardAt: now, askedAt: null },

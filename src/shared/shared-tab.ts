@@ -197,9 +197,10 @@ export class SharedTab<Out> implements ClientConnection {
   async #succeeded(): Promise<void> {
     const { host } = this.#client
     const until = host.now() + successionMs
-    const isToWait = () =>
-      this.#room.isIn && !this.#isPageLeaving && !(this.#room.isLeading && this.#part.isUp) && host.now() < until
-    if (this.#room.isLeading || !(await this.#room.isAlone())) return
+    /** Without a connection the goodbye goes out as well, but not while one is being made, which it would break off. */
+    const isReady = () => this.#room.isLeading && (this.#part.isUp || this.#own.state.status !== 'connecting')
+    const isToWait = () => this.#room.isIn && !this.#isPageLeaving && !isReady() && host.now() < until
+    if (isReady() || !(await this.#room.isAlone())) return
     while (isToWait()) await new Promise<void>((resolve) => host.after(lookAgainMs, resolve))
   }
 }

@@ -46,8 +46,15 @@ export const mutations = [
     name: 'never-steals',
     breaks: 'a leader that is silent loses its lock',
     file: 'src/shared/leadership.ts',
-    from: "commands: ['steal'] }",
-    to: 'commands: [] }',
+    from: "{ ...state, heardAt: now, askedAt: null }, commands: ['steal'] }",
+    to: '{ ...state, heardAt: now, askedAt: null }, commands: [] }',
+  },
+  {
+    name: 'queue-decides',
+    breaks: 'a tab that knows the session takes the lock, whoever has waited longer for it',
+    file: 'src/shared/leadership.ts',
+    from: "{ ...known, heardAt: now, askedAt: null }, commands: ['steal'] }",
+    to: '{ ...known, heardAt: now, askedAt: null }, commands: [] }',
   },
   {
     name: 'stale-answer',
