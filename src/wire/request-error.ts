@@ -33,18 +33,21 @@ export class RequestError extends Error {
     this.code = code
   }
 
-  /** `instanceof` holds for the errors of another copy as well, such as that of `steadfast/session` for `steadfast/server`. */
-  static override readonly [Symbol.hasInstance] = isInstance
+  /**
+   * `instanceof` holds for the errors of another copy as well, such as that of `steadfast/session` for `steadfast/server`. A method, since a
+   * static field, where it is compiled to an assignment, would assign to what is read-only in `Function.prototype`.
+   *
+   * @param this the class on the right of `instanceof`, which may extend `RequestError`
+   */
+  static override [Symbol.hasInstance](this: unknown, value: unknown): boolean {
+    // biome-ignore lint/complexity/noThisInStatic: it may be a class that extends this one.
+    if (this !== RequestError) return Function.prototype[Symbol.hasInstance].call(this, value)
+    return typeof value === 'object' && value !== null && mark in value
+  }
 
   get [mark](): true {
     return true
   }
-}
-
-/** @param this the class on the right of `instanceof`, which may extend `RequestError` */
-function isInstance(this: unknown, value: unknown): boolean {
-  if (this !== RequestError) return Function.prototype[Symbol.hasInstance].call(this, value)
-  return typeof value === 'object' && value !== null && mark in value
 }
 
 export function isRequestErrorCode(code: unknown): code is RequestErrorCode {
