@@ -1,3 +1,4 @@
+import { tabsOf } from './browser-tabs.ts'
 import { launchChromium, openInChromium } from './chromium.ts'
 import { type Equipment, missing } from './equipment.ts'
 import { launchFirefox } from './firefox.ts'
@@ -37,20 +38,7 @@ const engines = {
     const browser = await launchChromium()
     return {
       open: (url) => openInChromium(browser, url),
-      async openTabs() {
-        const context = await browser.newContext()
-        return {
-          async open(url) {
-            const page = await context.newPage()
-            await page.goto(url)
-            return {
-              evaluate: (run, argument) => page.evaluate(run as never, argument as never),
-              [Symbol.asyncDispose]: () => page.close(),
-            }
-          },
-          [Symbol.asyncDispose]: () => context.close(),
-        }
-      },
+      openTabs: async () => tabsOf(await browser.newContext()),
       [Symbol.asyncDispose]: () => browser.close(),
     }
   },

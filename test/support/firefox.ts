@@ -1,4 +1,5 @@
 import puppeteer from 'puppeteer-core'
+import { tabsOf } from './browser-tabs.ts'
 import type { Engine, PageWithSwitch } from './engines.ts'
 
 export interface FirefoxOptions {
@@ -31,20 +32,7 @@ export async function launchFirefox({
         [Symbol.asyncDispose]: () => context.close(),
       }
     },
-    async openTabs() {
-      const context = await browser.createBrowserContext()
-      return {
-        async open(url) {
-          const page = await context.newPage()
-          await page.goto(url)
-          return {
-            evaluate: (run, argument) => page.evaluate(run as never, argument as never),
-            [Symbol.asyncDispose]: () => page.close(),
-          }
-        },
-        [Symbol.asyncDispose]: () => context.close(),
-      }
-    },
+    openTabs: async () => tabsOf(await browser.createBrowserContext()),
     [Symbol.asyncDispose]: () => browser.close(),
   }
 }
