@@ -5,9 +5,6 @@ import { must, textOf } from '../wire/readers.ts'
 import { RequestError } from '../wire/request-error.ts'
 import type { TopicsSession } from './topics-session.ts'
 
-/** The topic on which the joins and leaves of a topic are published begins with this. */
-export const presencePrefix = 'presence:'
-
 const nobody: readonly TopicMember[] = Object.freeze([])
 
 /** Who is subscribed to a topic: a list that the server gives once, and the joins and leaves that follow it. */

@@ -1,10 +1,9 @@
 import type { Since, Topic, TopicOptions } from '../api/calls.ts'
 import type { CallsPort } from '../api/mode.ts'
 import { fail, mustBeOptions } from '../util/check-options.ts'
-import { isSince, isTopicName } from '../wire/calls.ts'
+import { isSince, isTopicName, presencePrefix } from '../wire/calls.ts'
 import { SharedTopic } from './shared-topic.ts'
 import { TopicHandle } from './topic-handle.ts'
-import { presencePrefix } from './topic-members.ts'
 import type { TopicsSession } from './topics-session.ts'
 
 /** The topics that a page has subscribed to: one subscription of the session for each, however many parts of the page use it. */

@@ -13,8 +13,3 @@ export function payloadIn({ data = '', utf8, base64 }: CallValue): Payload {
   if (utf8 !== undefined) return utf8Of(utf8)
   return base64 === undefined ? data : Uint8Array.from(atob(base64), (sign) => sign.charCodeAt(0)).buffer
 }
-
-/** Whether a call carries a value. */
-export function hasValue({ data, utf8, base64 }: CallValue): boolean {
-  return (data ?? utf8 ?? base64) !== undefined
-}

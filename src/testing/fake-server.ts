@@ -1,12 +1,12 @@
 import type { Host } from '../api/host.ts'
 import type { Payload } from '../api/protocol.ts'
+import { presenceTopicOf } from '../wire/calls.ts'
 import type { Dial, DialAnswer, MessageDetails, Refusal } from './contracts.ts'
 import { DisposingAtOnce } from './disposing-at-once.ts'
 import { fakeHost } from './fake-host.ts'
 import { checkRefusal, checkTransports } from './refusal.ts'
 import type { FakeRequest } from './request.ts'
 import type { FakeSession } from './session.ts'
-import { presenceOf } from './session-calls.ts'
 import { type FakeConnection, type FakeServerOptions, Switchboard } from './switchboard.ts'
 import type { FakeMember } from './topics.ts'
 
@@ -98,7 +98,7 @@ export class FakeServer<In = Payload | ArrayBufferView, Out = Payload> extends D
   /** Says who is in a topic (`topic.presence`): clients that read it learn of each join and leave. At first there is nobody. */
   setMembers(topic: string, members: readonly FakeMember[]): void {
     for (const change of this.#switchboard.sessions.topics.setMembers(topic, members))
-      this.#switchboard.publish(presenceOf(topic), this.#switchboard.encodeOwn(change))
+      this.#switchboard.publish(presenceTopicOf(topic), this.#switchboard.encodeOwn(change))
   }
 
   /**

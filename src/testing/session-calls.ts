@@ -1,7 +1,7 @@
-import { type CallValue, type ClientCall, faultOf, isOwnTopic } from '../wire/calls.ts'
+import { type CallValue, type ClientCall, faultOf, hasValue, isOwnTopic, presenceTopicOf } from '../wire/calls.ts'
 import { RequestError } from '../wire/request-error.ts'
 import type { CallsServer } from './application.ts'
-import { callValueOf, hasValue, payloadIn } from './call-value.ts'
+import { callValueOf, payloadIn } from './call-value.ts'
 import { FakeRequest } from './request.ts'
 import type { FakeSession } from './session.ts'
 import type { SessionRecord } from './session-record.ts'
@@ -120,7 +120,7 @@ export class SessionCalls<In, Out> {
       case 'unsubscribe':
         this.#cancelExpiry(call.topic)
         this.#record.streams.unsubscribe(call.topic)
-        this.#record.streams.unsubscribe(presenceOf(call.topic))
+        this.#record.streams.unsubscribe(presenceTopicOf(call.topic))
         this.#record.done(n)
         return null
       default:
@@ -196,8 +196,8 @@ export class SessionCalls<In, Out> {
       )
       return
     }
-    const topic = presenceOf(known.topic)
-    this.#record.streams.subscribe(presenceOf(name), topic, this.#topics.tailOf(topic))
+    const topic = presenceTopicOf(known.topic)
+    this.#record.streams.subscribe(presenceTopicOf(name), topic, this.#topics.tailOf(topic))
     this.#record.answer(n, { type: 'reply', to: n, value: this.#topics.membersOf(known.topic) })
   }
 
@@ -227,11 +227,6 @@ export class SessionCalls<In, Out> {
   #valueOf(reply: In | undefined): CallValue {
     return reply === undefined ? {} : callValueOf(this.#server.encode(reply))
   }
-}
-
-/** Where the joins and leaves of a topic are published. */
-export function presenceOf(topic: string): string {
-  return `presence:${topic}`
 }
 
 /** @throws RequestError where it is refused */

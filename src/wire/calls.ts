@@ -7,6 +7,10 @@ export interface CallValue {
   readonly base64?: string
 }
 
+export function hasValue({ data, utf8, base64 }: CallValue): boolean {
+  return (data ?? utf8 ?? base64) !== undefined
+}
+
 /** Why a call has no reply. */
 export interface CallFault {
   readonly code: RequestErrorCode
@@ -71,8 +75,15 @@ export function isTopicName(name: unknown): name is string {
   return typeof name === 'string' && name.length > 0 && name.length <= 1024
 }
 
+/** How the name of the topic begins on which the joins and leaves of another one are published. */
+export const presencePrefix = 'presence:'
+
+export function presenceTopicOf(topic: string): string {
+  return presencePrefix + topic
+}
+
 /** How the names of topics begin to which the server alone publishes: members that join and leave, and what nodes tell each other. */
-const ownTopics = ['presence:', 'node ', 'answers ']
+const ownTopics = [presencePrefix, 'node ', 'answers ']
 
 export function isOwnTopic(topic: string): boolean {
   return ownTopics.some((beginning) => topic.startsWith(beginning))

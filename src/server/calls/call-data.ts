@@ -1,5 +1,5 @@
 import { Buffer } from 'node:buffer'
-import type { CallValue } from '../../wire/calls.ts'
+import { type CallValue, hasValue } from '../../wire/calls.ts'
 import { bufferOf, payloadOf } from '../util/payload.ts'
 
 /** How values are encoded, and how large they may be. */
@@ -33,5 +33,5 @@ export function callValueOf(data: unknown, { codec, limits }: DataSettings, name
 
 /** The reply of a client, as the application gets it; `undefined` where it has no value. */
 export function replyIn(reply: CallValue, settings: DataSettings): unknown {
-  return (reply.data ?? reply.utf8 ?? reply.base64) === undefined ? undefined : dataIn(reply, settings)
+  return hasValue(reply) ? dataIn(reply, settings) : undefined
 }

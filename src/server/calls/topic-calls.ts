@@ -1,6 +1,5 @@
-import { type ClientCall, isOwnTopic, type Subscribed } from '../../wire/calls.ts'
+import { type ClientCall, isOwnTopic, presenceTopicOf, type Subscribed } from '../../wire/calls.ts'
 import { RequestError } from '../../wire/request-error.ts'
-import { presenceTopicOf } from '../presence/members.ts'
 import type { HandledSession } from '../session/handled-session.ts'
 import type { Incoming } from '../session/record.ts'
 import { checkPublished, checkSince, checkTopic, type Since } from '../session/subscribe.ts'

@@ -82,11 +82,6 @@ export function recordIdOf(topic: string): string {
   return `presence of ${topic}`
 }
 
-/** The topic on which a topic's joins and leaves are published. */
-export function presenceTopicOf(topic: string): string {
-  return `presence:${topic}`
-}
-
 /** A record that holds no session: it counts as ended, so that it is neither counted nor found among the sessions of a principal. */
 export function holderRecord(epoch: string, data: unknown): SessionRecord {
   return {

@@ -1,9 +1,10 @@
+import { presenceTopicOf } from '../../wire/calls.ts'
 import type { ServerHost } from '../node/host.ts'
 import type { ServerCodec, Session } from '../session/session-handle.ts'
 import type { SessionRecord, SessionStore, Subscription, TopicLog, Versioned } from '../store/ports.ts'
 import { partsOf } from '../util/parts.ts'
 import { payloadOf } from '../util/payload.ts'
-import { infoOf, type Member, presenceTopicOf, publicationOf, recordIdOf, type Stay, staysOf } from './members.ts'
+import { infoOf, type Member, publicationOf, recordIdOf, type Stay, staysOf } from './members.ts'
 import { NodeRecords, nodeTopicsOf } from './node-records.ts'
 import { type MembersPort, membersKeptMs, TopicMembers } from './topic-members.ts'
 
