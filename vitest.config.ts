@@ -61,47 +61,25 @@ function project(
   }
 }
 
-// Real servers, builds and browsers are measured by the clock on the wall: one file at a time, nothing beside it, and once
-// more when a busy machine was too slow for it. What fails twice is broken. Tests that say of themselves that they are
-// concurrent do little but wait.
-const alone = {
-  ...{ fileParallelism: false, maxWorkers: 1, maxConcurrency: 32 },
+// Real servers, builds and browsers are measured by the clock on the wall: few files at a time, and once more when a busy machine was
+// too slow for one. What fails twice is broken. Tests that say of themselves that they are concurrent do little but wait.
+const atOnce = (maxWorkers: number, maxConcurrency = 32) => ({
+  ...{ fileParallelism: true, maxWorkers, maxConcurrency },
   ...{ testTimeout: 60_000, hookTimeout: 60_000, retry: 1 },
-}
+})
 
-// These wait for what happens and not until a time, and use a fifth of a core: some of them at once do not hinder each other.
-const unhurried = [
-  'better-sse',
-  'calls',
-  'contract',
-  'contract-refusals',
-  'deployment',
-  'equipment',
-  'long-poll',
-  'neighbours',
-  'post',
-  'readme-facts',
-  'redirects',
-  'server-carriers',
-  'server-clock',
-  'server-credentials',
-  'server-edge',
-  'server-http',
-  'server-metrics',
-  'server-mount',
-  'server-sockets',
-  'session-contract',
-  'session-contract-nodes',
-  'session-nodes',
-  'session-pinned',
-  'session-posts',
-  'sse',
-  'support-fault-proxy',
-  'support-foreign-servers',
-  'support-reference-server',
-  'temporary',
-  'topics',
-  'two-stores',
+// What is measured there is time, or the processor is busy meanwhile. The other files of their folder wait for what happens and not
+// until a time, and use a fifth of a core: three of them at once do not hinder each other.
+const hurried = [
+  'demo-redis',
+  'demo-server',
+  'faults',
+  'firewall',
+  'outages',
+  'session-burst',
+  'session-time',
+  'sizes',
+  'support-chromium',
 ].map((name) => `test/integration/${name}.test.ts`)
 
 // Stores and other servers in processes of their own: the tests wait for them most of the time.
@@ -123,10 +101,7 @@ const engines = [
   'redis-outages',
 ].map((name) => `test/integration/${name}.test.ts`)
 
-// A page of the demo draws without end and takes a fifth of a core.
-const threeAtOnce = { ...alone, maxConcurrency: 3 }
-
-// A page of these waits most of the time, or what is measured there is memory: two files at once do not hinder each other.
+// A page of these waits most of the time, or what is measured there is memory.
 const patient = [
   'browser/demo-alone',
   'browser/demo-redis',
@@ -139,10 +114,6 @@ const patient = [
   'faults/faults',
 ].map((name) => `test/${name}.test.ts`)
 
-// Real proxies, each with a server behind it. Their timeouts are scaled down, so the tests wait beside each other, but not so
-// many that this process is late with an answer for which a proxy waits.
-const fewAtOnce = { ...alone, maxConcurrency: 16 }
-
 export default defineConfig({
   test: {
     // A test that was left focused hides all others.
@@ -152,18 +123,21 @@ export default defineConfig({
     projects: [
       project('unit', 'unit', 0),
       project('dom', 'dom', 0, { environment: 'happy-dom' }),
-      project('unhurried', 'integration', 1, { ...alone, include: unhurried, fileParallelism: true, maxWorkers: 3 }),
-      project('node', 'integration', 2, { ...alone, exclude: [...unhurried, ...engines] }),
-      project('engines', 'integration', 6, { ...alone, include: engines, fileParallelism: true, maxWorkers: 2 }),
-      project('fleet', 'fleet', 8, alone),
-      project('proxies', 'proxies', 2, fewAtOnce),
+      project('unhurried', 'integration', 1, { ...atOnce(3), exclude: [...hurried, ...engines] }),
+      project('node', 'integration', 2, { ...atOnce(2), include: hurried }),
+      // Real proxies, each with a server behind it. Their timeouts are scaled down, so the tests wait beside each other, but not so
+      // many that this process is late with an answer for which a proxy waits.
+      project('proxies', 'proxies', 2, atOnce(2, 16)),
       // Compilers and package managers, each in a process of its own.
-      project('package', 'package', 3, { ...alone, fileParallelism: true, maxWorkers: 2 }),
-      project('browser', 'browser', 4, { ...threeAtOnce, exclude: patient }),
-      project('chaos', 'chaos', 5, alone),
-      // What is measured there is the processor's time, which takes no harm from what runs beside it.
-      project('attack', 'attack', 6, { ...alone, fileParallelism: true, maxWorkers: 2 }),
-      project('patient', 'browser', 7, { ...threeAtOnce, include: patient, fileParallelism: true, maxWorkers: 2 }),
+      project('package', 'package', 3, atOnce(2)),
+      // A page of the demo draws without end and takes a fifth of a core.
+      project('browser', 'browser', 4, { ...atOnce(2, 3), exclude: patient }),
+      project('chaos', 'chaos', 5, atOnce(2)),
+      // These wait for processes of their own, or measure the processor's time, which takes no harm from what runs beside it.
+      project('patient', 'browser', 6, { ...atOnce(3, 3), include: patient }),
+      project('attack', 'attack', 6, atOnce(3)),
+      project('engines', 'integration', 6, { ...atOnce(3), include: engines }),
+      project('fleet', 'fleet', 6, atOnce(3)),
     ],
   },
 })
