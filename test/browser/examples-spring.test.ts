@@ -8,7 +8,7 @@ import { openPage } from '../support/browser-page.ts'
 import { isEquippedWith, want } from '../support/equipment.ts'
 import { says, screenshot } from '../support/example-page.ts'
 import { type RunningExample, startExample } from '../support/examples.ts'
-import { freePort } from '../support/proxies.ts'
+import { freePort } from '../support/loopback.ts'
 import { useChromium } from '../support/use-chromium.ts'
 
 let browser: Browser

@@ -4,7 +4,7 @@ import { mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'nod
 import { join, resolve } from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { build } from 'esbuild'
-import { freePort } from '../support/proxies.ts'
+import { freePort } from '../support/loopback.ts'
 import type { FleetNodeOptions } from './node.ts'
 
 const root = resolve(import.meta.dirname, '../..')

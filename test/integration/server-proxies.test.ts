@@ -56,19 +56,16 @@ describe('[SP13] behind the real nginx, on a port of its own', () => {
   beforeEach((context) => want(context, 'nginx'))
 
   async function start(options: RealtimeServerOptions | ((origin: string) => RealtimeServerOptions), lines?: string) {
-    // nginx has to be there first, to know the public origin.
-    const http = createServer()
-    const port = await listenOnLoopback(http)
-    await new Promise((resolve) => http.close(resolve))
+    const server = createServer()
+    const port = await listenOnLoopback(server)
+    // nginx has to be there before the server half, which is told of the public origin.
     const nginx = await startNginx(nginxFor(port, lines))
     stops.push(() => nginx.close())
     const { RealtimeServer } = await import('../../src/server/index.ts')
     const errors: unknown[] = []
-    const server = createServer()
     const own = typeof options === 'function' ? options(nginx.origin) : options
     const realtime = new RealtimeServer({ onError: (error) => errors.push(error), ...own })
     realtime.attach(server)
-    await new Promise<void>((resolve) => server.listen(port, '127.0.0.1', resolve))
     stops.push(async () => {
       await realtime.close({ drainMs: 0 })
       server.closeAllConnections()

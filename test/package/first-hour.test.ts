@@ -1,8 +1,8 @@
 import { type ChildProcess, spawn } from 'node:child_process'
 import { once } from 'node:events'
 import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs'
-import { type AddressInfo, createServer } from 'node:net'
 import { afterEach, expect, test, vi } from 'vitest'
+import { freePort } from '../support/loopback.ts'
 import { snippetNamed } from '../support/readme.ts'
 import { root } from './package.ts'
 
@@ -48,13 +48,4 @@ function run(name: string): { readonly program: ChildProcess; printed(): string 
   })
   programs.push(program)
   return { program, printed: () => printed }
-}
-
-async function freePort(): Promise<number> {
-  const server = createServer().listen(0)
-  await once(server, 'listening')
-  const { port } = server.address() as AddressInfo
-  server.close()
-  await once(server, 'close')
-  return port
 }

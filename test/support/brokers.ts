@@ -5,7 +5,7 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { commandFolders } from './installed.ts'
-import { freePort } from './proxies.ts'
+import { freePort } from './loopback.ts'
 
 /** A broker of a test's own, in a folder of its own. */
 export interface Broker extends AsyncDisposable {

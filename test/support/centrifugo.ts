@@ -1,6 +1,6 @@
 import { writeFileSync } from 'node:fs'
 import { centrifugoServer } from '../../scripts/build-hubs.mjs'
-import { freePort } from './proxies.ts'
+import { freePort } from './loopback.ts'
 import { type ServerProcess, startProcess, tokenOf } from './server-process.ts'
 
 const tokenKey = 'a key of tests for tokens'

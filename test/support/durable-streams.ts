@@ -1,4 +1,4 @@
-import { freePort } from './proxies.ts'
+import { freePort } from './loopback.ts'
 import { type ServerProcess, startProcess } from './server-process.ts'
 
 /** The reference server of the Durable Streams protocol, with its streams in files, so that they outlive a restart. */

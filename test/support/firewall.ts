@@ -5,7 +5,7 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { isInstalled } from './installed.ts'
-import { freePort } from './proxies.ts'
+import { freePort } from './loopback.ts'
 
 export interface Firewall extends AsyncDisposable {
   readonly origin: string

@@ -1,7 +1,7 @@
 import { type ChildProcess, execFile, spawn } from 'node:child_process'
 import { once } from 'node:events'
 import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
-import { connect, createServer } from 'node:net'
+import { connect } from 'node:net'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
@@ -10,7 +10,7 @@ import * as kafka from '@platformatic/kafka'
 import { afterAll, beforeAll, beforeEach } from 'vitest'
 import { kafkaJars } from '../../scripts/fetch-kafka.mjs'
 import { isEquippedWith, want } from './equipment.ts'
-import { listenOnLoopback } from './loopback.ts'
+import { freePort } from './loopback.ts'
 
 /** A broker of Apache Kafka, its own controller, as a process on free ports. Everything it writes is in a folder that goes with it. */
 export interface KafkaBroker extends AsyncDisposable {
@@ -141,14 +141,6 @@ appender.file.layout.pattern=%d %p %c: %m%n
 rootLogger.level=WARN
 rootLogger.appenderRef.file.ref=file
 `
-
-async function freePort(): Promise<number> {
-  const server = createServer()
-  const port = await listenOnLoopback(server)
-  server.close()
-  await once(server, 'close')
-  return port
-}
 
 function accepts(port: number): Promise<boolean> {
   return new Promise((resolve) => {

@@ -1,5 +1,5 @@
 import { once } from 'node:events'
-import type { AddressInfo, Server } from 'node:net'
+import { type AddressInfo, createServer, type Server } from 'node:net'
 import { setTimeout as sleep } from 'node:timers/promises'
 
 /**
@@ -25,4 +25,12 @@ export async function stopListening(server: Server): Promise<void> {
   if (!server.listening) return
   server.close()
   await new Promise((resolve) => setImmediate(resolve))
+}
+
+/** A port for a program that cannot be told to choose one itself. */
+export async function freePort(): Promise<number> {
+  const server = createServer()
+  const port = await listenOnLoopback(server)
+  await new Promise((resolve) => server.close(resolve))
+  return port
 }

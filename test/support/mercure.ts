@@ -1,5 +1,5 @@
 import { mercureHub } from '../../scripts/build-hubs.mjs'
-import { freePort } from './proxies.ts'
+import { freePort } from './loopback.ts'
 import { type ServerProcess, startProcess, tokenOf } from './server-process.ts'
 
 const key = 'a key of tests, which is long enough for HS256'

@@ -1,11 +1,10 @@
 import { type ChildProcess, spawn } from 'node:child_process'
 import { once } from 'node:events'
 import { existsSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
-import { createServer } from 'node:net'
 import { tmpdir, userInfo } from 'node:os'
 import { basename, join } from 'node:path'
 import { onMachine } from './installed.ts'
-import { listenOnLoopback } from './loopback.ts'
+import { freePort } from './loopback.ts'
 import { type NchanOptions, nchanConfig } from './nchan-config.ts'
 import { blankPage } from './page-host.ts'
 import { until } from './until.ts'
@@ -104,13 +103,6 @@ function find(what: string, candidates: readonly string[]): string {
   throw new Error(
     `MISSING: ${what}; looked for ${candidates.join(', ')}. On Debian or Ubuntu: apt-get install nginx libnginx-mod-nchan`,
   )
-}
-
-async function freePort(): Promise<number> {
-  const server = createServer()
-  const port = await listenOnLoopback(server)
-  await new Promise((resolve) => server.close(resolve))
-  return port
 }
 
 /** The process id of the worker that answers, `undefined` while none does. */

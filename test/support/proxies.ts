@@ -1,12 +1,12 @@
 import { type ChildProcess, spawn } from 'node:child_process'
 import { once } from 'node:events'
 import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
-import { connect, createServer } from 'node:net'
+import { connect } from 'node:net'
 import { tmpdir, userInfo } from 'node:os'
 import { join } from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { commandFolders, hasCommand, isInstalled, onMachine } from './installed.ts'
-import { listenOnLoopback } from './loopback.ts'
+import { freePort } from './loopback.ts'
 
 export type ProxyName = 'nginx' | 'haproxy' | 'apache' | 'varnish' | 'caddy'
 
@@ -181,14 +181,6 @@ async function accepts(port: number): Promise<boolean> {
   } finally {
     socket.destroy()
   }
-}
-
-/** It cannot be told to choose a port, so one is looked for. */
-export async function freePort(): Promise<number> {
-  const server = createServer()
-  const port = await listenOnLoopback(server)
-  await new Promise((resolve) => server.close(resolve))
-  return port
 }
 
 async function stop(child: ChildProcess): Promise<void> {

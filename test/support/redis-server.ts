@@ -5,7 +5,7 @@ import { join } from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { createClient } from 'redis'
 import { commandFolders } from './installed.ts'
-import { freePort } from './proxies.ts'
+import { freePort } from './loopback.ts'
 
 /** A Redis of a test's own, in a folder of its own. */
 export interface RedisServer extends AsyncDisposable {

@@ -1,9 +1,8 @@
 import { type ChildProcess, spawn } from 'node:child_process'
 import { once } from 'node:events'
-import { createServer } from 'node:net'
 import { setTimeout as sleep } from 'node:timers/promises'
 import type { Engine, EnginePage } from './engines.ts'
-import { listenOnLoopback, stopListening } from './loopback.ts'
+import { freePort } from './loopback.ts'
 
 const patienceMs = 20_000
 /** Nothing of it is drawn by a graphics card, and nobody listens to it. */
@@ -77,13 +76,6 @@ async function startDisplay(): Promise<{ readonly display: string; readonly serv
   const server = spawn('Xvfb', args, { stdio: ['ignore', 'ignore', 'ignore', 'pipe'] })
   const [chunk] = (await once(server.stdio[3] as NodeJS.ReadableStream, 'data')) as [Buffer]
   return { display: `:${chunk.toString().trim()}`, server }
-}
-
-async function freePort(): Promise<number> {
-  const listener = createServer()
-  const port = await listenOnLoopback(listener)
-  await stopListening(listener)
-  return port
 }
 
 async function answering(url: string): Promise<void> {
