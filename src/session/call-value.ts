@@ -3,7 +3,7 @@ import type { Writable } from '../api/transport.ts'
 import { isBlob } from '../util/type-tags.ts'
 import { wellFormed } from '../util/well-formed.ts'
 import { base64 } from '../wire/base64.ts'
-import type { CallValue } from '../wire/calls.ts'
+import { type CallValue, isLongAsJson } from '../wire/calls.ts'
 import { bytesOfBase64, jsonGrowth, utf8 } from './frames.ts'
 
 /**
@@ -14,8 +14,7 @@ export function callValueOf(data: Writable): CallValue {
   if (isBlob(data)) throw new TypeError('RealtimeClient: a request takes no Blob: give its bytes, as await blob.arrayBuffer().')
   if (typeof data !== 'string') return { base64: base64(new Uint8Array(data)) }
   const text = wellFormed(data)
-  // A control character takes six bytes as JSON.
-  return jsonGrowth(text) > text.length / 3 + 99 ? { utf8: base64(utf8(text)) } : { data: text }
+  return isLongAsJson(text, jsonGrowth(text)) ? { utf8: base64(utf8(text)) } : { data: text }
 }
 
 /** The message that a call carries; `undefined` where it carries none. */

@@ -7,6 +7,11 @@ export interface CallValue {
   readonly base64?: string
 }
 
+/** Whether a text travels as `utf8`. @param growth by how many characters JSON is longer: a control character takes six */
+export function isLongAsJson(text: string, growth: number): boolean {
+  return growth > text.length / 3 + 99
+}
+
 export function hasValue({ data, utf8, base64 }: CallValue): boolean {
   return (data ?? utf8 ?? base64) !== undefined
 }

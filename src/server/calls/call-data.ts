@@ -1,5 +1,5 @@
 import { Buffer } from 'node:buffer'
-import { type CallValue, hasValue } from '../../wire/calls.ts'
+import { type CallValue, hasValue, isLongAsJson } from '../../wire/calls.ts'
 import { bufferOf, payloadOf } from '../util/payload.ts'
 
 /** How values are encoded, and how large they may be. */
@@ -24,9 +24,8 @@ export function callValueOf(data: unknown, { codec, limits }: DataSettings, name
   if (data === undefined) return {}
   const payload = payloadOf(codec ? codec.encode(data) : data, name, limits.maxMessageBytes)
   if (typeof payload === 'string') {
-    // A control character takes six bytes as JSON.
-    const isLong = JSON.stringify(payload).length > (payload.length * 4) / 3 + 99
-    return isLong ? { utf8: Buffer.from(payload).toString('base64') } : { data: payload }
+    const growth = JSON.stringify(payload).length - 2 - payload.length
+    return isLongAsJson(payload, growth) ? { utf8: Buffer.from(payload).toString('base64') } : { data: payload }
   }
   return { base64: Buffer.from(payload.buffer, payload.byteOffset, payload.byteLength).toString('base64') }
 }
