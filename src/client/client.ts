@@ -194,10 +194,9 @@ export class RealtimeClient<In = Payload, Out = Sendable, Topics = object> exten
    */
   report(): ClientReport {
     const host = this.#host
-    const { userAgent = '' } = host
     return {
-      ...{ version, at: new Date(host.wallTime(host.now())).toJSON(), userAgent, options: safeOptions(this.#options) },
-      ...{ status: this.state.status, attempts: this.#log.attempts },
+      ...{ version, at: new Date(host.wallTime(host.now())).toJSON(), userAgent: host.userAgent ?? '' },
+      ...{ options: safeOptions(this.#options), status: this.state.status, attempts: this.#log.attempts },
     }
   }
 
