@@ -105,6 +105,11 @@ export class LinkWriter<Out> {
     return !!this.#link && !this.#link.tellsCursor && this.#acks.owed(this.#port.host.now())
   }
 
+  /** Somebody waits for what is under way: a client that polls asks for it now. */
+  askSoon(): void {
+    if (this.#queue.sent.isUnderWay && !this.#posting) this.#link?.pollNow?.()
+  }
+
   /** The server ended a WebSocket because of a frame. */
   tooLarge(): void {
     if (this.#link && !this.#link.isPosting) this.#withdraw(this.#batches.tooLarge(frameBytes))

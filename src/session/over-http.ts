@@ -17,7 +17,7 @@ import { ackBytes, type SessionState } from './session-state.ts'
 const silenceMs = 5000
 /** What a request with `keepalive` may carry (Fetch, "HTTP-network-or-cache fetch"). */
 const keepaliveBytes = 2 ** 16
-/** How soon a client that polls asks for the answer to a call, in milliseconds; each time that it is not there, twice as long. */
+/** How soon a client that polls asks again while somebody waits for an answer or a `flushed()`, in milliseconds; then twice as long each time. */
 const answerSoonMs = 250
 /** No JSON of a session's server is longer. */
 const answerBytes = 2 ** 16
@@ -77,7 +77,7 @@ export function sessionPoll(session: SessionState, intervalMs: number, timeoutMs
         timeoutMs: () => timeoutMs + session.graceMs(),
         pauseMs() {
           const pauseMs = pollPauseMs(intervalMs, call.host)
-          if (!session.sent.hasCalls) return pauseMs
+          if (!session.port?.isAwaited()) return pauseMs
           const ms = Math.min(soonMs, pauseMs)
           soonMs *= 2
           return ms
@@ -88,7 +88,7 @@ export function sessionPoll(session: SessionState, intervalMs: number, timeoutMs
         async write(lines, signal, isLast) {
           const delivery = await link.write(lines, signal, isLast)
           // The answer may be there already.
-          if (lines && session.sent.hasCalls) {
+          if (lines && session.port?.isAwaited()) {
             soonMs = answerSoonMs
             link.pollNow()
           }

@@ -2,6 +2,8 @@ import type { CloseFrame, OpenFrame } from '../wire/steadfast-v1.ts'
 
 /** What a session tells whoever sends for it. */
 export interface SessionPort {
+  /** Whether somebody waits for what the server says of what was sent. */
+  isAwaited(): boolean
   /** Everything up to n is settled at the server. */
   onAcked(n: number): void
   /** The server has lost what it took above n: it has to be written again. */
@@ -51,8 +53,6 @@ export interface SentNumbers {
   readonly first: number
   readonly last: number
   readonly bytesUnderWay: number
-  /** Whether the server has calls to answer. */
-  readonly hasCalls?: boolean
 }
 
 /** Who keeps a session beyond its client hears of what the server is about to be told, so that it can be kept first. */

@@ -3,17 +3,16 @@ import type { Report } from '../api/evidence.ts'
 import type { MessageSender, Unsent } from '../api/message-sender.ts'
 import type { Link, Writable } from '../api/transport.ts'
 import { valuesOf } from '../sending/final-flush.ts'
-import { FlushWaiters } from '../sending/flush-waiters.ts'
-import { type Entry, Outbox } from '../sending/outbox.ts'
+import type { Entry } from '../sending/outbox.ts'
 import { nobodyWaits, type PendingCall } from '../sending/pending-call.ts'
 import { bytesOf } from '../sending/plain-sender.ts'
 import { isBlob } from '../util/type-tags.ts'
-import { wellFormed } from '../util/well-formed.ts'
 import { BlobReader } from './blob-reader.ts'
-import { CallAnswers, once } from './call-answers.ts'
+import { CallAnswers } from './call-answers.ts'
 import type { CallSender } from './call-sender.ts'
 import { lastWrite } from './last-write.ts'
 import { LinkWriter, type SendQueue } from './link-writer.ts'
+import { SendBuffer } from './send-buffer.ts'
 import type { SessionSenderPort } from './sender-port.ts'
 import type { KeptMessage } from './session-port.ts'
 import { type Kept, Unacknowledged } from './unacknowledged.ts'
@@ -27,24 +26,23 @@ export class SessionSender<Out> implements MessageSender<Out>, SendQueue<Out>, C
   onUnsubscribed: ((topic: string) => void) | null = null
   readonly #port: SessionSenderPort<Out>
   readonly #writer: LinkWriter<Out>
+  readonly #buffer: SendBuffer<Out>
   #blobs: BlobReader<Out> | null = null
-  #outbox: Outbox<Out>
-  #flushWaiters = new FlushWaiters()
-  #lastOrder = 0
   #isToPump = false
   #isLeaving = false
 
   constructor(port: SessionSenderPort<Out>) {
-    const { session, limits } = port
+    const { session } = port
     this.#port = port
-    this.#outbox = new Outbox(limits)
-    this.sent = new Unacknowledged(this.#outbox)
+    this.#buffer = new SendBuffer(port)
+    this.sent = new Unacknowledged(this.#buffer.outbox)
     this.#writer = new LinkWriter(port, this)
     session.sent = this.sent
     session.port = {
       onGap: port.onGap,
       onCall: (json) => this.answers.received(json, (n) => this.sent.of(n)),
       onUnsubscribed: (topic) => this.onUnsubscribed?.(topic),
+      isAwaited: () => this.sent.hasCalls || this.#buffer.isAwaited,
       onAcked: (n) => {
         this.sent.settle(n)
         this.#writer.acknowledged(n)
@@ -64,19 +62,21 @@ export class SessionSender<Out> implements MessageSender<Out>, SendQueue<Out>, C
 
   /** Takes a message over; throws when the outbox may not. It leaves with all that is sent in the same task. */
   send(value: Out, data: Writable): void {
-    const written = typeof data === 'string' ? wellFormed(data) : data
-    const entry = this.#push(value, written, bytesOf(written))
-    if (isBlob(written)) this.#blobReader().read(written, entry)
+    const entry = this.#buffer.message(value, data)
+    if (isBlob(data)) this.#blobReader().read(data, entry)
+    this.#pumpSoon()
   }
 
   /** Sends a call, given as JSON, in order with the messages. */
   call(json: string, call: PendingCall, bytes: number): Entry<Out> {
-    return this.#push(undefined as Out, wellFormed(json), bytes, once(call))
+    const entry = this.#buffer.call(json, call, bytes)
+    this.#pumpSoon()
+    return entry
   }
 
   /** Nobody waits for a call any more: returns its number if the server may have it; otherwise it will not be written. */
   withdrawCall(entry: Entry<Out>): number | undefined {
-    return this.#outbox.remove(entry) ? undefined : this.sent.numberOf(entry)
+    return this.#buffer.outbox.remove(entry) ? undefined : this.sent.numberOf(entry)
   }
 
   /** Writes to this link from now on, beginning with what the server has not taken. */
@@ -114,7 +114,7 @@ export class SessionSender<Out> implements MessageSender<Out>, SendQueue<Out>, C
 
   /** Gives up everything, which another page has taken over: it may arrive from there. */
   handOver(): void {
-    const unconfirmed = [...this.dropNumbered(), ...valuesOf(this.#outbox.drain())]
+    const unconfirmed = [...this.dropNumbered(), ...valuesOf(this.#buffer.outbox.drain())]
     this.#wakeWaiters()
     if (unconfirmed.length) this.#port.onLost({ unconfirmed }, { kind: 'hidden' })
   }
@@ -133,16 +133,14 @@ export class SessionSender<Out> implements MessageSender<Out>, SendQueue<Out>, C
 
   /** A new session. What the old one is still at its last write for is no part of it. */
   begin(): void {
-    const { session, limits } = this.#port
     if (!this.#isLeaving) return
-    this.#outbox = new Outbox(limits)
-    this.sent = new Unacknowledged(this.#outbox, this.sent.last + 1)
-    session.sent = this.sent
+    this.sent = new Unacknowledged(this.#buffer.renew(), this.sent.last + 1)
+    this.#port.session.sent = this.sent
   }
 
   /** When `pump()` has to be called, if nothing happens before. */
   dueAt(): number {
-    return Math.min(this.#writer.dueAt(), this.#outbox.first?.expiresAt ?? Infinity)
+    return Math.min(this.#writer.dueAt(), this.#buffer.outbox.first?.expiresAt ?? Infinity)
   }
 
   /** Writes what can be written. */
@@ -150,7 +148,7 @@ export class SessionSender<Out> implements MessageSender<Out>, SendQueue<Out>, C
     const { host, onDue } = this.#port
     this.#isToPump = false
     const now = host.now()
-    this.#lose(this.#outbox.expire(now), { kind: 'expired' })
+    this.#buffer.expire(now)
     this.#writer.write(now)
     this.#wakeWaiters()
     onDue()
@@ -158,17 +156,19 @@ export class SessionSender<Out> implements MessageSender<Out>, SendQueue<Out>, C
 
   /** Resolves when all sent so far is acknowledged, with what the server has refused of it. */
   async flushed(): Promise<Flushed<Out>> {
-    const flushed = this.#flushWaiters.add(this.#lastOrder)
+    const flushed = this.#buffer.flushed()
     this.pump()
+    this.#writer.askSoon()
     await flushed
     return { refused: this.answers.takeRefused() }
   }
 
   /** There will be no connection: nobody need wait for one. What waits is kept, in case the application connects again. */
   giveUp(): void {
-    this.#flushWaiters.refuse()
+    const { outbox } = this.#buffer
+    this.#buffer.refuse()
     this.#loseCalls()
-    for (const entry of this.#outbox.calls) this.#outbox.remove(entry)
+    for (const entry of outbox.calls) outbox.remove(entry)
   }
 
   tooLarge(): void {
@@ -177,11 +177,10 @@ export class SessionSender<Out> implements MessageSender<Out>, SendQueue<Out>, C
 
   /** The end: one last write (`lastWrite`), which may outlive the client by 5 s, and the page. */
   async finish(close: (settled?: Promise<void>) => void, code = 1000, reason: string): Promise<Unsent<Out>> {
-    const flushWaiters = this.#flushWaiters
-    this.#flushWaiters = new FlushWaiters()
+    const flushWaiters = this.#buffer.takeWaiters()
     this.#blobs?.stop()
     this.#loseCalls()
-    const remainder = { ...this.#writer.release(), outbox: this.#outbox, sent: this.sent }
+    const remainder = { ...this.#writer.release(), outbox: this.#buffer.outbox, sent: this.sent }
     this.#isLeaving = true
     const left = await lastWrite(remainder, this.#port, close, { code, reason })
     this.#isLeaving = false
@@ -193,16 +192,17 @@ export class SessionSender<Out> implements MessageSender<Out>, SendQueue<Out>, C
   /** Drops what comes next if the server would not take it; returns how large that may be, so that what is behind comes next too. */
   dropTooLarge(): number {
     const most = this.#port.session.opened?.maxMessageBytes ?? Infinity
-    for (let first = this.#outbox.first; first && first.bytes > most; first = this.#outbox.first) {
-      this.#outbox.shift()
-      this.#lose([first], { kind: 'too-large' })
+    const { outbox } = this.#buffer
+    for (let { first } = outbox; first && first.bytes > most; { first } = outbox) {
+      outbox.shift()
+      this.#buffer.lose([first], { kind: 'too-large' })
     }
     return most
   }
 
   /** Withdraws messages that never pass. */
   withdraw(from: number, to: number, report: Report): void {
-    this.#lose(this.sent.withdraw(from, to), report)
+    this.#buffer.lose(this.sent.withdraw(from, to), report)
   }
 
   #blobReader(): BlobReader<Out> {
@@ -210,37 +210,19 @@ export class SessionSender<Out> implements MessageSender<Out>, SendQueue<Out>, C
       ...this.#port,
       onRead: () => this.#pumpSoon(),
       onUnreadable: (entry, report) => {
-        if (this.#outbox.remove(entry)) this.#lose([entry], report)
+        if (this.#buffer.outbox.remove(entry)) this.#buffer.lose([entry], report)
       },
     })
     return this.#blobs
   }
 
-  #push(value: Out, data: Writable, bytes: number, call?: PendingCall): Entry<Out> {
-    const { host, ttlMs } = this.#port
-    const place = { n: this.#lastOrder + 1, expiresAt: host.now() + ttlMs }
-    const entry = { value, data, bytes, ...place, ...(call && { call }) }
-    const dropped = this.#outbox.push(entry)
-    this.#lastOrder += 1
-    this.#lose(dropped, { kind: 'overflow' })
-    this.#pumpSoon()
-    return entry
-  }
-
   /** Nobody will be there to hear an answer. */
   #loseCalls(): void {
-    for (const { call } of [...this.#outbox.calls, ...this.sent.entries]) call?.lost('closed')
-  }
-
-  #lose(entries: readonly Entry<Out>[], report: Report): void {
-    for (const { call } of entries) call?.lost('undelivered')
-    const undelivered = valuesOf(entries)
-    if (undelivered.length) this.#port.onLost({ undelivered }, report)
+    for (const { call } of [...this.#buffer.outbox.calls, ...this.sent.entries]) call?.lost('closed')
   }
 
   #wakeWaiters(): void {
-    const oldest = this.sent.oldest ?? this.#outbox.first
-    this.#flushWaiters.settle(oldest ? oldest.n - 1 : this.#lastOrder)
+    this.#buffer.settle(this.sent.oldest)
   }
 
   #pumpSoon(): void {

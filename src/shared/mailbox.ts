@@ -3,14 +3,12 @@ import type { Report } from '../api/evidence.ts'
 import type { SenderPort, Unsent } from '../api/message-sender.ts'
 import type { Writable } from '../api/transport.ts'
 import { valuesOf } from '../sending/final-flush.ts'
-import { FlushWaiters } from '../sending/flush-waiters.ts'
-import { type Entry, Outbox } from '../sending/outbox.ts'
+import type { Entry } from '../sending/outbox.ts'
 import type { PendingCall } from '../sending/pending-call.ts'
-import { bytesOf } from '../sending/plain-sender.ts'
 import { BlobReader } from '../session/blob-reader.ts'
-import { CallAnswers, once } from '../session/call-answers.ts'
+import { CallAnswers } from '../session/call-answers.ts'
+import { SendBuffer, type SendBufferPort } from '../session/send-buffer.ts'
 import { isBlob } from '../util/type-tags.ts'
-import { wellFormed } from '../util/well-formed.ts'
 import type { Sent } from './messages.ts'
 
 interface Handed<Out> {
@@ -18,8 +16,7 @@ interface Handed<Out> {
   readonly data: Sent
 }
 
-export interface MailboxPort<Out> extends Pick<SenderPort<Out>, 'host' | 'limits' | 'ttlMs' | 'writeTimeoutMs'> {
-  onLost(lost: { readonly undelivered?: readonly Out[]; readonly unconfirmed?: readonly Out[] }, report: Report): void
+export interface MailboxPort<Out> extends SendBufferPort<Out>, Pick<SenderPort<Out>, 'writeTimeoutMs'> {
   /** There may be something to hand over. */
   onWaiting(): void
 }
@@ -28,10 +25,8 @@ export interface MailboxPort<Out> extends Pick<SenderPort<Out>, 'host' | 'limits
 export class Mailbox<Out> {
   readonly answers = new CallAnswers<Out>()
   readonly #port: MailboxPort<Out>
-  readonly #outbox: Outbox<Out>
+  readonly #buffer: SendBuffer<Out>
   readonly #blobs: BlobReader<Out>
-  #waiters = new FlushWaiters()
-  #lastOrder = 0
   /** Handed to a leader that may be gone, and without a place as far as this tab has heard. */
   #handed: Handed<Out>[] = []
   /** With a number, upwards; without a value once it was reported. */
@@ -41,41 +36,43 @@ export class Mailbox<Out> {
 
   constructor(port: MailboxPort<Out>) {
     this.#port = port
-    this.#outbox = new Outbox(port.limits)
+    this.#buffer = new SendBuffer(port)
     this.#blobs = new BlobReader({
       ...port,
       onRead: () => port.onWaiting(),
       onUnreadable: (entry, report) => {
-        if (this.#outbox.remove(entry)) this.#lose([entry], report)
+        if (this.#buffer.outbox.remove(entry)) this.#buffer.lose([entry], report)
       },
     })
   }
 
   /** Whether nothing is left of what was sent. */
   get isEmpty(): boolean {
-    return !this.#outbox.first && !this.#handed.length && !this.#numbered.length
+    return !this.#buffer.outbox.first && !this.#handed.length && !this.#numbered.length
   }
 
   /** When a message has waited too long. */
   get expiresAt(): number {
-    return this.#outbox.first?.expiresAt ?? Infinity
+    return this.#buffer.outbox.first?.expiresAt ?? Infinity
   }
 
   /** @throws RangeError when the outbox may not take it */
   send(value: Out, data: Writable): void {
-    const written = typeof data === 'string' ? wellFormed(data) : data
-    const entry = this.#push(value, written, bytesOf(written))
-    if (isBlob(written)) this.#blobs.read(written, entry)
+    const entry = this.#buffer.message(value, data)
+    if (isBlob(data)) this.#blobs.read(data, entry)
+    this.#port.onWaiting()
   }
 
   /** As `CallSender.call`. */
   call(json: string, call: PendingCall, bytes: number): Entry<Out> {
-    return this.#push(undefined as Out, wellFormed(json), bytes, once(call))
+    const entry = this.#buffer.call(json, call, bytes)
+    this.#port.onWaiting()
+    return entry
   }
 
   /** As `CallSender.withdrawCall`. */
   withdrawCall(entry: Entry<Out>): number | undefined {
-    return this.#outbox.remove(entry) ? undefined : this.#numbered.find((each) => each.entry === entry)?.n
+    return this.#buffer.outbox.remove(entry) ? undefined : this.#numbered.find((each) => each.entry === entry)?.n
   }
 
   /** This tab's message of a number. */
@@ -86,24 +83,24 @@ export class Mailbox<Out> {
   /** Nobody will be there to hear an answer. */
   loseCalls(): void {
     const entries = [...this.#numbered, ...this.#handed].map(({ entry }) => entry)
-    for (const { call } of [...entries, ...this.#outbox.calls]) call?.lost('closed')
+    for (const { call } of [...entries, ...this.#buffer.outbox.calls]) call?.lost('closed')
   }
 
   /** Resolves when all that was sent so far is settled. */
   async flushed(): Promise<Flushed<Out>> {
-    const flushed = this.#waiters.add(this.#lastOrder)
+    const flushed = this.#buffer.flushed()
     this.#wake()
     await flushed
     return { refused: this.answers.takeRefused() }
   }
 
   refuseWaiters(): void {
-    this.#waiters.refuse()
+    this.#buffer.refuse()
   }
 
   /** Lets go of what has waited too long. */
   expire(now: number): void {
-    this.#lose(this.#outbox.expire(now), { kind: 'expired' })
+    this.#buffer.expire(now)
     this.#wake()
   }
 
@@ -114,13 +111,13 @@ export class Mailbox<Out> {
 
   /** What the leader is to be given now; `skip`: so many of those without a place were given to it before. */
   give(maxMessageBytes: number): { readonly skip: number; readonly messages: readonly Sent[] } {
-    for (let first = this.#outbox.first; first && !isBlob(first.data); first = this.#outbox.first) {
+    for (let first = this.#buffer.outbox.first; first && !isBlob(first.data); first = this.#buffer.outbox.first) {
       if (first.bytes > maxMessageBytes) {
-        this.#outbox.shift()
-        this.#lose([first], { kind: 'too-large' })
+        this.#buffer.outbox.shift()
+        this.#buffer.lose([first], { kind: 'too-large' })
         continue
       }
-      this.#outbox.hold()
+      this.#buffer.outbox.hold()
       this.#handed.push({ entry: first, data: first.call ? { call: String(first.data) } : first.data })
     }
     const skip = this.#given
@@ -148,7 +145,7 @@ export class Mailbox<Out> {
   withdrawn(numbers: ReadonlySet<number>, report: Report): void {
     const lost = this.#numbered.filter(({ n, isReported }) => !isReported && numbers.has(n))
     for (const each of lost) each.isReported = true
-    this.#lose(
+    this.#buffer.lose(
       lost.map(({ entry }) => entry),
       report,
     )
@@ -169,43 +166,25 @@ export class Mailbox<Out> {
   drain(): Unsent<Out> {
     this.#blobs.stop()
     const sent = [...this.#numbered.filter(({ isReported }) => !isReported), ...this.#handed]
-    const unsent = this.#outbox.drain()
+    const unsent = this.#buffer.outbox.drain()
     const held = [...this.#numbered, ...this.#handed].map(({ entry }) => entry)
     this.#numbered = []
     this.#handed = []
-    if (held.length || unsent.length) this.#waiters.refuse()
+    if (held.length || unsent.length) this.#buffer.refuse()
     this.#release(held)
     for (const { call } of [...unsent, ...held]) call?.lost('closed')
     return { unsent: valuesOf(unsent), unconfirmed: valuesOf(sent.map(({ entry }) => entry)) }
   }
 
   #release(entries: readonly Entry<Out>[]): void {
-    this.#outbox.release(
+    this.#buffer.outbox.release(
       entries.length,
       entries.reduce((sum, { bytes }) => sum + bytes, 0),
     )
     this.#wake()
   }
 
-  #push(value: Out, data: Writable, bytes: number, call?: PendingCall): Entry<Out> {
-    const { host, ttlMs, onWaiting } = this.#port
-    const place = { n: this.#lastOrder + 1, expiresAt: host.now() + ttlMs }
-    const entry = { value, data, bytes, ...place, ...(call && { call }) }
-    const dropped = this.#outbox.push(entry)
-    this.#lastOrder += 1
-    this.#lose(dropped, { kind: 'overflow' })
-    onWaiting()
-    return entry
-  }
-
-  #lose(entries: readonly Entry<Out>[], report: Report): void {
-    for (const { call } of entries) call?.lost('undelivered')
-    const undelivered = valuesOf(entries)
-    if (undelivered.length) this.#port.onLost({ undelivered }, report)
-  }
-
   #wake(): void {
-    const oldest = this.#numbered[0]?.entry ?? this.#handed[0]?.entry ?? this.#outbox.first
-    this.#waiters.settle(oldest ? oldest.n - 1 : this.#lastOrder)
+    this.#buffer.settle(this.#numbered[0]?.entry ?? this.#handed[0]?.entry)
   }
 }

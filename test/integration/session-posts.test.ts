@@ -170,3 +170,17 @@ it.for(asking)(
     }
   },
 )
+
+it('over poll flushed() does not wait for the next interval, also when it is called after the message was taken', async () => {
+  await using servers = await RealtimeServers.start({
+    options: { onMessage: async () => new Promise((done) => setTimeout(done, 300)) },
+  })
+  const transports = [{ type: 'poll', url: '?transport=poll', intervalMs: 600_000 }] as const
+  await using watched = watchClient(servers.urls[0] ?? '', { protocol: session(), transports })
+  await watched.nth('open')
+  watched.client.send('1')
+  await watched.client.flushed()
+  watched.client.send('2')
+  await new Promise((done) => setTimeout(done, 1000))
+  await watched.client.flushed()
+})

@@ -36,6 +36,7 @@ export function reading(onMessage: (message: SessionMessage) => void = () => {})
     outdated,
   }
   session.port = {
+    isAwaited: () => false,
     onAcked: (n) => void told.push(`acked ${n}`),
     onRewind: (n) => void told.push(`back ${n}`),
     onAckOwed: () => void told.push('owing'),

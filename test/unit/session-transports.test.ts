@@ -302,6 +302,7 @@ describe.each(viaHttp)('%s', (type, make) => {
     const { session, network, link } = dialSession(make)
     const told: unknown[] = []
     session.port = {
+      isAwaited: () => false,
       onAcked: (n) => void told.push(`acked ${n}`),
       onRewind: (n) => void told.push(`back ${n}`),
       onAckOwed() {},
@@ -490,6 +491,7 @@ describe('long-poll', () => {
     const { session, network, pass } = dialSession(longPoll)
     const told: unknown[] = []
     session.port = {
+      isAwaited: () => false,
       onAcked() {},
       onRewind: (n) => void told.push(n),
       onAckOwed() {},

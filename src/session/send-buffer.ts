@@ -1,0 +1,93 @@
+import type { Report } from '../api/evidence.ts'
+import type { SenderPort } from '../api/message-sender.ts'
+import type { Writable } from '../api/transport.ts'
+import { valuesOf } from '../sending/final-flush.ts'
+import { FlushWaiters } from '../sending/flush-waiters.ts'
+import { type Entry, Outbox } from '../sending/outbox.ts'
+import type { PendingCall } from '../sending/pending-call.ts'
+import { bytesOf } from '../sending/plain-sender.ts'
+import { wellFormed } from '../util/well-formed.ts'
+import { once } from './call-answers.ts'
+
+export type SendBufferPort<Out> = Pick<SenderPort<Out>, 'host' | 'limits' | 'ttlMs' | 'onLost'>
+
+/** What was given to be sent and has no number yet, and who waits until all that was given is settled. */
+export class SendBuffer<Out> {
+  outbox: Outbox<Out>
+  readonly #port: SendBufferPort<Out>
+  #flushWaiters = new FlushWaiters()
+  /** How many messages were ever given. */
+  #count = 0
+
+  constructor(port: SendBufferPort<Out>) {
+    this.#port = port
+    this.outbox = new Outbox(port.limits)
+  }
+
+  /** Whether a `flushed()` waits. */
+  get isAwaited(): boolean {
+    return !this.#flushWaiters.isEmpty
+  }
+
+  /** @throws RangeError when the outbox may not take it */
+  message(value: Out, data: Writable): Entry<Out> {
+    const written = typeof data === 'string' ? wellFormed(data) : data
+    return this.#push(value, written, bytesOf(written))
+  }
+
+  /** As `CallSender.call`. */
+  call(json: string, call: PendingCall, bytes: number): Entry<Out> {
+    return this.#push(undefined as Out, wellFormed(json), bytes, once(call))
+  }
+
+  /** Gives up what has waited too long. */
+  expire(now: number): void {
+    this.lose(this.outbox.expire(now), { kind: 'expired' })
+  }
+
+  /** Reports messages that never pass. */
+  lose(entries: readonly Entry<Out>[], report: Report): void {
+    for (const { call } of entries) call?.lost('undelivered')
+    const undelivered = valuesOf(entries)
+    if (undelivered.length) this.#port.onLost({ undelivered }, report)
+  }
+
+  /** Resolves when all that was given so far is settled. */
+  flushed(): Promise<void> {
+    return this.#flushWaiters.add(this.#count)
+  }
+
+  /** Resolves what waits no longer; `oldest`: the first that has left the outbox and is not settled. */
+  settle(oldest: Entry<Out> | undefined): void {
+    const first = oldest ?? this.outbox.first
+    this.#flushWaiters.settle(first ? first.n - 1 : this.#count)
+  }
+
+  /** Rejects every `flushed()` that waits. */
+  refuse(): void {
+    this.#flushWaiters.refuse()
+  }
+
+  /** Lets go of those that wait, for whoever ends what they wait for. */
+  takeWaiters(): FlushWaiters {
+    const waiters = this.#flushWaiters
+    this.#flushWaiters = new FlushWaiters()
+    return waiters
+  }
+
+  /** Begins with an empty outbox. */
+  renew(): Outbox<Out> {
+    this.outbox = new Outbox(this.#port.limits)
+    return this.outbox
+  }
+
+  #push(value: Out, data: Writable, bytes: number, call?: PendingCall): Entry<Out> {
+    const { host, ttlMs } = this.#port
+    const place = { n: this.#count + 1, expiresAt: host.now() + ttlMs }
+    const entry = { value, data, bytes, ...place, ...(call && { call }) }
+    const dropped = this.outbox.push(entry)
+    this.#count += 1
+    this.lose(dropped, { kind: 'overflow' })
+    return entry
+  }
+}
