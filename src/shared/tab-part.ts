@@ -72,14 +72,14 @@ export class TabPart<Out> {
     if (!this.#shown.isClosedHere) this.#port.client.events.onMessage(message, this.#shown.transport)
   }
 
-  /** Every tab hears the answers to all, and takes those to its own; what the server asks is for the leader. */
+  /** Every tab takes the answers to its own calls, and the leader answers those of the server. Any tab may be waiting in `flushed()`. */
   #hearAnswers(session: SessionState): void {
     const { port } = session
     if (!port) return
     session.port = {
       ...port,
       onCall: (json) => this.mailbox.answers.received(json, (n) => this.mailbox.of(n), this.#port.room.isLeading),
-      onUnsubscribed: (topic) => this.onUnsubscribed?.(topic),
+      ...{ isAwaited: () => session.sent.last >= session.sent.first, onUnsubscribed: (topic) => this.onUnsubscribed?.(topic) },
     }
   }
 

@@ -2,6 +2,7 @@ import { setTimeout as sleep } from 'node:timers/promises'
 import { expect, it, vi } from 'vitest'
 import type { TopicEvent } from '../../src/api/calls.ts'
 import type { Host, PageSignal } from '../../src/api/host.ts'
+import type { RealtimeOptions } from '../../src/index.ts'
 import { session } from '../../src/session/index.ts'
 import { shared } from '../../src/shared/index.ts'
 import { localTabs } from '../support/local-tabs.ts'
@@ -9,7 +10,7 @@ import { RealtimeServers } from '../support/realtime-servers.ts'
 import { type WatchedClient, watchClient } from '../support/watched-client.ts'
 
 /** What a real server and tabs of one browser do, where the test decides when a page is away. */
-async function start() {
+async function start(transports: RealtimeOptions['transports'] = ['websocket']) {
   let asked = 0
   const servers = await RealtimeServers.start({ options: { onSubscribe: () => ++asked > 0 } })
   const tabs = localTabs()
@@ -25,7 +26,7 @@ async function start() {
         listeners.add(listener)
         return () => void listeners.delete(listener)
       }
-      const options = { protocol: session(), connection: shared({ key: 'somebody' }), transports: ['websocket'] as const }
+      const options = { protocol: session(), connection: shared({ key: 'somebody' }), transports }
       const tab = watchClient(servers.urls[0] ?? '', { ...options, host: { tabs, listen } })
       watched.push(tab)
       tab.client.connect()
@@ -129,4 +130,15 @@ it('a tab that uses a topic no more does not take it from the others', async () 
     await sleep(50)
     expect(first.data).toHaveLength(last)
   }, 5000)
+})
+
+it.each(['leads', 'follows'])('over poll flushed() of a tab that %s does not wait for the next interval', async (role) => {
+  await using rig = await start([{ type: 'poll', url: '?transport=poll', intervalMs: 600_000 }])
+  const [first, second] = [await rig.open(), await rig.open()]
+  const { client } = role === 'leads' ? first : second
+  client.send('1')
+  await client.flushed()
+  client.send('2')
+  await sleep(500)
+  await client.flushed()
 })
