@@ -3,38 +3,38 @@ import type { TopicSince } from '../wire/calls.ts'
 import type { FakeRequest } from './request.ts'
 import type { FakeSession } from './session.ts'
 
-/** What `onSubscribe` of a fake server allows, as that of `steadfast/server` does. */
+/** The result of `onSubscribe` of a fake server, as that of `steadfast/server`. */
 export interface AllowedSubscription {
-  /** The topic that the client reads in fact. @defaultValue the one that it has named */
+  /** The topic that the client actually reads. @defaultValue the topic it named */
   readonly topic?: string
-  /** Where it begins. @defaultValue where the client has asked for */
+  /** Where the subscription begins. @defaultValue where the client asked for */
   readonly since?: TopicSince
-  /** Until when, in milliseconds since 1970. The client then asks again. @defaultValue until the session ends */
+  /** When the permission expires, in milliseconds since 1970; the client then asks again. @defaultValue when the session ends */
   readonly expiresAt?: number
 }
 
-/** What `onPublish` of a fake server allows. */
+/** The result of `onPublish` of a fake server. */
 export interface AllowedPublication<In> {
-  /** @defaultValue what the client has sent */
+  /** @defaultValue the client's data */
   readonly data?: In
-  /** @defaultValue the topic that the client has named */
+  /** @defaultValue the topic that the client named */
   readonly topic?: string
 }
 
-/** What plays the application on a fake server. A `RequestError` that it throws reaches the client. */
+/** The application's handlers on a fake server. A `RequestError` that one throws reaches the client. */
 export interface CallHandlers<In, Out> {
-  /** Answers the requests of clients: what it returns, or a promise of it, is the reply. @defaultValue they wait for `nextRequest()` */
+  /** Answers a client's request with its return value or a promise of it. @defaultValue requests wait for `nextRequest()` */
   readonly onRequest?: (
     data: Out,
     request: Pick<FakeRequest<In, Out>, 'session' | 'signal'>,
   ) => In | undefined | PromiseLike<In | undefined>
-  /** Whether a client may subscribe to a topic; anything but `true` and an object refuses it. @defaultValue every topic is allowed */
+  /** Whether a client may subscribe to a topic; anything but `true` or an object refuses. @defaultValue every topic is allowed */
   readonly onSubscribe?: (
     topic: string,
     params: unknown,
     session: FakeSession<In, Out>,
   ) => boolean | AllowedSubscription | PromiseLike<boolean | AllowedSubscription>
-  /** Whether a client may publish; anything but `true` and an object refuses it. @defaultValue all is published as it came */
+  /** Whether a client may publish; anything but `true` or an object refuses. @defaultValue everything is published unchanged */
   readonly onPublish?: (
     topic: string,
     data: Out,
@@ -42,7 +42,7 @@ export interface CallHandlers<In, Out> {
   ) => boolean | AllowedPublication<In> | PromiseLike<boolean | AllowedPublication<In>>
 }
 
-/** What the calls of a session ask of their server. */
+/** The server as the calls of a session use it. */
 export interface CallsServer<In, Out> {
   readonly handlers: CallHandlers<In, Out>
   encode(data: In): Payload
@@ -51,10 +51,10 @@ export interface CallsServer<In, Out> {
   requested(request: FakeRequest<In, Out>): void
   /** Publishes to a topic; returns the offset. */
   publish(topic: string, message: Payload): number
-  /** Runs something once, later, unless the server is closed before. */
+  /** Runs a function once, after a delay, unless the server is closed before. */
   after(delayMs: number, run: () => void): () => void
-  /** In milliseconds since 1970. */
+  /** The time in milliseconds since 1970. */
   wallTime(): number
-  /** A function of the test has failed. */
+  /** Reports that a function of the test has thrown. */
   failed(what: string, error: unknown): void
 }

@@ -11,7 +11,7 @@ const kinds: Readonly<Record<string, string>> = {
   random: 'function',
 }
 
-/** @throws TypeError that names the option and what it may be */
+/** @throws TypeError that names the option and what is allowed */
 export function checkServerOptions(options: unknown): void {
   if (typeof options !== 'object' || !options || Array.isArray(options))
     throw new TypeError('FakeServer: createFakeServer() takes an object of options, such as { codec: json() }.')

@@ -3,7 +3,7 @@ import type { ClientCall } from '../wire/calls.ts'
 import type { CloseFrame } from '../wire/steadfast-v1.ts'
 import { utf8Of } from './bytes.ts'
 
-/** What a client says (docs/PROTOCOL.md, "Frames"). */
+/** A frame of a client (docs/PROTOCOL.md, "Frames"). */
 export type ClientFrame =
   | { readonly type: 'messages'; readonly first: number; readonly messages: readonly Payload[] }
   | { readonly type: 'call'; readonly n: number; readonly call: ClientCall }

@@ -4,32 +4,32 @@ import type { Dial, Ending, MessageDetails, Receiver, Wire } from './contracts.t
 import type { FakeSession } from './session.ts'
 import type { Attached, SessionRecord } from './session-record.ts'
 
-/** What a connection needs of its server. */
+/** The server as a connection uses it. */
 export interface ConnectionPort<In, Out> {
   encode(data: In): Payload
   nextMessage(owner: object): Promise<Out>
-  /** A plain message came. */
+  /** Called for each message in plain mode. */
   received(data: Payload): void
   ended(): void
   report(error: unknown): void
 }
 
-/** What the server does with a connection, which is none of a test's business. */
+/** Members for the server's own use, hidden from tests. */
 export type ConnectionInternals = keyof Receiver | keyof Attached | 'attach'
 
 /** One connection of a client to a fake server. */
 export class Connection<In, Out> implements Receiver, Attached {
-  /** Over which transport. */
+  /** The transport of the connection. */
   readonly transport: Dial['transport']
-  /** Where it was dialled, with what `prepare()` and the options added to the query. */
+  /** The dialled URL, including the query from `prepare()` and the options. */
   readonly url: URL
-  /** The headers that the client set, by their lower-case names; none over WebSocket. */
+  /** The headers set by the client, by lower-case name; none over WebSocket. */
   readonly headers: Dial['headers']
-  /** The subprotocols that a WebSocket offered. */
+  /** The subprotocols offered by a WebSocket. */
   readonly subprotocols: readonly string[]
-  /** The session that it carries, which outlives it; `null` in plain mode. */
+  /** The session that the connection carries, which outlives it; `null` in plain mode. */
   readonly session: FakeSession<In, Out> | null
-  /** Settles when it ends, and tells who ended it. */
+  /** Resolves with how and by whom the connection was ended. */
   readonly closed: Promise<Ending>
   isChosen = false
   #auth: unknown
@@ -58,16 +58,17 @@ export class Connection<In, Out> implements Receiver, Attached {
     return this.#ending === null
   }
 
-  /** In a session: what `prepare()` returned as `auth`, the latest. */
+  /** In a session: the latest `auth` returned by `prepare()`. */
   get auth(): unknown {
     return this.#auth
   }
 
   /**
-   * Sends a message to the client. Over WebSocket the client's listeners have run when this returns; over SSE and polling they run in
-   * the microtasks after it. In a session it is kept until the client has it, whatever happens to the connection.
-   * @throws Error where the connection is over
-   * @throws TypeError for what is no string or bytes where there is no codec, and for details that this way cannot carry
+   * Sends a message to the client. Over WebSocket the client's listeners have run when this returns; over SSE and polling they
+   * run in the microtasks after it. In a session the message is kept until the client has received it, over any connection.
+   * @throws Error if the connection is over
+   * @throws TypeError without a codec for data that is neither a string nor bytes, and for details that the transport cannot
+   * carry
    */
   send(data: In, details: MessageDetails = {}): void {
     this.#mustBeOpen('send()')
@@ -83,16 +84,16 @@ export class Connection<In, Out> implements Receiver, Attached {
     }
   }
 
-  /** The first message over this connection that has not been read, or the next one that comes. */
+  /** Resolves with the first unread message of this connection, or with the next one that arrives. */
   nextMessage(): Promise<Out> {
     return this.#port.nextMessage(this)
   }
 
   /**
-   * The server closes it in order. The client decides by the code whether it comes back.
+   * Closes the connection from the server's side. The close code decides whether the client reconnects.
    * @param code of the Close frame; over SSE the stream just ends. @defaultValue 1000
-   * @throws Error where the connection is over
-   * @throws RangeError for a code that no Close frame can have
+   * @throws Error if the connection is over
+   * @throws RangeError for a code that no Close frame can carry
    */
   close(code = 1000, reason = ''): void {
     this.#mustBeOpen('close()')
@@ -105,8 +106,8 @@ export class Connection<In, Out> implements Receiver, Attached {
   }
 
   /**
-   * The network breaks it, without a word: the client sees a close with 1006, or a request that fails, and connects again.
-   * @throws Error where the connection is over
+   * Breaks the connection as a failing network does: the client sees a close with 1006, or a failed request, and reconnects.
+   * @throws Error if the connection is over
    */
   lose(): void {
     this.#mustBeOpen('lose()')
@@ -115,8 +116,8 @@ export class Connection<In, Out> implements Receiver, Attached {
   }
 
   /**
-   * From now on nothing comes through in either direction, and nobody is told: the client has to find out by its heartbeat.
-   * @throws Error where the connection is over
+   * Drops all data in both directions from now on, without closing: the client has to find out by its heartbeat.
+   * @throws Error if the connection is over
    */
   stall(): void {
     this.#mustBeOpen('stall()')
@@ -152,12 +153,12 @@ export class Connection<In, Out> implements Receiver, Attached {
   }
 
   ended(ending: Ending): void {
-    // What the client does to a connection on which nothing comes through, the server never learns.
+    // The server never learns what the client does to a stalled connection.
     if (!this.isOpen) return
     this.#finish(this.#isStalled ? { by: 'network', code: 1006, reason: '' } : ending)
   }
 
-  /** The client has given fresh credentials. */
+  /** Takes fresh credentials of the client. */
   reauthenticated(auth: unknown): void {
     this.#auth = auth
   }

@@ -4,12 +4,12 @@ import type { Door } from './contracts.ts'
 import { fakeFetch } from './fake-http.ts'
 import { fakeWebSocket } from './fake-web-socket.ts'
 
-/** Where a relative URL leads if there is no page. */
+/** The base of relative URLs if there is no page. */
 const baseUrl = 'https://app.test/'
 
 /**
- * A page whose network is the door, and nothing else of which depends on where the test runs: it is live, remembers nothing of
- * other tests, and takes Chromium's view of a failure. Time is the platform's, so fake timers are its clock.
+ * A page whose network is the door, and which does not depend on where the test runs: it is live, shares no memory with other
+ * tests, and sees failures as Chromium does. Timers are the platform's, so that fake timers control them.
  */
 export function fakeHost(door: Door, random = () => 0.5): Partial<Host> {
   const memory = new Map<string, string>()

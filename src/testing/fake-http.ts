@@ -11,18 +11,18 @@ import { PlainPolling, SessionPolling } from './polling-wire.ts'
 import { StreamWire } from './stream-wire.ts'
 
 /**
- * What the clients of one page take for `fetch`: event streams, polls, POSTs, and the questions that are asked about failures. It
- * settles in microtasks, but for a request of a session that is held.
+ * The `fetch` of the clients of one page: event streams, polls, POSTs, and follow-up questions about failures. It settles in
+ * microtasks, except for a held request of a session.
  */
 export function fakeFetch(door: Door): NonNullable<Host['fetch']> {
   const polls = new Map<string, PlainPolling>()
   const sessionPolls = new Map<string, SessionPolling>()
-  /** Over what a plain client reads that POSTs. */
+  /** The wire over which a plain client that POSTs receives. */
   let reading: Wire | null = null
 
   return async (address, init) => {
     const { signal } = init
-    // Never in the stack of who calls.
+    // Never in the caller's stack.
     await Promise.resolve()
     if (signal?.aborted) throw aborted()
     return new Promise((resolve, reject) => {
@@ -43,7 +43,7 @@ export function fakeFetch(door: Door): NonNullable<Host['fetch']> {
     }
     if (headers['accept'] === 'text/event-stream') return streamed({ ...dial, transport: 'sse' }, null, init.signal ?? undefined)
     if (headers['accept'] === '*/*') return polled(dial)
-    // A question about a failure, which is no dial.
+    // A follow-up question about a failure, which is not a dial.
     const answer = door.answerTo(dial)
     const attempt = url.searchParams.get('diagnose')
     if (answer !== 'accept') return refused(answer)

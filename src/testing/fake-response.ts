@@ -1,6 +1,6 @@
 import { bytesOf } from './bytes.ts'
 
-/** An answer, as far as the client reads it: some test environments (Jest's jsdom) have no `Response`. */
+/** A response with the members that the client reads: some test environments (Jest's jsdom) have no `Response`. */
 export function responseOf(status: number, headers: Readonly<Record<string, string>>, body: FakeBody): Response {
   const response = {
     ...{ status, ok: status >= 200 && status < 300, type: 'basic', redirected: false, bodyUsed: false },
@@ -9,7 +9,7 @@ export function responseOf(status: number, headers: Readonly<Record<string, stri
   return response as unknown as Response
 }
 
-/** A whole body. */
+/** A complete body. */
 export function textBody(text: string): FakeBody {
   const body = new FakeBody(() => {})
   if (text) body.push(bytesOf(text))
@@ -19,7 +19,7 @@ export function textBody(text: string): FakeBody {
 
 export type Chunk = { readonly done: false; readonly value: Uint8Array } | { readonly done: true; readonly value: undefined }
 
-/** A body that is read as it comes, like a `ReadableStream` with one reader. */
+/** A body that is read as its chunks arrive, like a `ReadableStream` with one reader. */
 export class FakeBody {
   readonly #onCancel: () => void
   #chunks: Uint8Array[] = []

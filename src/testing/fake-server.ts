@@ -11,10 +11,10 @@ import { type FakeConnection, type FakeServerOptions, Switchboard } from './swit
 import type { FakeMember } from './topics.ts'
 
 const accepts = (): DialAnswer => 'accept'
-/** With it a client ends in either mode, whatever its transport. */
+/** The refusal after which a client of either mode stops, over any transport. */
 const over = { code: 4403, reason: 'the fake server is closed' }
 
-/** A server for tests, with the network to it. Whether a client speaks plain mode or a session is seen from what it says. */
+/** A server for tests, with the network to it. It tells plain mode from a session by what the client sends. */
 export class FakeServer<In = Payload | ArrayBufferView, Out = Payload> extends DisposingAtOnce {
   readonly #switchboard: Switchboard<In, Out>
   readonly #random: (() => number) | undefined
@@ -27,83 +27,82 @@ export class FakeServer<In = Payload | ArrayBufferView, Out = Payload> extends D
   }
 
   /**
-   * What a client needs to reach this server and nothing else, to be spread behind the application's own options:
-   * `new RealtimeClient(url, { ...options, ...server.options })`. Each reading is a page of its own; `signal` closes its clients
-   * with the server.
+   * Options that connect a client to this server only, to be spread after the application's own: `new RealtimeClient(url, {
+   * ...options, ...server.options })`. Each read returns a separate page; `signal` closes its clients with the server.
    */
   get options(): { readonly host: Partial<Host>; readonly signal: AbortSignal } {
     return { host: this.host, signal: this.#end.signal }
   }
 
-  /** The network alone, for an application that has a `signal` or parts of a host of its own. */
+  /** The network only, for an application with a `signal` or parts of a host of its own. */
   get host(): Partial<Host> {
     return fakeHost(this.#switchboard, this.#random)
   }
 
-  /** The connections that are open. */
+  /** The open connections. */
   get connections(): readonly FakeConnection<In, Out>[] {
     return [...this.#switchboard.connections.values()]
   }
 
-  /** The sessions that the server knows, those included that no connection carries now. */
+  /** The sessions known to the server, including those without a connection. */
   get sessions(): readonly FakeSession<In, Out>[] {
     return this.#switchboard.sessions.all
   }
 
-  /** Every attempt of a client to connect so far, those that were refused included. */
+  /** All attempts to connect so far, including those that were refused. */
   get dials(): readonly Dial[] {
     return this.#switchboard.dials
   }
 
   /**
-   * The first open connection that no call before has returned, or the next one that is accepted.
-   * @throws Error where another call is waiting, or when the server is closed before one comes
+   * Resolves with the first open connection that no earlier call has returned, or with the next one that is accepted.
+   * @throws Error if another call is pending, or the server is closed before a connection comes
    */
   nextConnection(): Promise<FakeConnection<In, Out>> {
     return this.#switchboard.newConnections.next(this, ({ isOpen }) => isOpen)
   }
 
   /**
-   * The first message of any client that has not been read, or the next one that comes.
-   * @throws Error where another call is waiting, or when the server is closed before one comes
+   * Resolves with the first unread message of any client, or with the next one that arrives.
+   * @throws Error if another call is pending, or the server is closed before a message comes
    */
   nextMessage(): Promise<Out> {
     return this.#switchboard.nextMessage(this)
   }
 
-  /** All messages that have come and have not been read, which are read by that. */
+  /** Returns all unread messages, which then count as read. */
   takeMessages(): Out[] {
     return this.#switchboard.messages.take().map(({ data }) => data)
   }
 
   /**
-   * In a session: the first request of any client (`client.request()`) that no call before has returned, or the next one that comes; for the
-   * test to `reply()` to or to `refuse()`. With `onRequest` there is none.
-   * @throws Error where another call is waiting, or when the server is closed before one comes
+   * In a session: resolves with the first request of any client (`client.request()`) that no earlier call has returned, or with
+   * the next one, for the test to `reply()` to or to `refuse()`. With `onRequest` there are none.
+   * @throws Error if another call is pending, or the server is closed before a request comes
    */
   nextRequest(): Promise<FakeRequest<In, Out>> {
     return this.#switchboard.requests.next(this)
   }
 
-  /** In a session: publishes to every client that reads the topic; returns the offset. What is published before comes with `since`. */
+  /** In a session: publishes to all clients that read the topic; returns the offset. A later subscriber gets it with `since`. */
   publish(topic: string, data: In): number {
     return this.#switchboard.publish(topic, this.#switchboard.encode(data))
   }
 
-  /** All that was published to a topic, by the test and by clients. */
+  /** Returns all messages published to a topic, by the test and by clients. */
   published(topic: string): readonly Out[] {
     return this.#switchboard.sessions.topics.publishedAfter(topic, 0).map(({ message }) => this.#switchboard.decode(message))
   }
 
-  /** Says who is in a topic (`topic.presence`): clients that read it learn of each join and leave. At first there is nobody. */
+  /** Sets the members of a topic (`topic.presence`), at first none: clients that read it learn of each join and leave. */
   setMembers(topic: string, members: readonly FakeMember[]): void {
     for (const change of this.#switchboard.sessions.topics.setMembers(topic, members))
       this.#switchboard.publish(presenceTopicOf(topic), this.#switchboard.encodeOwn(change))
   }
 
   /**
-   * Sends a message to every client: over each open connection in plain mode, to each session otherwise, also to one that is away.
-   * @throws Error where there is nobody who would ever get it
+   * Sends a message to every client: over each open connection in plain mode, and to each session, even one that is disconnected.
+   * @throws Error if there is neither a connection nor a session
    */
   send(data: In, details: MessageDetails = {}): void {
     const plain = [...this.#switchboard.connections.values()].filter(({ session }) => !session)
@@ -113,17 +112,17 @@ export class FakeServer<In = Payload | ArrayBufferView, Out = Payload> extends D
     for (const each of [...plain, ...sessions]) each.send(data, details)
   }
 
-  /** Accepts what is dialled from now on, as it does at first. */
+  /** Accepts all dials from now on, as it does at first. */
   accept(): void {
     this.#switchboard.answer = accepts
   }
 
   /**
-   * Refuses what is dialled from now on, until `accept()`. Open connections stay.
-   * @param refusal by a status or by a close code; or a function that returns one, or `null` to accept: it is
-   *   called with each dial, and with each request beside one (a POST, a question about a failure)
-   * @param options.transports those that are refused. @defaultValue all
-   * @throws TypeError for what refuses nothing, and for an unknown transport
+   * Refuses all dials from now on, until `accept()`. Open connections stay.
+   * @param refusal by a status or by a close code; or a function that returns one, or `null` to accept: it is   called for each
+   * dial, and for each request that is not one (a POST, a follow-up question about a failure)
+   * @param options.transports the transports to refuse. @defaultValue all
+   * @throws TypeError for an invalid refusal, and for an unknown transport
    */
   refuse(
     refusal: Refusal | ((dial: Dial) => Refusal | null),
@@ -136,42 +135,43 @@ export class FakeServer<In = Payload | ArrayBufferView, Out = Payload> extends D
       transports && !transports.includes(dial.transport) ? 'accept' : (refusalOf(dial) ?? 'accept')
   }
 
-  /** The server is away: all connections break, and what is dialled finds nobody, until `accept()`. Sessions are kept. */
+  /** Makes the server unreachable until `accept()`: all connections break, and dials fail at once. Sessions are kept. */
   down(): void {
     this.#switchboard.answer = () => 'unreachable'
     for (const connection of [...this.#switchboard.connections.values()]) connection.lose()
   }
 
-  /** What is dialled from now on is never answered, until `accept()`. Open connections stay; `connection.stall()` is for those. */
+  /** Leaves all dials unanswered from now on, until `accept()`. Open connections stay; for those use `connection.stall()`. */
   stall(): void {
     this.#switchboard.answer = () => 'silence'
   }
 
-  /** In a session: the server has lost what it knew of all sessions, as by a restart without a store. Their connections break. */
+  /** In a session: loses all sessions, as a server without a store does on a restart. Their connections break. */
   forgetSessions(): void {
     this.#switchboard.sessions.forget()
     for (const connection of [...this.#switchboard.connections.values()]) if (connection.session) connection.lose()
   }
 
-  /** In a session: messages are taken, and not acknowledged until `acknowledge()`, as by handlers that are still at work. */
+  /** In a session: stops acknowledging messages until `acknowledge()`, as if their handlers were still running. */
   holdAcknowledgments(): void {
     this.#switchboard.sessions.hold()
   }
 
-  /** Acknowledges what was taken, and goes on to do so at once. */
+  /** Acknowledges the messages received so far, and later ones at once. */
   acknowledge(): void {
     this.#switchboard.sessions.acknowledge()
   }
 
-  /** What a test has left: connections that are open, messages that nobody has read, calls that wait; and what its functions
-   * threw. A sentence for each. */
+  /** Returns what a test has left, one sentence each: open connections, unread messages, pending calls, and errors that its
+   * functions threw. */
   leftovers(): readonly string[] {
     return this.#switchboard.leftovers()
   }
 
   /**
-   * Ends everything: the clients made with `options` are closed, all others are refused for good, and who waits gets an error that
-   * says what did happen. Returns what `leftovers()` was before: `afterEach(() => expect(server.close()).toEqual([]))`.
+   * Ends everything: the clients created with `options` are closed, all others are refused for good, and pending calls reject
+   * with an error that says what did happen. Returns the `leftovers()` of before: `afterEach(() =>
+   * expect(server.close()).toEqual([]))`.
    */
   close(): readonly string[] {
     if (this.#end.signal.aborted) return []

@@ -11,8 +11,8 @@ function reasonOf({ reason = '', retryAfterMs }: CloseFrame): string {
 }
 
 /**
- * The class that clients of a fake server take for `WebSocket`. It opens in a microtask; what the client sends arrives in one, what
- * the server sends arrives before its call returns.
+ * The `WebSocket` of the clients of a fake server. It opens in a microtask; data of the client arrives in a microtask, data of
+ * the server before its call returns.
  */
 export function fakeWebSocket(door: Door): NonNullable<Host['WebSocket']> {
   return class FakeWebSocket implements WebSocketLike, Wire {
@@ -28,7 +28,7 @@ export function fakeWebSocket(door: Door): NonNullable<Host['WebSocket']> {
     readonly #url: URL
     readonly #offered: readonly string[]
     #receiver: Receiver | null = null
-    /** What the client sends arrives in order, though a `Blob` takes a while to be read. */
+    /** Keeps the client's data in order, though reading a `Blob` takes a while. */
     #arrival: Promise<void>
 
     constructor(url: string, subprotocols: readonly string[] = []) {
@@ -42,7 +42,7 @@ export function fakeWebSocket(door: Door): NonNullable<Host['WebSocket']> {
     send(data: string | ArrayBuffer | Blob): void {
       if (this.readyState === 0) throw new DOMException('The WebSocket is still connecting.', 'InvalidStateError')
       if (this.readyState > 1) return
-      // Over a WebSocket what was sent before a close arrives before it.
+      // As over a real WebSocket, data sent before a close arrives before it.
       this.#arrival = this.#arrival.then(async () => {
         const payload = isBlob(data) ? await data.arrayBuffer() : data
         this.#tell((receiver) => receiver.received(payload))
@@ -90,7 +90,7 @@ export function fakeWebSocket(door: Door): NonNullable<Host['WebSocket']> {
       if (this.readyState === 3) return
       const isOpen = this.readyState === 1
       this.readyState = 3
-      // A browser says `error` of a WebSocket that never opened; of one that breaks Chromium says `close` alone.
+      // A browser raises `error` for a WebSocket that never opened; for one that breaks Chromium raises `close` only.
       if (!isOpen) this.onerror?.({ type: 'error' })
       this.#over(1006, '', false)
     }
@@ -101,7 +101,7 @@ export function fakeWebSocket(door: Door): NonNullable<Host['WebSocket']> {
       const isSession = subprotocols.includes(subprotocol)
       this.protocol = isSession ? subprotocol : (subprotocols[0] ?? '')
       if (isSession && token === undefined) {
-        // A hello that is too long for a header is the first frame.
+        // A hello that is too long for a header is sent as the first frame.
         this.accept({ received: (data) => this.#announce(readHello(String(data)), subprotocols), ended() {} })
       } else this.#announce(token === undefined ? null : helloOfToken(token), subprotocols)
     }

@@ -1,7 +1,7 @@
 import type { Hello } from '../wire/steadfast-v1.ts'
 import { utf8Of } from './bytes.ts'
 
-/** What an attachment of a session begins with (docs/PROTOCOL.md). The client of this package wrote it, so it is not checked. */
+/** Parses an attachment's hello (docs/PROTOCOL.md). The client of this package wrote it, so it is not checked. */
 export function readHello(text: string): Hello {
   return JSON.parse(text)
 }
@@ -12,7 +12,7 @@ export function helloOfToken(token: string): Hello {
   return readHello(utf8Of(base64))
 }
 
-/** The lines of a POST: the hello and the frames behind it, with the form around them or without. */
+/** The lines of a POST, the hello and the frames after it; removes the multipart form if there is one. */
 export function linesOf(body: string): readonly string[] {
   const lines = body.split(/\r?\n/)
   if (!body.startsWith('--')) return lines.filter((line) => line !== '')

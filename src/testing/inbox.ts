@@ -4,7 +4,7 @@ interface Waiter<Item> {
   readonly reject: (error: Error) => void
 }
 
-/** What came and has not been read yet, with those who wait for it. No timer is involved: the runner's own limit ends a test that waits in vain. */
+/** Unread items, and the calls waiting for one. It has no timeout: the test runner's own limit ends a test that waits in vain. */
 export class Inbox<Item> {
   readonly #name: string
   readonly #seen: () => string
@@ -12,7 +12,7 @@ export class Inbox<Item> {
   readonly #waiters = new Map<object, Waiter<Item>>()
   #isClosed = false
 
-  /** @param seen says what did happen, for the error of who waited in vain */
+  /** @param seen says what did happen, for the error of a call that waited in vain */
   constructor(name: string, seen: () => string) {
     this.#name = name
     this.#seen = seen
@@ -36,7 +36,7 @@ export class Inbox<Item> {
     waiter.resolve(item)
   }
 
-  /** The first that is wanted and unread, or the next one that comes. One `owner` waits for one at a time. */
+  /** Returns the first unread item that is wanted, or the next one that arrives. Each `owner` can have one call pending. */
   next(owner: object, isWanted: (item: Item) => boolean = () => true): Promise<Item> {
     if (this.#isClosed) return Promise.reject(new Error(`FakeServer: ${this.#name} was called after close().`))
     if (this.#waiters.has(owner))
@@ -47,12 +47,12 @@ export class Inbox<Item> {
       return Promise.resolve(found)
     }
     const waiting = new Promise<Item>((resolve, reject) => this.#waiters.set(owner, { isWanted, resolve, reject }))
-    // Who awaits it is told; one that nobody awaits any more is told of by close().
+    // The rejection reaches a caller that awaits it; if none does, it must not count as unhandled.
     waiting.catch(() => {})
     return waiting
   }
 
-  /** Takes all that is unread. */
+  /** Removes and returns all unread items. */
   take(isWanted: (item: Item) => boolean = () => true): Item[] {
     const taken = this.#unread.filter(isWanted)
     this.#unread = this.#unread.filter((item) => !taken.includes(item))

@@ -13,14 +13,14 @@ export type { FakeSession } from './session.ts'
 export type { FakeConnection, FakeServerOptions } from './switchboard.ts'
 export type { FakeMember } from './topics.ts'
 
-/** What `createFakeServer()` makes. */
+/** The result of `createFakeServer()`. */
 export type FakeServer<In = Payload | ArrayBufferView, Out = Payload> = Server<In, Out>
 
 /**
- * A server and the network to it, in memory: the client is the real one, with its reconnects, its outbox and its events, and
- * everything beneath it is played by the test. It works in Node, happy-dom and jsdom, with real timers and fake ones.
+ * Creates a server and the network to it, in memory: the client is the real one, with its reconnects, its outbox and its events,
+ * and the test plays everything beneath it. It works in Node, happy-dom and jsdom, with real timers and fake ones.
  *
- * @throws TypeError for an option that is not what it may be
+ * @throws TypeError for an invalid option
  * @example
  * const server = createFakeServer()
  * const client = new RealtimeClient('/realtime', server.options)

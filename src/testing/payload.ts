@@ -2,7 +2,7 @@ import type { Payload } from '../api/protocol.ts'
 import { isBuffer, tagOf } from '../util/type-tags.ts'
 import { copyOf } from './bytes.ts'
 
-/** @throws TypeError for what goes over no wire as it is */
+/** @throws TypeError for data that is neither a string nor bytes */
 export function payloadOf(data: unknown): Payload {
   if (typeof data === 'string') return data
   if (isBuffer(data) || ArrayBuffer.isView(data)) return copyOf(data)

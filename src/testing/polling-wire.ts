@@ -5,14 +5,14 @@ import type { DialAnswer, Door, Wire } from './contracts.ts'
 import { FakeBody, responseOf, textBody } from './fake-response.ts'
 import { aborted, broken, marked, refused } from './http-answers.ts'
 
-/** Requests that are answered at once, one message each: long-poll and poll in plain mode. */
+/** Requests answered at once, with one message each: long-poll and poll in plain mode. */
 export class PlainPolling implements Wire {
   readonly takesBytes = true
   #state: 'open' | 'over' | 'cut' | Exclude<DialAnswer, 'accept'> = 'open'
   #messages: Payload[] = []
   #taken = 0
 
-  /** Whether the next request is a dial of its own. */
+  /** Whether the next request is another dial. */
   get isOver(): boolean {
     return this.#state !== 'open' && this.#state !== 'cut'
   }
@@ -27,7 +27,7 @@ export class PlainPolling implements Wire {
     if (message === undefined) return Promise.resolve(responseOf(204, {}, textBody('')))
     this.#messages = others
     this.#taken += 1
-    // The same text twice is two messages: the ETag tells them apart.
+    // The ETag distinguishes two messages with the same text.
     const headers = {
       etag: String(this.#taken),
       'content-type': typeof message === 'string' ? 'text/plain' : 'application/octet-stream',
@@ -66,14 +66,14 @@ export class PlainPolling implements Wire {
   }
 }
 
-/** One attachment of a session over requests that are answered with a batch: long-poll and poll. */
+/** One attachment of a session over requests answered with a batch: long-poll and poll. */
 export class SessionPolling implements Wire {
   readonly takesBytes = false
   readonly #door: Pick<Door, 'after' | 'asksAgain'>
   #state: 'open' | 'over' | Exclude<DialAnswer, 'accept'> = 'open'
   #isFirst = true
   #close: CloseFrame | null = null
-  /** What the answer under way says. */
+  /** The frames for the current response. */
   #frames: string[] = []
   #held: { readonly answer: () => void; readonly cut: () => void } | null = null
 
@@ -81,15 +81,15 @@ export class SessionPolling implements Wire {
     this.#door = door
   }
 
-  /** A request of the client. The first one is the dial, to which the server has spoken. */
+  /** Takes a request of the client. The first one is the dial, whose frames the server has written already. */
   asked(hello: Hello, signal: AbortSignal | undefined): Promise<Response> {
-    // One that is let in only to be told why it is over has its answer.
+    // A dial that is accepted only to be closed is answered with its frames.
     const isAnswered = this.#isFirst && this.#frames.length > 0
     if (this.#state === 'over' && !isAnswered)
       return this.#close ? Promise.resolve(marked(410, this.#close)) : Promise.reject(broken())
     if (this.#state !== 'open' && this.#state !== 'over') return refused(this.#state, true)
     if (!this.#isFirst) {
-      // What was said while nobody asked is said from the session's log.
+      // Frames written between two requests are written again from the session's log.
       this.#frames = []
       this.#door.asksAgain(this, hello)
     }
@@ -123,7 +123,7 @@ export class SessionPolling implements Wire {
     this.#held?.cut()
   }
 
-  /** At once where there is more to say than that it is open, otherwise when there is, or after `waitMs`. */
+  /** Responds at once if there is more than the open frame, otherwise with the next frame, or after `waitMs`. */
   #answered(waitMs: number, signal: AbortSignal | undefined): Promise<Response> {
     return new Promise((resolve, reject) => {
       const over = (settle: () => void) => {

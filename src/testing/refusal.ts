@@ -1,7 +1,7 @@
 import { transportNames } from '../transports/names.ts'
 import type { Refusal } from './contracts.ts'
 
-/** @throws TypeError for what refuses nothing */
+/** @throws TypeError for an invalid refusal */
 export function checkRefusal(refusal: Refusal): void {
   const { status, code }: { readonly status?: unknown; readonly code?: unknown } = refusal ?? {}
   const isStatus = Number.isInteger(status) && Number(status) >= 300 && Number(status) < 600
@@ -12,7 +12,7 @@ export function checkRefusal(refusal: Refusal): void {
   )
 }
 
-/** @throws TypeError for what is no list of transports */
+/** @throws TypeError for an invalid list of transports */
 export function checkTransports(transports: unknown): void {
   const isKnown = (name: unknown) => transportNames.some((each) => each === name)
   if (transports === undefined || (Array.isArray(transports) && transports.length > 0 && transports.every(isKnown))) return

@@ -29,17 +29,17 @@ export class FakeRequest<In, Out> {
   }
 
   /**
-   * Answers it; without data the reply is `undefined`.
-   * @throws Error where it was answered before
+   * Answers the request; without data the reply is `undefined`.
+   * @throws Error if it was answered before
    */
   reply(data?: In): void {
     this.#answer('reply()', { reply: data })
   }
 
   /**
-   * Refuses it: the client's promise rejects with a `RequestError`.
-   * @throws Error where it was answered before
-   * @throws TypeError for a code that is none
+   * Refuses the request: the client's promise rejects with a `RequestError`.
+   * @throws Error if it was answered before
+   * @throws TypeError for an unknown code
    */
   refuse(code: RequestErrorCode, message = ''): void {
     this.#answer('refuse()', { error: new RequestError(code, message) })

@@ -14,7 +14,7 @@ interface Asked<Out> {
 
 type Call<Type extends ClientCall['type']> = Extract<ClientCall, { readonly type: Type }>
 
-/** The calls of one session (docs/PROTOCOL.md, rules 21 and 22): what its client asks of the server, and what the test asks of the client. */
+/** The calls of one session (docs/PROTOCOL.md, rules 21 and 22): the client's to the server, and the test's to the client. */
 export class SessionCalls<In, Out> {
   readonly #record: SessionRecord
   readonly #session: FakeSession<In, Out>
@@ -22,10 +22,10 @@ export class SessionCalls<In, Out> {
   readonly #server: CallsServer<In, Out>
   readonly #running = new Map<number, AbortController>()
   readonly #asked = new Map<string, Asked<Out>>()
-  /** What cancels the end of each subscription that has one. */
+  /** Cancels the timer of each subscription that expires. */
   readonly #expiries = new Map<string, () => void>()
   #lastId = 0
-  /** What is being decided; what comes meanwhile waits behind it. */
+  /** The pending decision of the test's function; later calls wait for it. */
   #deciding: Promise<void> | null = null
 
   constructor(record: SessionRecord, session: FakeSession<In, Out>, topics: Topics, server: CallsServer<In, Out>) {
@@ -51,7 +51,7 @@ export class SessionCalls<In, Out> {
     }
   }
 
-  /** Asks the client, and resolves with its reply. */
+  /** Sends a request to the client, and resolves with its reply. */
   ask(data: In, signal: AbortSignal | undefined): Promise<Out | undefined> {
     this.#lastId += 1
     const id = `fake-${this.#lastId}`
@@ -65,12 +65,12 @@ export class SessionCalls<In, Out> {
       })
       this.#record.streams.call({ type: 'request', id, ...callValueOf(this.#server.encode(data)) })
     })
-    // Who awaits it is told.
+    // The rejection reaches a caller that awaits it; if none does, it must not count as unhandled.
     reply.catch(() => {})
     return reply
   }
 
-  /** The session has ended, or the server has lost it. */
+  /** Rejects and aborts all calls when the session has ended, or the server has lost it. */
   end(): void {
     const closed = new RequestError('closed', 'The session has ended.')
     for (const controller of this.#running.values()) controller.abort(closed)
@@ -87,7 +87,7 @@ export class SessionCalls<In, Out> {
     else asked.resolve(hasValue(call) ? this.#server.decode(payloadIn(call)) : undefined)
   }
 
-  /** In the order in which they came, and at once where nothing is being decided. */
+  /** Handles calls in the order of their arrival, and at once if no decision is pending. */
   #inTurn(n: number, call: ClientCall): void {
     const deciding = this.#deciding ? this.#deciding.then(() => this.#decide(n, call)) : this.#decide(n, call)
     if (!deciding) return
@@ -97,7 +97,7 @@ export class SessionCalls<In, Out> {
     this.#deciding = turn
   }
 
-  /** @returns a promise where the test's function has returned one */
+  /** @returns a promise if the test's function has returned one */
   #decide(n: number, call: ClientCall): Promise<void> | null {
     switch (call.type) {
       case 'request':
@@ -165,7 +165,7 @@ export class SessionCalls<In, Out> {
   #expire(name: string, expiresAt: number): void {
     this.#cancelExpiry(name)
     const leftMs = Math.max(0, expiresAt - this.#server.wallTime())
-    // No timer of the platform waits for longer.
+    // A longer delay exceeds the range of the platform's timers.
     if (leftMs >= 2 ** 31) return
     const end = () => this.#record.streams.unsubscribe(name)
     this.#expiries.set(name, this.#server.after(leftMs, end))
@@ -229,7 +229,7 @@ export class SessionCalls<In, Out> {
   }
 }
 
-/** @throws RequestError where it is refused */
+/** @throws RequestError if the test's function refuses */
 function allowed<Given = { readonly topic?: string; readonly since?: Call<'subscribe'>['since']; readonly expiresAt?: number }>(
   verdict: unknown,
   what: string,

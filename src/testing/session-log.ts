@@ -3,7 +3,7 @@ import { base64 } from '../wire/base64.ts'
 import type { Place } from '../wire/steadfast-v1.ts'
 import { bytesOf } from './bytes.ts'
 
-/** What the session has to say, in the order in which it was said. Each stream has offsets of its own; stream 0 is the session's. */
+/** An entry of the session's log, in the order of writing. Each stream has its own offsets; stream 0 is the session's. */
 export interface Entry {
   readonly stream: number
   readonly offset: number
@@ -11,7 +11,7 @@ export interface Entry {
   readonly said: { readonly message: Payload } | { readonly announcement: string } | { readonly call: string }
 }
 
-/** As the client reads it. */
+/** The frame of an entry. */
 export function frameOf({ stream, offset, said }: Entry, takesBytes: boolean): Payload {
   if ('announcement' in said) return said.announcement
   if ('call' in said) return `C${stream}.${offset}:${said.call}`
@@ -25,7 +25,7 @@ export function frameOf({ stream, offset, said }: Entry, takesBytes: boolean): P
   return frame.buffer
 }
 
-/** The client's cursor. */
+/** Parses the client's cursor. */
 export function placesOf(cursor = ''): ReadonlyMap<number, Place> {
   const places = cursor.split(',').filter((place) => place !== '')
   return new Map(

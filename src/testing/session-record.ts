@@ -6,40 +6,40 @@ import type { Ending } from './contracts.ts'
 import { type Entry, frameOf, placesOf } from './session-log.ts'
 import { SessionStreams } from './session-streams.ts'
 
-/** What a real server says unless its options differ. */
+/** The values that a real server sends with its default options. */
 const told = { heartbeatMs: 25_000, maxMessageBytes: 1_048_576, resumeWindowMs: 120_000, retryWindowMs: 50 }
 
-/** The codes with which a client leaves a connection and not its session. */
+/** The codes with which a client leaves a connection but not its session. */
 const hangUps: readonly number[] = [codes.hungUp, 1001, 1005, 1006]
 
-/** An attachment of the session, as its record sees it. */
+/** An attachment of the session, as the record uses it. */
 export interface Attached {
   readonly takesBytes: boolean
   /** Whether the client has chosen it. */
   isChosen: boolean
   write(frame: Payload): void
-  /** The server ends it. */
+  /** Closes it from the server's side. */
   end(close: CloseFrame): void
-  /** The client has ended it. */
+  /** The client has closed it. */
   ended(ending: Ending): void
-  /** The client has given fresh credentials. */
+  /** The client has sent fresh credentials. */
   reauthenticated(auth: unknown): void
 }
 
 export interface SessionPort {
-  /** Returns why the message was refused; `null` where it was not. */
+  /** Handles a message; returns why it is refused, or `null`. */
   received(message: Payload, via: Attached | null): CallFault | null
-  /** The client asks something, which `answer()` or `done()` settles. */
+  /** Handles a call of the client, which `answer()` or `done()` settles. */
   called(n: number, call: ClientCall): void
-  /** It has ended. */
+  /** The session has ended. */
   ended(): void
-  /** Whether messages are acknowledged as they come. */
+  /** Whether messages are acknowledged as they arrive. */
   acknowledges(): boolean
 }
 
 /**
  * The server's half of one session of steadfast.v1 (docs/PROTOCOL.md), for one node, one client and a network that loses whole
- * connections only. It has no timer: it never expires, and it asks for no sign of life.
+ * connections only. It has no timer: a session never expires, and the server sends no heartbeat checks.
  */
 export class SessionRecord {
   readonly id: string
@@ -47,7 +47,7 @@ export class SessionRecord {
   /** The subprotocol of a WebSocket-shaped client; `undefined` for other clients (rule 19). */
   readonly protocol: string | undefined
   readonly attachments = new Set<Attached>()
-  /** Whether the server has lost it. */
+  /** Whether the server has lost the session. */
   isForgotten = false
   readonly #port: SessionPort
   readonly streams = new SessionStreams((entry) => {
@@ -55,7 +55,7 @@ export class SessionRecord {
   })
   #taken: number
   #ack: number
-  /** The calls that are not done. */
+  /** The numbers of the pending calls. */
   readonly #open = new Set<number>()
   /** The offset of the last answer. */
   #answeredAt = 0
@@ -78,7 +78,7 @@ export class SessionRecord {
     return { taken: this.#taken, ack: this.#ack, ...(this.#answeredAt && { answeredAt: this.#answeredAt }) }
   }
 
-  /** Opens an attachment, and brings what its client has not had. */
+  /** Opens an attachment, and writes what its client has missed. */
   attach(attached: Attached, hello: Hello): void {
     const resumed = this.#isKnownTo(hello)
     this.attachments.add(attached)
@@ -92,7 +92,7 @@ export class SessionRecord {
     for (const entry of this.#missedBy(hello)) {
       const gap = this.streams.gapAt(entry)
       if (gap === null) attached.write(frameOf(entry, attached.takesBytes))
-      // Told at the first message that is missing.
+      // The gap is written in place of the first missing message.
       else if (!gaps.has(gap.topic)) attached.write(`g${JSON.stringify(gap)}`)
       if (gap) gaps.add(gap.topic)
     }
@@ -103,16 +103,16 @@ export class SessionRecord {
     if (!this.attachments.delete(attached)) return
     const { by, code, reason } = ending
     this.#lastEnd = ending
-    // What the application's close() says ends the session, what hangs up does not (rule 8).
+    // The code of the application's close() ends the session, the code of a hang-up does not (rule 8).
     if (by === 'client' && !this.#isHangUp(code)) this.#finish({ code, reason })
   }
 
-  /** Whether something was sent to this client alone that it has not had. */
+  /** Whether the client has missed entries of the session's own stream. */
   hasNews(hello: Hello): boolean {
     return this.#missedBy(hello).some(({ stream }) => stream === 0)
   }
 
-  /** A call of the client is settled with this answer, which comes before its acknowledgment (rule 21). */
+  /** Settles a call of the client with an answer, which is written before its acknowledgment (rule 21). */
   answer(n: number, call: ServerCall): void {
     if (!this.#open.has(n)) return
     this.streams.call(call)
@@ -120,13 +120,13 @@ export class SessionRecord {
     this.done(n)
   }
 
-  /** A call of the client is settled. */
+  /** Settles a call of the client without an answer. */
   done(n: number): void {
     this.#open.delete(n)
     this.acknowledge()
   }
 
-  /** What came over an attachment, or (`via` is `null`) in a request beside it. */
+  /** Takes a frame of an attachment or, if `via` is `null`, of a separate request. */
   receive(text: Payload, via: Attached | null): void {
     const frame = readClientFrame(text)
     switch (frame.type) {
@@ -137,7 +137,7 @@ export class SessionRecord {
         this.#takeCall(frame.n, frame.call)
         break
       case 'withdrawn':
-        // A number that its client took back: there is nothing to hand over.
+        // The client has withdrawn this number: there is nothing to deliver.
         if (frame.n === this.#taken + 1) this.#taken += 1
         this.acknowledge()
         break
@@ -163,7 +163,7 @@ export class SessionRecord {
     }
   }
 
-  /** Acknowledges what was taken. */
+  /** Acknowledges the messages taken so far. */
   acknowledge(): void {
     const done = Math.min(this.#taken, ...[...this.#open].map((n) => n - 1))
     if (this.#ack === done || !this.#port.acknowledges()) return
@@ -177,7 +177,7 @@ export class SessionRecord {
     for (const attached of this.attachments) attached.write('c{}')
   }
 
-  /** Every code is the application's where the client is a WebSocket-shaped one (rule 19). */
+  /** For a WebSocket-shaped client every code is the application's (rule 19). */
   end({ code, reason = '' }: CloseFrame): void {
     const ended = this.protocol === undefined ? { code, reason } : { code: codes.ended, reason, application: code }
     this.#finish(ended)
@@ -206,7 +206,7 @@ export class SessionRecord {
   #take(first: number, messages: readonly Payload[], via: Attached | null): void {
     for (const [index, message] of messages.entries()) {
       const n = first + index
-      // Lower is what came before, over a connection that broke ahead of its acknowledgment.
+      // A lower number was taken before, over a connection that broke before its acknowledgment.
       if (n <= this.#taken) continue
       this.#mustBeNext(n)
       this.#taken = n
@@ -230,7 +230,7 @@ export class SessionRecord {
     if (n > this.#taken + 1) throw new Error(`the client sent message ${n} behind message ${this.#taken}`)
   }
 
-  /** The client has chosen it: the others are left (rule 5). */
+  /** The client has chosen this attachment: closes the others (rule 5). */
   #choose(chosen: Attached): void {
     chosen.isChosen = true
     this.#lastEnd = null

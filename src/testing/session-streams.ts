@@ -7,17 +7,17 @@ import { topicsEpoch } from './topics.ts'
 /** A topic that a session reads. */
 export interface Stream {
   readonly stream: number
-  /** What the client calls it. */
+  /** The client's name for it. */
   readonly name: string
-  /** What the server calls it. */
+  /** The server's name for it. */
   readonly topic: string
   /** The last offset that the log has lost. */
   lostThrough: number
-  /** The last offset that was said. */
+  /** The last offset that was written. */
   offset: number
 }
 
-/** All that is said to the client of one session: its own stream 0, and a stream for each topic that it reads. */
+/** All streams of one session: its own stream 0, and a stream for each topic that it reads. */
 export class SessionStreams {
   readonly #say: (entry: Entry) => void
   #streams: readonly Stream[] = []
@@ -25,7 +25,7 @@ export class SessionStreams {
   #last = 0
   #offset = 0
 
-  /** @param say writes to the attachments what is new */
+  /** @param say writes a new entry to the attachments */
   constructor(say: (entry: Entry) => void) {
     this.#say = say
   }
@@ -34,7 +34,7 @@ export class SessionStreams {
     return this.#streams
   }
 
-  /** Of stream 0. */
+  /** The offset of stream 0. */
   get offset(): number {
     return this.#offset
   }
@@ -43,23 +43,23 @@ export class SessionStreams {
     return this.#streams.find((each) => each.name === name)
   }
 
-  /** A message to this client alone. */
+  /** Appends a message to this client only. */
   send(message: Payload): void {
     this.#sayNext(() => ({ message }))
   }
 
-  /** Asks the client something, or answers it. */
+  /** Appends a call to the client, or an answer. */
   call(call: ServerCall): void {
     this.#sayNext(() => ({ call: JSON.stringify(call) }))
   }
 
-  /** A message of a topic. */
+  /** Appends a message of a topic. */
   deliver(to: Stream, offset: number, message: Payload): void {
     to.offset = offset
     this.#append({ stream: to.stream, offset, said: { message } })
   }
 
-  /** The client reads a topic from now on, under a name of its own, in the place of an earlier one of that name. */
+  /** Subscribes the client to a topic, under a name that replaces an earlier subscription of that name. */
   subscribe(name: string, topic: string, from: number): Stream {
     this.unsubscribe(name)
     this.#last += 1
@@ -79,12 +79,12 @@ export class SessionStreams {
     this.#sayNext((at) => ({ announcement: `u${JSON.stringify({ at, stream })}` }))
   }
 
-  /** What a client at these places has not had. */
+  /** The entries that a client at these places has missed. */
   after(places: ReadonlyMap<number, Place>): readonly Entry[] {
     return this.#log.filter(({ stream, offset }) => offset > (places.get(stream)?.offset ?? 0))
   }
 
-  /** What to tell a client that lacks this message, where the log has lost it. */
+  /** The gap for a client that has missed this message, if the log has lost it. */
   gapAt({ stream, offset }: Entry): { readonly topic: string } | null {
     const known = this.#streams.find((each) => each.stream === stream)
     if (!known || offset > known.lostThrough) return null

@@ -3,7 +3,7 @@ import type { MessageDetails } from './contracts.ts'
 import type { SessionRecord } from './session-record.ts'
 import type { Topics } from './topics.ts'
 
-/** A client's session at a fake server. It goes on while the connections that carry it come and go. */
+/** A client's session at a fake server. It outlives the connections that carry it. */
 export class FakeSession<In, Out = unknown> {
   readonly id: string
   readonly #record: SessionRecord
@@ -24,25 +24,25 @@ export class FakeSession<In, Out = unknown> {
     this.#ask = ask
   }
 
-  /** The subprotocol that was chosen for a client of `steadfast/socket`; `''` if there is none. */
+  /** The chosen subprotocol of a client of `steadfast/socket`; `''` if there is none. */
   get protocol(): string {
     return this.#record.protocol ?? ''
   }
 
-  /** Whether a connection carries it now. */
+  /** Whether the session has a connection now. */
   get isAttached(): boolean {
     return this.#record.attachments.size > 0
   }
 
-  /** The code and the reason with which it ended; `null` while it has not. */
+  /** The code and reason with which the session ended; `null` if it has not. */
   get ended(): { readonly code: number; readonly reason?: string } | null {
     const { ended } = this.#record
     return ended?.application === undefined ? ended : { ...ended, code: ended.application }
   }
 
   /**
-   * Sends a message to the client, which gets it once: now, or when it is back.
-   * @throws Error where the session has ended or was forgotten
+   * Sends a message to the client, which receives it exactly once: now, or after it has reconnected.
+   * @throws Error if the session has ended or was forgotten
    */
   send(data: In, { topic, ...details }: MessageDetails = {}): void {
     const { id, name } = details
@@ -57,16 +57,16 @@ export class FakeSession<In, Out = unknown> {
     }
   }
 
-  /** The topics that the client reads, by the names that it uses. */
+  /** The topics that the client reads, by the client's names. */
   get topics(): readonly string[] {
     return this.#record.streams.all.map(({ name }) => name)
   }
 
   /**
-   * Asks the client (`client.onrequest`), and resolves with its reply. It waits for a client that is away, and without a limit: `signal`
-   * ends that.
-   * @throws RequestError, as a rejection, where the client refuses it, has no `onrequest`, or the session ends
-   * @throws Error where the session has ended or was forgotten
+   * Sends a request to the client (`client.onrequest`), and resolves with its reply. It waits for a disconnected client without a
+   * limit: give a `signal` to end that.
+   * @throws RequestError, as a rejection, if the client refuses, has no `onrequest`, or the session ends
+   * @throws Error if the session has ended or was forgotten
    */
   request(data: In, { signal }: { readonly signal?: AbortSignal } = {}): Promise<Out | undefined> {
     this.#mustLive('request()')
@@ -74,8 +74,8 @@ export class FakeSession<In, Out = unknown> {
   }
 
   /**
-   * The server ends a subscription of the client, as when a permission has expired: the client asks for it again, with fresh `params`.
-   * @throws Error where the client does not read the topic, and where the session has ended or was forgotten
+   * Ends a subscription of the client, as when a permission has expired: the client subscribes again, with fresh `params`.
+   * @throws Error if the client does not read the topic, or the session has ended or was forgotten
    */
   unsubscribe(topic: string): void {
     this.#mustLive('unsubscribe()')
@@ -85,10 +85,10 @@ export class FakeSession<In, Out = unknown> {
   }
 
   /**
-   * The server ends the session for good, as `session.close()` of `steadfast/server` does. A client that is away learns it when
-   * it comes back. To a client of `steadfast/socket` each code is the application's.
+   * Ends the session for good, as `session.close()` of `steadfast/server` does. A disconnected client learns it when it
+   * reconnects. To a client of `steadfast/socket` each code is the application's.
    * @param code @defaultValue 4410; 1000 for a client of `steadfast/socket`
-   * @throws Error where the session has ended or was forgotten
+   * @throws Error if the session has ended or was forgotten
    */
   end(code = this.#record.protocol === undefined ? 4410 : 1000, reason = ''): void {
     this.#mustLive('end()')
@@ -96,8 +96,9 @@ export class FakeSession<In, Out = unknown> {
   }
 
   /**
-   * The server's log loses what it holds of a topic. A client that is away and has not had it gets a `gap` event when it is back.
-   * @throws Error where the session has ended or was forgotten
+   * Makes the server's log lose its messages of a topic. A disconnected client that has missed them gets a `gap` event on its
+   * reconnect.
+   * @throws Error if the session has ended or was forgotten
    */
   loseMessages(topic: string): void {
     this.#mustLive('loseMessages()')
@@ -106,8 +107,8 @@ export class FakeSession<In, Out = unknown> {
   }
 
   /**
-   * Asks the client for fresh credentials: it calls `prepare()`, whose `auth` is then `connection.auth`.
-   * @throws Error where the session has ended or was forgotten
+   * Asks the client for fresh credentials: it calls `prepare()`, whose `auth` then appears as `connection.auth`.
+   * @throws Error if the session has ended or was forgotten
    */
   askForAuth(): void {
     this.#mustLive('askForAuth()')

@@ -26,8 +26,8 @@ export class Sessions<In, Out> {
   #epochs = 0
 
   /**
-   * @param server answers what their clients ask
-   * @param received is called with what comes in sessions; it returns why that is refused
+   * @param server answers the calls of the clients
+   * @param received handles messages of sessions; it returns why a message is refused
    * @param select chooses among the subprotocols that a WebSocket-shaped client offers
    */
   constructor(
@@ -52,12 +52,12 @@ export class Sessions<In, Out> {
     return isChosen ? null : { code: codes.ended, reason: 'none of the subprotocols offered is spoken here' }
   }
 
-  /** The session of this client, which is new where the server does not know it. */
+  /** The session of this client, created if the server does not know it. */
   of(hello: Hello): FakeSession<In, Out> {
     return this.#of(hello).session
   }
 
-  /** Its record. */
+  /** The record of that session. */
   recordOf(hello: Hello): SessionRecord {
     return this.#of(hello).record
   }
@@ -77,7 +77,7 @@ export class Sessions<In, Out> {
     return record.receipt
   }
 
-  /** Whether the session has something for this client. */
+  /** Whether the session has messages for this client. */
   hasNews(hello: Hello): boolean {
     return this.#of(hello).record.hasNews(hello)
   }
@@ -90,12 +90,12 @@ export class Sessions<In, Out> {
     this.#known.clear()
   }
 
-  /** Nobody waits for an answer any more. */
+  /** Ends all pending calls. */
   close(): void {
     for (const { calls } of this.#known.values()) calls.end()
   }
 
-  /** Brings a message of a topic to every session that reads it. */
+  /** Delivers a message of a topic to all sessions that read it. */
   publish(topic: string, message: Payload): number {
     const { offset } = this.topics.publish(topic, message)
     for (const { record } of this.#known.values())

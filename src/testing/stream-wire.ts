@@ -5,10 +5,10 @@ import type { DialAnswer, Door, MessageDetails, Receiver, Wire } from './contrac
 import { FakeBody, responseOf } from './fake-response.ts'
 import { aborted, refused } from './http-answers.ts'
 
-/** How long an event stream of a session may be silent (docs/PROTOCOL.md, rule 6). */
+/** The longest silence of a session's event stream, in milliseconds (docs/PROTOCOL.md, rule 6). */
 const commentEveryMs = 25_000
 
-/** An event stream. In a session it also shows from time to time that it lives, as the protocol has it. */
+/** An event stream. In a session it sends comments as heartbeats, as the protocol demands. */
 export class StreamWire implements Wire {
   readonly takesBytes = false
   /** Settled when the stream is accepted or refused. */
@@ -44,7 +44,7 @@ export class StreamWire implements Wire {
   accept(receiver: Receiver): void {
     this.#receiver = receiver
     this.#respond(responseOf(200, { 'content-type': 'text/event-stream' }, this.#body))
-    // A browser may keep the head back until the body begins.
+    // A browser may withhold the response's head until the body begins.
     this.#say(':\n\n')
     if (this.#isSession) this.#commentLater()
   }

@@ -15,35 +15,35 @@ import { checkRefusal } from './refusal.ts'
 import type { FakeRequest } from './request.ts'
 import { Sessions } from './sessions.ts'
 
-/** A connection of a client, for the test to play the server's part. */
+/** A connection of a client, on which the test plays the server's part. */
 export type FakeConnection<In = Payload | ArrayBufferView, Out = Payload> = Omit<Connection<In, Out>, ConnectionInternals>
 
 export interface FakeServerOptions<In, Out> extends CallHandlers<In, Out> {
-  /** Turns what the server sends into payloads, and payloads into what it receives: `json()`, where the client has that. @defaultValue none: strings and bytes */
+  /** Encodes the server's messages and decodes the client's; give the client's codec. @defaultValue none: strings and bytes */
   readonly codec?: Codec<Out, In>
-  /** Called with each connection that is accepted, when it is open. */
+  /** Called for each accepted connection, when it is open. */
   readonly onConnection?: (connection: FakeConnection<In, Out>) => void
   /**
-   * Called with each message of a client, and the connection over which it came; `null` where it came by a request of its own and
-   * there is none. In a session a `RequestError` that it throws refuses the message: `flushed()` of the client tells it.
+   * Called for each message of a client, with its connection, or with `null` if it came in a separate request and there is no
+   * connection. In a session a thrown `RequestError` refuses the message, which the client's `flushed()` reports.
    */
   readonly onMessage?: (data: Out, connection: FakeConnection<In, Out> | null) => void
   /**
-   * Chooses the subprotocol of a client of `steadfast/socket` that offers some, as the option of `steadfast/server` does; with anything that
-   * was not offered the client is refused. @defaultValue the first that the client offers
+   * Chooses the subprotocol of a client of `steadfast/socket` that offers some, as the option of `steadfast/server` does; if the
+   * result was not offered, the client is refused. @defaultValue the first one offered
    */
   readonly selectProtocol?: (protocols: readonly string[]) => string | null | undefined
-  /** What stands for `Math.random()` in the clients: with 0.5 a first retry comes after half of its longest wait. @defaultValue () => 0.5 */
+  /** Replaces `Math.random()` in clients: 0.5 puts the first retry after half of its longest wait. @defaultValue () => 0.5 */
   readonly random?: () => number
 }
 
-/** A message of a client, with the connection over which it came. */
+/** A message of a client, with its connection. */
 interface Message<In, Out> {
   readonly data: Out
   readonly connection: Connection<In, Out> | null
 }
 
-/** Between the fake transports and the server that a test sees: lets dials in, and hands over what comes. */
+/** Connects the fake transports to the server that a test sees: answers dials, and passes on messages. */
 export class Switchboard<In, Out> implements Door, CallsServer<In, Out> {
   readonly connections = new Map<Wire, Connection<In, Out>>()
   readonly dials: Dial[] = []
@@ -52,16 +52,16 @@ export class Switchboard<In, Out> implements Door, CallsServer<In, Out> {
   readonly requests: Inbox<FakeRequest<In, Out>>
   readonly sessions: Sessions<In, Out>
   readonly handlers: CallHandlers<In, Out>
-  /** What becomes of a dial now. */
+  /** The present answer to dials. */
   answer: (dial: Dial) => DialAnswer = () => 'accept'
   readonly after = browserHost.after
   readonly wallTime = () => browserHost.wallTime(browserHost.now())
   readonly report = browserHost.report
   readonly #options: FakeServerOptions<In, Out>
   readonly #errors: string[] = []
-  /** The requests that the test has been given. */
+  /** The requests that were handed to the test. */
   readonly #requested: FakeRequest<In, Out>[] = []
-  /** What became of the attempts of sessions, by their names. */
+  /** The answers to the sessions' attempts, by their ids. */
   readonly #verdicts = new Map<string | null, DialAnswer>()
 
   constructor(options: FakeServerOptions<In, Out>) {
@@ -156,7 +156,7 @@ export class Switchboard<In, Out> implements Door, CallsServer<In, Out> {
     return payloadOf(codec ? codec.encode(data) : data)
   }
 
-  /** What the server itself says goes through the codec, or is JSON where there is none. */
+  /** Encodes a message of the server itself with the codec, or as JSON if there is none. */
   encodeOwn(data: object): Payload {
     return this.#options.codec ? this.encode(data as In) : JSON.stringify(data)
   }
@@ -165,13 +165,13 @@ export class Switchboard<In, Out> implements Door, CallsServer<In, Out> {
     return this.messages.next(owner, isWanted).then(({ data }) => data)
   }
 
-  /** What a test has left, a sentence for each. */
+  /** What a test has left, one sentence each. */
   leftovers(): readonly string[] {
     const isHeld = ([{ isLeft }, { transport }]: readonly [Wire, Connection<In, Out>]) =>
-      // Who polls says nothing when it leaves.
+      // A polling client sends nothing when it leaves.
       !isLeft && transport !== 'poll'
     const open = [...this.connections].filter(isHeld).map(([, connection]) => connection)
-    // What is answered as it comes need not be read.
+    // With `onMessage` the test need not read the messages.
     const unread = this.#options.onMessage ? [] : this.messages.unread
     const unanswered = this.#requested.filter(({ isAnswered, signal }) => !isAnswered && !signal.aborted)
     return [
@@ -185,7 +185,7 @@ export class Switchboard<In, Out> implements Door, CallsServer<In, Out> {
     ]
   }
 
-  /** A session that has ended is let in only where something was sent to its client before (rule 8). */
+  /** Accepts a session that has ended only if its client has missed messages (rule 8). */
   #answerTo(dial: Dial, hello: Hello | null): DialAnswer {
     const answer = this.answerTo(dial)
     if (answer !== 'accept' || !hello) return answer
@@ -195,7 +195,7 @@ export class Switchboard<In, Out> implements Door, CallsServer<In, Out> {
     return ended && !this.sessions.hasNews(hello) ? ended : 'accept'
   }
 
-  /** Returns why the message was refused. */
+  /** Handles a message; returns why it was refused. */
   #received(payload: Payload, connection: Connection<In, Out> | null): CallFault | null {
     const { codec, onMessage } = this.#options
     let fault: CallFault | null = null
@@ -212,7 +212,7 @@ export class Switchboard<In, Out> implements Door, CallsServer<In, Out> {
     return fault
   }
 
-  /** Calls what the test has given: what that throws is the test's, and is not taken for a failure of the network. */
+  /** Calls a function of the test: its exceptions are reported, and not mistaken for network failures. */
   #call<Result>(what: string, run: () => Result): Result | undefined {
     try {
       return run()

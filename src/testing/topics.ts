@@ -1,7 +1,7 @@
 import type { Payload } from '../api/protocol.ts'
 import type { Subscribed, TopicPlace, TopicSince } from '../wire/calls.ts'
 
-/** The life of all topics: a fake server never loses one as a whole. */
+/** The epoch of all topics: a fake server never loses a topic as a whole. */
 export const topicsEpoch = 't1'
 
 /** A message of a topic. */
@@ -10,7 +10,7 @@ export interface Published {
   readonly message: Payload
 }
 
-/** Who is there, as a page is told it. */
+/** A member, as a page sees it. */
 export interface FakeMember {
   readonly id: string
   readonly info: unknown
@@ -22,18 +22,18 @@ interface Topic {
   members: readonly FakeMember[]
 }
 
-/** The topics of a fake server: what was published to them, and who is there. */
+/** The topics of a fake server: their messages and members. */
 export class Topics {
   readonly #topics = new Map<string, Topic>()
 
-  /** The offset of the next message. */
+  /** Takes the offset for the next message. */
   next(topic: string): number {
     const known = this.#of(topic)
     known.offset += 1
     return known.offset
   }
 
-  /** Keeps a message; returns its place. */
+  /** Keeps a message; returns it with its offset. */
   publish(topic: string, message: Payload): Published {
     const published = { offset: this.next(topic), message }
     const known = this.#of(topic)
@@ -61,7 +61,7 @@ export class Topics {
     return this.#of(topic).members
   }
 
-  /** Replaces the members; returns who has joined and who has left. */
+  /** Replaces the members; returns those who have joined and left. */
   setMembers(topic: string, members: readonly FakeMember[]): readonly (FakeMember & { readonly type: 'join' | 'leave' })[] {
     const known = this.#of(topic)
     const isIn = (list: readonly FakeMember[], { id }: FakeMember) => list.some((each) => each.id === id)
