@@ -5,10 +5,10 @@ import { type AnyClient, isAlike, type Store, shared } from './store.ts'
 /** How long a loss lasts before it is shown, in milliseconds. */
 const defaultDelayMs = 2000
 
-/** One trace for each client, so that whoever looks later knows as well since when a connection is lost. */
+/** One trace per client, so that a component that mounts later also knows since when a connection is lost. */
 const traces = new WeakMap<object, Store<Trace>>()
 
-/** What is remembered of this client for as long as somebody subscribes. */
+/** The trace of this client. It is kept up to date for as long as it has a subscriber. */
 export function traceOf(client: AnyClient): Store<Trace> {
   let store = traces.get(client)
   if (!store) {
@@ -33,9 +33,9 @@ export function traceOf(client: AnyClient): Store<Trace> {
 }
 
 /**
- * What a page tells its user about the connection of this client: a loss only once it has lasted for `delayMs`, with a countdown that
- * ticks once a second.
- * @throws TypeError for a delay that is no number, or below 0
+ * What a page shows its user about the connection of this client: a loss only once it has lasted for `delayMs`, with a countdown
+ * that ticks once a second.
+ * @throws TypeError for a delay that is not a number, or below 0
  */
 export function connectionStore(client: AnyClient, delayMs = defaultDelayMs): Store<ConnectionView> {
   if (!(delayMs >= 0)) throw new TypeError(`useConnection(): delayMs must be at least 0; it was ${delayMs}.`)

@@ -3,16 +3,16 @@ import { type AnyClient, type Store, shared } from './store.ts'
 import { following } from './topic-store.ts'
 
 export interface MessagesOptions<Message> extends TopicOptions {
-  /** How many are kept; older ones are dropped. @defaultValue 100 */
+  /** How many messages are kept; the oldest ones are dropped. @defaultValue 100 */
   readonly max?: number | undefined
-  /** What is there from the first render, oldest first: what the page came with. A topic goes on after the last of them. */
+  /** The messages of the first render, such as those in the page's HTML, oldest first. A topic continues after the last one. */
   readonly initial?: readonly Message[] | undefined
 }
 
 /**
- * The newest messages of a topic, or with `undefined` in its place those of the client, whatever their topic; newest last. With `null`
- * there is none.
- * @throws TypeError for a `max` that is no number, or below 1
+ * The newest messages of a topic, newest last. With `undefined` as the name: the messages of the client, whatever their topic;
+ * with `null`: none.
+ * @throws TypeError for a `max` that is not a number, or below 1
  */
 export function messageStore(
   client: AnyClient,
@@ -30,7 +30,7 @@ export function messageStore(
   }
   const place = {
     params,
-    // Whoever was here before goes on where it was.
+    // A component that is mounted again continues after the last message it has.
     get since() {
       return (recent[recent.length - 1] as { readonly offset?: number } | undefined)?.offset ?? since
     },

@@ -1,20 +1,20 @@
 import { traceOf } from './connection-store.ts'
 import { type AnyClient, shared } from './store.ts'
 
-/** A client, and who keeps it connected. */
+/** A client, and how a component keeps it connected. */
 export interface HeldClient {
   readonly client: AnyClient
-  /** Holds it, until the function that it returns is called. */
+  /** Holds the client until the returned function is called. */
   hold(): () => void
 }
 
 /**
- * A client as a component provides it. `isOurs`: it was made for this component, so it connects when that is mounted, unless
- * `connects` is false, and is closed when it is unmounted.
+ * A client as a component provides it. `isOurs`: it was created for this component, so it connects when the component is mounted
+ * (unless `connects` is false), and is closed when the component is unmounted.
  */
 export function heldClient(client: AnyClient, isOurs: boolean, connects = isOurs): HeldClient {
   const subscribe = shared(() => {
-    // A loss counts from when it happened, whoever shows it and since when.
+    // A loss counts from when it happened, even if a component that shows it is mounted later.
     const stop = traceOf(client).subscribe(() => {})
     if (connects) client.connect()
     return () => {

@@ -1,24 +1,24 @@
 import type { RequestOptions } from '../api/calls.ts'
 import { type AnyClient, type Store, shared } from './store.ts'
 
-/** What became of the last request. */
+/** The state of the last request. */
 export interface RequestView<Reply = unknown> {
-  /** The last reply; `undefined` before the first. It stays while another is waited for. */
+  /** The last reply; `undefined` before the first. It stays while another request is pending. */
   readonly data: Reply | undefined
-  /** Why the last request failed; `null` where it did not, is under way or was aborted. */
+  /** Why the last request failed; `null` if it succeeded, is pending or was aborted. */
   readonly error: Error | null
   readonly isPending: boolean
 }
 
 export interface RequestStore extends Store<RequestView> {
   request(data: unknown, options?: RequestOptions): Promise<unknown>
-  /** Aborts what is under way, and forgets the last reply and error. */
+  /** Aborts all pending requests, and clears the last reply and error. */
   reset(): void
 }
 
 const none: RequestView = { data: undefined, error: null, isPending: false }
 
-/** The requests of one component; those under way are aborted once nobody subscribes any more. */
+/** The requests of one component; those pending are aborted once the store has no subscriber. */
 export function requestStore(client: AnyClient): RequestStore {
   const underWay = new Set<AbortController>()
   let view = none
@@ -65,7 +65,7 @@ export function requestStore(client: AnyClient): RequestStore {
     }),
     request(data, options = {}) {
       const reply = call(data, options)
-      // Whoever shows `error` need not handle the promise as well.
+      // A component that shows `error` need not handle the promise as well.
       reply.catch(() => {})
       return reply
     },

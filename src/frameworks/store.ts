@@ -3,19 +3,20 @@ import type { RealtimeClient } from '../client/client.ts'
 /** A client of any types of messages. */
 export type AnyClient = RealtimeClient<unknown, unknown>
 
-/** What a component reads: a value that is the same object until it changes, as `useSyncExternalStore` wants it. */
+/** What a component reads: a value that is the same object until it changes, as `useSyncExternalStore` requires. */
 export interface Store<Value> {
-  /** The value as it is now. */
+  /** The current value. */
   get(): Value
-  /** What a server renders, and what hydration begins with. */
+  /** The value for server rendering, with which hydration begins. */
   initial(): Value
-  /** Calls `changed` after each change, until the function that it returns is called. */
+  /** Calls `changed` after each change, until the returned function is called. */
   subscribe(changed: () => void): () => void
 }
 
 /**
- * The `subscribe` of a store whose work begins with its first subscriber. It ends in a microtask after the last one has left, unless
- * another has come by then: React's StrictMode and a hot update unmount and mount again in one task, and nothing is to end by that.
+ * The `subscribe` of a store that starts its work with the first subscriber. The work ends in a microtask after the last one has
+ * left, unless another has come by then: React's StrictMode and hot updates unmount and mount again in one task, which must not
+ * end it.
  */
 export function shared(begin: (changed: () => void) => () => void): Store<unknown>['subscribe'] {
   const subscribers = new Set<() => void>()
@@ -24,7 +25,7 @@ export function shared(begin: (changed: () => void) => () => void): Store<unknow
     for (const each of [...subscribers]) each()
   }
   return (changed) => {
-    // One of its own, since the same function may subscribe twice.
+    // A function of its own for each subscriber, since the same `changed` may subscribe twice.
     const subscriber = () => changed()
     end ??= begin(notify)
     subscribers.add(subscriber)
@@ -40,7 +41,7 @@ export function shared(begin: (changed: () => void) => () => void): Store<unknow
   }
 }
 
-/** Whether the members of two objects of one shape are the same. */
+/** Whether two objects of one shape have the same members. */
 export function isAlike<Value extends object>(one: Value, other: Value): boolean {
   return (Object.keys(one) as (keyof Value)[]).every((name) => Object.is(one[name], other[name]))
 }

@@ -2,34 +2,34 @@ import type { RequestOptions, Topic, TopicMember, TopicOptions, TopicState } fro
 import type { RequestError } from '../wire/request-error.ts'
 import { type AnyClient, type Store, shared } from './store.ts'
 
-/** What a component knows of a topic. */
+/** The state of a topic, as a component sees it. */
 export interface TopicView<Data = unknown, Out = unknown> {
   /** The subscription, for its events; `null` until the component is mounted. */
   readonly topic: Topic<Data, Out> | null
-  /** `idle`: no topic is named. */
+  /** `idle`: no topic was given. */
   readonly state: TopicState | 'idle'
-  /** Why it is refused or has ended. */
+  /** Why the server refused the subscription or ended it. */
   readonly error: RequestError | null
 }
 
-/** Who is subscribed to a topic, as a component knows it. */
+/** The members of a topic, as a component sees them. */
 export interface PresenceView<Info = unknown> {
-  /** Another list whenever somebody comes or goes. */
+  /** The list is replaced whenever a member joins or leaves. */
   readonly members: readonly TopicMember<Info>[]
-  /** Whether the server has said who they are. */
+  /** Whether the server has sent the members. */
   readonly isKnown: boolean
-  /** Why the server does not say it, or why the topic is refused. */
+  /** Why the server does not send the members, or why it refused the subscription. */
   readonly error: RequestError | null
 }
 
 export interface TopicStore extends Store<TopicView> {
-  /** Publishes, also before the component is mounted; resolves with the offset. */
+  /** Publishes, also before the component is mounted; resolves with the offset of the publication. */
   publish(data: unknown, options?: RequestOptions): Promise<number>
 }
 
 /**
- * The `subscribe` of a store that follows a topic: the topic is subscribed to for as long as somebody subscribes to the store. Without
- * a name there is nothing to follow. The options are read when the subscription is made.
+ * The `subscribe` of a store that follows a topic: it subscribes to the topic for as long as the store has a subscriber; without
+ * a name it does nothing. The options are read at the time of the subscription.
  */
 export function following(
   client: AnyClient,
@@ -49,7 +49,7 @@ export function following(
   })
 }
 
-/** What is known of a topic that a store follows, at each change of its state, and of what else it listens to; `first` where it follows none. */
+/** A store whose view `read` makes of a topic, at each change of its state and each one that `listen` reports; else `first`. */
 function topicView<View>(
   client: AnyClient,
   name: string | null,
@@ -79,7 +79,7 @@ function topicView<View>(
   }
 }
 
-/** A subscription, and how to publish. */
+/** The state of a subscription, and `publish()`. */
 export function topicStore(client: AnyClient, name: string | null, options: TopicOptions): TopicStore {
   const store = topicView<TopicView>(
     client,
@@ -105,7 +105,7 @@ export function topicStore(client: AnyClient, name: string | null, options: Topi
 
 const nobody: PresenceView = { members: [], isKnown: false, error: null }
 
-/** Who is subscribed to a topic. */
+/** The members of a topic. */
 export function presenceStore(client: AnyClient, name: string | null, options: TopicOptions): Store<PresenceView> {
   return topicView(
     client,

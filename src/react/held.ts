@@ -1,7 +1,7 @@
 import { type RefObject, useInsertionEffect, useRef, useState, useSyncExternalStore } from 'react'
 import type { Store } from '../frameworks/store.ts'
 
-/** What was made for these keys: anew only when one of them changes. Unlike a memo it survives a hot update. */
+/** A value made for these keys, and made again only when one of them changes. Unlike `useMemo`, it survives a hot update. */
 export function useHeld<Held>(keys: readonly unknown[], make: () => Held): Held {
   const [current, setCurrent] = useState(() => ({ keys, held: make() }))
   if (keys.every((key, index) => Object.is(key, current.keys[index]))) return current.held
@@ -10,7 +10,7 @@ export function useHeld<Held>(keys: readonly unknown[], make: () => Held): Held 
   return next.held
 }
 
-/** The value of the last render that was shown, for what is called later. */
+/** The value of the last committed render, for callbacks that run later. */
 export function useLatest<Value>(value: Value): RefObject<Value> {
   const latest = useRef(value)
   useInsertionEffect(() => {

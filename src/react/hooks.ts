@@ -19,15 +19,15 @@ export interface UsedTopic<Data = unknown, Out = unknown> extends TopicView<Data
 
 /** What `useRequest` returns. */
 export interface UsedRequest<Reply = unknown, Out = unknown> extends RequestView<Reply> {
-  /** Sends a request; resolves with the reply. The promise need not be handled where `error` is shown. */
+  /** Sends a request; resolves with the reply. The promise need not be handled if the component shows `error`. */
   readonly request: (data: Out, options?: RequestOptions) => Promise<Reply>
-  /** Aborts what is under way, and forgets the last reply and error. */
+  /** Aborts all pending requests, and clears the last reply and error. */
   readonly reset: () => void
 }
 
 /**
- * A store for as long as the client, the topic, the place and `max` are the same. Its `params` are those of the newest render: another
- * object is no other subscription.
+ * A store that is kept while the client, the topic, `since` and `max` are the same. Its `params` are those of the newest render:
+ * another object does not subscribe again.
  */
 function useTopical<Held>(
   topic: string | null | undefined,
@@ -36,15 +36,15 @@ function useTopical<Held>(
 ): Held {
   const client = useRealtime()
   const latest = useLatest(options.params)
-  // Who gives none must not replace those of another use of the topic.
+  // Without `params`, a component must not replace those of another use of the topic.
   const params =
     options.params === undefined ? undefined : () => (typeof latest.current === 'function' ? latest.current() : latest.current)
   return useHeld([client, topic, options.max, JSON.stringify(options.since)], () => make(client, { ...options, params }))
 }
 
 /**
- * What to tell the user about the connection. A loss is shown once it has lasted for `delayMs`, since most are over before anybody
- * has noticed; the countdown renders once a second while it is shown.
+ * Returns what to show the user about the connection. A loss is shown once it has lasted for `delayMs`, since most are over
+ * before anyone notices; while it is shown, the component renders once a second for the countdown.
  * @param options.delayMs in milliseconds, `@defaultValue 2000`; with 0 every loss is shown at once
  */
 export function useConnection({ delayMs }: { readonly delayMs?: number } = {}): ConnectionView {
@@ -52,15 +52,15 @@ export function useConnection({ delayMs }: { readonly delayMs?: number } = {}): 
   return useStore(useHeld([client, delayMs], () => connectionStore(client, delayMs)))
 }
 
-/** Subscribes to a topic for as long as the component is mounted; with `null` in its place to none. */
+/** Subscribes to a topic while the component is mounted; with `null`, to none. */
 export function useTopic<Data = unknown, Out = unknown>(topic: string | null, options: TopicOptions = {}): UsedTopic<Data, Out> {
   const store = useTopical(topic, options, (client, held) => topicStore(client, topic, held))
   return { ...(useStore(store) as TopicView<Data, Out>), publish: store.publish }
 }
 
 /**
- * The newest messages, newest last: of a topic, to which it subscribes, or without one of the client, whatever their topic. The list is
- * the same object until a message comes.
+ * Returns the newest messages, newest last: those of the topic, to which it subscribes; without a topic those of the client,
+ * whatever their topic. The list is the same object until a message arrives.
  */
 export function useMessages<Data = unknown>(
   topic: string | null,
@@ -74,7 +74,7 @@ export function useMessages(topic?: string | null, options: MessagesOptions<unkn
   return useStore(useTopical(topic, options, (client, held) => messageStore(client, topic, held))) as readonly never[]
 }
 
-/** Who is subscribed to a topic, and whether that is known. It subscribes to the topic as well. */
+/** Subscribes to a topic and returns its members, and whether they are known yet. */
 export function usePresence<Info = unknown>(
   topic: string | null,
   options: Pick<TopicOptions, 'params'> = {},
@@ -83,8 +83,8 @@ export function usePresence<Info = unknown>(
 }
 
 /**
- * Sends requests when it is told to, and shows what became of the last one. Whatever is under way when the component is unmounted is
- * aborted, and the server is told.
+ * Sends requests and returns the state of the last one. When the component is unmounted, pending requests are aborted, and the
+ * server is told.
  */
 export function useRequest<Reply = unknown, Out = unknown>(): UsedRequest<Reply, Out> {
   const client = useRealtime()
@@ -93,7 +93,7 @@ export function useRequest<Reply = unknown, Out = unknown>(): UsedRequest<Reply,
   return { ...useStore(store), request, reset } as UsedRequest<Reply, Out>
 }
 
-/** Listens to an event of the client; always the newest listener is called. `'*'` is every event. */
+/** Listens to an event of the client; the listener of the newest render is called. `'*'` is every event. */
 export function useRealtimeEvent<Type extends EventType | '*', In = unknown>(
   type: Type,
   listener: (event: ClientEvent<Type, In>) => void,

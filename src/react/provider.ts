@@ -7,27 +7,27 @@ import { useHeld, useLatest } from './held.ts'
 
 const Context = /* @__PURE__ */ createContext<CoreClient<unknown, unknown> | null>(null)
 
-/** A client that the application has made and closes; or a URL, for one that is made here and closed with the component. */
+/** A client that the application creates and closes; or a URL, for one that is created here and closed with the component. */
 export type RealtimeProviderProps<In = unknown, Out = unknown> = { readonly children?: ReactNode } & (
   | { readonly client: CoreClient<In, Out>; readonly url?: undefined; readonly options?: undefined }
   | {
       readonly client?: undefined
-      /** Where the server is, as for a `RealtimeClient`. Another one is another client. */
+      /** The URL of the server, as for a `RealtimeClient`. Another URL creates another client. */
       readonly url: string | URL
-      /** As for a `RealtimeClient`, read once; of `prepare` always the newest is called. With another `key` everything begins anew. */
+      /** The options of a `RealtimeClient`, read once, except that the newest `prepare` is called. A new `key` starts over. */
       readonly options?: RealtimeOptions<In, Out> | undefined
     }
 )
 
 /**
- * Gives the client to all components below. One that is made here dials once it is mounted, and never on a server; what is sent before
- * waits for the connection.
+ * Provides the client to all components below. A client that is created here dials once the component is mounted, and never
+ * during server rendering; messages sent before that are queued.
  *
  * @example
  * <RealtimeProvider url="/realtime" options={{ protocol: session() }}>
  *   <Chat />
  * </RealtimeProvider>
- * @throws TypeError where there is neither a client nor a URL
+ * @throws TypeError if there is neither a client nor a URL
  */
 export function RealtimeProvider<In = unknown, Out = unknown>(props: RealtimeProviderProps<In, Out>): ReactElement {
   const { client, url, options, children } = props
@@ -39,7 +39,7 @@ export function RealtimeProvider<In = unknown, Out = unknown>(props: RealtimePro
     const own = {
       ...options,
       autoConnect: false,
-      // What it closes over is to be that of the newest render.
+      // The function is that of the newest render, with the values it closes over.
       ...(prepare && { prepare: (attempt: PrepareAttempt) => (latest.current?.prepare ?? prepare)(attempt) }),
     }
     return heldClient(new RealtimeClient<unknown, unknown>(url, own as never), true, autoConnect)
@@ -49,8 +49,8 @@ export function RealtimeProvider<In = unknown, Out = unknown>(props: RealtimePro
 }
 
 /**
- * The client of the nearest `<RealtimeProvider>`, from the first render.
- * @throws Error where there is none
+ * Returns the client of the nearest `<RealtimeProvider>`, from the first render.
+ * @throws Error if there is none
  */
 export function useRealtime<In = unknown, Out = unknown, Topics = object>(): CoreClient<In, Out, Topics> {
   const client = useContext(Context)

@@ -18,7 +18,7 @@ export interface RealtimeHooks<Topics extends object, Out> {
 }
 
 /**
- * The same hooks, with types that are given once: a map of topics to what is published there. A key may be a pattern.
+ * Returns the same hooks, typed once for all: a map of topics to the messages published there. A key may be a pattern.
  *
  * @example
  * export const { useTopic, useMessages } = createRealtimeHooks<{ news: News; [room: `room:${string}`]: Line }>()

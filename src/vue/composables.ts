@@ -12,7 +12,7 @@ import { type FromStore, fromStore } from './from-store.ts'
 import { useRealtime } from './provide.ts'
 import { whileMounted } from './while-mounted.ts'
 
-/** The name of a topic, or what returns it; `null` is none. */
+/** The name of a topic, or a ref or getter of it; `null` is none. */
 export type TopicName<Name extends string = string> = MaybeRefOrGetter<Name | null>
 
 /** Each member of an object as a ref of its own. */
@@ -26,15 +26,15 @@ export interface UsedTopic<Data = unknown, Out = unknown> extends AsRefs<TopicVi
 
 /** What `useRequest` returns. */
 export interface UsedRequest<Reply = unknown, Out = unknown> extends AsRefs<RequestView<Reply>> {
-  /** Sends a request; resolves with the reply. The promise need not be handled where `error` is shown. */
+  /** Sends a request; resolves with the reply. The promise need not be handled if the component shows `error`. */
   readonly request: (data: Out, options?: RequestOptions) => Promise<Reply>
-  /** Aborts what is under way, and forgets the last reply and error. */
+  /** Aborts all pending requests, and clears the last reply and error. */
   readonly reset: () => void
 }
 
 /**
- * What to tell the user about the connection. A loss is shown once it has lasted for `delayMs`, since most are over before anybody
- * has noticed; the countdown changes once a second while it is shown.
+ * Returns what to show the user about the connection. A loss is shown once it has lasted for `delayMs`, since most are over
+ * before anyone notices; while it is shown, the countdown changes once a second.
  * @param options.delayMs in milliseconds, `@defaultValue 2000`; with 0 every loss is shown at once
  */
 export function useConnection({ delayMs }: { readonly delayMs?: number } = {}): AsRefs<ConnectionView> {
@@ -48,7 +48,7 @@ export function useConnection({ delayMs }: { readonly delayMs?: number } = {}): 
   )
 }
 
-/** Subscribes to a topic for as long as the scope lives; with `null` in its place to none. */
+/** Subscribes to a topic for the lifetime of the scope; with `null`, to none. */
 export function useTopic<Data = unknown, Out = unknown>(topic: TopicName, options: TopicOptions = {}): UsedTopic<Data, Out> {
   const client = useRealtime()
   const followed = fromStore<string | null, TopicView, TopicStore>(topic, (name) => topicStore(client, name, current(options)))
@@ -57,8 +57,8 @@ export function useTopic<Data = unknown, Out = unknown>(topic: TopicName, option
 }
 
 /**
- * The newest messages, newest last: of a topic, to which it subscribes, or without one of the client, whatever their topic. The list is
- * the same object until a message comes.
+ * Returns the newest messages, newest last: those of the topic, to which it subscribes; without a topic those of the client,
+ * whatever their topic. The list is the same object until a message arrives.
  */
 export function useMessages<Data = unknown>(
   topic: TopicName,
@@ -76,7 +76,7 @@ export function useMessages(topic?: TopicName, options: MessagesOptions<unknown>
   return followed.value as Readonly<ShallowRef<readonly never[]>>
 }
 
-/** Who is subscribed to a topic, and whether that is known. It subscribes to the topic as well. */
+/** Subscribes to a topic and returns its members, and whether they are known yet. */
 export function usePresence<Info = unknown>(
   topic: TopicName,
   options: Pick<TopicOptions, 'params'> = {},
@@ -89,8 +89,8 @@ export function usePresence<Info = unknown>(
 }
 
 /**
- * Sends requests when it is told to, and shows what became of the last one. Whatever is under way when the scope ends is aborted, and
- * the server is told.
+ * Sends requests and returns the state of the last one. When the scope ends, pending requests are aborted, and the server is
+ * told.
  */
 export function useRequest<Reply = unknown, Out = unknown>(): UsedRequest<Reply, Out> {
   const client = useRealtime()
@@ -99,7 +99,7 @@ export function useRequest<Reply = unknown, Out = unknown>(): UsedRequest<Reply,
   return { ...refsOf(followed, 'data', 'error', 'isPending'), request, reset } as unknown as UsedRequest<Reply, Out>
 }
 
-/** Listens to an event of the client for as long as the scope lives. `'*'` is every event. */
+/** Listens to an event of the client for the lifetime of the scope. `'*'` is every event. */
 export function useRealtimeEvent<Type extends EventType | '*', In = unknown>(
   type: Type,
   listener: (event: ClientEvent<Type, In>) => void,
@@ -108,10 +108,10 @@ export function useRealtimeEvent<Type extends EventType | '*', In = unknown>(
   whileMounted(() => client.on(type, (event) => listener(event as unknown as ClientEvent<Type, In>)))
 }
 
-/** The options with what its refs and getters hold when the server is asked. */
+/** The options, with a `params` that reads its refs and getters at the time of the subscription. */
 function current<Options extends TopicOptions>(options: Options): Options {
   const { params } = options
-  // Who gives none must not replace those of another use of the topic.
+  // Without `params`, a component must not replace those of another use of the topic.
   return { ...options, params: params === undefined ? undefined : () => toValue(params) }
 }
 

@@ -2,16 +2,16 @@ import { type MaybeRefOrGetter, type ShallowRef, shallowRef, toValue, watch } fr
 import type { Store } from '../frameworks/store.ts'
 import { whileMounted } from './while-mounted.ts'
 
-/** A store that is made anew whenever its source has changed, and its value as a ref. */
+/** A store that is replaced whenever its source changes, and its value as a ref. */
 export interface FromStore<Held, Value> {
   readonly value: Readonly<ShallowRef<Value>>
-  /** The store as it is now. */
+  /** The current store. */
   current(): Held
 }
 
 /**
- * Follows a store for as long as the scope lives: from when the component is mounted, so never on a server, and at once in a scope
- * without a component.
+ * Subscribes to a store for the lifetime of the scope: from the mounting of the component, so never during server rendering; in a
+ * scope without a component at once.
  */
 export function fromStore<Source, Value, Held extends Store<Value>>(
   source: MaybeRefOrGetter<Source>,

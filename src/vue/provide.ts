@@ -5,14 +5,15 @@ import { heldClient } from '../frameworks/owned-client.ts'
 import { RealtimeClient } from '../index.ts'
 import { whileMounted } from './while-mounted.ts'
 
-/** Under this key a client is provided: `app.provide(realtimeKey, client)`. */
+/** The injection key of the client: `app.provide(realtimeKey, client)`. */
 export const realtimeKey: InjectionKey<CoreClient<unknown, unknown>> = Symbol('steadfast')
 
 /**
- * Provides a client to the components below, and returns it. One that is made here, from a URL, connects once the component is mounted,
- * and never on a server; it is closed with the component. One of the application's own is left as it is.
- * @param url where the server is, as for a `RealtimeClient`
- * @param options as for a `RealtimeClient`
+ * Provides a client to the components below, and returns it. A client that is created here, from a URL, connects once the
+ * component is mounted, never during server rendering, and is closed with the component. The application's own client is neither
+ * connected nor closed.
+ * @param url the URL of the server, as for a `RealtimeClient`
+ * @param options the options of a `RealtimeClient`
  * @throws Error outside of `setup`
  */
 export function provideRealtime<In = unknown, Out = unknown>(client: CoreClient<In, Out>): CoreClient<In, Out>
@@ -35,12 +36,12 @@ export function provideRealtime(
   return client
 }
 
-/** What a component itself has provided, which `inject()` does not find there. */
+/** The client that a component itself has provided, which `inject()` does not find in that component. */
 const provided = new WeakMap<object, CoreClient<unknown, unknown>>()
 
 /**
- * The client that was provided.
- * @throws Error where there is none
+ * Returns the provided client.
+ * @throws Error if there is none
  */
 export function useRealtime<In = unknown, Out = unknown, Topics = object>(): CoreClient<In, Out, Topics> {
   const client = provided.get(getCurrentInstance() ?? {}) ?? inject(realtimeKey, null)

@@ -31,7 +31,7 @@ export interface RealtimeComposables<Topics extends object, Out> {
 }
 
 /**
- * The same composables, with types that are given once: a map of topics to what is published there. A key may be a pattern.
+ * Returns the same composables, typed once for all: a map of topics to the messages published there. A key may be a pattern.
  *
  * @example
  * export const { useTopic, useMessages } = createRealtimeComposables<{ news: News; [room: `room:${string}`]: Line }>()

@@ -1,8 +1,8 @@
 import { getCurrentInstance, onMounted, onScopeDispose } from 'vue'
 
 /**
- * Begins when the component is mounted, so never on a server, where no scope ever ends; in a scope without a component at once. What it
- * returns is called at the end of the scope.
+ * Calls `begin` when the component is mounted, so never during server rendering, where no scope ends; in a scope without a
+ * component at once. The function it returns is called at the end of the scope.
  */
 export function whileMounted(begin: () => () => void): void {
   let end = () => {}
