@@ -11,10 +11,10 @@ import { needWs, openRedis } from './packages.ts'
 import { UsageError } from './read-options.ts'
 import { type CommandSettings, usageOf } from './settings.ts'
 
-/** How much longer than `--drain-ms` the process may live, in milliseconds: then what is left is cut. */
+/** How much longer than `--drain-ms` the process may run, in milliseconds; then it exits, whatever is still open. */
 const marginMs = 500
 
-/** Runs the gateway until a signal comes. Resolves when it listens. @throws UsageError */
+/** Runs the gateway until a signal arrives. Resolves when it listens. @throws UsageError */
 export async function runGateway(settings: CommandSettings): Promise<void> {
   const host = nodeHost((error) => log('error', { message: String(error) }))
   const log = logTo(settings.log, host.now)
@@ -65,7 +65,7 @@ function serverOf(
   }
 }
 
-/** The first signal ends the gateway in order, the second at once. */
+/** The first signal shuts the gateway down gracefully, the second exits at once. */
 function onSignals(log: Log, stop: () => Promise<void>): void {
   let isStopping = false
   for (const signal of ['SIGTERM', 'SIGINT'] as const) {

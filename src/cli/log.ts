@@ -1,11 +1,11 @@
 import { stdout } from 'node:process'
 
-/** What is told of an event, beside its time and its name: never an id of a session, a token, a query or a payload. */
+/** The fields of a log event, besides its time and name: never a session's id, a token, a query or a payload. */
 export type LogFields = Readonly<Record<string, string | number | null>>
 
 export type Log = (event: string, fields?: LogFields) => void
 
-/** Writes one line for each event. */
+/** Returns a function that writes one line per event. */
 export function logTo(kind: 'json' | 'text', now: () => number, write = (line: string): unknown => stdout.write(line)): Log {
   return (event, fields = {}) => {
     const time = new Date(now()).toISOString()
@@ -17,7 +17,7 @@ export function logTo(kind: 'json' | 'text', now: () => number, write = (line: s
   }
 }
 
-/** A text with spaces or control characters as JSON has it, so that a line stays one line. */
+/** Text with spaces or control characters is written as JSON, so that an event stays on one line. */
 function shown(value: string | number | null): string {
   const text = String(value)
   return /^[\w.:/@[\]+-]+$/.test(text) ? text : JSON.stringify(text)

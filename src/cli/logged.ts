@@ -1,13 +1,13 @@
 import type { RealtimeServerOptions } from '../server/options.ts'
 import type { Log } from './log.ts'
 
-/** What of the host is used. */
+/** The part of the host that the log needs. */
 interface LogHost {
   elapsedMs(): number
   randomId(): string
 }
 
-/** The options of a server that also tells of each session when it begins and ends, by a name that is made for the log alone. */
+/** The options of a server that also logs the beginning and end of each session, under a random name made for the log only. */
 export function logged(options: RealtimeServerOptions, log: Log, host: LogHost): RealtimeServerOptions {
   const begun = new Map<string, { readonly name: string; readonly at: number }>()
   const { onSession, onEnd } = options

@@ -1,13 +1,13 @@
-/** How an option of the command is read. */
+/** The type of an option's value. */
 export type OptionKind = 'text' | 'texts' | 'number' | 'flag'
 
 /** One option of `steadfast gateway`. */
 export interface CommandOption {
-  /** Its name on the command line; in a configuration file it is `key`. */
+  /** The name on the command line; in a configuration file the name is `key`. */
   readonly name: string
   readonly key: string
   readonly kind: OptionKind
-  /** What stands for its value in the help. */
+  /** The placeholder for the value in the help. */
   readonly value: string
   readonly help: string
 }
@@ -52,7 +52,7 @@ export const commandOptions: readonly CommandOption[] = [
   option('version', 'flag', '', 'shows the version'),
 ]
 
-/** Options that have no place in a configuration file. */
+/** Options that a configuration file must not have. */
 export const commandLineOnly: readonly string[] = ['config', 'help', 'version']
 
 /** The text of `--help`. */

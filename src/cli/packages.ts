@@ -5,14 +5,14 @@ import { type RedisClient, redisStore } from '../redis/index.ts'
 import type { RedisStore } from '../redis/redis-store.ts'
 import { UsageError } from './read-options.ts'
 
-/** @throws UsageError where the package is not installed */
+/** @throws UsageError if the package is not installed */
 export async function needWs(): Promise<void> {
   await import('ws').catch((error) => {
     throw new UsageError('the package ws is missing; install it beside steadfast: npm install ws', { cause: error })
   })
 }
 
-/** A store over the user's package `redis`. @throws UsageError where it is not installed */
+/** A store over the user's package `redis`. @throws UsageError if it is not installed */
 export async function openRedis(url: string, onError: (error: unknown) => void): Promise<RedisStore> {
   const { createClient } = await loadRedis()
   const client = createClient({ url })
@@ -26,7 +26,7 @@ interface RedisPackage {
   }): RedisClient & { on(event: 'error', listener: (error: unknown) => void): unknown }
 }
 
-/** From where steadfast is installed, or from the folder in which the command runs (npx keeps packages elsewhere). */
+/** Loads it from where steadfast is installed, or else from the current directory (npx installs packages elsewhere). */
 async function loadRedis(): Promise<RedisPackage> {
   try {
     const name = 'redis'

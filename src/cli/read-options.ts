@@ -2,13 +2,13 @@ import { parseArgs } from 'node:util'
 import { unknownOption } from '../util/suggest.ts'
 import { type CommandOption, commandLineOnly, commandOptions } from './options.ts'
 
-/** What was given: by key, a text, a number, `true`, or a list of texts; `limits` may be an object. */
+/** The given options by key: a string, a number, `true`, or a list of strings; `limits` may be an object. */
 export type GivenOptions = ReadonlyMap<string, unknown>
 
-/** A mistake of whoever has called the command. */
+/** A mistake in the command line or the configuration file. */
 export class UsageError extends Error {}
 
-/** Reads the words behind `steadfast gateway`. @throws UsageError that names the option, and says what would be right */
+/** Reads the arguments after `steadfast gateway`. @throws UsageError that names the option, and says what is allowed */
 export function readArguments(words: readonly string[]): GivenOptions {
   const kinds = Object.fromEntries(
     commandOptions.map(({ name, kind }) => [
@@ -28,7 +28,7 @@ export function readArguments(words: readonly string[]): GivenOptions {
       if (token.value !== undefined) throw new UsageError(`--${option.name} takes no value`)
       given.set(option.key, true)
     } else {
-      // `--target --log` has forgotten the value of the first.
+      // In `--target --log` the value of the first is missing.
       const isMissing = token.value === undefined || (!token.inlineValue && token.value.startsWith('--'))
       if (isMissing) throw new UsageError(`--${option.name} needs a value: ${option.value}`)
       if (option.kind === 'texts')
@@ -47,7 +47,7 @@ export function readConfiguration(text: string, file: string): GivenOptions {
     // Some editors write a byte order mark, which JSON does not have.
     json = JSON.parse(text.replace(/^\uFEFF/, ''))
   } catch (error) {
-    // The message of the parser would show what stands there.
+    // The parser's message is left out, since it would show the file's content.
     throw new UsageError(`${file} is no JSON`, { cause: error })
   }
   if (typeof json !== 'object' || json === null || Array.isArray(json))
@@ -84,13 +84,13 @@ function faultInFile({ key, kind }: CommandOption, value: unknown): string | nul
   return typeof value === 'string' ? null : 'a text'
 }
 
-/** What the file says, and in its place what the command line says; limits one by one. @throws UsageError */
+/** The options of the file, overridden by those of the command line; limits are merged one by one. @throws UsageError */
 export function merged(file: GivenOptions, line: GivenOptions): GivenOptions {
   const limits = { ...limitsOf(file.get('limits')), ...limitsOf(line.get('limits')) }
   return new Map([...file, ...line, ['limits', limits]])
 }
 
-/** A limit as `name=number`, on the command line; as it is, in a configuration file. @throws UsageError */
+/** Reads limits: `name=number` on the command line, an object in a configuration file. @throws UsageError */
 export function limitsOf(given: unknown): Record<string, number> {
   if (!Array.isArray(given)) return { ...((given ?? {}) as Record<string, number>) }
   return Object.fromEntries(
@@ -102,7 +102,7 @@ export function limitsOf(given: unknown): Record<string, number> {
   )
 }
 
-/** Where to listen: `8080`, `127.0.0.1:8080`, `[::1]:8080`. @throws UsageError */
+/** Reads an address to listen on: `8080`, `127.0.0.1:8080`, `[::1]:8080`. @throws UsageError */
 export function addressOf(
   given: unknown,
   name: string,

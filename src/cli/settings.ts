@@ -4,7 +4,7 @@ import { readTarget } from '../gateway/target.ts'
 import type { TrustProxyOption } from '../server/adapters/client-address.ts'
 import { addressOf, type GivenOptions, limitsOf, UsageError } from './read-options.ts'
 
-/** What the command is to do. */
+/** The checked options of the command. */
 export interface CommandSettings {
   readonly listen: { readonly host: string | undefined; readonly port: number }
   readonly admin: { readonly host: string | undefined; readonly port: number } | null
@@ -17,7 +17,7 @@ export interface CommandSettings {
 /** The longest delay of Node's timers, in milliseconds. */
 const maxTimeMs = 2 ** 31 - 1
 
-/** The options, complete. What a gateway and its server check is left to them. @throws UsageError */
+/** Completes and checks the options, except for what the gateway and its server check themselves. @throws UsageError */
 export function settingsOf(given: GivenOptions): CommandSettings {
   const text = (key: string) => given.get(key) as string | undefined
   const target = text('target')
@@ -65,7 +65,7 @@ function trustOf(given: unknown): TrustProxyOption {
   return /^\d+$/.test(text) ? Number(text) : text
 }
 
-/** A mistake in the options that the gateway or its server has found, in the words of the command line. */
+/** Translates a TypeError of the gateway or its server about an option into the words of the command line. */
 export function usageOf(error: TypeError): UsageError {
   const text = error.message.replace(/^(gateway|RealtimeServer): /, '').replace(/\.$/, '')
   return new UsageError(text.replace(/^forwardHeaders cannot/, '--allow-header: the backend cannot'), { cause: error })

@@ -14,30 +14,27 @@ export interface CarriedSession {
 
 type BackendSettings = Pick<GatewaySettings<never>, 'host' | 'pingMs' | 'maxUnreadBytes'>
 
-/** What a message costs in addition to its bytes while it is unread, in bytes. */
+/** The overhead of an unread message, in bytes, counted in addition to its size. */
 const overheadBytes = 64
-/** How often, and how many times, the end of a session is tried while its store fails, in milliseconds. */
+/** Ending a session is retried this often while its store fails, in milliseconds, and this many times. */
 const closeAgainMs = 1000
 const closeTries = 60
-/** How often it is looked at least whether the session is still there, in milliseconds. */
+/** The longest interval between two checks whether the session still exists, in milliseconds. */
 const mostLookMs = 30_000
 
 const lost: Ending = { by: 'network', code: 1006, reason: '' }
 
 function ignore(): void {}
 
-/**
- * The connection to a backend for one session: what the backend sends goes to the session, what the client sends to the backend, and the
- * end of one is the end of the other.
- */
+/** The connection to a backend for one session. Messages pass in both directions, and the end of either side ends the other. */
 export class Backend {
   readonly #socket: WebSocket
   readonly #settings: BackendSettings
   #session: CarriedSession | null = null
-  /** `waiting`: for its session. `over`: nothing is left of it. */
+  /** `waiting`: for its session. `over`: the socket is closed. */
   #phase: 'waiting' | 'carrying' | 'closing' | 'over' = 'waiting'
   #isPaused = true
-  /** Bytes that were given to the session, and are not in the store yet. */
+  /** Bytes that were given to the session and that the store has not appended yet. */
   #unsentBytes = 0
   #lastSend: Promise<unknown> = Promise.resolve()
   #hasHeard = true
@@ -64,7 +61,7 @@ export class Backend {
     return this.#session
   }
 
-  /** The session is there: from now on it gets what the backend sends. */
+  /** Attaches the session, which from now on gets what the backend sends. */
   carry(session: CarriedSession): void {
     this.#session = session
     if (this.#phase !== 'waiting') {
@@ -80,7 +77,7 @@ export class Backend {
     this.#lookLater(session)
   }
 
-  /** Resolves when the operating system has taken the message, or the backend is gone: until then the client sends no further one. */
+  /** Resolves when the operating system has taken the message, or the backend is gone; only then does the next message follow. */
   send(data: string | ArrayBuffer): Promise<void> {
     return new Promise((resolve) => {
       if (this.#socket.readyState === 1) this.#socket.send(data, () => resolve())
@@ -88,12 +85,12 @@ export class Backend {
     })
   }
 
-  /** The session has ended. */
+  /** The session has ended: closes the backend's connection. */
   ended(ending: Ending): void {
     if (this.#phase === 'closing' || this.#phase === 'over') return
     this.#phase = 'closing'
     this.#cancelLook()
-    // What it still sends is read and dropped, and its Close frame is received.
+    // Resumed, so that its last messages are read and dropped, and its Close frame is received.
     this.#socket.resume()
     this.#socket.close(...endOfBackend(ending))
   }
@@ -113,7 +110,7 @@ export class Backend {
       () => {
         this.#unsentBytes -= bytes
       },
-      // The store has failed, and what was to be sent is lost: a hole in a stream of bytes is its end. The server has reported it.
+      // The store has failed and reported it; the message is lost. A hole in a stream of bytes ends it.
       () => this.#broken(session),
     )
     if (!this.#isPaused && session.unreadBytes + this.#unsentBytes > this.#settings.maxUnreadBytes) this.#pause(session)
@@ -130,7 +127,7 @@ export class Backend {
     this.#endSession(session, 1006, '')
   }
 
-  /** The client reads more slowly than the backend sends: nothing more is read from the backend until it has read half of it. */
+  /** Back-pressure: the client reads too slowly. The backend is not read from until the unread bytes are down to half. */
   #pause(session: CarriedSession): void {
     this.#isPaused = true
     this.#socket.pause()
@@ -150,7 +147,7 @@ export class Backend {
     this.#socket.resume()
   }
 
-  /** Looks, every so often, whether both sides are still there. A backend that is paused is not heard, and not asked. */
+  /** Checks periodically that both sides are alive. A paused backend cannot be heard, so it is not given up. */
   #lookLater(session: CarriedSession): void {
     const { host, pingMs } = this.#settings
     this.#cancelLook = host.after(Math.min(pingMs, mostLookMs), () => {
@@ -167,7 +164,7 @@ export class Backend {
         this.#socket.ping()
       }
       this.#lookLater(session)
-      // Its record may have gone without an end, with a store that has lost it.
+      // The store may have lost the session's record without an `onEnd`.
       session.drained(Infinity).then((isThere) => isThere || this.ended(lost), ignore)
     })
   }
@@ -181,7 +178,7 @@ export class Backend {
     this.#endSession(session, ...endOfSession(code, reason, this.#isTooLarge))
   }
 
-  /** After everything that the backend has sent. A store that fails is asked again for a while. */
+  /** Ends the session after the last message of the backend. It is retried for a while if the store fails. */
   #endSession(session: CarriedSession, code: number, reason: string): void {
     const { host } = this.#settings
     const tryToEnd = (tries: number) => {

@@ -7,16 +7,16 @@ import { dial } from './dial.ts'
 import { refusals } from './refusals.ts'
 import type { GatewaySettings } from './settings.ts'
 
-/** The session as the gateway's handlers get it. */
+/** A session as the gateway's handlers get it. */
 type Carried<Who extends AnyPrincipal> = Session<Who, unknown>
 
-/** With what a gateway that closes ends its sessions: Service Restart (RFC 6455, IANA's registry). */
+/** The close code for the sessions of a gateway that closes: Service Restart (RFC 6455, IANA's registry). */
 const restarting = 1012
 
-/** The backends of one gateway, by session. They are the handlers of its server. */
+/** The backends of one gateway, by session id. They implement the handlers of its server. */
 export class Backends<Who extends AnyPrincipal> {
   readonly #settings: GatewaySettings<Who>
-  /** Those whose session is not there yet, and those that carry one. */
+  /** Backends whose session does not exist yet, and backends with one. */
   readonly #waiting = new Map<string, Backend>()
   readonly #carrying = new Map<string, Backend>()
   #isClosing = false
@@ -25,7 +25,7 @@ export class Backends<Who extends AnyPrincipal> {
     this.#settings = settings
   }
 
-  /** How many backends are connected. */
+  /** The number of connected backends. */
   get size(): number {
     return this.#waiting.size + this.#carrying.size
   }
@@ -54,7 +54,7 @@ export class Backends<Who extends AnyPrincipal> {
     const backend = this.#waiting.get(id)
     this.#waiting.delete(id)
     if (!backend) {
-      // The node that had it is gone, and the bytes that it had taken with it.
+      // The node that had the backend's connection is gone, and with it the bytes in transit.
       this.#breakOff(session)
       return
     }
@@ -74,12 +74,12 @@ export class Backends<Who extends AnyPrincipal> {
     backend?.ended(ending)
   }
 
-  /** The server closes: its sessions end, and their backends with them. */
+  /** Closes all sessions and their backends when the server closes. */
   async close(): Promise<void> {
     this.#isClosing = true
     const sessions = [...this.#carrying.values()].flatMap(({ session }) => session ?? [])
     await Promise.allSettled(sessions.map((session) => session.close(restarting, 'restarting')))
-    // Those whose end the store could not take.
+    // Backends whose session could not be ended in the store.
     for (const backend of [...this.#carrying.values(), ...this.#waiting.values()])
       backend.ended({ by: 'server', code: restarting, reason: '' })
   }

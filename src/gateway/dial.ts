@@ -10,9 +10,9 @@ import { originOf, readTarget, withQuery } from './target.ts'
 const closeTimeoutMs = 5000
 
 /**
- * Connects to the backend for one client. Resolves with a WebSocket that is open and paused, or with the refusal; nothing is left of it
- * where it is refused, takes too long, or the client is not to have its session after all.
- * @throws TypeError for what `target()` and `headers()` must not return, and whatever these throw
+ * Connects to the backend for one client. Resolves with a WebSocket that is open and paused, or with the refusal. The connection
+ * is dropped if it is refused, takes too long, or the client's offer is aborted.
+ * @throws TypeError for an invalid result of `target()` or `headers()`, and whatever these throw
  */
 export async function dial<Who extends AnyPrincipal>(
   settings: GatewaySettings<Who>,
@@ -36,7 +36,7 @@ export async function dial<Who extends AnyPrincipal>(
   }
 }
 
-/** `over` is aborted when nobody waits for the connection any more; a socket that is open then has been handed over. */
+/** `over` is aborted when dial() has settled; a socket that is open by then has been handed over. */
 async function connected<Who extends AnyPrincipal>(
   settings: GatewaySettings<Who>,
   offer: SessionOffer<Who>,
@@ -72,7 +72,7 @@ function opened(socket: WebSocket, over: AbortSignal): Promise<WebSocket | Sessi
       request.destroy()
     })
     socket.once('open', () => {
-      // Nothing is read before the session is there to take it.
+      // Nothing is read until the session exists.
       socket.pause()
       resolve(socket)
     })

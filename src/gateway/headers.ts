@@ -11,7 +11,7 @@ const ofOneConnection = [
   ...['host', 'forwarded', 'x-forwarded-for', 'x-forwarded-proto', 'x-forwarded-host'],
 ]
 
-/** Pure: why a header cannot be given to the backend; `null` if it can. */
+/** Pure: why a header must not be forwarded to the backend; `null` if it may be. */
 export function faultOfName(name: unknown): string | null {
   if (!isToken(name)) return 'it is no name of a header'
   const lower = name.toLowerCase()
@@ -49,7 +49,7 @@ export function backendHeaders(
   return headers
 }
 
-/** Who the client is: what a trusted proxy has said, and what this request adds to that. */
+/** The `X-Forwarded-*` headers: those of a trusted proxy, extended by this request's peer. */
 function forwarded(request: IncomingMessage, isTrusted: TrustedProxy): Record<string, string> {
   const { headers, socket } = request
   const peer = peerOf(request)

@@ -7,13 +7,14 @@ import { gatewaySettings, serverOptions } from './settings.ts'
 export type { BackendHeaders, GatewayOptions, GatewayOwned } from './options.ts'
 
 /**
- * The options of a `RealtimeServer` that is a gateway: each socket of `webSocketOver()` becomes one WebSocket to a backend that has never
- * heard of steadfast. The page's socket opens when the backend has accepted it, with the backend's subprotocol; text and bytes go through as
- * they are; and both end with each other's close code and reason. A side that does not read stops the other one.
+ * Returns the options of a `RealtimeServer` that is a gateway: each socket of `webSocketOver()` becomes one WebSocket to a
+ * backend that knows nothing of steadfast. The page's socket opens when the backend has accepted it, with the backend's
+ * subprotocol; text and bytes pass unchanged; and each side ends with the other's close code and reason. If one side stops
+ * reading, the gateway stops reading from the other.
  *
- * Needs the package `ws`. A session's backend is connected to the node on which the session was created; the other
- * nodes forward to it (`pinSessions`).
- * @throws TypeError for an option that is not what it may be, and for one of the server's that the gateway sets itself
+ * Needs the package `ws`. A session's backend is connected to the node on which the session was created; the other nodes forward
+ * to it (`pinSessions`).
+ * @throws TypeError for an invalid option, and for an option of the server that the gateway sets itself
  * @example
  * const realtime = new RealtimeServer(gateway({ target: 'ws://127.0.0.1:9000', origins: ['https://app.example'] }))
  * realtime.attach(createServer().listen(8080))

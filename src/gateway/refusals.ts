@@ -1,7 +1,7 @@
 import type { SessionRefusal } from '../server/session-offer.ts'
 import { codes } from '../wire/steadfast-v1.ts'
 
-/** Pure: with what a client is refused whose backend has answered its handshake with a status instead of 101. */
+/** Pure: the refusal for a client whose backend answered the handshake with a status other than 101. */
 export function refusalOfStatus(status: number): SessionRefusal {
   const reason = `the backend has answered ${status}`
   if (status === 401) return { code: codes.unauthenticated, reason }
@@ -10,7 +10,7 @@ export function refusalOfStatus(status: number): SessionRefusal {
   return { code: status >= 500 ? codes.restarting : codes.ended, reason }
 }
 
-/** Pure: the same for a handshake that failed. Without a pause, so that the client fails at once, as a WebSocket does. */
+/** Pure: the refusal for a handshake that failed. It names no pause, so that the client fails at once, as a WebSocket does. */
 export function refusalOfError(error: unknown): SessionRefusal {
   const isOfProtocol = error instanceof Error && error.message.includes('subprotocol')
   if (isOfProtocol) return { code: codes.ended, reason: 'the backend speaks none of the subprotocols offered' }
@@ -25,14 +25,14 @@ export const refusals = {
   closing: { code: codes.restarting, reason: 'restarting' },
 } as const satisfies Record<string, SessionRefusal>
 
-/** Pure: with what a session is ended whose backend has closed. 1006 is a connection that broke, 1005 a close without a code. */
+/** Pure: the close code and reason of a session whose backend has closed. 1006: the connection broke; 1005: no code was given. */
 export function endOfSession(code: number, reason: string, isTooLarge: boolean): readonly [code: number, reason: string] {
   if (isTooLarge) return [1009, 'the backend has sent a message that is too large']
   if (code === 1005) return [1005, '']
   return isCloseCode(code) ? [code, reason] : [1006, '']
 }
 
-/** Pure: with what the backend is closed whose session has ended. */
+/** Pure: the close code and reason for the backend of a session that has ended. */
 export function endOfBackend({
   by,
   code,
@@ -47,7 +47,7 @@ export function endOfBackend({
   return isCloseCode(code) ? [code, isShort ? reason : ''] : [1000, '']
 }
 
-/** What a Close frame may hold (RFC 6455 §7.4). */
+/** Whether a Close frame may hold this code (RFC 6455 §7.4). */
 function isCloseCode(code: number): boolean {
   return (code >= 1000 && code <= 1014 && !(code >= 1004 && code <= 1006)) || (code >= 3000 && code <= 4999)
 }

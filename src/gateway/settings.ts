@@ -28,7 +28,7 @@ export interface GatewaySettings<Who extends AnyPrincipal> {
   readonly maxMessageBytes: number
 }
 
-/** The options that are the gateway's, and not the server's. */
+/** The options of the gateway that are not the server's. */
 export const gatewayOptions = [
   ...['target', 'allowedTargets', 'forwardHeaders', 'headers', 'forwardQuery', 'connectTimeoutMs', 'pingMs', 'maxUnreadBytes'],
 ] as const satisfies readonly string[]
@@ -44,10 +44,10 @@ const owned: Readonly<Record<GatewayOwned, string>> = {
   codec: 'text and bytes go through as they are',
 }
 
-/** How much longer the server waits than the gateway, in milliseconds, so that a late backend is refused as such. */
+/** How much longer the server waits than the gateway, in milliseconds, so that the gateway's own refusal reaches the client. */
 const marginMs = 5000
 
-/** @throws TypeError that names the option, what is wrong with it, and what would be right */
+/** @throws TypeError that names the option, what is wrong with it, and what is allowed */
 export function gatewaySettings<Who extends AnyPrincipal>(options: GatewayOptions<Who>): GatewaySettings<Who> {
   if (typeof options !== 'object' || options === null) return fail('the argument', options, 'an object of options')
   checkNames(options)
@@ -102,7 +102,7 @@ function targetOf<Who extends AnyPrincipal>(given: unknown): GatewaySettings<Who
   if (given === undefined)
     throw new TypeError("gateway: the option 'target' is missing: the URL of the backend, as 'ws://127.0.0.1:9000'.")
   const url = readTarget(given)
-  // The URL may hold a secret, so it is not shown.
+  // The message does not show the URL, which may hold a secret.
   if (typeof url === 'string')
     throw new TypeError(`gateway: target must be a URL as 'ws://127.0.0.1:9000/path', or a function: ${url}.`)
   return url

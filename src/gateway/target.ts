@@ -1,4 +1,4 @@
-/** Pure: a backend's URL, or what is wrong with it. The text is looked at before it is parsed, since a parser drops tabs and newlines. */
+/** Pure: a backend's URL, or what is wrong with it. The text is checked first, since a URL parser drops tabs and newlines. */
 export function readTarget(given: unknown): URL | string {
   const text = typeof given === 'string' ? given : given instanceof URL ? given.href : null
   if (text === null) return 'it must be a string or a URL'
@@ -16,18 +16,18 @@ export function readTarget(given: unknown): URL | string {
   return url
 }
 
-/** Pure: the origin to which a URL leads, `ws://10.0.0.1:9000`. */
+/** Pure: the origin of a URL, as `ws://10.0.0.1:9000`. */
 export function originOf({ protocol, host }: URL): string {
   return `${protocol}//${host}`
 }
 
-/** Which parameters of the client's query the backend gets. */
+/** Which parameters of the client's query are forwarded to the backend. */
 export type QueryRule = boolean | readonly string[]
 
 /** Parameters of steadfast.v1 itself. */
 const ownNames: readonly string[] = ['attempt']
 
-/** Pure: the backend's URL with the parameters of the client's query. What the target says itself cannot be overruled. */
+/** Pure: the backend's URL with the forwarded parameters of the client's query, which never replace those of the target. */
 export function withQuery(target: URL, clientUrl: string, rule: QueryRule): URL {
   const url = new URL(target)
   const mark = clientUrl.indexOf('?')
@@ -37,7 +37,7 @@ export function withQuery(target: URL, clientUrl: string, rule: QueryRule): URL 
   const kept = clientUrl
     .slice(mark + 1)
     .split('&')
-    // As it was written: a backend may read it in a way of its own.
+    // The text is kept as it was written, since a backend may parse it in its own way.
     .filter((pair) => pair !== '' && isForwarded(nameOf(pair)))
   if (kept.length > 0) url.search = [url.search.slice(1), ...kept].filter((part) => part !== '').join('&')
   return url
