@@ -3,8 +3,8 @@ import { isToken } from '../util/http-fields.ts'
 import { wellFormed } from '../util/well-formed.ts'
 
 /**
- * The URL of a socket, as the WebSockets standard reads it.
- * @throws DOMException (SyntaxError) for what is none, another scheme than ws, wss, http and https, and a fragment
+ * The URL of a socket, parsed as the WebSockets standard does.
+ * @throws DOMException (SyntaxError) for an invalid URL, for a scheme other than ws, wss, http and https, and for a fragment
  */
 export function urlOf(given: unknown, base: string | undefined): URL {
   const text = `${given}`
@@ -18,7 +18,7 @@ export function urlOf(given: unknown, base: string | undefined): URL {
 }
 
 /**
- * The subprotocols that are offered: one, or any iterable of them. `shape` is the class that has been given them.
+ * The offered subprotocols: one, or any iterable of them. `shape` is the name of the class, for the message.
  * @throws DOMException (SyntaxError) for one that is no token (RFC 9110 §5.6.2), and for one that is given twice
  */
 export function protocolsOf(given: unknown, shape = 'WebSocket'): readonly string[] {
@@ -31,7 +31,7 @@ export function protocolsOf(given: unknown, shape = 'WebSocket'): readonly strin
   return protocols
 }
 
-/** With what the application ends a socket; `undefined` where it gives no code. */
+/** The checked arguments of `close()`; `code` is `undefined` if the application gave none. */
 export interface CloseArguments {
   readonly code: number | undefined
   readonly reason: string

@@ -4,8 +4,8 @@ interface EventHandler {
 }
 
 /**
- * Defines `onopen` and so on as the HTML standard has event handlers: the first one that is set takes its place among the listeners,
- * another one takes the same place, and `null` gives it up.
+ * Defines `onopen` and so on as the HTML standard defines event handlers: the first handler takes its place among the listeners,
+ * a later one takes the same place, and `null` gives it up.
  */
 export function defineHandlers(prototype: object, types: readonly string[]): void {
   const handlersOf = new WeakMap<object, Map<string, EventHandler>>()
@@ -39,7 +39,7 @@ export function defineHandlers(prototype: object, types: readonly string[]): voi
   }
 }
 
-/** Anything else counts as `null` ([LegacyTreatNonObjectAsNull] of Web IDL); an object that is no function is kept, and never called. */
+/** Any other value counts as `null` ([LegacyTreatNonObjectAsNull] of Web IDL); an object that is no function is never called. */
 function isObject(value: unknown): value is object {
   return (typeof value === 'object' && value !== null) || typeof value === 'function'
 }

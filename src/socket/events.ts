@@ -1,6 +1,6 @@
 import type { SocketEnd } from './socket-connection.ts'
 
-/** The platform's constructor of an event where it has one, or ours. */
+/** The platform's constructor of an event if it has one, or ours. */
 type EventClass<Init> = new (type: string, init: Init) => Event
 
 type CloseInit = Pick<SocketEnd, 'code' | 'reason' | 'wasClean'>
@@ -12,7 +12,7 @@ interface MessageInit {
   readonly ports: never[]
 }
 
-/** How a socket ended, with what the diagnosis knows beside what a `WebSocket` tells. */
+/** The `close` event of a socket, with the diagnosis in addition to the members of a `CloseEvent`. */
 export function closeEvent({ code, reason, wasClean, diagnosis }: SocketEnd): Event {
   const Class: EventClass<CloseInit> = typeof CloseEvent === 'function' ? CloseEvent : ownEvent<CloseInit>('CloseEvent')
   const event = new Class('close', { code, reason, wasClean })
@@ -24,7 +24,7 @@ export function messageEvent(data: MessageInit['data'], origin: string): Event {
   return new Class('message', { data, origin, lastEventId: '', source: null, ports: [] })
 }
 
-/** An event with members of its own, which cannot be written, as on the platform (Node 20 has no `CloseEvent`). */
+/** A class of events with read-only members, as on the platform (Node 20 has no `CloseEvent`). */
 function ownEvent<Init extends object>(name: string): EventClass<Init> {
   const Own = class extends Event {
     constructor(type: string, init: Init) {

@@ -12,7 +12,7 @@ export type { ReconnectionOptions } from './reconnection.ts'
 /** The options of the client below each socket. */
 export type SocketOptions = Omit<RealtimeOptions, 'protocol' | 'codec' | 'autoConnect' | 'signal'>
 
-/** What a socket has where the compiler's libraries know no `WebSocket`. */
+/** The shape of a socket if TypeScript's `lib` has no `WebSocket`. */
 export interface SocketShape extends EventTarget {
   binaryType: 'blob' | 'arraybuffer'
   readonly bufferedAmount: number
@@ -28,7 +28,7 @@ export interface SocketShape extends EventTarget {
   close(code?: number, reason?: string): void
 }
 
-/** The platform's `WebSocket` as a type, where the compiler's libraries have it. */
+/** The type of the platform's `WebSocket` if TypeScript's `lib` has it. */
 export type WebSocketClass = typeof globalThis extends { readonly WebSocket: infer Class }
   ? Class
   : new (
@@ -36,28 +36,28 @@ export type WebSocketClass = typeof globalThis extends { readonly WebSocket: inf
       protocols?: string | string[],
     ) => SocketShape
 
-/** What `close` of such a socket brings, beside what every `CloseEvent` has. */
+/** The members of the `close` event of such a socket, in addition to those of every `CloseEvent`. */
 export interface SocketCloseEvent {
   readonly type: 'close'
-  /** The code of the application that closed it, on either side; 1005 where that gave none; 1006 where the session was lost. */
+  /** The code with which the application closed it, on either side; 1005 if it gave none; 1006 if the session was lost. */
   readonly code: number
   readonly reason: string
   readonly wasClean: boolean
-  /** Why it was lost; `null` where an application closed it. */
+  /** Why the session was lost; `null` if an application closed it. */
   readonly diagnosis: Diagnosis | null
 }
 
-/** A socket that connects again. */
+/** A socket that reconnects. */
 export interface ReconnectingSocketShape extends SocketShape {
-  /** How many retries there were since it was open for `minUptime`. */
+  /** The number of retries since the socket was last open for `minUptime`. */
   readonly retryCount: number
-  /** Closes the connection, if there is one, and connects anew at once. */
+  /** Closes the connection, if there is one, and connects again at once. */
   reconnect(code?: number, reason?: string): void
 }
 
 /**
- * The class of a socket that connects again. The URL and the subprotocols may be functions, which are called before each connect and may
- * return promises.
+ * The class of a socket that reconnects. The URL and the subprotocols may be functions, which are called before each connect and
+ * may return promises.
  */
 export type ReconnectingSocketClass = new (
   url: Provided<string | URL>,
@@ -73,12 +73,13 @@ const left = {
 }
 
 /**
- * A class in the shape of `WebSocket`, for clients that take one: a socket over a session with `steadfast/server`, on any transport.
- * Reconnects and changes of the transport do not show. It ends once and for good, with one `close`: with the code of the application that
- * closed it, or with 1006 when the first connect fails, the session is lost, or a message is; `event.diagnosis` says why.
+ * Returns a class in the shape of `WebSocket`, for clients that take one. A socket runs over a session with `steadfast/server`,
+ * on any transport; reconnects and changes of the transport do not show. It ends once and for good, with one `close`: with the
+ * application's code that closed it, or with 1006 if the first connect fails, or the session or a message is lost;
+ * `event.diagnosis` says why.
  *
- * @param options those of the client below each socket
- * @throws TypeError for an option that is not what it may be
+ * @param options the options of the client below each socket
+ * @throws TypeError for an invalid option
  * @example
  * const WebSocket = webSocketOver()
  * const socket = new WebSocket('wss://app.example/realtime', 'graphql-transport-ws')
@@ -88,12 +89,12 @@ export function webSocketOver(options: SocketOptions = {}): WebSocketClass {
 }
 
 /**
- * A class in the shape of `reconnecting-websocket` and `partysocket`, over sockets as `webSocketOver()` makes them: where one has ended
- * otherwise than by `close()`, it connects anew, with another session. What was sent while it was open and has not been
- * handled by then is lost, as over a `WebSocket`; the sessions below see to the losses of connections before that.
+ * Returns a class in the shape of `reconnecting-websocket` and `partysocket`, over sockets of `webSocketOver()`: when one ends
+ * otherwise than by `close()`, the class connects again, with another session. Messages that the server had not handled by then
+ * are lost, as over a `WebSocket`; a connection that is lost before that is resumed by its session.
  *
- * @param options those of the client below each socket
- * @throws TypeError for an option that is not what it may be
+ * @param options the options of the client below each socket
+ * @throws TypeError for an invalid option
  * @example
  * const ReconnectingWebSocket = reconnectingSocketOver()
  * const socket = new ReconnectingWebSocket(() => `wss://app.example/realtime?room=${room}`, [], { maxRetries: 10 })
@@ -104,13 +105,13 @@ export function reconnectingSocketOver(options: SocketOptions = {}): Reconnectin
   return reconnectingClass(Below as unknown as SocketConstructor, host) as unknown as ReconnectingSocketClass
 }
 
-/** @throws TypeError for options with which no client can be made: told here and not by each socket */
+/** @throws TypeError for options that no client accepts: thrown here, rather than by each socket */
 function checked(options: SocketOptions, name: string): SocketOptions {
   if (typeof options !== 'object' || !options) throw new TypeError(`${name}: it takes an object of options.`)
   for (const [option, why] of Object.entries(left)) {
     if (option in options) throw new TypeError(`${name}: the option '${option}' has no place here, since ${why}.`)
   }
-  // This client never connects.
+  // Checks the options; this client never connects.
   new RealtimeClient('http://localhost/', { ...options, autoConnect: false, protocol: socketProtocol([], () => {}) })
   return options
 }

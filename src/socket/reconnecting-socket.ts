@@ -12,7 +12,7 @@ import { asInterface, type Socket, type SocketConstructor } from './socket-class
 /** A value, or a function that returns one before each connect. */
 export type Provided<Value> = Value | (() => Value | Promise<Value>)
 
-/** How long a function of the application may take that returns a URL or subprotocols, in milliseconds. */
+/** The time that a function of the application has to return a URL or subprotocols, in milliseconds. */
 const provideWithinMs = 30_000
 
 /** A class in the shape of `reconnecting-websocket`, over sockets that end once and for good. */
@@ -22,7 +22,7 @@ export function reconnectingClass(Below: SocketConstructor, host: Host): new (..
     readonly #protocols: unknown
     readonly #settings: Reconnection
     #socket: Socket | null = null
-    /** What ends the part of the connect, or the wait before it, that is under way; `null` when there is none. */
+    /** Cancels the pending delay or connect; `null` if there is none. */
     #cancel: (() => void) | null = null
     #cancelUptime = () => {}
     #retries = -1
@@ -34,7 +34,7 @@ export function reconnectingClass(Below: SocketConstructor, host: Host): new (..
       super()
       if (given.length === 0) throw new TypeError('ReconnectingSocket: the URL is missing.')
       const [url, protocols, options] = given
-      // A mistake is told here and not by each connect.
+      // A mistake is thrown here, rather than by each connect.
       if (typeof url !== 'function') urlOf(url, host.baseUrl)
       if (typeof protocols !== 'function') protocolsOf(protocols ?? undefined)
       this.#url = url
@@ -103,7 +103,7 @@ export function reconnectingClass(Below: SocketConstructor, host: Host): new (..
       this.#socket?.close(code, reason)
     }
 
-    /** Closes the connection, if there is one, and connects anew, with all retries before it. */
+    /** Closes the connection, if there is one, and connects again, with all retries available. */
     reconnect(...[code = 1000, reason]: readonly unknown[]): void {
       const given = closeArgumentsOf(code, reason)
       this.#shouldReconnect = true
@@ -123,7 +123,7 @@ export function reconnectingClass(Below: SocketConstructor, host: Host): new (..
       this.#cancel = null
     }
 
-    /** Nothing of a socket is heard any more. */
+    /** Stops listening to a socket. */
     #leave(socket: Socket): void {
       this.#cancelUptime()
       socket.onopen = socket.onmessage = socket.onerror = socket.onclose = null
@@ -175,7 +175,7 @@ export function reconnectingClass(Below: SocketConstructor, host: Host): new (..
   return ReconnectingSocket
 }
 
-/** What the application gave, or what its function returns. */
+/** The value that the application gave, or the result of its function. */
 async function provided(given: unknown, what: string, host: Host, signal: AbortSignal): Promise<unknown> {
   if (typeof given !== 'function') return given
   const late = () => {

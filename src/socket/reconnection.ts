@@ -2,19 +2,19 @@ import { numbers } from '../util/check-options.ts'
 
 /** Options of one reconnecting socket, named as in `reconnecting-websocket`. */
 export interface ReconnectionOptions {
-  /** The first delay, in milliseconds. @defaultValue a random one from 1,000 to 5,000 */
+  /** The first delay, in milliseconds. @defaultValue random, from 1,000 to 5,000 */
   readonly minReconnectionDelay?: number
   /** The longest delay, in milliseconds. @defaultValue 10,000 */
   readonly maxReconnectionDelay?: number
-  /** By what the delay grows from one retry to the next. @defaultValue 1.3 */
+  /** The factor by which the delay grows from one retry to the next. @defaultValue 1.3 */
   readonly reconnectionDelayGrowFactor?: number
-  /** How long a connection has to last until `retryCount` is 0 again, in milliseconds. @defaultValue 5,000 */
+  /** How long a connection must last before `retryCount` is reset to 0, in milliseconds. @defaultValue 5,000 */
   readonly minUptime?: number
-  /** How often it tries again without having been open for `minUptime`. @defaultValue Infinity */
+  /** How many retries are made without the socket having been open for `minUptime`. @defaultValue Infinity */
   readonly maxRetries?: number
-  /** How many messages wait while it is not open; `send()` throws a `RangeError` beyond that. @defaultValue 1,000 */
+  /** How many messages are queued until the socket is open; beyond that `send()` throws a `RangeError`. @defaultValue 1,000 */
   readonly maxEnqueuedMessages?: number
-  /** Connects with `reconnect()` only. @defaultValue false */
+  /** Whether to connect only on `reconnect()`. @defaultValue false */
   readonly startClosed?: boolean
 }
 
@@ -22,7 +22,7 @@ export type Reconnection = Required<Omit<ReconnectionOptions, 'minReconnectionDe
   readonly minReconnectionDelay: number
 }
 
-/** Options of `reconnecting-websocket` and `partysocket` that have another place here. */
+/** Options of `reconnecting-websocket` and `partysocket` that have another name or place here. */
 const elsewhere: Readonly<Record<string, string>> = {
   connectionTimeout: 'give reconnectingSocketOver() connectTimeoutMs, which is for each transport',
   WebSocket: 'the class below is the one of webSocketOver()',
@@ -50,7 +50,7 @@ export function reconnectionOf(given: unknown, random: () => number): Reconnecti
   return { ...numbers('', rest, defaults, ['startClosed']), startClosed }
 }
 
-/** How long to wait before the retry of that number, in milliseconds; the first connect, number 0, waits for nothing. */
+/** The delay before the given retry, in milliseconds; 0 for the first connect, which is number 0. */
 export function delayBefore(retry: number, settings: Reconnection): number {
   const { minReconnectionDelay, maxReconnectionDelay, reconnectionDelayGrowFactor } = settings
   if (retry <= 0) return 0

@@ -9,7 +9,7 @@ import { defineHandlers } from './event-handlers.ts'
 import { closeEvent, messageEvent } from './events.ts'
 import { SocketConnection, type SocketEnd } from './socket-connection.ts'
 
-/** A socket as another class uses it. */
+/** The interface of a socket for another class. */
 export interface Socket extends EventTarget {
   readonly url: string
   readonly readyState: number
@@ -30,7 +30,7 @@ export type SocketConstructor = new (...given: readonly unknown[]) => Socket
 const states = ['CONNECTING', 'OPEN', 'CLOSING', 'CLOSED']
 const [connecting, open, closing, closed] = [0, 1, 2, 3]
 
-/** A class in the shape of `WebSocket`. It is made when it is asked for: `EventTarget` may come late, and tests replace it. */
+/** A class in the shape of `WebSocket`. It is created on demand: `EventTarget` may be defined late, and tests replace it. */
 export function socketClass(options: RealtimeOptions, host: Host): new (...given: readonly unknown[]) => EventTarget {
   class Socket extends EventTarget {
     readonly #url: URL
@@ -86,7 +86,7 @@ export function socketClass(options: RealtimeOptions, host: Host): new (...given
       return this.#binaryType
     }
 
-    /** What is none of the two is ignored, as all enumerations of Web IDL do. */
+    /** Other values are ignored, as by every enumeration of Web IDL. */
     set binaryType(type: unknown) {
       const text = `${type}`
       if (text === 'blob' || text === 'arraybuffer') this.#binaryType = text
@@ -117,7 +117,7 @@ export function socketClass(options: RealtimeOptions, host: Host): new (...given
   return Socket
 }
 
-/** Names, numbers of arguments, constants and what can be enumerated are as Web IDL has them. */
+/** Gives a class the names, argument counts, constants and enumerable members that Web IDL demands. */
 export function asInterface(Socket: { readonly prototype: object }, interfaceName: string): void {
   const { prototype } = Socket
   defineHandlers(prototype, ['open', 'error', 'close', 'message'])

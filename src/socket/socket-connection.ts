@@ -16,11 +16,11 @@ export interface SocketEnd {
   readonly code: number
   readonly reason: string
   readonly wasClean: boolean
-  /** Why; `null` where the application closed it, on either side. */
+  /** Why; `null` if the application closed it, on either side. */
   readonly diagnosis: Diagnosis | null
 }
 
-/** What a connection tells its socket. Nothing follows `ended`. */
+/** The events of a connection for its socket. Nothing follows `ended`. */
 export interface SocketListener {
   opened(protocol: string): void
   received(data: Payload): void
@@ -29,18 +29,18 @@ export interface SocketListener {
 
 export interface SocketTarget {
   readonly url: URL
-  /** The subprotocols that are offered. */
+  /** The offered subprotocols. */
   readonly protocols: readonly string[]
   readonly options: RealtimeOptions
   readonly host: Host
 }
 
-/** A server that asks for a longer pause is not waited for: no node of steadfast asks for more (rule 18), in milliseconds. */
+/** The longest pause requested by a server that is respected, in milliseconds: no node of steadfast asks for more (rule 18). */
 const longestPauseMs = 30_000
 
 /**
- * One connection of a client that ends once and for good: it comes back over whatever transport for as long as its session lasts, and
- * ends when the session does, is lost, or has a hole.
+ * The connection of a socket, which ends once and for good. It reconnects over any transport for as long as its session lasts,
+ * and ends when the session ends, is lost, or has a gap.
  */
 export class SocketConnection {
   readonly #target: SocketTarget
@@ -50,7 +50,7 @@ export class SocketConnection {
   #phase: 'connecting' | 'open' | 'closing' | 'over' = 'connecting'
   /** The last failure. */
   #diagnosis: Diagnosis | null = null
-  /** The sizes of the messages that the server has not settled, as far as has been looked, and the number of the first of them. */
+  /** The sizes of the messages that were unacknowledged when bufferedBytes was last read, and the number of the first of them. */
   #sizes: number[] = []
   #first = 1
   #bufferedBytes = 0
@@ -75,17 +75,17 @@ export class SocketConnection {
     this.#client.on('error', (event) => this.#failed(event))
     this.#client.on('close', (event) => this.#lost(event))
     this.#client.on('gap', () => this.#fail(this.#diagnosisOf({ kind: 'forgotten' })))
-    // As the platform closes the WebSockets of a page that is unloaded (HTML, "unloading documents").
+    // The platform closes the WebSockets of a page that is unloaded in the same way (HTML, "unloading documents").
     this.#stopListening = host.listen((signal) => {
       if (signal.type === 'leaving' && signal.persisted === false) this.close({ code: undefined, reason: '' })
     })
-    // A socket that is closed in the task that made it never dials.
+    // A socket that is closed in the task that created it never dials.
     Promise.resolve()
       .then(() => this.#phase === 'connecting' && this.#client.connect())
       .catch((error) => host.report(error))
   }
 
-  /** Bytes that were sent and that the server has not settled. */
+  /** The bytes that were sent and that the server has not acknowledged. */
   get bufferedBytes(): number {
     if (this.#phase !== 'over' && this.#session) {
       const { first } = this.#session.sent
@@ -98,19 +98,19 @@ export class SocketConnection {
   send(data: Writable): void {
     const bytes = bytesOf(data)
     if (this.#phase === 'open') {
-      // Before it grows: what is settled by now is dropped from the list.
+      // The getter first drops the messages acknowledged by now.
       this.#bufferedBytes = this.bufferedBytes + bytes
       this.#sizes.push(bytes)
       try {
         this.#client.send(data)
       } catch {
-        // A socket never says that it takes no more: it ends.
+        // A WebSocket has no error for a full queue, so it ends.
         this.#fail(this.#diagnosisOf({ kind: 'overflow' }))
       }
     } else this.#bufferedBytes += bytes
   }
 
-  /** Ends the connection, and the session with it. Before it is open that is a failure. */
+  /** Ends the connection and its session. Before the socket is open, that is a failure. */
   close({ code, reason }: CloseArguments): void {
     if (this.#phase === 'connecting') this.#fail(null)
     if (this.#phase !== 'open') return
@@ -145,10 +145,10 @@ export class SocketConnection {
   #failed({ scope, diagnosis, retry, undelivered }: EventDetails['error']): void {
     this.#diagnosis = diagnosis
     if (this.#hasClosed(diagnosis)) return
-    // A message that cannot be delivered leaves a hole.
+    // An undelivered message leaves a gap.
     if (scope === 'message' && undelivered) this.#fail(diagnosis)
     const { retryAfterMs = 0 } = diagnosis.evidence
-    // Who makes a socket has a policy of its own for trying again, but a server that spreads its clients is believed.
+    // Retrying is up to the socket's user, except for a pause that the server requests in order to spread its clients.
     const isAsked = retryAfterMs > 0 && retryAfterMs <= longestPauseMs
     if (scope === 'connection' && this.#phase === 'connecting' && retry && !isAsked) this.#fail(diagnosis)
   }
@@ -158,14 +158,14 @@ export class SocketConnection {
     if (!this.#isLive || (diagnosis && this.#hasClosed(diagnosis))) return
     if (final) this.#fail(diagnosis)
     else if (this.#phase === 'open') {
-      // For longer than that its server keeps no session.
+      // The server keeps the session no longer than this.
       const { resumeWindowMs = 0 } = this.#session?.opened ?? {}
       this.#cancelLoss()
       this.#cancelLoss = this.#target.host.after(resumeWindowMs, () => this.#fail(this.#diagnosis))
     }
   }
 
-  /** Whether the server's application has closed the socket, and it has ended with that. */
+  /** Ends the socket if the server's application has closed it, and returns whether it has. */
   #hasClosed({ evidence }: Diagnosis): boolean {
     const code = evidence.kind === 'closed' && evidence.application
     if (!code || !this.#isLive) return false
@@ -186,7 +186,7 @@ export class SocketConnection {
     this.#phase = 'over'
     this.#stopListening()
     this.#leave('the socket has failed')
-    // In a task of its own, since `close()` and `send()` may be on the stack.
+    // In a separate task, since `close()` and `send()` may be on the stack.
     this.#cancelLoss()
     this.#target.host.after(0, () => this.#listener.ended(unclean(diagnosis)))
   }
@@ -202,7 +202,7 @@ export class SocketConnection {
     this.#listener.ended(end)
   }
 
-  /** What the client has no words for, since a session goes on where a socket ends. */
+  /** The diagnosis of failures that only a socket knows, since a session goes on where a socket ends. */
   #diagnosisOf(
     finding: { readonly kind: 'forgotten' | 'overflow' } | { readonly kind: 'mismatch'; readonly detail: string },
   ): Diagnosis {

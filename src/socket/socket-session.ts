@@ -4,7 +4,7 @@ import { sessionId, sessionMode } from '../session/session-mode.ts'
 import { SessionState } from '../session/session-state.ts'
 import type { Hello } from '../wire/steadfast-v1.ts'
 
-/** The session of a socket (docs/PROTOCOL.md, rule 19): its hello says so, and it is never begun anew once it was open. */
+/** The session of a socket (docs/PROTOCOL.md, rule 19): its hello offers the subprotocols, and once open it is never renewed. */
 class SocketSession extends SessionState {
   readonly #protocols: readonly string[]
 
@@ -22,7 +22,7 @@ class SocketSession extends SessionState {
   }
 }
 
-/** The protocol of one socket. `made` is given its session. */
+/** The protocol of one socket. `made` is called with its session. */
 export function socketProtocol(
   protocols: readonly string[],
   made: (session: SessionState) => void,
@@ -32,7 +32,7 @@ export function socketProtocol(
     createMode(host) {
       const session = new SocketSession(sessionId(host), protocols)
       made(session)
-      // What a server that has lost the session never handled must not be sent to another one.
+      // Messages that a server has lost with the session must not be sent to another session.
       return sessionMode(host, false, session)
     },
   }

@@ -1,15 +1,15 @@
 /** A frame of a SockJS server (sockjs-protocol 0.3, "Protocol and framing"). */
 export type SockjsFrame =
   | { readonly type: 'open' }
-  /** `isPadding`: what a stream begins with, so that a browser shows what comes behind it. */
+  /** `isPadding`: sent at the beginning of a stream, so that a browser shows what follows. */
   | { readonly type: 'heartbeat'; readonly isPadding: boolean }
   | { readonly type: 'messages'; readonly texts: readonly string[] }
   | { readonly type: 'close'; readonly code: number; readonly reason: string }
 
-/** A Close frame of RFC 6455 has no room for a longer one, and what comes from a network is kept for reports. */
+/** The longest reason in characters, as a Close frame of RFC 6455 has it; it is kept for reports, so it must be bounded. */
 const longestReason = 123
 
-/** Reads one frame, without the end of its line; `null` for what is none. */
+/** Reads one frame, without its line ending; `null` if it is not one. */
 export function frameOf(text: string): SockjsFrame | null {
   const content = text.slice(1)
   switch (text[0]) {
@@ -22,7 +22,7 @@ export function frameOf(text: string): SockjsFrame | null {
       return Array.isArray(list) ? { type: 'messages', texts: list.map(textOf) } : null
     }
     case 'm': {
-      // How the drafts of the protocol wrote a single message; some servers still do.
+      // A single message in drafts of the protocol; some servers still send it.
       const message = parsed(content)
       return message === undefined ? null : { type: 'messages', texts: [textOf(message)] }
     }
@@ -37,12 +37,12 @@ export function frameOf(text: string): SockjsFrame | null {
   }
 }
 
-/** Texts as a client sends them, over a WebSocket and in a POST alike. JSON escapes surrogates without a partner, which UTF-8 cannot write. */
+/** Encodes texts for a WebSocket or a POST. JSON escapes lone surrogates, which UTF-8 cannot encode. */
 export function written(texts: readonly string[]): string {
   return JSON.stringify(texts)
 }
 
-/** Messages are texts; a server of another language may have sent a number. */
+/** Messages are strings, but a server in another language may send a number. */
 function textOf(message: unknown): string {
   return typeof message === 'string' ? message : JSON.stringify(message)
 }
@@ -55,16 +55,16 @@ function parsed(json: string): unknown {
   }
 }
 
-/** The lines of a body that comes in pieces: each frame is one. */
+/** Splits a body that arrives in chunks into lines; each frame is one. */
 export class FrameLines {
   #rest = ''
 
-  /** The length of the line that has not ended yet. */
+  /** The length of the line that is not complete yet. */
   get restLength(): number {
     return this.#rest.length
   }
 
-  /** Takes the text that came next; returns the lines that it ends. */
+  /** Takes the next chunk; returns the lines that it completes. */
   take(text: string): readonly string[] {
     const end = text.lastIndexOf('\n')
     const lines = end < 0 ? [] : (this.#rest + text.slice(0, end)).split('\n')
@@ -74,8 +74,8 @@ export class FrameLines {
 }
 
 /**
- * Undoes what a server did to the percent signs of an event's data. sockjs-node writes each of them as `%25`, Spring leaves them as they
- * are; the first that stands for itself tells which of the two it is.
+ * Undoes a server's escaping of percent signs in the data of events. sockjs-node writes each as `%25`, Spring does not escape
+ * them; the first unescaped one tells which it is.
  */
 export class EventData {
   #isPlain = false

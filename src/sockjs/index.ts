@@ -10,17 +10,19 @@ export type { SockJSOptions, SockJSTransport } from './sockjs-options.ts'
 /** The options of `sockjs()`. */
 export interface SockjsOptions {
   /**
-   * How often the server sends a heartbeat, in milliseconds: a connection over HTTP that brings nothing for 10 s longer counts as lost, and
-   * so does a WebSocket on which heartbeats have come. `Infinity` for a server that sends none. @defaultValue 25,000, as sockjs-node and Spring have it
+   * The interval of the server's heartbeats, in milliseconds: a connection over HTTP that receives nothing for this and 10 s more
+   * counts as lost, and so does a WebSocket once it has received heartbeats. `Infinity` if the server sends none. @defaultValue
+   * 25,000, as in sockjs-node and Spring
    */
   readonly heartbeatMs?: number
 }
 
 /**
- * A SockJS server as it is (sockjs-node, Spring's `withSockJS()`), for the option `protocol`: WebSocket, then a stream, then long-polling,
- * with reconnects and diagnosis. Texts only. A reconnect begins a new session: what the server sent meanwhile is lost.
+ * Returns the option `protocol` for an unmodified SockJS server (sockjs-node, Spring's `withSockJS()`): WebSocket, then a stream,
+ * then long-polling, with reconnects and diagnosis. Text only. A reconnect begins a new session: what the server sent meanwhile
+ * is lost.
  *
- * @throws TypeError for an option that is not what it may be
+ * @throws TypeError for an invalid option
  * @example
  * const client = new RealtimeClient('/sockjs', { protocol: sockjs() })
  */

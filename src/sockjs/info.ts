@@ -5,21 +5,21 @@ import { answered, request } from '../transports/http.ts'
 import { withQuery } from '../transports/request-url.ts'
 import { below } from './place.ts'
 
-/** No server has more to say of itself, in bytes. */
+/** The longest response to `/info`, in bytes. */
 const mostBytes = 2 ** 16
 
-/** What a SockJS server says of itself (sockjs-protocol 0.3, "Information resource"). */
+/** What a SockJS server reports about itself (sockjs-protocol 0.3, "Information resource"). */
 export interface Info {
   readonly hasWebSocket: boolean
-  /** Where the service is: below the URL that was asked, unless the server names another one. */
+  /** The base URL of the service: the configured one, unless the server names another. */
   readonly service: URL
-  /** How long the answer took, in milliseconds. */
+  /** How long the response took, in milliseconds. */
   readonly roundTripMs: number
 }
 
 /**
- * Asks a server about itself.
- * @throws Failure where what answers is no SockJS server
+ * Requests `/info`.
+ * @throws Failure if the URL is not a SockJS server
  */
 export async function askInfo(call: Call, signal: AbortSignal): Promise<Info> {
   const { host, url, headers, attempt } = call
@@ -33,17 +33,17 @@ export async function askInfo(call: Call, signal: AbortSignal): Promise<Info> {
   return { hasWebSocket: info['websocket'] !== false, service: serviceOf(url, info['base_url']), roundTripMs }
 }
 
-/** What `prepare()` gave is for the server that was named, and for no other to which that one sends. */
+/** Drops the headers of `prepare()` for a service at another origin: they are meant for the configured server only. */
 export function callTo(call: Call, { service }: Info): Call {
   return service.origin === call.url.origin ? call : { ...call, headers: {} }
 }
 
-/** The server that answers does not speak the protocol. */
+/** The failure of a server that does not speak the protocol. */
 export function mismatch(detail: string): Failure {
   return new Failure({ kind: 'mismatch', detail })
 }
 
-/** A server may name another host for its sessions; a query that came with the first URL is not for that one. */
+/** The server may name another host for its sessions; the query of the first URL is not passed on to that host. */
 function serviceOf(asked: URL, named: unknown): URL {
   if (typeof named !== 'string' || named === '') return asked
   try {
@@ -51,7 +51,7 @@ function serviceOf(asked: URL, named: unknown): URL {
     if (service.origin === asked.origin && !service.search) service.search = asked.search
     if (/^https?:$/.test(service.protocol)) return service
   } catch {
-    // Not a URL at all.
+    // Not a URL.
   }
   throw mismatch('the base_url of its /info is no http(s) URL')
 }

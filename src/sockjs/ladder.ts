@@ -12,7 +12,7 @@ import { dialWebsocket } from './over-websocket.ts'
 import { PostQueue } from './post-queue.ts'
 import type { SockJSSettings, SockJSTransport } from './sockjs-options.ts'
 
-/** How long `/info` may take, in milliseconds, as in sockjs-client. */
+/** The timeout of `/info`, in milliseconds, as in sockjs-client. */
 const infoWithinMs = 8000
 
 /** How a `SockJS` ended. */
@@ -22,7 +22,7 @@ export interface SockJSEnd {
   readonly wasClean: boolean
 }
 
-/** What is told to a `SockJS`. Nothing follows `ended`. */
+/** The events of a connection for its `SockJS`. Nothing follows `ended`. */
 export interface LadderListener {
   opened(transport: SockJSTransport): void
   received(text: string): void
@@ -36,7 +36,7 @@ const receivings: Readonly<Record<Exclude<SockJSTransport, 'websocket'>, Receivi
   'xhr-polling': 'xhr',
 }
 
-/** One connection: `/info`, then one transport after the other until one opens, and its end. */
+/** One connection: `/info`, then one transport after the other until one opens, until the connection ends. */
 export class Ladder {
   readonly #url: URL
   readonly #settings: SockJSSettings
@@ -45,7 +45,7 @@ export class Ladder {
   readonly #left: SockJSTransport[]
   #phase: 'connecting' | 'open' | 'closing' | 'over' = 'connecting'
   #dials = 0
-  /** Ends the dial that is made, or the connection. */
+  /** Aborts the current dial, or the connection. */
   #controller = new AbortController()
   #link: Link | null = null
   #queue: PostQueue | null = null
@@ -57,7 +57,7 @@ export class Ladder {
     this.#host = host
     this.#listener = listener
     this.#left = [...settings.transports]
-    // Whoever closes it in the task that made it never dials.
+    // A SockJS that is closed in the task that created it never dials.
     this.#cancelTimer = host.after(0, () => void this.#start().catch((error) => host.report(error)))
   }
 
@@ -68,13 +68,13 @@ export class Ladder {
     else this.#link?.write(text, this.#controller.signal)?.catch(() => {})
   }
 
-  /** Leaves: what was sent is sent to its end first, for at most 5 s, since the server ends the session when nobody receives any more. */
+  /** Closes after the queued texts were sent, at most 5 s later: the server ends the session once nothing receives any more. */
   close(code: number, reason: string): void {
     if (this.#phase !== 'connecting' && this.#phase !== 'open') return
     this.#phase = 'closing'
     this.#cancelTimer()
     const end = () => this.#end({ code, reason, wasClean: true })
-    // Not in the task of `close()`, in which the application may still be about to listen.
+    // In a later task than `close()`, since the application may add its listeners after the call.
     const later = () => void this.#host.after(0, end)
     if (this.#queue && !this.#queue.isIdle) this.#queue.finish(lastWriteMs, end)
     else {
@@ -119,7 +119,7 @@ export class Ladder {
     }
     this.#controller = new AbortController()
     const { timeoutMs } = this.#settings
-    // Two round trips: one for the connection or a preflight, one for the answer.
+    // Two round trips: one for the connection or a preflight, one for the response.
     const limitMs = Math.max(timeoutMs, 2 * limitFor(info.roundTripMs))
     this.#cancelTimer = this.#host.after(limitMs, () => this.#next(info))
     this.#dial(name, info)
@@ -150,7 +150,7 @@ export class Ladder {
     const session = this.#settings.session()
     if (name === 'websocket') this.#link = dialWebsocket(call, info.service, session, listener)
     else {
-      // A server need not send heartbeats: those of Spring end where STOMP has its own.
+      // Not every server sends heartbeats: Spring stops them if STOMP has its own.
       const link = dialHttp(call, info.service, session, listener, receivings[name], Infinity)
       this.#link = link
       this.#queue = new PostQueue(link, this.#host, fail)
@@ -188,12 +188,12 @@ export class Ladder {
   }
 }
 
-/** How long one round trip may take, as sockjs-client reckons it, in milliseconds. */
+/** The limit of one round trip, in milliseconds, computed as in sockjs-client. */
 function limitFor(roundTripMs: number): number {
   return roundTripMs > 100 ? 4 * roundTripMs : 300 + roundTripMs
 }
 
-/** Whether the server has said that there will be no session, on this transport or another. */
+/** Whether the server has refused the session, on any transport. */
 function isOfServer({ code, wasClean }: SockJSEnd): boolean {
   return wasClean && (code === 1000 || (code >= 3000 && code <= 4999))
 }

@@ -1,13 +1,13 @@
 /**
- * `EventTarget` as a class to extend, which is not touched before the first instance is made: an import must do no harm where there is
- * none, and tests replace it.
+ * `EventTarget` as a base class that is not read before the first instance is created: importing the module must not fail on a
+ * platform without `EventTarget`, and tests replace it.
  */
 export const LazyEventTarget = function LazyEventTarget(): EventTarget {
   if (Object.getPrototypeOf(LazyEventTarget) !== EventTarget) {
-    // Both chains, as `extends` has them: Node looks for the mark of its event targets along that of the constructors.
+    // Both prototype chains, as `extends` sets them: Node looks for the mark of its event targets on the constructors.
     Object.setPrototypeOf(LazyEventTarget, EventTarget)
     Object.setPrototypeOf(LazyEventTarget.prototype, EventTarget.prototype)
   }
-  // An instance of the class that was called with `new`, for its `super()` to return.
+  // An instance of the class called with `new`, as the result of its `super()`.
   return Reflect.construct(EventTarget, [], new.target ?? EventTarget)
 } as unknown as typeof EventTarget

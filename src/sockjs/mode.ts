@@ -11,29 +11,29 @@ import { dialWebsocket } from './over-websocket.ts'
 import { newSession } from './place.ts'
 import { TextSender } from './text-sender.ts'
 
-/** How long a heartbeat may be late, in milliseconds. */
+/** How late a heartbeat may be, in milliseconds. */
 const lateMs = 10_000
 
 /**
- * A SockJS server in the place of plain mode: no message has an id, so nothing is resumed, and each dial is a session of its own.
- * What the server says of itself is asked once, and again after a dial that failed before it was open.
+ * The mode of a SockJS server, in place of plain mode: no message has an id, so nothing is resumed, and each dial is a session of
+ * its own. `/info` is requested once, and again after a dial that failed before it was open.
  */
 export function sockjsMode(heartbeatMs: number): Mode {
   let known: { readonly href: string; readonly info: Info } | null = null
-  /** Over a WebSocket some servers send heartbeats that a page can see (Spring), and others do not (sockjs-node): where none has come, silence says nothing. */
+  /** Whether heartbeats have come over a WebSocket: Spring sends visible ones, sockjs-node none, so silence may mean nothing. */
   let hasHeartbeats = false
   const transports: Readonly<Record<TransportSettings['type'], Transport>> = {
     websocket: transport({ type: 'websocket' }, overWebsocket, () => ({})),
-    // Not its event stream: what a percent sign means there differs between servers.
+    // Not the `eventsource` transport, in whose data servers escape percent signs differently.
     sse: transport({ type: 'sse', isHeld: true }, overHttp('xhr_streaming'), posting),
     'long-poll': transport({ type: 'long-poll', isHeld: true, isPolling: true }, overHttp('xhr'), posting),
-    // No request of SockJS is answered at once: this is long-poll once more.
+    // SockJS has no poll that is answered at once, so this is another long-poll.
     poll: transport({ type: 'poll', isHeld: true, isPolling: true }, overHttp('xhr'), posting),
   }
   return {
     ...plainMode(plain(), null),
     name: 'sockjs',
-    // As sockjs-client has it: a balancer may know the node by a cookie.
+    // As in sockjs-client: a load balancer may choose the node by a cookie.
     credentials: 'include',
     transport(settings, name) {
       numbers(name, settings, {}, ['type', 'url'])
@@ -64,7 +64,7 @@ export function sockjsMode(heartbeatMs: number): Mode {
       dialHttp(call, info.service, newSession(call.host), listener, receiving, heartbeatMs + lateMs)
   }
 
-  /** Dials when it is known where. */
+  /** A transport that dials once `/info` is known. */
   function transport<Dialled extends Link>(
     about: Omit<Transport, 'dial'>,
     dial: (call: Call, info: Info, listener: Listener) => Dialled,
@@ -107,7 +107,7 @@ export function sockjsMode(heartbeatMs: number): Mode {
   }
 }
 
-/** A link to what is dialled later: nothing is written before it is open. */
+/** A link to a later dial; nothing is written before it is open. */
 function linkTo<Dialled extends Link>(found: () => Dialled | null, more: Partial<Link>): Link {
   return {
     ...more,

@@ -12,21 +12,21 @@ import { textOf } from './over-websocket.ts'
 import { addressIn, type PathName, type Session } from './place.ts'
 import { Reading } from './reading.ts'
 
-/** How frames are received over HTTP: in one answer that goes on, in an event stream, or in an answer for each. */
+/** How frames are received over HTTP: in one streamed response, in an event stream, or in one response per frame. */
 export type Receiving = Extract<PathName, 'xhr_streaming' | 'eventsource' | 'xhr'>
 
-/** A link that takes any number of texts at once; they may have line breaks. */
+/** A link that sends any number of texts at once; they may contain line breaks. */
 export interface HttpLink extends Link {
   writeLines(texts: readonly string[], signal: AbortSignal, isLast?: boolean): Promise<Delivery>
 }
 
 /**
- * A session over HTTP: one request after the other that receives, and a POST for what is sent. A stream ends when the server has written
- * so much (128 KiB), and an answer to a poll after one frame: the next request goes on with the same session.
+ * A session over HTTP: consecutive receiving requests, and POSTs that send. A stream ends when the server has written a certain
+ * amount (128 KiB), and a poll's response after one frame: the next request continues the same session.
  *
- * A request that receives is never aborted but to leave: the server ends the session with it, and what it kept is lost.
+ * A receiving request is aborted only to leave: the server ends the session with it, and what it has queued is lost.
  *
- * @param silenceMs how long a request may bring nothing before the connection counts as lost
+ * @param silenceMs how long a request may receive nothing before the connection counts as lost
  */
 export function dialHttp(
   call: Call,
@@ -37,11 +37,11 @@ export function dialHttp(
   silenceMs: number,
 ): HttpLink {
   const reading = new Reading(call, listener)
-  /** What one event has shown of the server holds for the whole session. */
+  /** Shared by all requests, since the server's escaping stays the same for the whole session. */
   const decoded = new EventData()
   const asking = pollLoop(call, {
     timeoutMs: () => silenceMs,
-    // What ends at once and brings nothing is not asked for without a pause.
+    // A request that ended at once without a frame is followed by a pause.
     pauseMs: longPollPauseMs,
     exchange,
     timedOut() {
@@ -52,7 +52,7 @@ export function dialHttp(
   const sending = { ...call, sendUrl: addressIn(service, session, 'xhr_send') }
   const send = (texts: readonly string[], signal: AbortSignal, isLast = false) => {
     const body = written(texts)
-    // JSON is longer than what it says: where it is too long for a request that outlives the page, an ordinary one may still arrive.
+    // JSON is longer than its texts: if it exceeds the limit of `keepalive` requests, an ordinary request may still arrive.
     return post(sending, body, signal, isLast && bytesOf(body) <= keepaliveBytes)
   }
   return {
@@ -64,7 +64,7 @@ export function dialHttp(
     close() {},
   }
 
-  /** One request with its whole answer; tells whether it brought a frame. */
+  /** Sends one request and reads the response; returns whether it brought a frame. */
   async function exchange(signal: AbortSignal, extend: () => void): Promise<boolean> {
     const { headers } = call
     const method = receiving === 'eventsource' ? 'GET' : 'POST'

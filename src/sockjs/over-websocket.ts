@@ -5,7 +5,7 @@ import { mismatch } from './info.ts'
 import { addressIn, type Session } from './place.ts'
 import { Reading } from './reading.ts'
 
-/** A session over a WebSocket: one frame in each message, and no subprotocol, which no SockJS server has. */
+/** A session over a WebSocket: one frame per message, and no subprotocol, since no SockJS server has one. */
 export function dialWebsocket(call: Call, service: URL, session: Session, listener: Listener): SocketLink {
   const reading = new Reading(call, listener)
   const link = dialSocket(call, listener, {
@@ -15,7 +15,7 @@ export function dialWebsocket(call: Call, service: URL, session: Session, listen
     },
     took(data) {
       if (typeof data !== 'string') throw mismatch('a frame is bytes')
-      // Some servers send an empty message, which says nothing.
+      // Some servers send an empty message, which carries nothing.
       if (data !== '') reading.take(data)
     },
     closed: (code, reason, wasClean) => ({ kind: 'closed', code, reason, wasClean }),

@@ -1,16 +1,16 @@
 import { base64url } from '../wire/base64.ts'
 
-/** The transports of a SockJS server, as they are named in its URLs. */
+/** The transports of a SockJS server, by their names in its URLs. */
 export type PathName = 'websocket' | 'xhr_streaming' | 'eventsource' | 'xhr' | 'xhr_send'
 
-/** One session's part of the URLs: each dial has a new one, since a session that has ended is answered with its end. */
+/** A session's part of the URLs. Each dial has a new one, since the server answers a request of an ended session with its end. */
 export interface Session {
-  /** For balancers that choose the node by it: three digits. */
+  /** Three digits by which a load balancer may choose the node. */
   readonly server: string
   readonly id: string
 }
 
-/** A path below the URL of a SockJS service. Its query is kept: it may name a token. */
+/** A path below the URL of a SockJS service. The query is kept: it may hold a token. */
 export function below(service: URL, path: string): URL {
   const url = new URL(service)
   let { pathname } = url
@@ -19,17 +19,17 @@ export function below(service: URL, path: string): URL {
   return url
 }
 
-/** Where one transport of a session is (sockjs-protocol 0.3, "Session URLs"). */
+/** The URL of one transport of a session (sockjs-protocol 0.3, "Session URLs"). */
 export function addressIn(service: URL, { server, id }: Session, name: PathName): URL {
   return below(service, `${encodeURIComponent(server)}/${encodeURIComponent(id)}/${name}`)
 }
 
-/** Three digits at random. */
+/** Three random digits. */
 export function serverName(random: () => number): string {
   return String(Math.floor(random() * 1000)).padStart(3, '0')
 }
 
-/** Both parts at random: an id of 128 bits, which nobody can guess. */
+/** A random session; its id has 128 bits, so that it cannot be guessed. */
 export function newSession(host: { random(): number; randomBytes(length: number): Uint8Array }): Session {
   return { server: serverName(() => host.random()), id: base64url(host.randomBytes(16)) }
 }

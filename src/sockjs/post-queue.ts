@@ -4,10 +4,10 @@ import { deliveredBy } from '../sending/final-flush.ts'
 import { batchBytes } from '../sending/post-batch.ts'
 import type { HttpLink } from './over-http.ts'
 
-/** How long one POST may take, in milliseconds. */
+/** The timeout of one POST, in milliseconds. */
 const postWithinMs = 30_000
 
-/** What is sent over HTTP: one POST at a time, since two could overtake each other, each with all that waits by then. */
+/** Sends over HTTP: one POST at a time, since two could overtake each other, each with the texts queued by then. */
 export class PostQueue {
   readonly #link: HttpLink
   readonly #host: Host
@@ -33,7 +33,7 @@ export class PostQueue {
     if (!this.#isPosting) this.#post().catch((error) => this.#host.report(error))
   }
 
-  /** Calls back when all has been sent, or when so many milliseconds have passed. */
+  /** Calls `done` when all texts were sent, or after `limitMs`. */
   finish(limitMs: number, done: () => void): void {
     this.#until = this.#host.now() + limitMs
     const cancelLimit = this.#host.after(limitMs, () => this.#controller.abort())
@@ -44,7 +44,7 @@ export class PostQueue {
     if (this.isIdle) this.#onIdle()
   }
 
-  /** Nothing more is sent. */
+  /** Drops the queue and aborts the current POST. */
   stop(): void {
     this.#waiting = []
     this.#controller.abort()

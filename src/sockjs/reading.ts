@@ -3,14 +3,14 @@ import { Failure } from '../transports/failure.ts'
 import { frameOf } from './frames.ts'
 import { mismatch } from './info.ts'
 
-/** What the frames of one session mean to who dialled it. */
+/** Translates the frames of one session into the events of a transport. */
 export class Reading {
   readonly #call: Call
   readonly #listener: Listener
-  /** The round trip that the transport has measured, if it has. */
+  /** The round trip, if the transport has measured it. */
   roundTripMs: number | undefined
   isOpen = false
-  /** The frames so far, without padding. */
+  /** The number of frames so far, without padding. */
   count = 0
 
   constructor(call: Call, listener: Listener) {
@@ -20,18 +20,18 @@ export class Reading {
 
   /**
    * Takes one frame.
-   * @throws Failure where the session ends by it, and for what is no frame
+   * @throws Failure if the frame ends the session, or is invalid
    */
   take(text: string): void {
     const frame = frameOf(text)
     const listener = this.#listener
-    // A message may have made the client hang up, and nothing is called after that.
+    // A listener may have closed the client, after which no listener is called.
     if (this.#call.signal.aborted) return
     if (!frame) throw mismatch(`a frame begins with ${JSON.stringify(text.slice(0, 1))} and cannot be read`)
     if (frame.type !== 'heartbeat' || !frame.isPadding) this.count += 1
     switch (frame.type) {
       case 'open':
-        // A session that is opened once more is another one: what the server kept for the first is lost.
+        // A second `o` means a new session: what the server had queued for the first is lost.
         if (this.isOpen)
           throw new Failure({ kind: 'closed', code: 1006, reason: 'the server has lost the session', wasClean: false })
         this.isOpen = true

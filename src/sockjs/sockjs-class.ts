@@ -9,20 +9,20 @@ import { type SockJSOptions, type SockJSTransport, settingsOf } from './sockjs-o
 
 const [connecting, open, closing, closed] = [0, 1, 2, 3] as const
 
-/** A handler, of which also those fit that take less than the whole event, as STOMP clients declare them. */
+/** An event handler; bivariant, so that handlers of a narrower event fit, as STOMP clients declare them. */
 type Handler<Told> = { handle(event: Told): unknown }['handle'] | null
 
-/** What `message` brings beside what every event has. */
+/** The members of `message`, in addition to those of every event. */
 export interface SockJSMessageEvent {
   readonly type: string
   readonly data: string
 }
 
-/** What `close` brings beside what every event has. */
+/** The members of `close`, in addition to those of every event. */
 export interface SockJSCloseEvent {
   readonly type: string
   /**
-   * The server's code, or that of `close()`; 1002 where no SockJS server answers, 2000 where no transport opens, 1006 where an open
+   * The server's code, or that of `close()`; 1002 if no SockJS server answers, 2000 if no transport opens, 1006 if an open
    * connection is lost.
    */
   readonly code: number
@@ -31,8 +31,8 @@ export interface SockJSCloseEvent {
 }
 
 /**
- * A connection to a SockJS server, in the shape of the class of sockjs-client, which it replaces. It takes the first transport that opens,
- * and ends once and for good, with one `close`; for reconnecting and diagnosis see `sockjs()`.
+ * A connection to a SockJS server, as a replacement for the class of sockjs-client. It uses the first transport that opens, and
+ * ends once and for good, with one `close`; for reconnects and diagnosis see `sockjs()`.
  *
  * @example
  * const client = new Client({ webSocketFactory: () => new SockJS('/ws') })
@@ -50,9 +50,9 @@ export class SockJS extends LazyEventTarget {
   declare onopen: Handler<Event>
   declare onmessage: Handler<SockJSMessageEvent>
   declare onclose: Handler<SockJSCloseEvent>
-  /** Comes before `close` where no transport could be opened. */
+  /** Called before `close` if no transport could be opened. */
   declare onerror: Handler<Event>
-  /** A heartbeat of the server has come. */
+  /** Called for each heartbeat of the server. */
   declare onheartbeat: Handler<Event>
 
   readonly #url: URL
@@ -61,11 +61,11 @@ export class SockJS extends LazyEventTarget {
   #transport: SockJSTransport | null = null
 
   /**
-   * @param url where the service is: http(s), or relative to the page
+   * @param url the URL of the service: http(s), or relative to the page
    * @param protocols subprotocols, which SockJS does not have; checked as sockjs-client does, and not used
-   * @throws TypeError for an option that is not what it may be
-   * @throws DOMException (SyntaxError) for a URL that is none, or of another scheme
-   * @throws DOMException (SecurityError) for an http URL in a page that came over https
+   * @throws TypeError for an invalid option
+   * @throws DOMException (SyntaxError) for an invalid URL, or for another scheme
+   * @throws DOMException (SecurityError) for an http URL in a page loaded over https
    */
   constructor(url: string | URL, protocols?: string | readonly string[] | null, options: SockJSOptions = {}) {
     super()
@@ -93,7 +93,7 @@ export class SockJS extends LazyEventTarget {
     })
   }
 
-  /** Where the service is, resolved. */
+  /** The resolved URL of the service. */
   get url(): string {
     return this.#url.href
   }
@@ -102,7 +102,7 @@ export class SockJS extends LazyEventTarget {
     return this.#state
   }
 
-  /** The transport that opened, `null` before one has. */
+  /** The transport that opened; `null` before that. */
   get transport(): SockJSTransport | null {
     return this.#transport
   }
@@ -116,7 +116,7 @@ export class SockJS extends LazyEventTarget {
   }
 
   /**
-   * Sends a text; what is none is written as one. After the end it does nothing.
+   * Sends a text; any other value is converted to one. After the end it does nothing.
    * @throws DOMException (InvalidStateError) before `open`
    */
   send(data: string): void {
@@ -126,7 +126,8 @@ export class SockJS extends LazyEventTarget {
   }
 
   /**
-   * Ends the connection, after what was sent; `close` tells this code and reason. A server is told neither over HTTP.
+   * Ends the connection after the queued texts were sent; the event `close` has this code and reason. Over HTTP the server gets
+   * neither.
    * @param code 1000, or from 3000 to 4999. @defaultValue 1000
    * @param reason at most 123 bytes. @defaultValue 'Normal closure'
    * @throws DOMException (InvalidAccessError) for another code, DOMException (SyntaxError) for a longer reason

@@ -9,18 +9,18 @@ export type SockJSTransport = 'websocket' | 'xhr-streaming' | 'eventsource' | 'x
 /** The options of a `SockJS`, as sockjs-client has them. */
 export interface SockJSOptions {
   /**
-   * The transports that may be used; their order is always that of the default. Names of sockjs-client for browsers of old
-   * (`'iframe-eventsource'`, `'jsonp-polling'` and the like) are allowed and passed over.
+   * The transports that may be used; they are always tried in the order of the default. Names of sockjs-client for old browsers
+   * (`'iframe-eventsource'`, `'jsonp-polling'` and the like) are accepted and ignored.
    * @defaultValue ['websocket', 'xhr-streaming', 'eventsource', 'xhr-polling']
    */
   readonly transports?: string | readonly string[]
-  /** The part of the URLs by which a balancer may choose the node. @defaultValue three digits at random */
+  /** The part of the URLs by which a load balancer may choose the node. @defaultValue three random digits */
   readonly server?: string
-  /** The session's part of the URLs: how many characters at random, or a function that returns it. @defaultValue 128 random bits */
+  /** The session's part of the URLs: a count of random characters, or a function returning it. @defaultValue 128 random bits */
   readonly sessionId?: number | (() => string)
-  /** The least time in which a transport must open, in milliseconds. @defaultValue twice a limit taken from the round trip to `/info` */
+  /** The least time to open a transport, in milliseconds. @defaultValue twice a limit taken from the round trip to `/info` */
   readonly timeout?: number
-  /** Whether requests carry cookies. @defaultValue 'include', as sockjs-client has it */
+  /** Whether requests carry cookies. @defaultValue 'include', as in sockjs-client */
   readonly credentials?: FetchCredentials
   /** Replaces parts of the platform: `{ WebSocket }` in Node before version 22. */
   readonly host?: Partial<Host>
@@ -37,11 +37,11 @@ export interface SockJSSettings {
 
 const names: readonly SockJSTransport[] = ['websocket', 'xhr-streaming', 'eventsource', 'xhr-polling']
 const known = ['transports', 'server', 'sessionId', 'timeout', 'credentials', 'host']
-/** What sockjs-client has for browsers that have neither CORS nor `fetch`. */
+/** Transports of sockjs-client for browsers without CORS or `fetch`. */
 const ofOld = /^(xdr-(streaming|polling)|iframe-(eventsource|htmlfile|xhr-polling)|htmlfile|jsonp-polling)$/
 const letters = 'abcdefghijklmnopqrstuvwxyz012345'
 
-/** @throws TypeError that names the option, what it was and what it may be */
+/** @throws TypeError that names the option, its value, and what is allowed */
 export function settingsOf(options: unknown, host: Host): SockJSSettings {
   if (typeof options !== 'object' || !options || Array.isArray(options))
     throw new TypeError(
