@@ -4,19 +4,19 @@ import { countOf, textOf } from '../wire/readers.ts'
 import { checkSettings, isRecord, isTexts } from './checks.ts'
 
 export interface CentrifugoSettings {
-  /** The channels to subscribe to, where the server allows it to clients. @defaultValue those that the server subscribes the client to */
+  /** The channels to subscribe to, if clients may. @defaultValue those to which the server subscribes the client */
   readonly channels?: readonly string[]
   /**
-   * Whether the channels keep a history and recover from it (`history_size`, `history_ttl`, `force_recovery`), so that nothing is missed
-   * while the client reconnects, and the connection may move to a better transport. @defaultValue true
+   * Whether the channels keep a history and recover from it (`history_size`, `history_ttl`, `force_recovery`), so that a
+   * reconnect misses nothing, and the connection may move to a better transport. @defaultValue true
    */
   readonly recovery?: boolean
 }
 
-/** The query parameter with the connect request. */
+/** The query parameter that holds the connect request. */
 const parameter = 'cf_connect'
 
-/** Of so many channels the place is kept: as many as Centrifugo lets a client have by default. The query of a URL has to hold them. */
+/** The most channels with a position, as many as Centrifugo allows a client by default; the query of a URL has to hold them. */
 const mostChannels = 128
 
 /** How far a channel was read. */
@@ -26,13 +26,15 @@ interface Position {
 }
 
 /**
- * Centrifugo 4 to 6 over its unidirectional transports: `uni_websocket` and `uni_sse`, which have URLs of their own. Each publication is a
- * message: its data as JSON text, its channel as `topic`. `prepare()` may return the rest of the connect request, such as the token:
- * `{ query: { cf_connect: JSON.stringify({ token }) } }`. Clients publish through a backend: give its URL as `sendUrl`.
+ * Centrifugo 4 to 6 over its unidirectional transports, `uni_websocket` and `uni_sse`, which have separate URLs. Each publication
+ * is a message: its data as JSON text, its channel as `topic`. `prepare()` may return the rest of the connect request, such as
+ * the token: `{ query: { cf_connect: JSON.stringify({ token }) } }`. Clients publish through a backend: give its URL as
+ * `sendUrl`.
  *
- * After a disconnect that Centrifugo means to be final (3500 to 3999 and 4500 to 4999), the client closes with the cause `client.stopped`.
+ * After a disconnect with a final code of Centrifugo (3500 to 3999 and 4500 to 4999), the client closes with the cause
+ * `client.stopped`.
  *
- * @throws TypeError where a setting is wrong
+ * @throws TypeError for an invalid setting
  */
 export function centrifugo(settings: CentrifugoSettings = {}): Protocol {
   checkSettings('centrifugo()', settings, {
@@ -65,7 +67,7 @@ function attachment(channels: readonly string[], recovery: boolean, cursor: () =
     readAnswer: () => ({ messages: [] }),
   }
 
-  /** One push of the server; `{}` is its ping. */
+  /** Reads one push of the server; `{}` is its ping. */
   function read(push: unknown): (Received | Moved)[] {
     if (!isRecord(push)) throw new TypeError('the server sent JSON that is no push')
     const { connect, subscribe, unsubscribe, pub, message, disconnect } = push
@@ -78,7 +80,7 @@ function attachment(channels: readonly string[], recovery: boolean, cursor: () =
     return []
   }
 
-  /** What was missed of channels, and where they stand. */
+  /** Takes the positions of the subscribed channels, and returns their recovered publications and gaps. */
   function joined(subscriptions: readonly (readonly [string, unknown])[]): (Received | Moved)[] {
     const received = subscriptions.flatMap(([channel, subscription]) => {
       const { epoch, offset = 0, publications, recoverable, recovered } = isRecord(subscription) ? subscription : {}
@@ -87,7 +89,7 @@ function attachment(channels: readonly string[], recovery: boolean, cursor: () =
       const lost =
         before && recoverable === true && recovered !== true && gapIn(channel, before, textOf(epoch), countOf(offset), pubs)
       if (recovery && recoverable === true && (before || positions.size < mostChannels))
-        // Recovered, it goes on from where it was, by the publications that were missed.
+        // A recovered channel continues from its old position, which the missed publications advance.
         positions.set(channel, { epoch: textOf(epoch), offset: recovered && before ? before.offset : countOf(offset) })
       const missed = lost ? [{ cursor: written(), gap: lost }] : []
       return [...missed, ...pubs.flatMap((pub) => published(channel, pub))]
@@ -106,7 +108,7 @@ function attachment(channels: readonly string[], recovery: boolean, cursor: () =
     return had?.epoch === epoch && number <= had.offset ? [] : [{ ...message, id: String(offset), cursor: written() }]
   }
 
-  /** How far the application has read, over any attachment, and this one where it is ahead. */
+  /** The cursor: for each channel, the further position of this attachment and of the client. */
   function written(): string {
     const all = new Map(positions)
     for (const [channel, { epoch, offset }] of positionsOf(cursor())) {
@@ -117,14 +119,14 @@ function attachment(channels: readonly string[], recovery: boolean, cursor: () =
   }
 }
 
-/** What the server could not recover of a channel; `null` where nothing was published meanwhile. */
+/** What the server could not recover of a channel; `null` if nothing was published in the meantime. */
 function gapIn(topic: string, before: Position, epoch: string, offset: number, pubs: ReturnType<typeof listOf>): Gap | null {
   const after = before.epoch === epoch ? before.offset : null
   const resumesAt = pubs[0] ? countOf(pubs[0]['offset']) : offset + 1
   return after !== null && resumesAt <= after + 1 ? null : { topic, after, resumesAt }
 }
 
-/** @throws StopConnecting where the range of the code says that connecting again has no point */
+/** @throws StopConnecting if the code is in a range for which reconnecting is pointless */
 function stopAfter({ code, reason }: Readonly<Record<string, unknown>>): void {
   const number = countOf(code)
   if ((number >= 3500 && number < 4000) || (number >= 4500 && number < 5000))
@@ -135,12 +137,12 @@ function listOf(publications: unknown): readonly Readonly<Record<string, unknown
   return Array.isArray(publications) ? publications.filter(isRecord) : []
 }
 
-/** What an application published, which is JSON. */
+/** The data of a publication, which is JSON, as text. */
 function textOfData(data: unknown): string {
   return JSON.stringify(data ?? null)
 }
 
-/** A frame is one push, or with `join_push_messages` several, one a line. */
+/** A frame is one push or, with `join_push_messages`, one push per line. */
 function linesOf(frame: Payload): readonly unknown[] {
   const text = typeof frame === 'string' ? frame : new TextDecoder().decode(frame)
   try {

@@ -1,9 +1,9 @@
 import { unknownOption } from '../util/suggest.ts'
 
-/** Whether a setting is as it has to be, and what it may be, as the end of a sentence. */
+/** Whether a setting is valid, and what is allowed, as the end of a sentence. */
 export type Check = readonly [isSound: (value: unknown) => boolean, allowed: string]
 
-/** @throws TypeError that names the protocol and its setting, what that was, and what it may be */
+/** @throws TypeError that names the protocol and its setting, its value, and what is allowed */
 export function checkSettings(protocol: string, settings: unknown, checks: Readonly<Record<string, Check>>): void {
   if (!isRecord(settings)) throw new TypeError(`${protocol} takes an object of settings; it was given ${shown(settings)}.`)
   const known = new Map(Object.entries(checks))
@@ -16,7 +16,7 @@ export function checkSettings(protocol: string, settings: unknown, checks: Reado
   }
 }
 
-/** An object of names and values, and no list. */
+/** An object of names and values, not an array. */
 export function isRecord(value: unknown): value is Readonly<Record<string, unknown>> {
   return typeof value === 'object' && value !== null && !Array.isArray(value)
 }
@@ -25,7 +25,7 @@ export function isText(value: unknown): value is string {
   return typeof value === 'string' && value !== ''
 }
 
-/** A list with at least one text and nothing else. */
+/** A list of strings with at least one item. */
 export function isTexts(value: unknown): value is readonly string[] {
   return Array.isArray(value) && value.length > 0 && value.every(isText)
 }

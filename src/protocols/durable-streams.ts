@@ -6,35 +6,36 @@ import { checkSettings, isRecord, isText } from './checks.ts'
 
 export interface DurableStreamsSettings {
   /**
-   * The content type that the stream was created with. Of `application/json`, each value is a message, as JSON text; of `text/*`, each piece
-   * of text as it comes; of all others, each piece of bytes. @defaultValue 'application/json'
+   * The content type with which the stream was created. With `application/json`, each value is a message, as JSON text; with
+   * `text/*`, each chunk of text; with any other type, each chunk of bytes. @defaultValue 'application/json'
    */
   readonly contentType?: string
   /**
-   * Where the first connection begins: `'-1'` for the beginning of the stream, `'now'` for its end, an offset that the server gave, or the
-   * `id` of a message, which goes on behind that message. @defaultValue '-1'
+   * Where the first connection begins: `'-1'` for the beginning of the stream, `'now'` for its end, an offset from the server, or
+   * the `id` of a message, to continue after that message. @defaultValue '-1'
    */
   readonly offset?: string
 }
 
-/** How far a stream was read: the server's offset, how many units were read before it, and how many the application has had. */
+/** How far a stream was read: the server's offset, the units read before it, and the units that the application has received. */
 interface Place {
   readonly offset: string
   readonly before: number
   readonly had: number
-  /** The server's `Stream-Cursor`, which is told it again so that caches move on (§10.1). */
+  /** The server's `Stream-Cursor`, which is sent back so that caches move on (§10.1). */
   readonly cacheCursor: string
 }
 
 /**
- * A stream of the Durable Streams protocol: catching up from any offset, then live over SSE or long-poll, appending by POST. Over poll it
- * is asked for without waiting. There is no WebSocket, so give `transports: ['sse', 'long-poll']`. The end of a closed stream closes the
- * client, with the cause `client.stopped`.
+ * A stream of the Durable Streams protocol: catch-up from any offset, then live over SSE or long-poll, appends by POST. Over
+ * poll, the server answers at once. There is no WebSocket, so give `transports: ['sse', 'long-poll']`. The end of a closed stream
+ * closes the client, with the cause `client.stopped`.
  *
- * An offset stands behind what may be many messages, and is told after them: so the cursor also counts what was read since (values, or
- * units of text or bytes), and what was read before a connection broke is left out after it. Nothing is lost, and nothing comes twice.
+ * The server sends an offset only after what may be many messages. So the cursor also counts the units read since (values, or
+ * units of text or bytes), and those received before a connection broke are skipped after it. Nothing is lost, and nothing is
+ * delivered twice.
  *
- * @throws TypeError where a setting is wrong
+ * @throws TypeError for an invalid setting
  */
 export function durableStreams(settings: DurableStreamsSettings = {}): Protocol {
   checkSettings('durableStreams()', settings, {
@@ -57,7 +58,7 @@ function attachment(contentType: string, start: string, cursor: () => string | n
       read = place.before
       const { offset, cacheCursor } = place
       const live = { sse: 'sse', 'long-poll': 'long-poll' }[transport]
-      // In the order of the alphabet, as caches like it (§10.1).
+      // In alphabetical order, as recommended for caches (§10.1).
       return { query: { ...(cacheCursor && { cursor: cacheCursor }), ...(live && { live }), offset } }
     },
     readFrame: () => [],
@@ -77,11 +78,11 @@ function attachment(contentType: string, start: string, cursor: () => string | n
       if (headers.get('stream-closed') === 'true' && !messages.length) throw closed()
       return { messages, cursor: moveTo(next, headers.get('stream-cursor')) }
     },
-    // A list of one, since the server takes the values out of a list (§9.1.2), and the message may be one itself.
+    // In a list of one, since the server stores the values of a list one by one (§9.1.2), and the message itself may be a list.
     body: (message) => new Blob(isJson(contentType) ? ['[', message, ']'] : [message], { type: contentType }),
   }
 
-  /** What the application has not had yet. */
+  /** The messages that the application has not received yet. */
   function take(pieces: readonly Piece[]): Received[] {
     const { had } = placeOf(cursor() ?? start)
     const messages: Received[] = []
@@ -106,7 +107,7 @@ function closed(): StopConnecting {
   return new StopConnecting('the stream is closed, and all of it was read')
 }
 
-/** An offset has no `&` (§8), so that it can be told from a cursor. */
+/** Writes a cursor. An offset has no `&` (§8), so the two can be told apart. */
 function written({ offset, before, had, cacheCursor }: Place): string {
   return [offset, before, had, cacheCursor].join('&')
 }
@@ -120,13 +121,13 @@ function isJson(contentType: string): boolean {
   return essenceOf(contentType) === 'application/json'
 }
 
-/** What is delivered as one message, and how much of the stream it is. */
+/** The data of one message, and the number of units of the stream that it takes. */
 interface Piece {
   readonly data: Payload
   readonly units: number
 }
 
-/** How a stream of that type is cut into messages; `isEvent`: as an event stream brings it, in which bytes are base64 (§5.8). */
+/** How a stream of that type is split into messages; `isEvent`: it comes from an event stream, where bytes are base64 (§5.8). */
 function readerOf(type: string): (body: Payload, isEvent: boolean) => readonly Piece[] {
   if (isJson(type)) {
     return (body) => {
@@ -142,12 +143,12 @@ function readerOf(type: string): (body: Payload, isEvent: boolean) => readonly P
   }
 }
 
-/** What is left of a piece of which the application has had the beginning. */
+/** The rest of a chunk whose beginning the application has received. */
 function behind(data: Payload, units: number): Payload {
   return typeof data === 'string' ? unified(data).slice(units) : data.slice(units)
 }
 
-/** An event stream makes one line end of all kinds, so text is counted as if each were one character. */
+/** An event stream turns each kind of line ending into `\n`, so text is counted with each line ending as one character. */
 function unified(text: string): string {
   return text.replace(/\r\n?/g, '\n')
 }

@@ -4,9 +4,9 @@ import { plain } from './plain.ts'
 const meta = /^id: (.*)\n(?:content-type: .*\n)?\n/
 
 /**
- * nginx with nchan: one URL and one cursor for all four transports, so a running connection is moved without loss.
- * A WebSocket asks for `ws+meta.nchan`, in which each frame tells its id. Sending is a POST to the publisher's own URL: give
- * it as the transports' `sendUrl`.
+ * nginx with nchan: one URL and one cursor for all four transports, so that an open connection can move to another one without
+ * loss. A WebSocket requests the subprotocol `ws+meta.nchan`, in which each frame carries its id. Messages are sent by POST to
+ * the publisher's own URL: give it as the transports' `sendUrl`.
  */
 export function nchan({ pollQuery = { mode: 'poll' } }: NchanSettings = {}): Protocol {
   const base = plain()
@@ -25,12 +25,12 @@ export function nchan({ pollQuery = { mode: 'poll' } }: NchanSettings = {}): Pro
 }
 
 export interface NchanSettings {
-  /** What the query of a poll says so that nginx picks `intervalpoll` and not `longpoll`, which look alike to it. @defaultValue { mode: 'poll' } */
+  /** The query of a poll, by which nginx tells `intervalpoll` from `longpoll`. @defaultValue { mode: 'poll' } */
   readonly pollQuery?: Readonly<Record<string, string>>
 }
 
 function readFrame(frame: Payload): Received[] {
-  // A binary frame begins with the same lines, which are far shorter than this.
+  // A binary frame begins with the same lines, which are far shorter than 512 bytes.
   const head = meta.exec(
     typeof frame === 'string' ? frame : String.fromCharCode(...new Uint8Array(frame, 0, Math.min(512, frame.byteLength))),
   )

@@ -1,28 +1,28 @@
 import type { Answer, Protocol, Received } from '../api/protocol.ts'
 import { byteString, essenceOf, isFieldValue } from '../util/http-fields.ts'
 
-/** What may differ between servers that have never heard of us. */
+/** The settings in which servers without the server half may differ. */
 export interface PlainSettings {
   /** The query parameter that carries the cursor. @defaultValue 'last_event_id' */
   readonly cursorParameter?: string
   /**
-   * Where a poll's answer carries the cursor: the name of a header, or a function.
-   * @defaultValue `Last-Modified` and `ETag` together, as nchan gives them; `ETag` alone where there is no date
+   * The cursor of a poll's response: the name of a header, or a function.
+   * @defaultValue `Last-Modified` and `ETag` together, as nchan sends them; `ETag` alone if there is no date
    */
   readonly cursorFrom?: string | ((answer: Answer) => string | null | undefined)
 }
 
-/** The protocol of no protocol: every frame is a message, an event stream means what WHATWG says, an answer's body is a message. */
+/** For any server: a frame is a message, an event stream is read as WHATWG specifies, and a response's body is a message. */
 export function plain({ cursorParameter = 'last_event_id', cursorFrom = validators }: PlainSettings = {}): Protocol {
   const cursorOf = typeof cursorFrom === 'string' ? ({ headers }: Answer) => headers.get(cursorFrom) : cursorFrom
   return {
     name: 'plain',
     resumes: (transport) => transport !== 'websocket',
     ask({ transport, cursor, isSameOrigin }) {
-      // RFC 7240 §4.3: what tells a poll from a long-poll at the same URL. Across origins it would cost a preflight.
+      // RFC 7240 §4.3: tells a poll from a long-poll at the same URL. Across origins it would require a preflight.
       const headers = transport === 'poll' && isSameOrigin ? { headers: { Prefer: 'wait=0' } } : {}
       if (!cursor || transport === 'websocket') return headers
-      // What a native EventSource sends: UTF-8. Not every id fits into a header.
+      // UTF-8, as a native EventSource sends it. Not every id fits into a header.
       const bytes = byteString(cursor)
       if (transport === 'sse' && isSameOrigin && isFieldValue(bytes) && cursor.trim() === cursor)
         return { headers: { 'Last-Event-ID': bytes } }
@@ -47,11 +47,11 @@ function messagesOf({ status, headers, body }: Answer, id: string | undefined): 
     .map((data) => ({ data }))
 }
 
-/** nchan's message id is `<seconds>:<number in that second>`, and it takes one apart into these two headers. */
+/** nchan's message id is `<seconds>:<number in that second>`; nchan splits it into these two headers. */
 function validators({ status, headers }: Answer): string | null {
   const tag = headers.get('etag')
   const seconds = Date.parse(headers.get('last-modified') ?? '') / 1000
   if (tag && seconds) return `${seconds}:${tag}`
-  // Its empty answers carry only one of the two, which is no cursor.
+  // nchan's empty responses carry only one of the two, which is not a cursor.
   return status === 200 ? tag : null
 }
