@@ -10,17 +10,17 @@ export type { LockEvents, TabChannel, TabHost } from '../api/tab-host.ts'
 /** The options of a connection that tabs share. */
 export interface SharedOptions {
   /**
-   * Tabs with the same key share a connection, where the URL and the options of the session are the same as well. Whoever may not see the
-   * messages of another needs another key: put the id of the user in it.
+   * Tabs with the same key share a connection if the URL and the options of the session are the same as well. Users who must not
+   * see each other's messages need different keys: put the id of the user in it.
    */
   readonly key: string
 }
 
 /**
- * One connection for all tabs of a browser that have the page open: one of them leads, the others follow, and each behaves as if the
- * connection were its own. Where a browser has no Web Locks or no `BroadcastChannel`, each tab has a connection of its own.
+ * One connection for all tabs of a browser that have the page open: one tab leads, the others follow, and each behaves as if the
+ * connection were its own. In a browser without Web Locks or `BroadcastChannel`, each tab has a connection of its own.
  *
- * @throws TypeError for an option that is not what it may be
+ * @throws TypeError for an invalid option
  * @example
  * import { RealtimeClient } from 'steadfast'
  * import { session } from 'steadfast/session'

@@ -1,34 +1,35 @@
-/** A leader that is silent for so long is asked whether it is there. */
+/** After this silence, in milliseconds, a tab asks the leader whether it is alive. */
 const silenceMs = 700
-/** A leader that has not answered by then is frozen, or its thread is busy: another one takes the lock. */
+/** A leader that does not answer within this time, in milliseconds, is frozen or busy: another tab steals the lock. */
 const answerMs = 500
-/** A timer that is late by more says that this tab itself was frozen, throttled or busy: the others' silence proves nothing then. */
+/** A timer later than this, in milliseconds, shows that this tab was frozen or throttled: then others' silence proves nothing. */
 const lateMs = 250
-/** A hidden tab looks less often, since its timers are held back anyway. */
+/** A hidden tab checks less often, since the browser throttles its timers anyway. */
 const hiddenFactor = 2
-/** How long a tab that holds the lock waits for what would keep it from leading: another that knows the session, or the loss of the lock. */
+/** How long a tab that holds the lock waits, in milliseconds, for a tab that knows the session, or for the loss of the lock. */
 const whoMs = 300
 
 /**
- * Who leads, as one tab knows it. `out`: it takes no part. `waiting`: it follows, and waits for the lock. `asking`: it holds the lock, does
- * not know the session, and asks whether another tab does. `claiming`: it has said that it leads, and has not heard itself say so.
- * `challenged`: it led, and another tab says that it leads now, so that the lock is about to be lost, unless that tab is wrong.
+ * The leadership as one tab sees it. `out`: the tab takes no part. `waiting`: it follows, and waits for the lock. `asking`: it
+ * holds the lock, does not know the session, and asks whether another tab does. `claiming`: it has posted its claim and not
+ * received it yet. `challenged`: it led, and another tab claims to lead, so that it is about to lose the lock, unless that tab is
+ * wrong.
  */
 export interface Leadership {
   readonly role: 'out' | 'waiting' | 'asking' | 'claiming' | 'leading' | 'challenged'
   /** The highest term under which any tab has led. */
   readonly term: number
-  /** The tab that leads under it. */
+  /** The tab that leads under this term. */
   readonly leader: string | null
-  /** Whether the tab knows how the session stands. */
+  /** Whether the tab has a current copy of the session. */
   readonly knows: boolean
-  /** When the leader was heard last; since when there is nobody to hear. */
+  /** When the leader was last heard, or when the silence began. */
   readonly heardAt: number
-  /** When it was asked whether it is there; `null`: it was not. */
+  /** When the leader was asked whether it is alive; `null` if it was not. */
   readonly askedAt: number | null
-  /** Until when it waits for what would keep it from leading, where it holds the lock. */
+  /** How long a tab that holds the lock waits before it claims. */
   readonly whoUntil: number
-  /** A tab that holds the lock has asked who knows the session, and none has answered yet. */
+  /** A tab that holds the lock has asked who knows the session, and no tab has answered yet. */
   readonly isSought: boolean
 }
 
@@ -36,10 +37,10 @@ export type LeadershipInput =
   | { readonly type: 'joined' | 'left' | 'lost' | 'learned' | 'forgot' | 'heard' | 'sought' | 'froze' | 'thawed' }
   /** A tab knows the session; `isMe`: this one. */
   | { readonly type: 'known'; readonly isMe: boolean }
-  /** The lock is held; `isAlone`: no other tab is there. */
+  /** The lock was granted; `isAlone`: there is no other tab. */
   | { readonly type: 'granted'; readonly isAlone: boolean }
   | { readonly type: 'claimed'; readonly term: number; readonly tab: string }
-  /** Time has passed; `dueAt` is when this was to be. */
+  /** Time has passed; `dueAt` is the time for which the timer was set. */
   | { readonly type: 'tick'; readonly dueAt: number }
 
 export type LeadershipCommand = 'wait' | 'steal' | 'release' | 'who' | 'begin' | 'claim' | 'lead' | 'step-down' | 'join' | 'ask'
@@ -53,7 +54,7 @@ export const outside: Leadership = {
   ...{ role: 'out', term: 0, leader: null, knows: false, heardAt: 0, askedAt: null, whoUntil: Infinity, isSought: false },
 }
 
-/** Pure: what becomes of the leadership in the tab `me`, and what it has to do. */
+/** Pure: the next state of the leadership in the tab `me`, and the commands to carry out. */
 export function leadershipAfter(state: Leadership, input: LeadershipInput, now: number, me: string): LeadershipStep {
   const { role } = state
   if (role === 'out' && input.type !== 'joined') return { state, commands: [] }
@@ -72,7 +73,7 @@ export function leadershipAfter(state: Leadership, input: LeadershipInput, now: 
       return { state: { ...state, isSought: true }, commands: [] }
     case 'known': {
       const known = { ...state, isSought: false }
-      // The first to answer takes the lock: a tab that waits for it before this one may be frozen.
+      // The first tab to answer steals the lock, since a tab ahead of it in the lock's queue may be frozen.
       if (input.isMe && state.isSought && state.knows && role === 'waiting')
         return { state: { ...known, heardAt: now, askedAt: null }, commands: ['steal'] }
       if (input.isMe || role !== 'asking') return { state: known, commands: [] }
@@ -95,7 +96,7 @@ export function leadershipAfter(state: Leadership, input: LeadershipInput, now: 
     case 'learned':
       return { state: { ...state, knows: true }, commands: [] }
     case 'forgot':
-      // Whoever is about to lead goes on with the session that it has named.
+      // A tab that leads or claims to lead continues with the session that it has announced.
       if (role === 'claiming' || role === 'leading') return { state, commands: [] }
       return { state: { ...state, knows: false }, commands: ['join'] }
     case 'heard':
@@ -109,31 +110,31 @@ export function leadershipAfter(state: Leadership, input: LeadershipInput, now: 
   }
 }
 
-/** When time has to be told to it. */
+/** When the next `tick` is due. */
 export function leadershipDueAt({ role, heardAt, askedAt, whoUntil }: Leadership, isHidden: boolean): number {
   if (role === 'asking' || role === 'challenged') return whoUntil
   if (role !== 'waiting') return Infinity
   return askedAt === null ? heardAt + silenceMs * (isHidden ? hiddenFactor : 1) : askedAt + answerMs
 }
 
-/** A frozen tab does not watch the leader: it has given back its place among those that wait for the lock. */
+/** A frozen tab does not watch the leader: it has left the queue for the lock. */
 function heardNow(state: Leadership, now: number): Leadership {
   return { ...state, heardAt: state.heardAt === Infinity ? Infinity : now, askedAt: null }
 }
 
 function claiming(state: Leadership): LeadershipStep {
-  // Whoever could have told this tab how the session stands is late from now on.
+  // A tab that could have sent this one the session is too late from now on.
   const commands: LeadershipCommand[] = state.knows ? ['claim'] : ['begin', 'claim']
   return { state: { ...state, role: 'claiming', knows: true, whoUntil: Infinity }, commands }
 }
 
 function claimed(state: Leadership, term: number, tab: string, now: number, me: string): LeadershipStep {
   const { role } = state
-  // Another claim was heard before: this one holds nowhere.
+  // Another claim was heard before, so no tab accepts this one.
   if (term <= state.term) return tab === me && role === 'claiming' ? claiming(state) : { state, commands: [] }
   const heard = { ...heardNow(state, now), term, leader: tab }
   if (tab === me && role === 'claiming') return { state: { ...heard, role: 'leading' }, commands: ['lead'] }
-  // The claim of a tab that was frozen between the two, or has left and come back.
+  // The claiming tab was frozen before it was heard, or has left and joined again.
   const commands: LeadershipCommand[] = state.knows ? [] : ['join']
   if (role !== 'leading') return { state: heard, commands }
   return { state: { ...heard, role: 'challenged', whoUntil: now + whoMs }, commands: ['step-down'] }

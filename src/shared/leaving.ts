@@ -2,7 +2,7 @@ import type { Host } from '../api/host.ts'
 import type { TabMessage } from './messages.ts'
 import type { Said } from './room.ts'
 
-/** So soon, in milliseconds, the other tabs say that they use a topic; otherwise it is unsubscribed from. */
+/** How long the other tabs have to say that they use a topic, in milliseconds; without an answer it is unsubscribed from. */
 const keptMs = 300
 
 export interface LeavingPort {
@@ -10,7 +10,7 @@ export interface LeavingPort {
   say(said: Said): void
 }
 
-/** The topics that this tab uses no more, until it is known whether another one does: their subscription is that of all tabs. */
+/** The topics that this tab no longer uses, until it is known whether another tab does: all tabs share one subscription. */
 export class Leaving {
   /** Whether this tab uses a topic. */
   isUsed: ((topic: string) => boolean) | null = null
@@ -21,7 +21,7 @@ export class Leaving {
     this.#port = port
   }
 
-  /** Asks the other tabs whether one of them uses the topic. One that is frozen asks for the subscription again when it wakes. */
+  /** Asks the other tabs whether one of them uses the topic. A frozen tab subscribes again when it wakes. */
   isUsedElsewhere(topic: string): Promise<boolean> {
     const { host, say } = this.#port
     this.#asked.get(topic)?.(true)
@@ -37,7 +37,7 @@ export class Leaving {
     })
   }
 
-  /** Another tab asks, or answers. */
+  /** Handles the question or the answer of another tab. */
   heard({ type, topic }: Extract<TabMessage, { readonly topic: string }>): void {
     if (type === 'keep') this.#asked.get(topic)?.(true)
     else if (this.isUsed?.(topic)) this.#port.say({ type: 'keep', topic })

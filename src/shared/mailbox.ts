@@ -17,19 +17,19 @@ interface Handed<Out> {
 }
 
 export interface MailboxPort<Out> extends SendBufferPort<Out>, Pick<SenderPort<Out>, 'writeTimeoutMs'> {
-  /** There may be something to hand over. */
+  /** Called when there may be a message to hand over. */
   onWaiting(): void
 }
 
-/** What one tab sends: what waits for the leader, what it was handed, and what has a number in the session. */
+/** The messages of one tab: those queued for the leader, those handed over, and those numbered in the session. */
 export class Mailbox<Out> {
   readonly answers = new CallAnswers<Out>()
   readonly #port: MailboxPort<Out>
   readonly #buffer: SendBuffer<Out>
   readonly #blobs: BlobReader<Out>
-  /** Handed to a leader that may be gone, and without a place as far as this tab has heard. */
+  /** Messages handed to a leader that may be gone, and not numbered as far as this tab has heard. */
   #handed: Handed<Out>[] = []
-  /** With a number, upwards; without a value once it was reported. */
+  /** Numbered messages, in ascending order. `isReported`: already reported as lost. */
   #numbered: { readonly n: number; readonly entry: Entry<Out>; isReported: boolean }[] = []
   /** How many of `#handed` the present leader was given. */
   #given = 0
@@ -46,17 +46,17 @@ export class Mailbox<Out> {
     })
   }
 
-  /** Whether nothing is left of what was sent. */
+  /** Whether no message is queued, handed over or unacknowledged. */
   get isEmpty(): boolean {
     return !this.#buffer.outbox.first && !this.#handed.length && !this.#numbered.length
   }
 
-  /** When a message has waited too long. */
+  /** When the oldest queued message expires. */
   get expiresAt(): number {
     return this.#buffer.outbox.first?.expiresAt ?? Infinity
   }
 
-  /** @throws RangeError when the outbox may not take it */
+  /** @throws RangeError if the outbox is full */
   send(value: Out, data: Writable): void {
     const entry = this.#buffer.message(value, data)
     if (isBlob(data)) this.#blobs.read(data, entry)
@@ -75,18 +75,18 @@ export class Mailbox<Out> {
     return this.#buffer.outbox.remove(entry) ? undefined : this.#numbered.find((each) => each.entry === entry)?.n
   }
 
-  /** This tab's message of a number. */
+  /** This tab's message with that number. */
   of(n: number): Entry<Out> | undefined {
     return this.#numbered.find((each) => each.n === n)?.entry
   }
 
-  /** Nobody will be there to hear an answer. */
+  /** Rejects the calls that are still waiting for an answer. */
   loseCalls(): void {
     const entries = [...this.#numbered, ...this.#handed].map(({ entry }) => entry)
     for (const { call } of [...entries, ...this.#buffer.outbox.calls]) call?.lost('closed')
   }
 
-  /** Resolves when all that was sent so far is settled. */
+  /** Resolves when all messages sent so far are acknowledged or lost. */
   async flushed(): Promise<Flushed<Out>> {
     const flushed = this.#buffer.flushed()
     this.#wake()
@@ -98,18 +98,18 @@ export class Mailbox<Out> {
     this.#buffer.refuse()
   }
 
-  /** Lets go of what has waited too long. */
+  /** Drops the messages that have expired. */
   expire(now: number): void {
     this.#buffer.expire(now)
     this.#wake()
   }
 
-  /** Another leader, or another connection of the same: it is given everything again that has no place. */
+  /** The leader or its connection is a new one: it is given all messages without a number again. */
   giveAgain(): void {
     this.#given = 0
   }
 
-  /** What the leader is to be given now; `skip`: so many of those without a place were given to it before. */
+  /** The messages to give to the leader now; `skip`: how many of those without a number it was given before. */
   give(maxMessageBytes: number): { readonly skip: number; readonly messages: readonly Sent[] } {
     for (let first = this.#buffer.outbox.first; first && !isBlob(first.data); first = this.#buffer.outbox.first) {
       if (first.bytes > maxMessageBytes) {
@@ -125,14 +125,14 @@ export class Mailbox<Out> {
     return { skip, messages: this.#handed.slice(skip).map(({ data }) => data) }
   }
 
-  /** The oldest without a place has got one; `n` is `undefined` where it is settled already. */
+  /** Numbers the oldest message handed over; `n` is `undefined` if it is acknowledged already. */
   placed(n: number | undefined): void {
     const handed = this.#handed.shift()
     this.#given = Math.max(0, this.#given - 1)
     if (handed) this.#numbered.push({ n: n ?? 0, entry: handed.entry, isReported: false })
   }
 
-  /** The server has settled everything below this number. */
+  /** The server has acknowledged all messages below this number. */
   settledBelow(first: number): void {
     const settled = this.#numbered.filter(({ n }) => n < first)
     if (!settled.length) return
@@ -141,7 +141,7 @@ export class Mailbox<Out> {
     this.#release(settled.map(({ entry }) => entry))
   }
 
-  /** These never pass. */
+  /** Reports messages that are never delivered. */
   withdrawn(numbers: ReadonlySet<number>, report: Report): void {
     const lost = this.#numbered.filter(({ n, isReported }) => !isReported && numbers.has(n))
     for (const each of lost) each.isReported = true
@@ -151,7 +151,7 @@ export class Mailbox<Out> {
     )
   }
 
-  /** The session is gone for which they were handed over, and nobody knows what became of them. */
+  /** The session of the handed messages is gone, and it is unknown whether they were delivered. */
   forgotten(): void {
     const handed = this.#handed.splice(0).map(({ entry }) => ({ entry, isReported: false }))
     const gone = [...this.#numbered.splice(0), ...handed]
@@ -162,7 +162,7 @@ export class Mailbox<Out> {
     this.#release(gone.map(({ entry }) => entry))
   }
 
-  /** The end: what is left is given up. */
+  /** Ends the mailbox, and returns what is left in it. */
   drain(): Unsent<Out> {
     this.#blobs.stop()
     const sent = [...this.#numbered.filter(({ isReported }) => !isReported), ...this.#handed]

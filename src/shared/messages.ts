@@ -9,84 +9,84 @@ export interface SentCall {
   readonly call: string
 }
 
-/** What is sent: a message's data, or a call. */
+/** The data of a message, or a call. */
 export type Sent = string | ArrayBuffer | SentCall
 
 export function isCall(sent: Sent): sent is SentCall {
   return typeof sent === 'object' && 'call' in sent
 }
 
-/** Which message of which tab: a tab counts those that it has handed over, from 1. */
+/** Identifies a message by its tab and a number: each tab counts the messages it hands over, from 1. */
 export interface Origin {
   readonly tab: string
   readonly seq: number
 }
 
-/** A message with its place among those of all tabs. */
+/** A message with its number among those of all tabs. */
 export interface Assigned extends Origin {
   /** Its number in the session. */
   readonly n: number
   readonly data: Sent
 }
 
-/** All that a tab has to know to go on with the session. */
+/** Everything that a tab needs to continue the session. */
 export interface Shared {
   readonly session: SessionSnapshot
   readonly opened: OpenFrame | null
-  /** Whose messages those of the snapshot are, in its order. */
+  /** The origins of the snapshot's messages, in its order. */
   readonly origins: readonly Origin[]
-  /** How many messages of each tab have a place. */
+  /** How many messages of each tab are numbered. */
   readonly assigned: readonly (readonly [tab: string, seq: number])[]
   readonly state: ClientState
-  /** The last `open` of the connection that is open. */
+  /** The last `open` event of the open connection. */
   readonly open: EventDetails['open'] | null
   /** Whether the connection takes messages. */
   readonly isUp: boolean
 }
 
-/** What a tab says, whether it leads or not. */
+/** The messages of any tab, whether it leads or not. */
 type Words =
   /**
-   * It is here, and has to be told how the session stands, under a name that is new each time it comes; `isBack`: it was here before, and has to
-   * be told what it has missed.
+   * The tab joins and asks for a `sync` to `as`, a name that is new each time. `isBack`: it was here before, and also asks for
+   * what it missed.
    */
   | { readonly type: 'join'; readonly as: string; readonly isBack: boolean }
-  /** It holds the lock, and does not know the session: does anybody? */
+  /** The tab holds the lock, does not know the session, and asks for a tab that does; that one answers `here`. */
   | { readonly type: 'who' }
   | { readonly type: 'here' }
-  /** It leads this session from now on, where no other has said so under this term or a higher one. */
+  /** The tab leads this session from now on, unless another has claimed this term or a higher one. */
   | { readonly type: 'claim'; readonly term: number; readonly session: string }
-  /** Is the leader there? */
+  /** Asks whether the leader is alive; it answers `beat`. */
   | { readonly type: 'ask' }
   /** Messages to be sent; `seq` is that of the first. */
   | { readonly type: 'post'; readonly seq: number; readonly messages: readonly Sent[] }
   | { readonly type: 'want'; readonly what: 'connect' | 'reconnect' }
-  /** It uses a topic no more: does another tab? */
+  /** `leave`: the tab no longer uses a topic; `keep`: another tab answers that it still does. */
   | { readonly type: 'leave' | 'keep'; readonly topic: string }
 
-/** What only the leader says: it holds where it is heard under the leader's term, and nowhere else. */
+/** The messages of the leader only: a tab accepts them if they carry the term and the name of its leader. */
 type LeaderWords =
   | { readonly type: 'beat' }
-  /** For one tab, under the name with which it has joined, or for all (`null`) where the session has begun anew. */
+  /** For one tab, to the name under which it joined, or for all tabs (`null`) when a new session has begun. */
   | { readonly type: 'sync'; readonly to: string | null; readonly shared: Shared; readonly past: Past | false }
   | { readonly type: 'up' | 'down' }
-  /** These have a place, and are written once this was heard. */
+  /** These messages are numbered; the leader writes them once it has received this itself. */
   | { readonly type: 'assigned'; readonly messages: readonly Assigned[] }
-  /** A frame of the server, which the leader has read. */
+  /** A frame of the server, posted by the leader as it reads it. */
   | { readonly type: 'frame'; readonly frame: string | ArrayBuffer; readonly told: string }
-  /** These will never pass. */
+  /** These messages are never delivered. */
   | { readonly type: 'lost'; readonly numbers: readonly number[]; readonly report: Report }
   | { readonly type: 'event'; readonly event: MirroredEvent }
 
-/** `from` is the tab that says it. */
+/** `from` is the tab that posts the message. */
 export type LeaderMessage = LeaderWords & { readonly from: string; readonly term: number }
 
-/** What tabs say to each other. Every tab hears all of it, its own words too, in one order. */
+/** The messages on the channel. Each tab receives all of them, its own too, in the same order. */
 export type TabMessage = (Words & { readonly from: string }) | LeaderMessage
 
 export type MirroredType = 'open' | 'error' | 'close' | 'transport' | 'state' | 'diagnosis'
 
-/** What the leader's connection has told, as every client tells it. */
+/** An event of the leader's connection, which each tab's client raises. */
 export type MirroredEvent = {
   readonly [Type in MirroredType]: { readonly type: Type; readonly details: EventDetails[Type] }
 }[MirroredType]

@@ -7,16 +7,16 @@ import type { MirroredEvent, Origin } from './messages.ts'
 export type PageListener = Parameters<Host['listen']>[0]
 
 export interface OwnConnectionPort {
-  /** It takes messages, or takes none any more. */
+  /** Called when the connection starts or stops to take messages. */
   onUp(isUp: boolean): void
   onEvent(event: MirroredEvent): void
-  /** A message was taken; returns whether it is for the application. */
+  /** Takes a message; returns whether the application has not received it yet. */
   isNews(message: SessionMessage): boolean
-  /** How the connection hears of the page; `null`: it does not listen. */
+  /** Hands over the listener to page events; `null`: the connection has stopped listening. */
   onListening(listener: PageListener | null): void
 }
 
-/** The connection of a tab's own, which is used while it leads. It hears of the page through whoever knows whether it does. */
+/** This tab's own connection, used while it leads. Page events reach it through `onListening`, only while the tab leads. */
 export function ownConnection(
   client: SharingClient<never>,
   inner: MessageSender<Origin>,

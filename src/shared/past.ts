@@ -1,39 +1,39 @@
 import type { Gap, SessionMessage } from '../session/session-port.ts'
 import type { StreamPlace } from '../session/stream-cursors.ts'
 
-/** So many messages, and so many characters or bytes of them, fill one part of what is kept. */
+/** The most messages in one part of the past, and the most characters or bytes. */
 const partMessages = 500
 const partSize = 2 ** 19
 
-/** A message, and the life of the stream in which it came. */
+/** A message, and the epoch of its stream. */
 export interface PastMessage extends SessionMessage {
   readonly epoch: string
 }
 
-/** The last messages of a session: all that lie behind these places. */
+/** The last messages of a session: all that follow these places. */
 export interface Past {
   readonly places: readonly StreamPlace[]
   readonly messages: readonly PastMessage[]
 }
 
-/** What a tab that was away is told: which messages are kept no more, and those that are kept. */
+/** What a tab that was away has missed: the messages still kept, and gaps for those that are not. */
 export interface Missed {
   readonly gaps: readonly Gap[]
   readonly messages: readonly SessionMessage[]
-  /** Topics that the session reads no more. */
+  /** Topics that the session no longer reads. */
   readonly ended: readonly string[]
 }
 
 /**
- * The last messages of a session, for a tab that was away. They are kept in two parts, of at most 500 messages each, or half a Mi of
- * characters or bytes and the message that exceeds it; a full part takes the place of the older one.
+ * The last messages of a session, for a tab that was away. They are kept in two parts, each of at most 500 messages, or half a Mi
+ * of characters or bytes and the message that exceeds it; a full part replaces the older one.
  */
 export class PastKeeper {
   #older: Past
   #newer: { readonly places: readonly StreamPlace[]; readonly messages: PastMessage[] }
   #size = 0
 
-  /** @param places how far each stream is taken */
+  /** @param places how far each stream was read */
   constructor(past: Past, places: readonly StreamPlace[]) {
     this.#older = past
     this.#newer = { places, messages: [] }
@@ -43,7 +43,7 @@ export class PastKeeper {
     return { places: this.#older.places, messages: [...this.#older.messages, ...this.#newer.messages] }
   }
 
-  /** A message is about to be taken, where each stream is taken so far. */
+  /** Adds a message that is about to be delivered; `places`: how far each stream was read before it. */
   add(message: PastMessage, places: () => readonly StreamPlace[]): void {
     if (this.#newer.messages.length >= partMessages || this.#size > partSize) {
       this.#older = this.#newer
@@ -62,12 +62,12 @@ export function placeIn({ id }: SessionMessage): { readonly stream: number; read
   return { stream, offset }
 }
 
-/** How far a stream was taken in this life of it. */
+/** How far a stream was read in this epoch. */
 export function takenOf(places: readonly StreamPlace[], stream: number, epoch: string): number {
   return Math.max(-1, ...places.flatMap((place) => (place.stream === stream && place.epoch === epoch ? place.offset : [])))
 }
 
-/** Pure: what a tab has missed that had taken the streams so far, of those that the session reads by now. */
+/** Pure: what a tab has missed that had read the streams as far as `had`; `now`: how far the session has read them. */
 export function missedBy(had: readonly StreamPlace[], { places, messages }: Past, now: readonly StreamPlace[]): Missed {
   const taken: Record<string, number> = {}
   return {
@@ -79,7 +79,7 @@ export function missedBy(had: readonly StreamPlace[], { places, messages }: Past
       const { epoch } = message
       const { stream, offset } = placeIn(message)
       const key = `${stream} ${epoch}`
-      // What a leader took that nobody heard of is in its past twice.
+      // Messages that a former leader read and no tab received are in its past twice.
       const isNews = offset > (taken[key] ?? takenOf(had, stream, epoch)) && offset <= takenOf(now, stream, epoch)
       if (isNews) taken[key] = offset
       return isNews

@@ -8,36 +8,36 @@ import { type Assigned, isCall, type Origin, type Shared } from './messages.ts'
 import { type Missed, missedBy, type Past, PastKeeper, placeIn, takenOf } from './past.ts'
 import { Roll } from './roll.ts'
 
-/** How many dials, and how many turns, one leader has before it would reach the numbers of the next. */
+/** How many dials, and how many turns, a leader has before it reaches the numbers of the next term. */
 const numbersOfTerm = 2 ** 20
 
 export interface ReplicaPort {
-  /** A message of the server. */
+  /** Called for each message of the server. */
   received(message: SessionMessage): void
-  /** Everything below this number is settled. */
+  /** The server has acknowledged all messages below this number. */
   settledBelow(first: number): void
 }
 
 /**
- * One tab's copy of the session: all that the leader's client knows, kept ready. Every tab applies the same frames and the same numbers in
- * the same order, so that any of them can go on with it at any moment. The leader reads its frames from the network instead, which
- * comes to the same, since whatever was read before is dropped by its offset.
+ * One tab's copy of the session: all that the leader's client knows. Every tab applies the same frames and the same numbers in
+ * the same order, so that any of them can take over at any moment. The leader reads its frames from the network instead of the
+ * channel, with the same result, since what was read before is dropped by its offset.
  */
 export class Replica {
   readonly session: SessionState
   readonly roll = new Roll()
   readonly #sender: SessionSender<Origin>
   readonly #port: ReplicaPort
-  /** Frames that this tab, as the leader, has told the others, and those of them that it has heard. */
+  /** How many frames this tab has posted as the leader, and how many of them it has received back. */
   #told = 0
   #heard = 0
-  /** How far all tabs had taken each stream before so many of them. */
+  /** How far all tabs had read each stream before the frame number `told`. */
   #pending: { readonly told: number; readonly places: readonly StreamPlace[] } | null = null
-  /** How far all tabs have; `null`: as far as this one. */
+  /** How far all tabs have read each stream; `null`: as far as this one. */
   #common: readonly StreamPlace[] | null = null
-  /** What this tab took as a leader that was one no more, so that the others get it of the next: it has had that. */
+  /** How far this tab read while another had already taken over: the next leader's repeats of it are dropped. */
   #ahead: readonly StreamPlace[] = []
-  /** For a tab that was away. */
+  /** The last messages, for a tab that was away. */
   #past = new PastKeeper({ places: [], messages: [] }, [])
 
   constructor(session: SessionState, sender: SessionSender<Origin>, port: ReplicaPort) {
@@ -53,7 +53,7 @@ export class Replica {
         this.#settled()
       },
       onGap: (gap) => {
-        // What lies before it is of no use to a tab that is told of the gap as well.
+        // A tab that gets the messages before the gap is told of the gap, too, so they are of no use.
         this.#forget()
         inner.onGap(gap)
       },
@@ -64,7 +64,7 @@ export class Replica {
     return this.#sender.sent.first
   }
 
-  /** This tab leads under this term from now on, and tells the others of each frame before it reads it. */
+  /** Makes this tab the leader under this term: it posts each frame to the others before it reads it. */
   lead(term: number, copies: SessionCopies): void {
     const { session } = this
     session.dials.before = session.turn = term * numbersOfTerm
@@ -82,7 +82,7 @@ export class Replica {
     }
   }
 
-  /** Another tab leads: what this one has taken and nobody has heard of is taken again, and this tab is not given it twice. */
+  /** Another tab leads: what this tab read and never posted successfully is read again, and not delivered twice. */
   follow(): void {
     const { streams } = this.session
     const common = this.#common
@@ -94,7 +94,7 @@ export class Replica {
     for (const { stream, epoch, topic, offset } of common) streams.begin(stream, epoch, topic, offset)
   }
 
-  /** The session, and which of its lives at the server. */
+  /** The id of the session, and the epoch of its own stream. */
   get life(): string {
     const { id, streams } = this.session
     return `${id} ${streams.get(0)?.epoch}`
@@ -104,7 +104,7 @@ export class Replica {
     return this.#past.past
   }
 
-  /** The session takes a message for the first time; returns whether this tab's application has not had it. */
+  /** Records a message that the session reads for the first time; returns whether this tab's application has not received it. */
   took(message: SessionMessage): boolean {
     const { streams } = this.session
     const { stream, offset } = placeIn(message)
@@ -113,7 +113,7 @@ export class Replica {
     return offset > takenOf(this.#ahead, stream, epoch)
   }
 
-  /** What this tab, as the leader, told of was heard: all tabs have it, and the server may know. */
+  /** A frame posted by this tab has come back: all tabs have it, so that it may be acknowledged to the server. */
   heardAgain(): void {
     const { session } = this
     const { port } = session
@@ -124,12 +124,12 @@ export class Replica {
     else return
     this.#pending = null
     if (session.owedBytes || before === null || session.cursor === before) return
-    // The server was told an older cursor in between.
+    // The server was sent an older cursor in between.
     session.owedBytes = 1
     port?.onAckOwed()
   }
 
-  /** Reads a frame that the leader has read. */
+  /** Reads a frame posted by the leader. */
   apply(frame: string | ArrayBuffer, told: string): void {
     const listener: FrameListener = {
       opened() {},
@@ -146,11 +146,11 @@ export class Replica {
       if (typeof frame === 'string') this.session.readText(frame, listener)
       else this.session.readBytes(frame, listener, told)
     } catch {
-      // The leader's connection ends by it, and what the leader makes of that is told.
+      // The leader's connection fails on this frame, too, and the leader posts the resulting events.
     }
   }
 
-  /** A message has its place; returns whether that is news. */
+  /** Keeps a numbered message; returns whether it is new. */
   keep({ n, tab, seq, data }: Assigned): boolean {
     if (n !== this.#sender.sent.last + 1) return false
     this.roll.heard({ tab, seq })
@@ -159,7 +159,7 @@ export class Replica {
     return true
   }
 
-  /** Nothing of what was numbered is sent any more. */
+  /** Drops all numbered messages. */
   empty(): void {
     const { sent } = this.#sender
     const first = sent.last + 1
@@ -171,7 +171,7 @@ export class Replica {
     for (const n of numbers) this.#sender.sent.withdraw(n, n)
   }
 
-  /** What is assigned is written. */
+  /** Writes the numbered messages. */
   pump(): void {
     this.#sender.pump()
   }
@@ -180,7 +180,7 @@ export class Replica {
     return snapshotOf(this.session, this.#sender.sent)
   }
 
-  /** Goes on with what another tab knows; returns what this one has missed by then. */
+  /** Replaces this copy by that of another tab; returns what this tab had missed. */
   adopt({ session: snapshot, opened, origins, assigned }: Shared, past: Past | null): Missed {
     const { session } = this
     const { streams } = session
@@ -198,7 +198,7 @@ export class Replica {
     return missedBy(had, this.past, streams.places)
   }
 
-  /** What came before is kept no more. */
+  /** Drops the messages of the past. */
   #forget(): void {
     const { places } = this.session.streams
     this.#past = new PastKeeper({ places, messages: [] }, places)
@@ -209,7 +209,7 @@ export class Replica {
     this.#port.settledBelow(this.first)
   }
 
-  /** A frame was told, and is not read yet: the places are those behind all that were told before. */
+  /** Counts a frame that is about to be posted and has not been read yet; the places are those after all frames before it. */
   #tell(): void {
     const { places } = this.session.streams
     if (this.#heard < this.#told) this.#pending ??= { told: this.#told, places }

@@ -1,19 +1,19 @@
 import type { Assigned, Origin, Sent } from './messages.ts'
 
-/** Tabs whose messages are told from repeats. So many are never open at once; the first to come is forgotten. */
+/** The most tabs whose messages are recognized as repeats. So many are never open at once; the oldest is evicted. */
 const mostTabs = 1000
 
 /**
- * Which messages of which tabs have a place in the session. It is the same in all tabs, since all hear the same in the same order; only
- * what a leader is about to say is its own.
+ * The messages of all tabs that are numbered in the session. It is the same in all tabs, since all receive the same messages in
+ * the same order; only what a leader has posted and not received yet is its own.
  */
 export class Roll {
-  /** How many messages of each tab have a place. */
+  /** How many messages of each tab are numbered. */
   #assigned = new Map<string, number>()
-  /** The same with what the leader has said and not heard yet. */
+  /** The same, including those that the leader has posted and not received yet. */
   #said = new Map<string, number>()
   #nextN = 1
-  /** Whose the messages are that have a place and are not settled, from number `#first` on. */
+  /** The origins of the unacknowledged numbered messages, from number `#first` on. */
   #origins: Origin[] = []
   #first = 1
 
@@ -25,24 +25,24 @@ export class Roll {
     return this.#origins
   }
 
-  /** How many messages of this tab have a place. */
+  /** How many messages of this tab are numbered. */
   of(tab: string): number {
     return this.#assigned.get(tab) ?? 0
   }
 
-  /** The number of a message; `undefined` where it has none any more. */
+  /** The number of a message; `undefined` if it is acknowledged. */
   numberOf({ tab, seq }: Origin): number | undefined {
     const index = this.#origins.findIndex((each) => each.tab === tab && each.seq === seq)
     return index < 0 ? undefined : this.#first + index
   }
 
-  /** This tab leads from now on: what another leader has said and nobody has heard has no place. */
+  /** This tab leads from now on: numbers that the former leader assigned and nobody received are void. */
   lead(): void {
     this.#said = new Map(this.#assigned)
     this.#nextN = this.#first + this.#origins.length
   }
 
-  /** The leader gives messages of a tab their places. Those that have one already are left out, and so is what does not follow. */
+  /** Numbers messages of a tab, as its leader. Those that have a number are skipped; after a missing one nothing is numbered. */
   assign(tab: string, seq: number, messages: readonly Sent[]): readonly Assigned[] {
     const next = (this.#said.get(tab) ?? 0) + 1
     if (seq > next) return []
@@ -53,7 +53,7 @@ export class Roll {
     return assigned
   }
 
-  /** What a leader has said was heard: it holds. */
+  /** Records a numbered message once it was received. */
   heard({ tab, seq }: Origin): void {
     this.#assigned.delete(tab)
     this.#assigned.set(tab, seq)
@@ -62,13 +62,13 @@ export class Roll {
     this.#origins.push({ tab, seq })
   }
 
-  /** The server has settled everything below this number. */
+  /** The server has acknowledged all messages below this number. */
   settledBelow(first: number): void {
     this.#origins.splice(0, Math.max(0, first - this.#first))
     this.#first = Math.max(first, this.#first)
   }
 
-  /** Goes on with what another tab knows. */
+  /** Replaces this roll by that of another tab. */
   adopt(assigned: readonly (readonly [string, number])[], origins: readonly Origin[], first: number): void {
     this.#assigned = new Map(assigned)
     this.#origins = [...origins]

@@ -5,50 +5,50 @@ import { base64url } from '../wire/base64.ts'
 import { type LeadershipCommand, type LeadershipInput, leadershipAfter, leadershipDueAt, outside } from './leadership.ts'
 import { isOfLeader, type LeaderMessage, type TabMessage } from './messages.ts'
 
-/** Terms begin with the time in seconds since 2020, so that a tab that knows of none exceeds those before. */
+/** A term starts at the seconds since 2020, so that a tab that knows no former term exceeds them all. */
 const termsSinceMs = 1_577_836_800_000
 
 type Without<Message, Name extends PropertyKey> = Message extends unknown ? Omit<Message, Name> : never
-/** What a tab says, but for who says it. */
+/** A message of any tab, without its sender. */
 export type Said = Without<Exclude<TabMessage, LeaderMessage>, 'from'>
-/** What a leader says, but for who it is. */
+/** A message of the leader, without its sender and term. */
 export type LeaderSaid = Without<LeaderMessage, 'from' | 'term'>
 
 export interface RoomPort {
   readonly host: Host
   readonly tabs: TabHost
-  /** What the tabs that share something name it. */
+  /** The name shared by the tabs of one connection. */
   name(): string
-  /** This tab is about to lead, does not know how the session stands, and no other tab does: it begins another. */
+  /** Begins a new session: this tab is about to lead, and neither it nor another tab knows the present one. */
   beginAnew(): void
   /** The session that this tab would lead, or follows. */
   sessionId(): string
-  /** This tab leads. */
+  /** This tab leads from now on. */
   lead(term: number): void
-  /** It leads no more. */
+  /** This tab no longer leads. */
   stepDown(): void
-  /** Another tab leads. */
+  /** Another tab leads from now on. */
   followed(): void
   heard(message: TabMessage): void
-  /** When the owner has something to do, and that this time has come. */
+  /** When `due` is to be called next. */
   dueAt(): number
   due(now: number): void
 }
 
-/** The tabs that share a connection, as one of them sees them: who leads, and what they say to each other. */
+/** The tabs that share a connection, as one of them sees them: the leadership, and the messages between them. */
 export class Room {
   readonly #port: RoomPort
   readonly #timer: DeadlineTimer
   #state = outside
   #me = ''
   #name = ''
-  /** How often it has joined as the same tab. */
+  /** How often the tab has joined under the same name. */
   #stays = 0
   #channel: TabChannel | null = null
   #leaveTabs: (() => void) | null = null
   #unlock: (() => void) | null = null
   #timerDueAt = Infinity
-  /** The term under which this tab led when it left; 0 where another did. */
+  /** The term under which this tab led when it left; 0 if another did. */
   #leftTerm = 0
 
   constructor(port: RoomPort) {
@@ -56,7 +56,7 @@ export class Room {
     this.#timer = new DeadlineTimer(port.host, () => this.#onTimer())
   }
 
-  /** How it is answered while it is here: what it asked when it was here before is answered too late. */
+  /** The name for answers to this stay of the tab: answers to a stay before come too late. */
   get address(): string {
     return `${this.#me} ${this.#stays}`
   }
@@ -77,7 +77,7 @@ export class Room {
     return this.#state.knows
   }
 
-  /** Joins the others; `isNew`: as a tab that none of them has heard of. */
+  /** Joins the other tabs; `isNew`: under a new name. */
   join(isNew: boolean): void {
     const { host, tabs, name } = this.#port
     if (this.isIn) return
@@ -98,7 +98,7 @@ export class Room {
     this.#channel = this.#leaveTabs = null
   }
 
-  /** Whether no other tab shares it now. */
+  /** Whether no other tab shares the connection now. */
   async isAlone(): Promise<boolean> {
     const held = await this.#port.tabs.held()
     return !held.some((name) => name.startsWith(`${this.#name} tab `) && name !== this.#tabName)
@@ -108,7 +108,7 @@ export class Room {
     this.#post({ ...said, from: this.#me } as TabMessage)
   }
 
-  /** What a leader says; from anybody else it is heard by nobody. */
+  /** Posts a message of the leader; does nothing in any other tab. */
   tell(said: LeaderSaid): void {
     if (this.isLeading) this.#post({ ...said, from: this.#me, term: this.#state.term } as LeaderMessage)
   }
@@ -177,7 +177,7 @@ export class Room {
     }
   }
 
-  /** Whether no other tab has led since this one left: what it knows still holds. */
+  /** Whether no other tab has led since this one left, so that its copy of the session is current. */
   #isLast(): boolean {
     return this.#leftTerm > 0 && this.#port.host.recall(this.#name) === String(this.#leftTerm)
   }
@@ -231,7 +231,7 @@ export class Room {
     }
   }
 
-  /** Whether it comes from the leader, as far as this tab knows; one that has just joined is told. */
+  /** Whether the message is from this tab's leader. A `sync` for this stay of the tab makes its sender the leader. */
   #holds(message: Extract<TabMessage, LeaderMessage>): boolean {
     const { from, term } = message
     if (message.type === 'sync' && message.to === this.address && term > this.#state.term)
@@ -243,7 +243,7 @@ export class Room {
     try {
       this.#channel?.post(message)
     } catch {
-      // Something in an event that has no structured clone: what is plain of it is told.
+      // An event holds something that cannot be structured-cloned: only what JSON can express is posted.
       this.#channel?.post(JSON.parse(JSON.stringify(message)))
     }
   }

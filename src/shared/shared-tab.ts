@@ -12,14 +12,14 @@ import { Room } from './room.ts'
 import { Shown } from './shown.ts'
 import { TabPart } from './tab-part.ts'
 
-/** How long the last tab waits until it leads, in milliseconds. */
+/** How long the last tab waits to become the leader before it ends, in milliseconds. */
 const successionMs = 2000
 
 export function isSession(mode: Mode): mode is SessionMode {
   return 'session' in mode
 }
 
-/** A client's connection, where the tabs of a browser share one: it is this tab's own while it leads, and a copy of the leader's otherwise. */
+/** A client's connection that tabs share: this tab's own connection while it leads, and a mirror of the leader's otherwise. */
 export class SharedTab<Out> implements ClientConnection {
   readonly #client: SharingClient<Out>
   readonly #mode: SessionMode
@@ -30,7 +30,7 @@ export class SharedTab<Out> implements ClientConnection {
   #isFinishing = false
   #isPageLeaving = false
   #stopListening: (() => void) | null = null
-  /** How this tab's own connection hears of the page. */
+  /** The listener of this tab's own connection to page events. */
   #toOwn: PageListener | null = null
 
   constructor(client: SharingClient<Out>, mode: SessionMode, tabs: TabHost, key: string) {
@@ -114,7 +114,7 @@ export class SharedTab<Out> implements ClientConnection {
     this.#shown.close(code, reason)
   }
 
-  /** What this tab does not read must not keep the others from reading. */
+  /** Does nothing: a tab that stops reading must not stop the others. */
   hold(): void {}
 
   #want(what: 'connect' | 'reconnect'): void {
@@ -138,7 +138,7 @@ export class SharedTab<Out> implements ClientConnection {
     const { session } = this.#mode
     const hasEnded = this.#shown.shared.status === 'closed'
     session.shared.isKept = !hasEnded
-    // It ended under another leader, whose connection would have begun another one.
+    // The session ended under another leader, so this tab's connection has not begun a new one.
     if (hasEnded && this.#own.state.status !== 'closed') this.#mode.begin()
     this.#own[what]()
   }
@@ -156,14 +156,14 @@ export class SharedTab<Out> implements ClientConnection {
 
   #onPage(type: Parameters<PageListener>[0]['type']): void {
     this.#isPageLeaving = type === 'leaving' || type === 'pagehide' || (this.#isPageLeaving && type === 'hidden')
-    // In the back/forward cache a page must hold no lock, and hears nothing.
+    // A page in the back/forward cache must hold no lock, and receives no messages.
     if (type === 'pagehide') this.#room.leave()
     else if (type === 'pageshow' && !this.#shown.isClosedHere) this.#room.join(false)
     else if (type === 'freeze') this.#room.step({ type: 'froze' })
     else if (type === 'resume') this.#room.step({ type: 'thawed' })
   }
 
-  /** This tab's part ends; the last one ends the session. What is handed over already is given 5 s. */
+  /** Ends this tab's part; the last tab ends the session. Messages handed over already have 5 s to be acknowledged. */
   async #finish(close: () => void, code: number | undefined, reason: string): Promise<Unsent<Out>> {
     const { host } = this.#client
     this.#isFinishing = true
@@ -193,11 +193,11 @@ export class SharedTab<Out> implements ClientConnection {
     return this.#part.mailbox.drain()
   }
 
-  /** The tab that led may have been closed a moment ago: the last one has to lead before it can end the session. */
+  /** Waits until this tab leads: if the leader was closed a moment ago, the last tab must lead before it can end the session. */
   async #succeeded(): Promise<void> {
     const { host } = this.#client
     const until = host.now() + successionMs
-    /** Without a connection the goodbye goes out as well, but not while one is being made, which it would break off. */
+    /** The goodbye can also be sent without a connection, but not during a connect, which it would abort. */
     const isReady = () => this.#room.isLeading && (this.#part.isUp || this.#own.state.status !== 'connecting')
     const isToWait = () => this.#room.isIn && !this.#isPageLeaving && !isReady() && host.now() < until
     if (isReady() || !(await this.#room.isAlone())) return
@@ -205,7 +205,7 @@ export class SharedTab<Out> implements ClientConnection {
   }
 }
 
-/** An event without what concerns the page of the leader alone. */
+/** The event without what concerns the leader's page only. */
 function ofEveryTab(event: MirroredEvent): MirroredEvent {
   if (event.type !== 'open') return event
   const { restored, ...details } = event.details

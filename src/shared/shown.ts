@@ -2,15 +2,15 @@ import type { ClientState, EventDetails } from '../api/events.ts'
 import type { ConnectionEvents } from '../api/sharing.ts'
 import type { MirroredEvent, MirroredType } from './messages.ts'
 
-/** What a tab's application sees of the connection that the tabs share. */
+/** The shared connection as the application of one tab sees it. */
 export class Shown {
   readonly #events: ConnectionEvents
-  /** The shared connection, whether this tab still has a part in it or not. */
+  /** The state of the shared connection, whether or not this tab's client is closed. */
   #shared: ClientState = Object.freeze({ status: 'idle' })
-  /** The application has closed this tab's client, while the others go on: as it sees that. */
+  /** The state of this tab's client if the application has closed it; the other tabs go on. */
   #closed: ClientState | null = null
   #open: EventDetails['open'] | null = null
-  /** The session is another one than the application was told of: the next `open` says so. */
+  /** Whether the session is not the one of the last `open`: the next `open` then reports `resumed: false`. */
   isOther = true
 
   constructor(events: ConnectionEvents) {
@@ -34,12 +34,12 @@ export class Shown {
     return this.#closed !== null
   }
 
-  /** What carries the connection; '' where nothing does. */
+  /** The transport of the open connection; '' if there is none. */
   get transport(): string {
     return this.#shared.status === 'open' ? this.#shared.transport : ''
   }
 
-  /** The leader's connection tells something. */
+  /** Raises an event of the leader's connection. */
   relay(event: MirroredEvent): void {
     const { type, details } = event
     if (type === 'state') this.show(details.state)
@@ -47,7 +47,7 @@ export class Shown {
     else if (!this.#closed) this.#events.raise<MirroredType>(type, details)
   }
 
-  /** `restored` is of this page alone, which goes on with the session of the one before it. */
+  /** `restored` concerns only this page, which continues the session of the page before it. */
   opened({ restored, ...details }: EventDetails['open']): void {
     const resumed = details.resumed && (!this.isOther || restored !== undefined)
     this.#open = details
@@ -62,7 +62,7 @@ export class Shown {
     if (!this.#closed) this.#events.raise('state', { state, previous })
   }
 
-  /** The application closes this tab's client. */
+  /** Closes this tab's client. */
   close(code: number, reason: string): void {
     const previous = this.state
     if (previous.status === 'closed') return
@@ -72,7 +72,7 @@ export class Shown {
     this.#events.raise('state', { state: this.#closed, previous })
   }
 
-  /** It opens it again; returns whether it had closed it. */
+  /** Reopens this tab's client; returns whether it was closed. */
   reopen(): boolean {
     if (!this.#closed) return false
     this.#closed = null

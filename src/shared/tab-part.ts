@@ -19,29 +19,29 @@ export interface TabPartPort<Out> {
   readonly client: SharingClient<Out>
   readonly shown: Shown
   readonly room: Room
-  /** Connects this tab's own connection, which leads. */
+  /** Opens the connection of this tab, which leads. */
   connect(what: 'connect' | 'reconnect'): void
   /** Begins another session. */
   begin(): void
 }
 
-/** One tab's part in the session that all share: what it sends, its copy of the session, and what the tabs say to each other of both. */
+/** One tab's part in the shared session: its queue, its copy of the session, and the messages between the tabs about both. */
 export class TabPart<Out> {
   readonly replica: Replica
   readonly mailbox: Mailbox<Out>
   readonly leaving: Leaving
-  /** Sends for the session, while this tab leads. */
+  /** The sender of the session, used while this tab leads. */
   readonly inner: MessageSender<Origin>
   isUp = false
-  /** The server has ended a subscription. */
+  /** Called when the server has ended a subscription. */
   onUnsubscribed: ((topic: string) => void) | null = null
-  /** The session ends with this tab, the last one: who comes now begins another. */
+  /** This is the last tab and the session ends with it: a tab that joins now begins another. */
   isEnding = false
   readonly #port: TabPartPort<Out>
   readonly #shown: Shown
-  /** How many of this tab's messages have a place, as it has heard. */
+  /** How many of this tab's messages are numbered, as far as it has received. */
   #placed = 0
-  /** What leaders have said that this tab could not apply yet. */
+  /** Messages of leaders that this tab cannot apply before its `sync`. */
   #early: Extract<TabMessage, { readonly type: 'assigned' | 'lost' }>[] = []
   #isToHandOver = false
 
@@ -72,7 +72,7 @@ export class TabPart<Out> {
     if (!this.#shown.isClosedHere) this.#port.client.events.onMessage(message, this.#shown.transport)
   }
 
-  /** Every tab takes the answers to its own calls, and the leader answers those of the server. Any tab may be waiting in `flushed()`. */
+  /** Each tab takes the answers to its own calls; the leader answers the server's. A flushed() may be pending in any tab. */
   #hearAnswers(session: SessionState): void {
     const { port } = session
     if (!port) return
@@ -83,19 +83,19 @@ export class TabPart<Out> {
     }
   }
 
-  /** The tab joins as another one than before. */
+  /** This tab joins under a new name. */
   renew(): void {
     this.#placed = 0
   }
 
-  /** Whether the leader takes messages. */
+  /** Sets whether the leader takes messages. */
   setUp(isUp: boolean): void {
     this.isUp = isUp
     this.mailbox.giveAgain()
     if (isUp) this.#handOverSoon()
   }
 
-  /** All that is sent in one task is handed over at once. */
+  /** Hands over all messages of one task at once. */
   #handOverSoon(): void {
     if (this.#isToHandOver) return
     this.#isToHandOver = true
@@ -120,7 +120,7 @@ export class TabPart<Out> {
     else this.#port.room.say({ type: 'post', seq, messages })
   }
 
-  /** What was said, by whichever tab. */
+  /** Handles a message of any tab. */
   heard(message: TabMessage): void {
     const { me, isLeading, knows } = this.#port.room
     const isMine = message.from === me
@@ -179,13 +179,13 @@ export class TabPart<Out> {
     }
   }
 
-  /** This tab is told how the session stood when its `join` was heard: what the leader has said since comes on top. */
+  /** Adopts the state at the time of this tab's `join`, and then applies what the leader has posted since. */
   #learn({ shared, past, from, term }: Extract<TabMessage, { readonly type: 'sync' }>): void {
     this.#adopt(shared, past || false)
     for (const each of this.#early.splice(0)) if (each.from === from && each.term === term) this.#obey(each, false)
   }
 
-  /** Tells all that one tab has to know, or every other one. */
+  /** Sends the whole state to one tab, or to all others (`null`). */
   #tellAll(to: string | null, past: Past | false): void {
     const { origins, assigned } = this.replica.roll
     const shared = {
@@ -195,7 +195,7 @@ export class TabPart<Out> {
     this.#port.room.tell({ type: 'sync', to, shared, past })
   }
 
-  /** Goes on with what another tab knows; `past`: that of the leader, for a tab that comes back; `null`: the session has begun anew. */
+  /** Adopts the state of another tab; `past`: the leader's, for a tab that comes back; `null`: a new session has begun. */
   #adopt(shared: Shared, past: Past | false | null): void {
     const { session, state, open, isUp } = shared
     const { roll, life } = this.replica
@@ -227,7 +227,7 @@ export class TabPart<Out> {
     this.#port.room.tell({ type: 'lost', numbers, report })
   }
 
-  /** Nobody knows how the session stands: this tab begins another. */
+  /** Begins another session, since no tab knows the present one. */
   beginAnew(): void {
     this.mailbox.forgotten()
     this.#placed = 0
@@ -238,7 +238,7 @@ export class TabPart<Out> {
   /** This tab leads from now on. */
   lead(term: number): void {
     this.#early = []
-    // Its own connection takes nothing yet.
+    // This tab's own connection does not take messages yet.
     this.setUp(false)
     this.#placed = this.replica.roll.of(this.#port.room.me)
     this.replica.lead(term, {
