@@ -3,19 +3,19 @@ import { ackBytes, type SessionState } from './session-state.ts'
 
 const ackAfterMs = 1000
 
-/** When the server has to hear how far this client has taken its streams: by a frame, or by the hello of a request. */
+/** Schedules the cursor for the server, which tells how far this client has read: by a frame, or by the hello of a request. */
 export class AckSchedule {
   readonly #session: SessionState
-  /** When it is due at the latest. */
+  /** When the cursor is due at the latest. */
   #at = Infinity
-  /** Whether a request has to tell the server which attachment carries the session. */
+  /** Whether a request has to confirm which attachment carries the session. */
   #isToConfirm = false
 
   constructor(session: SessionState) {
     this.#session = session
   }
 
-  /** A request has to name the turn; over a WebSocket a frame did, and the hello held the cursor. */
+  /** A request has to name the turn; over a WebSocket a frame has named it, and the hello held the cursor. */
   attached(link: Link): void {
     this.#isToConfirm = !!link.isPosting
     this.#at = this.#session.owedBytes ? 0 : Infinity
@@ -25,14 +25,14 @@ export class AckSchedule {
     this.#at = Infinity
   }
 
-  /** Something was taken; returns whether so much is owed that the server has to hear of it now. */
+  /** Something was read; returns whether so much is unacknowledged that the cursor is due now. */
   owed(now: number): boolean {
     const isMuch = this.#session.owedBytes >= ackBytes
     this.#at = Math.min(this.#at, isMuch ? 0 : now + ackAfterMs)
     return isMuch
   }
 
-  /** It leaves with what is written last. */
+  /** Makes an outstanding acknowledgment due now, so that the last write includes it. */
   hasten(): void {
     if (this.#session.owedBytes) this.#at = 0
   }
@@ -45,7 +45,7 @@ export class AckSchedule {
     return this.#isToConfirm || now >= this.dueAt(link)
   }
 
-  /** The cursor was sent. Where nothing moves, the client of a stream still has to be heard from. */
+  /** The cursor was sent. Even if nothing is read, the client of an event stream has to be heard from regularly. */
   sent(link: Link, now: number): void {
     const { opened } = this.#session
     this.#session.owedBytes = 0

@@ -3,32 +3,32 @@ import { rulingOf } from '../diagnosis/verdicts.ts'
 import { codes } from '../wire/steadfast-v1.ts'
 import { retryPauseMs } from './retry-pause.ts'
 
-/** What follows from a batch that passed, or did not. */
+/** The decision after a batch that was accepted, or failed. */
 export type BatchRuling =
   | { readonly do: 'write' }
-  /** The server is asked what it has taken, after so long; until then nothing is written. */
+  /** Asks the server what it has taken, after a delay; until then nothing is written. */
   | { readonly do: 'ask'; readonly delayMs: number }
-  /** Messages that never pass: what is behind them is written. */
+  /** Gives up messages that are never accepted; later ones are written. */
   | { readonly do: 'withdraw'; readonly from: number; readonly to: number; readonly report: Report }
   | { readonly do: 'break'; readonly report: Report }
 
 const write: BatchRuling = { do: 'write' }
 
 /**
- * How large a batch may be, and whether a request that failed is repeated, divided or given up (docs/PROTOCOL.md, rule 10). It knows
+ * How large a batch may be, and whether a failed request is repeated, divided or given up (docs/PROTOCOL.md, rule 10). It knows
  * no link and no clock.
  */
 export class BatchPolicy {
   #maxBytes = Infinity
-  /** The numbers of the last batch, and its size as it was measured. */
+  /** The numbers of the last batch, and its measured size. */
   #last = { from: 0, to: 0, bytes: 0 }
-  /** Requests that failed in a row. */
+  /** The number of requests that failed in a row. */
   #failures = 0
-  /** How often in a row the last batch failed, or was answered and not taken. */
+  /** How often in a row the last batch failed, or got a response and was not taken. */
   #refusals = 0
   #lastFailure: Report = { kind: 'silent' }
 
-  /** Halved each time that a batch is called too large, until one is acknowledged. */
+  /** The limit of a batch: halved whenever one is refused as too large, until one is acknowledged. */
   get maxBytes(): number {
     return this.#maxBytes
   }
@@ -43,7 +43,7 @@ export class BatchPolicy {
     return this.#lastFailure.kind === 'closed' && this.#lastFailure.reason === 'another store'
   }
 
-  /** A new link: what failed on the one before says nothing of it. */
+  /** A new link: failures of the previous one say nothing about it. */
   attached(): void {
     this.#lastFailure = { kind: 'silent' }
     this.#failures = this.#refusals = 0
@@ -58,14 +58,14 @@ export class BatchPolicy {
   }
 
   /**
-   * A request passed. Where one before it did not, its answer said what the server has taken of that.
-   * @param hadBatch whether it carried the last batch
+   * A request was answered. If one before it failed, this answer says how much of that one the server has taken.
+   * @param hadBatch whether the request carried the last batch
    * @param taken the highest number that the server has taken
    */
   passed(hadBatch: boolean, taken: number): BatchRuling {
     const { from, to } = this.#last
     this.#failures = 0
-    // The server answers, and takes nothing: once more at once, and then behind the waits of a reconnect.
+    // The server answers but takes nothing: the batch is repeated once at once, then with the back-off of a reconnect.
     if (hadBatch && taken < from) {
       this.#refusals += 1
       if (this.#refusals === 1) return write
@@ -79,17 +79,17 @@ export class BatchPolicy {
       this.#refusals = 0
       this.#maxBytes ||= Infinity
     } else if ((isRefused && from < to) || this.#refusals >= (isRefused ? 2 : 5)) {
-      // What a server says of itself is not about the message.
+      // A refusal that concerns the server itself is not about the message.
       const report = this.#lastFailure
       return isAboutServer(report) ? { do: 'break', report } : this.#divide(report)
     }
-    // Once more, and alone: what might join it may be to blame another time.
+    // The message is repeated alone, since another one in its batch could be to blame next time.
     else this.#maxBytes = 0
     return write
   }
 
   /**
-   * A request failed. The next one carries nothing: where that passes, it is what this one carried that does not.
+   * A request failed. The next one carries no message: if it is answered, the failure was due to the messages of this one.
    * @param random from 0 to 1, for the pause
    */
   failed(report: Report, hadBatch: boolean, random: number): BatchRuling {
@@ -103,14 +103,14 @@ export class BatchPolicy {
     return delayMs === null ? { do: 'break', report } : { do: 'ask', delayMs }
   }
 
-  /** The server ended a WebSocket because of a frame: any frame under way may be meant, until one is sent alone. */
+  /** The server closed a WebSocket because of a frame: it may be any frame in transit, until one is sent alone. */
   tooLarge(frameBytes: number): BatchRuling {
     if (this.#maxBytes < Infinity) return this.#divide({ kind: 'too-large' })
     this.#maxBytes = frameBytes / 2
     return write
   }
 
-  /** The last batch does not pass: half of it next, and a single message never again. */
+  /** The last batch is not accepted: half of it is sent next; a single message is given up. */
   #divide(report: Report): BatchRuling {
     const { from, to, bytes } = this.#last
     this.#refusals = 0
@@ -119,12 +119,12 @@ export class BatchPolicy {
   }
 }
 
-/** Whether something on the way refuses what it saw. A gateway that answers in place of a server loses messages at random. */
+/** Whether an intermediary refuses the content. An error of a gateway in place of its server is random, so it does not count. */
 function wasRefused(report: Report): boolean {
   return report.kind === 'answered' && rulingOf(`http.${report.status}`, false).verdict !== 'retry'
 }
 
-/** Whether the server has answered that it restarts, has no store for now, or has too much to do. */
+/** Whether the server has answered that it restarts, has no store at present, or is overloaded. */
 function isAboutServer(report: Report): boolean {
   return report.kind === 'closed' && (report.code === codes.restarting || report.code === codes.tooMany)
 }

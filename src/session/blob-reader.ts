@@ -6,14 +6,14 @@ import { within } from '../util/within.ts'
 
 export interface BlobReaderPort<Out> {
   readonly host: Host
-  /** How long one may take: what is behind it waits for it. */
+  /** The timeout of reading one, in milliseconds, since later messages wait for it. */
   readonly writeTimeoutMs: number
   onRead(): void
-  /** Nobody can read it any more: it must not hold up what is behind it. */
+  /** The `Blob` can no longer be read: it must not block later messages. */
   onUnreadable(entry: Entry<Out>, report: Report): void
 }
 
-/** Reads each `Blob` that waits to be sent into its entry, since a frame takes bytes. */
+/** Reads each queued `Blob` into its entry, since frames consist of bytes. */
 export class BlobReader<Out> {
   readonly #port: BlobReaderPort<Out>
   #reading: AbortController | null = null

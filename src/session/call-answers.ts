@@ -5,19 +5,19 @@ import type { ServerCall } from '../wire/calls.ts'
 import { RequestError } from '../wire/request-error.ts'
 import { readServerCall } from './server-call.ts'
 
-/** How many messages that the server has refused are kept for `flushed()`. */
+/** How many refused messages are kept for `flushed()`. */
 const mostRefused = 100
 
-/** What the server answers to the calls and messages of a session, and what it asks. */
+/** Distributes the server's answers to calls and messages of a session, and the server's own calls. */
 export class CallAnswers<Out> {
-  /** The server asks something. */
+  /** Called for a call of the server. */
   onCall: ((call: Extract<ServerCall, { readonly id: string }>) => void) | null = null
   readonly #refused: RefusedMessage<Out>[] = []
 
   /**
-   * @param of the message of a number, as long as it is not settled
-   * @param isAsked whether what the server asks is for this client to answer
-   * @throws when what came is not as the protocol says
+   * @param of returns the message of a number, if it is unacknowledged
+   * @param isAsked whether this client answers the server's calls
+   * @throws for an answer that violates the protocol
    */
   received(json: unknown, of: (n: number) => Entry<Out> | undefined, isAsked = true): void {
     const call = readServerCall(json)
@@ -33,13 +33,13 @@ export class CallAnswers<Out> {
     }
   }
 
-  /** The messages that the server has refused since it was asked last. */
+  /** Returns the messages that the server has refused since the last call. */
   takeRefused(): readonly RefusedMessage<Out>[] {
     return this.#refused.splice(0)
   }
 }
 
-/** The first of all that it is given counts. */
+/** Passes on only the first outcome of a call. */
 export function once(call: PendingCall): PendingCall {
   let isSettled = false
   const first = (settle: () => void) => {

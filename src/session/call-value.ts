@@ -7,8 +7,8 @@ import { type CallValue, isLongAsJson } from '../wire/calls.ts'
 import { bytesOfBase64, jsonGrowth, utf8 } from './frames.ts'
 
 /**
- * A message as a call carries it.
- * @throws TypeError for a `Blob`, whose bytes are not at hand
+ * The payload of a call.
+ * @throws TypeError for a `Blob`, whose bytes are not available yet
  */
 export function callValueOf(data: Writable): CallValue {
   if (isBlob(data)) throw new TypeError('RealtimeClient: a request takes no Blob: give its bytes, as await blob.arrayBuffer().')
@@ -17,7 +17,7 @@ export function callValueOf(data: Writable): CallValue {
   return isLongAsJson(text, jsonGrowth(text)) ? { utf8: base64(utf8(text)) } : { data: text }
 }
 
-/** The message that a call carries; `undefined` where it carries none. */
+/** Decodes the payload of a call; `undefined` if it has none. */
 export function payloadIn({ data, utf8, base64 }: CallValue): Payload | undefined {
   if (utf8 !== undefined) return new TextDecoder('utf-8', { ignoreBOM: true }).decode(bytesOfBase64(utf8))
   return base64 === undefined ? data : bytesOfBase64(base64).buffer

@@ -18,15 +18,15 @@ const losses: Readonly<Record<CallLoss, string>> = {
   closed: 'The client was closed, or its session has ended, before the answer came.',
 }
 
-/** What the server learns of a reply that was too large, or waited too long. */
+/** The server's error for a reply that was too large or expired in the outbox. */
 const unsent = { code: 'undelivered', message: 'The reply could not be sent.' } as const
 
-/** A request of the server that the page is answering. */
+/** The server's requests that the page is answering, by id. */
 type Answering = Map<string, AbortController>
 
 /**
- * The calls of a session: requests of both sides, and what a page asks of topics. Each is a numbered message, so it is handled once, and
- * its answer is one of stream 0, so it comes once (docs/PROTOCOL.md, rule 21).
+ * The calls of a session: requests in both directions, and operations on topics. A call is a numbered message, so it is handled
+ * once, and its answer is a message of stream 0, so it arrives once (docs/PROTOCOL.md, rule 21).
  */
 export class SessionCalls<In, Out> implements Calls<In, Out> {
   readonly #port: CallsPort<In, Out>
@@ -60,7 +60,7 @@ export class SessionCalls<In, Out> implements Calls<In, Out> {
 
   /**
    * Resolves with the reply.
-   * @throws RequestError where there is none, and the signal's reason
+   * @throws RequestError if there is none, and the signal's reason
    */
   call(call: ClientCall, options: RequestOptions = {}): Promise<Extract<CallAnswer, { type: 'reply' }>> {
     const { timeoutMs, signal } = checked(options)
@@ -117,7 +117,7 @@ export class SessionCalls<In, Out> implements Calls<In, Out> {
         {
           answered() {},
           lost: (why) => {
-            // The server must not wait for what will never come.
+            // Without this error the server would wait for a reply that never comes.
             if (why === 'undelivered') this.#tell({ type: 'error', to: id, ...unsent })
           },
         },
@@ -138,13 +138,13 @@ export class SessionCalls<In, Out> implements Calls<In, Out> {
       asked.then((isUsed) => isUsed || this.#topics.has(topic) || unsubscribe()).catch((error) => this.#port.host.report(error))
   }
 
-  /** Sends a call, whose answer is taken in the task in which it comes. */
+  /** Sends a call whose answer is handled in the task in which it arrives. */
   #tell(call: ClientCall, pending: PendingCall = nobodyWaits): void {
     try {
       if (this.#port.isClosed()) pending.lost('closed')
       else this.#send(call, pending)
     } catch (error) {
-      // The outbox is full. Who has called may not listen yet.
+      // The outbox is full. The caller may not listen yet.
       this.#port.host.report(error)
       Promise.resolve()
         .then(() => pending.lost('undelivered'))
@@ -160,7 +160,7 @@ export class SessionCalls<In, Out> implements Calls<In, Out> {
 
 /** The calls of a session's client. */
 export function callsOf(session: SessionState): NonNullable<Mode['calls']> {
-  // Both ways of sending in a session send calls.
+  // The senders of both modes of a session, shared or not, send calls.
   return <In, Out>(port: CallsPort<In, Out>, sender: MessageSender<Out>) =>
     new SessionCalls(port, sender as MessageSender<Out> & CallSender<Out>, session)
 }

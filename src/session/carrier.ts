@@ -7,7 +7,7 @@ import { type CloseFrame, codes, type Hello, maxHelloBytes } from '../wire/stead
 import { utf8 } from './frames.ts'
 import type { SessionState } from './session-state.ts'
 
-/** Runs what reads a frame: what cannot be read is not of this protocol. */
+/** Runs a function that reads a frame: an exception means that the frame violates the protocol. */
 export function readFrame<Read>(read: () => Read): Read {
   try {
     return read()
@@ -28,24 +28,24 @@ export function closed({ code, reason = '', retryAfterMs = 0, application }: Clo
   }
 }
 
-/** The server ends the attachment by a frame. */
+/** The server has closed the attachment by a frame. */
 export function ended(close: CloseFrame): never {
   throw new Failure(closed(close))
 }
 
-/** What held an answer back has told the server nothing: to it this is an attachment that has gone silent. */
+/** A response that an intermediary held back is too old: the server counts this attachment as silent. */
 export function outdated(): never {
   ended({ code: codes.silent })
 }
 
-/** A name for this attempt, by which the server can be asked afterwards what it saw of it. */
+/** Adds the id of this attempt, under which the server can be asked later what it saw of it. */
 export function withAttempt({ url, attempt }: Call): URL {
   return withQuery(url, { attempt })
 }
 
 /**
- * What an attachment or a POST begins with, as text.
- * @throws Failure when the server would not take it
+ * The hello of an attachment or a POST, as text.
+ * @throws Failure if the server would refuse it
  */
 export function helloOf(session: SessionState, { id, auth }: Pick<Call, 'id' | 'auth'>, more: Partial<Hello> = {}): string {
   let hello: string

@@ -1,14 +1,14 @@
 import { base64 } from '../wire/base64.ts'
 
-/** A message under its number; `null` for one that was withdrawn. */
+/** A message with its number; `data` is `null` if it was withdrawn. */
 export interface Numbered {
   readonly n: number
   readonly data: string | ArrayBuffer | null
-  /** The text is the JSON of a call (rule 21). */
+  /** Whether the text is the JSON of a call (rule 21). */
   readonly isCall?: boolean | undefined
 }
 
-/** What a WebSocket is given for these messages: as few frames as can be (docs/PROTOCOL.md, rule 17). */
+/** The frames of these messages for a WebSocket, as few as possible (docs/PROTOCOL.md, rule 17). */
 export function framesOf(messages: readonly Numbered[]): (string | ArrayBuffer)[] {
   return runsOf(messages).map(({ n, data, isCall, texts }) => {
     if (data === null) return `w${n}`
@@ -18,7 +18,7 @@ export function framesOf(messages: readonly Numbered[]): (string | ArrayBuffer)[
   })
 }
 
-/** The same as lines of a POST. */
+/** The lines of these messages for a POST. */
 export function linesOf(messages: readonly Numbered[]): string[] {
   return runsOf(messages).map(({ n, data, isCall, texts }) => {
     if (data === null) return `w${n}`
@@ -26,32 +26,32 @@ export function linesOf(messages: readonly Numbered[]): string[] {
     if (typeof data !== 'string') return `b${n}:${base64(new Uint8Array(data))}`
     const growth = texts.length > 1 ? 0 : jsonGrowth(data)
     if (growth < 99) return batch(n, texts)
-    // A control character takes six bytes as JSON. No text may grow so much that the limit of a body refuses what that of a message allows.
+    // A control character takes six bytes as JSON, which must not push an allowed message over the limit of a body.
     if (!/[\r\n]/.test(data)) return `m${n}:${data}`
     return growth > data.length / 3 ? `T${n}:${base64(utf8(data))}` : batch(n, texts)
   })
 }
 
-/** What a message of so many bytes takes in a batch of a POST, in bytes. */
+/** The size of a message in a batch of a POST, in bytes; `bytes` is its own size. */
 export function lineBytes(data: unknown, bytes: number): number {
   return typeof data === 'string' ? bytes + jsonGrowth(data) + 1 : (bytes * 4) / 3 + 9
 }
 
-/** By how many bytes a text is longer as JSON: all that is escaped is ASCII, and so is what stands for it. */
+/** How many bytes longer a text is as JSON: both the escaped characters and their escapes are ASCII. */
 export function jsonGrowth(text: string): number {
   return JSON.stringify(text).length - text.length
 }
 
-/** A POST's body, and its type: one of those that need no CORS preflight. */
+/** A POST's body, and its content type: one that needs no CORS preflight. */
 export interface Form {
   readonly type: string
   readonly body: string
 }
 
 /**
- * Lines as the one file of a form: a firewall that refuses other bodies lets it pass, and looks for no attacks in it. No line begins
- * with two dashes, so that for a server any boundary would do. ModSecurity refuses one that a line holds anywhere: this one no
- * message can know (`random` is from 0 to 1).
+ * Wraps lines as the only file of a form: a firewall that refuses other bodies lets it pass, and does not scan it for attacks. No
+ * line begins with two dashes, so any boundary would do for a server. ModSecurity refuses a boundary that occurs anywhere in a
+ * line: this one is random, so that no message can contain it (`random` is from 0 to 1).
  */
 export function formOf(lines: string, random: number): Form {
   const boundary = `steadfast${random.toString(36).slice(2)}`
@@ -69,7 +69,7 @@ export function bytesOfBase64(text: string): Uint8Array<ArrayBuffer> {
   return bytes
 }
 
-/** What stands before a sign, and what behind it. */
+/** The text before a character, and the text after it. */
 export function cut(text: string, sign: string): [before: string, after: string] {
   const at = text.indexOf(sign)
   if (at < 0) throw new SyntaxError(sign)
@@ -80,7 +80,7 @@ interface MessageRun extends Numbered {
   readonly texts: string[]
 }
 
-/** Texts that follow one another are one run, whose `n` is that of the first. */
+/** Joins consecutive texts to one run, whose `n` is that of the first. */
 function runsOf(messages: readonly Numbered[]): MessageRun[] {
   const runs: MessageRun[] = []
   for (const { n, data, isCall } of messages) {

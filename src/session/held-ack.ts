@@ -1,6 +1,6 @@
 /**
- * Holds an acknowledgment back until the answers to what it acknowledges have been taken (docs/PROTOCOL.md, rule 21): so the answer to a
- * call comes before its acknowledgment, on whatever way that has come.
+ * Delays an acknowledgment until the answers to the acknowledged messages were read (docs/PROTOCOL.md, rule 21), so that the
+ * answer to a call precedes its acknowledgment, whichever attachment each arrives on.
  */
 export class HeldAck {
   #n = 0
@@ -12,7 +12,7 @@ export class HeldAck {
     this.#answeredAt = answeredAt
   }
 
-  /** Stream 0 has been taken up to here; returns what counts as acknowledged now, 0 for nothing. */
+  /** Stream 0 was read up to `taken`; returns the number that is acknowledged now, or 0. */
   release(taken: number): number {
     if (!this.#n || taken < this.#answeredAt) return 0
     const n = this.#n

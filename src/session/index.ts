@@ -12,27 +12,28 @@ export { RequestError, type RequestErrorCode } from '../wire/request-error.ts'
 /** The options of a session. */
 export interface SessionOptions {
   /**
-   * Whether a server that has lost the session is sent again what it never acknowledged, which it then sees as `redelivered`.
-   * Otherwise that is reported as `undelivered`. @defaultValue true
+   * Whether unacknowledged messages are sent again to a server that has lost the session; its handlers see them as `redelivered`.
+   * Otherwise they are reported as `undelivered`. @defaultValue true
    */
   readonly resend?: boolean
   /**
-   * `'tab'`: the session is kept in `sessionStorage`, so that the page after a reload goes on with it (`open.restored`). A copy of the tab
-   * has a session of its own. Of several clients with one URL in a tab the last one is kept. @defaultValue none: a page has a session of its own
+   * `'tab'` keeps the session in `sessionStorage`, so that the page after a reload continues it (`open.restored`). A duplicate of
+   * the tab gets a session of its own. Of several clients with the same URL in a tab, the last one is kept. @defaultValue none:
+   * each page begins its own session
    */
   readonly storage?: 'tab'
   /**
-   * Whether what the server has not acknowledged is kept as well when the page goes away, up to 1 MiB, and sent by the next page. It lies
-   * in the tab's storage as it was sent. Otherwise it is lost with the page. @defaultValue false
+   * Whether unacknowledged messages, up to 1 MiB, are stored as well when the page is left, and sent by the next page. The tab's
+   * storage holds them unencrypted, as they were sent. Otherwise they are lost with the page. @defaultValue false
    */
   readonly storePayloads?: boolean
 }
 
 /**
- * The protocol steadfast.v1, with `steadfast/server` behind it: nothing is lost or repeated, and the order is kept, across reconnects,
- * changes of transport and nodes of the server.
+ * Returns the protocol steadfast.v1, for a server with `steadfast/server`: messages are neither lost nor repeated, and keep their
+ * order, across reconnects, changes of the transport and nodes of the server.
  *
- * @throws TypeError for an unknown option
+ * @throws TypeError for an unknown or invalid option
  * @example
  * import { RealtimeClient } from 'steadfast'
  * import { session } from 'steadfast/session'

@@ -6,23 +6,23 @@ import { lineBytes, linesOf } from './frames.ts'
 import type { SessionSenderPort } from './sender-port.ts'
 import type { Unacknowledged } from './unacknowledged.ts'
 
-/** What the last request may bring, so that beside the hello it still fits one with `keepalive`. */
+/** The limit of the messages in the last request, in bytes, so that with the hello it still fits a `keepalive` request. */
 const lastRequestBytes = 2 ** 15
 
-/** What a session leaves behind when its client is closed. */
+/** The state of a session that is still to be written when its client closes. */
 export interface Remainder<Out> {
-  /** A WebSocket was given all that it takes. */
+  /** The link; a WebSocket was already given all that it takes. */
   readonly link: Link | null
-  /** The request on its way. */
+  /** The request in transit. */
   readonly posting: Posting | null
   readonly outbox: Outbox<Out>
   readonly sent: Unacknowledged<Out>
 }
 
 /**
- * The last write of a session, which alone may outlive the client, by at most 5 s: the acknowledgment of what a WebSocket was given, or
- * the request on its way and one more that ends the session and survives the page. What the server has not acknowledged by then is
- * unconfirmed, and never sent again.
+ * The last write of a session, which alone may outlive the client, by at most 5 s. Over a WebSocket it waits for the
+ * acknowledgment; else it waits for the request in transit and sends one more, which ends the session and survives the page.
+ * Messages that are still unacknowledged then are unconfirmed, and never sent again.
  */
 export async function lastWrite<Out>(
   { link, posting, outbox, sent }: Remainder<Out>,
@@ -46,13 +46,13 @@ export async function lastWrite<Out>(
   const settled = last && !isGoing ? unlessLeaving(last, host) : undefined
   close(isSocket && settled ? settled.then(nothing) : undefined)
   if (settled) isGoing = await settled
-  // A page that goes away may take a socket's last frames with it, and the request on its way. A hello would name the new session,
-  // where there is one by now.
+  // When a page unloads, the browser may discard the last frames of its WebSocket and its request in transit. Once a new session
+  // has begun, a hello would name that one.
   if (mayPost && (isGoing || !isSocket) && session.id === id) {
     if (isGoing || !hasArrived) sent.rewind(0)
     const lines = sent.nextBytes <= lastRequestBytes ? linesOf(sent.next(lastRequestBytes, lineBytes)) : []
     const answered = post([...lines, `x${JSON.stringify(end)}`].join('\n'))
-    // Without a link the answer may never come: it is waited for where it can still confirm something.
+    // Without a link the response may never come, so it is awaited only if it can still confirm a message.
     if (link || sent.oldest) await answered
   }
   return { unsent: valuesOf(outbox.drain()), unconfirmed: valuesOf(sent.drain()) }

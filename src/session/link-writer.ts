@@ -13,19 +13,19 @@ const answerMs = 3000
 const frameBytes = 2 ** 16
 const postBytes = 2 ** 18
 
-/** What a link is written from. */
+/** The queue from which a link is written. */
 export interface SendQueue<Out> {
-  /** What is written next, and kept until the server has settled it. */
+  /** The next messages to write, and those kept until the server has acknowledged them. */
   readonly sent: Unacknowledged<Out>
-  /** Drops the messages at the front that the server would not take; returns how large one may be, in bytes. */
+  /** Drops the first messages that the server would refuse as too large; returns the limit of a message, in bytes. */
   dropTooLarge(): number
-  /** Withdraws messages that never pass. */
+  /** Gives up messages that are never accepted. */
   withdraw(from: number, to: number, report: Report): void
-  /** There may be more to write. */
+  /** Called when there may be more to write. */
   pump(): void
 }
 
-/** Writes what a session has to send to the link that carries it, as frames or as requests, with the cursor where that is due. */
+/** Writes the messages of a session to the link that carries it, as frames or as requests, and the cursor when it is due. */
 export class LinkWriter<Out> {
   readonly #port: SessionSenderPort<Out>
   readonly #queue: SendQueue<Out>
@@ -33,13 +33,13 @@ export class LinkWriter<Out> {
   readonly #acks: AckSchedule
   #link: Link | null = null
   #posting: Posting | null = null
-  /** When the server is asked what it has taken, after a request that failed; `null` where none did. */
+  /** When the server is asked what it has taken, after a failed request; `null` if none has failed. */
   #askAt: number | null = null
-  /** What a WebSocket is given with its frames: a signal for each would cost more than the frame. */
+  /** The signal for all frames of a WebSocket: one for each would cost more than the frame. */
   #never: AbortSignal | null = null
-  /** When an acknowledgment of what a WebSocket was given is overdue. */
+  /** When an acknowledgment over a WebSocket is overdue. */
   #ackOverdueAt = Infinity
-  /** When a WebSocket with too much in its buffer is looked at again. */
+  /** When the full buffer of a WebSocket is checked again. */
   #lookAgainAt = Infinity
 
   constructor(port: SessionSenderPort<Out>, queue: SendQueue<Out>) {
@@ -63,7 +63,7 @@ export class LinkWriter<Out> {
     this.#ackOverdueAt = this.#lookAgainAt = Infinity
   }
 
-  /** Lets the link go after all that a WebSocket takes was written to it; returns it with the request that is on its way. */
+  /** Releases the link, after writing all that a WebSocket takes; returns it with the request in transit. */
   release(): { readonly link: Link | null; readonly posting: Posting | null } {
     const released = { link: this.#link, posting: this.#posting }
     const { link } = released
@@ -82,7 +82,7 @@ export class LinkWriter<Out> {
     return Math.min(this.#ackOverdueAt, ackAt)
   }
 
-  /** Writes what the link takes now. */
+  /** Writes as much as the link takes now. */
   write(now: number): void {
     const link = this.#link
     while (link && link === this.#link && !this.#posting && this.#writeNext(link, now)) {}
@@ -93,36 +93,36 @@ export class LinkWriter<Out> {
     this.#port.onAckOverdue()
   }
 
-  /** The server has settled everything up to n. */
+  /** The server has acknowledged all messages up to n. */
   acknowledged(n: number): void {
     const { host } = this.#port
     this.#batches.acknowledged(n)
     this.#ackOverdueAt = this.#queue.sent.isUnderWay && !this.#link?.isPosting ? host.now() + this.#answerMs() : Infinity
   }
 
-  /** Something was taken; returns whether the server has to hear of it now. */
+  /** Something was read; returns whether the cursor is due now. */
   owesAck(): boolean {
     return !!this.#link && !this.#link.tellsCursor && this.#acks.owed(this.#port.host.now())
   }
 
-  /** Somebody waits for what is under way: a client that polls asks for it now. */
+  /** A call or a `flushed()` is pending: a polling client polls now. */
   askSoon(): void {
     if (this.#queue.sent.isUnderWay && !this.#posting) this.#link?.pollNow?.()
   }
 
-  /** The server ended a WebSocket because of a frame. */
+  /** The server closed a WebSocket because a frame was too large. */
   tooLarge(): void {
     if (this.#link && !this.#link.isPosting) this.#withdraw(this.#batches.tooLarge(frameBytes))
   }
 
-  /** Writes one batch, or the cursor where it is due; returns whether there may be more. */
+  /** Writes one batch, or the cursor if it is due; returns whether there may be more. */
   #writeNext(link: Link, now: number): boolean {
     const { sent } = this.#queue
     const { maxBytes } = this.#batches
     const asksFirst = this.#askAt !== null
     if (link.bufferedBytes() >= highWaterBytes || now < (this.#askAt ?? now)) return false
-    // A narrowed batch is alone under way, so that a refusal can mean no other (rule 10). The cursor does not wait for it: the handler
-    // of that batch may be waiting for this client to have read.
+    // A narrowed batch is in transit alone, so that a refusal can only mean that batch (rule 10). The cursor does not wait for
+    // it: the handler of that batch may be waiting for this client to read.
     const isHeldBack = maxBytes < Infinity && !link.isPosting && sent.isUnderWay
     const maxMessageBytes = this.#queue.dropTooLarge()
     const [ofLink, measure] = link.isPosting ? [postBytes, lineBytes] : [frameBytes]
@@ -204,7 +204,7 @@ export class LinkWriter<Out> {
     if (ruling.do === 'withdraw') this.#queue.withdraw(ruling.from, ruling.to, ruling.report)
   }
 
-  /** How long an answer may take (rule 7). */
+  /** The timeout of an answer, in milliseconds (rule 7). */
   #answerMs(): number {
     const { session, roundTripMs } = this.#port
     return Math.max(answerMs, 4 * roundTripMs()) + session.graceMs()

@@ -3,9 +3,9 @@ import type { OpenFrame } from '../wire/steadfast-v1.ts'
 import { epochOf } from './stream-cursors.ts'
 
 /**
- * Checks what a server says when a session opens.
+ * Checks the `open` frame of a server.
  * @param last the highest number that was ever sent
- * @throws when something in it is not as the protocol says
+ * @throws for a frame that violates the protocol
  */
 export function readOpenFrame(json: OpenFrame, last: number): OpenFrame {
   const { k, epoch, store, taken, ack, answeredAt = 0, maxMessageBytes, lastEnd } = json
@@ -23,15 +23,15 @@ export function readOpenFrame(json: OpenFrame, last: number): OpenFrame {
   return frame
 }
 
-/** How long an answer may take, beyond the silence that the server allows itself, in milliseconds. */
+/** The timeout of an answer, beyond the server's own longest silence, in milliseconds. */
 const answerMs = 5000
 
-/** How long the server is silent at most, and how long an answer may take; `null` until it has said so. */
+/** The server's longest silence, and the timeout of an answer, in milliseconds; `null` before the first `open`. */
 export function heartbeatOf(opened: OpenFrame | null): { readonly intervalMs: number; readonly timeoutMs: number } | null {
   return opened && { intervalMs: opened.heartbeatMs, timeoutMs: answerMs }
 }
 
-/** Over how long the return of this server's clients should be spread, in milliseconds; `null` until it has said so. */
+/** The time over which the reconnects of this server's clients are spread, in milliseconds; `null` before the first `open`. */
 export function spreadMsOf(opened: OpenFrame | null): number | null {
   return opened && Math.min(opened.retryWindowMs, opened.resumeWindowMs / 2)
 }

@@ -13,18 +13,18 @@ import { formOf, utf8 } from './frames.ts'
 import { retryPauseMs } from './retry-pause.ts'
 import { ackBytes, type SessionState } from './session-state.ts'
 
-/** How long a held answer may be silent beyond what the server promises. */
+/** How long a held response may be silent beyond the server's longest silence, in milliseconds. */
 const silenceMs = 5000
-/** What a request with `keepalive` may carry (Fetch, "HTTP-network-or-cache fetch"). */
+/** The limit of the body of a `keepalive` request, in bytes (Fetch, "HTTP-network-or-cache fetch"). */
 const keepaliveBytes = 2 ** 16
-/** How soon a client that polls asks again while somebody waits for an answer or a `flushed()`, in milliseconds; then twice as long each time. */
+/** The first poll delay while a request() or flushed() is pending, in milliseconds; it doubles with each poll. */
 const answerSoonMs = 250
-/** No JSON of a session's server is longer. */
+/** The limit of a JSON response of a session's server, in bytes. */
 const answerBytes = 2 ** 16
 
 /**
- * A session over HTTP (docs/PROTOCOL.md): one request with three waits. An event stream is held as long as it lasts, a
- * long-poll until there is something, a poll not at all.
+ * A session over HTTP (docs/PROTOCOL.md): one kind of request with three waits. An event stream is held until it ends, a
+ * long-poll until there are frames, a poll not at all.
  */
 export function sessionSse(session: SessionState): Transport {
   return {
@@ -51,7 +51,7 @@ export function sessionLongPoll(session: SessionState, connectTimeoutMs: number)
     isPolling: true,
     dial(call, listener) {
       let isFirst = true
-      // The first is answered at once, which proves the way even through a proxy that holds bodies back.
+      // The first request is answered at once, which proves the transport even through a proxy that withholds bodies.
       const waitMs = () => (isFirst ? 0 : (session.opened?.heartbeatMs ?? 0))
       return ask(session, call, listener, {
         waitMs,
@@ -87,7 +87,7 @@ export function sessionPoll(session: SessionState, intervalMs: number, timeoutMs
         ...link,
         async write(lines, signal, isLast) {
           const delivery = await link.write(lines, signal, isLast)
-          // The answer may be there already.
+          // The answer may be available already.
           if (lines && session.port?.isAwaited()) {
             soonMs = answerSoonMs
             link.pollNow()
@@ -113,7 +113,7 @@ function ask(session: SessionState, call: Call, listener: Listener, { waitMs, ti
     exchange: (signal, extend) => exchange(waitMs(), signal, extend),
     againMs(error, failures) {
       const report = reportOf(error, 'broken')
-      // What its server says ends an attachment, and so does silence; what something on the way does to one answer need not.
+      // A close from the server ends an attachment, and so does silence; one response broken by an intermediary need not.
       const isLost = !hasOpened() || report.kind === 'closed' || report.kind === 'silent'
       return isLost ? null : retryPauseMs(report, failures, call.host.random())
     },
@@ -125,14 +125,14 @@ function ask(session: SessionState, call: Call, listener: Listener, { waitMs, ti
   return { ...link, pollNow: () => asking.pollNow(false) }
 }
 
-/** What a session says last where it has no attachment, or one that may not outlive the page: by a request of its own. */
+/** Sends a session's last lines in a separate request, if it has no attachment, or one that may not outlive the page. */
 export function postLast(session: SessionState, call: Call, lines: string, signal: AbortSignal): Promise<Delivery> | undefined {
   return attach(session, call, nobody, true).link.write(lines, signal, true)
 }
 
 const nobody: Listener = { opened() {}, heard() {}, received() {}, moved() {}, failed() {} }
 
-/** One attachment: its link, and one request with its answer. */
+/** One attachment: its link, and a function for one request with its response. */
 function attach(session: SessionState, call: Call, listener: Listener, tellsCursor: boolean) {
   let { auth } = call
   let turn: number | undefined
@@ -142,7 +142,7 @@ function attach(session: SessionState, call: Call, listener: Listener, tellsCurs
     opened(frame: { readonly taken: number }) {
       taken = frame.taken
       if (!isOpen || !session.isResumed) listener.opened()
-      // What a node took that died since has to be sent again.
+      // Messages taken by a node that has since died have to be sent again.
       else session.port?.onRewind(taken)
       isOpen = true
     },
@@ -157,7 +157,7 @@ function attach(session: SessionState, call: Call, listener: Listener, tellsCurs
     const { type, body } = formOf(lines ? `${hello}\n${lines}` : hello, call.host.random())
     return request(call, withAttempt(call), {
       ...{ method: 'POST', redirect: 'error', headers: { 'Content-Type': type }, body, signal },
-      // What is too long for it would not be sent at all.
+      // Fetch refuses a longer body with `keepalive`.
       keepalive: isLast && utf8(body).length <= keepaliveBytes,
     })
   }
@@ -170,7 +170,7 @@ function attach(session: SessionState, call: Call, listener: Listener, tellsCurs
     },
     authenticate(fresh) {
       auth = fresh
-      // The next hello names it: who asks again and again is about to, and beside a stream there has to be one.
+      // The next hello carries it: a polling client is about to send one, beside an event stream an extra one is needed.
       session.owedBytes += ackBytes
       session.port?.onAckOwed()
     },
@@ -206,20 +206,20 @@ function attach(session: SessionState, call: Call, listener: Listener, tellsCurs
     })
     await readEventStream(response.body, signal, stream, () => {
       listener.heard()
-      // Any bytes are life (rule 6): a whole answer may take its time on a slow link.
+      // Any bytes show that the connection lives (rule 6): a complete response may be slow on a bad link.
       extend()
     })
     return session.moves !== moves
   }
 }
 
-/** An answer of this protocol, or the failure that it is. */
+/** Reads a JSON response of this protocol. @throws Failure for any other response, and for an error */
 async function markedJson(response: Response, call: Call, signal: AbortSignal, hasOpened = true): Promise<Json> {
   const contentType = contentTypeOf(response.headers)
-  // An answer that breaks off on its way is no answer, and says nothing about what the server speaks.
+  // A response that breaks off is not a response, and says nothing about what the server speaks.
   const answer = essenceOf(contentType).includes('json') ? parsed(await textOfBody(response, answerBytes, signal)) : null
   if (answer?.['steadfast'] !== 'v1') {
-    // A page is for people, any other status says more by itself, and where the protocol was spoken before something else answers now.
+    // A page is for people, other statuses say more, and once the protocol was spoken something else is answering now.
     const isForUs = !hasOpened && response.status === 200 && !isPage(contentType)
     throw isForUs ? mismatch('the answer is none of steadfast.v1') : new Failure(await answered(response, call))
   }
@@ -227,7 +227,7 @@ async function markedJson(response: Response, call: Call, signal: AbortSignal, h
   return answer
 }
 
-/** What came, of which nothing is known yet. */
+/** Unchecked JSON. */
 type Json = Readonly<Record<string, unknown>>
 
 function parsed(text: string): Json | null {

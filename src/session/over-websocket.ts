@@ -7,12 +7,12 @@ import { closed, ended, helloOf, mismatch, outdated, readFrame, withAttempt } fr
 import { utf8 } from './frames.ts'
 import type { SessionState } from './session-state.ts'
 
-/** A longer hello is no header: nginx and Apache take lines of 8 KiB, and base64 makes it a third longer. */
+/** The longest hello in a header, in bytes: nginx and Apache accept lines of 8 KiB, and base64 makes it a third longer. */
 const maxHeaderHello = 6000
 
 /**
- * A session over a WebSocket (docs/PROTOCOL.md): the hello travels in the handshake, so that the first frame already answers it;
- * one that is too long for that is the first frame.
+ * A session over a WebSocket (docs/PROTOCOL.md): the hello is sent in the handshake, so that the first frame already answers it;
+ * one that is too long for that is sent as the first frame.
  */
 export function sessionWebsocket(session: SessionState): Transport {
   return {
@@ -22,7 +22,7 @@ export function sessionWebsocket(session: SessionState): Transport {
       let roundTripMs: number | undefined
       let taken = 0
       let isOpen = false
-      /** Where the bytes belong that come next; '' where they bring their place. */
+      /** The place of the next binary frame; '' if it carries its own place. */
       let place = ''
       let hello = ''
       const frames = {
@@ -74,7 +74,7 @@ export function sessionWebsocket(session: SessionState): Transport {
   }
 }
 
-/** A reason may be JSON that says more (rule 9). */
+/** The reason may be JSON with more members (rule 9). */
 function closeFrame(code: number, reason: string): CloseFrame {
   try {
     const { reason: text, retryAfterMs } = JSON.parse(reason)

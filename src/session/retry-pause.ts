@@ -2,23 +2,23 @@ import type { Report } from '../api/evidence.ts'
 import { codes } from '../wire/steadfast-v1.ts'
 
 const firstAgainMs = 100
-/** So many failures in a row are the end of an attachment, and so many times that nothing came at all. */
+/** The number of failures in a row that end an attachment, and the number of timeouts. */
 const mostFailures = 4
 const mostSilences = 2
-/** The codes with which a session's server refuses a request, and not the session. */
+/** The close codes with which a server refuses a request but not the session. */
 const passing: readonly number[] = [codes.silent, codes.tooMany, codes.internal, codes.restarting]
 
 /**
- * How long to wait before a request that failed is made once more on the same attachment; `null` where it is over. One that was refused
- * or lost says little: proxies lose some now and then, and nodes come and go behind them.
+ * The pause before a failed request is repeated on the same attachment, in milliseconds; `null` if the attachment is over. One
+ * failure says little: proxies lose requests now and then, and nodes behind them come and go.
  *
- * @param failures how many have failed in a row
+ * @param failures the number of failures in a row
  */
 export function retryPauseMs(report: Report, failures: number, random: number): number | null {
   const { kind, retryAfterMs = 0 } = report
   const isFinal = (kind === 'closed' && !passing.includes(report.code)) || kind === 'mismatch' || kind === 'unsupported'
   if (isFinal || failures >= (kind === 'silent' ? mostSilences : mostFailures)) return null
-  // A node that restarts speaks of itself: the next request may meet another one.
+  // A restarting node speaks for itself only: the next request may reach another one.
   const leastMs = kind === 'closed' && report.code === codes.restarting ? 0 : retryAfterMs
   return Math.max(firstAgainMs * 2 ** (failures - 1) * (1 + random), leastMs)
 }

@@ -11,7 +11,7 @@ import { once } from './call-answers.ts'
 
 export type SendBufferPort<Out> = Pick<SenderPort<Out>, 'host' | 'limits' | 'ttlMs' | 'onLost'>
 
-/** What was given to be sent and has no number yet, and who waits until all that was given is settled. */
+/** The messages without a number, and the pending flushed() calls. */
 export class SendBuffer<Out> {
   outbox: Outbox<Out>
   readonly #port: SendBufferPort<Out>
@@ -24,12 +24,12 @@ export class SendBuffer<Out> {
     this.outbox = new Outbox(port.limits)
   }
 
-  /** Whether a `flushed()` waits. */
+  /** Whether a `flushed()` is pending. */
   get isAwaited(): boolean {
     return !this.#flushWaiters.isEmpty
   }
 
-  /** @throws RangeError when the outbox may not take it */
+  /** @throws RangeError if the outbox is full */
   message(value: Out, data: Writable): Entry<Out> {
     const written = typeof data === 'string' ? wellFormed(data) : data
     return this.#push(value, written, bytesOf(written))
@@ -40,42 +40,42 @@ export class SendBuffer<Out> {
     return this.#push(undefined as Out, wellFormed(json), bytes, once(call))
   }
 
-  /** Gives up what has waited too long. */
+  /** Drops the messages that have expired. */
   expire(now: number): void {
     this.lose(this.outbox.expire(now), { kind: 'expired' })
   }
 
-  /** Reports messages that never pass. */
+  /** Reports messages that are never delivered. */
   lose(entries: readonly Entry<Out>[], report: Report): void {
     for (const { call } of entries) call?.lost('undelivered')
     const undelivered = valuesOf(entries)
     if (undelivered.length) this.#port.onLost({ undelivered }, report)
   }
 
-  /** Resolves when all that was given so far is settled. */
+  /** Resolves when all messages given so far are acknowledged or lost. */
   flushed(): Promise<void> {
     return this.#flushWaiters.add(this.#count)
   }
 
-  /** Resolves what waits no longer; `oldest`: the first that has left the outbox and is not settled. */
+  /** Resolves the `flushed()` calls that are complete; `oldest`: the first unacknowledged message that has left the outbox. */
   settle(oldest: Entry<Out> | undefined): void {
     const first = oldest ?? this.outbox.first
     this.#flushWaiters.settle(first ? first.n - 1 : this.#count)
   }
 
-  /** Rejects every `flushed()` that waits. */
+  /** Rejects all pending `flushed()` calls. */
   refuse(): void {
     this.#flushWaiters.refuse()
   }
 
-  /** Lets go of those that wait, for whoever ends what they wait for. */
+  /** Hands over the pending `flushed()` calls to the caller, which settles them. */
   takeWaiters(): FlushWaiters {
     const waiters = this.#flushWaiters
     this.#flushWaiters = new FlushWaiters()
     return waiters
   }
 
-  /** Begins with an empty outbox. */
+  /** Replaces the outbox by an empty one. */
   renew(): Outbox<Out> {
     this.outbox = new Outbox(this.#port.limits)
     return this.outbox

@@ -2,11 +2,11 @@ import type { SenderPort } from '../api/message-sender.ts'
 import type { Delivery } from '../api/transport.ts'
 import type { SessionState } from './session-state.ts'
 
-/** What sends in a session, and what it tells. */
+/** The session for which a sender works, and the events of the sender. */
 export interface SessionSenderPort<Out> extends SenderPort<Out> {
   readonly session: SessionState
-  /** Whether a server that has lost the session is sent again what it never settled. */
+  /** Whether unacknowledged messages are sent again to a server that has lost the session. */
   readonly resends: boolean
-  /** Sends the last frames by a request of its own, where no link can; `null` where the server does not know the session. */
+  /** Sends the last frames in a separate request, if no link can; `null` if no connection was ever open. */
   postLast(lines: string, signal: AbortSignal): Promise<Delivery> | null | undefined
 }

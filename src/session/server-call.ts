@@ -3,8 +3,8 @@ import { countOf, must, textOf } from '../wire/readers.ts'
 import { isRequestErrorCode } from '../wire/request-error.ts'
 
 /**
- * What the server answers or asks, checked.
- * @throws when it is not as the protocol says
+ * Checks an answer or a call of the server.
+ * @throws for one that violates the protocol
  */
 export function readServerCall(json: unknown): ServerCall {
   must(typeof json === 'object' && json !== null)

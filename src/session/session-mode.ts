@@ -13,18 +13,18 @@ import { SessionSender } from './session-sender.ts'
 import { SessionState } from './session-state.ts'
 import type { TabKeeper } from './tab-keeper.ts'
 
-/** 128 random bits. */
+/** A random id of 128 bits. */
 export function sessionId(host: Host): string {
   return base64url(host.randomBytes(16))
 }
 
-/** The mode of a session, with what the client knows of it. */
+/** The mode of a session, with its state. */
 export interface SessionMode extends Mode {
   readonly session: SessionState
   readonly resends: boolean
 }
 
-/** A session in the place of plain mode: what the server has not acknowledged is kept, and sent again over the next connection. */
+/** The mode of a session: unacknowledged messages are kept, and sent again over the next connection. */
 export function sessionMode(
   host: Host,
   resends: boolean,
@@ -32,13 +32,13 @@ export function sessionMode(
   keeper?: TabKeeper,
   calls?: SessionMode['calls'],
 ): SessionMode {
-  /** How the server was reached last. */
+  /** The last call that was activated. */
   let lastCall: Call | null = null
   return {
     ...{ session, resends },
     ...{ name: 'session', protocol: plain(), credentials: 'include', circumstances: { isSession: true } },
     ...{ hasLedger: true, canPause: true, recognizesRepeats: true, hasCursor: true },
-    // The server has answered when a session opens.
+    // `open` is already an answer of the server.
     ...{ canPing: true, isProvenByReply: false },
     transport: (settings, name, connectTimeoutMs) => transportOf(session, settings, name, connectTimeoutMs),
     mistakeIn: ({ greeting, headers = {} }) =>
@@ -90,7 +90,7 @@ export function sessionMode(
   }
 }
 
-/** A session has one URL and subprotocols of its own, and its server says how long a request is held. */
+/** A session's transports share one URL and use subprotocols of their own, and its server decides how long a request is held. */
 function transportOf(session: SessionState, settings: TransportSettings, name: string, connectTimeoutMs: number): Transport {
   const place = ['type', 'url']
   if (settings.type === 'poll')

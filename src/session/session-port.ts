@@ -1,17 +1,17 @@
 import type { CloseFrame, OpenFrame } from '../wire/steadfast-v1.ts'
 
-/** What a session tells whoever sends for it. */
+/** The events of a session for its sender. */
 export interface SessionPort {
-  /** Whether somebody waits for what the server says of what was sent. */
+  /** Whether a request() or a flushed() is pending. */
   isAwaited(): boolean
-  /** Everything up to n is settled at the server. */
+  /** The server has acknowledged all messages up to n. */
   onAcked(n: number): void
-  /** The server has lost what it took above n: it has to be written again. */
+  /** The server has lost the messages above n that it had taken: they have to be written again. */
   onRewind(n: number): void
-  /** Something was taken of which the server does not know yet. */
+  /** Something was read that is not acknowledged to the server yet. */
   onAckOwed(): void
   onGap(gap: Gap): void
-  /** The server answers a call, or asks something: the JSON of whoever has sent it (rule 21). */
+  /** An answer or a call of the server, as unchecked JSON (rule 21). */
   onCall(json: unknown): void
   /** The server has ended a subscription. */
   onUnsubscribed(topic: string): void
@@ -19,24 +19,24 @@ export interface SessionPort {
 
 /** Messages that were missed, and that the server can no longer replay. */
 export interface Gap {
-  /** `''` for messages to this client alone. */
+  /** `''` for messages to this client only. */
   readonly topic: string
-  /** The last offset before it; `null` where the log began anew. */
+  /** The last offset before the gap; `null` if the log began anew. */
   readonly after: number | null
-  /** The first offset behind it. */
+  /** The first offset after the gap. */
   readonly resumesAt: number
 }
 
-/** A message as the session hands it over. */
+/** A message as the session delivers it. */
 export interface SessionMessage {
   readonly data: string | ArrayBuffer
-  /** Stream and offset. */
+  /** `<stream>.<offset>`. */
   readonly id: string
-  /** `''` for messages to this client alone. */
+  /** `''` for messages to this client only. */
   readonly topic: string
 }
 
-/** The attachment on which a frame came. */
+/** The attachment on which a frame arrived. */
 export interface FrameListener {
   opened(frame: OpenFrame): void
   received(message: SessionMessage): void
@@ -44,49 +44,49 @@ export interface FrameListener {
   /** The server asks for fresh credentials. */
   readonly challenged?: (() => void) | undefined
   closed(close: CloseFrame): void
-  /** It belongs to a life of the session that is over: throws what ends it. */
+  /** The frame belongs to a former life of the session: throws the failure that ends the attachment. */
   outdated(): never
 }
 
-/** What was written: the lowest number that is not acknowledged, the highest, and the bytes from there on. */
+/** The lowest unacknowledged number, the highest number, and the unacknowledged bytes in transit. */
 export interface SentNumbers {
   readonly first: number
   readonly last: number
   readonly bytesUnderWay: number
 }
 
-/** Who keeps a session beyond its client hears of what the server is about to be told, so that it can be kept first. */
+/** Is called before something is sent to the server, so that the session can be stored first. */
 export interface SessionJournal {
-  /** A hello, a turn or a cursor is about to be told. */
+  /** Called before a hello, a turn or a cursor is sent. */
   beforeTold(): void
-  /** Messages up to this number are about to be written. */
+  /** Called before messages up to this number are written. */
   beforeNumbers(last: number): void
 }
 
-/** Whoever keeps copies of a session hears of all that changes it, before it does. */
+/** Is called before a session changes, so that copies of it can follow. */
 export interface SessionCopies {
   /** A frame of the server is about to be read; `told` as in `SessionState.readBytes`. */
   read(frame: string | ArrayBuffer, told: string): void
-  /** It is another session now: nothing of the one before is known. */
+  /** A new session has begun, which shares nothing with the one before. */
   begun(): void
 }
 
-/** A session in several pages, one of which has its connection. */
+/** A session shared by several pages, one of which has its connection. */
 export interface SessionSharing {
   copies: SessionCopies | null
-  /** What the server is told instead of how far each stream was taken: what the copies have as well; `null`: as far as the session. */
+  /** The cursor sent to the server: that of the copies, which may be behind this session; `null`: the session's own. */
   cursor: string | null
-  /** Other pages go on with it, so that a client that connects again begins no other one. */
+  /** Whether other pages continue the session, so that a client that connects again does not begin another. */
   isKept: boolean
 }
 
-/** What a client before has sent, and the server has not acknowledged. */
+/** An unacknowledged message of a former client. */
 export interface KeptMessage {
   readonly n: number
-  /** `null` where it was withdrawn, or was not kept. */
+  /** `null` if it was withdrawn or not kept. */
   readonly data: string | ArrayBuffer | null
-  /** The instant from which it is of no use any more, by the clock of its host; absent once it was written. */
+  /** When the message expires, by the clock of its host; absent once it was written. */
   readonly expiresAt?: number
-  /** The data are the JSON of a call. */
+  /** Whether the data is the JSON of a call. */
   readonly isCall?: boolean
 }

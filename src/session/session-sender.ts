@@ -17,12 +17,12 @@ import type { SessionSenderPort } from './sender-port.ts'
 import type { KeptMessage } from './session-port.ts'
 import { type Kept, Unacknowledged } from './unacknowledged.ts'
 
-/** Sends in a session: numbers what it writes, keeps it until it is acknowledged, and writes it again where that is needed. */
+/** The sender of a session: numbers messages as it writes them, keeps them until they are acknowledged, and writes them again. */
 export class SessionSender<Out> implements MessageSender<Out>, SendQueue<Out>, CallSender<Out> {
-  /** What was numbered, and is kept until the server has settled it. */
+  /** The numbered messages that are not acknowledged yet. */
   sent: Unacknowledged<Out>
   readonly answers = new CallAnswers<Out>()
-  /** The server has ended a subscription. */
+  /** Called when the server has ended a subscription. */
   onUnsubscribed: ((topic: string) => void) | null = null
   readonly #port: SessionSenderPort<Out>
   readonly #writer: LinkWriter<Out>
@@ -60,7 +60,7 @@ export class SessionSender<Out> implements MessageSender<Out>, SendQueue<Out>, C
     }
   }
 
-  /** Takes a message over; throws when the outbox may not. It leaves with all that is sent in the same task. */
+  /** Queues a message; throws if the outbox is full. All messages of one task are written together. */
   send(value: Out, data: Writable): void {
     const entry = this.#buffer.message(value, data)
     if (isBlob(data)) this.#blobReader().read(data, entry)
@@ -74,7 +74,7 @@ export class SessionSender<Out> implements MessageSender<Out>, SendQueue<Out>, C
     return entry
   }
 
-  /** Nobody waits for a call any more: returns its number if the server may have it; otherwise it will not be written. */
+  /** Gives up a call: returns its number if the server may have received it; otherwise it is not written. */
   withdrawCall(entry: Entry<Out>): number | undefined {
     return this.#buffer.outbox.remove(entry) ? undefined : this.sent.numberOf(entry)
   }
@@ -88,15 +88,16 @@ export class SessionSender<Out> implements MessageSender<Out>, SendQueue<Out>, C
     this.pump()
   }
 
-  /** The link is gone. Nothing is lost by that: what it had taken is written again on the next. */
+  /** The link is gone. No message is lost: those in transit are written again to the next link. */
   detach(): readonly Out[] {
     this.#writer.detach()
     return []
   }
 
   /**
-   * Goes on with what a client before has sent, before its own: it has the numbers from `first` on, and where it was not kept (`null`) they
-   * are withdrawn. Nobody gave its values here: an `error` names what was sent instead, and `flushed()` waits for it as well.
+   * Continues with the messages of a former client, before this one's own: they have the numbers from `first` on; those not kept
+   * (`null`) are withdrawn. The application's values are unknown, so an `error` names the data instead; `flushed()` waits for
+   * them as well.
    */
   restore(first: number, data: readonly (string | ArrayBuffer | null)[]): void {
     this.replace(
@@ -105,33 +106,33 @@ export class SessionSender<Out> implements MessageSender<Out>, SendQueue<Out>, C
     )
   }
 
-  /** Gives up what was numbered, for a session that goes on without it; returns what it was. */
+  /** Drops the numbered messages, for a session that continues without them; returns their values. */
   dropNumbered(): readonly Out[] {
     const dropped = valuesOf(this.sent.drain())
     this.#wakeWaiters()
     return dropped
   }
 
-  /** Gives up everything, which another page has taken over: it may arrive from there. */
+  /** Drops everything, since another page has taken it over: the messages may be delivered from there. */
   handOver(): void {
     const unconfirmed = [...this.dropNumbered(), ...valuesOf(this.#buffer.outbox.drain())]
     this.#wakeWaiters()
     if (unconfirmed.length) this.#port.onLost({ unconfirmed }, { kind: 'hidden' })
   }
 
-  /** A message that has its place already: it gets the next number at once, and is sent by the next `pump()`. */
+  /** Keeps a message that has its place already: it gets the next number at once, and is sent by the next `pump()`. */
   keep(value: Out, data: string | ArrayBuffer | null, isCall = false): void {
     this.sent.keep(keptOf(data, value, isCall))
   }
 
-  /** Goes on with what another page has numbered, in place of all that is numbered here. */
+  /** Replaces all numbered messages by those of another page. */
   replace(first: number, messages: readonly (Pick<KeptMessage, 'data' | 'isCall'> & { readonly value: Out })[]): void {
     this.sent.drain()
     const kept = messages.map(({ value, data, isCall }) => keptOf(data, value, isCall))
     this.sent.restore(first, kept)
   }
 
-  /** A new session. What the old one is still at its last write for is no part of it. */
+  /** Begins a new session, without the messages of the old one's last write. */
   begin(): void {
     if (!this.#isLeaving) return
     this.sent = new Unacknowledged(this.#buffer.renew(), this.sent.last + 1)
@@ -154,7 +155,7 @@ export class SessionSender<Out> implements MessageSender<Out>, SendQueue<Out>, C
     onDue()
   }
 
-  /** Resolves when all sent so far is acknowledged, with what the server has refused of it. */
+  /** Resolves when all messages sent so far are acknowledged, with those that the server has refused. */
   async flushed(): Promise<Flushed<Out>> {
     const flushed = this.#buffer.flushed()
     this.pump()
@@ -163,7 +164,7 @@ export class SessionSender<Out> implements MessageSender<Out>, SendQueue<Out>, C
     return { refused: this.answers.takeRefused() }
   }
 
-  /** There will be no connection: nobody need wait for one. What waits is kept, in case the application connects again. */
+  /** There will be no connection: rejects pending calls and flushed(), keeps queued messages in case the client reconnects. */
   giveUp(): void {
     const { outbox } = this.#buffer
     this.#buffer.refuse()
@@ -175,7 +176,7 @@ export class SessionSender<Out> implements MessageSender<Out>, SendQueue<Out>, C
     this.#writer.tooLarge()
   }
 
-  /** The end: one last write (`lastWrite`), which may outlive the client by 5 s, and the page. */
+  /** Ends with one last write (`lastWrite`), which may outlive the client by 5 s, and the page. */
   async finish(close: (settled?: Promise<void>) => void, code = 1000, reason: string): Promise<Unsent<Out>> {
     const flushWaiters = this.#buffer.takeWaiters()
     this.#blobs?.stop()
@@ -189,7 +190,7 @@ export class SessionSender<Out> implements MessageSender<Out>, SendQueue<Out>, C
     return left
   }
 
-  /** Drops what comes next if the server would not take it; returns how large that may be, so that what is behind comes next too. */
+  /** Drops the next messages that the server would refuse as too large; returns the limit of a message, in bytes. */
   dropTooLarge(): number {
     const most = this.#port.session.opened?.maxMessageBytes ?? Infinity
     const { outbox } = this.#buffer
@@ -200,7 +201,7 @@ export class SessionSender<Out> implements MessageSender<Out>, SendQueue<Out>, C
     return most
   }
 
-  /** Withdraws messages that never pass. */
+  /** Gives up messages that are never accepted. */
   withdraw(from: number, to: number, report: Report): void {
     this.#buffer.lose(this.sent.withdraw(from, to), report)
   }
@@ -216,7 +217,7 @@ export class SessionSender<Out> implements MessageSender<Out>, SendQueue<Out>, C
     return this.#blobs
   }
 
-  /** Nobody will be there to hear an answer. */
+  /** Rejects the calls that are still waiting for an answer. */
   #loseCalls(): void {
     for (const { call } of [...this.#buffer.outbox.calls, ...this.sent.entries]) call?.lost('closed')
   }
@@ -234,7 +235,7 @@ export class SessionSender<Out> implements MessageSender<Out>, SendQueue<Out>, C
   }
 }
 
-/** What has a number; its value is what the application gave, or its data where only those are known. */
+/** A numbered message; its value is the application's, or its data if only that is known. */
 function keptOf<Out>(data: string | ArrayBuffer | null, value: Out, isCall = false): Kept<Out> {
   const entry = { value, data: data ?? '', bytes: data === null ? 0 : bytesOf(data), n: 0, expiresAt: Infinity }
   return { entry: isCall ? { ...entry, call: nobodyWaits } : entry, data }

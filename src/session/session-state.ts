@@ -9,33 +9,33 @@ import { StoreHistory } from './store-history.ts'
 import { type AnnounceFrame, type GapFrame, StreamCursors, type WithdrawFrame } from './stream-cursors.ts'
 import { type FrameTarget, readTextFrame } from './text-frames.ts'
 
-/** So much taken is acknowledged at once. More seldom than a server would like costs it memory; a page pays some 100 µs for each. */
+/** So many bytes are acknowledged at once. Rarer acknowledgments cost the server memory; each costs a page some 100 µs. */
 export const ackBytes = 2 ** 20
 
 /**
- * The client's half of a session (docs/PROTOCOL.md): what it has taken of each stream, and what the server said about what it
- * was sent. It knows no socket and no clock: the frames of all attachments meet here, whichever of them carries the connection.
+ * The client's half of a session (docs/PROTOCOL.md): how far it has read each stream, and what the server has acknowledged. It
+ * knows no socket and no clock: the frames of all attachments meet here, whichever of them carries the connection.
  */
 export class SessionState {
   id: string
-  /** Numbers the decisions which attachment carries it. */
+  /** The number of the last decision which attachment carries the session. */
   turn = 0
   /** The last `open` frame. */
   opened: OpenFrame | null = null
-  /** Whether that frame went on where the one before had ended. */
+  /** Whether that frame resumed the session of the one before. */
   isResumed = false
   sent: SentNumbers = { first: 1, last: 0, bytesUnderWay: 0 }
-  /** Counts what has moved: what was taken, missed or acknowledged. */
+  /** Counts progress: messages read or missed, and acknowledgments. */
   moves = 0
-  /** Bytes taken since the server was last told the cursor. */
+  /** Bytes read since the cursor was last sent. */
   owedBytes = 0
   port: SessionPort | null = null
   journal: SessionJournal | null = null
-  /** What other pages have of it, where they share it. */
+  /** What is shared with other pages that have this session. */
   readonly shared: SessionSharing = { copies: null, cursor: null, isKept: false }
-  /** What was written up to here was for an earlier life of the session, which may have handled it. */
+  /** Messages up to this number were written in a former life of the session, which may have handled them. */
   before = 0
-  /** The k of the last dial of the client before, whose session this one goes on with (snapshot.ts); and the highest that a hello has named. */
+  /** `before`: the last `k` of the former client, whose session continues here (snapshot.ts); `reached`: the highest `k` sent. */
   readonly dials = { before: 0, reached: 0 }
   #hasRenewed = false
   #isOver = false
@@ -60,7 +60,7 @@ export class SessionState {
     this.id = id
   }
 
-  /** Whether the server has opened it, and it has not ended. */
+  /** Whether the server has opened the session, and it has not ended. */
   get isOn(): boolean {
     return this.opened !== null && !this.#isOver
   }
@@ -80,7 +80,7 @@ export class SessionState {
     return { v: 1, session: id, k, n: sent.first, last: sent.last, ...known, ...more }
   }
 
-  /** How much longer than usual the server may be silent. */
+  /** How much longer than usual the server may be silent, in milliseconds. */
   graceMs(): number {
     return this.#grace.ms(this.sent.bytesUnderWay)
   }
@@ -89,7 +89,7 @@ export class SessionState {
     this.#grace.fellSilent()
   }
 
-  /** A session that the server refuses as broken is begun anew, once (rule 9). */
+  /** Begins a new session, once, if the server refuses the present one as broken (rule 9). */
   renewOnce(id: string): boolean {
     if (this.#hasRenewed) return false
     this.#hasRenewed = true
@@ -97,7 +97,7 @@ export class SessionState {
     return true
   }
 
-  /** A new session: nothing of the old one is known, and numbers go on. */
+  /** Begins a new session: nothing of the old one is kept, except that the numbers go on. */
   begin(id: string): void {
     this.id = id
     this.opened = null
@@ -108,25 +108,25 @@ export class SessionState {
     this.shared.copies?.begun()
   }
 
-  /** It goes on after its client here had ended. */
+  /** Continues the session after its client here had ended. */
   goOn(): void {
     this.#isOver = false
   }
 
-  /** Whatever still comes is not heard any more. */
+  /** Ends the session: later frames are ignored. */
   end(): void {
     this.#isOver = true
   }
 
-  /** @throws when the server sent what is no frame */
+  /** @throws for an invalid frame */
   readText(frame: string, listener: FrameListener): void {
     this.shared.copies?.read(frame, '')
     readTextFrame(frame, this.#frames, listener)
   }
 
   /**
-   * Reads what the answer to a request that sends says of all that was sent.
-   * @throws when it says nothing that can be
+   * Reads the acknowledgment in the response to a POST.
+   * @throws for an invalid one
    */
   readReceipt(taken: unknown, ack: unknown, answeredAt: unknown = 0): void {
     this.shared.copies?.read(answeredAt ? `a${ack}.${answeredAt}` : `a${ack}`, '')
@@ -136,8 +136,9 @@ export class SessionState {
   }
 
   /**
-   * `0.14`, LF, the bytes; or the bytes alone, whose place was told before. Returns the place of those that come next alone.
-   * @throws when the server sent what is no frame
+   * Reads `0.14`, LF, and the bytes; or only the bytes, whose place `told` was sent before. Returns the place of the next bytes
+   * of that kind.
+   * @throws for an invalid frame
    */
   readBytes(frame: ArrayBuffer, listener: FrameListener, told: string): string {
     this.shared.copies?.read(frame, told)
@@ -153,12 +154,12 @@ export class SessionState {
   }
 
   #open(json: OpenFrame, listener: FrameListener): void {
-    // Another page has gone on with what is kept here: this one could not tell which numbers are still its own.
+    // Another page has continued the stored session: this one could not tell which numbers are still its own.
     if (this.journal && json.taken > this.sent.last)
       listener.closed({ code: codes.protocolError, reason: 'taken is more than was sent' })
     const frame = readOpenFrame(json, this.sent.last)
     const { epoch, store, ack, answeredAt } = frame
-    // An older dial that something held back tells of a life of the session that is over.
+    // A response to an older dial that was held back belongs to a former life of the session.
     if (this.opened && frame.k < this.opened.k && epoch !== this.opened.epoch) listener.outdated()
     this.isResumed = this.streams.get(0)?.epoch === epoch
     if (!this.isResumed) {
@@ -211,7 +212,7 @@ export class SessionState {
     this.moves += 1
   }
 
-  /** The answers to what was acknowledged end at that offset of stream 0, and are taken first. */
+  /** Acknowledges messages up to `n`, once stream 0 was read up to `answeredAt`, where the answers to them end. */
   #acked(n: number, answeredAt = 0): void {
     must(n <= this.sent.last)
     if (n < this.sent.first) return

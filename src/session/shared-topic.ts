@@ -10,13 +10,13 @@ import type { TopicHandle, TopicSource } from './topic-handle.ts'
 import { TopicMembers } from './topic-members.ts'
 import type { TopicsSession } from './topics-session.ts'
 
-/** A subscription that the server ends again so soon, in milliseconds, is not asked for once more. */
+/** A subscription that the server ends again within this time, in milliseconds, is not made once more. */
 const soonMs = 5000
 
-/** How soon after the end of a subscription it is looked whether another one has taken its place, in milliseconds. */
+/** The delay between the end of a subscription and the check whether another one has replaced it, in milliseconds. */
 const lookAfterMs = 250
 
-/** A question for the topic, and the use that has a `since`. */
+/** A `subscribe` call, and the use of the topic whose `since` it carries. */
 interface Asked<In, Out> {
   readonly since?: Since | undefined
   readonly handle?: TopicHandle<In, Out>
@@ -33,11 +33,11 @@ export class SharedTopic<In, Out> implements TopicSource<Out> {
   readonly #onOver: () => void
   #handles: readonly TopicHandle<In, Out>[] = []
   #params: unknown
-  /** How far the topic was read; the next subscription goes on from there. */
+  /** How far the topic was read; the next subscription continues from there. */
   #place: TopicPlace | null = null
-  /** Questions that the server has not answered. */
+  /** The number of unanswered `subscribe` calls. */
   #asking = 0
-  /** When the topic was last asked for because the server had ended it. */
+  /** When the last subscription was made because the server had ended the one before. */
   #askedAgainAt = -Infinity
   #isOver = false
   #cancelLook = () => {}
@@ -67,7 +67,7 @@ export class SharedTopic<In, Out> implements TopicSource<Out> {
     }
   }
 
-  /** The last use that goes ends the subscription, unless another one comes in the same task. */
+  /** The removal of the last use ends the subscription, unless another use is added in the same task. */
   remove(handle: object): void {
     this.#handles = this.#handles.filter((each) => each !== handle)
     if (this.#handles.length || this.#isOver) return
@@ -95,7 +95,7 @@ export class SharedTopic<In, Out> implements TopicSource<Out> {
     this.#skipTo(after, { epoch, offset: resumesAt - 1 })
   }
 
-  /** The server has lost the session, and with it the subscription. */
+  /** The server has lost the session, and the subscription with it. */
   restore(): void {
     this.presence.restore()
     if (this.#isOver || this.#asking) return
@@ -110,8 +110,9 @@ export class SharedTopic<In, Out> implements TopicSource<Out> {
   }
 
   /**
-   * The server has ended the subscription, perhaps because its permission has expired: it is asked for again, with fresh `params`. Another
-   * tab that shares the session may have replaced it, which is seen at once, or ended it, which ends nothing here.
+   * The server has ended the subscription, perhaps because its permission has expired: the topic is subscribed to again, with
+   * fresh `params`. Another tab that shares the session may have replaced it, which shows at once, or ended it, which has no
+   * effect here.
    */
   unsubscribedByServer(): void {
     this.#cancelLook()
@@ -152,7 +153,7 @@ export class SharedTopic<In, Out> implements TopicSource<Out> {
       after: this.#place ?? this.#session.streams.placeOf(topic),
       params,
     } as const
-    // Not by a promise: messages of the topic may come in the same task, behind the answer.
+    // Not by a promise: messages of the topic may arrive in the same task, after the answer.
     this.#session.tell(call, {
       answered: (answer) => {
         this.#asking -= 1
@@ -167,7 +168,7 @@ export class SharedTopic<In, Out> implements TopicSource<Out> {
     this.#asking -= 1
     if (this.#isOver) return
     if (why === 'lost') this.#ask(asked)
-    // A client that is closed subscribes again when it is opened again.
+    // After `closed`, a client subscribes again when it is opened again.
     else if (why === 'undelivered') this.#refused(new RequestError(why, 'The server could not be asked for the topic.'))
   }
 
@@ -212,7 +213,7 @@ export class SharedTopic<In, Out> implements TopicSource<Out> {
   }
 }
 
-/** @throws when it is not as the protocol says */
+/** @throws for a reply that violates the protocol */
 function readSubscribed(value: unknown): Subscribed {
   must(typeof value === 'object' && value !== null)
   const { epoch, from, at, tail }: { readonly [Name in keyof Subscribed]?: unknown } = value

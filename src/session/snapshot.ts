@@ -5,41 +5,41 @@ import type { KeptMessage } from './session-port.ts'
 import type { SessionState } from './session-state.ts'
 import { epochOf, type StreamPlace } from './stream-cursors.ts'
 
-/** More messages than this are not gone on with: whoever wrote the snapshot decides how many there are. As many as an outbox holds. */
+/** The most messages that are read, as many as an outbox holds: a snapshot from an untrusted source may name any number. */
 export const mostMessages = 100_000
-/** What a server may subscribe a session to (docs/PROTOCOL.md, rule 13), and stream 0; some more do no harm. */
+/** More than the streams to which a server may subscribe a session (docs/PROTOCOL.md, rule 13), and stream 0. */
 const mostStreams = 1024
-/** The stores that a hello names (docs/PROTOCOL.md, "Attaching"). */
+/** The most stores that a hello names (docs/PROTOCOL.md, "Attaching"). */
 const mostStores = 4
 
 /**
- * The client's half of a session as plain data, so that another client goes on with it where this one ended: a structured clone passes
- * it to another page, `snapshotText()` stores it.
+ * The client's half of a session as plain data, so that another client can continue it: a structured clone passes it to another
+ * page, `snapshotText()` makes text of it for a storage.
  */
 export interface SessionSnapshot {
   readonly id: string
-  /** The highest k that a hello has named. */
+  /** The highest k of a hello. */
   readonly k: number
-  /** The last decision which attachment carries the session. */
+  /** The number of the last decision which attachment carries the session. */
   readonly turn: number
-  /** How far each stream was taken, by number; the epoch of stream 0 is that of the session's record. */
+  /** How far each stream was read, by number; the epoch of stream 0 is that of the session's record. */
   readonly streams: readonly StreamPlace[]
   /** The stores that opened the session, the last one first. */
   readonly stores: readonly string[]
-  /** The lowest number that is not acknowledged. */
+  /** The lowest unacknowledged number. */
   readonly first: number
   /** The highest number that may have been written. */
   readonly last: number
-  /** The highest number that was written in an earlier life of the session; 0 where there was none. */
+  /** The highest number that was written in a former life of the session; 0 if there was none. */
   readonly before: number
   /**
-   * What is not acknowledged, in the order of the numbers, and behind `last` what was never written. A number from `first` on that is not
-   * among them was not kept: who goes on withdraws it (`w`), since the server takes numbers without a gap.
+   * The unacknowledged messages, in the order of their numbers; those after `last` were never written. A number from `first` on
+   * that is missing was not kept: the client that continues withdraws it (`w`), since the server takes numbers without a gap.
    */
   readonly messages: readonly KeptMessage[]
 }
 
-/** What a client has of its session now. `sent` may leave messages out, which are not kept then. */
+/** A snapshot of the session. `sent` may leave messages out, which are then not kept. */
 export function snapshotOf(session: SessionState, sent: Pick<SessionSnapshot, 'first' | 'last' | 'messages'>): SessionSnapshot {
   const { id, turn, before, stores, streams, dials } = session
   const { first, last, messages } = sent
@@ -47,8 +47,8 @@ export function snapshotOf(session: SessionState, sent: Pick<SessionSnapshot, 'f
 }
 
 /**
- * Goes on with it in a session that has not dialled yet. Its messages are for whoever sends (`SessionSender.restore`).
- * @param session one that no dial has named to a server
+ * Continues a snapshot in a session that has not dialled yet. The messages are for the sender (`SessionSender.restore`).
+ * @param session one that was never announced to a server
  */
 export function restoreSession(session: SessionState, { id, k, turn, streams, stores, before }: SessionSnapshot): void {
   session.id = id
@@ -59,7 +59,7 @@ export function restoreSession(session: SessionState, { id, k, turn, streams, st
   for (const { stream, epoch, topic, offset } of streams) session.streams.begin(stream, epoch, topic, offset)
 }
 
-/** The data of all numbers from `first` on; `null` for those that are not kept, or are of no use any more at this instant. */
+/** The data of all numbers from `first` on; `null` for those that are not kept, or have expired at this time. */
 export function numberedData({ first, last, messages }: SessionSnapshot, now: number): (string | ArrayBuffer | null)[] {
   const end = Math.max(last, messages.at(-1)?.n ?? 0)
   const data = Array.from({ length: end + 1 - first }, (): string | ArrayBuffer | null => null)
@@ -67,9 +67,9 @@ export function numberedData({ first, last, messages }: SessionSnapshot, now: nu
   return data
 }
 
-/** A snapshot as text, for a storage that holds nothing else: bytes are base64 in it. */
+/** Writes a snapshot as text, for a storage that holds strings; bytes are written as base64. */
 export function snapshotText(snapshot: SessionSnapshot): string {
-  // A call is withdrawn: nobody will be there who waits for its answer.
+  // A call is withdrawn, since the next page does not wait for its answer.
   const messages = snapshot.messages.map(
     ({ n, data: given, expiresAt, isCall }) => [n, isCall ? null : given, expiresAt] as const,
   )
@@ -80,14 +80,14 @@ export function snapshotText(snapshot: SessionSnapshot): string {
   return JSON.stringify({ ...snapshot, messages: stored })
 }
 
-/** @throws Error where the text is none that `snapshotText()` has made */
+/** @throws Error for a text that `snapshotText()` has not made */
 export function parseSnapshot(text: string): SessionSnapshot {
   return readSnapshot(JSON.parse(text))
 }
 
 /**
- * Reads a snapshot of whoever has made it: what can be gone on with, and nothing that a server would refuse for its form.
- * @throws Error where it is none
+ * Checks a snapshot from an untrusted source, so that the server has no reason to refuse its form.
+ * @throws Error for an invalid one
  */
 export function readSnapshot(value: unknown): SessionSnapshot {
   const json = membersOf(value)

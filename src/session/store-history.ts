@@ -1,7 +1,7 @@
 /** The stores that have opened a session, the last one first. */
 export class StoreHistory {
   #stores: readonly string[] = []
-  /** Whether one of them opened it again after another: two servers do not share one. */
+  /** Whether one of them opened it again after another: then two servers do not share a store. */
   isDivided = false
 
   get text(): string {
@@ -12,7 +12,7 @@ export class StoreHistory {
     return this.#stores
   }
 
-  /** Goes on from the history of a client before. */
+  /** Continues the history of a former client. */
   restore(stores: readonly string[]): void {
     this.#stores = stores
   }

@@ -3,7 +3,7 @@ import { countOf, must, textOf } from '../wire/readers.ts'
 import { cursorText } from '../wire/steadfast-v1.ts'
 import type { Gap } from './session-port.ts'
 
-/** The parsed JSON of a frame: whatever the server sent. */
+/** The parsed, unchecked JSON of a frame. */
 type Json<Name extends string> = { readonly [Each in Name]: unknown }
 
 export type GapFrame = Json<'stream' | 'epoch' | 'topic' | 'after' | 'resumesAt'>
@@ -16,16 +16,16 @@ interface Stream {
   offset: number
 }
 
-/** How far a stream was taken; stream 0 is private to the session, and its epoch is that of the session's record. */
+/** How far a stream was read; stream 0 is private to the session, and its epoch is that of the session's record. */
 export interface StreamPlace extends Readonly<Stream> {
   readonly stream: number
 }
 
-/** How far the client has taken each stream of its session. */
+/** How far the client has read each stream of its session. */
 export class StreamCursors {
   readonly #streams = new Map<number, Stream>()
 
-  /** All of them, as a hello and an acknowledgment tell them. */
+  /** The cursor in a hello or an acknowledgment. */
   get text(): string {
     return cursorText(this.#streams)
   }
@@ -38,24 +38,24 @@ export class StreamCursors {
     return this.#streams.get(stream)
   }
 
-  /** Whether it has not been taken yet (rule 1). A stream that nobody has announced has no place to be compared with. */
+  /** Whether the message was not read yet (rule 1). A stream that was not announced has no place, so its messages are not new. */
   isNew(stream: number, offset: number): boolean {
     return offset > (this.#streams.get(stream)?.offset ?? Infinity)
   }
 
   /**
-   * A stream goes on behind this offset.
-   * @throws what the cursor could not tell the server again: it is refused here, not by the server
+   * Sets the place of a stream to this offset.
+   * @throws for values that the cursor cannot carry: they are refused here, rather than later by the server
    */
   begin(stream: number, epoch: unknown, topic: unknown, offset: unknown): void {
     this.#streams.set(stream, { epoch: epochOf(epoch), topic: textOf(topic), offset: countOf(offset) })
   }
 
-  /** A stream is announced at its place in stream 0; returns whether that is news. */
+  /** Reads the announcement of a stream, at its place in stream 0; returns whether it is new. */
   announce(frame: AnnounceFrame): boolean {
     const at = countOf(frame.at)
     const stream = countOf(frame.stream)
-    // Behind a gap in stream 0 the server says again what was announced in it, at the place where the gap ends.
+    // After a gap in stream 0 the server repeats the announcements in it, at the place where the gap ends.
     const isLate = at === this.#streams.get(0)?.offset && !this.#streams.has(stream)
     if (!this.isNew(0, at) && !isLate) return false
     this.begin(stream, frame.epoch, frame.topic, frame.from)
@@ -63,7 +63,7 @@ export class StreamCursors {
     return true
   }
 
-  /** A stream ends at a place in stream 0; returns the topic that the stream was of, or `false` where that is no news. */
+  /** Reads the end of a stream, at its place in stream 0; returns its topic, or `false` if the frame is not new. */
   withdraw(frame: WithdrawFrame): string | false {
     const at = countOf(frame.at)
     if (!this.isNew(0, at)) return false
@@ -74,7 +74,7 @@ export class StreamCursors {
     return topic
   }
 
-  /** A stream goes on behind messages that the server can no longer replay; `null` where they have been taken. */
+  /** Skips messages that the server can no longer replay; returns `null` if they were read before. */
   skip(frame: GapFrame): Gap | null {
     const stream = countOf(frame.stream)
     const topic = textOf(frame.topic ?? '')
@@ -86,7 +86,7 @@ export class StreamCursors {
     return { topic, after, resumesAt }
   }
 
-  /** How far the newest stream of a topic has been taken. */
+  /** How far the newest stream of a topic was read. */
   placeOf(topic: string): TopicPlace | undefined {
     const stream = [...this.#streams.values()].reverse().find((each) => each.topic === topic)
     return stream && { epoch: stream.epoch, offset: stream.offset }

@@ -7,29 +7,29 @@ import type { SessionState } from './session-state.ts'
 import { numberedData, restoreSession, snapshotOf } from './snapshot.ts'
 import { isSameSession, lostNumbers, readStored, type StoredSession, storedText } from './stored-session.ts'
 
-/** How long a dial waits for the lock of its session: long enough for the page before, which a browser may still be putting away. */
+/** How long a dial waits for the lock of its session, in milliseconds: a browser may still be unloading the page before. */
 export const lockWithinMs = 1000
-/** A browser that has not answered so long after that will not. */
+/** A browser that has not answered for this much longer, in milliseconds, will not answer. */
 const answerWithinMs = 500
-/** So many numbers are set aside whenever the session is stored: a storage is not written for each message. */
+/** How many numbers are reserved whenever the session is stored, so that the storage is not written for each message. */
 const numbersAhead = 64
-/** How long a session counts as resumable until its server has said it. */
+/** How long a session counts as resumable before the server's first `open`, in milliseconds. */
 const presumedWindowMs = 120_000
-/** How often in that time the session is stored anew, so that a tab that crashes has not been away for longer than it was. */
+/** How often in the resume window the session is stored, so that after a crash the stored time is not much too old. */
 const storesPerWindow = 4
 
 export interface TabKeeperPort {
   readonly host: Host
   readonly tab: TabStorage
   readonly session: SessionState
-  /** Whether messages are stored beside the numbers. */
+  /** Whether messages are stored in addition to the numbers. */
   readonly storesPayloads: boolean
-  /** Where the client connects. @throws TypeError where that is relative and there is no page */
+  /** The client's URL. @throws TypeError if it is relative and there is no page */
   url(): URL
   newId(): string
 }
 
-/** Whom the session's messages belong to. */
+/** The sender that has the session's messages. */
 export interface TabKeeperSender {
   readonly sender: Pick<SessionSender<unknown>, 'sent' | 'restore' | 'dropNumbered' | 'handOver'>
   note(line: string): void
@@ -39,30 +39,30 @@ type Hold =
   /** This page has not connected yet. */
   | { readonly kind: 'new' }
   | { readonly kind: 'asking'; readonly answer: Promise<void> }
-  /** The session of that id is this page's alone; without locks nobody can be sure, so that it is stored when the page goes away only. */
+  /** This page alone has that session; without locks this is uncertain, so it is stored on `pagehide` only. */
   | { readonly kind: 'held'; readonly id: string; readonly isLocked: boolean; release(): void }
-  /** Another page has the session of this id, or the browser does not say: it is not stored. */
+  /** Another page has the session with this id, or the browser has not answered: it is not stored. */
   | { readonly kind: 'refused'; readonly id: string }
-  /** The page was put away, and may come back from the back/forward cache. */
+  /** The page was left (`pagehide`), and may come back from the back/forward cache. */
   | { readonly kind: 'away' }
   | { readonly kind: 'ended' }
 
 /**
- * Keeps a session in the storage of its tab, so that the page after a reload goes on with it. What the server is told is stored before: a tab
- * that crashes never uses a number twice, and misses nothing that it has acknowledged. One page at a time goes on with a session: who has the
- * lock of its id, or without locks who has taken it out of the storage.
+ * Keeps a session in the storage of its tab, so that the page after a reload continues it. The session is stored before anything
+ * is sent to the server: after a crash the tab never uses a number twice, and misses nothing that it has acknowledged. One page
+ * at a time continues a session: the one with the lock of its id, or without locks the one that has taken it out of the storage.
  */
 export class TabKeeper implements SessionJournal {
   readonly #port: TabKeeperPort
   #owner: TabKeeperSender | null = null
   #hold: Hold = { kind: 'new' }
-  /** What this page has stored; `null` where nothing is. */
+  /** What this page has stored; `null` for nothing. */
   #stored: string | null = null
   #storedAt = 0
   #windowMs = presumedWindowMs
-  /** The numbers up to this one may be written before the session is stored again. */
+  /** Numbers up to this one may be written before the session is stored again. */
   #reserved = 0
-  /** What was gone on with, until the first `open` tells it. */
+  /** What was restored, until the first `open` reports it. */
   #restored: { readonly lost: readonly number[]; readonly all: number } | null = null
   #hasNoted = false
   #cancelTimer: (() => void) | null = null
@@ -77,7 +77,7 @@ export class TabKeeper implements SessionJournal {
     this.#owner = owner
   }
 
-  /** Resolves when this page has the session with which it dials; `undefined` where it has. */
+  /** Resolves when it is decided which session this page dials with; `undefined` if it already is. */
   admit(): Promise<void> | undefined {
     const hold = this.#hold
     if (hold.kind === 'asking') return hold.answer
@@ -106,7 +106,7 @@ export class TabKeeper implements SessionJournal {
     if (last > this.#reserved) this.#saveAsItGoes(false)
   }
 
-  /** The server has refused the session, and another was begun: what was restored is of the one before, and perhaps of another user. */
+  /** The server has refused the session, and another was begun without the restored messages, perhaps of another user. */
   renewed(): void {
     if (!this.#restored) return
     this.#owner?.sender.dropNumbered()
@@ -114,7 +114,7 @@ export class TabKeeper implements SessionJournal {
     this.#restored = { lost: Array.from({ length: all }, () => Infinity), all }
   }
 
-  /** What the first `open` tells of it. */
+  /** The details for the first `open`. */
   openDetails(): Pick<EventDetails['open'], 'restored'> {
     if (!this.#restored) return {}
     const { lost } = this.#restored
@@ -123,7 +123,7 @@ export class TabKeeper implements SessionJournal {
     return { restored: { lost: lost.filter((n) => n > taken).length } }
   }
 
-  /** The client is closed: nothing is gone on with. */
+  /** The client is closed: the stored session is removed. */
   end(): void {
     this.#rest()
     if (this.#stored !== null && this.#port.tab.read(this.#key) === this.#stored) this.#port.tab.write(this.#key, null)
@@ -144,7 +144,7 @@ export class TabKeeper implements SessionJournal {
       const stored = readStored(tab.read(this.#key), host.wallTime(host.now()))
       if (stored && (await this.#take(stored.snapshot.id))) this.#restore(stored)
     } else if (from === 'away') {
-      // What another page has gone on with meanwhile is not what this one knows.
+      // If another page has continued the session in the meantime, this page's state is out of date.
       const isOurs = tab.read(this.#key) === this.#stored && (await this.#take(session.id))
       if (!isOurs && this.#hold.kind === 'asking') {
         session.begin(newId())
@@ -162,13 +162,13 @@ export class TabKeeper implements SessionJournal {
     const asking = this.#hold
     const locking = tab.lock(`steadfast:session:${id}`, lockWithinMs)
     const release = await within(locking, lockWithinMs + answerWithinMs, host, () => null)
-    // It may be given later than it was waited for, and to a client that was closed meanwhile.
+    // The lock may be granted after the timeout, or to a client that was closed in the meantime.
     if (release === null || this.#hold !== asking) {
       locking.then((late) => late?.()).catch((error) => host.report(error))
       return false
     }
     this.#hold = { kind: 'held', id, isLocked: !!release, release: release ?? nothing }
-    // Whoever finds it in a copy of the storage would go on with it as well.
+    // Without locks, a page with a copy of the storage would continue the same session, so it is removed.
     if (!release) this.#store(null)
     return true
   }
@@ -191,7 +191,7 @@ export class TabKeeper implements SessionJournal {
     this.#hold = { kind: 'away' }
   }
 
-  /** Lets go of the lock and the timer. */
+  /** Releases the lock and the timer. */
   #rest(): void {
     if (this.#hold.kind === 'held') this.#hold.release()
     this.#cancelTimer?.()
@@ -206,7 +206,7 @@ export class TabKeeper implements SessionJournal {
     this.#cancelTimer = host.after(this.#windowMs / storesPerWindow, () => this.#saveAsItGoes(false))
   }
 
-  /** Stores the session; `isWhole`: with its messages, and without numbers set aside, since the page may not write any more. */
+  /** Stores the session; `isWhole`: with its messages and without reserved numbers, since the page may not write any more. */
   #save(isWhole: boolean): void {
     const { host, session, storesPayloads } = this.#port
     const sent = this.#owner?.sender.sent
@@ -230,7 +230,7 @@ export class TabKeeper implements SessionJournal {
     if (!messages.length || !this.#store(textWith([]))) this.#store(null)
   }
 
-  /** Returns whether it is stored now; with `null` nothing is. */
+  /** Writes or removes the stored text; returns whether a session is stored now. */
   #store(text: string | null): boolean {
     const isDone = this.#port.tab.write(this.#key, text)
     if (isDone || text === null) this.#stored = text

@@ -4,12 +4,12 @@ import { bytesOfBase64, cut } from './frames.ts'
 import type { FrameListener } from './session-port.ts'
 import type { AnnounceFrame, GapFrame, WithdrawFrame } from './stream-cursors.ts'
 
-/** What the text frames of a server say. */
+/** The events of a server's text frames. */
 export interface FrameTarget {
   open(json: OpenFrame, listener: FrameListener): void
   take(stream: number, offset: number, data: string | ArrayBuffer, listener: FrameListener): void
   call(stream: number, offset: number, json: string): void
-  /** Everything up to n is settled, and answered up to that offset of stream 0. */
+  /** Messages up to n are acknowledged, and their answers end at offset `answeredAt` of stream 0. */
   acked(n: number, answeredAt: number): void
   rewind(n: number): void
   subscribed(json: AnnounceFrame): void
@@ -19,8 +19,8 @@ export interface FrameTarget {
 }
 
 /**
- * Reads a text frame of a server (docs/PROTOCOL.md, "Frames").
- * @throws when it is none; frames of an unknown kind are ignored
+ * Reads a text frame of a server (docs/PROTOCOL.md, "Frames"); frames of an unknown kind are ignored.
+ * @throws for an invalid frame
  */
 export function readTextFrame(frame: string, target: FrameTarget, listener: FrameListener): void {
   const rest = frame.slice(1)
@@ -83,7 +83,7 @@ export function readTextFrame(frame: string, target: FrameTarget, listener: Fram
   }
 }
 
-/** `0.14:…`: a stream, an offset, and what stands behind the colon. */
+/** Splits `0.14:…` into stream, offset, and the text after the colon. */
 function placed(rest: string): [stream: number, offset: number, data: string] {
   const [place, data] = cut(rest, ':')
   const [stream, offset] = cut(place, '.')

@@ -16,27 +16,27 @@ import type { RequestError } from '../wire/request-error.ts'
 type EventType = keyof TopicEventDetails<unknown>
 type AnyEvent<In> = TopicEvent<EventType, In>
 
-/** The topic of which it is a use. */
+/** The topic that a handle uses. */
 export interface TopicSource<Out> {
   readonly name: string
   readonly state: TopicState
   readonly error: RequestError | null
   readonly presence: TopicPresence
-  /** Nobody uses it any more, or the server has refused it. */
+  /** Whether the topic has no more uses, or the server has refused it. */
   readonly isOver: boolean
   publish(data: Out, options?: RequestOptions): Promise<number>
   remove(handle: object): void
 }
 
-/** One use of a topic: it takes what lies behind its own place, wherever the subscription that it shares begins. */
+/** One use of a topic: it delivers the messages after its own place, wherever the shared subscription begins. */
 export class TopicHandle<In, Out> implements Topic<In, Out> {
   readonly name: string
   readonly #shared: TopicSource<Out>
-  /** Whether it begins anywhere but where the topic is when the server reads it. */
+  /** Whether it begins elsewhere than at the present end of the topic. */
   readonly hasSince: boolean
   readonly #events: Emitter<EventType, AnyEvent<In>>
   #queues: readonly MessageQueue<TopicMessage<In>>[] = []
-  /** How far it has taken the topic; `null` until the server has said where it begins. */
+  /** How far this use has read; `null` until the server has said where it begins. */
   #place: TopicPlace | null = null
   #isOver = false
 
@@ -74,7 +74,7 @@ export class TopicHandle<In, Out> implements Topic<In, Out> {
     this.#shared.remove(this)
   }
 
-  /** `for await (const message of topic)`: ends with the topic. With more than 1,000 messages or 1 MiB unread it ends with an error. */
+  /** `for await (const message of topic)`: ends with the topic, or with an error at more than 1,000 messages or 1 MiB unread. */
   [Symbol.asyncIterator](): MessageIterator<TopicMessage<In>> {
     const queue: MessageQueue<TopicMessage<In>> = new MessageQueue(() => {
       this.#queues = this.#queues.filter((each) => each !== queue)
@@ -84,17 +84,17 @@ export class TopicHandle<In, Out> implements Topic<In, Out> {
     return queue
   }
 
-  // What the subscription reports.
+  // Called by the subscription:
 
-  /** The server reads the topic for the session, and this use begins behind that place, unless it has begun before. */
+  /** The server has subscribed the session: this use begins after that place, unless it has begun before. */
   begin(place: TopicPlace): void {
     this.#place ??= place
   }
 
-  /** A message lies behind what this use has taken. */
+  /** Delivers a message, unless this use has read it already. */
   received(data: In, place: TopicPlace): void {
     const known = this.#place
-    // What comes before the server has said where this use begins is of the subscription that it will replace.
+    // Messages before `begin` belong to the subscription that is about to be replaced.
     if (!known || (known.epoch === place.epoch && place.offset <= known.offset)) return
     this.#place = place
     const message = { type: 'message', topic: this.name, data, offset: place.offset } as const
@@ -102,7 +102,7 @@ export class TopicHandle<In, Out> implements Topic<In, Out> {
     this.emit('message', message)
   }
 
-  /** The server can no longer replay what lies before this offset. */
+  /** The server can no longer replay the messages up to this place. */
   missed(after: number | null, { epoch, offset }: TopicPlace): void {
     const known = this.#place
     if (!known || (known.epoch === epoch && offset <= known.offset)) return

@@ -7,7 +7,7 @@ import type { TopicsSession } from './topics-session.ts'
 
 const nobody: readonly TopicMember[] = Object.freeze([])
 
-/** Who is subscribed to a topic: a list that the server gives once, and the joins and leaves that follow it. */
+/** The members of a topic: a list that the server sends once, updated by each join and leave. */
 export class TopicMembers implements TopicPresence<never> {
   readonly #topic: string
   readonly #session: Pick<TopicsSession, 'tell'>
@@ -27,7 +27,7 @@ export class TopicMembers implements TopicPresence<never> {
 
   get members(): readonly TopicMember<never>[] {
     this.#use()
-    // What it is, the application says.
+    // Only the application knows the type.
     return this.#members as readonly TopicMember<never>[]
   }
 
@@ -45,14 +45,14 @@ export class TopicMembers implements TopicPresence<never> {
     return this.#events.add(type, listener)
   }
 
-  /** The server has subscribed the session to the topic: not before then does it say who else is. */
+  /** The server has subscribed the session to the topic; it does not send the members before. */
   subscribed(): void {
     if (this.#isSubscribed) return
     this.#isSubscribed = true
     if (this.#isUsed) this.#ask()
   }
 
-  /** The server has lost the session, and with it the subscription. */
+  /** The server has lost the session, and the subscription with it. */
   restore(): void {
     this.#isSubscribed = false
   }
@@ -61,7 +61,7 @@ export class TopicMembers implements TopicPresence<never> {
     this.#isOver = true
   }
 
-  /** What was published about the members, decoded; or its JSON, where there is no codec. */
+  /** Applies a join or leave: the decoded publication, or its JSON without a codec. */
   changed(data: unknown): void {
     if (!this.#isUsed) return
     const { type, id, info }: { readonly type?: unknown; readonly id?: unknown; readonly info?: unknown } = objectOf(data)

@@ -6,7 +6,7 @@ import { SharedTopic } from './shared-topic.ts'
 import { TopicHandle } from './topic-handle.ts'
 import type { TopicsSession } from './topics-session.ts'
 
-/** The topics that a page has subscribed to: one subscription of the session for each, however many parts of the page use it. */
+/** The topics of a page: one subscription of the session for each, shared by all uses of the topic. */
 export class Topics<In, Out> {
   readonly #port: CallsPort<In, Out>
   readonly #session: TopicsSession
@@ -17,7 +17,7 @@ export class Topics<In, Out> {
     this.#session = session
   }
 
-  /** @throws TypeError for what is no topic or no option */
+  /** @throws TypeError for an invalid topic or option */
   subscribe(name: string, options: TopicOptions): Topic<In, Out> {
     checkTopic(name)
     const { since, params } = checkedOptions(options)
@@ -32,7 +32,7 @@ export class Topics<In, Out> {
     return handle
   }
 
-  /** The client's events are listened to from the first topic on. */
+  /** Listens to the client's events from the first topic on. */
   #open(): Map<string, SharedTopic<In, Out>> {
     if (this.#shared) return this.#shared
     const topics = new Map<string, SharedTopic<In, Out>>()
@@ -47,7 +47,7 @@ export class Topics<In, Out> {
       else if (topic.startsWith(presencePrefix)) topics.get(topic.slice(presencePrefix.length))?.presence.changed(data)
     })
     this.#port.on('gap', ({ topic, after, resumesAt }) => {
-      // Only servers of plain mode do not say where it ends.
+      // `resumesAt` is `null` in plain mode only.
       if (resumesAt !== null) topics.get(topic)?.missed({ after, resumesAt }, streams.placeOf(topic)?.epoch ?? '')
     })
     this.#port.on('open', ({ resumed }) => {

@@ -5,31 +5,31 @@ import { isBlob } from '../util/type-tags.ts'
 import type { Numbered } from './frames.ts'
 import type { KeptMessage } from './session-port.ts'
 
-/** A message with a number; its data is `null` once it was withdrawn. */
+/** A numbered message; its data is `null` once it was withdrawn. */
 export interface Kept<Out> {
   readonly entry: Entry<Out>
   data: string | ArrayBuffer | null
 }
 
-/** What a message of so many bytes takes on its way. */
+/** The size of a message on the wire; `bytes` is the size of its data. */
 type Measure = (data: Writable | null, bytes: number) => number
 
 /**
- * What a session wrote and the server has not settled: kept under numbers without a gap, and written again to the next link
- * from where the server says (rule 2).
+ * The unacknowledged messages of a session: kept under numbers without a gap, and written again to the next link from the number
+ * that the server names (rule 2).
  */
 export class Unacknowledged<Out> {
   readonly #outbox: Outbox<Out>
   #kept: Kept<Out>[] = []
-  /** The number of the first that is kept, or of the next message where none is. */
+  /** The number of the first kept message, or of the next message if none is kept. */
   #first: number
-  /** The highest number that the present link was given. */
+  /** The highest number that was written to the present link. */
   #through: number
-  /** The highest number that the server has said it has: what is settled or not, it is on no link any more. */
+  /** The highest number that the server has confirmed to have: lower ones are no longer in transit, acknowledged or not. */
   #arrived = 0
   #bytesUnderWay = 0
   #onSettled: (() => void) | null = null
-  /** What the last batch took, as it was measured. */
+  /** The measured size of the last batch. */
   lastBytes = 0
 
   constructor(outbox: Outbox<Out>, first = 1) {
@@ -47,7 +47,7 @@ export class Unacknowledged<Out> {
     return this.#first + this.#kept.length - 1
   }
 
-  /** The same, if what waits were given numbers now. */
+  /** The highest number if the queued messages were numbered now. */
   get lastWaiting(): number {
     return this.last + this.#outbox.length
   }
@@ -56,7 +56,7 @@ export class Unacknowledged<Out> {
     return this.#kept[0]?.entry
   }
 
-  /** Whether the present link was given anything that is not settled. */
+  /** Whether the present link was given messages that are unacknowledged. */
   get isUnderWay(): boolean {
     return this.#through >= this.#first
   }
@@ -66,12 +66,12 @@ export class Unacknowledged<Out> {
     return this.#through
   }
 
-  /** Bytes that the present link was given and that may not have arrived. */
+  /** Bytes that were written to the present link and may not have arrived. */
   get bytesUnderWay(): number {
     return this.#bytesUnderWay
   }
 
-  /** The size of what has to be written next; `Infinity` when there is nothing. */
+  /** The size of the next message to write, in bytes; `Infinity` if there is none. */
   get nextBytes(): number {
     return (this.#next?.entry ?? this.#outbox.first)?.bytes ?? Infinity
   }
@@ -80,23 +80,23 @@ export class Unacknowledged<Out> {
     return entriesOf(this.#kept)
   }
 
-  /** Whether the server has calls to answer. */
+  /** Whether a call is waiting for its answer. */
   get hasCalls(): boolean {
     return this.#kept.some(({ entry }) => entry.call)
   }
 
-  /** The message of this number, as long as it is not settled. */
+  /** The message with this number, if it is unacknowledged. */
   of(n: number): Entry<Out> | undefined {
     return this.#kept[n - this.#first]?.entry
   }
 
-  /** The number of a message, if it has one and is not settled. */
+  /** The number of a message, if it has one and is unacknowledged. */
   numberOf(entry: Entry<Out>): number | undefined {
     const index = this.#kept.findIndex((kept) => kept.entry === entry)
     return index < 0 ? undefined : this.#first + index
   }
 
-  /** All that is kept, and behind it what waits, under the numbers that it would be given; without a `Blob` that is not read yet. */
+  /** All kept messages, then the queued ones under the numbers that they would get; without any `Blob` that is not read yet. */
   get messages(): readonly KeptMessage[] {
     const kept = this.#kept.map(({ entry, data }, index) => ({
       n: this.#first + index,
@@ -109,7 +109,7 @@ export class Unacknowledged<Out> {
     return [...kept, ...waiting]
   }
 
-  /** Goes on with what a client before has numbered, where nothing is numbered yet: with the data from number `first` on. */
+  /** Continues with the messages of a former client, from number `first` on; nothing may be numbered yet. */
   restore(first: number, messages: readonly Kept<Out>[]): void {
     this.#first = first
     this.#kept = [...messages]
@@ -117,20 +117,20 @@ export class Unacknowledged<Out> {
     this.rewind(0)
   }
 
-  /** A message gets the next number, and is written when its turn comes. */
+  /** Gives a message the next number; it is written in its turn. */
   keep(message: Kept<Out>): void {
     this.#kept.push(message)
     this.#outbox.release(-1, -message.entry.bytes)
   }
 
-  /** The server has everything up to n; everything above has to be written. */
+  /** The server has all messages up to n; all later ones have to be written. */
   rewind(n: number): void {
     this.#through = Math.max(Math.min(n, this.last), this.#first - 1)
     this.#arrived = this.#through
     this.#bytesUnderWay = 0
   }
 
-  /** The server has settled everything up to n. */
+  /** The server has acknowledged all messages up to n. */
   settle(n: number): void {
     const settled = this.#kept.splice(0, Math.max(0, n + 1 - this.#first))
     const arriving = settled.slice(Math.max(0, this.#arrived + 1 - this.#first))
@@ -138,12 +138,12 @@ export class Unacknowledged<Out> {
     this.#through = Math.max(this.#through, this.#first - 1)
     this.#bytesUnderWay = Math.max(0, this.#bytesUnderWay - bytesOfKept(arriving))
     this.#outbox.release(settled.length, bytesOfKept(settled))
-    // An answer comes before its call counts as settled, unless the server could not keep it.
+    // An answer precedes the acknowledgment of its call, unless the server could not keep it.
     for (const { entry } of settled) entry.call?.lost('lost')
     if (!this.isUnderWay) this.#onSettled?.()
   }
 
-  /** Resolves when all that the present link was given is settled, at the latest at `until`; `null` where it is so already. */
+  /** Resolves when all messages written to the present link are acknowledged, at the latest at `until`; `null` if they are. */
   settledBy(until: number, host: Host): Promise<void> | null {
     if (!this.isUnderWay) return null
     return new Promise((resolve) => {
@@ -156,8 +156,8 @@ export class Unacknowledged<Out> {
   }
 
   /**
-   * What to write next: one message, and more of them up to so much, as `measure` counts it (bytes, unless it is given). A number
-   * is given only here, so that what waits can still be dropped.
+   * The next batch to write: one message, and more up to the limit `most` as counted by `measure` (in bytes by default). A
+   * message gets its number only here, so that queued messages can still be dropped.
    */
   next(most: number, measure: Measure = (_, bytes) => bytes): Numbered[] {
     const batch: Numbered[] = []
@@ -178,7 +178,7 @@ export class Unacknowledged<Out> {
     return batch
   }
 
-  /** Withdraws messages by their numbers, which stay (rule 10); returns what they were. */
+  /** Withdraws messages by their numbers, which stay in use (rule 10); returns the messages. */
   withdraw(from: number, to: number): readonly Entry<Out>[] {
     const kept = this.#kept.slice(Math.max(0, from - this.#first), Math.max(0, to + 1 - this.#first))
     const entries = entriesOf(kept)
@@ -186,21 +186,21 @@ export class Unacknowledged<Out> {
     return entries
   }
 
-  /** Gives everything up; returns what it was. */
+  /** Drops all messages; returns them. */
   drain(): readonly Entry<Out>[] {
     const { entries } = this
     this.settle(this.#first + this.#kept.length - 1)
     return entries
   }
 
-  /** What has a number, and has to be written next. */
+  /** The next numbered message to write. */
   get #next(): Kept<Out> | undefined {
     return this.#kept[this.#through + 1 - this.#first]
   }
 
   #number(): Kept<Out> | undefined {
     const data = this.#outbox.first?.data
-    // A Blob has to be read first; whoever reads it comes again.
+    // A Blob has to be read first; its reader pumps again.
     if (data === undefined || isBlob(data)) return undefined
     const entry = this.#outbox.hold()
     if (!entry) return undefined
