@@ -18,8 +18,8 @@ export interface SessionOptions {
   readonly resend?: boolean
   /**
    * `'tab'` keeps the session in `sessionStorage`, so that the page after a reload continues it (`open.restored`). A duplicate of
-   * the tab gets a session of its own. Of several clients with the same URL in a tab, the last one is kept. @defaultValue none:
-   * each page begins its own session
+   * the tab gets a session of its own. Of several clients with the same URL in a tab, the last one is kept.
+   * @defaultValue none: each page begins its own session
    */
   readonly storage?: 'tab'
   /**

@@ -82,7 +82,7 @@ export class Replica {
     }
   }
 
-  /** Another tab leads: what this tab read and never posted successfully is read again, and not delivered twice. */
+  /** Another tab leads: what this tab read and no other received is read again, but not delivered here twice. */
   follow(): void {
     const { streams } = this.session
     const common = this.#common

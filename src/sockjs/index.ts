@@ -11,16 +11,16 @@ export type { SockJSOptions, SockJSTransport } from './sockjs-options.ts'
 export interface SockjsOptions {
   /**
    * The interval of the server's heartbeats, in milliseconds: a connection over HTTP that receives nothing for this and 10 s more
-   * counts as lost, and so does a WebSocket once it has received heartbeats. `Infinity` if the server sends none. @defaultValue
-   * 25,000, as in sockjs-node and Spring
+   * counts as lost, and so does a WebSocket once it has received heartbeats. `Infinity` if the server sends none.
+   * @defaultValue 25,000, as in sockjs-node and Spring
    */
   readonly heartbeatMs?: number
 }
 
 /**
  * Returns the option `protocol` for an unmodified SockJS server (sockjs-node, Spring's `withSockJS()`): WebSocket, then a stream,
- * then long-polling, with reconnects and diagnosis. Text only. A reconnect begins a new session: what the server sent meanwhile
- * is lost.
+ * then long-polling, with reconnects and diagnosis. Text only. A reconnect begins a new session: messages
+ * sent meanwhile are lost.
  *
  * @throws TypeError for an invalid option
  * @example
