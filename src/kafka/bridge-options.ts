@@ -9,10 +9,7 @@ export type Publish = (topic: string, data: Payload, options: { readonly key: st
 
 /** The options of `kafkaBridge()`. */
 export interface KafkaBridgeOptions {
-  /**
-   * Reads the application's Kafka topics in a consumer group; used by this bridge alone, which closes it:
-   * `platformaticConsumer()`.
-   */
+  /** The member of a consumer group; used by this bridge alone, which closes it: `platformaticConsumer()`. */
   readonly consumer: KafkaConsumer
   /** Publishes to a topic: `(...message) => server.publish(...message)`. */
   readonly publish: Publish

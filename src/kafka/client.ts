@@ -10,7 +10,7 @@ export interface KafkaRecord {
   readonly offset: number
   /** Milliseconds since 1970, by the clock of the producer or of the broker, as the Kafka topic is configured. */
   readonly timestamp: number
-  /** A client may return `null` or no bytes for an absent key or value: the log treats them alike. */
+  /** A client need not distinguish `null` from an empty value. */
   readonly key: Uint8Array | null
   readonly value: Uint8Array | null
   readonly headers: readonly (readonly [name: string, value: string])[]
@@ -54,9 +54,8 @@ export interface KafkaFetched {
 }
 
 /**
- * The port of `kafkaTopics()` to a Kafka client, for one log alone: `platformaticKafka()` implements it with
- * `@platformatic/kafka`. A client of another library can be adapted if it reads partitions from given offsets without a consumer
- * group.
+ * A Kafka client for one `kafkaTopics()` log alone: `platformaticKafka()` implements it with `@platformatic/kafka`. Another
+ * library can be adapted if it reads partitions from given offsets without a consumer group.
  *
  * Every call settles within the client's own timeout, whether the cluster answers or not, and after a rejection the next call
  * starts over: it reconnects and looks up the leaders again.
@@ -69,9 +68,9 @@ export interface KafkaClient {
   /** The high watermark of each partition: all acknowledged records are below it. */
   ends(topic: string): Promise<readonly number[]>
   /**
-   * Appends in order, as one batch, and resolves with the offset of the first record once all in-sync replicas have them
-   * (`acks=all`). Retries within the client must not append twice. The caller passes the next batch for a partition only after
-   * this call has settled.
+   * Appends in order, as one batch; resolves with the first record's offset once all in-sync replicas have the batch
+   * (`acks=all`). Retries within the client must not append twice. The next batch for a partition follows only after this call
+   * has settled.
    * @throws RangeError, as a rejection, if the broker refuses the batch for its size
    */
   append(topic: string, partition: number, records: readonly KafkaRecordToAppend[]): Promise<number>

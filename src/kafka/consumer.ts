@@ -13,11 +13,9 @@ export interface ConsumedRecord extends KafkaRecord {
  */
 export interface KafkaConsumer {
   /**
-   * Starts reading after the group's committed offsets, and passes each record to `handle`, those of a partition in order, the
-   * next only after the promise of the one before has resolved: so it reads ahead no further than its own buffer. A rejection of
-   * `handle` ends the reading.
-   * @returns a promise that settles when the reading has ended: it resolves after `close()`, and rejects if the cluster cannot be
-   * read
+   * Starts reading after the group's committed offsets, and passes each record to `handle`, a partition's in order, the next once
+   * the previous promise has resolved: so it never reads past its own buffer. A rejection of `handle` ends the reading.
+   * @returns a promise that resolves after `close()`, and rejects if the cluster cannot be read
    */
   start(handle: (record: ConsumedRecord) => Promise<void>): Promise<void>
   /** Commits the offset of this record, and of all before it, for its partition. */

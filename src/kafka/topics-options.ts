@@ -20,14 +20,13 @@ export interface KafkaTopicsOptions {
    */
   readonly maxBytes?: number
   /**
-   * Bytes of a partition that one read fetches at most to find messages of its topic that are not in memory. A reader that is
-   * further behind gets a gap.
+   * Bytes of a partition that one read fetches at most to find messages that are not in memory; a reader further behind gets a
+   * gap.
    * @defaultValue 16_777_216 (16 MiB)
    */
   readonly scanBytes?: number
   /**
-   * Number of newest messages, over all partitions, that a starting node reads into memory. From them on it knows the keys of
-   * idempotent appends and the ends of topics.
+   * Newest messages, over all partitions, that a starting node reads to learn append keys and topics' ends.
    * @defaultValue 10_000
    */
   readonly warmUpMessages?: number

@@ -27,10 +27,9 @@ export interface KafkaTopics extends TopicLog {
 }
 
 /**
- * Creates a log of a `RealtimeServer`'s topics in one Kafka topic; sessions need another store, since Kafka has no record that
- * can be replaced. A topic's name is the key of its records, so that each topic lies in one partition; every node reads all
- * partitions from their ends, without a consumer group, and keeps the newest messages. Connects at once, and retries until it
- * succeeds.
+ * Creates a `TopicLog` in one Kafka topic; sessions need another store, since Kafka has no record that can be replaced. A topic's
+ * name is the key of its records, so that each topic lies in one partition; every node reads all partitions from their ends,
+ * without a consumer group, and keeps the newest messages. Connects at once, and retries until it succeeds.
  * @throws TypeError for an invalid option
  */
 export function kafkaTopics(options: KafkaTopicsOptions): KafkaTopics {

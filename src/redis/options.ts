@@ -52,8 +52,7 @@ export interface RedisStoreOptions {
   readonly maxAgeMs?: number
   /**
    * Whether a restarted Redis is known to have lost nothing: `appendfsync always`, and no replica that may be promoted. Otherwise
-   * each restart ends all sessions (their clients begin new ones) and is a gap in all topics. If set wrongly, messages are lost
-   * silently.
+   * a restart ends all sessions (their clients begin new ones) and is a gap in all topics. If set wrongly, messages are lost.
    * @defaultValue false
    */
   readonly trustRestarts?: boolean

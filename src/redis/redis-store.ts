@@ -21,9 +21,8 @@ export interface RedisStore {
 }
 
 /**
- * Creates a store of topics and sessions in Redis 6.2 or later (a cluster: 7 or later): pass its `topics` and `sessions` to the
- * `RealtimeServer` of each node. It connects at once, and reconnects after each loss; calls wait for the connection, each for at
- * most `timeoutMs`.
+ * Creates a store in Redis 6.2 or later (a cluster: 7 or later): pass its `topics` and `sessions` to the `RealtimeServer` of each
+ * node. It connects at once, and reconnects after each loss; calls wait for the connection, for at most `timeoutMs`.
  * @throws TypeError for an invalid option; the message names it
  */
 export function redisStore(options: RedisStoreOptions): RedisStore {

@@ -21,10 +21,7 @@ export interface HandlerRuns {
   errors: number
 }
 
-/**
- * The server itself sets the reasons of these codes, and has few; the reasons of other codes may be the application's or the
- * client's.
- */
+/** Only these codes have reasons of the server's own, which are few; other reasons may be the application's or the client's. */
 const codesWithReasons: readonly number[] = [codes.tooMany, codes.restarting]
 
 /** A node's counters since it was created. Counting is one addition; everything else happens when the metrics are read. */

@@ -1,10 +1,7 @@
 import type { SessionRecord } from '../store/ports.ts'
 import type { Principal } from './session-handle.ts'
 
-/**
- * How long before its credentials expire a client is asked for new ones, in milliseconds; a quarter of their lifetime if that is
- * less.
- */
+/** How long before its credentials expire a client is asked for new ones, in ms; a quarter of their lifetime if that is less. */
 export const mostLeadMs = 10_000
 const mostPollLeadMs = 60_000
 /** The shortest time that a client has to answer, in milliseconds, however late it was asked. */

@@ -20,9 +20,7 @@ export interface Forwarded {
   readonly end?: Ending
 }
 
-/**
- * Forwards the messages that one pinned session's client sends to this node. They wait here until the record shows them as taken.
- */
+/** Forwards what a pinned session's client sends to this node. Messages wait here until the record shows them as taken. */
 export class Forwarder {
   readonly #node: NodeContext
   readonly #session: string
