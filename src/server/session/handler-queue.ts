@@ -12,10 +12,7 @@ import { TakenMessages } from './taken-messages.ts'
 
 type MutableLeaseWork = { -readonly [Field in keyof LeaseWork]: LeaseWork[Field] }
 
-/**
- * After this many messages over all runs (each answered request starts one) the queue yields to the event loop if its slice is
- * over.
- */
+/** The event loop gets a turn after this many messages over all runs (an answered request starts one), if the slice is over. */
 const checkSliceEvery = 16
 
 /**
@@ -206,10 +203,7 @@ export class HandlerQueue {
     return node.isHolder(record) && node.heldUntil(record) > node.sessions.now()
   }
 
-  /**
-   * The current handler has failed. Tells the client that its message was refused; a call has its own answer. Resolves with
-   * whether the handler runs again.
-   */
+  /** Reports the failure to the client, whose message was refused; a call has its own answer. Returns whether it runs again. */
   async #runsAgain(given: unknown, message: Incoming | undefined, leaseWork: MutableLeaseWork): Promise<boolean> {
     const { node } = this.#session
     let error = given

@@ -11,9 +11,8 @@ interface RetryingNode {
 }
 
 /**
- * Decides whether and when a failed handler runs again. It does if it failed since the store was not available, as it would if
- * the node had died while it ran, and for no longer than a client may be away. Any other error is the application's own, and
- * would recur.
+ * Decides whether and when a failed handler runs again. It does if the store was not available, as it would if the node had died
+ * while it ran, and no longer than a client may be away. Other errors are the application's own, and would recur.
  */
 export class HandlerRetries {
   readonly #node: RetryingNode
@@ -25,9 +24,7 @@ export class HandlerRetries {
     this.#until = node.elapsedMs() + node.settings.resumeWindowMs
   }
 
-  /**
-   * Records a failure. Returns `null` if the handler runs again, or else the error to report: then the handler counts as done.
-   */
+  /** Returns `null` if the failed handler runs again, or else the error to report: then the handler counts as done. */
   failed(error: unknown): { readonly error: unknown } | null {
     if (!(error instanceof StoreUnavailableError)) return { error }
     const now = this.#node.elapsedMs()

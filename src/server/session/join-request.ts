@@ -127,8 +127,7 @@ export function closeOf(
   if (by === 'network') return { code: codes.silent, reason }
   if (by === 'client') return { code: when === 'live' ? 1000 : codes.ended, reason }
   if (protocol === undefined) return { code, reason }
-  // All codes belong to the application here, even those of this protocol; 1006 is none, and its client sees a broken connection
-  // (rule 19).
+  // All codes are the application's here, even this protocol's; 1006 is none: the client sees a broken connection (rule 19).
   return code === 1006 ? { code: codes.ended, reason } : { code: codes.ended, reason, application: code }
 }
 

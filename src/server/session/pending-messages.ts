@@ -3,10 +3,7 @@ import { overheadBytes, type Share } from './backlog.ts'
 import type { HandledSession } from './handled-session.ts'
 import type { Incoming } from './record.ts'
 
-/**
- * The messages of one session that this node has received and the record does not show as taken, and the limits of all that
- * waits.
- */
+/** The messages of one session that this node has received and the record does not show as taken; limits what waits. */
 export class PendingMessages {
   readonly #session: HandledSession
   #messages: Incoming[] = []

@@ -137,10 +137,7 @@ export class PostRequest implements Source, JoinRequest {
     else this.#taken()
   }
 
-  /**
-   * All messages are taken. A request that ends its session also waits until they are done: no later answer could acknowledge
-   * them.
-   */
+  /** All messages are taken. A request that ends its session also waits until they are done: no later answer can tell. */
   #taken(): void {
     const { processor, node } = this.#session
     const { known, queue } = processor

@@ -27,10 +27,7 @@ export interface RecordPort {
   vanished(): void
 }
 
-/**
- * Writes one session's record for this node, one compare-and-set at a time: all changes that wait at the same time share one
- * write.
- */
+/** Writes one session's record for this node, one compare-and-set at a time, which all waiting changes share. */
 export class RecordWriter {
   readonly #session: RecordPort
   /** `null` at rest, so that an idle session holds no lists. */
@@ -188,10 +185,7 @@ export class RecordWriter {
     if (this.#requests && !this.#requests.isEmpty) this.settle()
   }
 
-  /**
-   * Renews the session of a polling client: it is never attached during a tick, and writes nothing, so its requests have to do
-   * it.
-   */
+  /** Renews a polling client's session: it is never attached at a tick and writes nothing, so its requests have to do it. */
   #renew(record: SessionRecord): void {
     const { id, node } = this.#session
     // A session that was never confirmed is kept for a shorter time (rule 8).
