@@ -94,10 +94,7 @@ export class AccessControl {
     return { code: codes.forbidden, reason: reasonOf(origin) }
   }
 
-  /**
-   * The refusal if the client's address exceeds its limit; `null` otherwise. Requests that continue an attachment of this node do
-   * not count.
-   */
+  /** The refusal if the client's address exceeds its limit, or `null`. Requests that continue an attachment do not count. */
   addressRefusal(address: string | undefined, hello: ClientHello | null): CloseFrame | null {
     const { host } = this.settings
     if (hello && this.node.isContinued(hello)) return null

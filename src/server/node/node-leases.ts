@@ -44,10 +44,7 @@ export class NodeLeases {
   /** Until when other nodes count as alive: 0 for a dead one, `Infinity` during a lookup. */
   readonly #others = new Map<string, number>()
 
-  /**
-   * @param begin called before the store knows a new name of this node; the function it returns is called when the name is given
-   * up
-   */
+  /** @param begin called before the store knows a new name of this node; returns the function that ends its use */
   constructor(node: LeasingNode, begin: (name: string) => () => void) {
     this.#node = node
     this.#begin = begin

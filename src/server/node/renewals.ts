@@ -73,8 +73,7 @@ export function renewEveryMs({ resumeWindowMs }: RenewalTimes): number {
 }
 
 /**
- * Until when the store keeps a session that is attached now: if this node dies before it renews it, the client still has its
- * whole window.
+ * Until when the store keeps an attached session: if this node dies before it renews it, the client still has its whole window.
  */
 export function attachedUntil(now: number, settings: RenewalTimes): number {
   return now + settings.resumeWindowMs + renewEveryMs(settings) + settings.tickMs

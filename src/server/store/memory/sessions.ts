@@ -32,9 +32,7 @@ interface Session extends Expiring {
   stream: PrivateStream<Item> | null
 }
 
-/**
- * Sessions in memory. Only `remove()` discards a session, even an expired one: the node that lists expired sessions ends them.
- */
+/** Sessions in memory. Only `remove()` discards one, even if it has expired: the node that lists expired sessions ends them. */
 export class MemorySessions implements SessionStore {
   #id: string | null = null
   readonly #shares: Shares

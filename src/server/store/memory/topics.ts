@@ -20,9 +20,7 @@ interface Topic {
   readonly name: string
   readonly epoch: string
   readonly stream: MemoryStream<Payload>
-  /**
-   * How long its messages are kept, if that is less than the store's limit, and when the messages with such an age were appended.
-   */
+  /** How long its messages are kept, if less than the store's limit, and when the messages with such an age were appended. */
   age: { readonly maxAgeMs: number; readonly times: { readonly offset: number; readonly at: number }[] } | null
   older: Topic | null
   newer: Topic | null
