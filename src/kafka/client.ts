@@ -68,9 +68,8 @@ export interface KafkaClient {
   /** The high watermark of each partition: all acknowledged records are below it. */
   ends(topic: string): Promise<readonly number[]>
   /**
-   * Appends in order, as one batch; resolves with the first record's offset once all in-sync replicas have the batch
-   * (`acks=all`). Retries within the client must not append twice. The next batch for a partition follows only after this call
-   * has settled.
+   * Appends in order, as one batch; resolves with the first record's offset once all in-sync replicas have it (`acks=all`).
+   * Retries within the client must not append twice. The next batch for a partition follows once this call has settled.
    * @throws RangeError, as a rejection, if the broker refuses the batch for its size
    */
   append(topic: string, partition: number, records: readonly KafkaRecordToAppend[]): Promise<number>

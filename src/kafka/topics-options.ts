@@ -20,8 +20,7 @@ export interface KafkaTopicsOptions {
    */
   readonly maxBytes?: number
   /**
-   * Bytes of a partition that one read fetches at most to find messages that are not in memory; a reader further behind gets a
-   * gap.
+   * Bytes of a partition that one read fetches at most to find messages not in memory; a reader further behind gets a gap.
    * @defaultValue 16_777_216 (16 MiB)
    */
   readonly scanBytes?: number

@@ -22,8 +22,8 @@ export interface RealtimeServerOptions<
    * Returns the principal of the client that sent a request, from the request (its cookies) and from the `auth` that the client's
    * `prepare()` returned; `null` if the client is not authenticated. The server calls it for every attachment and every POST, and
    * again for open connections when `reauthenticateMs` has passed or the principal's `expiresAt` is near. If it returns `null`
-   * for a client that was authenticated before, that client's open attachments end with 4401.
-   * @defaultValue none: all clients share one anonymous principal
+   * for a client that was authenticated before, that client's open attachments end with 4401. Without this option all clients
+   * share one anonymous principal.
    */
   readonly authenticate?: (request: IncomingMessage, auth: unknown) => Who | null | Promise<Who | null>
   /**
@@ -39,7 +39,7 @@ export interface RealtimeServerOptions<
    * `undefined` for none (a client that offers some is then refused with 4410); or a refusal, `{ code, reason }`. If it throws,
    * or its promise takes longer than `limits.authenticateTimeoutMs`, the error is reported and the client is refused with 4500.
    * `onSession` runs once the store holds the session; if it is not created after all, `offer.signal` is aborted.
-   * @defaultValue every authenticated client gets a session
+   * @defaultValue every client that is authenticated gets a session
    */
   readonly acceptSession?: (offer: SessionOffer<Who>) => SessionAnswer | void | Promise<SessionAnswer> | Promise<void>
   /**
@@ -96,9 +96,9 @@ export interface RealtimeServerOptions<
    */
   readonly keep?: TopicKeep | ((topic: string) => TopicKeep | undefined)
   /**
-   * Returns what others see of a session that is subscribed to a topic: JSON of at most 1,024 bytes, or `undefined` to hide it.
-   * With this option `server.presence(topic)` lists a topic's members, and subscribers of `presence:<topic>` receive
-   * `{ type: 'join' | 'leave', id, info }` for each that joins or leaves, as JSON (or as the `codec` encodes it). Called when a
+   * Returns what others see of a session subscribed to a topic: JSON of at most 1,024 bytes, or `undefined` to hide it. It
+   * enables `server.presence(topic)`, which lists a topic's members, and `presence:<topic>`, whose subscribers get
+   * `{ type: 'join' | 'leave', id, info }` for each member that joins or leaves, as JSON (or by the `codec`). Called when a
    * session joins.
    * @defaultValue no presence
    */
@@ -114,9 +114,8 @@ export interface RealtimeServerOptions<
   /** How long a session outlives its last attachment, in milliseconds. @defaultValue 120,000 */
   readonly resumeWindowMs?: number
   /**
-   * How long a node is presumed alive after it renewed its lease, in milliseconds: if it dies inside a handler, another node
-   * handles the message again after that time. Set it above the longest pause of your processes plus the difference of their
-   * clocks.
+   * How long a node is presumed alive after it renewed its lease, in milliseconds: if it dies inside a handler, another handles
+   * the message again after that. Set it above your processes' longest pause plus the difference of their clocks.
    * @defaultValue 10,000
    */
   readonly leaseMs?: number
@@ -131,7 +130,7 @@ export interface RealtimeServerOptions<
   /**
    * Returns the client's address, for the limit per address; `undefined` if it is unknown. For proxies that send a header other
    * than those that `trustProxy` supports.
-   * @defaultValue the nearest address that `trustProxy` does not cover, unless it is this machine's
+   * @defaultValue the nearest address that `trustProxy` does not name, unless it is this machine
    */
   readonly addressOf?: (request: IncomingMessage) => string | undefined
   /**

@@ -100,8 +100,7 @@ function groupsOf(address: string): readonly number[] {
 }
 
 /**
- * The key of limits per address: an IPv4 address, or the /64 of an IPv6 address, since one customer has a /64 as a household has
- * one IPv4 address.
+ * The key of limits per address: IPv4 addresses, or IPv6 /64s, since a customer has a /64 as a household has one IPv4 address.
  */
 export function limitKey(text: string): string {
   const address = plainAddress(text)

@@ -173,10 +173,7 @@ class Switchboard {
     return true
   }
 
-  /**
-   * Answers an upgrade that no listener accepts: listeners ignore other paths, and one that accepts listens or writes to the
-   * socket.
-   */
+  /** Answers an upgrade that all listeners ignore; one that accepts it listens or writes to the socket. */
   #endUnclaimed(socket: Duplex): void {
     const cancel = this.#after(unclaimedMs, () => {
       if (tracesOf(socket) === before) answerAndDestroy(socket, notFound, this.#after)
@@ -217,7 +214,7 @@ function answerNobody(this: AttachableServer, _request: unknown, response: Serve
   if (this.listenerCount('request') === 1) response.writeHead(404, empty).end()
 }
 
-/** What a listener that has accepted a socket changes on it. */
+/** The state of a socket that changes once a listener accepts it. */
 function tracesOf(socket: Duplex): string {
   const listeners = socket.eventNames().map((name) => `${String(name)} ${socket.listenerCount(name)}`)
   return [

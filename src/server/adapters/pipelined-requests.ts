@@ -2,10 +2,7 @@ import type { IncomingMessage, ServerResponse } from 'node:http'
 import type { Duplex } from 'node:stream'
 import type { ServerHost } from '../node/host.ts'
 
-/**
- * The number of requests of one connection that may always wait; up to `mostOfOne` may while fewer than `mostInAll` wait in
- * total.
- */
+/** Requests of one connection that may always wait; up to `mostOfOne` may while fewer than `mostInAll` wait in total. */
 const fewOfOne = 16
 const mostOfOne = 512
 const mostInAll = 4096

@@ -27,9 +27,8 @@ export function answered(work: { answeredAt?: number }, offset: unknown): void {
 }
 
 /**
- * Records a settled request, with its answer at this offset of stream 0, or 0 without one. Nothing can be appended once the
- * session has ended. Such a request does not count as taken, so that the client rejects it with the end's `closed`, not with an
- * acknowledgment's `lost`.
+ * Records a settled request, with its answer at this offset of stream 0, or 0 without one: nothing can be appended after the end.
+ * Such a request does not count as taken, so its client sees the end (`closed`), not an acknowledgment (`lost`).
  */
 export function requestSettled(
   work: { answeredAt?: number; takenThrough: number },

@@ -4,7 +4,7 @@ import type { SessionStore } from '../store/ports.ts'
 /** How long it takes a client to notice that its server was restarted, in milliseconds. */
 const noticedMs = 3000
 
-/** Detects that another server with its own store answers at the same URL, by the stores that hellos name, and reports it once. */
+/** Detects another server with its own store at the same URL, by the stores that hellos name, and reports it once. */
 export class ForeignStores {
   readonly #store: Pick<SessionStore, 'id'>
   readonly #report: (error: Error) => void

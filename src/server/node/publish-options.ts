@@ -2,6 +2,7 @@ import { kindOf } from '../util/payload.ts'
 
 /** Options of `publish()`. */
 export interface PublishOptions {
+  /** Makes the publication idempotent: a repetition within two minutes returns the first one's offset. 1 to 256 characters. */
   readonly key?: string | undefined
 }
 

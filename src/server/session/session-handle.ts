@@ -58,8 +58,8 @@ export interface Session<Who extends AnyPrincipal = Principal, Data = unknown, O
   /** The application's state of the session, as this node last read it; `null` at first. Read-only: `update()` changes it. */
   readonly data: Data | null
   /**
-   * Replaces `data` with a JSON value, or with a function's result for the current one; the function may run more than once when
-   * several nodes update at once, so it must have no side effects.
+   * Replaces `data` with a JSON value, or with a function's result for the current one; a function may run again when several
+   * nodes update at once: it must have no side effects.
    * @throws TypeError or RangeError (`limits.maxDataBytes`)
    */
   update(change: Data | ((data: Data | null) => Data)): Promise<boolean>
@@ -77,24 +77,21 @@ export interface Session<Who extends AnyPrincipal = Principal, Data = unknown, O
    */
   readonly unreadBytes: number
   /**
-   * Resolves with `true` once `unreadBytes` is at most `maxUnreadBytes`, and with `false` once the session has ended or is
-   * unknown. It waits as long as the session lasts, whether its client is attached or not: await it before sending more than the
-   * store keeps.
+   * Resolves with `true` once `unreadBytes` is at most `maxUnreadBytes`, with `false` once the session has ended or is unknown.
+   * It waits for as long as the session lasts, with or without a client: await it before sending more than the store keeps.
    * @param maxUnreadBytes a number of bytes.
    * @defaultValue 262,144 (256 KiB)
    * @throws TypeError for anything but a non-negative number
    */
   drained(maxUnreadBytes?: number): Promise<boolean>
-  /**
-   * Sends a request, which the client's `onrequest` answers once; waits while it is away.
-   * @throws RequestError without a reply
-   */
+  /** Sends a request, which the client's `onrequest` answers; waits while it is away. @throws RequestError without a reply */
   request<Reply = unknown>(data: Out, options?: SessionRequestOptions): Promise<Reply>
   /**
    * Subscribes the session to one or several topics: its client receives what is published from now on, or what was published
    * `since`. Existing subscriptions stay as they are. Rejects with a `RangeError` beyond `limits.maxSubscriptions`.
    */
   subscribe(topic: string | readonly string[], options?: SubscribeOptions): Promise<boolean>
+  /** Ends the subscription to a topic, if there is one: its client receives nothing more from it. */
   unsubscribe(topic: string): Promise<boolean>
   /**
    * Ends the session for good, after everything that was sent to it. Its client stops, and receives the code (4410, 4401, 4403,

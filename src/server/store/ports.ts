@@ -71,8 +71,7 @@ export interface Watch {
  */
 export interface TopicLog {
   /**
-   * Resolves with the offset once the log holds the message. A rejected call may have succeeded; it is safe to retry with a
-   * `key`.
+   * Resolves with the offset once the log holds the message. A rejected call may have succeeded; a retry needs a `key`.
    * @throws RangeError, as a rejection, for a message that is larger than the log takes
    */
   append(topic: string, data: Payload, options?: AppendOptions): Promise<number>
@@ -83,8 +82,8 @@ export interface TopicLog {
    */
   tails(topics: readonly string[], last?: number): Promise<readonly Position[]>
   /**
-   * Calls the listener at least once, soon after each append, never within the call that appended. `null` means that
-   * announcements may have been missed: the caller must read the topic.
+   * Calls the listener at least once, soon after an append, never within the call that appended. `null` means that announcements
+   * may have been missed: the caller must read the topic.
    */
   watch(topic: string, listener: (news: TopicNews | null) => void): Watch
 }
