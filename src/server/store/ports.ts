@@ -75,6 +75,7 @@ export interface TopicLog {
    * @throws RangeError, as a rejection, for a message that is larger than the log takes
    */
   append(topic: string, data: Payload, options?: AppendOptions): Promise<number>
+  /** Reads the messages after an offset, as many as the limits allow. */
   readAfter(topic: string, after: number, limits: ReadLimits): Promise<Reading>
   /**
    * The end of each topic: the offset of the last message ever appended, 0 for none. With `last`, the position before at most
@@ -138,9 +139,7 @@ export interface SessionRecord {
    * alive: `until` is 0 there.
    */
   readonly lease: { readonly node: string; readonly until: number } | null
-  /**
-   * The number of the client's last decision which attachment carries the session, and that attachment's k; 0 before the first.
-   */
+  /** The number of the client's last decision which attachment carries the session, and its k; 0 before the first. */
   readonly turn: number
   readonly k: number
   readonly subscriptions: readonly Subscription[]
@@ -232,7 +231,9 @@ export interface SessionStore {
   remove(id: string, ifVersion: number): Promise<boolean>
   /** Appends to the private stream; resolves with the offset, or with `null` if the session has ended or has another epoch. */
   append(id: string, epoch: string, entry: PrivateAppend): Answer<number | null>
+  /** Reads the private stream after an offset, as much as the limits allow; `null` if there is no such session. */
   readAfter(id: string, after: number, limits: ReadLimits): Promise<Reading<PrivateEntry> | null>
+  /** Discards the entries of the private stream up to an offset. */
   trim(id: string, through: number): Promise<void>
   /** The number of sessions that have not ended: of one principal, and of all. */
   count(principalId: string): Promise<{ readonly ofPrincipal: number; readonly all: number }>
