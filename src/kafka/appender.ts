@@ -2,7 +2,7 @@ import type { KafkaRecordToAppend } from './client.ts'
 import type { TopicsSettings } from './topics-options.ts'
 import type { Deadline } from './waiting.ts'
 
-/** How much goes into one batch; a broker refuses more than 1 MiB, as it is configured by default. */
+/** The most bytes of one batch; by default a broker refuses more than 1 MiB. */
 const batchBytes = 524_288
 const batchRecords = 1000
 
@@ -13,7 +13,7 @@ interface Waiting {
   reject(error: unknown): void
 }
 
-/** Appends to one partition in the order of the calls: while a batch is under way, the next one is collected. */
+/** Appends to one partition in the order of the calls: while a batch is being sent, the next one is collected. */
 export class Appender {
   readonly #settings: TopicsSettings
   readonly #partition: number
@@ -25,14 +25,14 @@ export class Appender {
     this.#partition = partition
   }
 
-  /** Resolves with Kafka's offset. A rejection because of the time does not say whether the record was appended. */
+  /** Resolves with Kafka's offset. After a timeout it is unknown whether the record was appended. */
   append(record: KafkaRecordToAppend, deadline: Deadline): Promise<number> {
     const appended = new Promise<number>((resolve, reject) => {
       this.#waiting.push({ record, deadline, resolve, reject })
     })
     if (!this.#isAppending) {
       this.#isAppending = true
-      // What is appended in the same task goes into the same batch.
+      // Records that are appended in the same task share a batch.
       Promise.resolve()
         .then(() => this.#appendAll())
         .catch(() => {})
@@ -48,7 +48,7 @@ export class Appender {
     this.#isAppending = false
   }
 
-  /** Without those whose callers have gone: they were told that it failed. */
+  /** The next batch, without the records whose calls have timed out. */
   #nextBatch(): Waiting[] {
     this.#waiting = this.#waiting.filter(({ deadline }) => deadline.leftMs > 0)
     let bytes = 0

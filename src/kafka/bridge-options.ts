@@ -4,27 +4,27 @@ import type { Payload } from '../server/store/ports.ts'
 import { OptionChecks } from './check-options.ts'
 import type { ConsumedRecord, KafkaConsumer } from './consumer.ts'
 
-/** What `RealtimeServer.publish()` does of it. */
+/** The part of `RealtimeServer.publish()` that the bridge uses. */
 export type Publish = (topic: string, data: Payload, options: { readonly key: string }) => Promise<unknown>
 
 /** The options of `kafkaBridge()`. */
 export interface KafkaBridgeOptions {
-  /** Reads the application's Kafka topics in a consumer group; for this bridge alone, which closes it: `platformaticConsumer()`. */
+  /** The member of a consumer group; used by this bridge alone, which closes it: `platformaticConsumer()`. */
   readonly consumer: KafkaConsumer
-  /** Publishes to a topic, as `(...message) => server.publish(...message)`. */
+  /** Publishes to a topic: `(...message) => server.publish(...message)`. */
   readonly publish: Publish
-  /** The topic for a record; `null` for a record that is none of the pages' business. @defaultValue the record's key, as text */
+  /** Returns the topic for a record; `null` for a record that is not published. @defaultValue the record's key, as text */
   readonly toTopic?: (record: ConsumedRecord) => string | null
-  /** The message for a record. @defaultValue the record's value, as text */
+  /** Returns the message for a record. @defaultValue the record's value, as text */
   readonly toData?: (record: ConsumedRecord) => Payload
   /**
-   * What follows a record that cannot be published, since `toTopic` or `toData` threw, or `publish` refused it with a `TypeError` or a
-   * `RangeError`. It is reported in both cases. `'skip'` goes on behind it, and it is not read again; `'stop'` ends the bridge, and it is
-   * the first one that is read after the next start.
+   * What the bridge does after a record that cannot be published, since `toTopic` or `toData` threw, or `publish` rejected it
+   * with a `TypeError` or a `RangeError`. It reports the record in both cases. `'skip'` continues after it and does not read it
+   * again; `'stop'` ends the bridge, and the next start reads it first.
    * @defaultValue 'skip'
    */
   readonly onBadRecord?: 'skip' | 'stop'
-  /** Is called for each bad record, and once for each outage. @defaultValue a warning of the process */
+  /** Called for each bad record, and once per outage. @defaultValue a warning of the process */
   readonly onError?: (error: unknown) => void
 }
 
@@ -37,7 +37,7 @@ const names = ['consumer', 'publish', 'toTopic', 'toData', 'onBadRecord', 'onErr
 const consumerHint =
   'a KafkaConsumer, such as platformaticConsumer(kafka, { topics, groupId, clientId, bootstrapBrokers }) returns'
 
-/** @throws TypeError that names the option, what it was, and what it may be */
+/** @throws TypeError that names the option, its value, and the allowed values */
 export function bridgeSettings(options: KafkaBridgeOptions): BridgeSettings {
   const checks = new OptionChecks('kafkaBridge', options, names)
   checks.port('consumer', ['start', 'commit', 'close'], consumerHint)

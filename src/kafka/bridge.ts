@@ -2,26 +2,26 @@ import type { Payload } from '../server/store/ports.ts'
 import { type BridgeSettings, bridgeSettings, type KafkaBridgeOptions } from './bridge-options.ts'
 import type { ConsumedRecord } from './consumer.ts'
 
-/** The pause before a publication that failed is repeated, doubled up to the second one. */
+/** The first and the longest pause before a failed publication is retried, in milliseconds; the pause doubles each time. */
 const pausesMs = [100, 5000] as const
 
-/** Feeds pages from Kafka topics of the application. */
+/** Publishes records of the application's Kafka topics to its pages. */
 export interface KafkaBridge {
   /**
-   * Settles when the bridge has ended: resolves after `stop()`, and rejects if a bad record ended it (`onBadRecord: 'stop'`) or Kafka
-   * cannot be read.
+   * Settles when the bridge has ended: resolves after `stop()`, and rejects if a bad record ended it (`onBadRecord: 'stop'`) or
+   * if Kafka cannot be read.
    */
   readonly ended: Promise<void>
-  /** Takes no more records, waits for the publication and the commit that are under way, and closes the consumer. */
+  /** Accepts no more records, waits for the current publication and commit, and closes the consumer. */
   stop(): Promise<void>
 }
 
 /**
- * Publishes each record of a consumer to a topic, one after the other, and commits its offset when that has succeeded: a record is
- * published at least once. It is published again after a crash between the two, or when another member of the group takes the partition
- * over meanwhile; the key `<Kafka topic>-<partition>-<offset>` of the publication makes the store drop that, as long as its window for
- * keys lasts. A publication that fails is repeated until it succeeds or the bridge is stopped; nothing behind it is read meanwhile.
- * @throws TypeError for an option that cannot be used
+ * Publishes each record of a consumer to a topic, one after the other, and then commits its offset: at-least-once. A record is
+ * published again after a crash between the two, or when another member of the group takes over the partition in between; the
+ * publication's key `<Kafka topic>-<partition>-<offset>` makes the store drop the duplicate within its window for keys. A failed
+ * publication is retried until it succeeds or the bridge is stopped; nothing after it is read in the meantime.
+ * @throws TypeError for an invalid option
  */
 export function kafkaBridge(options: KafkaBridgeOptions): KafkaBridge {
   return new Bridge(bridgeSettings(options))
@@ -31,7 +31,7 @@ class Bridge implements KafkaBridge {
   readonly #settings: BridgeSettings
   readonly ended: Promise<void>
   readonly #inFlight = new Set<Promise<void>>()
-  /** The last record of each partition that was published, and not committed yet. */
+  /** The last record of each partition that was published and not committed yet. */
   readonly #toCommit = new Map<string, ConsumedRecord>()
   #committing: Promise<void> | null = null
   #isCommitFailing = false
@@ -42,7 +42,7 @@ class Bridge implements KafkaBridge {
   constructor(settings: BridgeSettings) {
     this.#settings = settings
     this.ended = this.#run()
-    // Whoever does not wait for it is told of its failure by `onError`.
+    // If the application ignores this promise, `onError` receives the failure.
     this.ended.catch((error) => settings.host.report(error))
   }
 
@@ -69,7 +69,7 @@ class Bridge implements KafkaBridge {
   }
 
   #handle(record: ConsumedRecord): Promise<void> {
-    // What is not published now is not committed, and is read again after the next start.
+    // A record that is not published now is not committed, so the next start reads it again.
     if (this.#isStopping) return Promise.resolve()
     const handled = this.#publish(record)
     this.#inFlight.add(handled)
@@ -88,7 +88,7 @@ class Bridge implements KafkaBridge {
     this.#committing ??= this.#commit()
   }
 
-  /** While offsets are committed the next records are published; a commit that fails is covered by the next one of its partition. */
+  /** The next records are published while offsets are committed; the next commit of a partition makes up for a failed one. */
   async #commit(): Promise<void> {
     for (const [name, record] of this.#toCommit) {
       this.#toCommit.delete(name)
@@ -114,14 +114,14 @@ class Bridge implements KafkaBridge {
     }
   }
 
-  /** Such an error would come again each time. */
+  /** Such an error would recur on each retry. */
   #isBad(record: ConsumedRecord, error: unknown): boolean {
     if (!(error instanceof TypeError || error instanceof RangeError)) return false
     this.#refuse(record, error)
     return true
   }
 
-  /** @throws the error if it is to end the bridge, which reports it then */
+  /** @throws the error if it ends the bridge, which then reports it */
   #refuse({ topic, partition, offset }: ConsumedRecord, cause: unknown): void {
     const message = `kafkaBridge: the record ${topic}-${partition}-${offset} cannot be published.`
     const error = new Error(message, { cause })
@@ -129,7 +129,7 @@ class Bridge implements KafkaBridge {
     this.#settings.host.report(error)
   }
 
-  /** Resolves with whether it was done, or was not to be done; `false` if the bridge was stopped before. */
+  /** Retries until it succeeds or is given up (`true`), or until the bridge is stopped (`false`). */
   async #repeat(run: () => Promise<unknown>, isGivenUp: (error: unknown) => boolean): Promise<boolean> {
     for (let pauseMs: number = pausesMs[0]; ; pauseMs = Math.min(pauseMs * 2, pausesMs[1])) {
       try {

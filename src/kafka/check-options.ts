@@ -2,7 +2,7 @@ import { faultOfTime } from '../server/util/option-checks.ts'
 import { kindOf } from '../server/util/payload.ts'
 import { unknownOption } from '../util/suggest.ts'
 
-/** The checks of one function's options; every fault is a TypeError that names the option, what it was, and what it may be. */
+/** The checks of one function's options; each error is a TypeError that names the option, its value, and the allowed values. */
 export class OptionChecks {
   readonly #function: string
   readonly #values: ReadonlyMap<string, unknown>
@@ -15,7 +15,7 @@ export class OptionChecks {
       if (!known.includes(option)) throw new TypeError(`${name}: ${unknownOption(option, known)}.`)
   }
 
-  /** A text without spaces, as clients and groups are called. */
+  /** A text without spaces: the id of a client or a group. */
   id(option: string): string {
     const value = this.#values.get(option)
     return typeof value === 'string' && /^\S+$/.test(value) ? value : this.#fail(option, value, 'a text without spaces')
@@ -28,7 +28,7 @@ export class OptionChecks {
     return isList ? value : this.#fail(option, value, 'a list of texts, at least one')
   }
 
-  /** The name of a Kafka topic, as Kafka allows them. */
+  /** A valid name of a Kafka topic. */
   kafkaTopic(option: string): string {
     const value = this.#values.get(option)
     if (typeof value === 'string' && /^[\w.-]{1,249}$/.test(value) && !/^\.\.?$/.test(value)) return value
@@ -54,7 +54,7 @@ export class OptionChecks {
     return allowed.find((each) => each === value) ?? this.#fail(option, value, allowed.map((each) => `'${each}'`).join(' or '))
   }
 
-  /** @throws TypeError if it is given and no function */
+  /** @throws TypeError if it is present and not a function */
   functionOr(option: string, isOptional: boolean): void {
     const value = this.#values.get(option)
     if (typeof value !== 'function' && !(isOptional && value === undefined)) this.#fail(option, value, 'a function')

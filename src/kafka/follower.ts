@@ -6,17 +6,17 @@ import { Partition } from './partition.ts'
 import type { TopicsSettings } from './topics-options.ts'
 import { Coalesced, type Deadline, within } from './waiting.ts'
 
-/** How long a request waits at the broker for a first record, and how much it brings at once. */
+/** How long a fetch waits at the broker for a first record, in milliseconds, and how many bytes it returns at most. */
 const fetchWaitMs = 1000
 const fetchBytes = 1_048_576
 
-/** The pause after a failure, doubled up to the second one. */
+/** The first and the longest pause after a failure, in milliseconds; the pause doubles each time. */
 const pausesMs = [100, 2000] as const
 
-/** For how long it must fail before that is reported: a partition that gets another leader is no outage. */
+/** How long reads must fail before that is reported, in milliseconds: a partition's change of leader is no outage. */
 const outageMs = 1000
 
-/** The Kafka topic as this node reads it. */
+/** The Kafka topic as this node has read it. */
 export interface View {
   readonly id: string
   readonly partitions: Partition[]
@@ -29,7 +29,7 @@ interface Waiter {
   resolve(): void
 }
 
-/** Reads all partitions from their end on, for as long as it lives, and keeps their newest messages. */
+/** Reads all partitions from their ends until it is closed, and keeps their newest messages. */
 export class Follower {
   readonly #client: KafkaClient
   readonly #settings: TopicsSettings
@@ -39,7 +39,7 @@ export class Follower {
   #view: View | null = null
   #opening: { readonly opened: Promise<View>; open(view: View): void }
   #waiters: Waiter[] = []
-  /** Counts the beginnings: what belongs to a former one is ignored. */
+  /** Counts the starts: results of an earlier one are ignored. */
   #run = 0
   #outage: { readonly sinceMs: number; readonly error: unknown; readonly isReported: boolean } | null = null
   #isClosed = false
@@ -60,12 +60,12 @@ export class Follower {
     return this.#view
   }
 
-  /** The view, once the Kafka topic was reached for the first time. */
+  /** Resolves with the view, once the Kafka topic was reached for the first time. */
   opened(deadline: Deadline): Promise<View> {
     return deadline.within(this.#opening.opened, () => this.#outage?.error)
   }
 
-  /** Resolves when all was read that is in these partitions now. */
+  /** Resolves when everything that is in these partitions now was read. */
   async synced(indices: readonly number[] | 'all', deadline: Deadline): Promise<View> {
     for (;;) {
       const view = this.#view ?? (await this.opened(deadline))
@@ -77,7 +77,7 @@ export class Follower {
     }
   }
 
-  /** Resolves when a partition was read up to this offset, or is another one. */
+  /** Resolves when a partition was read up to this offset, or was replaced. */
   async reached(index: number, offset: number, deadline: Deadline): Promise<void> {
     if ((this.#view?.partitions[index]?.position ?? Infinity) >= offset) return
     let waiter: Waiter | null = null
@@ -125,7 +125,7 @@ export class Follower {
     })
   }
 
-  /** One report for each outage. */
+  /** Reports each outage once. */
   #failed(error: unknown): void {
     const { sinceMs, isReported } = this.#outage ?? { sinceMs: this.#host.elapsedMs(), isReported: false }
     const isOutage = this.#host.elapsedMs() - sinceMs >= outageMs
@@ -163,7 +163,7 @@ export class Follower {
     this.#listeners.tellAll()
   }
 
-  /** Reads on until something fails. */
+  /** Reads until an error. */
   async #follow(): Promise<void> {
     const view = this.#view
     if (!view) return
@@ -201,7 +201,7 @@ export class Follower {
     if (!partition) return
     const { epoch, begun } = partition
     partition.take(fetched, ({ topic, offset, data }, after) => {
-      // A producer that chooses partitions in another way has written it where nobody reads it.
+      // A producer with another partitioner has written the record to a partition where readers of its topic do not look.
       const isWatched = offset > begun && this.#listeners.has(topic)
       if (isWatched && partitionOfTopic(topic, this.#view?.partitions.length ?? 0) === partition.index)
         this.#listeners.tell(topic, { epoch, offset, after, data })

@@ -2,11 +2,11 @@ import type { TopicNews } from '../server/store/ports.ts'
 
 export type TopicListener = (news: TopicNews | null) => void
 
-/** Who watches which topic. */
+/** The listeners of each topic. */
 export class TopicListeners {
   readonly #byTopic = new Map<string, Set<{ readonly listener: TopicListener }>>()
 
-  /** Returns a function that ends it; after that the listener is not called any more. */
+  /** Returns a function that removes the listener, which is not called after that. */
   add(topic: string, listener: TopicListener): () => void {
     const watcher = { listener }
     const watchers = this.#byTopic.get(topic) ?? new Set()
@@ -25,15 +25,15 @@ export class TopicListeners {
     const watchers = this.#byTopic.get(topic)
     for (const watcher of [...(watchers ?? [])]) {
       try {
-        // One that was called before it may have ended it.
+        // A listener that was called before may have removed this one.
         if (watchers?.has(watcher)) watcher.listener(news)
       } catch {
-        // The error of a listener concerns neither the log nor the other listeners.
+        // A listener's error concerns neither the log nor the other listeners.
       }
     }
   }
 
-  /** Something may have been missed. */
+  /** Tells all listeners that messages may have been missed. */
   tellAll(): void {
     for (const topic of [...this.#byTopic.keys()]) this.tell(topic, null)
   }

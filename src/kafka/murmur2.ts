@@ -1,6 +1,6 @@
 /**
- * The hash by which Kafka's own producers choose the partition of a key, so that another application's records of a key come to the same
- * partition.
+ * The hash by which Kafka's own producers choose the partition of a key, so that another application's records with the same key
+ * are in the same partition.
  */
 export function murmur2(bytes: Uint8Array): number {
   const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength)
@@ -22,8 +22,8 @@ export function murmur2(bytes: Uint8Array): number {
 const encoder = new TextEncoder()
 
 /**
- * The partition of an application's topic, as Kafka's own producers and `kafkaTopics()` choose it by the key: for a producer of another
- * library, some of which choose differently.
+ * Returns the partition of an application's topic, as Kafka's own producers and `kafkaTopics()` choose it by the key: for a
+ * producer of another library, some of which choose differently.
  */
 export function partitionOfTopic(topic: string, partitions: number): number {
   return (murmur2(encoder.encode(topic)) & 0x7fffffff) % partitions

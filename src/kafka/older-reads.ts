@@ -6,11 +6,11 @@ import { type Entry, toEntry } from './record.ts'
 import type { TopicsSettings } from './topics-options.ts'
 import type { Deadline } from './waiting.ts'
 
-/** How much is fetched at once, and how many of these are kept for the next reader, who is often near. */
+/** The bytes of one fetch, and how many such chunks are cached for the next reader, which is often close. */
 const chunkBytes = 1_048_576
 const maxChunks = 8
 
-/** A part of a partition: everything after one offset, up to another. */
+/** A range of a partition: everything after one offset, up to another. */
 interface Chunk {
   readonly epoch: string
   readonly from: number
@@ -18,26 +18,26 @@ interface Chunk {
   readonly entries: readonly Entry[]
 }
 
-/** What a scan found of a topic. */
+/** A scan's result for a topic. */
 export interface Found {
   readonly messages: readonly Stored[]
-  /** Everything up to this offset was looked at. */
+  /** Everything up to this offset was scanned. */
   readonly through: number
-  /** The highest offset that was passed over, since the message is too old. */
+  /** The highest offset that was skipped since its message has expired. */
   readonly hiddenThrough: number
 }
 
 export interface Scan {
   readonly topic: string
-  /** Messages after the one offset and up to the other. */
+  /** The range: messages after `after`, up to `through`. */
   readonly after: number
   readonly through: number
-  /** Messages from before this time are not given out. */
+  /** Messages older than this time are not returned. */
   readonly notBefore: number
   readonly limits: ReadLimits
 }
 
-/** Reads what is in memory no more: a partition is read from an offset on, and the topic's messages are picked out. */
+/** Reads messages that are no longer in memory: it fetches a partition from an offset, and filters the topic's messages. */
 export class OlderReads {
   readonly #settings: TopicsSettings
   #chunks: Chunk[] = []
@@ -53,7 +53,7 @@ export class OlderReads {
     const messages: Stored[] = []
     let [position, scanned, bytes, hiddenThrough] = [after, 0, 0, 0]
     while (position < through && scanned < this.#settings.scanBytes) {
-      // What was found is returned in time, rather than nothing too late.
+      // Returns partial results in time, rather than none too late.
       if (scanned > 0 && deadline.leftMs < this.#settings.timeoutMs / 2) break
       const at = position
       const chunk = this.#chunkAt(partition.epoch, at) ?? (await deadline.retry(() => this.#fetch(view, partition, at)))

@@ -4,32 +4,32 @@ import type { KafkaFetched } from './client.ts'
 import { type Entry, toEntry } from './record.ts'
 import { SeenKeys } from './seen-keys.ts'
 
-/** What keeping a message costs beside its own bytes. */
+/** The overhead of a message in memory besides its own bytes. */
 const overheadBytes = 160
 
-/** How many topics are kept in mind of which no message is, in each partition. */
+/** How many topics without a message in memory are remembered, in each partition. */
 const maxIdleTopics = 20_000
 
-/** A message of which the data is kept. */
+/** A message whose data is in memory. */
 export interface Recent extends Stored {
   readonly timestamp: number
   /** The offset of the topic's message before it, or one between the two. */
   readonly after: number
 }
 
-/** What a partition knows of one of its topics. */
+/** A partition's state of one of its topics. */
 interface TopicView {
-  /** No message of the topic is behind this offset; it is that of the last one, if one was seen. */
+  /** The topic has no message after this offset, which is that of its last message, if one was seen. */
   tail: number
   readonly recent: Recent[]
-  /** How much of the topic is kept, as its last message says. */
+  /** The topic's retention according to its last message. */
   maxMessages: number
   maxAgeMs: number
 }
 
 /**
- * One partition as this node has read it: its newest messages, topic by topic, up to `position`. All offsets are those of the `TopicLog`,
- * one more than Kafka's, so that an offset says how many records are up to it.
+ * One partition as this node has read it: its newest messages, topic by topic, up to `position`. All offsets are those of the
+ * `TopicLog`, one more than Kafka's, so that an offset equals the number of records up to it.
  */
 export class Partition {
   readonly index: number
@@ -38,21 +38,21 @@ export class Partition {
   position: number
   /** Everything after this offset is in `recent`. */
   floor: number
-  /** The partition holds nothing up to this offset. */
+  /** The partition has lost everything up to this offset. */
   lostThrough: number
-  /** What is read up to here was in the log before this node was. */
+  /** The end of the partition when this node started reading it. */
   readonly begun: number
   bytes = 0
   readonly #keys: SeenKeys
   readonly #topics = new Map<string, TopicView>()
   /** The topics without a recent message, the longest idle first. */
   readonly #idle = new Map<string, TopicView>()
-  /** No message of a topic that is not known is behind this offset. */
+  /** No unknown topic has a message after this offset. */
   #unknownThrough: number
   readonly #queue: { readonly view: TopicView; readonly topic: string; readonly offset: number; readonly bytes: number }[] = []
   #head = 0
 
-  /** @param from the offset after which it is read; @param begun the end of the partition now */
+  /** @param from the offset after which to read; @param begun the current end of the partition */
   constructor(index: number, epoch: string, bounds: { from: number; start: number; begun: number }, keyWindowMs: number) {
     this.index = index
     this.epoch = epoch
@@ -64,7 +64,7 @@ export class Partition {
     this.#keys = new SeenKeys(keyWindowMs)
   }
 
-  /** Takes what was read at `position`; calls back for each message, with the offset of the topic's message before it. */
+  /** Adds the records fetched at `position`; calls `taken` for each message, with the offset of the topic's message before it. */
   take({ records, next, start }: KafkaFetched, taken: (entry: Entry, after: number) => void): void {
     for (const record of records) {
       const entry = toEntry(record)
@@ -77,7 +77,7 @@ export class Partition {
     this.#losing(start)
   }
 
-  /** The offset of the message that was appended under this key, if that is not too long ago. */
+  /** The offset of the message that was appended under this key, if that is recent enough. */
   offsetOf(topic: string, key: string): number | null {
     return this.#keys.offsetOf(topic, key)
   }
@@ -86,12 +86,12 @@ export class Partition {
     return this.#keys.isDuplicate(offset)
   }
 
-  /** No message of the topic is behind this offset. */
+  /** The topic has no message after this offset. */
   tailOf(topic: string): number {
     return this.#viewOf(topic)?.tail ?? this.#unknownThrough
   }
 
-  /** What was read of the log shows that no message of the topic is after the one offset and up to the other. */
+  /** A scan of the log has found no message of the topic after `after`, up to `through`. */
   nothingBetween(topic: string, after: number, through: number): void {
     if (this.#topics.has(topic) || this.tailOf(topic) > through || this.tailOf(topic) <= after) return
     const view = this.#idle.get(topic)
@@ -99,20 +99,20 @@ export class Partition {
     else this.#remember(topic, newView(after))
   }
 
-  /** The messages after an offset that are at hand. */
+  /** The messages after an offset that are in memory. */
   recentAfter(topic: string, after: number): readonly Recent[] {
     const recent = this.#topics.get(topic)?.recent ?? []
     const first = recent.findIndex(({ offset }) => offset > after)
     return first < 0 ? [] : recent.slice(first)
   }
 
-  /** How much of the topic its last message wants to be kept, and the last offset that is hidden by it: what a reader may not get any more. */
+  /** What the topic's retention, by its last message, hides from readers: offsets up to `through`, times before `before`. */
   hiddenOf(topic: string, now: number): { readonly through: number; readonly before: number } {
     const view = this.#viewOf(topic)
     if (!view) return { through: 0, before: -Infinity }
     const { recent, maxMessages, maxAgeMs } = view
     const before = now - maxAgeMs
-    // Only the last of those that are too old matters: clocks of different producers need not agree.
+    // Only the last of the expired messages matters: clocks of different producers may differ.
     let first = recent.length
     while (first > 0 && (recent[first - 1]?.timestamp ?? 0) >= before) first -= 1
     first = Math.max(first, recent.length - maxMessages)
@@ -121,12 +121,12 @@ export class Partition {
     return { through, before }
   }
 
-  /** Discards the oldest message; returns how many bytes that frees. */
+  /** Discards the oldest message; returns the number of freed bytes. */
   discardOldest(): number {
     const oldest = this.#queue[this.#head]
     if (!oldest) return 0
     this.#head += 1
-    // Removing them one by one from the front of a long array would be quadratic.
+    // Removing messages one by one from the front of a long array would be quadratic.
     if (this.#head * 2 > this.#queue.length) {
       this.#queue.splice(0, this.#head)
       this.#head = 0
@@ -155,7 +155,7 @@ export class Partition {
     return after
   }
 
-  /** Retention, or an administrator, has deleted records. */
+  /** Drops messages whose records retention or an administrator has deleted. */
   #losing(through: number): void {
     this.lostThrough = Math.max(this.lostThrough, through)
     while (this.#head < this.#queue.length && (this.#queue[this.#head]?.offset ?? 0) <= through) this.discardOldest()

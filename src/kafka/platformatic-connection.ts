@@ -21,9 +21,9 @@ export interface ConnectionSettings {
 }
 
 /**
- * A producer or a consumer that is made when it is needed, and given up after a failure. The library has no limit for the time of a
- * request, so its sockets are closed when one has taken too long; and a producer whose batch has an unknown outcome must not be used
- * again, since its next batch would have the same sequence number, which a broker takes for the same batch.
+ * A producer or a consumer that is created on demand, and dropped after a failure. The library has no timeout for a request, so a
+ * slow request's sockets are closed; and a producer whose batch has an unknown outcome must not be reused, since its next batch
+ * would have the same sequence number, which a broker treats as the same batch.
  */
 export class PlatformaticConnection<Kind extends keyof Kinds> {
   readonly #kind: Kind
@@ -36,7 +36,7 @@ export class PlatformaticConnection<Kind extends keyof Kinds> {
     this.#settings = settings
   }
 
-  /** @param waitMs how long the request may wait at the broker, besides */
+  /** @param waitMs how long the request may additionally wait at the broker, in milliseconds */
   async run<Result>(call: (client: Kinds[Kind]) => Promise<Result>, waitMs = 0): Promise<Result> {
     if (this.#isClosed) throw new Error('The Kafka client was closed.')
     const { host, timeoutMs } = this.#settings
@@ -64,7 +64,7 @@ export class PlatformaticConnection<Kind extends keyof Kinds> {
     const retries = Math.ceil(timeoutMs / retryDelayMs)
     const all = {
       ...{ groupId: options.clientId, connectTimeout: timeoutMs, ...options },
-      // A batch that is sent again by the library has the same sequence number, so that it is appended once.
+      // A batch that the library retries has the same sequence number, so that it is appended once.
       ...(this.#kind === 'producer' ? { retries, retryDelay: retryDelayMs, idempotent: true, acks: -1 } : { retries: 0 }),
     }
     const client: PlatformaticProducer | PlatformaticConsumer =
@@ -78,7 +78,7 @@ export class PlatformaticConnection<Kind extends keyof Kinds> {
     })
     const giveUp = async () => {
       isGivenUp = true
-      // Its own way to close waits for the other side, which may not answer any more.
+      // The library's own close waits for the other side, which may no longer answer.
       for (const socket of sockets) socket.destroy()
       await client.close()
     }

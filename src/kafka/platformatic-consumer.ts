@@ -12,23 +12,23 @@ import type {
 } from './platformatic-types.ts'
 import { within } from './waiting.ts'
 
-/** The pause before the cluster is tried again, doubled up to the second one. */
+/** The first and the longest pause before reconnecting to the cluster, in milliseconds; the pause doubles each time. */
 const pausesMs = [200, 5000] as const
 
 export interface PlatformaticConsumerOptions extends PlatformaticOptions {
   /** The Kafka topics of the application. */
   readonly topics: readonly string[]
   readonly groupId: string
-  /** Where a group begins that has committed nothing yet. @defaultValue 'latest' */
+  /** Where a group starts that has committed nothing yet. @defaultValue 'latest' */
   readonly from?: 'latest' | 'earliest'
-  /** Is called once for each outage. @defaultValue a warning of the process */
+  /** Called once per outage. @defaultValue a warning of the process */
   readonly onError?: (error: unknown) => void
 }
 
 /**
- * A `KafkaConsumer` of `@platformatic/kafka`, as `import * as kafka from '@platformatic/kafka'` has it. The options besides its own are
- * those of that library. It joins its group again after an outage, for as long as it is not closed.
- * @throws TypeError for an option that cannot be used
+ * Creates a `KafkaConsumer` from `@platformatic/kafka`, imported as `import * as kafka from '@platformatic/kafka'`. The options
+ * besides its own are those of that library. It rejoins its group after an outage, until it is closed.
+ * @throws TypeError for an invalid option
  */
 export function platformaticConsumer(kafka: PlatformaticGroups, options: PlatformaticConsumerOptions): KafkaConsumer {
   checkModule('platformaticConsumer', kafka, ['Consumer'])
@@ -38,7 +38,7 @@ export function platformaticConsumer(kafka: PlatformaticGroups, options: Platfor
   checks.texts('topics')
   checks.functionOr('onError', true)
   const { topics, onError, from: _, timeoutMs, ...library } = { ...settings, ...options }
-  // The library closes a connection only when what waits at the broker has been answered.
+  // The library closes a connection only after the pending fetch was answered.
   const defaults = { connectTimeout: timeoutMs, maxWaitTime: 500 }
   const make = () => new kafka.Consumer({ ...defaults, ...library, retries: 0, autocommit: false } as never)
   return new GroupMember(make, topics, checks.oneOf('from', ['latest', 'earliest']), nodeHost(onError), timeoutMs)
@@ -95,7 +95,7 @@ class GroupMember implements KafkaConsumer {
         sockets.add(socket)
         socket.once('close', () => sockets.delete(socket))
       })
-      // Only what the application's own handling throws ends the reading.
+      // Only an error of the application's `handle` ends the reading.
       let handled: Promise<void> | null = null
       try {
         const options = { mode: 'committed', fallbackMode: this.#from, autocommit: false } as const

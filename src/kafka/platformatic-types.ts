@@ -1,22 +1,22 @@
-/** What is used of `@platformatic/kafka` 1 and 2. Its classes have these methods in several forms, one of which is the one here. */
+/** The options of `platformaticKafka()`. */
 
 export interface PlatformaticOptions {
   readonly clientId: string
   /** As `'host:port'`. */
   readonly bootstrapBrokers: readonly string[]
-  /** How long a call may take, in milliseconds, before its connections are closed and it rejects. @defaultValue 3000 */
+  /** Timeout of a call, in milliseconds; then its connections are closed and it rejects. @defaultValue 3000 */
   readonly timeoutMs?: number
   /** The library's other options, such as `tls` and `sasl`. */
   readonly [option: string]: unknown
 }
 
-/** The module. */
+/** The used part of `@platformatic/kafka` 1 and 2, whose methods have several signatures, of which one is declared here. */
 export interface PlatformaticKafka {
   readonly Producer: new (options: never) => PlatformaticProducer
   readonly Consumer: new (options: never) => PlatformaticConsumer
 }
 
-/** What a producer and a consumer have in common. */
+/** The common part of a producer and a consumer. */
 export interface PlatformaticBase {
   on(event: string, listener: (argument: ConnectionEvent) => void): unknown
   close(): Promise<void>
@@ -64,7 +64,7 @@ export interface PlatformaticConsumer extends PlatformaticBase {
   }): Promise<{ responses: { partitions: FetchedPartition[] }[] }>
 }
 
-/** The module, as far as a consumer group is concerned. */
+/** The part of the module for consumer groups. */
 export interface PlatformaticGroups {
   readonly Consumer: new (options: never) => PlatformaticMember
 }
@@ -109,7 +109,7 @@ export interface RecordsBatch {
   }[]
 }
 
-/** What its events of connections tell. */
+/** The argument of connection events. */
 export interface ConnectionEvent {
   readonly connection: { readonly socket: { destroy(): void; once(event: string, listener: () => void): void } }
 }

@@ -15,9 +15,9 @@ import type { FetchedPartition, PlatformaticKafka, PlatformaticOptions, RecordsB
 const noCommit = { isolationLevel: 'READ_UNCOMMITTED' } as const
 
 /**
- * A `KafkaClient` of `@platformatic/kafka`, as `import * as kafka from '@platformatic/kafka'` has it. Its options are those of that
- * library; `retries`, `idempotent` and `acks` are set here. Connects when it is first used.
- * @throws TypeError for an option that cannot be used
+ * Creates a `KafkaClient` from `@platformatic/kafka`, imported as `import * as kafka from '@platformatic/kafka'`. Takes that
+ * library's options, but sets `retries`, `idempotent` and `acks` itself. Connects when it is first used.
+ * @throws TypeError for an invalid option
  */
 export function platformaticKafka(kafka: PlatformaticKafka, options: PlatformaticOptions): KafkaClient {
   checkModule('platformaticKafka', kafka, ['Producer', 'Consumer'])
@@ -32,7 +32,7 @@ export function checkModule(name: string, kafka: unknown, classes: readonly stri
   )
 }
 
-/** The library's own options are not checked: there are many, and it does so itself. */
+/** The library checks its own options, of which there are many. */
 export function platformaticSettings(name: string, options: PlatformaticOptions): PlatformaticOptions & { timeoutMs: number } {
   const { timeoutMs, ...library } = options ?? {}
   const checks = new OptionChecks(name, options, Object.keys(options ?? {}))
@@ -42,7 +42,7 @@ export function platformaticSettings(name: string, options: PlatformaticOptions)
 }
 
 class PlatformaticClient implements KafkaClient {
-  /** A request that waits at the broker holds up all others on its connection. */
+  /** A fetch that waits at the broker blocks all other requests on its connection. */
   readonly #waiting: PlatformaticConnection<'consumer'>
   readonly #reading: PlatformaticConnection<'consumer'>
   readonly #appending: PlatformaticConnection<'producer'>
@@ -95,7 +95,7 @@ class PlatformaticClient implements KafkaClient {
       ...{ currentLeaderEpoch: -1, lastFetchedEpoch: -1 },
     }))
     const { responses } = await connection.run(async (consumer) => {
-      // It knows its brokers only after it has asked for them.
+      // The consumer knows its brokers only after it has fetched the metadata.
       await consumer.metadata({ topics: [topic] })
       const topics = [{ topicId: longId(topicId), partitions }]
       return consumer.fetch({ node: leader, topics, maxBytes, maxWaitTime: maxWaitMs, minBytes: 1, ...noCommit })
@@ -128,7 +128,7 @@ function fetchedOf({ partitionIndex, records = [], logStartOffset }: FetchedPart
   }
 }
 
-/** A batch may begin before the offset that was asked for, and one of control records has none for an application. */
+/** A batch may begin before the requested offset; a control batch has no records for an application. */
 function recordsOf({ firstOffset, firstTimestamp, attributes, records }: RecordsBatch, from: number): KafkaRecord[] {
   if (attributes & controlBatch) return []
   const read = records.map(({ offsetDelta, timestampDelta, key, value, headers }) => ({
@@ -144,7 +144,7 @@ function bufferOf(bytes: Uint8Array): Buffer {
   return Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength)
 }
 
-/** The 16 bytes of a UUID in 22 letters. */
+/** A UUID's 16 bytes in 22 letters. */
 function shortId(uuid: string): string {
   return Buffer.from(uuid.replaceAll('-', ''), 'hex').toString('base64url')
 }

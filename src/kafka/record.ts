@@ -2,10 +2,10 @@ import { Buffer } from 'node:buffer'
 import type { AppendOptions, Payload } from '../server/store/ports.ts'
 import type { KafkaRecord, KafkaRecordToAppend } from './client.ts'
 
-/** A message as it lies in a partition. */
+/** A message as stored in a partition. */
 export interface Entry {
   readonly topic: string
-  /** One more than the record's, since offsets of a topic begin at 1. */
+  /** The record's offset plus one, since offsets of a topic begin at 1. */
   readonly offset: number
   readonly timestamp: number
   readonly data: Payload
@@ -22,14 +22,14 @@ const headers = {
   maxAge: 'steadfast-max-age-ms',
 }
 
-/** A record's headers say what its key and its value do not; a record without them is a text. */
+/** A record's headers hold what its key and value do not; a record without headers is a text. */
 export function toRecord(topic: string, data: Payload, { key, maxMessages, maxAgeMs }: AppendOptions): KafkaRecordToAppend {
   const list: [string, string][] = []
   if (typeof data !== 'string') list.push([headers.type, 'bytes'])
   if (key !== undefined) list.push([headers.key, key])
   if (maxMessages !== undefined && maxMessages !== Infinity) list.push([headers.maxMessages, String(maxMessages)])
   if (maxAgeMs !== undefined && maxAgeMs !== Infinity) list.push([headers.maxAge, String(maxAgeMs)])
-  // A copy: bytes that are appended remain the caller's, who may write into them before they are sent.
+  // A copy: appended bytes remain the caller's, who may overwrite them before they are sent.
   return { key: Buffer.from(topic), value: typeof data === 'string' ? Buffer.from(data) : Buffer.from(data), headers: list }
 }
 
@@ -50,7 +50,7 @@ function textOf(bytes: Uint8Array | null): string {
   return bytes === null ? '' : Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength).toString()
 }
 
-/** Any producer may have written a header. */
+/** Any producer may have written the header. */
 function numberOf(text: string | undefined): number {
   const number = Number(text ?? Infinity)
   return number >= 0 ? number : Infinity

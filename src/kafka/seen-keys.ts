@@ -1,11 +1,11 @@
 import type { Entry } from './record.ts'
 
-/** How many keys are kept in mind, however long the window is. */
+/** The largest number of keys, however long the window is. */
 const maxKeys = 100_000
 
 /**
- * The keys of a partition's newest messages. A message whose topic and key are those of one before it is a duplicate, wherever it was
- * appended, and nobody reads it. Time is that of the records, so that all nodes come to the same.
+ * The keys of a partition's newest messages. A later message with the same topic and key is a duplicate, whichever node appended
+ * it, and is not delivered. Time is that of the records, so that all nodes decide alike.
  */
 export class SeenKeys {
   readonly #windowMs: number
@@ -18,7 +18,7 @@ export class SeenKeys {
     this.#windowMs = windowMs
   }
 
-  /** Whether the message is to be read. */
+  /** Whether the message is to be delivered: it is the first with its key. */
   isFirst({ topic, key, offset, timestamp }: Entry): boolean {
     this.#newest = Math.max(this.#newest, timestamp)
     this.#forget()
@@ -50,7 +50,7 @@ export class SeenKeys {
   }
 }
 
-/** The length keeps apart what a separator alone would not. */
+/** The length distinguishes names that a separator alone would not. */
 function nameOf(topic: string, key: string): string {
   return `${topic.length}:${topic}${key}`
 }

@@ -5,36 +5,36 @@ import type { KafkaClient } from './client.ts'
 
 /** The options of `kafkaTopics()`. */
 export interface KafkaTopicsOptions {
-  /** The client, for this log alone, which closes it: `platformaticKafka()`, or one that was adapted to `KafkaClient`. */
+  /** The client, used by this log alone, which closes it: `platformaticKafka()`, or an adapter to another library. */
   readonly client: KafkaClient
   /**
-   * The Kafka topic that holds all topics of the application. It must exist, be deleted by time or size and not be compacted, and its
-   * number of partitions must not change while servers run.
+   * The Kafka topic that holds all topics of the application. It must exist, with `cleanup.policy=delete` (by time or size, not
+   * compacted), and its number of partitions must not change while servers run.
    */
   readonly topic: string
-  /** How long a call may take, in milliseconds, before it rejects. A broker that is back before then is not noticed. @defaultValue 3000 */
+  /** Timeout of a call, in milliseconds; it then rejects. A broker outage that is shorter goes unnoticed. @defaultValue 3000 */
   readonly timeoutMs?: number
   /**
-   * How many bytes of the newest messages are kept in memory, each counted with 160 more than its own. Reads that go further back fetch
-   * from Kafka. @defaultValue 67_108_864 (64 MiB)
+   * Size of the cache of the newest messages, in bytes, each message with 160 bytes of overhead. Older reads fetch from Kafka.
+   * @defaultValue 67_108_864 (64 MiB)
    */
   readonly maxBytes?: number
   /**
-   * How many bytes of a partition one read fetches at most to find messages of its topic that are not in memory. A reader further
-   * behind than that meets a gap. @defaultValue 16_777_216 (16 MiB)
+   * Bytes of a partition that one read fetches at most to find messages not in memory; a reader further behind gets a gap.
+   * @defaultValue 16_777_216 (16 MiB)
    */
   readonly scanBytes?: number
   /**
-   * How many of the newest messages, over all partitions, are read into memory when the node starts. Keys of idempotent appends and the
-   * ends of topics are known from them on. @defaultValue 10_000
+   * Newest messages, over all partitions, that a starting node reads to learn append keys and topics' ends.
+   * @defaultValue 10_000
    */
   readonly warmUpMessages?: number
   /**
-   * For how long the key of an append is kept in mind, in milliseconds, by the timestamps of the records; 120,000 at least.
+   * How long the key of an append is remembered, in milliseconds, by the records' timestamps; at least 120,000.
    * @defaultValue 300_000 (5 minutes)
    */
   readonly keyWindowMs?: number
-  /** Is called once for each outage, with an error whose `cause` is the client's. @defaultValue a warning of the process */
+  /** Called once per outage, with an error whose `cause` is the client's. @defaultValue a warning of the process */
   readonly onError?: (error: unknown) => void
 }
 
@@ -47,7 +47,7 @@ const names = ['client', 'topic', 'timeoutMs', 'maxBytes', 'scanBytes', 'warmUpM
 const clientMethods = ['describe', 'starts', 'ends', 'append', 'fetch', 'close']
 const clientHint = 'a KafkaClient, such as platformaticKafka(kafka, { clientId, bootstrapBrokers }) returns'
 
-/** @throws TypeError that names the option, what it was, and what it may be */
+/** @throws TypeError that names the option, its value, and the allowed values */
 export function topicsSettings(options: KafkaTopicsOptions): TopicsSettings {
   const checks = new OptionChecks('kafkaTopics', options, names)
   checks.port('client', clientMethods, clientHint)

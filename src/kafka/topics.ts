@@ -22,15 +22,15 @@ import { Deadline, Life } from './waiting.ts'
 
 /** The topics of a `RealtimeServer` in Kafka. */
 export interface KafkaTopics extends TopicLog {
-  /** Stops reading and closes the client; calls that are pending reject. */
+  /** Stops reading and closes the client; pending calls reject. */
   close(): Promise<void>
 }
 
 /**
- * The topics of a `RealtimeServer` in one Kafka topic, beside sessions in another store: Kafka has no record that can be replaced. The name of a topic is the key of
- * its records, so that each topic lies in one partition; every node reads all partitions from their ends on, without a consumer group, and
- * keeps the newest messages. Connects at once, and goes on trying.
- * @throws TypeError for an option that cannot be used
+ * Creates a `TopicLog` in one Kafka topic; sessions need another store, since Kafka has no record that can be replaced. A topic's
+ * name is the key of its records, so that each topic lies in one partition; every node reads all partitions from their ends,
+ * without a consumer group, and keeps the newest messages. Connects at once, and retries until it succeeds.
+ * @throws TypeError for an invalid option
  */
 export function kafkaTopics(options: KafkaTopicsOptions): KafkaTopics {
   return new KafkaTopicLog(topicsSettings(options))
@@ -60,7 +60,7 @@ class KafkaTopicLog implements KafkaTopics {
     if (before !== null) return before
     const offset = (await this.#appenderOf(index).append(record, deadline)) + 1
     if (options.key === undefined) return offset
-    // Another node may have appended under this key at the same time: then the order in the partition decides.
+    // Another node may have appended under this key at the same time: the first record in the partition counts.
     await this.#follower.reached(index, offset, deadline)
     return this.#follower.view?.partitions[index]?.offsetOf(topic, options.key) ?? offset
   }
@@ -83,10 +83,10 @@ class KafkaTopicLog implements KafkaTopics {
     const found = await this.#older.find(view, partition, scan, deadline)
     const isWhole = found.through >= floor
     if (isWhole && found.messages.length === 0) partition.nothingBetween(topic, Math.max(from, found.hiddenThrough), floor)
-    // Nothing was found in what one read may fetch: what is in memory goes on behind a gap.
+    // One read's limit was too small to find a message: the reader gets a gap, and continues with the messages in memory.
     const isGap = !isWhole && found.messages.length === 0
     const lostThrough = Math.max(lost, found.hiddenThrough, isGap ? partition.floor : 0)
-    // Messages that were in memory when the scan began may have left it meanwhile: then the next read finds them.
+    // Messages may have been evicted from memory since the scan began: the next read finds them.
     const isContiguous = isGap || (isWhole && partition.floor === floor)
     const recent = isContiguous ? partition.recentAfter(topic, lostThrough) : []
     const messages = withinLimits(recent, found.messages, limits)
@@ -106,7 +106,7 @@ class KafkaTopicLog implements KafkaTopics {
     const stop = this.#listeners.add(topic, listener)
     if (this.#follower.view) return { ready: null, stop }
     const ready = this.#follower.opened(this.#deadline()).then(() => {})
-    // Whoever does not wait for it is told all the same when it is in force.
+    // A caller may ignore the promise: the listener is called anyway once the watch is in force.
     ready.catch(() => {})
     return { ready, stop }
   }
@@ -132,7 +132,7 @@ class KafkaTopicLog implements KafkaTopics {
     return partitions[index]?.offsetOf(topic, key) ?? null
   }
 
-  /** What the log has lost of the topic: no more than there was. */
+  /** The last lost offset of the topic, never above its end. */
   #lostOf(partition: Partition, topic: string): number {
     return Math.min(partition.lostThrough, partition.tailOf(topic))
   }
@@ -162,7 +162,7 @@ class KafkaTopicLog implements KafkaTopics {
   }
 }
 
-/** The first messages, and as many of those behind them as the limits allow. */
+/** The first messages, and as many of the recent ones after them as the limits allow. */
 function withinLimits(recent: readonly Stored[], first: readonly Stored[], { maxMessages, maxBytes }: ReadLimits): Stored[] {
   const messages = [...first]
   let bytes = first.reduce((sum, { data }) => sum + bytesOf(data), 0)

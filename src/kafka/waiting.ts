@@ -1,12 +1,12 @@
 import type { ServerHost } from '../server/node/host.ts'
 
-/** What of a host waiting needs. */
+/** The part of a host that timeouts need. */
 export type WaitingHost = Pick<ServerHost, 'after' | 'elapsedMs'>
 
-/** How long to wait before a call that failed is repeated. */
+/** The pause before a failed call is retried, in milliseconds. */
 const retryPauseMs = 100
 
-/** The promise's result, or a rejection once the time has passed; what the promise comes to after that is ignored. */
+/** The promise's result, or a rejection after a timeout; the promise's later outcome is ignored. */
 export function within<Result>(host: WaitingHost, ms: number, promise: Promise<Result>, late: () => Error): Promise<Result> {
   return new Promise((resolve, reject) => {
     const cancel = host.after(ms, () => reject(late()))
@@ -17,7 +17,7 @@ export function within<Result>(host: WaitingHost, ms: number, promise: Promise<R
   })
 }
 
-/** The life of what others wait for: all of them hear of its end. */
+/** The lifetime of an object whose pending calls reject when it ends. */
 export class Life {
   readonly #name: string
   readonly #waiting = new Set<(error: Error) => void>()
@@ -35,7 +35,7 @@ export class Life {
     if (this.#isOver) throw this.#error()
   }
 
-  /** Calls back when it ends; returns a function that cancels that. */
+  /** Calls `fail` at the end; returns a function that cancels that. */
   onEnd(fail: (error: Error) => void): () => void {
     this.#waiting.add(fail)
     return () => this.#waiting.delete(fail)
@@ -52,7 +52,7 @@ export class Life {
   }
 }
 
-/** A time by which something must have settled. */
+/** A deadline for one call. */
 export class Deadline {
   readonly #host: WaitingHost
   readonly #life: Life
@@ -75,9 +75,9 @@ export class Deadline {
     return cause === undefined ? new Error(message) : new Error(message, { cause })
   }
 
-  /** @param cause why it is still pending, if it then is */
+  /** @param cause why it is still pending, if it is at the deadline */
   async within<Result>(promise: Promise<Result>, cause?: () => unknown): Promise<Result> {
-    // Nobody else may wait for it.
+    // Nothing else may handle its rejection.
     promise.catch(() => {})
     this.#life.check()
     let forget = () => {}
@@ -88,7 +88,7 @@ export class Deadline {
     return within(this.#host, Math.max(1, this.leftMs), both, () => this.late(cause?.())).finally(forget)
   }
 
-  /** Repeats what fails until the time has passed: a broker that restarts is back soon. */
+  /** Retries until the deadline: a broker that restarts is back soon. */
   async retry<Result>(run: () => Promise<Result>): Promise<Result> {
     for (;;) {
       try {
@@ -102,7 +102,7 @@ export class Deadline {
   }
 }
 
-/** Calls that come while one is under way share the next one, since they may have to see what happened meanwhile. */
+/** Calls that arrive during a run share the next run, since they may have to see later changes. */
 export class Coalesced<Result> {
   readonly #run: () => Promise<Result>
   #running: Promise<Result> | null = null

@@ -1,6 +1,6 @@
 /**
- * The parts of a store that scripts change as a whole. On one server that is all of it; in a cluster a bucket is what one hash tag holds, and
- * each topic and each session belongs to one.
+ * The parts of a store that a script changes atomically. On a single server that is the whole store; in a cluster a bucket is the
+ * keys of one hash tag, and each topic and each session belongs to one bucket.
  */
 export class Buckets {
   readonly #bases: readonly string[]
@@ -17,7 +17,7 @@ export class Buckets {
     return [...this.#bases.keys()]
   }
 
-  /** What the keys and channels of a bucket begin with. */
+  /** The prefix of a bucket's keys and channels. */
   base(bucket: number): string {
     return this.#bases[bucket] ?? ''
   }
@@ -30,7 +30,7 @@ export class Buckets {
     return (hash >>> 0) % this.#bases.length
   }
 
-  /** The bucket whose channel it is. */
+  /** The bucket of a channel. */
   ofChannel(channel: string): number {
     return Math.max(
       0,
@@ -38,7 +38,7 @@ export class Buckets {
     )
   }
 
-  /** The places of names in a list, by the bucket of each. */
+  /** The indexes of names in a list, grouped by bucket. */
   grouped(names: readonly string[]): ReadonlyMap<number, readonly number[]> {
     const groups = new Map<number, number[]>()
     for (const [index, name] of names.entries()) {
@@ -51,5 +51,5 @@ export class Buckets {
   }
 }
 
-/** More would spread the load over more masters, and cost a call more for each of what is counted over all of them. */
+/** More would spread the load over more masters, but add a call to each count over all buckets. */
 const clusterBuckets = 16

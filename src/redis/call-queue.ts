@@ -1,10 +1,10 @@
 import type { Call } from './call.ts'
 
-/** Calls that are to be sent later, in the order in which they were made. */
+/** Calls to send later, in the order in which they were made. */
 export class CallQueue {
   #calls: Call[] = []
 
-  /** Most come last; one that failed after a later one was added comes before that. `cause`: why it was not sent, or failed. */
+  /** Adds a call, usually at the end; one that failed goes before later ones. `cause`: why it was not sent, or failed. */
   add(call: Call, cause: unknown): void {
     call.waits(cause)
     const calls = this.#calls
@@ -12,11 +12,11 @@ export class CallQueue {
     while (at > 0 && (calls[at - 1]?.serial ?? 0) > call.serial) at -= 1
     if (at === calls.length) calls.push(call)
     else calls.splice(at, 0, call)
-    // What is over need not be kept until there is a connection.
+    // Settled calls need not be kept until there is a connection.
     if (calls.length % 1024 === 0) this.#calls = calls.filter(({ isOver }) => !isOver)
   }
 
-  /** Removes all of them. */
+  /** Removes and returns all calls. */
   take(): readonly Call[] {
     const calls = this.#calls
     this.#calls = []

@@ -9,12 +9,12 @@ interface CallSettings {
   onTimeout(call: Call): void
 }
 
-/** A script that is to be run, until its time is over. */
+/** A call of a script, with a timeout. */
 export class Call implements Bounded {
   readonly script: Script
   readonly bucket: number
   readonly args: readonly Argument[]
-  /** Its place among all calls of the link. */
+  /** Its sequence number among all calls of the link. */
   readonly serial: number
   readonly result: Promise<readonly unknown[]>
   isOver = false
@@ -23,7 +23,7 @@ export class Call implements Bounded {
   readonly #timeoutMs: number
   #resolve: (reply: readonly unknown[]) => void = () => {}
   #reject: (error: Error) => void = () => {}
-  /** Why it has not been sent, or has to be sent again. */
+  /** Why it was not sent, or has to be sent again. */
   #cause: unknown
 
   readonly #onTimeout: (call: Call) => void

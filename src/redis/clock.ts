@@ -1,7 +1,7 @@
-/** How long a measurement is preferred to later ones that took longer, in milliseconds. */
+/** How long a measurement takes precedence over later ones with a longer round trip, in milliseconds. */
 const sampleLifeMs = 30_000
 
-/** The clock of Redis, as it is known from its answers. It never goes backwards, even if another server's clock is behind. */
+/** Redis's clock, estimated from its answers. It never goes backwards, even if another server's clock is behind. */
 export class StoreClock {
   readonly #elapsedMs: () => number
   readonly #wallMs: () => number
@@ -17,7 +17,7 @@ export class StoreClock {
   }
 
   now(): number {
-    // Nothing was stored before the first answer: only then may it be set back.
+    // Nothing was stored before the first answer: until then the clock may go backwards.
     if (this.#offset === null) return this.#wallMs()
     this.#last = Math.max(this.#last, this.#elapsedMs() + this.#offset)
     return this.#last
@@ -28,11 +28,11 @@ export class StoreClock {
     this.#roundTripMs = Infinity
   }
 
-  /** Redis told its time between `sentAt` and now, both of the monotonic clock. */
+  /** Records Redis's time, read between `sentAt` and now, both of the monotonic clock. */
   sample(storeMs: number, sentAt: number): void {
     const at = this.#elapsedMs()
     const roundTripMs = at - sentAt
-    // The shorter the round trip, the less can the answer be wrong.
+    // The shorter the round trip, the smaller the error.
     if (roundTripMs > this.#roundTripMs && at - this.#sampledAt < sampleLifeMs) return
     this.#offset = storeMs - (sentAt + at) / 2
     this.#roundTripMs = roundTripMs

@@ -1,11 +1,11 @@
-/** What must be over within the timeout that is common to all. */
+/** An item with a deadline after the common timeout. */
 export interface Bounded {
   isOver: boolean
   startedAt: number
   timedOut(): void
 }
 
-/** One timer for all calls: since all have the same timeout, the oldest is the next that is due. */
+/** One timer for all calls: since all have the same timeout, the oldest is due first. */
 export class Deadlines {
   readonly #timeoutMs: number
   readonly #elapsedMs: () => number
@@ -27,7 +27,7 @@ export class Deadlines {
     this.#cancel ??= this.#after(this.#timeoutMs, () => this.#ring())
   }
 
-  /** Ends all that is still under way, as if its time were over. */
+  /** Ends all pending items, as if they had timed out. */
   clear(end: (item: Bounded) => void): void {
     this.#cancel?.()
     this.#cancel = null

@@ -16,7 +16,7 @@ export function bytesOf(data: Payload): number {
   return typeof data === 'string' ? Buffer.byteLength(data) : data.byteLength
 }
 
-/** Data as it is stored: a letter for its kind, and its bytes. What is text is sent as text: a command of text alone is one write of its socket. */
+/** Encodes data: a type letter, then the bytes. Text stays text: a command of text alone is a single write to the socket. */
 export function encodeData(data: Payload | undefined): Argument {
   if (data === undefined) return '-'
   if (typeof data === 'string') return `t${data}`
@@ -28,16 +28,16 @@ export function encodeData(data: Payload | undefined): Argument {
 
 function decodeData(encoded: Buffer, at: number): Payload | undefined {
   if (encoded[at] === textLetter) return encoded.toString('utf8', at + 1)
-  // A view would keep all that came in the same packet.
+  // A view would keep the whole packet in memory.
   return encoded[at] === bytesLetter ? new Uint8Array(encoded.subarray(at + 1)) : undefined
 }
 
-/** A message of a topic's list: its time in six bytes, then its data. */
+/** Decodes a message of a topic's list: its time in six bytes, then its data. */
 export function decodeMessage(element: Buffer): Payload {
   return decodeData(element, 6) ?? ''
 }
 
-/** An entry of a private stream: its size as limits count it, the size of its head, the head as JSON, the data. */
+/** Encodes an entry of a private stream: its size for limits, the size of its head, the head as JSON, the data. */
 export function encodeEntry({ kind, meta, data }: PrivateAppend): { readonly encoded: Argument; readonly bytes: number } {
   const head = JSON.stringify(meta === undefined ? [kind] : [kind, meta])
   const headBytes = Buffer.byteLength(head)
@@ -60,20 +60,20 @@ export function decodeEntryAt(offset: number, element: Buffer): PrivateEntry {
   return { offset, ...decodeEntry(element) }
 }
 
-/** The fields that change with messages, in the order in which they are stored, and those that are stored elsewhere. */
+/** The fields that change with messages, in the order in which they are stored, and the fields that are stored elsewhere. */
 const hotFields: readonly string[] = [
   ...['authenticatedAt', 'taken', 'done', 'redeliveredThrough', 'lease', 'turn', 'k', 'lastStream', 'lastEnd', 'ended'],
 ]
 const otherFields: readonly string[] = ['epoch', 'principalId', 'principal', 'data', 'subscriptions']
 
-/** The part of a record that changes with each message: without the names of the fields, which would take most of it. */
+/** The part of a record that changes with each message, without field names, which would be most of it. */
 export function encodeHot(record: SessionRecord): string {
   const values: unknown[] = hotFields.map((name) => Reflect.get(record, name))
   const more = Object.entries(record).filter(([name]) => !otherFields.includes(name) && !hotFields.includes(name))
   return JSON.stringify(more.length > 0 ? [...values, Object.fromEntries(more)] : values)
 }
 
-/** The part that may be large, and seldom changes. What can be told from elsewhere is left out: for most sessions it is half of it. */
+/** The part that may be large, and seldom changes, without redundant values: for most sessions these are half of it. */
 export function encodeCold({ principalId, principal, data, subscriptions }: SessionRecord): string {
   const packed = subscriptions.map(packSubscription)
   const { id, ...rest } = isObject(principal) ? principal : {}
@@ -83,7 +83,7 @@ export function encodeCold({ principalId, principal, data, subscriptions }: Sess
 
 const subscriptionFields = ['stream', 'topic', 'epoch', 'from'] as const
 
-/** Without the names of its fields, unless it has others. */
+/** Packs a subscription without its field names, unless it has further fields. */
 function packSubscription(subscription: Subscription): unknown {
   const isKnown = Object.keys(subscription).length === subscriptionFields.length
   return isKnown ? subscriptionFields.map((name) => subscription[name]) : subscription

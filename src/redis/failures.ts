@@ -1,20 +1,20 @@
-/** What an error of the client says of a call. */
+/** What a client's error means for a call. */
 export type Failure =
   /** Redis does not have the script. */
   | 'unknown-script'
-  /** Nothing was done, and another server or a later time may be better. */
+  /** Nothing was done; another server may do it, or this one later. */
   | 'elsewhere'
   /** Nothing was sent. */
   | 'unsent'
-  /** The connection broke: it may have been done or not. */
+  /** The connection broke: the script may have run or not. */
   | 'unknown'
-  /** Redis refused it. */
+  /** Redis refused the call. */
   | 'refused'
 
 export function failureOf(error: unknown): Failure {
   const message = messageOf(error)
   if (/NOSCRIPT/.test(message)) return 'unknown-script'
-  // A replica, a server that still reads its file, a cluster without a master for the slot.
+  // A replica, a server that is still loading its file, a cluster without a master for the slot.
   if (/^(READONLY|LOADING|MASTERDOWN|CLUSTERDOWN|TRYAGAIN)\b|READONLY You can't write/.test(message)) return 'elsewhere'
   if (/enableOfflineQueue|The client is offline|ClientOffline/i.test(message)) return 'unsent'
   const code: unknown = typeof error === 'object' && error !== null ? Reflect.get(error, 'code') : undefined
@@ -22,7 +22,7 @@ export function failureOf(error: unknown): Failure {
   return /^[A-Z]{3,} |\bscript:/.test(message) ? 'refused' : 'unknown'
 }
 
-/** The error that a caller receives: what failed, and what to do about it where that is known. */
+/** The error for the caller: what failed, and the remedy if there is a known one. */
 export function errorOf(error: unknown, script: string): Error {
   const message = messageOf(error)
   const hint = /OOM command not allowed/.test(message)

@@ -12,21 +12,21 @@ export interface HeartbeatSettings {
   readonly clock: StoreClock
   readonly host: RedisHost
   readonly timeoutMs: number
-  /** The beat's script. */
+  /** The script of a beat. */
   readonly script: Script
   readonly touch: Script
 }
 
 const beatMs = 1000
-/** How long an echo may take. */
+/** How long an echo may take, in milliseconds. */
 const echoMs = 2000
-/** Topics that are watched are used at this interval, or they would be discarded once they hold no message. */
+/** How often watched topics are touched, in milliseconds: otherwise they would be discarded once they hold no message. */
 const touchMs = topicIdleMs / 4
 const touchAtOnce = 500
 
 interface Beat {
   number: number
-  /** The last one that came over the subscription. */
+  /** The number of the last echo on the subscription. */
   echo: number
   state: 'none' | 'sent' | 'answered' | 'failed'
   answeredAt: number
@@ -35,8 +35,8 @@ interface Beat {
 }
 
 /**
- * Notices that a connection has become silent, which TCP does not for a quarter of an hour: at each beat a script publishes to this node's own
- * channel, so that one connection answers and the other one hears it. Notices a new life of a bucket that is not in use, too.
+ * Detects a silent connection, for which TCP takes a quarter of an hour: at each beat a script publishes to this node's own
+ * channel, so that one connection answers and the other receives it. Also detects a new life of an unused bucket.
  */
 export class Heartbeat {
   readonly #settings: HeartbeatSettings
@@ -54,7 +54,7 @@ export class Heartbeat {
     this.#beats = buckets.all.map(() => ({ number: 0, echo: 0, state: 'none', answeredAt: 0, isExpected: false }))
     this.#stops = this.#beats.map((beat, bucket) => {
       const { stop } = watches.watch(buckets.base(bucket) + this.#channel, (message) => {
-        // One that may have been missed is not waited for.
+        // After missed announcements no echo is awaited.
         beat.echo = Math.max(beat.echo, message ? Number(message.toString('latin1')) : beat.number)
       })
       return stop
@@ -73,7 +73,7 @@ export class Heartbeat {
     const now = host.elapsedMs()
     const isSilent = !link.isReady || this.#beats.some(({ state }) => state === 'failed')
     if (isSilent && now - link.connectedAt > timeoutMs) {
-      // What the new connection answers counts.
+      // From now on the new connection's answers count.
       for (const beat of this.#beats) if (beat.state === 'failed') beat.state = 'none'
       link.restart(new Error('the connection was silent'))
     }
@@ -91,7 +91,7 @@ export class Heartbeat {
   #send(bucket: number): void {
     const { link, watches, buckets, script, clock, host } = this.#settings
     const beat = this.#beats[bucket]
-    // One that is under way is waited for, and so is its echo.
+    // Waits for the beat in progress and its echo.
     if (!beat || !link.isReady || beat.state === 'sent' || isUnheard(beat)) return
     beat.number += 1
     beat.state = 'sent'

@@ -14,8 +14,8 @@ export interface HelloSettings {
 }
 
 /**
- * What comes before all else on a connection: the scripts, the life of each bucket, the name of the store, which is returned.
- * @throws PolicyError if Redis may discard what it has
+ * Runs first on each connection: loads the scripts, reads the life of each bucket, and returns the store's id.
+ * @throws PolicyError if Redis may evict keys
  */
 export async function hello(
   client: CommandClient,
@@ -29,7 +29,7 @@ export async function hello(
   const ids = await Promise.all(
     buckets.all.map(async (bucket) => {
       const key = `${buckets.base(bucket)}b`
-      // One bucket has the name of all.
+      // The first bucket holds the store's id.
       const reply = repliesOf(await client.evaluate(scripts.hello.text, key, [bucket === 0 ? newId : '']))
       const [, now, id, policy] = reply.map(String)
       if (policy !== 'noeviction') throw new PolicyError(policy)

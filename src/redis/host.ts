@@ -1,10 +1,10 @@
-/** What the store needs of the process, passed in so that parts of it also run under a virtual clock. */
+/** The store's environment in a process. It is a port, so that parts of the store also run under a virtual clock. */
 export interface RedisHost {
   /** Wall-clock milliseconds. */
   now(): number
-  /** Milliseconds of a clock that is never set. */
+  /** Milliseconds of a monotonic clock. */
   elapsedMs(): number
-  /** Runs something once; the timer does not keep the process alive. Returns a function that cancels it. */
+  /** Runs a function once; the timer does not keep the process alive. Returns a function that cancels it. */
   after(delayMs: number, run: () => void): () => void
   randomId(): string
 }

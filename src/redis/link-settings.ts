@@ -5,18 +5,18 @@ import type { RedisHost } from './host.ts'
 import type { LinkScripts } from './scripts/link-scripts.ts'
 import type { Script } from './scripts/script.ts'
 
-/** What belongs to a link. */
+/** The settings and parts of a link. */
 export interface LinkSettings {
   readonly connector: Connector
   readonly buckets: Buckets
   readonly timeoutMs: number
   readonly scripts: LinkScripts
-  /** All scripts: Redis receives them at each connection, before the first of them is run. */
+  /** All scripts: they are loaded into Redis at each connect, before the first one runs. */
   readonly all: readonly Script[]
   readonly host: RedisHost
   readonly clock: StoreClock
-  /** A bucket has begun a new life: what was known of it may not hold any more. */
+  /** A bucket has begun a new life: what this node knows of it may be outdated. */
   newLife(bucket: number): void
-  /** Redis has not answered for long, though there is a connection. */
+  /** Redis has not answered for long, although there is a connection. */
   silent(): void
 }

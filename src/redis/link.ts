@@ -15,9 +15,9 @@ type State =
   | { readonly type: 'closed' }
 
 /**
- * Runs scripts: over one connection, in the order of the calls, each within `timeoutMs`. A call waits while there is no connection, and is sent
- * again after one broke only if Redis cannot have run it, or if running it twice does no harm; later calls of its bucket wait for it. In a
- * cluster the order is that of each stream alone.
+ * Runs scripts over one connection, in the order of the calls, each within `timeoutMs`. A call waits while there is no
+ * connection; after a broken one it is sent again only if Redis cannot have run it, or if it is safe to run twice; later calls of
+ * its bucket wait for it. In a cluster only the order within each stream is kept.
  */
 export class Link {
   readonly #settings: LinkSettings
@@ -25,16 +25,16 @@ export class Link {
   readonly #tokens = new Map<number, string>()
   #state: State = { type: 'connecting', cause: undefined }
   #client: CommandClient | null = null
-  /** The number of the client; and of its connection: an earlier one's answers are late. */
+  /** The number of the client and its connection; events of an earlier one are ignored. */
   #generation = 0
   #connectedAt = 0
   #answeredAt = 0
   #calls = 0
-  /** What waits for a connection. */
+  /** Calls that wait for a connection. */
   readonly #waiting = new CallQueue()
-  /** By bucket: what waits because a call before it is to be sent again. */
+  /** By bucket: calls that wait since a call before them has to be sent again. */
   readonly #held = new Map<number, CallQueue>()
-  /** Of a cluster alone. */
+  /** In a cluster only. */
   readonly #order: StreamOrder | null
   #id: string | null = null
 
@@ -50,7 +50,7 @@ export class Link {
     return this.#id
   }
 
-  /** When the connection began to be made, of the monotonic clock. */
+  /** When the connection attempt began, by the monotonic clock. */
   get connectedAt(): number {
     return this.#connectedAt
   }
@@ -59,14 +59,14 @@ export class Link {
     return this.#state.type === 'ready'
   }
 
-  /** The reply without the token of the life. */
+  /** Runs a script; resolves with its reply without the token of the life. */
   run(script: Script, bucket: number, args: readonly Argument[]): Promise<readonly unknown[]> {
     const call = this.#callOf(script, bucket, args)
     this.#begin(call)
     return call.result
   }
 
-  /** The same for a script that appends to the stream that its first argument names: in the order in which this is called. */
+  /** The same for a script that appends to the stream named by its first argument: in the order of the calls. */
   append(script: Script, bucket: number, args: readonly [stream: string, ...Argument[]]): Promise<readonly unknown[]> {
     const call = this.#callOf(script, bucket, args)
     if (this.#order) this.#order.add(args[0], call)
@@ -74,7 +74,7 @@ export class Link {
     return call.result
   }
 
-  /** Drops the connection, which is silent or leads to a server that has become a replica, and makes another one. */
+  /** Drops the connection, which is silent or leads to a server that has become a replica, and opens another. */
   restart(cause: unknown): void {
     if (this.#state.type === 'closed') return
     this.#state = { type: 'connecting', cause }
@@ -112,7 +112,7 @@ export class Link {
     })
   }
 
-  /** What comes before all else on a connection: the scripts, the life of each bucket, the name of the store. */
+  /** Runs first on each connection: loads the scripts, reads the life of each bucket and the store's id. */
   #greet(generation: number): void {
     const client = this.#client
     if (!client) return
@@ -140,7 +140,7 @@ export class Link {
 
   readonly #timedOut = ({ sentAt }: Call): void => {
     const { host, timeoutMs, silent } = this.#settings
-    // What was sent only at the end of its time says little.
+    // A call that was sent only shortly before its timeout proves little.
     const isSilent = sentAt > this.#answeredAt && host.elapsedMs() - sentAt >= timeoutMs / 2
     if (this.#state.type === 'ready' && isSilent) silent()
   }
@@ -177,7 +177,7 @@ export class Link {
 
   #received(call: Call, reply: unknown, generation: number): void {
     if (!Array.isArray(reply)) {
-      // Answers no longer belong to their commands.
+      // The replies no longer match their commands.
       const error = new TypeError('a script returned no list')
       call.fail(error)
       if (generation === this.#generation) this.restart(error)
@@ -202,13 +202,13 @@ export class Link {
       call.fail(error)
       return
     }
-    // The server is not one that writes, any more.
+    // The server no longer accepts writes.
     if (failure === 'elsewhere' && generation === this.#generation && this.#state.type === 'ready') this.#pauseAndConnect(error)
     if (this.#state.type === 'ready') this.#later(call, error)
     else this.#waiting.add(call, error)
   }
 
-  /** The client has not noticed yet that its connection is gone, or has just connected again. */
+  /** Sends a call later: the client has not noticed yet that its connection is gone, or has just reconnected. */
   #later(call: Call, error: unknown): void {
     const { bucket } = call
     const before = this.#held.get(bucket)
@@ -239,7 +239,7 @@ export class Link {
     this.#tokens.set(bucket, life)
     if (before === undefined) return
     this.#settings.newLife(bucket)
-    // A Redis that was emptied is another store.
+    // A Redis that was flushed is another store.
     if (bucket === 0 && this.#client && this.#state.type === 'ready') this.#hello(this.#client).catch(() => {})
   }
 }

@@ -5,8 +5,8 @@ import { isNodeRedis, nodeRedisConnector } from './clients/node-redis.ts'
 import { overheadBytes } from './scripts/script.ts'
 
 /**
- * A client of node-redis 5 (`createClient()`, `createCluster()`) or of ioredis 5 (`new Redis()`, `new Cluster()`). Its types are not named
- * here, so that either package may be missing.
+ * A client of node-redis 5 (`createClient()`, `createCluster()`) or of ioredis 5 (`new Redis()`, `new Cluster()`). Its types are
+ * not imported, so that either package may be missing.
  */
 export interface RedisClient {
   // biome-ignore lint/suspicious/noExplicitAny: the packages' signatures have nothing in common
@@ -14,45 +14,45 @@ export interface RedisClient {
   connect(): Promise<unknown>
 }
 
-/** How a `redisStore` connects, and how much it keeps. The bounds have to be the same on all nodes. */
+/** The options of `redisStore()`. The limits have to be the same on all nodes. */
 export interface RedisStoreOptions {
   /**
-   * Tells how to connect: the store makes two connections like it (`client.duplicate()`), one for its commands and one for announcements,
-   * and closes them in `close()`. The client itself need not be connected, and remains the application's.
+   * The client whose settings the store uses: it opens two connections with `client.duplicate()`, one for commands and one for
+   * announcements, and closes them in `close()`. The client itself need not be connected, and remains the application's.
    */
   readonly client: RedisClient
-  /** What the names of all keys and channels begin with. Servers with the same prefix share their sessions. @defaultValue 'steadfast:' */
+  /** The prefix of all keys and channels. Servers with the same prefix share their sessions. @defaultValue 'steadfast:' */
   readonly prefix?: string
-  /** How long a call may take, in milliseconds, before it is rejected. @defaultValue 3,000 */
+  /** Timeout of a call, in milliseconds; the call then rejects. @defaultValue 3,000 */
   readonly timeoutMs?: number
   /**
-   * The largest message that is announced together with its data, in bytes; nodes with subscribers read larger ones from the log.
+   * The largest message that is announced with its data, in bytes; nodes with subscribers read larger ones from the log.
    * @defaultValue 4,096
    */
   readonly pushBytes?: number
   /**
-   * Bytes in one topic, or of what was sent to one session alone, each message counted with 64 more than its own. Beyond it the oldest
-   * messages are discarded, and clients that had not read them receive a gap. A larger message is refused.
+   * Bytes in one stream (a topic, or the messages sent to one session), each message with 64 bytes of overhead. Beyond it the
+   * oldest messages are evicted, and clients that had not read them receive a gap. A larger message is refused.
    * @defaultValue 8_388_608 (8 MiB)
    */
   readonly maxBytesPerStream?: number
-  /** Messages in one of them; `Infinity` for as many as the bytes allow. @defaultValue Infinity */
+  /** Messages in one stream; `Infinity` for no limit but the bytes. @defaultValue Infinity */
   readonly maxMessagesPerStream?: number
   /**
-   * Number of topics; in a cluster, of which each bucket has a sixteenth, about that number. Beyond it the least recently used one is
-   * discarded; a topic created again has a new epoch.
+   * Number of topics; approximate in a cluster, where each bucket has a sixteenth of it. Beyond it the least recently used one is
+   * evicted; a topic created again has a new epoch.
    * @defaultValue 100_000
    */
   readonly maxTopics?: number
   /**
-   * How long a message stays in a topic, in milliseconds; `Infinity` for as long as there is room. It should be longer than the server's
-   * `resumeWindowMs`, or clients that return within that window meet gaps. Messages sent to one session stay as long as the session.
+   * How long a message stays in a topic, in milliseconds; `Infinity` for no limit but the bytes. Set it above the server's
+   * `resumeWindowMs`, or clients that return within that window get gaps. Messages to one session stay as long as the session.
    * @defaultValue 600_000 (10 minutes)
    */
   readonly maxAgeMs?: number
   /**
-   * Whether a Redis that was started again is known to have lost nothing: `appendfsync always`, and no replica that may be promoted. Without
-   * it each restart ends all sessions (their clients begin new ones) and is a gap in all topics. Wrong trust loses messages silently.
+   * Whether a restarted Redis is known to have lost nothing: `appendfsync always`, and no replica that may be promoted. Otherwise
+   * a restart ends all sessions (their clients begin new ones) and is a gap in all topics. If set wrongly, messages are lost.
    * @defaultValue false
    */
   readonly trustRestarts?: boolean
@@ -90,7 +90,7 @@ const mosts: Readonly<Partial<Record<Count, number>>> = {
   pushBytes: 1_048_576,
   maxBytesPerStream: 1_073_741_824,
 }
-/** These may be `Infinity`, since other bounds apply. */
+/** These may be `Infinity`, since other limits apply. */
 const unbounded: readonly Count[] = ['maxAgeMs', 'maxMessagesPerStream']
 
 /** @throws TypeError for an invalid option; the message names it */

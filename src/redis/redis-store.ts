@@ -16,13 +16,13 @@ import { Watches } from './watches.ts'
 export interface RedisStore {
   readonly topics: TopicLog
   readonly sessions: SessionStore
-  /** Closes the store's connections; calls that are under way are rejected. The client that was given remains as it is. */
+  /** Closes the store's connections; pending calls reject. The application's client stays as it is. */
   close(): Promise<void>
 }
 
 /**
- * Topics and sessions in Redis 6.2 or later, in a cluster 7 or later: give `topics` and `sessions` to the `RealtimeServer` of each node. It begins
- * to connect at once, and connects again whenever the connection is lost; calls wait for it, each for `timeoutMs` at most.
+ * Creates a store in Redis 6.2 or later (a cluster: 7 or later): pass its `topics` and `sessions` to the `RealtimeServer` of each
+ * node. It connects at once, and reconnects after each loss; calls wait for the connection, for at most `timeoutMs`.
  * @throws TypeError for an invalid option; the message names it
  */
 export function redisStore(options: RedisStoreOptions): RedisStore {
@@ -45,7 +45,7 @@ export function redisStore(options: RedisStoreOptions): RedisStore {
     scripts: ofLink,
     all: [...Object.values(ofTopics), ...Object.values(ofSessions), ofLink.beat],
     newLife: (bucket) => watches.announceMissed(bucket),
-    // What leads to the same server is probably silent too.
+    // The other connection to the same server is probably silent too.
     silent() {
       const cause = new Error('the connection was silent')
       link.restart(cause)

@@ -19,7 +19,7 @@ import { overheadBytes } from './scripts/script.ts'
 import type { SessionScripts } from './scripts/session-scripts.ts'
 import type { Watches } from './watches.ts'
 
-/** How many sessions one script renews: it holds up all other calls meanwhile. */
+/** How many sessions one script renews: it blocks all other calls meanwhile. */
 const renewalsAtOnce = 500
 
 /** Sessions in Redis. */
@@ -139,7 +139,7 @@ export class RedisSessions implements SessionStore {
       const items = flat as Buffer[]
       for (let at = 0; at < items.length; at += 2) found.push({ id: String(items[at]), at: Number(items[at + 1]) })
     }
-    // Those of one bucket are in order.
+    // The ids of one bucket are in order already.
     if (lists.length > 1) found.sort((one, other) => one.at - other.at)
     return found.slice(0, limit).map(({ id }) => id)
   }

@@ -1,11 +1,11 @@
 import type { Call } from './call.ts'
 
 /**
- * Starts the calls that append to one stream one after the other. A cluster's client needs it: what it had sent to a server that is no longer
- * the master of a slot it sends again, behind what it has sent to the new one meanwhile.
+ * Starts the calls that append to one stream one after the other. A cluster's client needs it: commands that it had sent to a
+ * server that is no longer the master of a slot are resent after those that it has sent to the new master in the meantime.
  */
 export class StreamOrder {
-  /** Of each stream that has a call under way: those that wait for it. */
+  /** For each stream with a pending call: the calls that wait for it. */
   readonly #streams = new Map<string, Call[]>()
   readonly #start: (call: Call) => void
 

@@ -36,7 +36,7 @@ export class RedisTopics implements TopicLog {
         `The message has ${bytes} bytes; a stream holds ${this.#maxBytes - overheadBytes} (redisStore: maxBytesPerStream).`,
       )
     const script = key === undefined ? this.#scripts.append : this.#scripts.appendOnce
-    // An empty key is one like any other.
+    // An empty key is valid.
     const [offset] = await this.#link.append(script, this.#buckets.of(topic), [
       topic,
       encodeData(data),

@@ -1,16 +1,16 @@
 import { Buffer } from 'node:buffer'
 
-/** What a watcher is called with: a message of its channel, or `null` when some may have been missed. */
+/** Receives a message of the channel, or `null` when some may have been missed. */
 export type Listener = (message: Buffer | null) => void
 
 export interface Watcher {
-  /** `null` once it has been stopped. */
+  /** `null` once it was stopped. */
   listener: Listener | null
-  /** Who waits for the watch to be in force. */
+  /** The pending promise of `ready`. */
   pending: { resolve(): void; reject(error: Error): void; cancel(): void } | null
 }
 
-/** The watch is in force, or cannot be established now. */
+/** Settles `ready`: the watch is in force, or cannot be established now. */
 export function settle(watcher: Watcher, error: Error | null): void {
   const { pending } = watcher
   watcher.pending = null
@@ -19,14 +19,14 @@ export function settle(watcher: Watcher, error: Error | null): void {
   else pending?.resolve()
 }
 
-/** Calls the listeners of a channel, each whatever the others throw. */
+/** Calls the listeners of a channel, each regardless of the others' errors. */
 export function callAll(watchers: Iterable<Watcher>, message: Uint8Array | null): void {
   const bytes = message && Buffer.from(message.buffer, message.byteOffset, message.byteLength)
   for (const watcher of [...watchers]) {
     try {
       watcher.listener?.(bytes)
     } catch {
-      // The error of a listener concerns neither the store nor the other listeners.
+      // A listener's error concerns neither the store nor the other listeners.
     }
   }
 }

@@ -16,11 +16,11 @@ export interface WatchSettings {
 const atOnce = 500
 const retryMs = 200
 
-/** Listeners by channel, over one connection. Commands for many channels are one, and one is under way at a time. */
+/** Listeners by channel, over one connection. Many channels share a command, and one command is in progress at a time. */
 export class Watches {
   readonly #settings: WatchSettings
   readonly #watchers = new Map<string, Set<Watcher>>()
-  /** The channels that Redis has for this connection. */
+  /** The channels to which this connection is subscribed. */
   readonly #inForce = new Set<string>()
   readonly #missing = new Set<string>()
   readonly #excess = new Set<string>()
@@ -37,7 +37,7 @@ export class Watches {
     this.#connect()
   }
 
-  /** When the connection began to be made, of the monotonic clock. */
+  /** When the connection attempt began, by the monotonic clock. */
   get connectedAt(): number {
     return this.#connectedAt
   }
@@ -69,7 +69,7 @@ export class Watches {
       })
       watcher.pending = { resolve, reject, cancel }
     })
-    // Not everybody waits for it.
+    // A caller may ignore the promise.
     ready.catch(() => {})
     this.#missing.add(channel)
     this.#flushSoon()
@@ -82,12 +82,12 @@ export class Watches {
     for (const [channel, watchers] of this.#watchers) if (channel.startsWith(base)) callAll(watchers, null)
   }
 
-  /** Channels that begin like this, without what they begin with. */
+  /** The watched channels with this prefix, without the prefix. */
   *watched(prefix: string): Iterable<string> {
     for (const channel of this.#watchers.keys()) if (channel.startsWith(prefix)) yield channel.slice(prefix.length)
   }
 
-  /** Drops the connection, which is silent, and makes another one. */
+  /** Drops the connection, which is silent, and opens another. */
   restart(cause: unknown): void {
     if (this.#isClosed) return
     this.#cause = cause
@@ -162,7 +162,7 @@ export class Watches {
   #flushSoon(): void {
     if (this.#isFlushing || !this.#isReady) return
     this.#isFlushing = true
-    // All that is watched in one task shares a command.
+    // All channels that are watched in one task share a command.
     Promise.resolve()
       .then(() => this.#flush())
       .catch((cause) => {
@@ -193,7 +193,7 @@ export class Watches {
     }
   }
 
-  /** Some channels, of one bucket: in a cluster a command may name those of one slot only. */
+  /** Channels of one bucket: in a cluster a command may name those of one slot only. */
   #part(channels: ReadonlySet<string>): string[] {
     const part: string[] = []
     let bucket: number | undefined
@@ -214,7 +214,7 @@ export class Watches {
       this.#excess.add(channel)
       return
     }
-    // Who waited has missed nothing since; all others may have.
+    // A watcher whose `ready` was pending has missed nothing since; all others may have.
     const others = [...watchers].filter(({ pending }) => !pending)
     for (const watcher of watchers) settle(watcher, null)
     callAll(others, null)

@@ -21,15 +21,15 @@ import { settingsOf } from './settings.ts'
 import { isThenable } from './util/thenable.ts'
 import { within } from './util/within.ts'
 
-/** Requires the option `codec` where the types of messages differ from those without one. */
+/** Requires the option `codec` where the message types differ from those without a codec. */
 export type ServerCodecWhereNeeded<In, Out> = [string | ArrayBuffer, Out] extends [In, Sendable]
   ? unknown
   : { readonly codec: ServerCodec<In, Out> }
 
 /**
- * The server of `RealtimeClient` in session mode: sessions that outlive their connections, over WebSocket, SSE, long-poll and poll at one
- * URL. Several servers that share a store (in one process or on many machines) act as one: a client's request may reach any of them,
- * whichever handled its session before.
+ * The server of `RealtimeClient` in session mode: sessions that outlive their connections, over WebSocket, SSE, long-poll and
+ * poll at one URL. Several servers that share a store (in one process or on many machines) act as one: a client's request may
+ * reach any of them, whichever handled its session before.
  */
 export class RealtimeServer<Who extends AnyPrincipal = Principal, Data = unknown, In = string | ArrayBuffer, Out = Sendable> {
   readonly #node: ServerNode
@@ -45,7 +45,7 @@ export class RealtimeServer<Who extends AnyPrincipal = Principal, Data = unknown
   constructor(...none: [string | ArrayBuffer, Out] extends [In, Sendable] ? [] : [options: never])
   constructor(options: RealtimeServerOptions<Who, Data, In, Out> & ServerCodecWhereNeeded<In, Out>)
   constructor(options: RealtimeServerOptions<Who, Data, In, Out> = {}) {
-    // At run time there are only JSON values: the application vouches for its type parameters.
+    // At run time every principal and every data value is just JSON: the application vouches for its type parameters.
     const given = options as unknown as RealtimeServerOptions
     const settings = settingsOf(given)
     const { host, topics, sessions, path } = settings
@@ -92,9 +92,9 @@ export class RealtimeServer<Who extends AnyPrincipal = Principal, Data = unknown
   }
 
   /**
-   * Answers one request, whatever its path, over HTTP/1.1 or Node's HTTP/2 compatibility layer. If a body parser has already read the
-   * body, pass the body as it was.
-   * @param body the text or the bytes; any other value is ignored while the request is unread, and the server reads the body itself
+   * Answers one request, whatever its path, over HTTP/1.1 or Node's HTTP/2 compatibility layer. If a body parser has already read
+   * the body, pass the body unparsed.
+   * @param body the text or the bytes; the server ignores any other value while the request is unread, and reads the body itself
    */
   handleRequest(
     request: IncomingMessage | Http2ServerRequest,
@@ -116,36 +116,37 @@ export class RealtimeServer<Who extends AnyPrincipal = Principal, Data = unknown
   }
 
   /**
-   * Sends a message to every session that is subscribed to the topic, on any node. Resolves with the message's offset once the log holds
-   * it: from then on no subscriber misses it, unless the log discards it first, which is reported to the subscriber's client as a gap.
-   * @param options.key makes it idempotent: what was published to the topic under the same key in the last two minutes is not published
-   *   again, and its offset is returned. A call that rejects because the store did not answer can be repeated with its key.
+   * Sends a message to every session subscribed to the topic, on any node. Resolves with its offset once the log holds it: no
+   * subscriber misses it then, unless the log evicts it first, which the subscriber's client sees as a gap.
+   * @param options.key makes the call idempotent: a message with the same key in the last two minutes is not published again, and
+   * the call resolves with its offset. A call that rejected since the store did not answer can be retried with its key.
+   * @throws TypeError or RangeError, as a rejection, for an invalid topic or key, or a message above `limits.maxMessageBytes`
    */
   publish(topic: string, data: Out, options: PublishOptions = {}): Promise<number> {
     return this.#node.publish(topic, data, options)
   }
 
   /**
-   * The members of a topic: the sessions that are subscribed to it and have a client, on whatever node, with what the option `presence`
-   * returned for each. To follow their comings and goings, subscribe to `presence:<topic>` first, then ask for the list.
+   * Lists the members of a topic: the sessions on any node that are subscribed to it and have a client, each with what the option
+   * `presence` returned. To follow joins and leaves, subscribe to `presence:<topic>` first, then ask for the list.
    */
   presence<Info = unknown>(topic: string): Promise<readonly Member<Info>[]> {
     return this.#node.presence(topic) as Promise<readonly Member<Info>[]>
   }
 
-  /** The handles of all sessions of a principal that have not ended, on whatever nodes they are attached. */
+  /** Resolves with the handles of all sessions of a principal that have not ended, on any node. */
   sessionsOf(principalId: string): Promise<readonly Session<Who, Data, Out>[]> {
     return this.#node.ofPrincipal.of(principalId) as unknown as Promise<readonly Session<Who, Data, Out>[]>
   }
 
-  /** Sends to all sessions of a principal, on whatever nodes they are attached; resolves with their number. */
+  /** Sends a message to all sessions of a principal, on any node; resolves with their number. */
   sendTo(principalId: string, data: Out): Promise<number> {
     return this.#node.ofPrincipal.send(principalId, data)
   }
 
   /**
-   * Ends all sessions of a principal for good, as `session.close()` does one; resolves with their number. Its clients can open new ones
-   * unless `authenticate` refuses them.
+   * Ends all sessions of a principal for good, as `session.close()` does for one; resolves with their number. The clients can
+   * open new sessions unless `authenticate` refuses them.
    * @throws TypeError for a code or a reason with which a session cannot be ended
    */
   end(principalId: string, code?: number, reason?: string): Promise<number> {
@@ -153,22 +154,22 @@ export class RealtimeServer<Who extends AnyPrincipal = Principal, Data = unknown
   }
 
   /**
-   * Whether the server takes clients now, for a health check of a balancer or an orchestrator. A store that fails is reported to `onError`
-   * once for each outage; clients are refused with 4503 and a pause until it answers again, and those that are attached wait.
+   * Whether the server accepts clients, for a health check of a load balancer. A store failure is reported to `onError` once per
+   * outage; until the store answers, new clients are refused with 4503 and a retry delay, and attached ones wait.
    */
   health(): ServerHealth {
     return this.#node.health
   }
 
   /**
-   * What this server does now and has done since it was made, as plain numbers. `metricFamilies()` makes a list of them for a library that
-   * collects metrics, `prometheusText()` a page for Prometheus.
+   * Returns the server's current state and its counts since it was created, as plain numbers. `metricFamilies()` converts them
+   * for a metrics library, `prometheusText()` into a page for Prometheus.
    */
   metrics(): ServerMetrics {
     return this.#node.metrics()
   }
 
-  /** The handle of a session, on whichever node it is attached; `null` if there is no such session or it has ended. */
+  /** The handle of a session, on whichever node it is attached; `null` if it does not exist or has ended. */
   session(id: string): Promise<Session<Who, Data, Out> | null> {
     return this.#node.session(id) as unknown as Promise<Session<Who, Data, Out> | null>
   }
@@ -176,7 +177,7 @@ export class RealtimeServer<Who extends AnyPrincipal = Principal, Data = unknown
   /**
    * Ends all attachments, giving each client its own time to reconnect so that they do not return all at once; waits for running
    * handlers, and stops. The sessions continue, here after a restart or on another node.
-   * @param options.drainMs how long to wait for handlers, and over how long the clients' reconnects are spread, in milliseconds.
+   * @param options.drainMs how long to wait for handlers, and to spread the clients' reconnects over, in milliseconds.
    * @defaultValue 5,000
    */
   async close({ drainMs = 5000 }: { readonly drainMs?: number } = {}): Promise<void> {

@@ -7,33 +7,33 @@ export interface SessionOffer<Who extends AnyPrincipal = Principal> {
   readonly id: string
   /** What `authenticate` returned for the request. */
   readonly principal: Who
-  /** The subprotocols that a client of `steadfast/socket` offers, the best first; empty if it offers none, and for other clients. */
+  /** The subprotocols that a client of `steadfast/socket` offers, the best first; empty for other clients. */
   readonly protocols: readonly string[]
-  /** Whether it is a client of `steadfast/socket`. */
+  /** Whether the client is one of `steadfast/socket`. */
   readonly isSocket: boolean
-  /** The upgrade or the POST with which the client attaches. Its body has been read. */
+  /** The upgrade or the POST with which the client attaches. Its body has already been read. */
   readonly request: IncomingMessage
-  /** What the client's `prepare()` returned as `auth`. */
+  /** The `auth` that the client's `prepare()` returned. */
   readonly auth: unknown
   /**
-   * Aborted when the session is not created on this node after all: it was refused, the answer came too late, another node was first, the
-   * store failed, or this server was closed. What was prepared for the session is then to be given up.
+   * Aborted when the session is not created on this node after all: it was refused, the answer came too late, another node was
+   * first, the store failed, or this server was closed. Release then whatever you prepared for the session.
    */
   readonly signal: AbortSignal
 }
 
-/** Why a client gets no session. */
+/** A refusal: why a client gets no session. */
 export interface SessionRefusal {
   /**
-   * A close code that the client receives: 4401 (it asks its `prepare()` once more), 4403 or 4410 (it stops), 4429 or 4503 (it comes back),
-   * or another one from 4000 to 4999 except 4409.
+   * The close code for the client: 4401 (the client calls its `prepare()` once more), 4403 or 4410 (it stops), 4429 or 4503 (it
+   * retries), or another one from 4000 to 4999 except 4409.
    */
   readonly code: number
   /** At most 123 bytes. @defaultValue '' */
   readonly reason?: string | undefined
-  /** How long the client is to stay away, in milliseconds, at most a day; for 4429 and 4503. @defaultValue the client decides */
+  /** The client's retry delay in milliseconds, at most a day; for 4429 and 4503. @defaultValue the client decides */
   readonly retryAfterMs?: number | undefined
 }
 
-/** The subprotocol that was chosen; none; or a refusal. */
+/** The selected subprotocol, `null` or `undefined` for none, or a refusal. */
 export type SessionAnswer = string | null | undefined | SessionRefusal

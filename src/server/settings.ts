@@ -23,12 +23,12 @@ export interface Settings {
   readonly path: string
   readonly topics: TopicLog
   readonly sessions: SessionStore
-  /** `'all'` if this server is the only one, so that what it did not see did not happen. */
+  /** `'all'` if this server is the only one: then an event that it did not see did not happen. */
   readonly scope: 'node' | 'all'
   readonly origins: readonly OriginRule[]
   readonly publicOrigins: readonly string[]
   readonly isTrustedProxy: TrustedProxy
-  /** Whether neither `trustProxy` nor `addressOf` is set, so that forwarding headers are worth a warning. */
+  /** Whether neither `trustProxy` nor `addressOf` is set: then forwarding headers cause a warning. */
   readonly isProxyUnset: boolean
   readonly authenticate: NonNullable<RealtimeServerOptions['authenticate']>
   readonly addressOf: NonNullable<RealtimeServerOptions['addressOf']>
@@ -52,7 +52,7 @@ const endless: Readonly<Partial<Record<keyof RealtimeServerOptions, string>>> = 
   leaseMs: 'messages that a node had taken when it died would never be handled',
 }
 
-/** The longest string of the engine, in UTF-16 code units: a body or a frame becomes one string. */
+/** V8's longest string, in UTF-16 code units: a body or a frame becomes one string. */
 const longestText = 2 ** 29 - 24
 
 const counts: Partial<Record<keyof Limits, CountRule>> = {
@@ -60,7 +60,7 @@ const counts: Partial<Record<keyof Limits, CountRule>> = {
   maxBatchBytes: { most: longestText, why: 'a batch has to fit into one text' },
 }
 
-/** @throws TypeError that names the option, what it was, and what it may be. */
+/** @throws TypeError that names the option, its value, and the allowed values */
 export function settingsOf(options: RealtimeServerOptions): Settings {
   if (typeof options !== 'object' || options === null) fail('the argument', options, 'an object of options')
   if (typeof Reflect.get(options, 'listen') === 'function')
@@ -106,10 +106,10 @@ export function settingsOf(options: RealtimeServerOptions): Settings {
     node: {
       ...{ heartbeatMs, resumeWindowMs, leaseMs, reauthenticateMs },
       keep: topicKeepOf(options.keep),
-      // At run time there are only JSON values.
+      // At run time data is just JSON: the application vouches for its type parameters.
       presence: options.presence as PresenceInfo | undefined,
       presenceTimeoutMs: timeOf('presenceTimeoutMs', options.presenceTimeoutMs, 10_000),
-      // What answers in the same task needs no timer for each call.
+      // A store that answers synchronously needs no timer for each call.
       storeTimeoutMs: isLocal ? undefined : storeTimeoutMs,
       limits: limitsOf(options.limits),
       tickMs: tickOf(heartbeatMs, leaseMs, resumeWindowMs, reauthenticateMs),
@@ -142,13 +142,13 @@ function limitsOf(given: Partial<Limits> = {}): Limits {
   }
   const { maxMessageBytes } = limits
   const maxBatchBytes = given.maxBatchBytes ?? Math.min(4 * maxMessageBytes, longestText)
-  // A body of the permitted size must fit into what one client may have in transit.
+  // A body of the permitted size must fit into one client's budget of request bodies.
   const { bodyBytesPerClient = Math.max(limits.bodyBytesPerClient, maxBatchBytes) } = given
   const { maxBodyBytes = Math.max(limits.maxBodyBytes, bodyBytesPerClient) } = given
   return { ...limits, maxBatchBytes, bodyBytesPerClient, maxBodyBytes }
 }
 
-/** `name` is never that of an inherited member of `endless`: all names come from this file. */
+/** `name` is never an inherited member of `endless`: all names come from this file. */
 function timeOf(name: keyof RealtimeServerOptions, value: number | undefined, fallback: number): number {
   const fault = faultOfTime(value ?? fallback, endless[name])
   return fault === null ? (value ?? fallback) : fail(name, value, fault)
@@ -160,7 +160,7 @@ function originsOf(given: unknown = []): readonly OriginRule[] {
   return Array.from(given, (value: unknown, index) => ruleOf(`origins[${index}]`, value))
 }
 
-/** What to write instead of one origin, or of something else, in the place of a list. */
+/** The hint for a value that is no list. */
 function hintForOrigins(given: unknown): string {
   const rule = readOriginRule(given)
   return 'why' in rule && rule.why !== '' ? rule.why.replace(/^write ('.*')$/, 'write origins: [$1]') : listOf('origins', given)

@@ -1,15 +1,15 @@
 import { faultOfCount, faultOfTime } from './util/option-checks.ts'
 import { kindOf } from './util/payload.ts'
 
-/** How much of a topic is kept. */
+/** How much of a topic the store keeps. */
 export interface TopicKeep {
-  /** How many of the newest messages. @defaultValue as many as the store keeps */
+  /** The number of newest messages. @defaultValue as many as the store keeps */
   readonly messages?: number | undefined
-  /** How long each message, in milliseconds. @defaultValue as long as the store keeps it */
+  /** The age up to which a message is kept, in milliseconds. @defaultValue as long as the store keeps it */
   readonly ageMs?: number | undefined
 }
 
-/** The option `keep` as a function. @throws TypeError for a value that is none, at once where it is no function */
+/** Normalizes the option `keep` to a function. @throws TypeError for an invalid value, at once unless it is a function */
 export function topicKeepOf(keep: unknown = {}): (topic: string) => TopicKeep {
   if (typeof keep === 'function') return (topic) => checked(`keep('${topic}')`, keep(topic) ?? {})
   const fixed = checked('keep', keep)

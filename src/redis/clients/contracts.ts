@@ -1,17 +1,17 @@
-/** What a script takes, and what it is sent as. */
+/** An argument of a script, as it is sent. */
 export type Argument = string | Buffer
 
-/** The connection (of a cluster: the connections) over which scripts are run. It reconnects by itself. */
+/** The connection (for a cluster: the connections) on which scripts run. It reconnects by itself. */
 export interface CommandClient {
-  /** Runs a script that Redis has; the error's message begins with NOSCRIPT if it has not. Replies come as bytes and integers. */
+  /** Runs a script that Redis has cached; otherwise the error's message begins with NOSCRIPT. Replies are bytes and integers. */
   evalSha(sha: string, key: string, args: readonly Argument[]): Promise<unknown>
   evaluate(text: string, key: string, args: readonly Argument[]): Promise<unknown>
-  /** Hands scripts to Redis, in a cluster to each master. */
+  /** Loads scripts into Redis, in a cluster into each master. */
   load(texts: readonly string[]): Promise<void>
   close(): void
 }
 
-/** The connection over which channels are subscribed to; in a cluster all channels of one call have the same slot. */
+/** The connection for channel subscriptions; in a cluster all channels of one call have the same slot. */
 export interface SubscriberClient {
   subscribe(channels: readonly string[]): Promise<void>
   unsubscribe(channels: readonly string[]): Promise<void>
@@ -19,9 +19,9 @@ export interface SubscriberClient {
 }
 
 export interface ClientEvents {
-  /** Called at each connection, and each time after one was lost. */
+  /** Called at each connect and each reconnect. */
   ready(): void
-  /** The connection is not there, for now. */
+  /** The connection is lost, for now. */
   lost(error: unknown): void
 }
 
@@ -29,7 +29,7 @@ export interface SubscriberEvents extends ClientEvents {
   message(channel: string, message: Uint8Array): void
 }
 
-/** Makes connections like that of the application's client. */
+/** Opens connections with the settings of the application's client. */
 export interface Connector {
   readonly isCluster: boolean
   commands(events: ClientEvents): CommandClient

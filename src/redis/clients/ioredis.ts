@@ -1,6 +1,6 @@
 import type { Argument, ClientEvents, CommandClient, Connector, SubscriberClient, SubscriberEvents } from './contracts.ts'
 
-/** What is used of a `Redis` of ioredis, and of its `Cluster`. */
+/** The used part of ioredis's `Redis` and `Cluster`. */
 interface Ioredis {
   readonly isCluster: boolean
   readonly status: string
@@ -18,7 +18,7 @@ interface Ioredis {
   duplicate(first?: unknown, second?: object): Ioredis
 }
 
-/** What is not connected takes no command, and none is sent a second time: either would be run at some later time. */
+/** Without a connection a command fails, and none is resent: in either case it would run at some later time. */
 const redisOptions = {
   ...{ enableOfflineQueue: false, lazyConnect: true, autoResendUnfulfilledCommands: false, maxRetriesPerRequest: 0 },
   ...{ autoResubscribe: false, enableAutoPipelining: false },
@@ -30,7 +30,7 @@ export function isIoredis(client: object): boolean {
   )
 }
 
-/** Connections by ioredis 5. */
+/** Opens connections with ioredis 5. */
 export function ioredisConnector(client: object): Connector {
   const template = client as Ioredis
   const { isCluster } = template
@@ -45,7 +45,7 @@ export function ioredisConnector(client: object): Connector {
 function clusterOptions(client: object): object {
   const options: unknown = Reflect.get(client, 'options')
   const given: unknown = typeof options === 'object' && options !== null ? Reflect.get(options, 'redisOptions') : undefined
-  // Of a node, the cluster decides when to connect.
+  // The cluster decides when to connect to a node.
   const { lazyConnect, ...ofNode } = redisOptions
   return {
     ...{ lazyConnect, enableOfflineQueue: false, enableAutoPipelining: false, shardedSubscribers: true },

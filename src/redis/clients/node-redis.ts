@@ -7,7 +7,7 @@ interface EvalOptions {
   readonly arguments: Argument[]
 }
 
-/** What is used of a client of node-redis (`createClient`, `createSentinel`) and of its cluster (`createCluster`). */
+/** The used part of a client of node-redis (`createClient`, `createSentinel`) and of its cluster (`createCluster`). */
 interface NodeRedis {
   readonly isReady?: boolean
   readonly masters?: readonly unknown[]
@@ -26,14 +26,14 @@ interface NodeRedis {
   sUnsubscribe(channels: string[], listener: Listener, isBinary: true): Promise<void>
 }
 
-/** The RESP types of strings (`$` and `+`), which come as bytes. */
+/** The RESP types of strings (`$` and `+`), which are returned as bytes. */
 const binary = { 36: Buffer, 43: Buffer }
 
 export function isNodeRedis(client: object): boolean {
   return ['withTypeMapping', 'duplicate', 'connect', 'evalSha'].every((name) => typeof Reflect.get(client, name) === 'function')
 }
 
-/** Connections by node-redis 5. What is not connected takes no command: it would be sent at some later time. */
+/** Opens connections with node-redis 5. Without a connection a command fails: it would be sent at some later time. */
 export function nodeRedisConnector(client: object): Connector {
   const template = client as NodeRedis
   const isCluster = typeof Reflect.get(client, 'nodeClient') === 'function'
@@ -52,7 +52,7 @@ function clusterDefaults(client: object, added: object): object {
   return { ...(typeof defaults === 'object' ? defaults : {}), ...added }
 }
 
-/** Connects; a cluster is ready once it is connected, and has no event for it. */
+/** Connects; a cluster is ready once it is connected, and emits no event for it. */
 function connected(client: NodeRedis, events: ClientEvents): NodeRedis {
   const hasReadiness = client.isReady !== undefined
   client.on('error', (error) => {
@@ -98,6 +98,6 @@ function destroy(client: NodeRedis): void {
   try {
     client.destroy()
   } catch {
-    // It was closed already.
+    // The client is closed already.
   }
 }

@@ -1,13 +1,13 @@
 import { prelude, type Script, type ScriptSettings, scriptOf } from './script.ts'
 
-/** `ARGV`: an id for the store, should it have none. Also returns what the server would do if its memory were full. */
+/** `ARGV`: an id for the store, used if it has none. Also returns the server's eviction policy. */
 const hello = `
 if ARGV[1] ~= '' then call('HSETNX', bucket, 'id', ARGV[1]) end
 local policy = string.match(call('INFO', 'memory'), 'maxmemory_policy:([%w-]+)') or 'unknown'
 return { token, text(now), call('HGET', bucket, 'id') or '', policy }
 `
 
-/** `ARGV`: the node's own channel, and what is published there. */
+/** `ARGV`: the node's own channel, and the message to publish there. */
 const beat = `
 publish(ARGV[1], ARGV[2])
 return { token, text(now) }

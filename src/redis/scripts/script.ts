@@ -1,20 +1,20 @@
 import { createHash } from 'node:crypto'
 
-/** A Lua script, which Redis runs whole and alone. */
+/** A Lua script, which Redis runs atomically. */
 export interface Script {
   readonly name: string
   readonly text: string
   readonly sha: string
-  /** Whether running it twice does no more than running it once, so that it may be sent again after a connection has broken. */
+  /** Whether the script is idempotent, so that it may be sent again after a connection has broken. */
   readonly isRepeatable: boolean
 }
 
-/** What the scripts of one store have built in, so that it is not sent with each call. */
+/** The settings that are built into a store's scripts, so that they are not sent with each call. */
 export interface ScriptSettings {
   readonly maxBytesPerStream: number
   readonly maxMessagesPerStream: number
   readonly maxAgeMs: number
-  /** Of one bucket. */
+  /** The limit of one bucket. */
   readonly maxTopics: number
   readonly pushBytes: number
   readonly trustRestarts: boolean
@@ -27,16 +27,16 @@ export function scriptOf(name: string, parts: readonly string[], kind: 'repeatab
   return { name, text, sha: createHash('sha1').update(text).digest('hex'), isRepeatable: kind === 'repeatable' }
 }
 
-/** What a kept message costs beside its own bytes, as in `memoryStore`. */
+/** The overhead of a message besides its own bytes, as in `memoryStore`. */
 export const overheadBytes = 64
 
-/** The least recently used topics are told apart by their last use, which is noted no more often than this. */
+/** The resolution of a topic's last use, in milliseconds, by which the least recently used topics are found. */
 const topicUseMs = 1000
 
-/** How long a key of `append()` is remembered. */
+/** How long a key of `append()` is kept, in milliseconds. */
 const keyWindowMs = 150_000
 
-/** After how long without use a topic that holds no message is discarded. Nodes use the topics that they watch more often than that. */
+/** How long an unused topic without messages is kept, in milliseconds. Nodes touch the topics that they watch more often. */
 export const topicIdleMs = 3_600_000
 
 function numeral(value: number): string {
@@ -44,11 +44,11 @@ function numeral(value: number): string {
 }
 
 /**
- * The beginning of every script. `KEYS[1]` is the hash of the bucket: its life, and what is counted in it. All other keys have the same hash
- * tag, so that they are on the same server.
+ * The beginning of every script. `KEYS[1]` is the hash of the bucket: its life, and the counts in it. All other keys have the
+ * same hash tag, so that they are on the same server.
  *
- * A life ends when the server is another one than before, or has been started again: either changes its replication id. Whatever comes first
- * then begins a new life, before it does anything else. Every reply begins with the token of the life.
+ * A life ends when the server is replaced by another one, or restarted: either changes its replication id. The next script then
+ * begins a new life, before it does anything else. Every reply begins with the token of the life.
  */
 export function prelude(settings: ScriptSettings): string {
   return `

@@ -1,9 +1,9 @@
 import { prelude, type Script, type ScriptSettings, scriptOf } from './script.ts'
 
 /**
- * A session is a list (`r:`): its state (version, end and bytes of the private stream, whether it has ended), the principal's id, the epoch,
- * the hot part of the record, the cold part. As a hash it would take twice the memory. Its private stream is another list (`p:`). The keys
- * carry the life: what an older one has left is not found, and swept away bit by bit.
+ * A session is a list (`r:`): its state (version, end and bytes of the private stream, whether it has ended), the principal's id,
+ * the epoch, the hot part of the record, the cold part. A hash would take twice the memory. Its private stream is another list
+ * (`p:`). The keys contain the life: those of an older life are not found, and are swept away gradually.
  */
 const sessions = `
 local lived = base .. life
@@ -51,7 +51,10 @@ local of = stateOf(found[1])
 return { token, of.version, found[2], found[3], found[4], found[5] }
 `
 
-/** `ARGV`: the id, the version to replace (0 for none), the expiry, whether it has ended, the principal's id, the epoch, the hot and the cold part (empty if unchanged). */
+/**
+ * `ARGV`: the id, the version to replace (0 for none), the expiry, whether it has ended, the principal's id, the epoch, the hot
+ * and the cold part (empty if unchanged).
+ */
 const write = `
 local id, record = ARGV[1], recordOf(ARGV[1])
 local found = call('LRANGE', record, 0, 2)
@@ -126,7 +129,7 @@ publish('n:s:' .. id, 'e' .. text(of.tail) .. ' ' .. #ARGV[2] .. ' ' .. ARGV[2] 
 return { token, of.tail }
 `
 
-/** `ARGV`: the id, the position, and how many entries and bytes to return at most. */
+/** `ARGV`: the id, the position, and the limits of entries and bytes. */
 const readAfter = `
 local found = call('LRANGE', recordOf(ARGV[1]), 0, 2)
 if not found[1] then return { token } end
@@ -175,7 +178,7 @@ const sessionsOf = `
 return { token, call('HKEYS', lived .. ':u:' .. ARGV[1]) }
 `
 
-/** `ARGV`: the time, how many. Sweeps away a little of what an older life has left, too. */
+/** `ARGV`: the time, the limit. Also sweeps away a few leftovers of an older life. */
 const expired = `
 local old = call('SRANDMEMBER', base .. 'o')
 if old then
@@ -194,7 +197,7 @@ return { token, text(now), call('ZRANGEBYSCORE', expiries, '-inf', ARGV[1], 'WIT
 
 const names = ['read', 'write', 'renew', 'remove', 'append', 'readAfter', 'trim', 'count', 'sessionsOf', 'expired'] as const
 const bodies = { read, write, renew, remove, append, readAfter, trim, count, sessionsOf, expired }
-/** After a connection has broken, these may have been run or not: to run them again would tell something else than what has happened. */
+/** After a broken connection these may have run or not: a second run could return another result than the first. */
 const once: readonly string[] = ['write', 'remove', 'append']
 
 export type SessionScripts = Readonly<Record<(typeof names)[number], Script>>

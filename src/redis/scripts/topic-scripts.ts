@@ -1,8 +1,8 @@
 import { prelude, type Script, type ScriptSettings, scriptOf } from './script.ts'
 
 /**
- * A topic is a hash (`m:`) with its epoch and its end, and a list (`s:`) of what it holds: each element is the time (6 bytes), a letter for
- * the kind of the data, and the data. Offsets follow each other without a hole, so that the place in the list tells the offset.
+ * A topic is a hash (`m:`) with its epoch and its end, and a list (`s:`) of its messages: each element is the time (6 bytes), a
+ * letter for the type of the data, and the data. Offsets have no holes, so that the index in the list gives the offset.
  */
 const topics = `
 local function drop(name)
@@ -73,7 +73,7 @@ local function forget(topic)
 end
 `
 
-/** `ARGV`: the topic, the data after its letter, the key, and how many messages and for how long they are kept (each may be empty). */
+/** `ARGV`: the topic, the data after its letter, the key, and the limits of messages and age (each may be empty). */
 const append = `
 local name, data, key = ARGV[1], ARGV[2], ARGV[3]
 local topic = use(name)
@@ -118,7 +118,7 @@ publish('n:t:' .. name, #data - 1 <= pushBytes and head .. data or head .. '-')
 return { token, topic.tail + 1 }
 `
 
-/** `ARGV`: the topic, the position, and how many messages and bytes to return at most. */
+/** `ARGV`: the topic, the position, and the limits of messages and bytes. */
 const readAfter = `
 local topic = use(ARGV[1])
 if forget(topic) then
@@ -175,7 +175,7 @@ return { token }
 
 export interface TopicScripts {
   readonly append: Script
-  /** The same with a key, which makes it repeatable. */
+  /** `append` with a key, which makes it idempotent. */
   readonly appendOnce: Script
   readonly readAfter: Script
   readonly tails: Script

@@ -15,7 +15,7 @@ import { isForwarded, isPrivateAddress, limitKey, peerOf } from './client-addres
 import { AddressLimit, checkOrigin, type OriginVerdict, type RefusedOrigin } from './origin.ts'
 import { RefusalReporter, reasonOf } from './origin-refusals.ts'
 
-/** The parts of a request's URL that are used. */
+/** The parsed parts of a request's URL. */
 export interface Address {
   readonly query: URLSearchParams
   readonly isTooLong: boolean
@@ -48,7 +48,7 @@ export class AccessControl {
   }
 
   /**
-   * The client's address as the limits count it, if it is known. To be called once per request, since it may call the application's
+   * The client's address as limits count it, if it is known. To be called once per request, since it may call the application's
    * `addressOf`.
    */
   clientOf(request: IncomingMessage): string | undefined {
@@ -62,13 +62,13 @@ export class AccessControl {
     }
   }
 
-  /** The names under which a client's use of resources is counted. */
+  /** The keys under which a client's use of resources is counted. */
   namesOf(address: string | undefined, { id }: Principal): readonly string[] {
     const ofPrincipal = this.settings.node.isAuthenticating ? [`principal ${id}`] : []
     return address === undefined ? ofPrincipal : [`address ${address}`, ...ofPrincipal]
   }
 
-  /** Checks the request's origin. It neither throws nor rejects: if a function of the application does, the origin is refused. */
+  /** Checks the request's origin. It neither throws nor rejects: an error of the application's function refuses the origin. */
   checkOrigin(request: IncomingMessage): OriginVerdict | Promise<OriginVerdict> {
     const { settings } = this
     const failed = (error: unknown): RefusedOrigin => {
@@ -85,7 +85,7 @@ export class AccessControl {
     }
   }
 
-  /** Why this request is refused, whatever its hello says; `null` if it is not. */
+  /** The refusal of this request, regardless of its hello; `null` if there is none. */
   refusal(request: IncomingMessage, { isTooLong }: Address, origin: OriginVerdict): CloseFrame | null {
     this.#warnOfProxy(request)
     if (isTooLong) return { code: codes.tooLarge, reason: 'the URL is too long' }
@@ -94,7 +94,7 @@ export class AccessControl {
     return { code: codes.forbidden, reason: reasonOf(origin) }
   }
 
-  /** Why the client's address has to wait; `null` if it has not. A request that continues an attachment of this node does not count. */
+  /** The refusal if the client's address exceeds its limit, or `null`. Requests that continue an attachment do not count. */
   addressRefusal(address: string | undefined, hello: ClientHello | null): CloseFrame | null {
     const { host } = this.settings
     if (hello && this.node.isContinued(hello)) return null
@@ -102,21 +102,21 @@ export class AccessControl {
     return { code: codes.tooMany, reason: 'too many from this address', retryAfterMs: this.node.pauseMs() }
   }
 
-  /** Asks the application for the principal; if the client is not authenticated any more, its open attachments end. */
+  /** Calls `authenticate`; if the client is no longer authenticated, ends its open attachments. */
   async principalOf(request: IncomingMessage, hello: ClientHello): Promise<Principal | CloseFrame> {
     const principal = await this.#ask(request, hello.auth)
     if (!isPrincipal(principal) && principal.code === codes.unauthenticated) this.node.revoke(hello)
     return principal
   }
 
-  /** Lets a client in, with the subprotocol that is chosen for a new session of a WebSocket-shaped client; or tells why not. */
+  /** Authenticates a client and selects the subprotocol for a new session of a WebSocket-shaped one; or returns the refusal. */
   async letIn(request: IncomingMessage, hello: ClientHello): Promise<Attaching | CloseFrame> {
     const principal = await this.principalOf(request, hello)
     if (!isPrincipal(principal)) return principal
     const { protocols, send } = hello
     const { acceptSession } = this.settings
     if (acceptSession && !send) return { principal, hello, ask: offering(acceptSession, request, hello, principal) }
-    // The record of a session that was opened before has what was chosen.
+    // The record of an existing session holds its subprotocol.
     if (!protocols || hello.cursor.size > 0 || send) return { principal, hello }
     const protocol = protocols.length > 0 ? this.#chosenOf(protocols, request) : ''
     if (protocol === null) return { code: codes.ended, reason: 'none of the subprotocols offered is spoken here' }
@@ -138,7 +138,7 @@ export class AccessControl {
     return null
   }
 
-  /** Authenticates this client again; `null` if its credentials never expire. The closure keeps the request. */
+  /** A function that authenticates this client again; `null` if its credentials never expire. The closure keeps the request. */
   reauthentication(request: IncomingMessage, { expiresAt }: Principal): Reauthenticate | null {
     const isEver = (expiresAt ?? Infinity) === Infinity && (this.settings.node.reauthenticateMs ?? Infinity) === Infinity
     return isEver ? null : (auth) => this.#ask(request, auth)
@@ -162,7 +162,7 @@ export class AccessControl {
         )
       if ((principal.expiresAt ?? Infinity) <= host.now())
         return { code: codes.unauthenticated, reason: 'the credentials have expired' }
-      // The application may change its own object later, and the session's record must not change with it.
+      // The application may change its own object later, which must not change the session's record.
       return this.settings.node.isAuthenticating ? JSON.parse(JSON.stringify(principal)) : principal
     } catch (error) {
       host.report(error)
@@ -170,7 +170,7 @@ export class AccessControl {
     }
   }
 
-  /** Warns once of a proxy that the application has not configured: all of its clients count as one address, or as none. */
+  /** Warns once of a proxy without `trustProxy` or `addressOf`: all of its clients count as one address, or as none. */
   #warnOfProxy(request: IncomingMessage): void {
     if (!this.#mayWarn || !isForwarded(request)) return
     const peer = peerOf(request)
@@ -184,7 +184,7 @@ export class AccessControl {
   }
 }
 
-/** The closure keeps the request until the client has been let in or refused. */
+/** The closure keeps the request until the client was admitted or refused. */
 function offering(
   acceptSession: NonNullable<Settings['acceptSession']>,
   request: IncomingMessage,

@@ -3,10 +3,10 @@ import type { Http2SecureServer, Http2Server } from 'node:http2'
 import type { Server as SecureServer } from 'node:https'
 import { kindOf } from '../util/payload.ts'
 
-/** What `attach()` takes: a server of `node:http`, `node:https` or `node:http2`. */
+/** The servers that `attach()` accepts: those of `node:http`, `node:https` and `node:http2`. */
 export type AttachableServer = Server | SecureServer | Http2Server | Http2SecureServer
 
-/** @throws TypeError that says what was given, and what to pass instead */
+/** @throws TypeError that names the value, and what to pass instead */
 export function checkAttachable(given: unknown): asserts given is AttachableServer {
   if (isServer(given)) return
   throw new TypeError(
@@ -14,7 +14,7 @@ export function checkAttachable(given: unknown): asserts given is AttachableServ
   )
 }
 
-/** Decided by capabilities, because test runners have more than one class of that name. */
+/** Checks capabilities, since test runners may load a class more than once. */
 function isServer(given: unknown): boolean {
   return (
     typeof given === 'object' &&
@@ -25,7 +25,7 @@ function isServer(given: unknown): boolean {
 }
 
 function remedyFor(given: unknown): string {
-  // Before any property is read: that of Nest is not public, and that of Next throws until prepare() was called.
+  // Before any property is read: Nest's is not public, and Next's throws until prepare() was called.
   if (can(given, 'getHttpServer')) return 'an application of Nest: pass app.getHttpServer()'
   if (can(given, 'getRequestHandler'))
     return 'an application of Next: pass the server that hands its requests to app.getRequestHandler()'

@@ -1,10 +1,10 @@
 import type { ServerHost } from '../node/host.ts'
 
-/** What was seen of an attempt; it reveals nothing about a session. */
+/** What the server saw of an attempt; it reveals nothing about a session. */
 export interface Sighting {
   readonly sawRequest: boolean
   readonly sawUpgrade: boolean
-  /** `'accepted'`, or the code of the refusal; `null` while there is no answer yet. */
+  /** `'accepted'`, or the code of the refusal; `null` while there is no answer. */
   readonly verdict: 'accepted' | number | null
   readonly offeredProtocols: readonly string[]
   /** Wall-clock milliseconds. */
@@ -13,9 +13,9 @@ export interface Sighting {
 
 const keptMs = 60_000
 const forgetEveryMs = 1000
-/** The largest numbers of attempts that brought a hello, and of others, which cost a client nothing. */
+/** The largest number of attempts with a hello, and of those without, which cost a client nothing. */
 const most = { withHello: 10_000, other: 2000 } as const
-/** The fraction that is kept when there were too many: searching all of them for each new one would be quadratic. */
+/** The fraction that is kept when the limit was exceeded: to search all of them for each new one would be quadratic. */
 const leftAfterShedding = 0.9
 
 const unseen: Sighting = { sawRequest: false, sawUpgrade: false, verdict: null, offeredProtocols: [], answeredAt: null }
@@ -32,14 +32,14 @@ interface LedgerEntry {
 }
 
 /**
- * Rule 15: remembers for a minute what was seen of each attempt. If there are too many, those of the client with most attempts are
- * discarded first, so that no client can push out what another needs.
+ * Rule 15: keeps for a minute what the server saw of each attempt. If there are too many, those of the client with most attempts
+ * are evicted first, so that no client can evict another's.
  */
 export class AttemptLedger {
   readonly #now: () => number
   readonly #answered: Answered
   readonly #elapsedMs: () => number
-  /** In the order of insertion: the oldest come first. */
+  /** In insertion order: the oldest come first. */
   readonly #pages = new Map<string, LedgerEntry>()
   /** The attempts of each client. */
   readonly #attempts: Readonly<Record<Kind, Map<string, Set<string>>>> = { withHello: new Map(), other: new Map() }
@@ -54,18 +54,18 @@ export class AttemptLedger {
     this.#elapsedMs = elapsedMs
   }
 
-  /** The attempt that a query parameter names; `null` if it is absent or malformed. */
+  /** The attempt in a query parameter; `null` if it is absent or malformed. */
   static attemptOf(query: URLSearchParams, name: 'attempt' | 'diagnose'): string | null {
     const attempt = query.get(name)
     return attempt !== null && /^[\w-]{1,64}$/.test(attempt) ? attempt : null
   }
 
-  /** Whether the ledger holds all attempts of the last minute, so that an attempt that is not in it did not happen. */
+  /** Whether the ledger holds all attempts of the last minute, so that an attempt that it lacks did not happen. */
   get isComplete(): boolean {
     return this.#elapsedMs() - this.#shedAt >= keptMs
   }
 
-  /** @param client the client's address, as far as it is known */
+  /** @param client the client's address, if it is known */
   note(attempt: string | null, news: Partial<Sighting>, client = ''): void {
     if (attempt === null) return
     this.#forget()
@@ -78,7 +78,7 @@ export class AttemptLedger {
     this.#put(attempt, { at: this.#elapsedMs(), client, kind: 'other', sighting: { ...unseen, ...news } })
   }
 
-  /** The attempt has brought a hello: it no longer counts among those that any client can make by the thousand. */
+  /** The attempt has sent a hello: it no longer counts among those that any client can make by the thousand. */
   broughtHello(attempt: string | null): void {
     const page = attempt === null ? undefined : this.#pages.get(attempt)
     if (attempt === null || page?.kind !== 'other') return
@@ -101,7 +101,7 @@ export class AttemptLedger {
     return this.#elapsedMs() - at < keptMs
   }
 
-  /** Not run for each attempt: a Map is slow to find its first entry if many entries before it were deleted. */
+  /** Runs at most once a second: a Map is slow to find its first entry if many entries before it were deleted. */
   #forget(): void {
     const now = this.#elapsedMs()
     if (now - this.#forgotAt < forgetEveryMs) return
@@ -137,7 +137,7 @@ export class AttemptLedger {
     if (attempts.size === 0) this.#attempts[kind].delete(client)
   }
 
-  /** Discards attempts before their minute has passed; from then on the ledger is incomplete for a minute. */
+  /** Evicts attempts before their minute has passed; from then on the ledger is incomplete for a minute. */
   #shed(kind: Kind): void {
     const clients = [...this.#attempts[kind].values()]
     const left = Math.floor(leftAfterShedding * most[kind])

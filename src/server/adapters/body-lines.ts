@@ -1,12 +1,12 @@
 import type { Buffer } from 'node:buffer'
 
-/** The longest head of a form before its lines, in bytes: its boundary and the headers of its one part. */
+/** The longest head of a form before its lines, in bytes: its boundary and the headers of its only part. */
 export const maxPartHeadBytes = 1024
 
 const blankLine = '\r\n\r\n'
 
 /**
- * Where the lines begin in the part of a body that has arrived; -1 while that is unknown. A form (`multipart/form-data`) begins with the
+ * Where the lines begin in the received part of a body; -1 while that is unknown. A form (`multipart/form-data`) begins with the
  * head of its part, any other body with the hello itself. Beyond `maxPartHeadBytes` it remains unknown.
  */
 export function startOfLines(bytes: Buffer): number {
@@ -17,8 +17,8 @@ export function startOfLines(bytes: Buffer): number {
 }
 
 /**
- * The lines of a body: those of a form's one part, or of the body itself. Of a body that broke off, only the complete lines. `null` for a
- * malformed form. No line begins with `--`, and none in a form has a CR, so no content of a message can be taken for a boundary.
+ * The lines of a body: those of a form's only part, or of the body itself; of a truncated body only the complete lines. `null`
+ * for a malformed form. No line begins with `--`, and none in a form has a CR, so no message can be mistaken for a boundary.
  */
 export function linesOf(text: string, isWhole = true): readonly string[] | null {
   if (!text.startsWith('--')) return isWhole ? text.split('\n') : text.split('\n').slice(0, -1)
@@ -34,7 +34,7 @@ export function linesOf(text: string, isWhole = true): readonly string[] | null 
   return lines.slice(0, -1).map((line) => (line.endsWith('\r') ? line.slice(0, -1) : line))
 }
 
-/** Whether this may follow the boundary that ends a form: nothing, or a line's end. */
+/** Whether this may follow the boundary that ends a form: nothing, or an end of line. */
 function isEnd(rest: string, isWhole: boolean): boolean {
   return isWhole ? rest === '--' || rest === '--\r\n' : '--\r\n'.startsWith(rest)
 }

@@ -1,4 +1,4 @@
-/** A limit on bytes in total, and on the bytes of each client that shares it: one client cannot use up what the others need. */
+/** A limit on bytes in total, and on each client's share of them: one client cannot use up what the others need. */
 export class ByteBudget {
   readonly #maxInAll: number
   readonly #maxEach: number
@@ -29,7 +29,7 @@ export class ByteBudget {
   }
 }
 
-/** What one request holds of a budget, until it is released. */
+/** The bytes that one request holds of a budget, until they are released. */
 export class Share {
   readonly #budget: ByteBudget
   readonly #names: readonly string[]
@@ -44,14 +44,14 @@ export class Share {
     return this.#budget.hasRoom(this.#names)
   }
 
-  /** Charges more bytes if there is room for them. */
+  /** Charges more bytes if there is room; returns whether there was. */
   take(bytes: number): boolean {
     if (!this.#budget.hasRoom(this.#names, bytes)) return false
     this.charge(bytes)
     return true
   }
 
-  /** Charges more bytes even if there is no room, for what can no longer be refused. */
+  /** Charges more bytes even without room, for data that can no longer be refused. */
   charge(bytes: number): void {
     this.#bytes += bytes
     this.#budget.add(this.#names, bytes)

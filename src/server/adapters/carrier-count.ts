@@ -1,6 +1,6 @@
 /**
- * The number of carriers, of any kind, that each session has on this node: counted from before the session is looked up until the socket
- * is closed or has taken the answer.
+ * Counts the carriers, of any kind, that each session has on this node: from before the session is looked up until the socket is
+ * closed or has accepted the answer.
  */
 export class CarrierCount {
   readonly #maxEach: number

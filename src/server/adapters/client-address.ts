@@ -1,7 +1,7 @@
 import type { IncomingMessage } from 'node:http'
 import { BlockList, isIP } from 'node:net'
 
-/** Which proxies' forwarding headers are trusted, as in Express's setting `trust proxy`. */
+/** The proxies whose forwarding headers the server trusts, as in Express's setting `trust proxy`. */
 export type TrustProxyOption = boolean | number | string | readonly string[] | ((address: string, index: number) => boolean)
 
 /** Whether the address is a trusted proxy; index 0 is the peer of the socket, 1 the peer of that proxy, and so on. */
@@ -19,7 +19,7 @@ const isPrivate = rangesOf(['loopback', 'linklocal', 'uniquelocal'])
 
 const nobody: TrustedProxy = () => false
 
-/** @throws RangeError that says what is wrong, and what would be right */
+/** @throws RangeError that names the error and the correct form */
 export function trustedProxyOf(option: TrustProxyOption): TrustedProxy {
   if (typeof option === 'function') return (address, index) => option(address, index) === true
   if (typeof option === 'boolean') return option ? () => true : nobody
@@ -59,7 +59,7 @@ function addRange(list: BlockList, range: unknown): void {
   list.addSubnet(address, prefix, kind === 4 ? 'ipv4' : 'ipv6')
 }
 
-/** The prefix length of a mask: 16 for `255.255.0.0`; -1 for what is no mask. */
+/** The prefix length of a mask: 16 for `255.255.0.0`; -1 for an invalid mask. */
 function prefixOf(mask: string): number {
   if (isIP(mask) !== 4) return -1
   const bits = mask
@@ -69,7 +69,7 @@ function prefixOf(mask: string): number {
   return /^1*0*$/.test(bits) ? (bits.indexOf('0') < 0 ? 32 : bits.indexOf('0')) : -1
 }
 
-/** An address without port, brackets and zone, an IPv4-mapped one as IPv4; `null` for what is no address. */
+/** An address without port, brackets and zone, an IPv4-mapped one as IPv4; `null` if it is no address. */
 export function plainAddress(text: string): string | null {
   const trimmed = text.trim()
   const [, bracketed] = /^\[([^\]]*)\](?::\d+)?$/.exec(trimmed) ?? []
@@ -100,7 +100,7 @@ function groupsOf(address: string): readonly number[] {
 }
 
 /**
- * What limits count by: an IPv4 address, or the /64 of an IPv6 address, since one customer has a /64 as a household has one IPv4 address.
+ * The key of limits per address: IPv4 addresses, or IPv6 /64s, since a customer has a /64 as a household has one IPv4 address.
  */
 export function limitKey(text: string): string {
   const address = plainAddress(text)
@@ -116,7 +116,7 @@ export function peerOf({ socket }: IncomingMessage): string {
   return plainAddress(socket.remoteAddress ?? '') ?? '127.0.0.1'
 }
 
-/** Whether the request has a header of a proxy in front. */
+/** Whether the request has a proxy's forwarding header. */
 export function isForwarded({ headers }: IncomingMessage): boolean {
   return headers['x-forwarded-for'] !== undefined || headers.forwarded !== undefined
 }
@@ -126,9 +126,9 @@ export function isPrivateAddress(address: string): boolean {
 }
 
 /**
- * The client's address: the nearest one that is no trusted proxy, as Express finds `request.ip`. Without a trusted proxy a header sent by
- * the client changes nothing. `undefined` for this machine: behind an untrusted proxy all clients have its address, and must not be
- * counted as one.
+ * Finds the client's address: the nearest one that is no trusted proxy, as Express finds `request.ip`. Without a trusted proxy,
+ * headers from the client have no effect. `undefined` for this machine: behind an untrusted proxy all clients have its address,
+ * and must not be counted as one.
  */
 export function clientAddress(request: IncomingMessage, isTrusted: TrustedProxy): string | undefined {
   let address = peerOf(request)
@@ -136,14 +136,14 @@ export function clientAddress(request: IncomingMessage, isTrusted: TrustedProxy)
   for (const [index, hop] of hops.entries()) {
     if (!isTrusted(address, index)) break
     const next = plainAddress(hop)
-    // An entry that is no address does not identify the client: the hop that passed it on counts instead.
+    // An invalid entry does not identify the client: the hop that forwarded it counts instead.
     if (next === null) break
     address = next
   }
   return isLoopback(address, 0) ? undefined : address
 }
 
-/** The addresses of `X-Forwarded-For`, or if there is none of `Forwarded` (RFC 7239), the client's first. */
+/** The addresses of `X-Forwarded-For`, or without it those of `Forwarded` (RFC 7239), the client's first. */
 export function forwardedFor({ headers }: IncomingMessage): readonly string[] {
   const given = headers['x-forwarded-for']
   if (given !== undefined) return String(given).split(',')
@@ -161,7 +161,7 @@ export function forwardedElements(header: string | undefined): readonly Readonly
   })
 }
 
-/** Splits at the sign where it is outside of quotes. */
+/** Splits at a character, except inside quotes. */
 function split(text: string, sign: string): readonly string[] {
   const parts: string[] = []
   let from = 0

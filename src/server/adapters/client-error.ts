@@ -4,28 +4,28 @@ import { codes } from '../../wire/steadfast-v1.ts'
 import type { ServerHost } from '../node/host.ts'
 import { refuseAndDestroy } from './raw-response.ts'
 
-/** What Node reports of a request that it could not parse. */
+/** Node's error for a request that it could not parse. */
 export interface ClientError extends Error {
   readonly code?: string
-  /** The bytes at hand when parsing failed, and how many of them were parsed. */
+  /** The bytes available when parsing failed, and how many of them were parsed. */
   readonly rawPacket?: Uint8Array
   readonly bytesParsed?: number
 }
 
 /**
- * The target of the request that could not be parsed; `null` if the bytes at hand do not contain it: they may be the middle of a request,
- * or no HTTP.
+ * The target of the request that could not be parsed; `null` if the available bytes do not contain it: they may be the middle of
+ * a request, or not HTTP.
  */
 export function targetOfError({ rawPacket, bytesParsed = 0 }: ClientError): string | null {
   if (!rawPacket) return null
   const text = Buffer.from(rawPacket.buffer, rawPacket.byteOffset, rawPacket.byteLength).toString('latin1')
-  // Requests before it in the same bytes were parsed.
+  // Earlier requests in the same bytes were parsed.
   const before = text.lastIndexOf('\r\n\r\n', bytesParsed - 4)
   const line = before < 0 || bytesParsed < 4 ? text : text.slice(before + 4)
   return /^(?:\r?\n)*[A-Z-]+ (\/[^ \r\n]*|[a-z][a-z\d+.-]*:\/\/[^ \r\n]*|\*)/i.exec(line)?.[1] ?? null
 }
 
-/** Node would answer 408, which makes browsers send the request again, or 431, which tells a steadfast client nothing. */
+/** Answers in place of Node: its 408 makes browsers send the request again, and its 431 tells a steadfast client nothing. */
 export function answerClientError(error: ClientError, socket: Duplex, after: ServerHost['after']): void {
   if (error.code === 'ECONNRESET' || !socket.writable) {
     socket.destroy()

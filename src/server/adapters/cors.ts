@@ -3,10 +3,10 @@ import type { ServerHost } from '../node/host.ts'
 import { finish } from './finish-response.ts'
 import type { OriginVerdict } from './origin.ts'
 
-/** Any page may read the answer, if its request had no credentials. */
+/** Lets any page read the answer to a request without credentials. */
 export const anybody: OutgoingHttpHeaders = { 'Access-Control-Allow-Origin': '*', 'Timing-Allow-Origin': '*' }
 
-/** CORS headers of an answer. A page of a refused origin may read why it was refused, if its request had no credentials. */
+/** CORS headers of an answer. A page of a refused origin may read the reason, if its request had no credentials. */
 export function corsOf(origin: OriginVerdict): OutgoingHttpHeaders {
   if (origin.type === 'no-browser') return {}
   if (origin.type === 'refused') return { ...anybody, Vary: 'Origin' }

@@ -4,11 +4,11 @@ import type { CloseFrame } from '../../wire/steadfast-v1.ts'
 import type { ServerHost } from '../node/host.ts'
 import { problemOf } from './problem.ts'
 
-/** How long a short answer may take to be sent, in milliseconds. */
+/** How long it may take to send a short answer, in milliseconds. */
 const partingMs = 5000
-/** How long the socket of an answer may take no data, in milliseconds (rule 6). */
+/** How long the socket of an answer may accept no data, in milliseconds (rule 6). */
 const stuckMs = 30_000
-/** How long the rest of a refused body is received and discarded, in milliseconds, so that the answer is not lost with the connection. */
+/** How long the rest of a refused body is discarded, in milliseconds, so that the answer is not lost with the connection. */
 const lingerMs = 1000
 const pieceLength = 65_536
 
@@ -47,14 +47,14 @@ export function isGone({ destroyed, socket }: ServerResponse): boolean {
   return destroyed || socket?.destroyed === true
 }
 
-/** Ends an answer, and destroys it if its socket does not take the rest in time. */
+/** Ends an answer, and destroys it if its socket does not accept the rest in time. */
 export function finish(response: ServerResponse, after: ServerHost['after'], last = ''): void {
   const cancel = after(partingMs, () => response.destroy())
   response.on('close', cancel)
   response.end(last)
 }
 
-/** Ends an answer with a long body, and destroys it if its socket takes no data for a while. */
+/** Ends an answer with a long body, and destroys it if its socket accepts no data for a while. */
 export function finishInPieces(response: ServerResponse, after: ServerHost['after'], body: Buffer): void {
   let at = 0
   let cancel = () => {}
@@ -75,7 +75,7 @@ export function finishInPieces(response: ServerResponse, after: ServerHost['afte
   }
 }
 
-/** Refuses a request whose body is still arriving, and closes the connection when the rest of it has arrived, or a little later. */
+/** Refuses a request whose body is still arriving, and closes the connection after the rest has arrived, or `lingerMs` later. */
 export function finishEarly(
   request: IncomingMessage,
   response: ServerResponse,
@@ -86,7 +86,7 @@ export function finishEarly(
   const { status, headers, body } = problemOf(close)
   // HTTP/2 has no such header, and its connection is shared.
   response.writeHead(status, request.httpVersionMajor > 1 ? headers : { ...headers, Connection: 'close' })
-  // The answer is complete by its length; ending it would close the socket with unread bytes, which resets the connection.
+  // The answer's length marks its end; to end it now would close the socket with unread bytes, which resets the connection.
   response.write(body)
   request.resume()
   const cancel = after(lingerMs, end)

@@ -2,7 +2,7 @@ import { Buffer } from 'node:buffer'
 import { linesOf } from './body-lines.ts'
 import { type Body, type BodySource, type FirstLine, formEndBytes, maxFirstBytes } from './request-body.ts'
 
-/** A body that a body parser has read before the request reached this server. */
+/** A body that a body parser had read before the request reached this server. */
 export class GivenBody implements BodySource {
   readonly #lines: readonly string[]
   readonly #isTooLarge: boolean

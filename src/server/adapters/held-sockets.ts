@@ -12,8 +12,8 @@ interface Held {
 }
 
 /**
- * Keeps Node's timeout of idle sockets (`server.timeout`) from cutting a held answer, which is silent on purpose and has limits of its
- * own. A connection that is kept alive afterwards has its timeout again.
+ * Keeps Node's timeout of idle sockets (`server.timeout`) from ending a held answer, which is silent on purpose and has limits of
+ * its own. A connection that is kept alive afterwards gets its timeout back.
  */
 export class HeldSockets {
   readonly #held = new WeakMap<Timed, Held>()

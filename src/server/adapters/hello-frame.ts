@@ -4,7 +4,7 @@ import type { WebSocket } from 'ws'
 import { type CloseFrame, codes, maxHelloBytes } from '../../wire/steadfast-v1.ts'
 import type { ServerHost } from '../node/host.ts'
 
-/** How many WebSockets may wait for their hello at a time: their clients are not authenticated yet. */
+/** How many WebSockets may wait for their hello at the same time: their clients are not authenticated yet. */
 const mostWaiting = 1000
 /** The overhead of the frames around a hello, in bytes. */
 const framingBytes = 1024
@@ -13,14 +13,14 @@ const helloTooLarge: CloseFrame = { code: codes.tooLarge, reason: `the hello has
 
 export type Frame = readonly [data: unknown, isBinary: boolean]
 
-/** The first frame of a WebSocket, which is paused behind it. */
+/** The first frame of a WebSocket, which is paused after it. */
 export interface FirstFrame {
   readonly hello: string
-  /** Takes over the frames that arrived behind the hello. */
+  /** Takes over the frames that arrived after the hello. */
   rest(): readonly Frame[]
 }
 
-/** Waits for the hello of each WebSocket whose handshake carried none, within limits of time, bytes and number of WebSockets. */
+/** Waits for the hello of each WebSocket whose handshake carried none, with limits of time, bytes and number of WebSockets. */
 export class HelloFrames {
   readonly #host: ServerHost
   readonly #timeoutMs: number

@@ -7,9 +7,9 @@ import type { ServerHost } from '../node/host.ts'
 import type { Share } from './byte-budget.ts'
 import { finish, finishInPieces, sendProblem } from './finish-response.ts'
 
-/** The length at which a collected answer is full, in characters; the rest follows in the next answer. */
+/** The length at which a buffered answer is full, in characters; the rest follows in the next answer. */
 const fullLength = 1_048_576
-/** Firefox delivers no part of an answer before enough of it has arrived. */
+/** Firefox delivers no part of a response before enough of it has arrived. */
 const padding = `:${' '.repeat(2048)}\n\n`
 
 const streamHeaders: OutgoingHttpHeaders = {
@@ -19,7 +19,7 @@ const streamHeaders: OutgoingHttpHeaders = {
   'X-Content-Type-Options': 'nosniff',
 }
 
-/** An answer as a carrier; `attachment` is to be set as soon as it exists. */
+/** An HTTP answer as a carrier; its creator sets `attachment` as soon as it exists. */
 export interface AnswerCarrier extends Carrier {
   attachment: Attachment | null
 }
@@ -84,7 +84,7 @@ export class StreamCarrier implements AnswerCarrier {
     finish(response, this.#after)
   }
 
-  /** The return value of `write` says whether there is room: an answer over HTTP/2 has no `writableNeedDrain`. */
+  /** The return value of `write` tells whether there is room: a response over HTTP/2 has no `writableNeedDrain`. */
   #write(text: string): void {
     if (!this.#response.write(text) && this.#state === 'draining') this.#state = 'full'
   }
@@ -97,7 +97,7 @@ export class WholeCarrier implements AnswerCarrier {
   readonly #response: ServerResponse
   readonly #verdict: Verdict
   readonly #after: ServerHost['after']
-  /** The share of the budget that is charged for what is collected, until the socket has taken it. */
+  /** The share of the budget that the buffered answer is charged to until the socket has accepted it. */
   readonly #share: Share
   #body = ''
 

@@ -20,9 +20,9 @@ import { type Body, BodyReader, type BodySource } from './request-body.ts'
 import { TokenBucket } from './token-bucket.ts'
 import { UnfinishedHellos } from './unfinished-hellos.ts'
 
-/** Diagnosis requests per second: of all clients of unknown address together; a fifth of it for each known address. */
+/** Diagnosis requests per second, for all clients of unknown address together; each known address has a fifth of it. */
 const diagnosesPerSecond = 50
-/** How many bytes all hellos together may take that have arrived only in part. */
+/** The most bytes of all incompletely received hellos. */
 const maxUnfinishedBytes = 8_388_608
 
 /** Handles the HTTP requests of SSE, long-poll, poll and sending: all four are one kind of request. */
@@ -47,7 +47,7 @@ export class HttpHandler {
     this.#diagnoses = new TokenBucket(diagnosesPerSecond, 2 * diagnosesPerSecond, host.elapsedMs())
   }
 
-  /** Answers a request, and never throws; `body` is what a body parser has already read. */
+  /** Answers a request, and never throws; `body` is the body from a body parser. */
   handle(request: IncomingMessage, response: ServerResponse, body?: unknown): void {
     // An `error` event without a listener ends the process.
     request.on('error', () => {})
@@ -188,7 +188,7 @@ export class HttpHandler {
     response.on('close', () => attachment.ended({ by: 'network', code: 1006, reason: '' }))
   }
 
-  /** Of a body that broke off, the complete lines count, though the client does not receive the answer. */
+  /** Of a truncated body, the complete lines count, though the client does not receive the answer. */
   async #send(
     response: ServerResponse,
     hello: ClientHello,

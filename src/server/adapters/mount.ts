@@ -15,15 +15,15 @@ export interface Mounted {
   upgrade(request: IncomingMessage, socket: Duplex, head: Buffer): void
 }
 
-/** How long other listeners have to take an upgrade before it is answered as unclaimed, in milliseconds. */
+/** How long other listeners have to accept an upgrade before it is answered as unclaimed, in milliseconds. */
 const unclaimedMs = 7000
 
 /**
- * Serves one path of a server, and leaves everything else to the server's other listeners, present or future. Returns a function that
- * undoes it.
+ * Serves one path of a server, and leaves everything else to the server's other listeners, present or future. Returns a function
+ * that undoes it.
  *
- * No listener is moved: every event of the server is checked before its listeners run, whatever listeners are added, wrapped or removed.
- * So the order in which this and other listeners are added or removed does not matter.
+ * It moves no listener: it checks every event of the server before its listeners run, whatever listeners are added, wrapped or
+ * removed. So the order in which this and other listeners are added or removed does not matter.
  */
 export function mount(server: AttachableServer, mounted: Mounted, after: ServerHost['after']): () => void {
   let switchboard = switchboards.get(server)
@@ -34,7 +34,7 @@ export function mount(server: AttachableServer, mounted: Mounted, after: ServerH
   return switchboard.add(mounted)
 }
 
-/** One for each server, shared by all that is mounted on it. */
+/** One for each server, shared by all mounts on it. */
 const switchboards = new WeakMap<AttachableServer, Switchboard>()
 
 interface Place {
@@ -75,7 +75,7 @@ class Switchboard {
       if (this.#places.length === 0) return emit(type, ...values)
       return this.#emit(type, values) ?? emit(type, ...values)
     })
-    // Where Node calls `shouldUpgradeCallback`, an upgrade that no listener would take is not even begun.
+    // Where Node calls `shouldUpgradeCallback`, this prevents an upgrade that no listener would accept.
     const restoreShould = intercept(server, 'shouldUpgradeCallback', (should) => (request: unknown) => {
       const isOrdinary = this.#places.length > 0 && this.#isOrdinary(request as IncomingMessage)
       return !isOrdinary && should(request)
@@ -140,7 +140,7 @@ class Switchboard {
     return true
   }
 
-  /** Handles a stream of HTTP/2. Requests for other paths are emitted again as `request`, where the application listens for that. */
+  /** Handles an HTTP/2 stream. Requests for other paths are emitted again as `request` if the application listens for that. */
   #stream(stream: ServerHttp2Stream, headers: IncomingHttpHeaders, _flags: number, rawHeaders: string[] = []): true | null {
     const mounted = headers[':method'] === 'CONNECT' ? null : this.#at(headers[':path'])
     if (mounted) {
@@ -173,7 +173,7 @@ class Switchboard {
     return true
   }
 
-  /** Answers an upgrade that no listener takes: each ignores other paths, and the one that takes it listens or writes to the socket. */
+  /** Answers an upgrade that all listeners ignore; one that accepts it listens or writes to the socket. */
   #endUnclaimed(socket: Duplex): void {
     const cancel = this.#after(unclaimedMs, () => {
       if (tracesOf(socket) === before) answerAndDestroy(socket, notFound, this.#after)
@@ -214,7 +214,7 @@ function answerNobody(this: AttachableServer, _request: unknown, response: Serve
   if (this.listenerCount('request') === 1) response.writeHead(404, empty).end()
 }
 
-/** What differs between a socket that a listener has taken and one that no listener has. */
+/** The state of a socket that changes once a listener accepts it. */
 function tracesOf(socket: Duplex): string {
   const listeners = socket.eventNames().map((name) => `${String(name)} ${socket.listenerCount(name)}`)
   return [
@@ -228,7 +228,7 @@ function tracesOf(socket: Duplex): string {
 
 type Method = (...values: unknown[]) => unknown
 
-/** Wraps a method of an object, if it has that method; returns a function that restores it, unless it has been wrapped again since. */
+/** Wraps a method of an object, if it exists; returns a function that restores it, unless it has been wrapped again since. */
 function intercept(target: object, name: string, over: (before: Method) => Method): () => void {
   const before: unknown = Reflect.get(target, name)
   if (typeof before !== 'function') return () => {}

@@ -1,13 +1,13 @@
 import type { IncomingMessage } from 'node:http'
 import { isThenable } from '../util/thenable.ts'
 
-/** Decides about one origin; only `true` allows it. */
+/** Decides whether the pages of an origin may connect; only `true` allows it. */
 export type OriginFunction = (origin: string, request: IncomingMessage) => boolean | Promise<boolean>
 
-/** What `origins` takes: one function, or a list of origins, wildcards and functions. */
+/** The type of `origins`: one function, or a list of origins, wildcards and functions. */
 export type OriginsOption = OriginFunction | readonly (string | OriginFunction)[]
 
-/** One entry of `origins`, checked and normalised. */
+/** One entry of `origins`, checked and normalized. */
 export type OriginRule =
   | { readonly type: 'exact'; readonly origin: string }
   /** One or more labels stand between `before` and `after`. */
@@ -16,21 +16,21 @@ export type OriginRule =
   | { readonly type: 'scheme'; readonly start: string }
   | { readonly type: 'function'; readonly allows: OriginFunction }
 
-/** An entry that is no origin: `why` says what would be right. */
+/** An invalid entry: `why` says how to correct it. */
 export interface OriginMistake {
   readonly why: string
 }
 
 const httpOrigin = /^https?:\/\/[^\s/?#\\@]+$/i
-/** Other schemes have no default port, and no URL parser normalises their authority. */
+/** Other schemes have no default port, and URL parsers do not normalize their authority. */
 const otherOrigin = /^[a-z][a-z\d+.-]*:\/\/[^\s/?#\\@,*]+$/i
 const schemeAlone = /^[a-z][a-z\d+.-]*:$/i
 /** Pages of these schemes have the origin `null`. */
 const opaqueScheme = /^(about|blob|data|javascript):$/i
 
 /**
- * Parses one entry of `origins`. An accepted entry is normalised to what browsers send, so that it matches: lower case, punycode, no
- * default port. An entry that could never match is a mistake.
+ * Parses one entry of `origins`. An accepted entry is normalized to what browsers send, so that it matches: lower case, punycode,
+ * no default port. An entry that could never match is a mistake.
  */
 export function readOriginRule(value: unknown): OriginRule | OriginMistake {
   if (typeof value === 'function') return { type: 'function', allows: value as OriginFunction }
@@ -68,7 +68,7 @@ function readOther(value: string): OriginRule | OriginMistake {
   return { why: guess && /^[\w.:[\]/-]+$/.test(value) ? `write ${quoted(guess)}` : '' }
 }
 
-/** The right spelling of an entry with a path, a trailing slash or an impossible port. */
+/** The correct spelling of an entry with a path, a trailing slash or an impossible port. */
 function hintFor(value: string): string {
   if (/:\*/.test(value)) return 'ports are exact; for any port write a function'
   const [, origin] = /^([a-z][a-z\d+.-]*:\/\/)(?=[^\s/?#\\]+)/i.exec(value)
@@ -80,7 +80,7 @@ function hintFor(value: string): string {
   return guess === null ? '' : `write ${quoted(guess)}`
 }
 
-/** An origin as browsers write it; `null` where it is no URL. */
+/** An origin as browsers serialize it; `null` if it is no URL. */
 export function normalised(origin: string): string | null {
   try {
     const url = new URL(origin)
@@ -94,7 +94,7 @@ function quoted(text: string): string {
   return `'${text}'`
 }
 
-/** Whether one of the rules allows this origin. Functions are called last, one after the other; the caller handles what they throw. */
+/** Whether one of the rules allows this origin. Functions run last, one after the other; the caller handles their errors. */
 export function isListed(rules: readonly OriginRule[], origin: string, request: IncomingMessage): boolean | Promise<boolean> {
   const sent = /^https?:/i.test(origin) ? origin : origin.toLowerCase()
   if (rules.some((rule) => matches(rule, sent))) return true
@@ -127,7 +127,7 @@ function askedFrom(
   return false
 }
 
-/** A value that is merely truthy, such as an object that was returned by mistake, must not allow an origin. */
+/** A value that is merely truthy, such as an object returned by mistake, must not allow an origin. */
 function checked(allows: unknown): boolean {
   if (typeof allows === 'boolean') return allows
   throw new TypeError('RealtimeServer: a function in `origins` must return true or false, or a promise of one.')

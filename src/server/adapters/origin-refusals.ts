@@ -3,10 +3,10 @@ import type { RefusedOrigin } from './origin.ts'
 
 /** The longest text of a close reason, in bytes (RFC 6455 §5.5). */
 const mostBytes = 123
-/** How many different origins are reported at most: nobody reads more, and a client that invents origins would fill the log. */
+/** How many different origins are reported at most: a client that invents origins would fill the log. */
 const mostTold = 100
 
-/** The reason that the client receives: both values that were compared, as far as they fit, and the remedy. */
+/** The reason that the client receives: both origins that were compared, as far as they fit, and the remedy. */
 export function reasonOf({ origin, own }: RefusedOrigin): string {
   if (origin === null) return 'no Origin header, though the request comes from a browser'
   if (origin === 'null') return 'the origin null (a sandboxed frame or a local file) is never allowed'
@@ -19,13 +19,13 @@ function reasonWith(origin: string, own: string): string {
   return `the origin ${origin} is not this server's (${own}); add it to \`origins\``
 }
 
-/** Reduced to visible ASCII, so that each character is one byte. */
+/** Reduces a text to visible ASCII, so that each character is one byte. */
 function shortened(text: string, most: number): string {
   const visible = text.replace(/[^\x21-\x7e]/g, '?')
   return visible.length > most ? `${visible.slice(0, most - 2)}..` : visible
 }
 
-/** Reports refused origins to the operator of the server, each once. */
+/** Reports refused origins to the server's operator, each once. */
 export class RefusalReporter {
   readonly #told = new Set<string>()
   readonly #report: (error: unknown) => void

@@ -4,14 +4,14 @@ import { forwardedElements, limitKey, peerOf, type TrustedProxy } from './client
 import { isListed, normalised, type OriginRule } from './origin-patterns.ts'
 import { TokenBucket } from './token-bucket.ts'
 
-/** What the `Origin` of a request means (rule 13). */
+/** The result of checking the `Origin` of a request (rule 13). */
 export type OriginVerdict =
   | { readonly type: 'allowed'; readonly origin: string }
-  /** A client that is no browser, and not bound by the rules of browsers. */
+  /** A client that is no browser, to which the rules of browsers do not apply. */
   | { readonly type: 'no-browser' }
   | RefusedOrigin
 
-/** Why a request was refused, and what was compared: its origin, and the server's own according to the request. */
+/** A refused request, with the compared values: its origin, and the server's own according to the request. */
 export interface RefusedOrigin {
   readonly type: 'refused'
   /** `null` if the browser sent none. */
@@ -19,7 +19,7 @@ export interface RefusedOrigin {
   readonly own: string
 }
 
-/** What origins are compared with. */
+/** The settings of the origin check. */
 export interface OriginSettings {
   readonly origins: readonly OriginRule[]
   /** The server's own origins, in addition to those derived from the request. */
@@ -28,8 +28,8 @@ export interface OriginSettings {
 }
 
 /**
- * Checks an origin. The server's own and those on the list are allowed; `null` never is, and a request without an origin only if it is
- * not from a browser. The answer is a promise only if a function of the list returned one.
+ * Checks an origin. The server's own and those on the list are allowed; `null` never is, and a request without an origin only if
+ * it is not from a browser. The result is a promise only if a function of the list returned one.
  */
 export function checkOrigin(request: IncomingMessage, settings: OriginSettings): OriginVerdict | Promise<OriginVerdict> {
   const { headers } = request
@@ -48,9 +48,9 @@ export function checkOrigin(request: IncomingMessage, settings: OriginSettings):
 }
 
 /**
- * Whether a page is of the server's own origin. The browser's statement counts if there is one (`Sec-Fetch-Site`, which no page can set):
- * the browser compared before any proxy changed a header. Otherwise the origin is compared with the server's own, derived from the
- * request.
+ * Whether a page is same-origin with the server. The browser's statement counts if there is one (`Sec-Fetch-Site`, which no page
+ * can set): the browser compared before any proxy changed a header. Otherwise the origin is compared with the server's own,
+ * derived from the request.
  */
 function isOwn(origin: string, request: IncomingMessage, settings: OriginSettings): boolean {
   return (
@@ -60,19 +60,19 @@ function isOwn(origin: string, request: IncomingMessage, settings: OriginSetting
   )
 }
 
-/** The server's own origin as a refusal shows it. */
+/** The server's own origin, for the text of a refusal. */
 function ownOf(request: IncomingMessage, settings: OriginSettings): string {
   return settings.publicOrigins[0] ?? ownOrigins(request, settings)[0] ?? 'a request without Host'
 }
 
-/** The origins of the server to which this request may have been sent. */
+/** The server's origins to which this request may have been sent. */
 function ownOrigins(request: IncomingMessage, { isTrustedProxy }: OriginSettings): readonly string[] {
   const { headers, socket } = request
-  // A request of HTTP/2 has `:authority`, a name that HTTP/1.1 does not permit.
+  // A request over HTTP/2 has `:authority`, a name that HTTP/1.1 does not permit.
   const authority = headers[':authority'] ?? headers.host
   const isEncrypted = 'encrypted' in socket && socket.encrypted === true
   const hosts = [authority].flatMap((host) => (typeof host === 'string' ? [host] : []))
-  // A server that speaks plain HTTP may be behind a proxy that terminates TLS.
+  // A plain HTTP server may be behind a proxy that terminates TLS.
   const schemes = isEncrypted ? ['https'] : ['http', 'https']
   const said = isTrustedProxy(peerOf(request), 0) ? forwardedOf(request) : null
   const saidHosts = [...(said?.hosts ?? []), ...hosts]

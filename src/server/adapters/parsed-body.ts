@@ -2,15 +2,15 @@ import type { IncomingMessage } from 'node:http'
 import { isBuffer, tagOf } from '../../util/type-tags.ts'
 import { kindOf } from '../util/payload.ts'
 
-/** The body was read before the request reached this server, and its parsed form is no text. */
+/** The body was read before the request reached this server, and its parsed form is not text. */
 export class UnreadableBody extends Error {
-  /** The whole text of the answer: any client may receive it. */
+  /** The whole text of the answer, without internals: any client may receive it. */
   readonly advice = 'the body was read before: handleRequest() needs its text as third argument'
 }
 
 /**
- * The text of a body that has been read before; `null` for a body that is still unread: what a body parser left for it (`{}`, as that of
- * Express 4 does) is ignored.
+ * The text of a body that was already read; `null` for an unread body: then the value from a body parser (`{}`, as from Express
+ * 4's) is ignored.
  * @throws UnreadableBody if the text is no longer available
  */
 export function givenText(request: IncomingMessage, given: unknown): string | null {
@@ -18,7 +18,7 @@ export function givenText(request: IncomingMessage, given: unknown): string | nu
   if (tagOf(given) === 'Uint8Array' || isBuffer(given)) return new TextDecoder().decode(given as ArrayBuffer)
   const isRead = request.readableEnded || request.readableDidRead
   if (!isRead) return null
-  // A body that is only a hello may have been parsed as JSON. Serialised again, it is the same hello.
+  // A body that is only a hello may have been parsed as JSON. Serialized again, it is the same hello.
   if (isHello(given)) return JSON.stringify(given)
   throw new UnreadableBody(
     given === undefined

@@ -2,7 +2,7 @@ import type { IncomingMessage, ServerResponse } from 'node:http'
 import type { Duplex } from 'node:stream'
 import type { ServerHost } from '../node/host.ts'
 
-/** Requests of one connection that may always wait; more may (`mostOfOne`) while fewer than `mostInAll` wait on all connections. */
+/** Requests of one connection that may always wait; up to `mostOfOne` may while fewer than `mostInAll` wait in total. */
 const fewOfOne = 16
 const mostOfOne = 512
 const mostInAll = 4096
@@ -13,8 +13,8 @@ interface Queue {
 }
 
 /**
- * Handles requests that a client sends without waiting for the previous answers (HTTP/1.1 pipelining) one after the other: each when its
- * answer can be written. Until then nothing more is read from the connection.
+ * Handles pipelined requests (HTTP/1.1) one after the other: each when its answer can be written. Until then nothing more is read
+ * from the connection.
  */
 export class PipelinedRequests {
   readonly #after: ServerHost['after']
@@ -26,7 +26,7 @@ export class PipelinedRequests {
   }
 
   take(request: IncomingMessage, response: ServerResponse, handle: () => void): void {
-    // Node assigns the socket to a response when it is its turn. HTTP/2 has no order to keep.
+    // Node assigns the socket to a response when its turn has come. HTTP/2 has no order to keep.
     if (response.socket !== null || request.httpVersionMajor > 1) {
       handle()
       return
@@ -43,15 +43,15 @@ export class PipelinedRequests {
     response.once('socket', () => {
       queue.waiting -= 1
       this.#inAll -= 1
-      // Node moves on to the next request of a lost connection. Reading or answering there would violate Node's own order, and its
-      // assertion would end the process.
+      // Node moves on to the next request of a lost connection. To read or to answer there would violate Node's own order, and
+      // its assertion would end the process.
       if (socket.destroyed) return
       if (queue.waiting === 0) socket.resume()
       handle()
     })
   }
 
-  /** Node resumes reading after every request that it has parsed, so the pause has to wait until then. */
+  /** Node resumes reading after every parsed request, so the pause has to wait until then. */
   #pause(socket: Duplex, queue: Queue): void {
     if (queue.isPausing) return
     queue.isPausing = true

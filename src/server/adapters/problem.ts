@@ -1,7 +1,7 @@
 import { Buffer } from 'node:buffer'
 import { type CloseFrame, codes } from '../../wire/steadfast-v1.ts'
 
-/** The HTTP statuses that stand for close codes (rule 9). */
+/** The HTTP status of each close code (rule 9). */
 const statuses: Readonly<Record<number, number>> = {
   [codes.protocolError]: 400,
   [codes.unauthenticated]: 401,
@@ -27,7 +27,7 @@ const titles: Readonly<Record<number, string>> = {
   503: 'Service Unavailable',
 }
 
-/** A refusal as problem details (RFC 9457). Codes of the application mean that the session has ended. */
+/** A refusal as problem details (RFC 9457). An application's code means that the session has ended. */
 export function problemOf({ code, reason = '', retryAfterMs, application }: CloseFrame): {
   readonly status: number
   readonly title: string

@@ -4,10 +4,10 @@ import type { CloseFrame } from '../../wire/steadfast-v1.ts'
 import type { ServerHost } from '../node/host.ts'
 import { problemOf } from './problem.ts'
 
-/** How long an answer may take to be sent, and its client to disconnect, in milliseconds. */
+/** How long it may take to send an answer, and its client to disconnect, in milliseconds. */
 const lingerMs = 2000
 
-/** An HTTP answer where Node has no `ServerResponse`: to an upgrade, or to bytes that are not HTTP. */
+/** An HTTP answer without Node's `ServerResponse`: to an upgrade, or to bytes that are not HTTP. */
 export interface RawAnswer {
   readonly status: number
   readonly title: string
@@ -18,9 +18,9 @@ export interface RawAnswer {
 const answered = new WeakSet<Duplex>()
 
 /**
- * Answers and destroys the socket soon after, whether or not its client reads and disconnects; never throws. A socket that was already
- * answered so is left alone, and one on which a response has begun is destroyed at once: anything written there would be taken for a part
- * of the response.
+ * Answers and destroys the socket soon after, whether or not its client reads and disconnects; never throws. Ignores a socket
+ * that it has answered before, and destroys one on which a response has begun at once: anything written there would become part
+ * of that response.
  * @param after the host's timer
  */
 export function answerAndDestroy(
@@ -56,7 +56,7 @@ export function refuseAndDestroy(
   answerAndDestroy(socket, { status, title, headers: { ...headers, ...more }, body }, after)
 }
 
-/** Node stores the response that is being written to a socket in this property. */
+/** Node stores the current response of a socket in this property. */
 function hasResponse(socket: Duplex): boolean {
   const response: unknown = Reflect.get(socket, '_httpMessage')
   return typeof response === 'object' && response !== null && Reflect.get(response, 'headersSent') === true

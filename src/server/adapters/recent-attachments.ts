@@ -1,14 +1,14 @@
 /**
- * How long an attachment that consists of requests (poll, long-poll, or the POSTs beside an event stream) is remembered after the last
- * one, in milliseconds.
+ * How long an attachment that consists of requests (poll, long-poll, or the POSTs beside an event stream) is remembered after its
+ * last request, in milliseconds.
  */
 const keptMs = 60_000
 const mostKept = 50_000
 
 /**
- * The attachments that this node has let in recently, by session and k: a request that names one of them continues it, and is no new
- * attachment. Only what this node has seen counts, since any client could claim it in a hello. Two generations make forgetting cheap: an
- * attachment that is looked up again moves into the younger one.
+ * The attachments that this node has admitted recently, by session and k: a request that names one of them continues it, and is
+ * no new attachment. Only this node's own admissions count, since any client could claim one in a hello. Two generations make
+ * eviction cheap: an attachment that is looked up again moves into the younger one.
  */
 export class RecentAttachments {
   #young = new Set<string>()

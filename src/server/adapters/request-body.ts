@@ -6,22 +6,22 @@ import { linesOf, maxPartHeadBytes, startOfLines } from './body-lines.ts'
 import type { Share } from './byte-budget.ts'
 import type { UnfinishedHellos } from './unfinished-hellos.ts'
 
-/** The result of reading a body. Of a body that broke off, the complete lines; the first is the hello. */
+/** The result of reading a body. Of a truncated body, the complete lines; the first is the hello. */
 export type Body =
   | { readonly type: 'whole' | 'broken' | 'slow'; readonly lines: readonly string[] }
   | { readonly type: 'too-large' }
   | { readonly type: 'too-many' }
 
-/** The first line of a body, or what is wrong with it. */
+/** The first line of a body, or its fault. */
 export type FirstLine =
   | { readonly type: 'hello'; readonly text: string }
   | { readonly type: 'broken' | 'slow' | 'too-large' | 'no-hello' }
 
-/** A body of which the hello is read first, and the rest only once the client is known. */
+/** A body whose hello is read first, and the rest only once the client is authenticated. */
 export interface BodySource {
   /** Never rejects. */
   hello(): Promise<FirstLine>
-  /** The whole body, charged to a share, which is released. Never rejects. */
+  /** The whole body, charged to a share, which it releases. Never rejects. */
   whole(share: Share): Promise<Body>
 }
 
@@ -35,9 +35,9 @@ export interface BodyLimits {
   readonly after: ServerHost['after']
 }
 
-/** The slowest permitted transfer, in bytes per millisecond: a slower client is not on a slow link but holds the server up. */
+/** The slowest permitted transfer, in bytes per millisecond: a slower client is not on a slow link but stalls on purpose. */
 const leastBytesPerMs = 5
-/** The bytes of each body that are not counted: senders of long bodies cannot keep out senders of short ones. */
+/** The first bytes of each body are not counted, so that senders of long bodies cannot starve senders of short ones. */
 const freeBytes = 65_536
 export const maxFirstBytes = maxPartHeadBytes + maxHelloBytes
 /** The longest end of a form, in bytes: a boundary has at most 70 characters. */
@@ -54,10 +54,10 @@ export class BodyReader implements BodySource {
   readonly #request: IncomingMessage
   readonly #limits: BodyLimits
   readonly #unfinished: UnfinishedHellos
-  /** The longest that the body may be, in bytes. */
+  /** The longest permitted body, in bytes. */
   #maxLength: number
   #state: 'coming' | Halt = 'coming'
-  /** The data that has arrived, joined: a list would cost a hundred bytes for each chunk of one byte. */
+  /** The received data, joined: a list would cost a hundred bytes for each chunk of one byte. */
   #bytes: Buffer = nothing
   #length = 0
   #startedAt: number
@@ -142,7 +142,7 @@ export class BodyReader implements BodySource {
     } else if (this.#endOfHello < 0) this.#seek()
   }
 
-  /** Searches the data that has arrived since the last search for the end of the hello. */
+  /** Searches the newly received data for the end of the hello. */
   #seek(): void {
     const bytes = this.#bytes.subarray(0, this.#length)
     if (this.#start < 0) {
@@ -158,7 +158,7 @@ export class BodyReader implements BodySource {
     else this.#unfinished.put(this, this.#length)
   }
 
-  /** The rest is not read before a caller asks for it. */
+  /** Pauses the request: the rest is read only when a caller asks for it. */
   #rest(): void {
     this.#maxLength = this.#endOfHello + 1 + this.#limits.maxBytes + formEndBytes
     this.#request.pause()
@@ -183,7 +183,7 @@ export class BodyReader implements BodySource {
     const { timeoutMs, elapsedMs, after } = this.#limits
     if (timeoutMs === Infinity) return
     const now = elapsedMs()
-    // A hello is short: its time does not grow with its length.
+    // A hello is short: its deadline does not grow with its length.
     const untilAll = this.#startedAt + timeoutMs + (this.#share ? this.#length / leastBytesPerMs : 0)
     const leftMs = Math.min(this.#cameAt + timeoutMs, untilAll) - now
     if (leftMs <= 0) this.#halt('slow')

@@ -1,12 +1,12 @@
 import { Buffer } from 'node:buffer'
 
-/** A character that means the same in a segment of a path (RFC 3986 §3.3), whether it is encoded or not. */
+/** A character with the same meaning in a path segment (RFC 3986 §3.3), encoded or not. */
 const literal = /^[\w\-.~!$&'()*+,;=:@]$/
 
 /**
- * The path of a request target, normalised for comparison; `null` if the target has none (`*`, `host:443`). Never throws. The target may
- * be in absolute form, which a server must accept (RFC 9112 §3.2.2). Percent-encoded letters equal the letters, and one slash at the end
- * does not matter, but `%2F` is no slash.
+ * The path of a request target, normalized for comparison; `null` if the target has none (`*`, `host:443`). Never throws. The
+ * target may be in absolute form, which a server must accept (RFC 9112 §3.2.2). Percent-encoded letters equal the letters, and
+ * one slash at the end does not matter, but `%2F` is no slash.
  */
 export function pathOfTarget(target: string): string | null {
   const rest = target.replace(/^[a-z][a-z\d+.-]*:\/\/[^/?#]*/i, '')
@@ -21,7 +21,7 @@ export function pathOfTarget(target: string): string | null {
   })
 }
 
-/** The same for a path in an option, where characters beyond ASCII stand for their bytes in UTF-8. */
+/** The same for a path in an option, where characters beyond ASCII represent their bytes in UTF-8. */
 export function pathOfOption(path: string): string | null {
   return pathOfTarget(Buffer.from(path).toString('latin1'))
 }

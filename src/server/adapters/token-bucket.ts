@@ -20,16 +20,16 @@ export class TokenBucket {
     return true
   }
 
-  /** Whether the bucket is full, so that it need not be remembered. */
+  /** Whether the bucket is full, so that it need not be kept. */
   isFull(now: number): boolean {
     this.#fill(now)
     return this.#tokens >= this.#burst
   }
 
   #fill(now: number): void {
-    // No limit: `Infinity` times no elapsed time would be `NaN`.
+    // No limit: `Infinity` times an elapsed time of 0 would be `NaN`.
     if (this.#perSecond === Infinity) return
-    // A clock that was set back must not make callers wait.
+    // A clock that was set back must not delay callers.
     const elapsedMs = Math.max(0, now - this.#at)
     this.#at = now
     this.#tokens = Math.min(this.#burst, this.#tokens + (elapsedMs / 1000) * this.#perSecond)

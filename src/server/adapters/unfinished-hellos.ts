@@ -5,8 +5,8 @@ interface UnfinishedHello {
 }
 
 /**
- * Counts the bytes of hellos that have arrived only in part. Their senders are unknown, so one limit holds for all of them together;
- * beyond it the oldest hello is given up. A steadfast client sends its hello in one piece, so it is hardly ever counted.
+ * Counts the bytes of incomplete hellos. Their senders are unknown, so one limit applies to all of them together; beyond it the
+ * oldest hello is given up. A steadfast client sends its hello in one piece, so it is hardly ever counted.
  */
 export class UnfinishedHellos {
   readonly #maxBytes: number

@@ -17,7 +17,7 @@ export class WebSocketCarrier implements Carrier {
   attachment: Attachment | null = null
   readonly #webSocket: WebSocket
   readonly #socket: Duplex
-  /** Called with the first frame or the refusal, then dropped. */
+  /** Called with the first frame or the refusal, then released. */
   #verdict: Verdict | null
   #isWaiting = false
   readonly #places = new BinaryPlaces()

@@ -19,7 +19,7 @@ export class WebSocketHandler {
   readonly #access: AccessControl
   #server: WebSocketServer | null = null
   #loading: Promise<WebSocketServer> | null = null
-  /** An upgrade that is passed a second time is reported; the first call counts. */
+  /** The sockets passed to `handle()`: a second call for the same upgrade is reported and ignored. */
   readonly #handled = new WeakSet<Duplex>()
   readonly #hellos: HelloFrames
 
@@ -47,7 +47,7 @@ export class WebSocketHandler {
     const address = this.#access.addressOf(request)
     const offered = (request.headers['sec-websocket-protocol'] ?? '').split(',').map((name) => name.trim())
     const attempt = AttemptLedger.attemptOf(address.query, 'attempt')
-    // The ledger must not hold the contents of a hello.
+    // The ledger must not contain a hello.
     const named = offered.filter((name) => name !== '' && !name.startsWith('s.')).map((name) => name.slice(0, 64))
     const client = this.#access.clientOf(request)
     ledger.note(attempt, { sawRequest: true, sawUpgrade: true, offeredProtocols: named.slice(0, 16) }, client)
@@ -55,7 +55,7 @@ export class WebSocketHandler {
     if (!offered.includes(subprotocol)) {
       const close = { code: codes.protocolError, reason: `the subprotocol ${subprotocol} is not offered` }
       ledger.answered(attempt, close.code)
-      // A page cannot read this answer; a person who inspects the network traffic can.
+      // A page cannot read this answer, but the browser's network log shows it.
       refuseAndDestroy(socket, close, settings.host.after)
       return
     }
@@ -74,7 +74,7 @@ export class WebSocketHandler {
     )
   }
 
-  /** Never throws, though `ws` may: for a socket that another listener has taken, and for headers that Node has kept only in part. */
+  /** Never throws, though `ws` may: for a socket that another listener uses, and for headers that Node has truncated. */
   #shakeHands(server: WebSocketServer, upgrade: Upgrade): void {
     const { request, socket, head } = upgrade
     const { host } = this.#access.settings
@@ -89,7 +89,7 @@ export class WebSocketHandler {
       })
     } catch (error) {
       host.report(error)
-      // The socket carries another server's WebSocket: leave it alone.
+      // Another server's WebSocket uses the socket: leave it alone.
       if (isTaken(socket)) return
       refuseAndDestroy(socket, { code: codes.protocolError, reason: 'the handshake failed' }, host.after)
     }
@@ -105,7 +105,7 @@ export class WebSocketHandler {
       close(webSocket, frame)
     }
     const judged = this.#access.checkOrigin(request)
-    // Frames that arrive meanwhile have no listener yet.
+    // Frames that arrive in the meantime have no listener yet.
     if (isThenable(judged)) webSocket.pause()
     const origin = isThenable(judged) ? await judged : judged
     webSocket.resume()
@@ -152,11 +152,11 @@ export class WebSocketHandler {
     for (const frame of said.rest()) received.call(webSocket, ...frame)
   }
 
-  /** The hello, from the handshake or, where it is too long for a header, from the first frame. */
+  /** The hello, from the handshake or, if it is too long for a header, from the first frame. */
   async #heard(webSocket: WebSocket, socket: Duplex, offered: readonly string[]): Promise<FirstFrame | CloseFrame | null> {
     const token = offered.find((name) => name.startsWith('s.'))
     if (token !== undefined) {
-      // In the same task, or frames that arrive at once would find no listener.
+      // In the same task: frames that arrive at once would have no listener.
       webSocket.pause()
       return { hello: Buffer.from(token.slice(2), 'base64url').toString(), rest: () => [] }
     }
@@ -173,7 +173,7 @@ export class WebSocketHandler {
           clientTracking: false,
           perMessageDeflate: false,
           handleProtocols: () => subprotocol,
-          // A frame that is slightly too large is refused by this server, with a code that says so.
+          // A frame slightly above the limit is refused by this server, with a code that names the reason.
           maxPayload: 2 * maxBatchBytes,
           ...{ closeTimeout: closeTimeoutMs },
         })
@@ -190,7 +190,7 @@ export class WebSocketHandler {
   }
 }
 
-/** An upgrade, and what is known of it before `ws` handles it. */
+/** An upgrade, and the facts known before `ws` handles it. */
 interface Upgrade {
   readonly request: IncomingMessage
   readonly socket: Duplex
@@ -201,7 +201,7 @@ interface Upgrade {
   readonly attempt: string | null
 }
 
-/** `ws`, of any copy or version, stores its WebSocket on the socket, under a symbol of this name. */
+/** `ws`, of any copy or version, stores its WebSocket on the socket under a symbol of this name. */
 function isTaken(socket: Duplex): boolean {
   return Object.getOwnPropertySymbols(socket).some(({ description }) => description === 'websocket')
 }

@@ -3,16 +3,16 @@ import { EventEmitter } from 'node:events'
 import type { IncomingMessage } from 'node:http'
 import type { Duplex } from 'node:stream'
 
-/** Header fields that belong only to an upgrade. */
+/** Header fields that only an upgrade has. */
 const upgrading = /^(upgrade|http2-settings)$/i
 
-/** Whether a request asks for a WebSocket. Other protocols (h2c, which curl and Java's client offer) are only offers. */
+/** Whether a request asks for a WebSocket. Other protocols (h2c, from curl and Java's client) are only offers. */
 export function wantsWebSocket({ method, headers }: IncomingMessage): boolean {
   return method === 'GET' && /(^|,)\s*websocket\s*(,|$)/i.test(headers.upgrade ?? '')
 }
 
 /**
- * Serves a request as if it had not offered an upgrade, which a server may always do (RFC 9110 §7.8). Node has already detached its
+ * Serves a request as if it had offered no upgrade, which a server may always do (RFC 9110 §7.8). Node has already detached its
  * parser from the socket: the request is put back as it arrived, without the offer, and the server parses it again.
  */
 export function serveWithoutUpgrade(server: EventEmitter, request: IncomingMessage, socket: Duplex, head: Buffer): void {
@@ -26,11 +26,11 @@ export function serveWithoutUpgrade(server: EventEmitter, request: IncomingMessa
   }
   const isTls = Reflect.get(socket, 'encrypted') === true
   const event = isTls ? 'secureConnection' : 'connection'
-  // The new parser does not know the timeout of an idle connection.
+  // The new parser does not manage the socket's timeout of an idle connection.
   const setTimeout: unknown = Reflect.get(socket, 'setTimeout')
   if (typeof setTimeout === 'function') Reflect.apply(setTimeout, socket, [0])
   socket.unshift(Buffer.concat([Buffer.from(headOf(request), 'latin1'), head]))
-  // Only Node's own listener, if it can be identified: for the application this is no new connection.
+  // Calls only Node's own listener, if it can be identified: for the application this is no new connection.
   const own = server.listeners(event).find(({ name }) => name === 'connectionListener')
   if (own) Reflect.apply(own, server, [socket])
   else server.emit(event, socket)

@@ -2,23 +2,23 @@ import { Buffer } from 'node:buffer'
 import { type CallValue, hasValue, isLongAsJson } from '../../wire/calls.ts'
 import { bufferOf, payloadOf } from '../util/payload.ts'
 
-/** How values are encoded, and how large they may be. */
+/** How values are encoded, and their largest size. */
 export interface DataSettings {
   readonly codec?: { encode(value: unknown): unknown; decode(payload: string | ArrayBuffer): unknown } | undefined
   readonly limits: { readonly maxMessageBytes: number }
 }
 
-/** What a client has sent, as the application gets it; without a value an empty text. */
+/** A client's value, decoded for the application; an empty text without a value. */
 export function dataIn({ data = '', utf8, base64 }: CallValue, { codec }: DataSettings): string | ArrayBuffer {
   const text = utf8 === undefined ? data : Buffer.from(utf8, 'base64').toString()
   const payload = base64 === undefined ? text : bufferOf(Buffer.from(base64, 'base64'))
-  // At run time there are only JSON values.
+  // At run time data is just JSON: the application vouches for its type parameters.
   return codec ? (codec.decode(payload) as string) : payload
 }
 
 /**
- * What the application sends; nothing for `undefined`.
- * @throws TypeError or RangeError for what is no message, or too large; and whatever the codec throws
+ * Encodes the application's value; `undefined` becomes no value.
+ * @throws TypeError or RangeError for an invalid or too large value; and whatever the codec throws
  */
 export function callValueOf(data: unknown, { codec, limits }: DataSettings, name: string): CallValue {
   if (data === undefined) return {}
@@ -30,7 +30,7 @@ export function callValueOf(data: unknown, { codec, limits }: DataSettings, name
   return { base64: Buffer.from(payload.buffer, payload.byteOffset, payload.byteLength).toString('base64') }
 }
 
-/** The reply of a client, as the application gets it; `undefined` where it has no value. */
+/** A client's reply, decoded for the application; `undefined` without a value. */
 export function replyIn(reply: CallValue, settings: DataSettings): unknown {
   return hasValue(reply) ? dataIn(reply, settings) : undefined
 }

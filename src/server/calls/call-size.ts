@@ -1,10 +1,10 @@
 import { type ClientCall, callBytes } from '../../wire/calls.ts'
 import { bytesOf } from '../util/payload.ts'
 
-/** What the JSON of a call may hold beside its data, in bytes: the name of a topic, above all. */
+/** The most bytes in a call's JSON besides its data: mainly the name of a topic. */
 const mostBeside = 8192
 
-/** Whether a call is larger than a message may be: its data counts, which takes a third more as the base64 in its JSON. */
+/** Whether a call exceeds the limit of a message: its data counts, which takes a third more as base64 in its JSON. */
 export function isTooLarge(
   { call, json }: { readonly call: ClientCall; readonly json: string },
   { maxMessageBytes }: { readonly maxMessageBytes: number },

@@ -7,13 +7,13 @@ import type { SessionRecord, SessionStore, TopicLog } from '../store/ports.ts'
 import { callEntry } from '../store/private-entries.ts'
 import { kindOf } from '../util/payload.ts'
 
-/** How often it is looked whether the session still is there, in milliseconds. */
+/** How often a node checks whether the session still exists, in milliseconds. */
 const lookEveryMs = 1000
 
 /** How many requests may wait for the client of one session. */
 const mostPending = 1000
 
-/** The node that asks. */
+/** The node that sends the request. */
 interface AskingNode {
   readonly host: ServerHost
   readonly sessions: Pick<SessionStore, 'append' | 'read'>
@@ -21,15 +21,15 @@ interface AskingNode {
   readonly isDown: boolean
 }
 
-/** The session that is asked. */
+/** The session whose client receives the request. */
 export interface AskedSession {
   readonly id: string
   readonly epoch: string
-  /** Its record, where this node is told of each change of it because its client is attached here; `null` elsewhere. */
+  /** The session's record if its client is attached to this node, which then sees every change of it; `null` otherwise. */
   known(): Pick<SessionRecord, 'epoch' | 'ended'> | null
 }
 
-/** An answer of a client, as it is passed on. */
+/** A client's answer, as one node forwards it to another. */
 type Passed = Extract<ClientCall, { type: 'reply' | 'error' }>
 
 interface Pending {
@@ -37,7 +37,7 @@ interface Pending {
   reject(error: unknown): void
 }
 
-/** The requests to one session's client that have no answer yet. */
+/** The unanswered requests to one session's client. */
 interface Asked {
   readonly session: AskedSession
   readonly pending: Map<string, Pending>
@@ -53,7 +53,7 @@ export interface SessionRequestOptions {
   readonly signal?: AbortSignal
 }
 
-/** @throws TypeError for what is no option */
+/** @throws TypeError for an invalid option */
 export function askOptions(options: SessionRequestOptions): AskOptions {
   if (typeof options !== 'object' || options === null)
     throw new TypeError(`RealtimeServer: session.request() takes options as an object; it was ${kindOf(options)}.`)
@@ -69,15 +69,15 @@ export function askOptions(options: SessionRequestOptions): AskOptions {
   return { timeoutMs, signal }
 }
 
-/** How a request to a client is waited for. */
+/** The checked options of a request to a client. */
 export interface AskOptions {
   readonly timeoutMs: number
   readonly signal?: AbortSignal | undefined
 }
 
 /**
- * The requests that this node has sent to clients (`session.request()`). The answer may come to any node, which passes it on by a topic of the
- * session's own: only a node that waits for an answer reads it.
+ * The requests that this node has sent to clients (`session.request()`). The answer may reach any node, which forwards it over a
+ * topic of the session's own: only a node with pending requests to the session reads that topic.
  */
 export class ClientRequests {
   readonly #node: AskingNode
@@ -87,10 +87,7 @@ export class ClientRequests {
     this.#node = node
   }
 
-  /**
-   * Resolves with the client's reply.
-   * @throws RequestError where there is none, and the signal's reason
-   */
+  /** Resolves with the client's reply. @throws RequestError if there is none, and the signal's reason */
   async ask(session: AskedSession, value: CallValue, { timeoutMs, signal }: AskOptions): Promise<CallValue> {
     signal?.throwIfAborted()
     const { host } = this.#node
@@ -124,7 +121,7 @@ export class ClientRequests {
     }
   }
 
-  /** A client has answered a request of some node. Rejects if the store does not take the answer. */
+  /** Forwards a client's answer to the node that sent the request. Rejects if the store does not accept the answer. */
   async pass(session: string, answer: Passed): Promise<void> {
     await appendForwarded(this.#node.topics, answersOf(session), JSON.stringify(answer))
   }
@@ -148,14 +145,14 @@ export class ClientRequests {
   }
 
   #answered(pending: Map<string, Pending>, json: string): void {
-    // Only nodes write to that topic.
+    // Only nodes publish to that topic.
     const answer = JSON.parse(json) as Passed
     const waiting = pending.get(answer.to)
     if (answer.type === 'reply') waiting?.resolve(answer)
     else waiting?.reject(errorOf(answer))
   }
 
-  /** A session that has ended answers no more. The store is asked only where this node is not told of it anyway. */
+  /** Rejects pending requests after the session's end. Reads the store only if this node does not follow the record. */
   #lookLater(asked: Asked): void {
     const { host, sessions } = this.#node
     const { session } = asked

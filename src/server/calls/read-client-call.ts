@@ -3,7 +3,7 @@ import { isRequestErrorCode } from '../../wire/request-error.ts'
 
 type Json = Readonly<Record<string, unknown>>
 
-/** Parses the JSON of a client's call; `null` for anything that is none. */
+/** Parses the JSON of a client's call; `null` if it is invalid. */
 export function readClientCall(json: string): ClientCall | null {
   let call: unknown
   try {

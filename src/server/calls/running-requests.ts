@@ -7,13 +7,13 @@ import { StoreUnavailableError } from '../store/store-health.ts'
 import { append, errorAnswer } from './answer.ts'
 import { callValueOf, dataIn } from './call-data.ts'
 
-/** How many requests of one session are handled at the same time. */
+/** How many requests of one session run at the same time. */
 const atOnce = 16
 
-/** How soon a request whose handler or answer has failed with the store is tried again, in milliseconds. */
+/** How soon a request is retried after its handler or its answer failed with the store, in milliseconds. */
 const againAfterMs = 200
 
-/** A request of a client that is being handled. */
+/** A request of a client whose handler is running. */
 interface Running {
   readonly message: Incoming
   readonly controller: AbortController
@@ -21,17 +21,17 @@ interface Running {
 }
 
 /**
- * The requests of one session that the application is answering on this node. Several run at the same time: they were begun in order, and
- * what follows them is handled meanwhile, but nothing counts as done above the oldest of them.
+ * The requests of one session whose handlers run on this node. Several run at the same time: they started in order, and later
+ * messages are handled meanwhile, but nothing counts as done from the oldest of them on.
  */
 export class RunningRequests {
   readonly #session: HandledSession
   readonly #answered: (message: Incoming, offset: number) => void
   readonly #running = new Map<number, Running>()
-  /** Those that were aborted before they were begun. */
+  /** Requests that were aborted before they started. */
   readonly #abortedBefore = new Set<number>()
 
-  /** @param answered the answer to a request is at this offset in stream 0; 0 if there is no session that could be answered */
+  /** @param answered called with the offset of the answer in stream 0; 0 if the session has ended or is gone */
   constructor(session: HandledSession, answered: (message: Incoming, offset: number) => void) {
     this.#session = session
     this.#answered = answered
@@ -45,7 +45,7 @@ export class RunningRequests {
     return this.#running.size >= atOnce
   }
 
-  /** The lowest number of those that run; `Infinity` if none does. */
+  /** The lowest number of a running request; `Infinity` without one. */
   get oldest(): number {
     return this.#running.keys().next().value ?? Infinity
   }
@@ -60,16 +60,16 @@ export class RunningRequests {
   /** The client no longer waits for the reply. */
   abort(n: number, isPending: boolean): void {
     this.#running.get(n)?.controller.abort(aborted())
-    // It may still wait for its turn. The bound is that of the messages that may wait.
+    // The request may still wait for its turn. The limit of waiting messages bounds this set.
     if (isPending && !this.#running.has(n)) this.#abortedBefore.add(n)
   }
 
-  /** The session has ended: nobody waits for a reply. */
+  /** The session has ended: aborts all requests. */
   abortAll(): void {
     for (const { controller } of this.#running.values()) controller.abort(new RequestError('closed', 'The session has ended.'))
   }
 
-  /** Another node handles them now: what these handlers return does not count. Returns what they were. */
+  /** Another node handles the requests now: ignores the results of these handlers. Returns the requests. */
   drop(): readonly Incoming[] {
     const dropped = [...this.#running.values()]
     this.abortAll()
@@ -112,7 +112,7 @@ export class RunningRequests {
     } catch (error) {
       answer = errorAnswer(message.n, error, (each) => node.host.report(each))
     }
-    // A handler whose node has lost the session must not answer for the one that handles it now.
+    // A handler on a node that has lost the session must not answer in place of the node that handles it now.
     return node.isDown || !this.#running.has(message.n) ? 0 : append(this.#session, answer)
   }
 

@@ -8,15 +8,15 @@ import { kindOf } from '../util/payload.ts'
 import { append, errorAnswer } from './answer.ts'
 import { dataIn } from './call-data.ts'
 
-/** What a client asks of topics. */
+/** A client's call about a topic. */
 export type TopicCall = Extract<ClientCall, { readonly topic: string }>
 
 type Asked<Type extends 'subscribe' | 'publish'> = Extract<TopicCall, { readonly type: Type }>
 
 /**
- * Does what a client asks of topics, as far as the application allows it, and answers. Resolves with the offset of the answer in stream 0; 0
- * if there is none.
- * @throws StoreUnavailableError, after which it is to be done again
+ * Executes a client's call about a topic, as far as the application allows it, and answers. Resolves with the offset of the
+ * answer in stream 0; 0 if there is none.
+ * @throws StoreUnavailableError, after which the call is handled again
  */
 export async function handleTopicCall(session: HandledSession, message: Incoming, call: TopicCall): Promise<number> {
   const { n } = message
@@ -43,7 +43,7 @@ export async function handleTopicCall(session: HandledSession, message: Incoming
 async function onSubscribe(session: HandledSession, n: number, call: Asked<'subscribe'>): Promise<number> {
   const { node, handle } = session
   const { topic: name, since, after, params } = call
-  // Topics of the server itself are not for pages, whatever the application allows.
+  // Pages may not subscribe to the server's own topics, whatever the application allows.
   const verdict: unknown = !isOwnTopic(name) && (await node.handlers.onSubscribe?.(handle, name, params))
   const allowed = verdict === true ? {} : verdict
   if (typeof allowed !== 'object' || allowed === null)
@@ -57,7 +57,7 @@ async function onSubscribe(session: HandledSession, n: number, call: Asked<'subs
   return offset
 }
 
-/** The members of a topic to which the client is subscribed, and from now on their joins and leaves. */
+/** Answers with the members of a subscribed topic, and subscribes the client to their joins and leaves. */
 async function onMembers(session: HandledSession, n: number, { topic: name }: { readonly topic: string }): Promise<number> {
   const { node, record } = session
   const subscription = record.subscriptions.find(({ topic, as = topic }) => as === name)
@@ -88,7 +88,7 @@ async function publish(session: HandledSession, n: number, call: Asked<'publish'
   const given: { readonly topic?: unknown; readonly data?: unknown } = verdict === true ? {} : verdict
   const { topic = known } = given
   checkPublished(topic, 'onPublish')
-  // The key makes it one publication, however often the handler has to run.
+  // With this key it is published once, however often the handler runs.
   return session.node.publish(topic, 'data' in given ? given.data : data, { key: `${id}.${record.epoch}.${n}` })
 }
 

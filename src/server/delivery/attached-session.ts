@@ -3,7 +3,7 @@ import type { Ending } from '../store/ports.ts'
 import type { AuthenticatedSession } from './reauthentication.ts'
 import type { SessionInbox } from './receive.ts'
 
-/** The session on this node, as an attachment of it sees it. */
+/** An attachment's view of its session on this node. */
 export interface AttachedSession<Attachment> {
   readonly id: string
   readonly node: NodeContext
@@ -11,16 +11,16 @@ export interface AttachedSession<Attachment> {
   readonly processor: AttachedRecord
   /** The store has failed: the next tick reads the record again. */
   retryLater(): void
-  /** The attachment has written what it could. */
+  /** The attachment has written what its carrier takes. */
   delivered(): void
   /** The node's next tick must not skip this session. */
   tickSoon(): void
-  /** An answer is complete; its client polls again. */
+  /** An answer is complete; the client is expected to poll again. */
   answered(attachment: Attachment): void
   detached(attachment: Attachment, ending: Ending): void
 }
 
-/** The session's record, as an attachment sees it. */
+/** An attachment's view of the session's record. */
 export interface AttachedRecord extends AuthenticatedSession {
   /** Reads the record again. */
   refresh(): void

@@ -14,36 +14,36 @@ import { receiveFrame } from './receive.ts'
 import type { Recipient } from './topic-reader.ts'
 import { writeFrame } from './write-frame.ts'
 
-/** How long a client may leave open whether it stays with an attachment, in milliseconds (rule 5). */
+/** How long a client may delay the decision whether it stays with an attachment, in milliseconds (rule 5). */
 const confirmWithinMs = 10_000
-/** How long an attachment that ends may take to deliver what was sent before, in milliseconds. */
+/** How long an attachment that ends may take to deliver earlier messages, in milliseconds. */
 const partingMs = 5000
 
 /**
- * One live carrier of a session on this node. The code that made the carrier passes on what it receives (`receive`), and reports when it
- * drains again (`drained`) and when it is over (`ended`); all may be called at any time.
+ * One live carrier of a session on this node. The code that created the carrier passes on the frames it receives (`receive`), and
+ * reports when the carrier drains again (`drained`) and when it has ended (`ended`); each may be called at any time.
  */
 export class Attachment implements OpenAttachment, Recipient {
   readonly carrier: Carrier
   readonly session: AttachedSession<Attachment>
   readonly k: number
-  /** The turn by which it was confirmed; 0 while it is tentative. */
+  /** The turn that confirmed it; 0 while it is tentative. */
   turn = 0
   #phase: 'attaching' | 'open' | 'parting' | 'over' = 'attaching'
-  /** Since when it is in its phase, by the node's own time (`elapsedMs`). */
+  /** When its phase began, by the node's monotonic time (`elapsedMs`). */
   #since: number
   readonly #liveness: Liveness
   #delivery: Delivery | null = null
-  /** Only where the carrier is an answer. */
+  /** Present only if the carrier is an answer. */
   readonly #answer: HeldAnswer | null
-  /** The code and reason with which it ends once all is delivered. */
+  /** The code and reason with which it ends once everything is delivered. */
   #close: CloseFrame | null = null
-  /** Frames that were received before it was open; those that are received meanwhile wait behind them. */
+  /** Frames that arrived before it was open; those that arrive meanwhile queue behind them. */
   #early: EarlyFrames | null = null
-  /** Made for the first message that it brings. */
+  /** Created for the first message that it brings. */
   #source: MessageSource | null = null
   readonly #reauthenticate: Reauthenticate | null
-  /** Made when there is a time at which the credentials expire. */
+  /** Created when the credentials have an expiry. */
   #reauthentication: Reauthentication | null = null
 
   constructor(
@@ -85,9 +85,9 @@ export class Attachment implements OpenAttachment, Recipient {
     return this.#delivery?.at ?? 0
   }
 
-  // What the carrier reports.
+  // Events of the carrier.
 
-  /** A frame, or a line of a body, was received. Bytes are kept, so the caller must not write to them any more. */
+  /** Receives a frame, or a line of a body. Bytes are kept, so the caller must not write to them any more. */
   receive(frame: string | Uint8Array): void {
     if (this.isOver) return
     if (this.isOpen && !this.#early) {
@@ -98,13 +98,13 @@ export class Attachment implements OpenAttachment, Recipient {
     if (!this.#early.add(frame)) this.end({ code: codes.tooLarge, reason: 'too much before the session is open' })
   }
 
-  /** The carrier takes data again. */
+  /** The carrier accepts data again. */
   drained(): void {
     this.#liveness.drained()
     if (this.isOpen) this.#delivery?.wake()
   }
 
-  /** The carrier is over for another reason than a call of its `end`. */
+  /** The carrier has ended for another reason than a call of its `end`. */
   ended(ending: Ending): void {
     if (this.isOver) return
     const wasOpen = this.isOpen
@@ -112,7 +112,7 @@ export class Attachment implements OpenAttachment, Recipient {
     if (wasOpen) this.session.detached(this, ending)
   }
 
-  // What the session asks for.
+  // Calls of the session.
 
   open(frame: OpenFrame, cursor: Cursor, record: SessionRecord): void {
     if (this.isOver) return
@@ -139,20 +139,20 @@ export class Attachment implements OpenAttachment, Recipient {
     writeFrame(this.carrier, frame)
   }
 
-  /** Writes a frame that is no message, such as an acknowledgment. */
+  /** Writes a frame other than a message, such as an acknowledgment. */
   tell(frame: string): void {
     if (!this.isOpen) return
     this.write(frame)
     if (this.#answer) this.#delivery?.wake()
   }
 
-  /** Messages above `taken` were lost with the node that had taken them: the client is to send them again (rule 2). */
+  /** Messages above `taken` were lost with the node that had taken them: asks the client to send them again (rule 2). */
   back(taken: number): void {
     this.source.sendAgain()
     this.tell(`r${taken}`)
   }
 
-  /** Ends it at once. */
+  /** Ends the attachment at once. */
   end(close: CloseFrame): void {
     if (this.isOver) return
     const wasOpen = this.isOpen
@@ -161,7 +161,7 @@ export class Attachment implements OpenAttachment, Recipient {
     if (wasOpen) this.session.detached(this, { by: 'server', code: close.code, reason: close.reason ?? '' })
   }
 
-  /** Ends it as soon as everything that was sent to the session before is delivered. */
+  /** Ends the attachment once everything that was sent to the session before is delivered. */
   endWhenDelivered(close: CloseFrame): void {
     if (this.#phase !== 'open') return
     this.#phase = 'parting'
@@ -171,14 +171,14 @@ export class Attachment implements OpenAttachment, Recipient {
     this.#delivery?.privateChanged()
   }
 
-  /** The client has ended it by a frame, not by closing the carrier. */
+  /** The client has ended the attachment by a frame, not by closing the carrier. */
   hangUp(ending: Ending): void {
     if (this.isOver) return
     this.ended(ending)
     this.carrier.end()
   }
 
-  /** Nothing is received or written any more. The carrier is left as it is. */
+  /** Stops receiving and writing. The carrier stays as it is. */
   stop(): void {
     this.#phase = 'over'
     this.#early = null
@@ -186,7 +186,7 @@ export class Attachment implements OpenAttachment, Recipient {
     this.#delivery?.stop()
   }
 
-  /** When `tick` has something to do at the earliest, by the node's own time. */
+  /** The earliest time at which `tick` has something to do, by the node's monotonic time. */
   dueAt(): number {
     if (this.#phase === 'parting') return this.#since + partingMs
     if (this.#phase !== 'open' || this.#answer) return Infinity
@@ -194,7 +194,6 @@ export class Attachment implements OpenAttachment, Recipient {
     return this.turn === 0 ? Math.min(dueAt, this.#since + confirmWithinMs) : dueAt
   }
 
-  /** Time has passed. */
   tick(): void {
     const { node } = this.session
     const now = node.elapsedMs()
@@ -210,17 +209,17 @@ export class Attachment implements OpenAttachment, Recipient {
     else this.#reauthentication = checkCredentials(this, this.#reauthentication)
   }
 
-  /** The client has sent fresh credentials over a carrier without requests of its own; other clients have them in the next hello. */
+  /** The client has sent fresh credentials over a carrier without requests of its own; others send them in the next hello. */
   authenticate(auth: unknown): void {
     if (this.#reauthenticate) this.#reauthentication?.answered(auth, this.#reauthenticate)
   }
 
-  /** The client was heard over another carrier. */
+  /** The client has sent something over another carrier. */
   activity(): void {
     this.#liveness.activity(this.session.node.elapsedMs())
   }
 
-  // What the delivery reports.
+  // Events of the delivery.
 
   settled(): void {
     this.session.delivered()

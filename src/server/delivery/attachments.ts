@@ -3,7 +3,7 @@ import type { Ending, PrivateAppend, SessionRecord, Stored } from '../store/port
 import type { Attachment } from './attachment.ts'
 import type { Carrier } from './carrier.ts'
 
-/** The attachments of one session on one node: what concerns all of them, and which of them the record ends. */
+/** The attachments of one session on one node: calls to all of them, and which of them a change of the record ends. */
 export class Attachments {
   readonly #all: Attachment[] = []
 
@@ -15,14 +15,14 @@ export class Attachments {
     return this.#all.map(({ carrier }) => carrier)
   }
 
-  /** The offset in stream 0 up to which one of them has written everything; -1 without attachments. */
+  /** The offset in stream 0 up to which an attachment has written everything; -1 without attachments. */
   get writtenThrough(): number {
     let through = -1
     for (const attachment of this.#all) through = Math.max(through, attachment.writtenThrough)
     return through
   }
 
-  /** A dial has one attachment: an older one of the same dial ends. */
+  /** A dial has one attachment: ends an older one of the same dial. */
   endOthersOf({ k }: Attachment): void {
     for (const other of [...this.#all]) if (other.k === k) other.end({ code: codes.moved, reason: 'moved' })
   }
@@ -36,7 +36,7 @@ export class Attachments {
     if (index >= 0) this.#all.splice(index, 1)
   }
 
-  /** The session's record has changed, from one version of the same session to a later one. */
+  /** The session's record has changed from one version to a later one of the same epoch. */
   recordChanged(before: SessionRecord, record: SessionRecord): void {
     if (record.taken < before.taken) for (const each of [...this.#all]) each.back(record.taken)
     if (record.turn > before.turn) this.#moved(record)
@@ -53,7 +53,7 @@ export class Attachments {
     }
   }
 
-  /** The client has sent a request of its own, or was on another node. That a WebSocket works is shown only by its own frames. */
+  /** The client has sent a POST, or was on another node. Only its own frames prove that a WebSocket works. */
   activity(): void {
     for (const each of this.#all) if (each.carrier.medium === 'stream') each.activity()
   }
@@ -62,22 +62,22 @@ export class Attachments {
     for (const each of [...this.#all]) each.tell(frame)
   }
 
-  /** A message was appended to stream 0 here. */
+  /** This node has appended a message to stream 0. */
   sent(message: Stored): void {
     for (const each of this.#all) each.delivery?.sent(message)
   }
 
-  /** Stream 0 has that offset at its end now; the store may have announced the entry there. */
+  /** The end of stream 0 is at this offset now; the store may have announced the entry there. */
   appended(tail: number, entry: PrivateAppend | null = null): void {
     for (const each of this.#all) each.delivery?.appended(tail, entry)
   }
 
-  /** There may be something new in stream 0, or another list of subscriptions. */
+  /** Stream 0 may have new entries, or the list of subscriptions has changed. */
   privateChanged(): void {
     for (const each of this.#all) each.delivery?.privateChanged()
   }
 
-  /** The client has sent, in a request of its own, that its attachment `k` is over. */
+  /** The client has reported in a POST that its attachment `k` has ended. */
   hangUp(k: number, ending: Ending): void {
     for (const each of [...this.#all]) if (each.k === k) each.hangUp(ending)
   }
@@ -90,7 +90,7 @@ export class Attachments {
     for (const each of [...this.#all]) each.endWhenDelivered(close)
   }
 
-  /** The node has stopped: their carriers are left as they are. */
+  /** The node has stopped: the carriers stay as they are. */
   abandon(): void {
     for (const each of this.#all.splice(0)) each.stop()
   }
@@ -99,7 +99,7 @@ export class Attachments {
     for (const each of [...this.#all]) each.tick()
   }
 
-  /** When `tick` has something to do at the earliest, by the node's own time. */
+  /** The earliest time at which `tick` has something to do, by the node's monotonic time. */
   dueAt(): number {
     let dueAt = Infinity
     for (const each of this.#all) dueAt = Math.min(dueAt, each.dueAt())

@@ -5,20 +5,20 @@ import type { Attachment } from './attachment.ts'
 import type { Attachments } from './attachments.ts'
 import { Unwritten } from './unwritten.ts'
 
-/** How long after an answer its client counts as attached, in milliseconds: its next poll follows within seconds. */
+/** How long after an answer its client counts as attached, in milliseconds: it polls again within seconds. */
 const returnsWithinMs = 10_000
 
-/** How many bytes may be sent to a session without attachments before the event loop gets a turn. */
+/** How many bytes may be sent to a session without attachments before the sender yields to the event loop. */
 const unattachedBytes = 1_048_576
 
-/** Makes `session.send()` wait, on this node, until the client that reads furthest has been written to. */
+/** Back-pressure for `session.send()` on this node: it waits for the attachment that has written furthest. */
 export class Backpressure {
   readonly #node: NodeContext
   readonly #attachments: Attachments
   #unwritten: Unwritten | null = null
-  /** Bytes sent in a row while no client was attached. */
+  /** Bytes sent in succession while no client was attached. */
   #unattachedBytes = 0
-  /** The offset in stream 0 up to which the last answer delivered, and when, while its client is expected to poll again. */
+  /** The last answer's offset in stream 0 and its time, while its client is expected to poll again. */
   #answered: { readonly through: number; readonly at: number } | null = null
 
   constructor(node: NodeContext, attachments: Attachments) {
@@ -26,12 +26,12 @@ export class Backpressure {
     this.#attachments = attachments
   }
 
-  /** Whether a client that polls is expected to return: senders wait for it as for one that is attached. */
+  /** Whether a polling client is expected to return: senders wait for it as for an attached one. */
   get isReturning(): boolean {
     return this.#answered !== null && this.#node.elapsedMs() - this.#answered.at < returnsWithinMs
   }
 
-  /** A message was sent from this node. The promise, if any, is to be awaited before the next is sent. */
+  /** A message was sent from this node. The sender awaits the promise, if any, before it sends the next. */
   sent(message: Stored): Promise<void> | null {
     const through = this.#writtenThrough()
     if (through === Infinity) return this.#sentUnattached(bytesOf(message.data))
@@ -41,12 +41,12 @@ export class Backpressure {
     return this.#unwritten.room()
   }
 
-  /** An attachment has written what it could, or is gone. */
+  /** An attachment has written what its carrier takes, or has ended. */
   written(): void {
     this.#unwritten?.written(this.#writtenThrough())
   }
 
-  /** An answer is complete; its client polls again. */
+  /** An answer is complete; the client is expected to poll again. */
   answered({ writtenThrough }: Attachment): void {
     this.#answered = { through: writtenThrough, at: this.#node.elapsedMs() }
   }
@@ -55,13 +55,13 @@ export class Backpressure {
     this.#answered = null
   }
 
-  /** No client is expected, at least not on this node: senders wait no longer. */
+  /** No client is expected on this node: releases the senders that wait for one. */
   waitsForNobody(): void {
     this.#answered = null
     this.written()
   }
 
-  /** The client that was expected has not come. */
+  /** Gives up on an expected client that has not polled in time. */
   tick(): void {
     if (this.#answered && !this.isReturning) this.waitsForNobody()
   }
@@ -70,7 +70,7 @@ export class Backpressure {
     this.#unwritten?.written(Infinity)
   }
 
-  /** A sender in a loop must let the event loop go on, or no client could ever attach. */
+  /** A sender in a loop must yield to the event loop, or no client could ever attach. */
   #sentUnattached(bytes: number): Promise<void> | null {
     this.#unattachedBytes += bytes
     if (this.#unattachedBytes < unattachedBytes) return null
@@ -78,7 +78,7 @@ export class Backpressure {
     return this.#node.slices.next()
   }
 
-  /** The offset in stream 0 up to which some attachment has written everything; `Infinity` where no client is waited for. */
+  /** The offset in stream 0 up to which an attachment has written everything; `Infinity` if no client is expected. */
   #writtenThrough(): number {
     const answered = this.isReturning ? (this.#answered?.through ?? -1) : -1
     const through = Math.max(answered, this.#attachments.writtenThrough)

@@ -1,12 +1,12 @@
 import type { ServerHost } from '../node/host.ts'
 import type { Reading, ReadLimits, TopicLog } from '../store/ports.ts'
 
-/** How much is read of a stream at once. If a carrier then takes nothing, no more than that was read in vain. */
+/** How much of a stream is read at once. If the carrier then accepts nothing, only that much was read in vain. */
 export const readLimits: ReadLimits = { maxMessages: 1000, maxBytes: 65_536 }
 
-/** How long a page that nobody read again is kept, in milliseconds. */
+/** How long a page is kept after its last read, in milliseconds. */
 const keepMs = 10_000
-/** How much all pages of a node may hold, in characters of text or bytes. */
+/** The largest size of all pages of a node, in characters of text or bytes. */
 const maxLength = 16_777_216
 
 interface Page {
@@ -18,8 +18,8 @@ interface Page {
 }
 
 /**
- * Reads topics from the log for clients that return. Those that were disconnected together have missed the same messages, so a page of
- * the log is read once for all of them and kept for a while.
+ * Reads topics from the log for returning clients. Those that were disconnected together have missed the same messages, so a page
+ * of the log is read once for all of them and cached for a while.
  */
 export class CatchUp {
   readonly #log: TopicLog
@@ -61,13 +61,13 @@ export class CatchUp {
     )
   }
 
-  /** The topic has another incarnation, or may have: what was read of it does not count any more. */
+  /** The topic has another epoch, or may have: drops what was read of it. */
   forget(topic: string): void {
     for (const page of this.#topics.get(topic) ?? []) this.#length -= page.length
     this.#topics.delete(topic)
   }
 
-  /** Time has passed. */
+  /** Drops pages that were not used for `keepMs`. */
   tick(): void {
     const now = this.#host.elapsedMs()
     for (const [topic, pages] of this.#topics)
@@ -78,7 +78,7 @@ export class CatchUp {
     if (!this.#topics.get(topic)?.includes(page)) return
     page.length = reading.messages.reduce((sum, { data }) => sum + data.length + 64, 0)
     this.#length += page.length
-    // A later reader at the end of the log must see what was appended since.
+    // A later reader at the end of the log must see messages that were appended since.
     if (reading.messages.length === 0 || this.#length > maxLength) this.#drop(topic, page)
     else page.reading = reading
   }
@@ -93,7 +93,7 @@ export class CatchUp {
   }
 }
 
-/** Whether a page, read or still being read, begins with the message that follows the offset or has it in its midst. */
+/** Whether a page, read or still being read, contains the message that follows the offset. */
 function holds({ after: start, reading }: Page, after: number): boolean {
   if (!reading) return start === after
   return start <= after && after < (reading.messages.at(-1)?.offset ?? 0)

@@ -6,14 +6,14 @@ import type { Cursor } from './parse-frames.ts'
 import { type Recipient, TopicReader } from './topic-reader.ts'
 
 /**
- * Rule 11: delivers to one attachment all that its session reads. It has a position in each stream, writes while the carrier drains, and
- * continues to read from the logs when it drains again.
+ * Rule 11: delivers to one attachment all streams that its session reads. It has a position in each stream, writes while the
+ * carrier drains, and continues to read from the logs when the carrier drains again.
  */
 export class Delivery {
   readonly #recipient: Recipient
   /** The offset in stream 0 up to which everything has been written. */
   #at: number
-  /** The cursor that the client sent; needed until the subscriptions of before are followed again. */
+  /** The client's cursor; needed until its earlier subscriptions are followed again. */
   #cursor: Cursor | null
   #state: 'resting' | 'delivering' | 'woken' | 'failed' = 'resting'
   #isPrivateNew = true
@@ -23,7 +23,7 @@ export class Delivery {
   /** Streams that ended; their numbers are never reused. */
   #ended: Set<number> | null = null
   /**
-   * Streams announced since the attachment began, or since a gap in stream 0. A subscribed stream that was not announced since and is
+   * Streams announced since the attachment began, or since a gap in stream 0. A subscribed stream that is not among them and is
    * unknown to the client was announced in the lost part: perhaps by an earlier answer, which ended with the gap.
    */
   #announced: Set<number> | null = new Set()
@@ -33,7 +33,7 @@ export class Delivery {
     const isKnown = place?.epoch === epoch
     this.#recipient = recipient
     this.#at = isKnown ? place.offset : 0
-    // Numbers of another epoch of the session mean nothing in this one.
+    // Stream numbers of another epoch of the session have no meaning in this one.
     this.#cursor = isKnown ? cursor : null
   }
 
@@ -45,13 +45,13 @@ export class Delivery {
     return !this.#isPrivateNew && this.#state === 'resting'
   }
 
-  /** A message that was sent from this node: it is written at once if it is the next, and read like all others if not. */
+  /** A message was sent from this node: written at once if it is the next one, otherwise read from the log. */
   sent(message: Stored): void {
-    // Bytes belong to the sender, which may write to them before they are sent.
+    // Bytes belong to the caller of `send()`, which may overwrite them before they are written.
     if (typeof message.data === 'string') this.#writeNext({ ...messageEntry(message.data), offset: message.offset })
   }
 
-  /** Stream 0 ends at this offset now; the log may have announced the entry there. */
+  /** The end of stream 0 is at this offset now; the log may have announced the entry there. */
   appended(tail: number, entry: PrivateAppend | null = null): void {
     if (tail <= this.#at) return
     const last = entry && { ...entry, offset: tail }
@@ -70,13 +70,13 @@ export class Delivery {
     return true
   }
 
-  /** There may be something new in stream 0, or another list of subscriptions. */
+  /** Stream 0 may have new entries, or the list of subscriptions has changed. */
   privateChanged(): void {
     this.#isPrivateNew = true
     this.wake()
   }
 
-  /** Delivers what there is, as far as the carrier takes it. */
+  /** Delivers pending messages, as far as the carrier accepts them. */
   wake(): void {
     if (this.#state === 'delivering' || this.#state === 'woken') {
       this.#state = 'woken'
@@ -90,7 +90,7 @@ export class Delivery {
     })
   }
 
-  /** Time has passed: failed reads are tried again. */
+  /** Retries failed reads. */
   tick(): void {
     if (this.#state === 'failed') this.wake()
   }
@@ -100,7 +100,7 @@ export class Delivery {
     this.#readers = null
   }
 
-  /** Whether new messages of a topic can be written right behind what was written before. */
+  /** Whether new messages of a topic can be written directly after what was written before. */
   isReady(): boolean {
     return this.#state === 'resting' && this.#recipient.isOpen && this.#recipient.carrier.isDraining()
   }
@@ -122,18 +122,18 @@ export class Delivery {
       try {
         if (!(await this.#read(batch))) return
       } finally {
-        // What has been read counts as written, even if the next read fails.
+        // Positions have advanced past what was read, so it is written even if the next read fails.
         if (recipient.isOpen) batch.flush()
       }
     }
   }
 
-  /** Reads what fits into a batch; returns whether there may be more. */
+  /** Reads as much as fits into a batch; returns whether there may be more. */
   async #read(batch: Batch): Promise<boolean> {
     const { subscriptions } = this.#recipient.session.processor.record
     const hasRead = this.#isPrivateNew && (await this.#readPrivate(batch))
     if (!this.#recipient.isOpen) return false
-    // Only after stream 0 has been read to its end, later than the list was written, have all streams in the list been announced.
+    // All streams of the list have been announced only after stream 0 was read to its end, later than the list was written.
     if (!this.#isPrivateNew && subscriptions !== this.#followed) this.#follow(subscriptions, batch)
     const hasMore = await this.#readTopics(batch)
     return hasRead || hasMore
@@ -194,7 +194,7 @@ export class Delivery {
     this.#writeAfterBatch(batch, `s${JSON.stringify({ at: this.#at, stream, topic, epoch, from })}`)
   }
 
-  /** Writes a frame behind what waits in the batch. */
+  /** Writes a frame after the messages in the batch. */
   #writeAfterBatch(batch: Batch, frame: string): void {
     batch.flush()
     this.#recipient.write(frame)
@@ -203,7 +203,7 @@ export class Delivery {
   #follow(subscriptions: readonly Subscription[], batch: Batch): void {
     const { feeds } = this.#recipient.session.node
     const wanted = new Set(subscriptions.map(({ stream }) => stream))
-    // A stream that was in a list and is not in a later one is in none that follows.
+    // A stream that has left the list is in no later one.
     for (const { stream } of this.#followed ?? []) if (!wanted.has(stream)) this.#ended?.delete(stream)
     this.#followed = subscriptions
     const read = new Set<number>()
@@ -216,7 +216,7 @@ export class Delivery {
       const { stream, topic, as: name = topic, epoch, from } = subscription
       if (this.#ended?.has(stream) || read.has(stream)) continue
       const place = this.#cursor?.get(stream)
-      // Its announcement may have been lost; a client that knows the stream already ignores a second one.
+      // Its announcement may have been lost; a client that knows the stream ignores a second one.
       if (this.#announced && !this.#announced.has(stream) && !place) this.#announce(batch, subscription)
       this.#readers ??= []
       this.#readers.push(

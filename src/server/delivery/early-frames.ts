@@ -1,7 +1,7 @@
 import type { TimeSlices } from '../util/time-slices.ts'
 import { type ReceivingAttachment, receiveFrame } from './receive.ts'
 
-/** After this many frames in a row the event loop gets a turn, if the time slice is over. */
+/** After this many frames in a row the loop yields to the event loop, if its time slice is over. */
 const checkSliceEvery = 16
 
 /** The attachment over which the frames arrived. */
@@ -9,25 +9,25 @@ export interface OpenAttachment extends ReceivingAttachment {
   readonly isOpen: boolean
 }
 
-/** Frames that arrived before their attachment was open, or behind such frames: they are received in order once it is. */
+/** Frames that arrived before their attachment was open, or behind such frames: received in order once it is. */
 export class EarlyFrames {
   readonly #frames: (string | Uint8Array)[] = []
   readonly #maxLength: number
-  /** The length of the frames that have not been received yet. */
+  /** The length of the queued frames. */
   #length = 0
 
   constructor(maxLength: number) {
     this.#maxLength = maxLength
   }
 
-  /** Adds a frame; returns whether all of them together are still within the limit. */
+  /** Adds a frame; returns whether the queue is still within the limit. */
   add(frame: string | Uint8Array): boolean {
     this.#frames.push(frame)
     this.#length += frame.length
     return this.#length <= this.#maxLength
   }
 
-  /** Passes all frames to an open attachment, including those that arrive meanwhile; `done` is called in the task of the last. */
+  /** Passes all frames to an open attachment, including those that arrive meanwhile; calls `done` in the task of the last. */
   async pass(attachment: OpenAttachment, slices: TimeSlices, done: () => void): Promise<void> {
     const frames = this.#frames
     for (let index = 0; index < frames.length && attachment.isOpen; index += 1) {

@@ -1,11 +1,11 @@
 import type { Entry } from './frame-batch.ts'
 
-/** How much of its topic's end a feed caches, in characters of text or bytes. */
+/** Size of a feed's cache of its topic's newest messages, in characters of text or bytes. */
 const cacheLength = 65_536
 
 /** The newest messages of a topic, in order and without a hole. */
 export class EntryCache {
-  /** The messages after this offset are cached. */
+  /** All messages after this offset are cached. */
   #start = 0
   #entries: Entry[] = []
   #length = 0
@@ -34,7 +34,7 @@ export class EntryCache {
     return low === 0 ? this.#entries : this.#entries.slice(low)
   }
 
-  /** Drops the oldest messages, until no more than the cache may hold is left. */
+  /** Evicts the oldest messages until the cache is within its limit. */
   trim(): void {
     let count = 0
     while (this.#length > cacheLength) {

@@ -2,10 +2,10 @@ import { Buffer } from 'node:buffer'
 import type { Stored } from '../store/ports.ts'
 import type { Medium } from './carrier.ts'
 
-/** Messages that wait together are sent together, up to this many characters per frame (rule 17). */
+/** Waiting messages are sent together, up to this many characters per frame (rule 17). */
 export const maxFrameLength = 65_536
 
-/** From this many bytes on, cutting them out of a frame would cost a page more than another frame does. */
+/** From this size on, to cut bytes out of a frame costs a page more than another frame does. */
 const largeBytes = 8192
 
 /** A message for many clients, with its encoded form, so that it is encoded once. */
@@ -83,15 +83,15 @@ export class Batch {
 }
 
 /**
- * Announces to a client the places (stream and offset) of bytes. Most often the client can derive the place, and nothing is sent: a small
- * frame before each of 64 KiB would cost a page a third more.
+ * Announces to a client the place (stream and offset) of bytes. Usually the client can derive the place, and nothing is sent: a
+ * small frame before each of 64 KiB would cost a page a third more.
  */
 export class BinaryPlaces {
-  /** The announcement for the place where the client puts the next bytes without a place; '' if bytes include their place. */
+  /** The announcement that equals the place the client assumes for the next bytes; '' if bytes include their place. */
   #expected = ''
   #isAlone = false
 
-  /** The frames to be written for a frame. */
+  /** The frames to write for a frame. */
   framesFor(frame: string | Uint8Array): readonly (string | Uint8Array)[] {
     if (typeof frame === 'string') {
       if (!frame.startsWith('B')) return [frame]

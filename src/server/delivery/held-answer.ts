@@ -2,10 +2,10 @@ import type { NodeContext } from '../node/node-context.ts'
 import { authenticatedUntil, isNearExpiry } from '../session/credential-check.ts'
 import type { SessionRecord } from '../store/ports.ts'
 
-/** Decides when the answer to a poll is complete: as soon as it contains news, or when its time is over. */
+/** Decides when the answer to a poll is complete: as soon as it contains news, or when its time is up. */
 export class HeldAnswer {
   readonly #node: NodeContext
-  /** Until when it is held without news, by the node's own time. */
+  /** Until when it is held without news, by the node's monotonic time. */
   #until = 0
   #hasNews = false
   #cancel: (() => void) | null = null
@@ -16,14 +16,14 @@ export class HeldAnswer {
     if (wait) this.#until = node.elapsedMs() + Math.min(wait, node.settings.heartbeatMs)
   }
 
-  /** Whether the answer is to be sent. */
+  /** Whether the answer is to be sent now. */
   get isDue(): boolean {
     return this.#hasNews || this.#node.elapsedMs() >= this.#until
   }
 
   /**
-   * The frames written so far are not news. The client is asked for credentials in time, and the answer is held no longer than they are
-   * valid; `expired` is called when its time is over.
+   * Starts holding the answer: the frames written so far are not news. It asks the client for credentials in time, and holds the
+   * answer no longer than they are valid; calls `expired` when its time is up.
    */
   hold(attachment: { write(frame: string): void }, record: SessionRecord, expired: () => void): void {
     const wallClockNow = this.#node.host.now()

@@ -1,25 +1,25 @@
 import type { NodeSettings } from '../node/node-context.ts'
 import type { Carrier } from './carrier.ts'
 
-/** How long a carrier's socket may take no data before the carrier is over, in milliseconds (rule 6). */
+/** How long a carrier's socket may accept no data before the carrier ends, in milliseconds (rule 6). */
 const stuckMs = 30_000
 const slowBytesPerMs = 10
 const slowestMs = 120_000
 
 /**
- * When an attachment's carrier last received something, asked for a sign of life, and wrote (rules 6 and 7). All times are of the node's
- * own clock (`elapsedMs`).
+ * When an attachment's carrier last received something, asked for a sign of life, and wrote (rules 6 and 7). All times are of the
+ * node's monotonic clock (`elapsedMs`).
  */
 export class Liveness {
   #lastActivityAt: number
   #wroteAt: number
-  /** When the client was asked for a sign of life that it has not given yet; `null` while none is awaited. */
+  /** When the client was asked for a sign of life; `null` while none is pending. */
   #askedAt: number | null = null
-  /** Since when the socket takes no data; `null` while the carrier drains. */
+  /** Since when the socket accepts no data; `null` while the carrier drains. */
   #stuckSince: number | null = null
   /** Bytes that may still be in transit on a slow link. */
   #bytesSinceActivity = 0
-  /** How many bytes the carrier had received at the last tick. */
+  /** The carrier's count of received bytes at the last tick. */
   #bytesReceived = 0
 
   constructor(now: number) {
@@ -47,7 +47,7 @@ export class Liveness {
     this.#stuckSince ??= now
   }
 
-  /** When `tick` has something to do at the earliest. */
+  /** The earliest time at which `tick` has something to do. */
   dueAt(carrier: Carrier, { heartbeatMs, tickMs }: NodeSettings): number {
     if (this.#stuckSince !== null) return 0
     const beatAt = this.#wroteAt + heartbeatAfterMs(heartbeatMs, tickMs)
@@ -57,13 +57,13 @@ export class Liveness {
   }
 
   /**
-   * Time has passed: returns what is wrong with the carrier, if anything. If nothing was written for a while, a heartbeat is sent, so
-   * that the client hears something; a WebSocket from which nothing was heard is asked for a sign of life. Only a request that is not
-   * answered shows that a client is gone: other frames need no answer.
+   * Returns the carrier's fault, if any. Writes a heartbeat if nothing was written for a while, so that the client receives
+   * something; asks a silent WebSocket for a sign of life. Only an unanswered request shows that a client is gone: other frames
+   * need no answer.
    */
   tick(carrier: Carrier, now: number, { heartbeatMs, tickMs }: NodeSettings): string | null {
     const bytesHeard = carrier.bytesReceived?.() ?? 0
-    // A message that is still arriving is incomplete, but shows that the client is there.
+    // A message that is still arriving is incomplete, but shows that the client is alive.
     if (bytesHeard !== this.#bytesReceived) {
       this.#lastActivityAt = now
       this.#askedAt = null
@@ -86,14 +86,14 @@ export class Liveness {
   }
 
   #isSilent({ medium }: Carrier, now: number, heartbeatMs: number, graceMs: number): boolean {
-    // A comment cannot be answered: the client of an event stream sends POSTs of its own accord.
+    // A comment cannot be answered: the client of an event stream sends POSTs unprompted.
     if (medium !== 'websocket') return now - this.#lastActivityAt > 4 * heartbeatMs + graceMs
     const isUnanswered = this.#askedAt !== null && now - this.#askedAt > heartbeatMs + graceMs
     return isUnanswered && now - this.#lastActivityAt > 2 * heartbeatMs + graceMs
   }
 }
 
-/** How long a carrier may be silent, in milliseconds: two ticks less than promised, so that a heartbeat arrives before the client asks. */
+/** The interval of heartbeats, in milliseconds: two ticks less than promised, so that they arrive before the client asks. */
 function heartbeatAfterMs(heartbeatMs: number, tickMs: number): number {
   return heartbeatMs - 2 * tickMs
 }

@@ -2,11 +2,11 @@ import { type CloseFrame, codes } from '../../wire/steadfast-v1.ts'
 import { type Incoming, mostTaken, type Source } from '../session/record.ts'
 import type { SessionRecord } from '../store/ports.ts'
 
-/** The messages that arrive over one attachment: a missing number among them ends it. */
+/** The messages that arrive over one attachment: a missing number ends the attachment. */
 export class MessageSource implements Source {
   readonly isWithdrawn = false
   readonly #end: (close: CloseFrame) => void
-  /** The client was asked to send again: until it does, messages out of order are those that it sent before. */
+  /** Whether the client was asked to send again: until it does, messages out of order are those that it sent before. */
   #isAwaiting = false
 
   constructor(end: (close: CloseFrame) => void) {

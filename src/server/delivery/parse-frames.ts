@@ -10,17 +10,17 @@ const maxPlaces = 1024
 /** How many subprotocols a client may offer. */
 const maxProtocols = 64
 
-/** By stream. */
+/** Places by stream. */
 export type Cursor = ReadonlyMap<number, Place>
 
 /** A valid hello with its cursor parsed. */
 export interface ClientHello extends Omit<Hello, 'cursor' | 'store'> {
   readonly cursor: Cursor
-  /** The stores that opened the session for its client, the last one first. */
+  /** The stores that opened the session for its client, the most recent first. */
   readonly stores?: readonly string[]
   /** The highest n that the client has ever written; messages up to it may have been handled before. */
   readonly last: number
-  /** The one of `protocols` that the server has chosen. */
+  /** The member of `protocols` that the server has selected. */
   readonly protocol?: string
 }
 
@@ -69,7 +69,7 @@ function isOffer(protocols: unknown): protocols is readonly string[] {
   return protocols.every((each) => isToken(each) && each.length <= 255)
 }
 
-/** Parses `0.12~e1,3.1041~k7`; `null` for anything that is no cursor. */
+/** Parses `0.12~e1,3.1041~k7`; `null` for an invalid cursor. */
 export function readCursor(text: unknown): Cursor | null {
   if (typeof text !== 'string') return null
   const cursor = new Map<number, Place>()
@@ -85,7 +85,7 @@ export function readCursor(text: unknown): Cursor | null {
   return cursor
 }
 
-/** Parses a text frame; `null` for one that is malformed. */
+/** Parses a text frame; `null` if it is malformed. */
 export function readFrame(text: string): ClientFrame | null {
   switch (text[0]) {
     case 'm': {
@@ -137,7 +137,7 @@ export function readFrame(text: string): ClientFrame | null {
   }
 }
 
-/** Parses a binary frame, `8`, LF, the bytes; `null` for one that is malformed. The bytes are those of the frame, not copied. */
+/** Parses a binary frame, `8`, LF, the bytes; `null` if it is malformed. The bytes are those of the frame, not a copy. */
 export function readBinary(frame: Uint8Array): ClientFrame | null {
   const end = frame.subarray(0, 17).indexOf(10)
   const n = end < 0 ? null : readNumber(Buffer.from(frame.subarray(0, end)).toString('latin1'))
@@ -163,7 +163,7 @@ function readClose(text: string): ClientFrame | null {
 }
 
 function readBase64(text: string): Buffer | null {
-  // The bits that padding leaves over must be zero, so that bytes have only one encoding.
+  // The bits that padding leaves over must be zero, so that there is only one encoding of the same bytes.
   const isCanonical = text.length % 4 === 0 && /^[A-Za-z0-9+/]*([AQgw]==|[AEIMQUYcgkosw048]=)?$/.test(text)
   return isCanonical ? Buffer.from(text, 'base64') : null
 }

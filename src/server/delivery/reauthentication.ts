@@ -4,17 +4,17 @@ import { authenticatedUntil, CredentialCheck, mostLeadMs } from '../session/cred
 import type { Principal } from '../session/session-handle.ts'
 import type { SessionRecord } from '../store/ports.ts'
 
-/** Authenticates the client again, with the credentials that it sent now. Never rejects. */
+/** Authenticates the client again, with its fresh credentials. Never rejects. */
 export type Reauthenticate = (auth: unknown) => Promise<Principal | CloseFrame>
 
-/** The session whose principal it is. */
+/** The session whose principal is authenticated. */
 export interface AuthenticatedSession {
   readonly record: SessionRecord
-  /** The client has been authenticated anew. */
+  /** The client has been authenticated again. */
   authenticated(principal: Principal): void
 }
 
-/** The attachment whose client has to prove itself again. */
+/** The attachment whose client has to authenticate again. */
 export interface ReauthenticatedAttachment {
   readonly isOver: boolean
   readonly session: { readonly node: NodeContext; readonly processor: AuthenticatedSession }
@@ -22,13 +22,13 @@ export interface ReauthenticatedAttachment {
   end(close: CloseFrame): void
 }
 
-/** When a client has to be asked for fresh credentials, by the node's own clock; `Infinity` for never. */
+/** When to ask a client for fresh credentials, by the node's monotonic time; `Infinity` for never. */
 export function askAt(session: ReauthenticatedAttachment['session']): number {
   const { node } = session
   return node.elapsedMs() + untilOf(session) - node.host.now() - mostLeadMs
 }
 
-/** Checks an open attachment's credentials; `current` is what this returned before, `null` at first and where they never expire. */
+/** Checks an open attachment's credentials; `current` is the last result, `null` at first and if they never expire. */
 export function checkCredentials(
   attachment: ReauthenticatedAttachment,
   current: Reauthentication | null,
@@ -53,7 +53,7 @@ export class Reauthentication {
     this.#attachment = attachment
   }
 
-  /** Time has passed; the credentials hold until `until`, in wall-clock milliseconds. */
+  /** Called every tick; the credentials are valid until `until`, in wall-clock milliseconds. */
   tick(until: number): void {
     const attachment = this.#attachment
     const due = this.#check.tick(until, attachment.session.node.host.now())

@@ -7,17 +7,17 @@ import { bytesOf } from '../util/payload.ts'
 import type { Carrier } from './carrier.ts'
 import { type ClientFrame, type Cursor, readBinary, readFrame } from './parse-frames.ts'
 
-/** What a session takes from its client on this node. */
+/** A session's input from its client on this node. */
 export interface SessionInbox {
   readonly node: NodeContext
-  /** Counts a frame, and tells whether it is still within the permitted rate. */
+  /** Counts a frame; returns whether it is still within the permitted rate. */
   mayReceive(): boolean
-  /** The refusal of this many messages, with this many bytes in total; `null` if they may be enqueued, and they are counted then. */
+  /** The refusal of this many messages, with this many bytes in total; `null` if they may be enqueued, which counts them. */
   refusalOf(messages: number, bytes: number): CloseFrame | null
   enqueue(message: Incoming): void
   settle(): void
   confirm(turn: number, k: number): void
-  /** The client has received stream 0 up to its cursor. Offsets above `written`, which were never sent to it, are not believed. */
+  /** The client has received stream 0 up to its cursor. Offsets above `written`, which were never sent to it, are ignored. */
   acknowledged(cursor: Cursor, written: number): void
 }
 
@@ -37,7 +37,7 @@ export interface ReceivingAttachment {
   authenticate(auth: unknown): void
 }
 
-/** Receives a frame over an attachment. A frame that is malformed or too much ends that attachment alone. */
+/** Receives a frame over an attachment. A malformed frame, or one above a limit, ends that attachment alone. */
 export function receiveFrame(attachment: ReceivingAttachment, frame: string | Uint8Array): void {
   const { inbox } = attachment.session
   const { limits } = inbox.node.settings
@@ -90,7 +90,7 @@ function dispatch(attachment: ReceivingAttachment, frame: ClientFrame): void {
       attachment.hangUp({ by: 'client', code: frame.close.code, reason: frame.close.reason ?? '' })
       return
     case 'ping':
-      // A carrier that is full has data to write, which answers the ping as well.
+      // A full carrier has data to write, which answers the ping as well.
       if (attachment.carrier.isDraining()) attachment.tell('q')
       return
     case 'credentials':
@@ -130,7 +130,7 @@ function enqueue(attachment: ReceivingAttachment, first: number, payloads: reado
   inbox.settle()
 }
 
-/** Whether this many messages may wait for the handlers; if not, the attachment ends and none of them is taken. */
+/** Whether this many messages may wait for the handlers; if not, ends the attachment, and none of them is taken. */
 function mayEnqueue(attachment: ReceivingAttachment, messages: number, bytes: number): boolean {
   const refusal = attachment.session.inbox.refusalOf(messages, bytes)
   if (refusal) attachment.end(refusal)

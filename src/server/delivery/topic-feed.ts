@@ -13,13 +13,13 @@ export interface Follower {
   readonly medium: Medium
   readonly offset: number
   readonly epoch: string
-  /** Takes that many messages after its offset, ready to be written; a follower that cannot write now reads them later. */
+  /** Writes that many messages after its offset, already encoded; a follower that cannot write now reads them later. */
   deliver(frames: Frames, messages: number, through: number): void
-  /** There are messages that the follower has to read from the log. */
+  /** The follower has to read new messages from the log. */
   wake(): void
 }
 
-/** What the feeds of a node share. */
+/** The shared parts of a node's feeds. */
 export interface FeedParts {
   readonly log: TopicLog
   readonly host: ServerHost
@@ -27,8 +27,8 @@ export interface FeedParts {
 }
 
 /**
- * One topic as one node reads it: once, however many followers it has, with its newest messages cached. What the log announces with its
- * data is taken from the announcement where it is the next message; anything else is read.
+ * One topic as one node reads it: once, however many followers it has, with its newest messages cached. An announcement with data
+ * is used directly if it is the next message; anything else is read from the log.
  */
 export class TopicFeed {
   readonly topic: string
@@ -45,7 +45,7 @@ export class TopicFeed {
   /** Messages that were announced in this task and follow `end`. */
   #announced: Stored[] = []
   #state: 'resting' | 'reading' | 'failed' | 'over' = 'resting'
-  /** While a read is under way: there may be something that it does not return. */
+  /** During a read: another one is needed, since this one may not return everything. */
   #mustReadAgain = false
   /** Whether it has waited for the watch to be in force. */
   #hasWaited = false
@@ -61,7 +61,7 @@ export class TopicFeed {
     return this.#followers.size
   }
 
-  /** Whether the last read failed, and is to be repeated. */
+  /** Whether the last read failed, and has to be retried. */
   get hasFailed(): boolean {
     return this.#state === 'failed'
   }
@@ -72,7 +72,7 @@ export class TopicFeed {
 
   remove(follower: Follower): void {
     this.#followers.delete(follower)
-    // A feed without followers caches nothing: those that come back get what the log has by then, and no more.
+    // A feed without followers caches nothing: returning ones read the current log, and no more than it holds.
     if (this.size === 0) this.#cache.restart(this.end)
   }
 
@@ -86,7 +86,7 @@ export class TopicFeed {
     return epoch === this.epoch ? this.#cache.after(offset) : null
   }
 
-  /** The topic ends at this position: what is missing is read. */
+  /** Reads the missing messages if the topic's end is at another position. */
   endsAt(epoch: string, offset: number): void {
     if (epoch !== this.epoch || offset > this.#tail) this.read()
   }
@@ -118,7 +118,7 @@ export class TopicFeed {
     }
     this.#tail = offset
     this.#announced.push({ offset, data })
-    // What arrives in one task is written together.
+    // Messages that arrive in one task are written together.
     if (this.#announced.length > 1) return
     Promise.resolve()
       .then(() => this.#takeAnnounced())
@@ -147,7 +147,7 @@ export class TopicFeed {
   }
 
   async #open(): Promise<void> {
-    // Only a watch that is in force announces what is appended after the end was read. One that fails announces `null` later.
+    // Only a watch in force announces messages that are appended after the end was read. One that fails announces `null` later.
     const { ready } = this.#watch
     if (ready && !this.#hasWaited) {
       this.#hasWaited = true
@@ -174,7 +174,7 @@ export class TopicFeed {
   #take({ messages, lostThrough, tail }: Reading, from: number): void {
     if (messages.length === 0 && lostThrough <= from) return
     if (lostThrough > from) this.#restart(lostThrough)
-    // A follower that has not read what was lost has to report the gap before it continues (rule 3).
+    // A follower that has not read the lost messages has to report the gap before it continues (rule 3).
     this.#append(messages, Math.max(from, lostThrough))
     this.#tail = Math.max(this.#tail, tail)
     if (this.end < tail) this.#mustReadAgain = true
@@ -199,7 +199,7 @@ export class TopicFeed {
     this.#cache.trim()
   }
 
-  /** Passes new messages to all followers that have read everything before them; each encoding of them is made once. */
+  /** Passes new messages to all followers that have read everything before them; encodes them once per encoding. */
   #notify(entries: readonly Entry[], from: number): void {
     let stream = -1
     let isLines = false

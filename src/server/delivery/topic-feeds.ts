@@ -4,23 +4,23 @@ import { partsOf } from '../util/parts.ts'
 import { CatchUp } from './catch-up.ts'
 import { type Follower, TopicFeed } from './topic-feed.ts'
 
-/** How long a feed is kept after its last follower has left, in milliseconds: clients that poll or reconnect are back within that. */
+/** How long a feed is kept without followers, in milliseconds: polling and reconnecting clients return within it. */
 const lingerMs = 20_000
-/** How many feeds without followers are kept; beyond it the one that was left first is stopped. */
+/** How many feeds without followers are kept; beyond it the one that has been without for longest is stopped. */
 const maxLingering = 1000
 /** How often the ends of all topics are compared with the log's, in milliseconds: an announcement may have been lost. */
 const checkEveryMs = 60_000
 /** How many topics one call of the log compares. */
 const checkAtOnce = 500
 
-/** The topics that have followers on this node, or had some a short while ago. */
+/** The topics that have followers on this node, or had some recently. */
 export class TopicFeeds {
-  /** Reads for followers what the feeds have no longer. */
+  /** Reads for followers what the feeds no longer cache. */
   readonly catchUp: CatchUp
   readonly #log: TopicLog
   readonly #host: ServerHost
   readonly #feeds = new Map<string, TopicFeed>()
-  /** Feeds without followers, and since when, by the host's monotonic clock; the one that was left first is the first. */
+  /** Feeds without followers, and since when, by the host's monotonic clock; the oldest is the first. */
   readonly #lingering = new Map<TopicFeed, number>()
   #checkedAt: number
   #isOver = false
@@ -32,7 +32,7 @@ export class TopicFeeds {
     this.#checkedAt = host.elapsedMs()
   }
 
-  /** Begins to follow a topic. */
+  /** Starts following a topic. */
   of(topic: string): TopicFeed {
     let feed = this.#feeds.get(topic)
     if (!feed) {
@@ -51,7 +51,7 @@ export class TopicFeeds {
     if (first && this.#lingering.size > maxLingering) this.#stop(first)
   }
 
-  /** Time has passed. */
+  /** Stops feeds without followers after `lingerMs`, and retries failed ones. */
   tick(): void {
     const now = this.#host.elapsedMs()
     this.catchUp.tick()

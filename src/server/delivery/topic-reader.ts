@@ -19,16 +19,16 @@ export interface Recipient {
   readonly session: ReadSession
   /** Writes to the carrier. */
   write(frame: string | Uint8Array): void
-  /** All messages at hand have been written, or the carrier takes no more for now. */
+  /** All available messages have been written, or the carrier accepts no more for now. */
   settled(): void
   /** The store's state of the session differs from this node's. */
   storeDiffers(): void
   failed(error: unknown): void
 }
 
-/** The delivery of an attachment, as its topic readers see it. */
+/** A topic reader's view of its attachment's delivery. */
 export interface DeliveryControl {
-  /** Whether new messages can be written right behind what was written before. */
+  /** Whether new messages can be written directly after what was written before. */
   isReady(): boolean
   wake(): void
 }
@@ -36,7 +36,7 @@ export interface DeliveryControl {
 /** One attachment's position in one topic. */
 export class TopicReader implements Follower {
   readonly stream: number
-  /** What its client calls the topic. */
+  /** The client's name for the topic. */
   readonly #name: string
   readonly medium: Medium
   offset: number
@@ -94,7 +94,7 @@ export class TopicReader implements Follower {
     this.#delivery.wake()
   }
 
-  /** Takes the messages that the feed has cached. */
+  /** Reads the messages that the feed has cached. */
   readFeed(batch: Batch): boolean {
     const entries = this.#feed.after(this.offset, this.epoch)
     if (!entries || entries.length === 0) return false
@@ -104,7 +104,7 @@ export class TopicReader implements Follower {
     return true
   }
 
-  /** Reads from the log what the feed has no longer; returns whether the position advanced. */
+  /** Reads from the log what the feed no longer caches; returns whether the position advanced. */
   async readLog(batch: Batch): Promise<boolean> {
     const { catchUp } = this.#recipient.session.node.feeds
     const { topic } = this.#feed

@@ -1,11 +1,11 @@
 import { Queue } from '../util/queue.ts'
 
-/** How many bytes may be sent to a reader, and not be written to its carrier yet, before the sender has to wait. */
+/** How many bytes may be sent to a reader and not yet written to its carrier before the sender has to wait. */
 const highWaterBytes = 1_048_576
 
 /**
- * Messages sent to one session from this node and not yet written to any attachment: back-pressure for the sender. A session without an
- * attachment causes none: its messages wait in the log, and no sender waits for that.
+ * Messages sent to one session from this node and not yet written to any attachment: back-pressure for the sender. A session
+ * without an attachment causes none: its messages wait in the log.
  */
 export class Unwritten {
   readonly #messages = new Queue<{ readonly offset: number; readonly bytes: number }>()
@@ -17,7 +17,7 @@ export class Unwritten {
     this.#bytes += bytes
   }
 
-  /** Everything up to an offset was written, or its reader is gone (`Infinity`). */
+  /** Everything up to an offset was written, or the reader is gone (`Infinity`). */
   written(through: number): void {
     for (let first = this.#messages.first; first && first.offset <= through; first = this.#messages.first) {
       this.#bytes -= first.bytes

@@ -2,7 +2,7 @@ import type { Handlers } from '../handlers.ts'
 import { isThenable } from '../util/thenable.ts'
 import type { HandlerRuns, Meters } from './meters.ts'
 
-/** The application's handlers, with their runs and errors counted. A handler that is left out stays out. */
+/** Wraps the application's handlers to count their runs and errors. A missing handler stays missing. */
 export function meteredHandlers(handlers: Handlers, { handlers: meters }: Meters): Handlers {
   const { onSession, onMessage, onAttach, onDetach, onEnd, onRequest, onSubscribe, onPublish } = handlers
   return {

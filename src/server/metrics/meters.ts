@@ -3,12 +3,12 @@ import type { Medium } from '../delivery/carrier.ts'
 import type { Handlers } from '../handlers.ts'
 import { MethodMeters } from './store-meters.ts'
 
-/** How a client is attached: by a WebSocket, by an event stream, or by answers to its polls (long-poll and poll). */
+/** A client's transport: a WebSocket, an event stream, or polling (long-poll and poll). */
 export type AttachedBy = 'websocket' | 'sse' | 'polling'
 
 export const attachedBy: Readonly<Record<Medium, AttachedBy>> = { websocket: 'websocket', stream: 'sse', answer: 'polling' }
 
-/** Requests that were refused for one reason. */
+/** Requests that were refused for the same reason. */
 export interface Refused {
   readonly code: number
   readonly reason: string
@@ -21,12 +21,12 @@ export interface HandlerRuns {
   errors: number
 }
 
-/** Only these have reasons that are the server's own, of which there are few; those of others may be the application's or the client's. */
+/** Only these codes have reasons of the server's own, which are few; other reasons may be the application's or the client's. */
 const codesWithReasons: readonly number[] = [codes.tooMany, codes.restarting]
 
-/** What a node counts since it was made. Counting is an addition; everything else is done when the metrics are asked for. */
+/** A node's counters since it was created. Counting is one addition; everything else happens when the metrics are read. */
 export class Meters {
-  /** Attachments that were opened; each answer to a poll is one. */
+  /** Attachments that were opened; each answer to a poll counts as one. */
   readonly attached: Record<AttachedBy, number> = { websocket: 0, sse: 0, polling: 0 }
   messagesReceived = 0
   bytesReceived = 0
@@ -53,7 +53,7 @@ export class Meters {
     return [...this.#refused.values()]
   }
 
-  /** A request that wanted to attach or to send was accepted, or refused with a close code. */
+  /** Counts a request to attach or to send: accepted, or refused with a close code. */
   answered(verdict: 'accepted' | number, given = ''): void {
     if (verdict === 'accepted') return
     const reason = codesWithReasons.includes(verdict) ? given : ''

@@ -1,19 +1,19 @@
 import type { ServerMetrics } from './server-metrics.ts'
 
-/** All numbers of a `ServerMetrics` that have one name, as Prometheus and OpenTelemetry have them. */
+/** All numbers of a `ServerMetrics` with one name, as in Prometheus and OpenTelemetry. */
 export interface MetricFamily {
   /** Such as `steadfast_messages_sent_total`. */
   readonly name: string
   readonly help: string
-  /** A `counter` only rises as long as its server lives; a `gauge` is the state at this moment. */
+  /** A `counter` only rises during its server's life; a `gauge` is the current value. */
   readonly type: 'counter' | 'gauge'
-  /** One number for each set of labels; none as long as there was nothing to count. */
+  /** One number for each set of labels; empty while there is nothing to count. */
   readonly samples: readonly { readonly labels: Readonly<Record<string, string>>; readonly value: number }[]
 }
 
 type Values = readonly (readonly [labels: Readonly<Record<string, string>>, value: number])[]
 
-/** A `ServerMetrics` as a list, for the library that collects metrics: always of the same names, in the same order. */
+/** Converts a `ServerMetrics` to a list for a metrics library: always the same names, in the same order. */
 export function metricFamilies(metrics: ServerMetrics): readonly MetricFamily[] {
   const { attachments, messages, bytes, unwritten } = metrics
   const store = Object.entries(metrics.store)
@@ -76,7 +76,7 @@ export function metricFamilies(metrics: ServerMetrics): readonly MetricFamily[] 
   ]
 }
 
-/** A `ServerMetrics` in the text format of Prometheus (version 0.0.4). It may follow the text of a library that collects other metrics. */
+/** Formats a `ServerMetrics` in Prometheus' text format (version 0.0.4); it may follow the text of another metrics library. */
 export function prometheusText(metrics: ServerMetrics): string {
   const lines: string[] = []
   for (const { name, help, type, samples } of metricFamilies(metrics)) {

@@ -5,24 +5,24 @@ import { type AttachedBy, attachedBy, type HandlerRuns, type Refused } from './m
 import type { StoreCalls } from './store-meters.ts'
 
 /**
- * What one server does now and has done since it was made, as plain numbers. A fleet's metrics are the sum over its servers, except where
- * it says otherwise.
+ * A server's current state and its counts since it was created, as plain numbers. A fleet's metrics are the sum over its servers,
+ * except where noted otherwise.
  */
 export interface ServerMetrics {
-  /** Sessions that are attached to this server, or have work on it, now. */
+  /** Sessions that are attached to this server, or have pending work on it, now. */
   readonly sessions: number
   readonly attachments: {
-    /** Attachments that are there now. A client that polls has one while its answer is held. */
+    /** Open attachments now. A polling client has one while its answer is held. */
     readonly open: Readonly<Record<AttachedBy, number>>
-    /** Attachments that were opened; each answer to a poll is one. */
+    /** Attachments that were opened; each answer to a poll counts as one. */
     readonly opened: Readonly<Record<AttachedBy, number>>
   }
   /** Requests that were refused, by close code, and by the server's reason for 4429 and 4503. */
   readonly refused: readonly Refused[]
   readonly messages: {
-    /** Messages that clients sent, those that they sent again included. */
+    /** Messages from clients, including those that they sent again. */
     readonly received: number
-    /** Messages that were written to clients: one that is published to a thousand subscribers counts a thousand times. */
+    /** Messages written to clients: a message published to a thousand subscribers counts a thousand times. */
     readonly sent: number
     /** Calls of `publish()` on this server that succeeded. */
     readonly published: number
@@ -30,28 +30,28 @@ export interface ServerMetrics {
   readonly bytes: {
     /** Bytes of the messages that clients sent. */
     readonly received: number
-    /** The length of the frames that were written to clients: bytes, or the characters of a text. */
+    /** The length of the frames written to clients: bytes, or the characters of a text. */
     readonly sent: number
   }
   readonly framesSent: number
-  /** Gaps that were reported to clients: the store had discarded what they had yet to receive. */
+  /** Gaps that were reported to clients: the store had evicted messages that they had yet to receive. */
   readonly gaps: number
-  /** The lag of readers, now: what the sockets have not taken, although it was written. */
+  /** The lag of readers, now: data that was written and their sockets have not accepted yet. */
   readonly unwritten: {
     readonly bytes: number
-    /** The bytes of the attachment that has most. */
+    /** The bytes of the attachment that has most of them. */
     readonly mostBytes: number
-    /** Attachments to which nothing more is written until their sockets have taken what they have. */
+    /** Attachments to which nothing more is written until their sockets have drained. */
     readonly waiting: number
   }
-  /** Messages that wait for the handlers of this server, in bytes, each counted with 64 more, now. */
+  /** Messages that wait for the handlers of this server, in bytes, each with 64 bytes of overhead, now. */
   readonly unhandledBytes: number
   readonly handlers: Readonly<Record<keyof Handlers, Readonly<HandlerRuns>>>
-  /** The calls of the store by method, such as `topics.append`. Empty for a `memoryStore()`, which answers at once. */
+  /** The calls of the store by method, such as `topics.append`. Empty for a `memoryStore()`, which answers synchronously. */
   readonly store: Readonly<Record<string, StoreCalls>>
 }
 
-/** An actor, as far as its attachments are counted. */
+/** An actor, reduced to its attachments. */
 interface Attached {
   readonly attachments: { readonly carriers: readonly Carrier[] }
 }

@@ -5,11 +5,11 @@ export const boundsMs: readonly number[] = [1, 2, 5, 10, 25, 50, 100, 250, 1000,
 export interface StoreCalls {
   /** Calls that were answered, failed or expired. */
   readonly calls: number
-  /** Those of them that failed, or were not answered in `storeTimeoutMs`. */
+  /** Those of them that failed or exceeded `storeTimeoutMs`. */
   readonly errors: number
-  /** The time that all of them took together, in milliseconds. */
+  /** Their total duration, in milliseconds. */
   readonly totalMs: number
-  /** How many took at most `leMs` milliseconds, each bucket with those before it; `Infinity` is the last bound. */
+  /** The calls that took at most `leMs` milliseconds; buckets are cumulative, and the last bound is `Infinity`. */
   readonly buckets: readonly { readonly leMs: number; readonly calls: number }[]
 }
 

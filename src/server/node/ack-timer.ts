@@ -1,8 +1,8 @@
 import type { ServerHost } from './host.ts'
 
 /**
- * The shortest interval between two acknowledgments of a session, in milliseconds: acknowledgments as frequent as messages would cost as
- * much as they do.
+ * The shortest interval between two acknowledgments of a session, in milliseconds: one for each message would cost as much as the
+ * messages.
  */
 export const ackEveryMs = 50
 

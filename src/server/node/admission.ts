@@ -1,4 +1,4 @@
-/** How long a place is kept for a client that does not come at its time, in milliseconds. */
+/** How long a place is kept for a client that does not return at its time, in milliseconds. */
 const keptMs = 10_000
 /** How long before its time a client may return, in milliseconds: its timer and its network are not exact. */
 const earlyMs = 100
@@ -6,16 +6,16 @@ const earlyMs = 100
 export interface AdmissionLimits {
   /** Attachments per second. */
   readonly perSecond: number
-  /** The longest time that a client is asked to wait, in milliseconds. */
+  /** The longest wait that a client is assigned, in milliseconds. */
   readonly mostWaitMs: number
-  /** How many places are kept at once. */
+  /** How many places are kept at the same time. */
   readonly mostPlaces: number
 }
 
 /**
- * Rule 18: admits a number of attachments per second, with bursts of two seconds' worth, and gives each client beyond that a place in
- * order of arrival. A client that returns at its assigned time is admitted, however many others arrive meanwhile, so that no client is
- * refused twice. All times are of the node's own clock.
+ * Rule 18: admits a number of attachments per second, with bursts of two seconds' worth, and gives each further client a place in
+ * order of arrival. A client that returns at its assigned time is admitted, however many others arrive meanwhile, so that no
+ * client is refused twice. All times are of the node's monotonic clock.
  */
 export class Admission {
   readonly #limits: AdmissionLimits
@@ -23,7 +23,7 @@ export class Admission {
   readonly #random: () => number
   /** When the next place is free. */
   #nextAt = -Infinity
-  /** When each session may attach, in the order in which the places were given. */
+  /** When each session may attach, in the order in which the places were assigned. */
   readonly #places = new Map<string, number>()
 
   constructor(limits: AdmissionLimits, random: () => number) {
@@ -32,7 +32,7 @@ export class Admission {
     this.#random = random
   }
 
-  /** Admits a session now (0), or returns in how many milliseconds its place is. */
+  /** Admits a session now (0), or returns the milliseconds until its place. */
   admit(session: string, now: number): number {
     const place = this.#places.get(session)
     if (place !== undefined) {
@@ -53,8 +53,8 @@ export class Admission {
   #keepPlace(session: string, freeAt: number, now: number): number {
     const { mostWaitMs, mostPlaces } = this.#limits
     this.#forgetPassed(now)
-    // If more clients return than fit into `mostWaitMs`, they come faster than `perSecond`: their sessions must not expire while they
-    // wait.
+    // If more clients return than fit into `mostWaitMs`, they come faster than `perSecond`: their sessions must not expire while
+    // they wait.
     const isInTime = freeAt - now <= mostWaitMs
     const place = isInTime ? freeAt : now + mostWaitMs * (0.5 + this.#random() / 2)
     if (this.#places.size < mostPlaces) {
@@ -64,7 +64,7 @@ export class Admission {
     return Math.max(1, place - now)
   }
 
-  /** Places are given in the order of their times, so the first one in the future ends the search. */
+  /** Places are in the order of their times, so the first one in the future ends the search. */
   #forgetPassed(now: number): void {
     for (const [session, place] of this.#places) {
       if (place + keptMs >= now) return

@@ -4,7 +4,7 @@ import type { SessionStore } from '../store/ports.ts'
 /** How long it takes a client to notice that its server was restarted, in milliseconds. */
 const noticedMs = 3000
 
-/** Detects that another server with its own store answers at the same URL, by the stores that hellos name, and reports it once. */
+/** Detects another server with its own store at the same URL, by the stores that hellos name, and reports it once. */
 export class ForeignStores {
   readonly #store: Pick<SessionStore, 'id'>
   readonly #report: (error: Error) => void
@@ -17,21 +17,21 @@ export class ForeignStores {
   }
 
   /**
-   * Reports a client for which this store opened a session, then another store, and that is here again: two stores answer in turn. No
-   * client returns to a store that a restart has replaced.
+   * Reports a client for which this store opened a session, then another store, and which has come back: the two answer in turn.
+   * No client returns to a store that a restart has replaced.
    */
   compare({ stores: [last, ...earlier] = [] }: ClientHello): void {
     const { id } = this.#store
     if (id !== null && last !== id && earlier.includes(id)) this.#found()
   }
 
-  /** Whether a request's session was opened last by another store: this store does not know it, even if it has one of the same id. */
+  /** Whether another store opened the request's session last: this store does not know it, even if it has one of the same id. */
   has({ session, stores: [last] = [] }: ClientHello, now: number): boolean {
     const { id } = this.#store
     if (id === null || last === undefined || last === id) return false
     // After a restart a few such requests are normal, until the clients have noticed it.
     if (this.#elsewhere?.session === session && now - this.#elsewhere.at > noticedMs) this.#found()
-    // One session is observed at a time, and is replaced by another when the observation is old.
+    // One session is observed at a time; another replaces it once the observation is old.
     if (!this.#elsewhere || now - this.#elsewhere.at > 10 * noticedMs) this.#elsewhere = { session, at: now }
     return true
   }

@@ -2,20 +2,20 @@ import type { Payload, TopicLog, TopicNews, Watch } from '../store/ports.ts'
 import type { ServerHost } from './host.ts'
 
 const readLimits = { maxMessages: 256, maxBytes: 1_048_576 }
-/** How long the store keeps what was forwarded to a node, in milliseconds: what was not read by then is forwarded again. */
+/** How long the store keeps forwarded entries, in milliseconds: what was not read by then is forwarded again. */
 const keptMs = 60_000
 
-/** The topic with which other nodes reach this one. No application can publish to it: its name holds a name of the node. */
+/** The topic over which other nodes reach this one. No application can publish to it: its name contains the node's name. */
 export function topicOf(name: string): string {
   return `node ${name}`
 }
 
-/** Forwards something to whoever reads this topic. */
+/** Forwards an entry to the readers of this topic. */
 export async function appendForwarded(log: TopicLog, topic: string, text: string): Promise<void> {
   await log.append(topic, text, { maxAgeMs: keptMs })
 }
 
-/** Reads what other nodes forward to this one, from the first entry on. What the log has lost meanwhile is forwarded again. */
+/** Reads what other nodes forward to this one, from the first entry on. Entries that the log has lost are forwarded again. */
 export class ForwardedLog {
   readonly #topic: string
   readonly #log: TopicLog
@@ -32,7 +32,7 @@ export class ForwardedLog {
     this.#host = host
     this.#take = take
     this.#watch = log.watch(this.#topic, (news) => this.#announced(news))
-    // One that cannot be established now announces `null` later.
+    // A watch that cannot be established now announces `null` later.
     this.#watch.ready?.catch((error) => host.report(error))
   }
 
@@ -62,7 +62,7 @@ export class ForwardedLog {
     }
     this.#state = 'reading'
     this.#readOn().catch((error) => {
-      // The next announcement reads again.
+      // The next announcement triggers another read.
       if (!this.#isOver()) this.#state = 'resting'
       this.#host.report(error)
     })

@@ -23,33 +23,31 @@ import { type FirstLease, NodeLeases } from './node-leases.ts'
 import type { PublishOptions } from './publish-options.ts'
 import { Renewals } from './renewals.ts'
 
-/** The shortest window in which clients return, in milliseconds (rule 18). */
+/** The shortest window over which clients spread their return, in milliseconds (rule 18). */
 const leastWindowMs = 50
 
 /** The settings of a node, checked and complete. */
 export interface NodeSettings {
   readonly limits: Limits
-  /** No held attachment is silent for longer, in milliseconds (rule 6). */
+  /** The longest silence of a held attachment, in milliseconds (rule 6). */
   readonly heartbeatMs: number
   /** How long a session outlives its last attachment, in milliseconds (rules 4 and 8). */
   readonly resumeWindowMs: number
-  /** How long after the last renewal of its lease a node that runs handlers is taken for dead, in milliseconds (rule 2). */
+  /** How long after the last renewal of its lease a node that runs handlers is presumed dead, in milliseconds (rule 2). */
   readonly leaseMs: number
   /** How long checked credentials are trusted, in milliseconds; a principal's own `expiresAt` may end that earlier. */
   readonly reauthenticateMs?: number
-  /**
-   * How long a call of the store may take, in milliseconds; left out for a store in this process, which answers in the same task.
-   */
+  /** Timeout of a call of the store, in milliseconds; left out for a store in this process, which answers synchronously. */
   readonly storeTimeoutMs?: number | undefined
-  /** What others see of a session in a topic. */
+  /** The information about a session that other members of a topic see. */
   readonly presence?: PresenceInfo | undefined
-  /** How long after the death of its node a member of a topic leaves at the latest, in milliseconds. */
+  /** How long after the death of its node a member leaves a topic at the latest, in milliseconds. */
   readonly presenceTimeoutMs?: number | undefined
-  /** How much of a topic is kept. */
+  /** How much of a topic the store keeps. */
   readonly keep?: (topic: string) => TopicKeep
   /** How often a node checks what no event reports, in milliseconds: timeouts, leases, lost announcements. */
   readonly tickMs: number
-  /** Whether there is `authenticate`, so that principals are distinguished. */
+  /** Whether the option `authenticate` is set, which distinguishes principals. */
   readonly isAuthenticating: boolean
   /** Whether each session stays on the node that ran its `onSession` (rule 20). */
   readonly pinSessions?: boolean
@@ -57,18 +55,18 @@ export interface NodeSettings {
   readonly codec?: ServerCodec<unknown, unknown> | undefined
 }
 
-/** What a node is made of. */
+/** The parts from which a node is built. */
 export interface NodeParts {
   readonly host: ServerHost
   readonly settings: NodeSettings
   readonly handlers: Handlers
   readonly topics: TopicLog
   readonly sessions: SessionStore
-  /** @defaultValue of its own */
+  /** @defaultValue new ones */
   readonly meters?: Meters
 }
 
-/** What all sessions of one node share: its ports and settings, its clock, and what is counted over all of them. */
+/** The shared parts of one node's sessions: its ports and settings, its clock, and the counts over all sessions. */
 export class NodeContext implements NodeParts {
   readonly id: string
   readonly host: ServerHost
@@ -79,16 +77,16 @@ export class NodeContext implements NodeParts {
   readonly feeds: TopicFeeds
   /** The messages that wait for the handlers, over all sessions. */
   readonly backlog: Backlog
-  /** The time slices of work that takes long. */
+  /** Time slices for long-running work. */
   readonly slices: TimeSlices
   readonly acks: AckTimer
   readonly renewals: Renewals
-  /** The sessions about which the application is being asked. */
+  /** The sessions that wait for the application's `acceptSession`. */
   readonly acceptances: Acceptances
-  /** What clients have not acknowledged of what was sent to them from here. */
+  /** The messages sent from this node that clients have not acknowledged. */
   readonly unread: UnreadSessions
   readonly presence: Presence
-  /** The requests to clients that have no answer yet. */
+  /** The unanswered requests to clients. */
   readonly clientRequests: ClientRequests
   /** Which nodes are alive, for pinned sessions. */
   readonly leases: NodeLeases
@@ -135,17 +133,17 @@ export class NodeContext implements NodeParts {
     return this.#isDown
   }
 
-  /** Whole milliseconds since the node was made: small integers, which cost an attachment no memory of their own in V8. */
+  /** Whole milliseconds since the node was created: small integers, which V8 stores without a heap object per attachment. */
   elapsedMs(): number {
     return Math.round(this.host.elapsedMs() - this.#madeAt)
   }
 
-  /** The name under which this node holds the lease of a session; `null` if it can hold none now. */
+  /** The name under which this node holds a session's lease; `null` if it cannot hold one now. */
   nameFor({ isPinned }: Pick<SessionRecord, 'isPinned'>): string | null {
     return isPinned ? this.leases.nameOrTake() : this.id
   }
 
-  /** Whether the lease of a session is this node's, and no other node may have taken over. */
+  /** Whether this node holds the lease of a session, so that no other node may have taken over. */
   isHolder(record: SessionRecord): boolean {
     return record.lease !== null && record.lease.node === (record.isPinned ? this.leases.name : this.id)
   }
@@ -156,7 +154,7 @@ export class NodeContext implements NodeParts {
     return isPinned ? this.leases.untilOf(lease.node) : lease.until
   }
 
-  /** The lease of a session that begins here. */
+  /** The lease of a session that is created here. */
   async firstLease(): Promise<FirstLease> {
     const { pinSessions, leaseMs } = this.settings
     if (pinSessions) {
@@ -177,7 +175,7 @@ export class NodeContext implements NodeParts {
     return offset
   }
 
-  /** Why there is no room for another session; `null` if there is. */
+  /** The refusal if there is no room for another session; `null` if there is. */
   async roomFor(principal: Principal): Promise<CloseFrame | null> {
     const { maxSessions, sessionsPerPrincipal } = this.settings.limits
     const { all, ofPrincipal } = await this.sessions.count(principal.id)
@@ -186,19 +184,18 @@ export class NodeContext implements NodeParts {
     return { code: codes.tooMany, reason: 'too many sessions of this principal', retryAfterMs: this.pauseMs() }
   }
 
-  /** Over how long the clients of this node are to spread their return, in milliseconds (rule 18). */
+  /** The period over which the clients of this node spread their return, in milliseconds (rule 18). */
   retryWindowMs(): number {
     const { attachmentsPerSecond } = this.settings.limits
     const windowMs = Math.round((this.#sessionsHere() / attachmentsPerSecond) * 1000)
     return Math.min(mostWaitMs(this.settings), Math.max(leastWindowMs, windowMs))
   }
 
-  /** How long a client that connects too fast is to stay away, in milliseconds. */
+  /** The retry delay for a client that connects too fast, in milliseconds. */
   pauseMs(): number {
     return Math.round(1000 + this.host.random() * Math.max(1000, this.retryWindowMs()))
   }
 
-  /** Time has passed. */
   tick(): void {
     this.leases.tick()
     this.renewals.tick()
@@ -207,7 +204,7 @@ export class NodeContext implements NodeParts {
     this.unread.tick()
   }
 
-  /** The node stops for good: no timer of its shared parts is left. */
+  /** Stops the node for good: none of its shared parts keeps a timer. */
   stop(): void {
     this.#isDown = true
     this.acceptances.stop()
@@ -222,17 +219,17 @@ export class NodeContext implements NodeParts {
   }
 }
 
-/** How often a node ticks, in milliseconds: often enough for the times that are set. */
+/** How often a node ticks, in milliseconds: often enough for its timeouts. */
 export function tickOf(heartbeatMs: number, leaseMs: number, resumeWindowMs: number, reauthenticateMs = Infinity): number {
   return Math.max(1, Math.min(1000, heartbeatMs / 8, leaseMs / 4, resumeWindowMs / 4, reauthenticateMs / 4))
 }
 
-/** The longest time that a client is asked to stay away, in milliseconds: its session must not expire meanwhile (rule 18). */
+/** The longest retry delay, in milliseconds: a client's session must not expire meanwhile (rule 18). */
 export function mostWaitMs({ resumeWindowMs }: NodeSettings): number {
   return Math.min(30_000, resumeWindowMs / 2)
 }
 
-/** An outage of the store is one error, which `StoreHealth` reports, and not one for each call that fails in it. */
+/** `StoreHealth` reports an outage of the store as one error: drops those of the calls that fail during it. */
 function reportingOutagesOnce(host: ServerHost): ServerHost {
   return {
     now: () => host.now(),

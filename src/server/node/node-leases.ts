@@ -2,7 +2,7 @@ import { holderRecord } from '../presence/members.ts'
 import type { SessionRecord, SessionStore, Versioned } from '../store/ports.ts'
 import type { ServerHost } from './host.ts'
 
-/** The node that takes leases, and asks for those of others. */
+/** The node that takes a lease, and looks up those of others. */
 interface LeasingNode {
   readonly sessions: SessionStore
   readonly host: ServerHost
@@ -10,7 +10,7 @@ interface LeasingNode {
   readonly isDown: boolean
 }
 
-/** A lease as its node last wrote it. */
+/** This node's lease, as it last wrote it. */
 interface OwnLease {
   readonly name: string
   /** Until when the node counts as alive, by the store's clock. */
@@ -24,27 +24,27 @@ export interface FirstLease {
   readonly isPinned?: true
 }
 
-/** Names of dead nodes are forgotten beyond this number; they are found to be dead again. */
+/** Beyond this number dead nodes are forgotten; the next lookup finds them dead again. */
 const maxKnown = 1000
 
 /**
- * Which nodes are alive, for the sessions that are pinned to one (rule 20). A node keeps one record in the store for all of them, under a
- * name of its own, and writes it anew before it expires. A record that has expired is removed by the first node that asks, and the
- * removal decides: from then on its node is dead. A node that was late finds that, and begins again under another name.
+ * Tracks which nodes are alive, for the sessions that are pinned to one (rule 20). A node keeps one record in the store for all
+ * of them, under a unique name, and renews it before it expires. The first node that finds an expired record removes it, and the
+ * removal decides: from then on that node is dead. A node that was late notices the removal, and starts over under another name.
  */
 export class NodeLeases {
   readonly #node: LeasingNode
   readonly #begin: (name: string) => () => void
   #own: OwnLease | null = null
-  /** The last name that was given up while it held: its renewal may be under way. */
+  /** The last name that was given up while its lease was held: its renewal may be in progress. */
   #doubted = ''
   #taking: Promise<void> | null = null
-  /** Ends what was begun for the own name. */
+  /** Ends what `begin` started for the current name. */
   #endOwn = () => {}
-  /** Until when other nodes count as alive: 0 for a dead one, `Infinity` while the store is asked. */
+  /** Until when other nodes count as alive: 0 for a dead one, `Infinity` during a lookup. */
   readonly #others = new Map<string, number>()
 
-  /** @param begin is called before the store knows a new name of this node; what it returns, when that name is over */
+  /** @param begin called before the store knows a new name of this node; returns the function that ends its use */
   constructor(node: LeasingNode, begin: (name: string) => () => void) {
     this.#node = node
     this.#begin = begin
@@ -55,14 +55,14 @@ export class NodeLeases {
     return this.#own && this.#own.until > this.#node.sessions.now() ? this.#own.name : null
   }
 
-  /** The same; a node that has none takes one for the next time. */
+  /** Like `name`; without one, starts taking one for the next call. */
   nameOrTake(): string | null {
     const { name } = this
     if (name === null && !this.#taking) this.#settle().catch((error) => this.#node.host.report(error))
     return name
   }
 
-  /** Until when a node counts as alive; the answer for another one may be behind, never ahead. */
+  /** Until when a node counts as alive; for another node the answer may be too late a time, never too early. */
   untilOf(name: string): number {
     if (name === this.#own?.name) return this.#own.until
     const known = this.#others.get(name)
@@ -78,15 +78,15 @@ export class NodeLeases {
     return Infinity
   }
 
-  /** Resolves with the name of this node, taking a lease if it has none; `null` if the store refuses. */
+  /** Resolves with the name of this node, taking a lease if it has none; `null` if the store refuses it. */
   async take(): Promise<string | null> {
     if (this.name === null) await this.#settle()
     return this.name
   }
 
   /**
-   * Another node has taken over a session that this one held under this name: it takes this node for dead, or the store has lost the
-   * lease. The name is never used again.
+   * Another node has taken over a session that this one held under this name: it presumes this node dead, or the store has lost
+   * the lease. The name is never used again.
    */
   doubt(name: string): void {
     if (this.#own?.name !== name) return
@@ -94,13 +94,13 @@ export class NodeLeases {
     this.release().catch((error) => this.#node.host.report(error))
   }
 
-  /** Time has passed: renews the lease if it is due. */
+  /** Renews the lease if it is due. */
   tick(): void {
     if (!this.#own || this.#own.until - this.#node.sessions.now() > (this.#node.settings.leaseMs * 2) / 3) return
     this.#settle().catch((error) => this.#node.host.report(error))
   }
 
-  /** This node holds no session any more: others need not wait until its lease has run out. */
+  /** Releases the lease once this node holds no session, so that others need not wait until it expires. */
   async release(): Promise<void> {
     const own = this.#own
     this.stop()
@@ -134,20 +134,20 @@ export class NodeLeases {
     await this.#put(name, null)
   }
 
-  /** Writes the record in place of the one that is known; resolves with whether the lease holds. */
+  /** Writes the lease's record in place of `before`; resolves with whether the lease is held. */
   async #put(name: string, before: Versioned | null): Promise<boolean> {
     const { sessions, settings } = this.#node
     const until = sessions.now() + settings.leaseMs
     const record = holderRecord(name, { until })
     const version = await sessions.write(idOf(name), record, before, until + settings.leaseMs)
-    // Nobody else writes it: it was removed, or an earlier write was not answered.
+    // No other node writes this record: it was removed, or an earlier write succeeded without an answer.
     const stored = version === null ? await sessions.read(idOf(name)) : { record, version }
     if (this.#node.isDown || !stored || name === this.#doubted) return false
     this.#own = { name, until: untilIn(stored), stored }
     return true
   }
 
-  /** Until when another node is alive, as the store has it; removes a lease that has run out. */
+  /** Until when another node is alive, according to the store; removes an expired lease. */
   async #ask(name: string): Promise<number | null> {
     const { sessions } = this.#node
     const stored = await sessions.read(idOf(name))
@@ -164,7 +164,7 @@ export class NodeLeases {
   }
 }
 
-/** The store's id of the record. No client can have a session of this id. */
+/** The store's id of the lease's record. No client can have a session of this id. */
 function idOf(name: string): string {
   return `node ${name}`
 }

@@ -20,11 +20,11 @@ import { PrincipalSessions } from './principal-sessions.ts'
 import { checkKey, type PublishOptions } from './publish-options.ts'
 import { Sweeper } from './sweeper.ts'
 
-/** Whether a server takes clients. */
+/** Whether a server accepts clients. */
 export interface ServerHealth {
-  /** `store-unavailable`: its store failed or did not answer; clients are refused with 4503 and asked to come back. */
+  /** `store-unavailable`: the store failed or did not answer; clients are refused with 4503 and retry later. */
   readonly status: 'ok' | 'store-unavailable' | 'closing' | 'closed'
-  /** What the store failed with. */
+  /** The store's error during an outage. */
   readonly error: Error | null
 }
 
@@ -32,8 +32,8 @@ export interface ServerHealth {
 const lookAgainMs = 20
 
 /**
- * One node of a server: all of steadfast.v1 except the sockets. It uses neither `node:http` nor `ws` nor the process's clock, so that it
- * also runs on a virtual network. Several nodes that share a store act as one server.
+ * One node of a server: all of steadfast.v1 except the sockets. It uses neither `node:http` nor `ws` nor the process's clock, so
+ * that it also runs on a virtual network. Several nodes that share a store act as one server.
  */
 export class ServerNode {
   readonly #context: NodeContext
@@ -42,7 +42,7 @@ export class ServerNode {
   readonly #recent: RecentAttachments
   readonly #foreign: ForeignStores
   readonly #sweeper: Sweeper
-  /** The sessions of a principal, on all nodes. */
+  /** A principal's sessions, on all nodes. */
   readonly ofPrincipal: PrincipalSessions
   /** Whether clients may attach: the node is neither closing nor stopped. */
   #isUp = true
@@ -70,7 +70,7 @@ export class ServerNode {
     return this.#context.settings
   }
 
-  /** Whether the node takes clients, and why not. */
+  /** Whether the node accepts clients, and if not, why. */
   get health(): ServerHealth {
     const { outage } = this.#context.health
     if (!this.#isUp) return { status: this.#context.isDown ? 'closed' : 'closing', error: null }
@@ -86,20 +86,19 @@ export class ServerNode {
     return this.#actors.size
   }
 
-  /** Milliseconds since the node was made. */
+  /** Milliseconds since the node was created. */
   elapsedMs(): number {
     return this.#context.elapsedMs()
   }
 
-  /** How long a client that connects too fast is to stay away, in milliseconds. */
+  /** The retry delay for a client that connects too fast, in milliseconds. */
   pauseMs(): number {
     return this.#context.pauseMs()
   }
 
   /**
-   * Rule 18: the refusal of a client that has to return later; `null` if it may attach now. To be called once for each request that wants
-   * to attach, before anything else is done for it. Requests that only send, and those that continue an attachment of this node, do not
-   * count.
+   * Rule 18: the refusal of a client that has to return later; `null` if it may attach now. The adapters call it once for each
+   * request to attach, before anything else. POSTs, and requests that continue an attachment of this node, do not count.
    */
   admit(hello: ClientHello): CloseFrame | null {
     const refusal = this.#unavailable()
@@ -109,20 +108,20 @@ export class ServerNode {
     return waitMs ? { code: codes.tooMany, reason: 'too many at once', retryAfterMs: Math.ceil(waitMs) } : null
   }
 
-  /** Whether a request continues an attachment of this node, as the next poll or a POST beside a stream does: it is no new attachment. */
+  /** Whether a request continues an attachment of this node, as the next poll or a POST beside a stream: it is not a new one. */
   isContinued(hello: ClientHello): boolean {
     const mayContinue = hello.send || hello.wait !== undefined
     return mayContinue && this.#recent.has(hello, this.#context.host.elapsedMs())
   }
 
   /**
-   * Lets a client attach, or ends the carrier with the refusal. Frames that came with the hello may be handed to the attachment at
+   * Attaches a client, or ends the carrier with the refusal. Frames that came with the hello may be passed to the attachment at
    * once.
    */
   attach(client: Attaching, carrier: Carrier, reauthenticate: Reauthenticate | null = null): Attachment {
     const { hello } = client
     const refusal = this.#refusal(hello, carrier)
-    // A client that is refused leaves no trace.
+    // A refused client leaves no trace.
     const actor = refusal ? this.#actors.unlisted(hello.session) : this.#actors.of(hello.session)
     const attachment = new Attachment(actor, carrier, hello, reauthenticate)
     if (refusal) attachment.end(refusal)
@@ -134,7 +133,7 @@ export class ServerNode {
     return attachment
   }
 
-  /** `authenticate` has refused a client: if it is attached here, or was a short while ago, all its attachments end, on every node. */
+  /** `authenticate` has refused a client: if it is attached here, or was recently, ends all its attachments, on every node. */
   revoke(hello: ClientHello): void {
     const isKnown = this.#actors.get(hello.session)?.hasAttachments || this.isContinued(hello)
     if (!isKnown || !this.#isUp) return
@@ -142,7 +141,7 @@ export class ServerNode {
     this.#actors.of(hello.session).processor.revoke()
   }
 
-  /** Takes the lines that follow the hello of a request that only sends. */
+  /** Accepts the lines after the hello of a POST. */
   async post(hello: ClientHello, principal: Principal, lines: readonly string[]): Promise<Receipt> {
     const posted = this.#unavailable() ?? (await readPostBody(lines, this.settings.limits, this.#context.slices))
     if ('code' in posted) return posted
@@ -163,7 +162,7 @@ export class ServerNode {
     return this.#context.publish(topic, data, { key })
   }
 
-  /** The handle of a session, on whatever node it is attached; `null` if there is none, or it has ended. */
+  /** The handle of a session, on whichever node it is attached; `null` if it does not exist or has ended. */
   async session(id: string): Promise<Session | null> {
     const read = await this.#context.sessions.read(id)
     return read && !read.record.ended ? new SessionHandle(this.#actors.commands, id, read.record) : null
@@ -175,7 +174,7 @@ export class ServerNode {
     return this.#context.presence.members(topic)
   }
 
-  /** Ends all attachments, waits at most `drainMs` for the handlers that run, and stops. */
+  /** Ends all attachments, waits for running handlers for at most `drainMs`, and stops. */
   async close(drainMs: number): Promise<void> {
     if (!this.#isUp) return
     this.#isUp = false
@@ -184,7 +183,7 @@ export class ServerNode {
     const spreadMs = Math.max(this.#context.retryWindowMs(), Math.min(drainMs, mostWaitMs(settings)))
     for (const actor of this.#actors) {
       actor.waitsForNobody()
-      // Its client is told with the record, here and on other nodes.
+      // The record tells the session's attachments, here and on other nodes.
       if (actor.processor.isHome) actor.processor.finish(endOfPinned(actor.processor.record))
       else
         actor.attachments.endAll(() => {
@@ -201,8 +200,8 @@ export class ServerNode {
   }
 
   /**
-   * Stops at once: nothing is written to the store or to a carrier any more, and no timer is left. Carriers stay open; the code that made
-   * them has to close them. `close()` calls it last, and a test that crashes a node calls it alone.
+   * Stops at once: nothing is written to the store or to a carrier after that, and no timer is left. Carriers stay open; the code
+   * that created them closes them. `close()` calls it last, and a test that crashes a node calls it alone.
    */
   halt(): void {
     if (this.#context.isDown) return
@@ -221,7 +220,7 @@ export class ServerNode {
     return isTooMuch ? { code: codes.tooMany, reason: 'too many attachments', ...this.#pause() } : null
   }
 
-  /** The refusal of all clients, for now: the node is closing, or its store does not answer. */
+  /** The temporary refusal of all clients: the node is closing, or its store does not answer. */
   #unavailable(): CloseFrame | null {
     if (!this.#isUp) return { code: codes.restarting, reason: 'restarting', ...this.#pause() }
     return this.#context.health.outage ? { code: codes.restarting, reason: 'store unavailable', ...this.#pause() } : null

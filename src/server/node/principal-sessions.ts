@@ -7,7 +7,7 @@ import { kindOf } from '../util/payload.ts'
 /** How many sessions of a principal are read, ended or written to at the same time. */
 const atOnce = 50
 
-/** All sessions of one principal, on whatever nodes they are attached. */
+/** All sessions of one principal, on any node. */
 export class PrincipalSessions {
   readonly #sessions: Pick<SessionStore, 'sessionsOf'>
   readonly #session: (id: string) => Promise<Session | null>
@@ -46,7 +46,7 @@ export class PrincipalSessions {
       const done = await Promise.all(
         some.map(async (id) => {
           const session = await this.#session(id)
-          // Another session may have taken the id meanwhile.
+          // The id may belong to another session by now.
           return session?.principal.id === principalId && (await act(session))
         }),
       )

@@ -4,8 +4,8 @@ import { emitWarning } from 'node:process'
 import type { ServerHost } from './host.ts'
 
 /**
- * What a store needs from the process. Its clock starts at the wall-clock time and is never set. Ids have six bytes: a cursor names an
- * epoch for every stream, and all of it must fit in a hello.
+ * A store's environment in a process. Its clock starts at the wall-clock time and is monotonic. Ids have six bytes: a cursor
+ * names an epoch for every stream, and all of it must fit in a hello.
  */
 export const storeHost = {
   now: () => performance.timeOrigin + performance.now(),
@@ -13,15 +13,15 @@ export const storeHost = {
 }
 
 /**
- * The process as a host. Its timers do not keep the process alive, since open sockets do; only those without a delay may, since they are
- * soon over.
+ * The process as a host. Its timers do not keep the process alive, since open sockets do; only those without a delay may, since
+ * they fire soon.
  */
 export function nodeHost(onError: ((error: unknown) => void) | undefined): ServerHost {
   return {
     now: () => Date.now(),
     elapsedMs: () => performance.now(),
     after(delayMs, run) {
-      // A timer of Node's would fire at once for this delay.
+      // A Node timer would fire at once for this delay.
       if (delayMs === Infinity) return () => {}
       if (delayMs <= 0) {
         const immediate = setImmediate(run)

@@ -2,13 +2,13 @@ import type { SessionState, SessionStore } from '../store/ports.ts'
 import { partsOf } from '../util/parts.ts'
 import type { ServerHost } from './host.ts'
 
-/** The times by which sessions are renewed, in milliseconds. */
+/** The times that determine when sessions are renewed, in milliseconds. */
 export interface RenewalTimes {
   readonly resumeWindowMs: number
   readonly tickMs: number
 }
 
-/** The node that has the sessions. */
+/** The node of the sessions. */
 interface RenewingNode {
   readonly sessions: SessionStore
   readonly settings: RenewalTimes
@@ -19,10 +19,10 @@ interface RenewingNode {
 /** How many sessions one call of the store renews. */
 const renewAtOnce = 500
 
-/** Called with where the session stands in the store; `null` if it is gone. */
+/** Called with the session's state in the store; `null` if it is gone. */
 type Renewed = (state: SessionState | null) => void
 
-/** Renews sessions in the store, those of one tick together. */
+/** Renews sessions in the store, in one batch per tick. */
 export class Renewals {
   readonly #node: RenewingNode
   #due = new Map<string, Renewed | null>()
@@ -31,24 +31,24 @@ export class Renewals {
     this.#node = node
   }
 
-  /** The session has a client here: it is renewed at the next tick. */
+  /** The session has a client here: renews it at the next tick. */
   add(id: string, renewed: Renewed | null = null): void {
     if (renewed || !this.#due.has(id)) this.#due.set(id, renewed)
   }
 
-  /** The session has ended: it is to expire as its record says. */
+  /** The session has ended, and expires as its record says. */
   drop(id: string): void {
     this.#due.delete(id)
   }
 
-  /** Time has passed. */
+  /** Renews the sessions that are due. */
   tick(): void {
     if (this.#due.size === 0) return
     const due = [...this.#due]
     this.#due = new Map()
     for (const some of partsOf(due, renewAtOnce)) {
       this.#renew(some).catch((error) => {
-        // The sessions are still there for a while: the next tick tries again.
+        // The sessions do not expire at once: the next tick retries.
         if (!this.#node.isDown) for (const [id, renewed] of some) this.add(id, renewed)
         this.#node.host.report(error)
       })
@@ -73,15 +73,15 @@ export function renewEveryMs({ resumeWindowMs }: RenewalTimes): number {
 }
 
 /**
- * Until when the store keeps a session that is attached now: if this node dies before renewing it, the client still has its whole window.
+ * Until when the store keeps an attached session: if this node dies before it renews it, the client still has its whole window.
  */
 export function attachedUntil(now: number, settings: RenewalTimes): number {
   return now + settings.resumeWindowMs + renewEveryMs(settings) + settings.tickMs
 }
 
 /**
- * Until when the store keeps a session that was attached until now. A client that comes back in the last moment of its window is renewed
- * at the next tick, and by then no other node may have ended its session.
+ * Until when the store keeps a session that was attached until now. A client that returns at the last moment of its window is
+ * renewed at the next tick, and by then no other node may have ended its session.
  */
 export function detachedUntil(now: number, { resumeWindowMs, tickMs }: RenewalTimes): number {
   return now + resumeWindowMs + 2 * tickMs

@@ -32,7 +32,7 @@ export class Sweeper {
       })
   }
 
-  /** Goes through all expired sessions, however many. Several nodes may sweep at the same time; the record decides. */
+  /** Handles all expired sessions, however many. Several nodes may sweep at the same time; the record decides. */
   async #sweep(now: number): Promise<void> {
     const node = this.#node
     const seen = new Set<string>()
@@ -63,7 +63,7 @@ export class Sweeper {
     const { lease, ended, turn, isPinned } = record
     const hasNothingToRun = ended || (turn === 0 && !handlers.onEnd)
     const heldUntil = this.#node.heldUntil(record)
-    // The lease of a pinned session says nothing of its client.
+    // The lease of a pinned session does not show whether its client is there.
     const isAtWork = heldUntil > now && (!isPinned || ended !== null)
     if (isAtWork) await sessions.renew([id], Math.min(heldUntil, now + settings.leaseMs))
     else if (!lease && hasNothingToRun) await sessions.remove(id, version)

@@ -4,7 +4,7 @@ import { kindOf } from '../util/payload.ts'
 
 /** A session that is subscribed to a topic and has a client, as others see it. */
 export interface Member<Info = unknown> {
-  /** Of this stay: a session that leaves and joins again gets another one. */
+  /** Identifies this stay in the topic: a session that leaves and joins again gets another id. */
   readonly id: string
   /** What the option `presence` returned for the session. */
   readonly info: Info
@@ -15,22 +15,22 @@ export interface Stay extends Member {
   readonly session: string
   /** The node where the client is attached, or was last. */
   readonly node: string
-  /** Its leave is being published; the session joins anew if it comes back. */
+  /** The leave is being published; a session that comes back joins anew. */
   readonly isLeaving: boolean
 }
 
-/** A change of one topic's members that a node wants to write. Changes are tried again if another node wrote first. */
+/** A change of one topic's members that a node wants to write. It retries if another node wrote first. */
 export type MemberChange =
   /** The session's client is attached to the node. */
   | { readonly type: 'join'; readonly session: string; readonly node: string; readonly id: string; readonly info: unknown }
-  /** The session's client is gone from the node, and has not come to another one. */
+  /** The session's client is gone from the node, and has not attached to another. */
   | { readonly type: 'leave'; readonly session: string; readonly node: string }
-  /** A node is dead: whoever has not come to another one leaves. */
+  /** A node is dead: its members that have not attached to another node leave. */
   | { readonly type: 'node-died'; readonly node: string }
   /** The leave was published. */
   | { readonly type: 'left'; readonly id: string }
 
-/** The stays after some changes, and what is to be published then. */
+/** The stays after some changes, and the joins and leaves to publish. */
 export interface MembersAfter {
   readonly stays: readonly Stay[]
   readonly joined: readonly Stay[]
@@ -68,7 +68,7 @@ export function changed(before: readonly Stay[], changes: readonly MemberChange[
         change satisfies never
     }
   }
-  // A leave that another node has marked is published by this one too, in case that node has died: publications have keys.
+  // This node also publishes a leave that another node has marked, in case that node has died: publications have keys.
   return { stays, joined, leaving: stays.filter(({ isLeaving }) => isLeaving) }
 }
 
@@ -82,7 +82,7 @@ export function recordIdOf(topic: string): string {
   return `presence of ${topic}`
 }
 
-/** A record that holds no session: it counts as ended, so that it is neither counted nor found among the sessions of a principal. */
+/** A record that holds no session: it is marked as ended, so that the store neither counts it nor lists it for a principal. */
 export function holderRecord(epoch: string, data: unknown): SessionRecord {
   return {
     ...{ epoch, data, principalId: '', principal: null, authenticatedAt: 0 },
@@ -96,7 +96,7 @@ export function staysOf(record: SessionRecord | undefined): readonly Stay[] {
   return (record?.data as { readonly stays: readonly Stay[] } | undefined)?.stays ?? []
 }
 
-/** What subscribers of the presence topic receive: the member, and whether it has joined or left. */
+/** The message on a presence topic: the member, and whether it has joined or left. */
 export interface PresenceMessage<Info = unknown> extends Member<Info> {
   readonly type: 'join' | 'leave'
 }
@@ -105,10 +105,10 @@ export function publicationOf(type: 'join' | 'leave', { id, info }: Member): Pre
   return { type, id, info }
 }
 
-/** The longest information about a member, in bytes as JSON: the members of a topic are one record. */
+/** The longest member information, in bytes as JSON: the members of a topic are one record. */
 const maxInfoBytes = 1024
 
-/** @throws TypeError or RangeError for what cannot be the information about a member */
+/** @throws TypeError or RangeError for invalid member information */
 export function infoOf(info: unknown): unknown {
   return jsonCopyOf(info, maxInfoBytes, {
     none: () => new TypeError(`RealtimeServer: presence() returns JSON or undefined; it was ${kindOf(info)}.`),

@@ -5,7 +5,7 @@ import { holderRecord } from './members.ts'
 const buckets = 64
 const prefix = 'presence on node '
 
-/** What a node's record says. */
+/** The contents of a node's record. */
 export interface NodeTopics {
   readonly node: string
   readonly topics: readonly string[]
@@ -19,8 +19,8 @@ interface Bucket {
 }
 
 /**
- * Records in the store that say in which topics this node has members. They expire unless the node renews them: whoever finds one that has
- * expired ends the stays of that node.
+ * Records in the store with the topics in which this node has members. They expire unless the node renews them: a node that finds
+ * an expired one ends the stays of the node that wrote it.
  */
 export class NodeRecords {
   readonly #node: string
@@ -34,7 +34,7 @@ export class NodeRecords {
     this.#leaseMs = leaseMs
   }
 
-  /** Resolves when the store knows that this node has members in the topic. */
+  /** Resolves once the store knows that this node has members in the topic. */
   async add(topic: string): Promise<void> {
     const bucket = this.#bucketOf(topic)
     if (!bucket.topics.has(topic)) {
@@ -49,12 +49,12 @@ export class NodeRecords {
     }
   }
 
-  /** This node has no members in the topic any more. The record may go on naming it for a while. */
+  /** This node has no more members in the topic. The record may still list it for a while. */
   remove(topic: string): void {
     this.#buckets.get(indexOf(topic))?.topics.delete(topic)
   }
 
-  /** Renews the records; resolves with whether all were still there. Those that were gone are written anew with the next topic. */
+  /** Renews the records; resolves with whether all still existed. Missing ones are written again with the next topic. */
   async renew(): Promise<boolean> {
     const known = [...this.#buckets].filter(([, { current }]) => current !== null)
     if (known.length === 0) return true
@@ -91,7 +91,7 @@ export class NodeRecords {
         bucket.current = { record, version }
         return
       }
-      // Only this node writes it: it has expired and was removed, or an earlier write was not answered.
+      // Only this node writes the record: it has expired and was removed, or an earlier write succeeded without an answer.
       bucket.current = await this.#sessions.read(id)
       bucket.isStale = true
     } catch (error) {
@@ -105,7 +105,7 @@ export class NodeRecords {
   }
 }
 
-/** What the record of an id says, if it is one of a node's topics. */
+/** The contents of the record with this id, if it is a node's. */
 export function nodeTopicsOf(id: string, { record }: Versioned): NodeTopics | null {
   // Only this file writes such records.
   return id.startsWith(prefix) ? (record.data as NodeTopics) : null

@@ -8,14 +8,14 @@ import { infoOf, type Member, publicationOf, recordIdOf, type Stay, staysOf } fr
 import { NodeRecords, nodeTopicsOf } from './node-records.ts'
 import { type MembersPort, membersKeptMs, TopicMembers } from './topic-members.ts'
 
-/** How long after the death of its node a member leaves at the latest, in milliseconds, unless set. */
+/** The default of `presenceTimeoutMs`. */
 const defaultTimeoutMs = 10_000
 const none: readonly Subscription[] = []
 
 /** How many topics one call of the store renews. */
 const renewAtOnce = 500
 
-/** What others see of a session that is subscribed to a topic: a JSON value of at most 1,024 bytes; `undefined` if it is not a member. */
+/** The option `presence`: returns a JSON value of at most 1,024 bytes; `undefined` if the session is no member. */
 export type PresenceInfo = (session: Session, topic: string) => unknown
 
 /** The node whose sessions are reported. */
@@ -33,7 +33,7 @@ export interface PresenceNode {
   elapsedMs(): number
 }
 
-/** A session as this node has it. */
+/** A session as this node knows it. */
 export interface PresentSession {
   readonly id: string
   readonly record: SessionRecord
@@ -43,31 +43,31 @@ export interface PresentSession {
 interface Present {
   subscriptions: readonly Subscription[]
   isHere: boolean
-  /** The topics of which it is a member, with what others see of it. */
+  /** The topics of which it is a member, with its information in each. */
   readonly topics: Map<string, unknown>
   /** Cancels the leave of a session whose client may come back. */
   cancelLeave: (() => void) | null
 }
 
-/** Who is subscribed to each topic: the part of it that this node has to report, and what all nodes have reported. */
+/** The members of each topic: this node's part, which it reports, and the reports of all nodes. */
 export class Presence implements MembersPort {
   readonly #node: PresenceNode
   readonly #records: NodeRecords
   readonly #topics = new Map<string, TopicMembers>()
   readonly #present = new Map<string, Present>()
-  /** How many of the sessions above are members of each topic. */
+  /** How many of these sessions are members of each topic. */
   readonly #membersHere = new Map<string, number>()
   readonly #timeoutMs: number
   #renewedAt = 0
   #keptAt = 0
-  /** The node's record of a topic could not be written. */
+  /** Whether this node's record of a topic could not be written. */
   #areIncomplete = false
   #isRenewing = false
 
   constructor(node: PresenceNode) {
     this.#node = node
     this.#timeoutMs = node.settings.presenceTimeoutMs ?? defaultTimeoutMs
-    // An expired record is found by the next sweep, and all of that is to be over within the time.
+    // The next sweep finds an expired record, and all of that has to happen within the timeout.
     this.#records = new NodeRecords(node.id, node.sessions, this.#timeoutMs * 0.6)
   }
 
@@ -92,7 +92,7 @@ export class Presence implements MembersPort {
     const subscriptions = record.ended ? none : record.subscriptions
     if (known?.isHere === isHere && known.subscriptions === subscriptions) return
     const present = known ?? { subscriptions, isHere, topics: new Map(), cancelLeave: null }
-    // While it was away it may have been on another node.
+    // While its client was away, it may have been on another node.
     const isBack = isHere && !present.isHere
     present.subscriptions = subscriptions
     present.isHere = isHere
@@ -108,13 +108,13 @@ export class Presence implements MembersPort {
     for (const topic of wanted) if (isBack || !present.topics.has(topic)) this.#join(session, present, topic, presence)
   }
 
-  /** The members of a topic, on all nodes. */
+  /** Lists the members of a topic, on all nodes. */
   async members(topic: string): Promise<readonly Member[]> {
     const read = await this.#node.sessions.read(recordIdOf(topic))
     return staysOf(read?.record).flatMap(({ id, info, isLeaving }) => (isLeaving ? [] : [{ id, info }]))
   }
 
-  /** A record of the store has expired. If it says where a node has members, that node is dead: its members leave, and it resolves then. */
+  /** A record in the store has expired. If it is a node's, that node is dead: its members leave; resolves after that. */
   async expired(id: string, read: Versioned): Promise<void> {
     const died = nodeTopicsOf(id, read)
     if (!died || died.node === this.#node.id) return
@@ -127,7 +127,6 @@ export class Presence implements MembersPort {
     )
   }
 
-  /** Time has passed. */
   tick(): void {
     for (const [topic, members] of this.#topics) {
       if (!members.isSettled) {
@@ -153,7 +152,7 @@ export class Presence implements MembersPort {
     this.#membersHere.clear()
   }
 
-  /** Repeated for the same stay, it does nothing. */
+  /** Publishes a join or a leave, once per stay. */
   async publish(topic: string, type: 'join' | 'leave', stay: Stay): Promise<void> {
     const { codec } = this.#node.settings
     const publication = publicationOf(type, stay)
@@ -178,7 +177,7 @@ export class Presence implements MembersPort {
     this.#write(session.id, topic, present.topics.get(topic))
   }
 
-  /** The node's record names the topic before the topic names the node: a member of a dead node is always found. */
+  /** The node's record names the topic before the topic names the node: so the members of a dead node are always found. */
   #write(session: string, topic: string, info: unknown): void {
     this.#records.add(topic).then(
       () => {
@@ -198,7 +197,7 @@ export class Presence implements MembersPort {
     this.#membersOf(topic).change({ type: 'leave', session, node: this.#node.id })
   }
 
-  /** The client of a session has not come back to this node. */
+  /** The client of a session has not returned to this node. */
   #gone(id: string, present: Present): void {
     for (const topic of [...present.topics.keys()]) this.#leave(id, present, topic)
     this.#present.delete(id)
@@ -225,7 +224,7 @@ export class Presence implements MembersPort {
     if (now - this.#renewedAt >= this.#timeoutMs / 6) {
       const areThere = await this.#records.renew()
       this.#renewedAt = now
-      // This node was taken for dead, or the store has lost its records: all of its members join again.
+      // This node was presumed dead, or the store has lost its records: all of its members join again.
       if (!areThere || this.#areIncomplete) {
         this.#areIncomplete = false
         for (const [id, { topics }] of this.#present) for (const [topic, info] of topics) this.#write(id, topic, info)

@@ -2,19 +2,19 @@ import type { ServerHost } from '../node/host.ts'
 import type { SessionStore, Versioned } from '../store/ports.ts'
 import { changed, holderRecord, type MemberChange, recordIdOf, type Stay, staysOf } from './members.ts'
 
-/** How long the store keeps the members of a topic that nobody writes or renews, in milliseconds. */
+/** How long the store keeps the members of a topic that no node writes or renews, in milliseconds. */
 export const membersKeptMs = 86_400_000
 
-/** What the members of a topic need from their node. */
+/** The node of a topic's members. */
 export interface MembersPort {
   readonly sessions: SessionStore
   readonly host: Pick<ServerHost, 'randomId' | 'report'>
   readonly isDown: boolean
-  /** Publishes that a member has joined or left; repeated for the same stay, it does nothing. */
+  /** Publishes that a member has joined or left, once per stay. */
   publish(topic: string, type: 'join' | 'leave', stay: Stay): Promise<void>
 }
 
-/** Writes the changes of one topic's members that this node has noticed: by compare-and-set, one write for all that wait. */
+/** Writes this node's changes of one topic's members: by compare-and-set, one write for all waiting changes. */
 export class TopicMembers {
   readonly topic: string
   readonly #node: MembersPort
@@ -38,7 +38,7 @@ export class TopicMembers {
     this.settle()
   }
 
-  /** Begins to write what waits, unless that is under way; after a failure the node calls it again. */
+  /** Starts writing the waiting changes, unless a write is in progress; after a failure the node calls it again. */
   settle(): void {
     this.settled().catch((error) => this.#node.host.report(error))
   }
@@ -57,7 +57,7 @@ export class TopicMembers {
       const leaving = changes.length > 0 ? await this.#write(changes) : []
       if (!leaving || this.#node.isDown) continue
       this.#changes.splice(0, changes.length)
-      // Taken off only once it is published: a failure leaves it for the next attempt.
+      // Removed only after it is published: a failure leaves it for the next attempt.
       for (let stay = this.#joined[0]; stay; stay = this.#joined[0]) {
         await this.#node.publish(this.topic, 'join', stay)
         this.#joined.shift()
@@ -71,7 +71,7 @@ export class TopicMembers {
     }
   }
 
-  /** Returns the stays whose leave is to be published, or `null` if another node wrote first. */
+  /** Resolves with the stays whose leave is to be published, or `null` if another node wrote first. */
   async #write(changes: readonly MemberChange[]): Promise<readonly Stay[] | null> {
     const { sessions, host } = this.#node
     const id = recordIdOf(this.topic)

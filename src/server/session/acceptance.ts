@@ -8,16 +8,16 @@ import { kindOf } from '../util/payload.ts'
 import { isThenable } from '../util/thenable.ts'
 import { within } from '../util/within.ts'
 
-/** Asks the application whether this client gets a session (the option `acceptSession`). It may throw, and its promise may reject. */
+/** Calls the option `acceptSession` for this client. It may throw, and its promise may reject. */
 export type AskAcceptance = (signal: AbortSignal) => unknown
 
-/** A client that asks for a session. */
+/** A client that wants a new session. */
 interface Asking {
   readonly hello: ClientHello
   readonly ask: AskAcceptance | null
 }
 
-/** The node on which the sessions are to be created. */
+/** The node that is to create the sessions. */
 interface AcceptingNode {
   readonly host: Pick<ServerHost, 'after' | 'report'>
   readonly settings: { readonly limits: Pick<Limits, 'authenticateTimeoutMs'> }
@@ -25,15 +25,15 @@ interface AcceptingNode {
   pauseMs(): number
 }
 
-/** A client gets a session. For a WebSocket-shaped client: with this subprotocol, `''` for none. */
+/** The client gets a session. For a WebSocket-shaped client: with this subprotocol, `''` for none. */
 export interface Accepted {
   readonly protocol: string | undefined
 }
 
-/** What a refusal's reason may have, in bytes: more has no place in a Close frame. */
+/** The longest reason of a refusal, in bytes: a Close frame has no room for more. */
 const mostReasonBytes = 123
 
-/** Pure: what the application's answer means for a client with this hello. @throws TypeError for an answer that is none */
+/** Pure: interprets the application's answer for a client with this hello. @throws TypeError for an invalid answer */
 export function readAcceptance(answer: unknown, { protocols }: Pick<ClientHello, 'protocols'>): Accepted | CloseFrame {
   if (typeof answer === 'object' && answer !== null) return refusalOf(answer)
   if (answer === null || answer === undefined) {
@@ -60,7 +60,7 @@ function refusalOf(answer: object): CloseFrame {
   return { code, reason, retryAfterMs }
 }
 
-/** The sessions of one node about which the application has been asked, and which are not created yet. */
+/** The sessions of one node that wait for the application's answer, or for their creation. */
 export class Acceptances {
   readonly #node: AcceptingNode
   readonly #open = new Set<() => void>()
@@ -70,7 +70,7 @@ export class Acceptances {
   }
 
   /**
-   * Asks the application, if it wants to be asked, and creates the session. Resolves with the refusal, or with whether it was created. If
+   * Calls `ask`, if there is one, and creates the session. Resolves with the refusal, or with whether the session was created. If
    * it was not, for whatever reason, the application's signal is aborted.
    */
   async create({ hello, ask }: Asking, write: (protocol: string | undefined) => Promise<boolean>): Promise<CloseFrame | boolean> {
@@ -97,7 +97,7 @@ export class Acceptances {
     }
   }
 
-  /** The node closes: whoever waits for the application's answer is refused. */
+  /** The node closes: refuses the clients that wait for the application's answer. */
   stop(): void {
     for (const stop of this.#open) stop()
   }
@@ -112,7 +112,7 @@ export class Acceptances {
         : asked
       return readAcceptance(answer, hello)
     } catch (error) {
-      // What was given up may well fail.
+      // After the signal was aborted, an error is expected.
       if (!signal.aborted) host.report(error)
       return { code: codes.internal, reason: 'internal error' }
     }

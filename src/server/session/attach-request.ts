@@ -8,11 +8,11 @@ import { ackOf } from './record.ts'
 import type { SessionActor } from './session-actor.ts'
 import type { Principal } from './session-handle.ts'
 
-/** Who attaches. */
+/** The client that attaches. */
 export interface Attaching {
   readonly hello: ClientHello
   readonly principal: Principal
-  /** Asks the application before a session is created. @defaultValue it is not asked */
+  /** Calls `acceptSession` before a session is created. @defaultValue it is not called */
   readonly ask?: AskAcceptance | null
 }
 
@@ -49,7 +49,7 @@ export class AttachRequest implements JoinRequest {
     this.#open(record, isResumed)
   }
 
-  /** The server has ended the session: what was sent to it before, and has not been read, still precedes the end. */
+  /** The server has ended the session: the client first receives what was sent before the end and not acknowledged. */
   over(record: SessionRecord, close: CloseFrame): void {
     const session = this.#session
     const { sessions, host } = session.node
@@ -93,7 +93,7 @@ export class AttachRequest implements JoinRequest {
       cursor,
       record,
     )
-    // A held answer is complete once it says something, so it is completed at once if it has news of `done` for its client.
+    // A held answer is completed by its first frame, so it is completed at once if it can report `done` to its client.
     const isNews = done >= n || (!isResumed && cursor.size > 0)
     if (isNews && attachment.carrier.medium === 'answer') attachment.tell(ackOf(record))
     session.inbox.acknowledged(cursor, Infinity)

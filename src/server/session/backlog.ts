@@ -1,17 +1,17 @@
 import type { Limits } from '../limits.ts'
 
-/** What a message costs in addition to its bytes while it waits, in bytes. */
+/** The overhead of a waiting message in addition to its bytes, in bytes. */
 export const overheadBytes = 64
 
 type Bounds = Pick<Limits, 'unhandledBytesPerPrincipal' | 'unhandledBytesPerNode'>
 
-/** Fractions of a node's bound: `reserve` is kept for principals (or sessions) that have at most `little` waiting. */
+/** Fractions of the node's limit: `reserve` is kept for principals (or sessions) with at most `little` waiting. */
 const reserve = 1 / 4
 const little = 1 / 4096
 
 /**
- * Messages that wait for the handlers of a node, over all its sessions. A part of the bound is reserved for principals with few bytes
- * waiting, so that they find room when others fill the rest.
+ * The messages that wait for the handlers of a node, over all its sessions. A part of the limit is reserved for principals with
+ * few bytes waiting, so that they are still served when others fill the rest.
  */
 export class Backlog {
   readonly bounds: Bounds
@@ -25,7 +25,7 @@ export class Backlog {
     this.bounds = bounds
   }
 
-  /** The share of one principal's sessions. `leave` is to be called when the caller no longer needs it. */
+  /** The share of one principal's sessions. The caller calls `leave` when it no longer needs the share. */
   of(principalId: string, sessionId: string): Share {
     const holder = this.#isByPrincipal ? principalId : sessionId
     let share = this.#shares.get(holder)
@@ -39,7 +39,7 @@ export class Backlog {
   }
 }
 
-/** The waiting messages of one principal. */
+/** One principal's waiting messages. */
 export class Share {
   users = 0
   #bytes = 0
@@ -53,7 +53,7 @@ export class Share {
     this.#forget = forget
   }
 
-  /** Whether this many more messages and bytes may wait. A single message may if no other one waits, however large it is. */
+  /** Whether this many more messages and bytes may wait. A single message may be of any size if no other one waits. */
   fits(messages: number, bytes: number): boolean {
     const { bounds, bytes: inAll } = this.#backlog
     const { unhandledBytesPerNode } = bounds

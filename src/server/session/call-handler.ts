@@ -9,8 +9,8 @@ import type { Incoming, PendingHook } from './record.ts'
 const endedByServer: Ending = { by: 'server', code: codes.ended, reason: '' }
 
 /**
- * Calls the handler that is next: `onSession`, then one for each message, then `onEnd`. Returns what it returns; for a call of the client
- * that is answered, a promise of the offset of the answer in stream 0.
+ * Calls the next handler: `onSession`, then one for each message, then `onEnd`. Returns the handler's result; for a call of the
+ * client that expects an answer, a promise of the answer's offset in stream 0.
  */
 export function callHandler(session: HandledSession, hook: PendingHook, next: Incoming | undefined): unknown {
   const { handlers } = session.node
@@ -31,9 +31,9 @@ function callOf(session: HandledSession, message: Incoming, call: ClientCall): u
     case 'reply':
     case 'error':
       return message.isPassedOn ? undefined : session.node.clientRequests.pass(session.id, call)
-    // It was done when it came in.
+    // The abort took effect when it arrived.
     case 'abort':
-    // The queue begins it, and goes on.
+    // The handler queue starts the request, and continues.
     case 'request':
       return undefined
   }
@@ -45,7 +45,7 @@ function callOnMessage(session: HandledSession, { n, data, redelivered }: Incomi
   if (!handlers.onMessage) return undefined
   const id = { session: session.id, n }
   const payload = typeof data === 'string' ? data : bufferOf(data)
-  // An error of the codec is reported like one of a handler.
+  // An error of the codec is reported like one of the handler.
   const read = settings.codec ? settings.codec.decode(payload) : payload
   return handlers.onMessage(session.handle, { data: read as typeof payload, id, redelivered })
 }

@@ -22,7 +22,7 @@ function isSessionCode(code: number): boolean {
   return code >= 4000 && code <= 4999 && (!takenCodes.includes(code) || ownCodes.includes(code))
 }
 
-/** What a Close frame may hold (RFC 6455 §7.4), and what stands for none: 1005 without a code, 1006 without a frame. */
+/** The codes that a Close frame may hold (RFC 6455 §7.4), and 1005 for a frame without a code, 1006 for no frame. */
 function isSocketCode(code: number): boolean {
   return (code >= 1000 && code <= 1014 && code !== 1004) || (code >= 3000 && code <= 4999)
 }

@@ -1,49 +1,47 @@
 import type { SessionRecord } from '../store/ports.ts'
 import type { Principal } from './session-handle.ts'
 
-/**
- * How long before its credentials expire a client is asked for new ones, in milliseconds; a quarter of their lifetime if that is shorter.
- */
+/** How long before its credentials expire a client is asked for new ones, in ms; a quarter of their lifetime if that is less. */
 export const mostLeadMs = 10_000
 const mostPollLeadMs = 60_000
 /** The shortest time that a client has to answer, in milliseconds, however late it was asked. */
 const leastAnswerMs = 1000
 
-/** Until when the last answer of `authenticate` is valid, in wall-clock milliseconds; `Infinity` if nothing limits it. */
+/** When the last result of `authenticate` expires, in wall-clock milliseconds; `Infinity` if it does not. */
 export function authenticatedUntil(record: SessionRecord, reauthenticateMs = Infinity): number {
   const { authenticatedAt } = record
   return Math.min(expiryOf(record.principal as Principal), (authenticatedAt ?? 0) + reauthenticateMs)
 }
 
-/** When the principal's credentials expire, as `authenticate` said. */
+/** When the principal's credentials expire, according to `authenticate`. */
 export function expiryOf({ expiresAt }: Principal): number {
   return typeof expiresAt === 'number' ? expiresAt : Infinity
 }
 
-/** Whether a client that polls is asked for credentials in this answer, since few more may follow before they expire. */
+/** Whether this answer to a poll asks the client for credentials, since few more may follow before they expire. */
 export function isNearExpiry({ principal, authenticatedAt }: SessionRecord, now: number): boolean {
   const expiresAt = expiryOf(principal as Principal)
   return expiresAt - now < Math.min(mostPollLeadMs, (expiresAt - (authenticatedAt ?? now)) / 2)
 }
 
-/** When the client of an open connection is asked for fresh credentials, and when it has had its time to answer. */
+/** Decides when the client of an open connection is asked for fresh credentials, and when its time to answer is over. */
 export class CredentialCheck {
   #until = 0
   #since = 0
   #askedAt: number | null = null
   #isAnswered = false
 
-  /** Whether an answer is awaited: credentials that were not asked for, or are a second answer, are ignored. */
+  /** Whether an answer is pending: unsolicited credentials, and a second answer, are ignored. */
   get isAwaiting(): boolean {
     return this.#askedAt !== null && !this.#isAnswered
   }
 
-  /** The client has answered, and the application is checking its credentials. */
+  /** The client has answered; the application checks its credentials. */
   answered(): void {
     this.#isAnswered = true
   }
 
-  /** Time has passed: returns what is to be done. */
+  /** Returns the action that is due at this time. */
   tick(until: number, now: number): 'ask' | 'end' | 'nothing' {
     if (until !== this.#until) {
       this.#until = until

@@ -6,21 +6,21 @@ import type { Ending, SessionRecord } from '../store/ports.ts'
 import { bytesOf } from '../util/payload.ts'
 import type { Incoming, Source } from './record.ts'
 
-/** How many bytes of messages are forwarded at once, if there is more than one message. */
+/** The most bytes of messages to forward in one batch, if that has more than one message. */
 const maxBytes = 65_536
-/** After this time without progress everything is forwarded again, in milliseconds: the log may have lost it, or the node may have. */
+/** After this many milliseconds without progress everything is forwarded again: the log or the home may have lost it. */
 const againAfterMs = 2000
 
-/** What one node forwards to the home of a pinned session: messages of its client, or how that has ended the session. */
+/** A batch that one node forwards to the home of a pinned session: messages of its client, or the end by its client. */
 export interface Forwarded {
   readonly session: string
   readonly epoch: string
-  /** The number and the data of each, bytes as base64; `null` where the client has withdrawn it; and whether it is a call. */
+  /** Each message's number and data, bytes as base64, `null` if the client has withdrawn it; and whether it is a call. */
   readonly messages: readonly (readonly [n: number, data: string | { readonly base64: string } | null, isCall?: true])[]
   readonly end?: Ending
 }
 
-/** Forwards what the client of one pinned session sends to this node. Its messages wait here until the record shows that they were taken. */
+/** Forwards what a pinned session's client sends to this node. Messages wait here until the record shows them as taken. */
 export class Forwarder {
   readonly #node: NodeContext
   readonly #session: string
@@ -28,7 +28,7 @@ export class Forwarder {
   readonly #home: string
   /** Called when there may be more to forward. */
   readonly #forwarded: () => void
-  /** The highest number that was forwarded. */
+  /** The highest number forwarded so far. */
   #through = 0
   #hasForwardedEnd = false
   #forwardedAt: number | null = null
@@ -48,8 +48,8 @@ export class Forwarder {
   }
 
   /**
-   * Forwards what of the waiting messages was not forwarded yet; the client's end of the session follows once all of them were taken.
-   * Returns whether it forwards something again: the record may show more than this node knows.
+   * Forwards the waiting messages that it has not forwarded yet; the client's end of the session follows once all of them were
+   * taken. Returns whether it forwards something again: then the record may show more than this node knows.
    */
   forward(waiting: readonly Incoming[], wantedEnd: Ending | null): boolean {
     if (this.#isForwarding) return false
@@ -82,7 +82,7 @@ export class Forwarder {
   }
 }
 
-/** The node that forwarded a message repeats it until the record shows that it was taken. */
+/** The forwarding node repeats a message until the record shows it as taken. */
 const repeating: Source = { isWithdrawn: false, outOfOrder() {}, inOrder() {} }
 
 /** A forwarded message as its home queues it. */

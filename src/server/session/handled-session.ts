@@ -3,18 +3,18 @@ import type { Ending, SessionRecord } from '../store/ports.ts'
 import type { Session } from './session-handle.ts'
 import type { SubscribingSession } from './subscribe.ts'
 
-/** The session whose messages are handled. */
+/** The session whose messages are being handled. */
 export interface HandledSession {
   readonly id: string
   readonly record: SessionRecord
   readonly node: NodeContext
   readonly handle: Session
-  /** The session as its subscriptions are changed. */
+  /** The session, as a target of subscription changes. */
   readonly subscribing: SubscribingSession
-  /** Handlers have finished: the record is to be written. */
+  /** Handlers have finished: writes the record. */
   progressed(): void
-  /** Reads the record again, and acts on it if it has changed. */
+  /** Reads the record again, and acts on a change. */
   refresh(): void
-  /** It was pinned to this node, and has ended without it; `null` if the store has lost it. */
+  /** The session was pinned to this node, and has ended elsewhere; `null` if the store has lost it. */
   endedElsewhere(ended: Ending | null): void
 }

@@ -12,26 +12,26 @@ import { TakenMessages } from './taken-messages.ts'
 
 type MutableLeaseWork = { -readonly [Field in keyof LeaseWork]: LeaseWork[Field] }
 
-/** After this many messages, counted over all runs (a request answered at once begins one), the loop gets a turn if the slice is over. */
+/** The event loop gets a turn after this many messages over all runs (an answered request starts one), if the slice is over. */
 const checkSliceEvery = 16
 
 /**
  * The messages of one session on this node, from their arrival until their handler has settled: it runs the application's
- * handlers, one after the other. Most sessions never send anything, so it is made for the first message.
+ * handlers, one after the other. It is created for the first message, since most sessions never send any.
  */
 export class HandlerQueue {
   readonly #session: HandledSession
   readonly #pending: PendingMessages
-  /** How the session is to end once all pending messages have been taken. */
+  /** How the session ends once all pending messages have been taken. */
   wantedEnd: Ending | null = null
   readonly #taken = new TakenMessages()
   #leaseWork: MutableLeaseWork | null = null
   #isRunning = false
   #turns = 0
-  /** The handler that is next has failed, and runs again. */
+  /** The retries of the current handler, after a failure; `null` without one. */
   #retries: HandlerRetries | null = null
   readonly #home: SessionHome
-  /** Made for the first request of the client. */
+  /** Created for the first request of the client. */
   #requests: RunningRequests | null = null
 
   constructor(session: HandledSession) {
@@ -50,13 +50,13 @@ export class HandlerQueue {
     return this.#requests?.isEmpty === false
   }
 
-  /** Whether what is next waits for a request: `onEnd` runs last, and too many requests are not answered at the same time. */
+  /** Whether the next handler waits for a request: `onEnd` runs last, and the number of concurrent requests is limited. */
   get #isWaiting(): boolean {
     if (!this.#isAnswering || this.#leaseWork?.hook === 'begin') return false
     return this.#taken.next ? this.#requests?.isFull === true : true
   }
 
-  /** The client no longer waits for the reply to its request of this number, if there is such a request here. */
+  /** Aborts the client's request of this number, if it is here: the client no longer waits for the reply. */
   abort(n: number): void {
     const isPending = this.#taken.has(n) || this.#pending.has(n)
     if (isPending || this.#requests) this.#openRequests().abort(n, isPending)
@@ -76,17 +76,17 @@ export class HandlerQueue {
     this.#pending.add(message)
   }
 
-  /** What is to go into a step that begins in this task. Either `apply` or `release` follows. */
+  /** The input for a step that begins in this task. The caller then calls either `apply` or `release`. */
   claim(): Claim {
     return { leaseWork: this.#leaseWork, pending: this.#pending.claim(), wantedEnd: this.wantedEnd }
   }
 
-  /** The step was not written, or did not take what was claimed. */
+  /** The step was not written, or did not take the claimed messages. */
   release(): void {
     this.#pending.release()
   }
 
-  /** A source waits no longer for this many of its messages (`Source.isWithdrawn`). */
+  /** A source has withdrawn this many of its messages (`Source.isWithdrawn`). */
   withdrawn(messages: number): void {
     this.#pending.withdrawn(messages)
   }
@@ -98,7 +98,7 @@ export class HandlerQueue {
     this.#run()
   }
 
-  /** The session is gone: all its messages are dropped. */
+  /** The session is gone: drops all its messages. */
   drop(): void {
     this.#pending.drop()
     this.wantedEnd = null
@@ -108,12 +108,12 @@ export class HandlerQueue {
     this.stop()
   }
 
-  /** Nothing of the session is left on this node. */
+  /** Nothing of the session remains on this node. */
   stop(): void {
     this.#pending.leave()
   }
 
-  /** The record has been written as the step says. */
+  /** Continues after the step's record was written. */
   apply({ accepted, outOfOrder, hook, hasLost, outcome }: Step, record: SessionRecord): void {
     if (hasLost) this.#lose()
     if (hasLost && record.isPinned) this.#home.lost()
@@ -141,7 +141,7 @@ export class HandlerQueue {
     if (!this.#isResting) this.#run()
   }
 
-  /** Nothing is to be run or written; the lease of a pinned session lasts. */
+  /** Whether there is nothing to run or write; a pinned session keeps its lease meanwhile. */
   get #isResting(): boolean {
     const leaseWork = this.#leaseWork
     if (!leaseWork) return true
@@ -156,7 +156,7 @@ export class HandlerQueue {
     for (const message of this.#requests?.drop() ?? []) this.#pending.forget(message)
   }
 
-  /** Runs what there is to run. The node's tick settles the record of a session that is not idle, which comes here again. */
+  /** Runs the pending handlers. For a session that is not idle the node's tick settles the record, which calls this again. */
   #run(): void {
     if (this.#isRunning || this.#retries?.isPausing || this.#isWaiting) return
     this.#isRunning = true
@@ -179,7 +179,7 @@ export class HandlerQueue {
         if (leaseWork !== this.#leaseWork) node.host.report(error)
         else if (await this.#runsAgain(error, next, leaseWork)) break
       }
-      // Another node may have taken over meanwhile: then the result of this handler does not count.
+      // Another node may have taken over in the meantime: then this handler's result does not count.
       if (leaseWork !== this.#leaseWork) continue
       this.#retries = null
       if (leaseWork.hook === 'begin') leaseWork.hook = 'none'
@@ -197,13 +197,13 @@ export class HandlerQueue {
     this.#session.progressed()
   }
 
-  /** Whether no other node may have taken over: nothing is handled while the store is too late to renew the lease. */
+  /** Whether this node still holds the lease: it runs no handler while the store is too slow to renew it. */
   #holdsLease(): boolean {
     const { node, record } = this.#session
     return node.isHolder(record) && node.heldUntil(record) > node.sessions.now()
   }
 
-  /** The handler that is next has failed. The client learns that its message was refused; a call has its own answer. */
+  /** Reports the failure to the client, whose message was refused; a call has its own answer. Returns whether it runs again. */
   async #runsAgain(given: unknown, message: Incoming | undefined, leaseWork: MutableLeaseWork): Promise<boolean> {
     const { node } = this.#session
     let error = given
@@ -218,7 +218,7 @@ export class HandlerQueue {
     this.#retries ??= new HandlerRetries(node)
     const failure = this.#retries.failed(error)
     if (failure) node.host.report(failure.error)
-    // It may have done a part of its work.
+    // The handler may have done part of its work.
     else if (message) message.redelivered = true
     return !failure
   }
@@ -235,7 +235,7 @@ export class HandlerQueue {
     return this.#requests
   }
 
-  /** The turn of a message is over. A request runs beside what follows it. */
+  /** The handler of a message has settled, or its request has started: a request runs beside what follows it. */
   #passed(leaseWork: MutableLeaseWork, message: Incoming): void {
     if (message.call?.type === 'request' && message.data !== null) this.#openRequests().begin(message, message.call)
     else this.#pending.forget(message)
@@ -243,7 +243,7 @@ export class HandlerQueue {
     leaseWork.finished = this.#finishedThrough()
   }
 
-  /** Nothing is done above a request that is still being answered. */
+  /** No number counts as done from the oldest unanswered request on. */
   #finishedThrough(): number {
     return Math.min(this.#taken.handledThrough, (this.#requests?.oldest ?? Infinity) - 1, this.#leaseWork?.takenThrough ?? 0)
   }

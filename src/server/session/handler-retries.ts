@@ -6,13 +6,13 @@ const pauseMs = 200
 /** The node on which the handler runs. */
 interface RetryingNode {
   readonly settings: { readonly resumeWindowMs: number }
-  /** The node's own time, in milliseconds. */
+  /** The node's monotonic time, in milliseconds. */
   elapsedMs(): number
 }
 
 /**
- * Decides whether and when a handler that has failed runs again. It does where it failed because the store was not available, just as if
- * the node had died in it, and no longer than a client may be away. Every other error is the application's own, and would come again.
+ * Decides whether and when a failed handler runs again. It does if the store was not available, as it would if the node had died
+ * while it ran, and no longer than a client may be away. Other errors are the application's own, and would recur.
  */
 export class HandlerRetries {
   readonly #node: RetryingNode
@@ -24,7 +24,7 @@ export class HandlerRetries {
     this.#until = node.elapsedMs() + node.settings.resumeWindowMs
   }
 
-  /** The handler has failed. Returns `null` if it runs again, or else the error to report: then it counts as done. */
+  /** Returns `null` if the failed handler runs again, or else the error to report: then the handler counts as done. */
   failed(error: unknown): { readonly error: unknown } | null {
     if (!(error instanceof StoreUnavailableError)) return { error }
     const now = this.#node.elapsedMs()

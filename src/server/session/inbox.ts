@@ -8,24 +8,24 @@ import { type Forwarded, incomingOf } from './forwarder.ts'
 import { confirmed, type Incoming } from './record.ts'
 import type { SessionProcessor } from './session-processor.ts'
 
-/** An answer to a request of the server. */
+/** A client's answer to a request of the server. */
 interface Answer {
   readonly message: Incoming
   readonly call: Extract<ClientCall, { type: 'reply' | 'error' }>
 }
 
 /**
- * Receives what the client of one session sends to this node, over its attachments and in requests of its own: limits its rate and size,
- * and passes it on.
+ * Receives what the client of one session sends to this node, over its attachments and in POSTs: limits its rate and size, and
+ * passes it to the handler queue.
  */
 export class Inbox implements SessionInbox {
   readonly #processor: SessionProcessor
-  /** Frames and messages received beyond the permitted rate; each tick subtracts what the rate permits for its time. */
+  /** Frames and messages received, less those that the rate has permitted since: each tick subtracts its share. */
   #frames = 0
   #messages = 0
-  /** Answers of the client that are to be passed on in a later time slice; `null` if there are none. */
+  /** Answers of the client to forward in a later time slice; `null` if there are none. */
   #answers: Answer[] | null = null
-  /** The offset in stream 0 up to which the store was asked to trim. */
+  /** The offset in stream 0 up to which the store has been trimmed. */
   #trimmedThrough = 0
 
   constructor(processor: SessionProcessor) {
@@ -36,12 +36,12 @@ export class Inbox implements SessionInbox {
     return this.#processor.node
   }
 
-  /** Whether nothing was received lately: a tick has nothing to subtract. */
+  /** Whether nothing was received recently: then a tick has nothing to subtract. */
   get isQuiet(): boolean {
     return this.#frames === 0 && this.#messages === 0
   }
 
-  /** The offset in stream 0 up to which the client has acknowledged what was sent to it, on this node. */
+  /** The offset in stream 0 up to which the client has acknowledged on this node. */
   get acknowledgedThrough(): number {
     return this.#trimmedThrough
   }
@@ -70,7 +70,7 @@ export class Inbox implements SessionInbox {
     if (message.call) this.#passOn(message, message.call)
   }
 
-  /** What concerns a handler that runs must not wait for its turn behind it. */
+  /** Aborts and answers concern running handlers, so they must not wait in the queue behind them. */
   #passOn(message: Incoming, call: ClientCall): void {
     if (call.type === 'abort') this.abort(call.of)
     if (call.type !== 'reply' && call.type !== 'error') return
@@ -78,7 +78,7 @@ export class Inbox implements SessionInbox {
     else this.#passAll([{ message, call }]).catch((error) => this.node.host.report(error))
   }
 
-  /** A body may hold a hundred thousand answers. `answers` grows while they are passed on. */
+  /** Forwards answers in time slices, since a body may hold a hundred thousand. `answers` grows meanwhile. */
   async #passAll(answers: Answer[]): Promise<void> {
     const { id, node } = this.#processor
     this.#answers = answers
@@ -87,7 +87,7 @@ export class Inbox implements SessionInbox {
       if (node.isDown) return
       message.isPassedOn = true
       node.clientRequests.pass(id, call).catch((error) => {
-        // It is passed on again when its turn comes.
+        // The answer is forwarded again when its turn in the queue comes.
         message.isPassedOn = false
         node.host.report(error)
       })
@@ -103,7 +103,7 @@ export class Inbox implements SessionInbox {
     Promise.resolve(node.sessions.append(id, known.epoch, abortEntry(of))).catch((error) => node.host.report(error))
   }
 
-  /** Another node has received these; what does not fit is forwarded again. */
+  /** Adds what another node has forwarded; it forwards again what does not fit. */
   forwarded({ messages, end }: Forwarded): void {
     const queue = this.#processor.openQueue()
     for (const message of messages.map(incomingOf)) if (queue.fits(1, message.bytes)) queue.add(message)
@@ -111,7 +111,7 @@ export class Inbox implements SessionInbox {
     else this.settle()
   }
 
-  /** A source waits no longer for this many of its messages. */
+  /** A source has withdrawn this many of its messages. */
   withdrawn(messages: number): void {
     this.#processor.queue?.withdrawn(messages)
   }
@@ -135,12 +135,12 @@ export class Inbox implements SessionInbox {
     this.node.sessions.trim(id, through).catch((error) => this.node.host.report(error))
   }
 
-  /** The session is another one, with a stream 0 of its own. */
+  /** The session was created anew, with another stream 0. */
   restart(): void {
     this.#trimmedThrough = 0
   }
 
-  /** `tickMs` have passed. */
+  /** Called every `tickMs`. */
   tick(): void {
     const { tickMs, limits } = this.node.settings
     this.#frames = Math.max(0, this.#frames - (limits.framesPerSecond * tickMs) / 1000)

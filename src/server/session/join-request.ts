@@ -14,22 +14,22 @@ export interface JoinRequest {
   readonly hello: ClientHello
   readonly principal: Principal
   /**
-   * Whether the session is created if there is none. A POST creates none: its client has an attachment, which ends when the session is
-   * lost.
+   * Whether the session is created if there is none. A POST creates none: its client has an attachment, which ends when the
+   * session is lost.
    */
   readonly mayCreate: boolean
-  /** Asks the application before the session is created; `null` where it does not want to be asked. */
+  /** Calls the option `acceptSession` before the session is created; `null` if it is not set. */
   readonly ask: AskAcceptance | null
-  /** Whether it shows only that the client is alive. Nodes that hold its attachments learn that from the record alone. */
+  /** Whether it only shows that the client is alive. Nodes with its attachments learn that from the record alone. */
   readonly isKeepAlive: boolean
   /** Called in the task in which the record was read or written, so that no later change is missed. */
   admitted(record: SessionRecord, isResumed: boolean): void
   refused(close: CloseFrame): void
-  /** The server has ended the session, and the client may not have received what was sent before. */
+  /** The server has ended the session, and the client may not have received everything that was sent before. */
   over(record: SessionRecord, close: CloseFrame): void
 }
 
-/** The record of a new session, or of one that the server lost and its client begins again (rule 4). */
+/** The record of a new session, or of a lost one that its client begins again (rule 4). */
 export function newRecord(
   { hello, principal }: JoinRequest,
   epoch: string,
@@ -59,7 +59,7 @@ export function newRecord(
   }
 }
 
-/** When a client was authenticated, and for how long that is trusted, in milliseconds. */
+/** When a client was authenticated, in milliseconds since 1970, and for how many milliseconds that is trusted. */
 export interface Authentication {
   readonly now: number
   readonly reauthenticateMs: number
@@ -72,7 +72,7 @@ export function authenticationNow({ host, settings }: Pick<NodeContext, 'host' |
   return { now: host.now(), reauthenticateMs: settings.reauthenticateMs ?? Infinity }
 }
 
-/** The record after a client has joined, with what its hello says and the principal that `authenticate` returned. */
+/** The record after a client has joined, with the data of its hello and the principal that `authenticate` returned. */
 export function joined(
   record: SessionRecord,
   { hello, principal }: JoinRequest,
@@ -80,12 +80,12 @@ export function joined(
 ): SessionRecord {
   if (record.principalId !== principal.id || record.ended) return record
   const { n, last, before = 0, turn, k, cursor } = hello
-  // The client knows of acknowledgments that the store has lost: it will not send those messages again.
-  // A lease with nothing taken is for `onSession`: the session was created for a dial that knew less than this one.
+  // The client knows of acknowledgments that the store has lost: it will not send those messages again. A lease with nothing
+  // taken is for `onSession`: the session was created for a dial that knew less than this one.
   const isBehind = record.taken < n - 1 && (!record.lease || record.taken === record.done)
   const caughtUp = isBehind ? amended(record, { taken: n - 1, done: n - 1 }) : record
-  // A session created again by an older hello of its client cannot know how many of the client's messages were received in the previous
-  // epoch: a later hello shows it, whether it knows the new epoch or not (rule 4).
+  // A session recreated from an older hello of its client does not know how many of the client's messages were received in the
+  // previous epoch: a later hello shows it, whether the client knows the new epoch or not (rule 4).
   const isOfBefore = (cursor.get(0)?.epoch ?? record.epoch) !== record.epoch
   const redeliveredThrough = Math.max(record.redeliveredThrough, isOfBefore ? last : before)
   const told = amended(authenticated(caughtUp, principal, authentication), { redeliveredThrough })
@@ -93,7 +93,7 @@ export function joined(
 }
 
 /**
- * The record with the principal that `authenticate` returned last, whose role may have changed. A new time alone is not written on each
+ * The record with the latest principal from `authenticate`, whose role may have changed. A new time alone is not written on each
  * call.
  */
 export function authenticated(record: SessionRecord, principal: Principal, authentication: Authentication): SessionRecord {
@@ -108,17 +108,17 @@ export function authenticated(record: SessionRecord, principal: Principal, authe
   })
 }
 
-/** The time is recorded only where something depends on it. */
+/** The time is recorded only if an expiry depends on it. */
 export function authenticatedAt(principal: Principal, { now, reauthenticateMs }: Authentication): number {
   return Math.min(expiryOf(principal), reauthenticateMs) === Infinity ? 0 : now
 }
 
-/** Whether a session ended because its client did not return: a client that comes later finds no session (rule 4). */
+/** Whether a session ended since its client did not return: a client that comes later finds no session (rule 4). */
 export function isForgotten({ ended }: SessionRecord): boolean {
   return ended?.by === 'network'
 }
 
-/** The close frame for the end of a session, to an attachment that was there (`live`) or one that comes later (`late`) (rule 8). */
+/** The close frame for a session's end, for an attachment that was open (`live`) or one that comes later (`late`) (rule 8). */
 export function closeOf(
   { by, code, reason }: Ending,
   { protocol }: Pick<SessionRecord, 'protocol'>,
@@ -127,11 +127,11 @@ export function closeOf(
   if (by === 'network') return { code: codes.silent, reason }
   if (by === 'client') return { code: when === 'live' ? 1000 : codes.ended, reason }
   if (protocol === undefined) return { code, reason }
-  // All codes are the application's there, those of this protocol too; 1006 is none, and its client sees a broken connection (rule 19).
+  // All codes are the application's here, even this protocol's; 1006 is none: the client sees a broken connection (rule 19).
   return code === 1006 ? { code: codes.ended, reason } : { code: codes.ended, reason, application: code }
 }
 
-/** A WebSocket-shaped client whose session is lost: it gets no other one, since a byte stream cannot begin anew (rule 19). */
+/** Refuses a WebSocket-shaped client whose session is lost, since its byte stream cannot start over (rule 19). */
 export function refusalOfLost({ hello }: JoinRequest): CloseFrame | null {
   return hello.protocols && hello.cursor.size > 0 ? { code: codes.ended, reason: 'the session is lost' } : null
 }

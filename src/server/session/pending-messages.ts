@@ -3,17 +3,17 @@ import { overheadBytes, type Share } from './backlog.ts'
 import type { HandledSession } from './handled-session.ts'
 import type { Incoming } from './record.ts'
 
-/** The messages of one session that this node has received and that the record does not show as taken, and the bounds of all that waits. */
+/** The messages of one session that this node has received and the record does not show as taken; limits what waits. */
 export class PendingMessages {
   readonly #session: HandledSession
   #messages: Incoming[] = []
-  /** Their numbers, for as long as only `add` has changed them since `has` was called; `null` otherwise. */
+  /** The messages' numbers, while only `add` has changed them since `has` was called; `null` otherwise. */
   #numbers: Set<number> | null = null
-  /** How many of them, from the first on, are in the step that is being written. */
+  /** How many messages, from the first on, are in the step that is being written. */
   #claimed = 0
-  /** An upper bound of those whose source waits no longer. */
+  /** An upper bound of the withdrawn messages. */
   #withdrawn = 0
-  /** Of these, and of those that were taken and are not handled yet. */
+  /** Bytes of these messages, and of those taken and not handled yet. */
   #bytes = 0
   /** The principal's share of the messages that wait for this node's handlers. */
   #share: Share | null = null
@@ -46,26 +46,26 @@ export class PendingMessages {
     this.#shared().add(cost)
   }
 
-  /** A message waits no longer: it was handled, or is dropped. */
+  /** A message was handled or dropped, and frees its bytes. */
   forget(message: Incoming): void {
     const cost = message.bytes + overheadBytes
     this.#bytes -= cost
     this.#share?.add(-cost)
   }
 
-  /** All of them, for a step that begins in this task. Either `settle`, `keepUntaken` or `release` follows. */
+  /** All messages, for a step that begins in this task. The caller then calls `settle`, `keepUntaken` or `release`. */
   claim(): readonly Incoming[] {
     this.#claimed = this.#messages.length
     return this.#messages
   }
 
-  /** The step was not written, or did not take what was claimed. */
+  /** The step was not written, or did not take the claimed messages. */
   release(): void {
     this.#claimed = 0
     this.#sift()
   }
 
-  /** A source waits no longer for this many of its messages (`Source.isWithdrawn`). */
+  /** A source has withdrawn this many of its messages (`Source.isWithdrawn`). */
   withdrawn(messages: number): void {
     this.#withdrawn += messages
     if (this.#claimed === 0) this.#sift()
@@ -93,7 +93,7 @@ export class PendingMessages {
     this.#sift()
   }
 
-  /** Another node takes them: those that the record shows as taken are settled. Returns the others. */
+  /** Another node takes the messages: settles those that the record shows as taken, and returns the others. */
   keepUntaken({ taken }: SessionRecord): readonly Incoming[] {
     const messages = this.#messages
     this.#claimed = 0
@@ -108,7 +108,7 @@ export class PendingMessages {
     return this.#messages
   }
 
-  /** The session is gone. */
+  /** Drops all messages: the session is gone. */
   drop(): void {
     for (const message of this.#messages) this.forget(message)
     this.#replace([])
@@ -116,13 +116,13 @@ export class PendingMessages {
     this.#withdrawn = 0
   }
 
-  /** Nothing of the session is left on this node, or the next one under this id may be of another principal. */
+  /** Nothing of the session remains on this node, or its id may get another principal. */
   leave(): void {
     this.#share?.leave()
     this.#share = null
   }
 
-  /** Drops messages whose source waits no longer, once they are half of all: a pass for each source would be quadratic. */
+  /** Drops withdrawn messages once they are half of all: a pass for each source would be quadratic. */
   #sift(): void {
     if (this.#withdrawn === 0 || 2 * this.#withdrawn < this.#messages.length) return
     this.#withdrawn = 0

@@ -8,7 +8,7 @@ import { bytesOf } from '../util/payload.ts'
 import type { TimeSlices } from '../util/time-slices.ts'
 import { overheadBytes } from './backlog.ts'
 
-/** Messages at consecutive numbers, `null` for one that was withdrawn; or one call. */
+/** Messages with consecutive numbers, `null` for a withdrawn one; or one call. */
 interface Run {
   readonly first: number
   readonly payloads: readonly (Payload | null)[]
@@ -17,7 +17,7 @@ interface Run {
 
 /** The contents of one POST. */
 export interface PostBody {
-  /** Whether there are none. */
+  /** Whether the body has no lines. */
   readonly isEmpty: boolean
   /** In the order of the lines. */
   readonly runs: readonly Run[]
@@ -29,13 +29,13 @@ export interface PostBody {
   readonly close: CloseFrame | null
 }
 
-/** After this many characters the reader checks whether its time slice is over; each line counts for some more. */
+/** After this many characters the reader checks whether its time slice is over; each line counts as some more. */
 const checkSliceEvery = 16_384
 const lineLength = 32
 
 const malformed: CloseFrame = { code: codes.protocolError, reason: 'malformed line' }
 
-/** Parses the lines of a body, in as many time slices as it takes; returns all of it, or the refusal of all of it. */
+/** Parses the lines of a body, in as many time slices as needed; returns the whole body, or its refusal. */
 export async function readPostBody(lines: readonly string[], limits: Limits, slices: TimeSlices): Promise<PostBody | CloseFrame> {
   const runs: Run[] = []
   let [messages, bytes, turn, length] = [0, 0, 0, 0]
@@ -71,7 +71,7 @@ export async function readPostBody(lines: readonly string[], limits: Limits, sli
     } else if (frame.type === 'turn') turn = Math.max(turn, frame.turn)
     else if (frame.type === 'ack') cursor = frame.cursor
     else if (frame.type === 'close') close = frame.close
-    // A body that could not be enqueued anyway is not parsed further: its messages would only occupy memory meanwhile.
+    // A body that cannot be enqueued anyway is not parsed further: its messages would only occupy memory.
     if (messages > 1 && bytes + messages * overheadBytes > limits.maxUnhandledBytes) break
   }
   return { isEmpty, runs, messages, bytes, turn, cursor, close }

@@ -9,16 +9,16 @@ import { type Incoming, mostTaken, type Source } from './record.ts'
 import type { SessionActor } from './session-actor.ts'
 import type { Principal } from './session-handle.ts'
 
-/** How long a request waits for its messages to be taken; then it is answered with what was taken until then. */
+/** How long a request waits until its messages are taken, in milliseconds; then the answer states what was taken so far. */
 export const takenWithinMs = 2000
 
-/** How often a request that ends its session looks whether the messages before the end are done, in milliseconds. */
+/** How often a request that ends its session checks whether the messages before the end are done, in milliseconds. */
 const lookEveryMs = 10
 
-/** The answer to a request that only sends: how far the session's messages are taken and done, or why it is refused. */
+/** The answer to a POST: the session's `taken` and `done`, or the refusal. */
 export type Receipt = { readonly taken: number; readonly ack: number; readonly answeredAt?: number } | CloseFrame
 
-/** One POST of messages. It waits until they are taken, which may have to wait for another node's handlers. */
+/** One POST of messages. It waits until they are taken, which may depend on another node's handlers. */
 export class PostRequest implements Source, JoinRequest {
   readonly hello: ClientHello
   readonly principal: Principal
@@ -95,8 +95,8 @@ export class PostRequest implements Source, JoinRequest {
   }
 
   /**
-   * The server has ended the session. A client that has not read everything that was sent to it before is asked to come back: its attachment
-   * brings the rest, and then the end.
+   * The server has ended the session. A client that has not read everything that was sent to it before is asked to come back: its
+   * attachment brings the rest, and then the end.
    */
   over({ epoch }: SessionRecord, close: CloseFrame): void {
     const { id, node } = this.#session
@@ -137,7 +137,7 @@ export class PostRequest implements Source, JoinRequest {
     else this.#taken()
   }
 
-  /** Everything that came is taken. A client that leaves learns what was done: there is no later answer that could tell it. */
+  /** All messages are taken. A request that ends its session also waits until they are done: no later answer can tell. */
   #taken(): void {
     const { processor, node } = this.#session
     const { known, queue } = processor
@@ -153,7 +153,7 @@ export class PostRequest implements Source, JoinRequest {
     this.#cancelLimit?.()
     this.#cancelLook?.()
     const { known } = this.#session.processor
-    // The client sends again what has not been taken by now.
+    // The client sends again what is not taken by now.
     if (this.#open > 0) this.#session.inbox.withdrawn(this.#open)
     if (close || !known) {
       this.#answer(close ?? { code: codes.restarting, reason: 'unknown' })

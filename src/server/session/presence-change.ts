@@ -1,14 +1,14 @@
 import type { Ending, SessionRecord } from '../store/ports.ts'
 
-/** Whether a client is attached to the session, on whatever node. */
+/** Whether a client is attached to the session, on any node. */
 export function isAttached({ turn, lastEnd, ended }: SessionRecord): boolean {
   return turn > 0 && !lastEnd && !ended
 }
 
-/** What one write of the record means for the session's client: it has attached, or is gone. A move to another attachment is neither. */
+/** How a write of the record changes whether the session has a client. A move to another attachment is no change. */
 export type PresenceChange = { readonly type: 'attached' } | { readonly type: 'detached'; readonly ending: Ending }
 
-/** Pure. Of all nodes only the one that wrote the change acts on it, so that it is reported once. */
+/** Pure. Only the node that wrote the change acts on it, so that it is reported once. */
 export function presenceChange(before: SessionRecord | null, record: SessionRecord): PresenceChange | null {
   const isOther = before?.epoch !== record.epoch
   const wasAttached = before !== null && !isOther && isAttached(before)

@@ -3,19 +3,19 @@ import type { SessionRecord } from '../store/ports.ts'
 import { Queue } from '../util/queue.ts'
 import { type Authentication, type JoinRequest, joined } from './join-request.ts'
 
-/** How many joins, and how many amendments, share one write; the others wait for the next one. */
+/** How many joins, and how many amendments, share one write; others wait for the next. */
 const mostAtOnce = 500
 
-/** The result of an amendment. Without a record: the session has ended, or there is none. */
+/** The result of an amendment; a `null` record means that the session has ended or does not exist. */
 export type Outcome = { readonly record: SessionRecord | null } | { readonly error: unknown }
 
-/** A change of the record that an attachment or the application asks for. */
+/** A change of the record that an attachment or the application requests. */
 export interface Amendment {
-  /** Returns the record as it is to be; called again if another node wrote first. An error that it throws becomes its outcome. */
+  /** Returns the new record; called again if another node wrote first. An error that it throws becomes the outcome. */
   change(record: SessionRecord): SessionRecord
   /**
-   * Called with the outcome; `null` if no caller waits for it. If the store fails, an amendment with `settled` ends with the error, and
-   * one without is tried again.
+   * Called with the outcome; `null` if no caller waits for it. If the store fails, an amendment with `settled` ends with the
+   * error, and one without is retried.
    */
   readonly settled: ((outcome: Outcome) => void) | null
 }
@@ -30,7 +30,7 @@ export interface RequestBatch {
 
 export const emptyBatch: RequestBatch = { joins: [], amendments: [], isFull: false }
 
-/** The joins and amendments that wait for the next write of one session's record, each in the order in which they came. */
+/** The joins and amendments that wait for the next write of one session's record, each in order of arrival. */
 export class RecordRequests {
   #joins: Queue<JoinRequest> | null = null
   #amendments: Queue<Amendment> | null = null
@@ -53,7 +53,7 @@ export class RecordRequests {
     this.#amendments.push(amendment)
   }
 
-  /** A copy of the first of them, which stay until `served`: requests that come while they are written wait for the next write. */
+  /** A copy of the first requests, which stay until `served`: requests that arrive during the write wait for the next one. */
   batch(): RequestBatch {
     const joins = this.#joins?.peek(mostAtOnce) ?? []
     const amendments = this.#amendments?.peek(mostAtOnce) ?? []
@@ -85,7 +85,7 @@ export class RecordRequests {
     for (const join of joins) join.refused(close)
   }
 
-  /** The store has failed: refuses all joins and all amendments for which a caller waits. The other amendments stay. */
+  /** The store has failed: refuses all joins, and all amendments for which a caller waits. The other amendments stay. */
   fail(error: unknown, close: CloseFrame): void {
     const joins = this.#joins?.peek(Infinity) ?? []
     const amendments = this.#amendments?.peek(Infinity) ?? []
@@ -97,7 +97,7 @@ export class RecordRequests {
   }
 }
 
-/** Pure: the record after a batch, and the outcome of each amendment. `isOver` says that the session had ended before. */
+/** Pure: the record after a batch, and each amendment's outcome. `isOver`: the session had ended before. */
 export function requested(
   record: SessionRecord,
   { joins, amendments }: RequestBatch,

@@ -10,36 +10,36 @@ import { type Amendment, emptyBatch, RecordRequests, requested } from './record-
 /** A version that no record has. */
 const unknown = -1
 
-/** The session whose record is written: what it brings to a write, and what the writer reports to it. */
+/** The session whose record is written: it provides the changes, and receives the writer's events. */
 export interface RecordPort {
   readonly id: string
   readonly node: NodeContext
   readonly hasAttachments: boolean
-  /** The work of this node that goes into the next write. Either `applied` or `released` follows. */
+  /** The work of this node that goes into the next write. The writer then calls either `applied` or `released`. */
   claim(record: SessionRecord): Claimant
-  /** The step is in the store, or needed no write; `record` is the record as it is now. */
+  /** The step is in the store, or needed no write; `record` is the current record. */
   applied(step: Step, record: SessionRecord): void
   /** The step was not written. */
   released(): void
   /** The record has changed: it was read (another node wrote it), written here, or created here. */
   changed(before: SessionRecord | null, record: SessionRecord, how: 'read' | 'written' | 'created'): void
-  /** The store has no record any more, or that of another session under the same id. */
+  /** The store no longer has the record, or has that of another session under the same id. */
   vanished(): void
 }
 
-/** Writes one session's record for this node, one compare-and-set at a time: all that waits at the same time shares one write. */
+/** Writes one session's record for this node, one compare-and-set at a time, which all waiting changes share. */
 export class RecordWriter {
   readonly #session: RecordPort
-  /** `null` at rest, so that an idle session keeps no list of them. */
+  /** `null` at rest, so that an idle session holds no lists. */
   #requests: RecordRequests | null = null
   #current: Versioned | null = null
-  /** `unsettled`: while a write is under way something has come in that needs another. */
+  /** `unsettled`: something has arrived during a write that needs another one. */
   #state: 'resting' | 'settling' | 'unsettled' = 'resting'
-  /** The latest version that the store's watch has announced; `unknown` forces a read, `null` is the version that was read. */
+  /** The latest version that the store's watch has announced; `unknown` forces a read, `null`: that version was read. */
   #announced: number | null = unknown
-  /** More requests wait than share one write. */
+  /** More requests wait than one write takes. */
   #isLong = false
-  /** The next round writes what there is to write even if the record is as it was. */
+  /** The next round writes this node's changes even if the record has not changed. */
   #isDue = false
   writtenAt = 0
 
@@ -74,11 +74,11 @@ export class RecordWriter {
     this.settle()
   }
 
-  /** Reads the record again, unless this node knows that version, and acts on it if it has changed. */
+  /** Reads the record again, unless this node knows that version, and acts on a change. */
   refresh(version: number = unknown): void {
     // Most announcements are of this node's own writes.
     if (version === this.#current?.version && !this.isStale) return
-    // One of two announced versions may be this node's own, announced before its write has returned.
+    // If two versions were announced, one may be of this node's own write, announced before the write has returned.
     this.#announced = this.isStale && this.#announced !== version ? unknown : version
     this.#start()
   }
@@ -88,7 +88,7 @@ export class RecordWriter {
     this.#announced = unknown
   }
 
-  /** Writes into the record what this node has to bring, now or right after the write that is under way. */
+  /** Writes this node's changes into the record, now or right after the current write. */
   settle(): void {
     this.#isDue = true
     this.#start()
@@ -145,7 +145,7 @@ export class RecordWriter {
       if (node.isDown) return
       this.#update(read, 'read')
     }
-    // The watch announced a version that this node knew already, or wrote meanwhile.
+    // The announced version was known to this node already, or is that of its own write.
     if (!isDue && !this.#isDue && before !== undefined && before === this.#current?.version) return
     const current = this.#current
     const join = this.#requests?.firstJoin
@@ -174,7 +174,7 @@ export class RecordWriter {
       if (version === null) return this.#again()
       this.writtenAt = now
       this.#update({ record, version }, 'written')
-      // Once `onEnd` is done nothing needs a forgotten session, not even the next sweep.
+      // After `onEnd` nothing needs a forgotten session, not even the next sweep.
       if (isForgotten(record) && !record.lease) this.#remove(version)
     } else if (joins.length > 0 && !record.ended) this.#renew(record)
     this.#requests?.served(batch)
@@ -185,10 +185,10 @@ export class RecordWriter {
     if (this.#requests && !this.#requests.isEmpty) this.settle()
   }
 
-  /** A client that polls is never attached at a tick, and writes nothing: its requests alone keep its session. */
+  /** Renews a polling client's session: it is never attached at a tick and writes nothing, so its requests have to do it. */
   #renew(record: SessionRecord): void {
     const { id, node } = this.#session
-    // One that was never confirmed is kept for a shorter time (rule 8).
+    // A session that was never confirmed is kept for a shorter time (rule 8).
     if (record.turn > 0) node.renewals.add(id)
     else
       node.sessions
@@ -201,10 +201,10 @@ export class RecordWriter {
     sessions.remove(this.#session.id, version).catch((error) => host.report(error))
   }
 
-  /** There is no session, or a forgotten one (`before`): a join that may create it does, others are refused. */
+  /** There is no session, or a forgotten one (`before`): a join that may create one does so, others are refused. */
   async #create(join: JoinRequest, before: Versioned | null): Promise<void> {
     const node = this.#session.node
-    // A request that only sends has an attachment somewhere, which the loss will end.
+    // The client of a POST has an attachment somewhere, which the loss will end.
     if (!join.mayCreate) {
       this.#requests?.refuseUntilCreator({ code: codes.restarting, reason: 'unknown' })
       this.#isLong = this.#requests?.firstJoin !== undefined
@@ -222,7 +222,7 @@ export class RecordWriter {
     if (this.#requests?.firstJoin) this.settle()
   }
 
-  /** Resolves with whether the record is written: another node may have been first, or this one has stopped. */
+  /** Resolves with whether it wrote the record: another node may have been first, or this one has stopped. */
   async #writeNew(join: JoinRequest, before: Versioned | null, protocol: string | undefined): Promise<boolean> {
     const node = this.#session.node
     const lease = await node.firstLease()
@@ -240,7 +240,7 @@ export class RecordWriter {
   #update(next: Versioned | null, how: 'read' | 'written' | 'created'): void {
     const before = this.#current
     this.#current = next
-    // What was announced before the answer came is known now.
+    // An announcement that arrived before the answer is known now.
     if (this.#announced === next?.version) this.#announced = null
     if (before && before.version === next?.version) return
     if (before && next?.record.epoch !== before.record.epoch) this.#session.vanished()

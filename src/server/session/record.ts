@@ -8,51 +8,51 @@ export interface Incoming {
   readonly data: Payload | null
   readonly bytes: number
   readonly source: Source
-  /** Whether a handler may have had it before; known once it is taken. */
+  /** Whether a handler may have seen it before; known once it is taken. */
   redelivered: boolean
-  /** What it asks for, where it is a call, whose JSON is the data (rule 21). */
+  /** The call, if it is one; its JSON is the data (rule 21). */
   readonly call?: ClientCall
-  /** A call that waited for no other one was passed on when it came in. */
+  /** An answer to the server was already forwarded when it arrived. */
   isPassedOn?: boolean
 }
 
 /** The attachment or request that brought messages. */
 export interface Source {
-  /** It waits no longer: its messages that are not taken yet are skipped. */
+  /** The source no longer waits: its messages that are not taken yet are skipped. */
   readonly isWithdrawn: boolean
-  /** The number of the message does not follow the last one taken. */
+  /** The message's number does not follow the last one taken. */
   outOfOrder(message: Incoming, record: SessionRecord): void
-  /** A message of it was in order, or a duplicate. */
+  /** A message of this source was in order, or a duplicate. */
   inOrder(): void
 }
 
-/** The work of a node under a session's lease, which only that node knows. */
+/** A node's work under a session's lease, which only that node knows. */
 export interface LeaseWork {
-  /** The highest number that it took. */
+  /** The highest number that the node took. */
   readonly takenThrough: number
-  /** The highest number whose handler has settled here. */
+  /** The highest number whose handler has settled on the node. */
   readonly finished: number
-  /** The offset in stream 0 of the last answer to what was handled here. */
+  /** The offset in stream 0 of the last answer to a handled message. */
   readonly answeredAt?: number
-  /** The handler that it has to run beside those of messages: `onSession` before them, `onEnd` after them. */
+  /** The handler to run besides those of messages: `onSession` before them, `onEnd` after them. */
   readonly hook: PendingHook
 }
 
 export type PendingHook = 'none' | 'begin' | 'end' | 'ended'
 
-/** What a node has to bring into a session's record. */
+/** A node's contribution to a session's record. */
 export interface Claim {
   readonly leaseWork: LeaseWork | null
   readonly pending: readonly Incoming[]
-  /** How the session is to end, once the pending messages have been taken. */
+  /** How the session ends once the pending messages have been taken. */
   readonly wantedEnd: Ending | null
 }
 
 /** The node that writes a session's record. */
 export interface Claimant extends Claim {
-  /** The name under which it holds the session's lease; `null` if it can hold none now. */
+  /** The name under which it holds the session's lease; `null` if it cannot hold one now. */
   readonly node: string | null
-  /** Until when the lease that the record names is held; meaningless if it names none. */
+  /** Until when the lease in the record is held; meaningless without one. */
   readonly heldUntil: number
   readonly now: number
   readonly leaseMs: number
@@ -60,28 +60,28 @@ export interface Claimant extends Claim {
   readonly hasOnEnd: boolean
 }
 
-/** The record as it is to be written, and what follows for the node once it is. */
+/** The record to write, and the consequences for the node once it is written. */
 export interface Step {
   readonly record: SessionRecord
   /**
-   * `waits`: another node is at work, and nothing can be taken yet. `elsewhere`: the session is pinned to another node, which is to have
-   * what has come in.
+   * `waits`: another node is at work, and nothing can be taken yet. `elsewhere`: the session is pinned to another node, to which
+   * the messages are forwarded.
    */
   readonly outcome: 'waits' | 'elsewhere' | 'goes-on'
   readonly accepted: Incoming[]
   readonly outOfOrder: readonly Incoming[]
   readonly hook: PendingHook
-  /** The lease ran out and another node took over: messages taken here no longer belong to this node. */
+  /** The lease expired and another node took over: messages taken here no longer belong to this node. */
   readonly hasLost: boolean
 }
 
 /**
- * Rule 2: what becomes of a session's record when this node settles what it has finished, takes what has come in, and, where
- * the holder of the lease has died, goes on in its place.
+ * Rule 2: the record after this node has settled its finished messages, taken the pending ones, and, if the lease's holder has
+ * died, taken over.
  *
  * A lease is held while messages are taken and not done, and while `onSession` or `onEnd` runs. Nothing is taken before
- * `onSession` is done, so a lease with nothing taken under it tells that a node died inside it. The lease of a pinned session is held
- * until the session has ended, and ends it if its node has died (rule 20).
+ * `onSession` is done, so a lease with nothing taken means that a node died during `onSession`. The lease of a pinned session is
+ * held until the session has ended; if its node dies, the session ends (rule 20).
  */
 export function reconcile(given: SessionRecord, claimant: Claimant): Step {
   const { node, now, leaseMs, pending, wantedEnd } = claimant
@@ -91,7 +91,7 @@ export function reconcile(given: SessionRecord, claimant: Claimant): Step {
   const hasLost = claimant.leaseWork !== null && !isMine
   const isHeld = lease !== null && !isMine && claimant.heldUntil > now
   if (isHeld || node === null) {
-    // The server's end of a session takes effect at once; the lease's holder sees it when it is done, and runs `onEnd`.
+    // The server's end of a session takes effect at once; the lease's holder sees it after its current handler, and runs `onEnd`.
     const ended = given.ended ?? (wantedEnd?.by === 'client' ? null : wantedEnd)
     const outcome = isHeld && given.isPinned ? 'elsewhere' : 'waits'
     return { record: amended(given, { ended }), outcome, accepted: [], outOfOrder: [], hook: 'none', hasLost }
@@ -137,25 +137,25 @@ export function reconcile(given: SessionRecord, claimant: Claimant): Step {
   return { record, outcome: 'goes-on', accepted, outOfOrder, hook, hasLost }
 }
 
-/** How a pinned session ends with its node: for a WebSocket-shaped client as the socket of a server that restarts. */
+/** How a pinned session ends with its node: a WebSocket-shaped client gets the code of a restarting server. */
 export function endOfPinned({ protocol }: Pick<SessionRecord, 'protocol'>): Ending {
   return { by: 'server', code: protocol === undefined ? codes.ended : 1012, reason: 'the node of this session has ended' }
 }
 
 /** The number after which taking continues. */
 function takenOf(before: SessionRecord, leaseWork: LeaseWork | null, isInherited: boolean): number {
-  // Messages that the client meanwhile reports as done need not be taken.
+  // Messages that the client has since reported as done need not be taken.
   if (leaseWork) return Math.max(before.done, Math.min(before.taken, leaseWork.takenThrough))
   return isInherited ? before.done : before.taken
 }
 
-/** What a record says of what was taken and taken back: nothing any more once all of it is taken again. */
+/** The new `takenBefore`: 0 once everything that was taken back is taken again. */
 function takenBeforeIn(before: SessionRecord, taken: number): Pick<SessionRecord, 'takenBefore'> {
   const most = mostTaken(before)
   return most > taken ? { takenBefore: most } : before.takenBefore === undefined ? {} : { takenBefore: 0 }
 }
 
-/** The highest number that the client may have been told to be taken. */
+/** The highest number that may have been reported to the client as taken. */
 export function mostTaken({ taken, redeliveredThrough, takenBefore = 0 }: SessionRecord): number {
   return Math.max(taken, redeliveredThrough, takenBefore)
 }
@@ -166,9 +166,9 @@ export function amended(before: SessionRecord, changes: Partial<SessionRecord>):
   return isSame(before, after) ? before : after
 }
 
-/** A mutable copy of a record. Every field is named, so that a new one cannot be forgotten. */
+/** A mutable copy of a record. Every field is listed, so that none can be forgotten. */
 export function copyOf(record: SessionRecord): { -readonly [Field in keyof SessionRecord]: SessionRecord[Field] } {
-  // V8 gives every spread of something frozen a hidden class of its own, which is slow and costs 430 bytes a session.
+  // V8 gives every spread of a frozen object a hidden class of its own, which is slow and costs 430 bytes a session.
   const copy: ReturnType<typeof copyOf> = {
     epoch: record.epoch,
     principalId: record.principalId,
@@ -213,7 +213,7 @@ function isSame(before: SessionRecord, after: SessionRecord): boolean {
   )
 }
 
-/** What an acknowledgment says: how far things are done, and where the answers to them end. */
+/** The text of an acknowledgment: how far messages are done, and where the answers to them end. */
 export function ackOf({ done, answeredAt }: Pick<SessionRecord, 'done' | 'answeredAt'>): string {
   return answeredAt === undefined ? `a${done}` : `a${done}.${answeredAt}`
 }

@@ -16,22 +16,22 @@ import { type RecordListener, SessionProcessor } from './session-processor.ts'
 import { expireSubscriptions } from './subscribe-client.ts'
 
 /**
- * A session on one node, while any part of it is here: attachments, messages, or a caller that changes it. Several nodes may have actors
- * of the same session at the same time; what they agree on is in the record.
+ * A session on one node, while any part of it is here: attachments, messages, or a caller that changes it. Several nodes may have
+ * actors of the same session at the same time; their shared state is the record.
  */
 export class SessionActor implements AttachedSession<Attachment>, RecordListener {
   readonly processor: SessionProcessor
   readonly inbox: Inbox
   readonly attachments = new Attachments()
-  /** Attachments that are being let in. */
+  /** Attachments that are being admitted. */
   joining = 0
   readonly #acks: AckSender
-  /** Made for the first message that is sent, or the first answer. */
+  /** Created for the first message that is sent, or the first answer. */
   #backpressure: Backpressure | null = null
   #renewedAt = 0
-  /** When a tick has something to do, by the node's own time. */
+  /** When the next tick is due, by the node's monotonic time. */
   #dueAt = 0
-  /** A message was sent since the store last announced the end of stream 0. */
+  /** Whether a message was sent since the store last announced the end of stream 0. */
   #hasSent = false
   #watch: Watch | null = null
 
@@ -43,14 +43,14 @@ export class SessionActor implements AttachedSession<Attachment>, RecordListener
 
   start(): void {
     this.#watch = this.node.sessions.watch(this.id, (news) => this.#announced(news))
-    // What was read before the watch was in force may have changed meanwhile. A watch that fails announces `null` later.
+    // The record may have changed since it was read, before the watch was in force. A watch that fails announces `null` later.
     this.#watch.ready?.then(
       () => this.#announced(null),
       (error) => this.node.host.report(error),
     )
   }
 
-  /** The node drops the actor. Carriers of attachments are left as they are. */
+  /** The node drops the actor. Carriers of attachments stay as they are. */
   stop(): void {
     this.processor.stop()
     this.#watch?.stop()
@@ -70,22 +70,22 @@ export class SessionActor implements AttachedSession<Attachment>, RecordListener
     return this.attachments.size > 0
   }
 
-  /** Whether handlers run or are about to, or an attachment is being let in. */
+  /** Whether handlers run or are about to, or an attachment is being admitted. */
   get isBusy(): boolean {
     return this.processor.isBusy || this.joining > 0
   }
 
-  /** Whether nothing of the session is left on this node. */
+  /** Whether nothing of the session remains on this node. */
   get isOver(): boolean {
     return !this.hasAttachments && !this.isBusy && !this.processor.isHome && !this.#backpressure?.isReturning
   }
 
-  /** Attachments that are let in, or are being let in. */
+  /** Attachments that are admitted, or are being admitted. */
   get places(): number {
     return this.attachments.size + this.joining
   }
 
-  // What attachments report.
+  // Events of attachments.
 
   attached(attachment: Attachment): void {
     this.attachments.endOthersOf(attachment)
@@ -105,7 +105,7 @@ export class SessionActor implements AttachedSession<Attachment>, RecordListener
     this.#remove(attachment)
   }
 
-  /** An attachment has ended. Only the application's own close ends the session with it (rule 8). */
+  /** An attachment has ended. Only a close by the application ends the session with it (rule 8). */
   detached(attachment: Attachment, ending: Ending): void {
     this.#remove(attachment)
     if (ending.by === 'client' && this.#isFinal(ending.code)) {
@@ -126,7 +126,7 @@ export class SessionActor implements AttachedSession<Attachment>, RecordListener
     this.#dueAt = 0
   }
 
-  /** The client has sent, in a request of its own, that its attachment `k`, or the whole session, is over. */
+  /** The client has reported, in a POST, that its attachment `k`, or the whole session, has ended. */
   hangUp(k: number, ending: Ending): void {
     if (this.#isFinal(ending.code)) {
       this.processor.finish(ending)
@@ -136,7 +136,7 @@ export class SessionActor implements AttachedSession<Attachment>, RecordListener
     this.attachments.hangUp(k, ending)
   }
 
-  /** A message was sent from this node: the first since the last announcement is delivered at once, later ones together. */
+  /** A message was sent from this node: the first since the last announcement is delivered at once, later ones in a batch. */
   sent(message: Stored): Promise<void> | null {
     if (!this.#hasSent) {
       this.#hasSent = true
@@ -145,12 +145,12 @@ export class SessionActor implements AttachedSession<Attachment>, RecordListener
     return this.#openBackpressure().sent(message)
   }
 
-  /** No client is expected, at least not on this node: senders wait no longer. */
+  /** No client is expected on this node: releases the senders that wait for one. */
   waitsForNobody(): void {
     this.#backpressure?.waitsForNobody()
   }
 
-  /** Whether a tick would find nothing to do, by the node's own clock: true for most sessions most of the time. */
+  /** Whether a tick would have nothing to do, by the node's own clock: true for most sessions most of the time. */
   isAtRest(now: number): boolean {
     const { hasAttachments, isBusy, processor, inbox } = this
     if (now >= this.#dueAt || isBusy || !inbox.isQuiet || processor.writer.isStale) return false
@@ -158,7 +158,7 @@ export class SessionActor implements AttachedSession<Attachment>, RecordListener
     return processor.known.isPinned === true && (hasAttachments || processor.isHome) && !processor.isLeaseDue
   }
 
-  /** Time has passed; `now` is of the store's clock. */
+  /** Called every tick; `now` is of the store's clock. */
   tick(now: number): void {
     const { id, node, processor, attachments } = this
     const [{ settings }, { writer }] = [node, processor]
@@ -173,13 +173,13 @@ export class SessionActor implements AttachedSession<Attachment>, RecordListener
     if (processor.known?.turn) node.renewals.add(id, (state) => this.#renewed(state))
   }
 
-  // What the record's writer reports.
+  // Events of the record's writer.
 
   changed(before: SessionRecord | null, record: SessionRecord, how: 'read' | 'written' | 'created'): void {
     if (record.ended) {
       this.waitsForNobody()
       this.node.unread.over(this.id)
-      // It is to expire as its record says.
+      // The session expires as its record says.
       this.node.renewals.drop(this.id)
     }
     this.#reportPresence()
@@ -190,7 +190,7 @@ export class SessionActor implements AttachedSession<Attachment>, RecordListener
       return
     }
     if (record.done < before.done) this.vanished()
-    if (how === 'read') this.attachments.activity() // The client may have been on the node that has changed it.
+    if (how === 'read') this.attachments.activity() // The client may have been on the node that changed the record.
     this.attachments.recordChanged(before, record)
     this.#acks.sendAck()
     if (record.ended && !before.ended) this.attachments.endWhenDelivered(closeOf(record.ended, record, 'live'))
@@ -218,13 +218,13 @@ export class SessionActor implements AttachedSession<Attachment>, RecordListener
     }
   }
 
-  /** Where the session stands in the store: an announcement may have been lost. */
+  /** The session's state in the store, from a renewal: an announcement may have been lost. */
   #renewed(state: SessionState | null): void {
     this.processor.writer.refresh(state?.version ?? 0)
     if (state) this.attachments.appended(state.tail)
   }
 
-  /** A client that polls is here until its next poll is overdue. */
+  /** A polling client counts as present until its next poll is overdue. */
   #reportPresence(): void {
     const { processor, node, hasAttachments } = this
     if (processor.known) node.presence.sessionChanged(processor, hasAttachments)

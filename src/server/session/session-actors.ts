@@ -5,9 +5,9 @@ import { SessionActor } from './session-actor.ts'
 import { sessionCommands } from './session-commands.ts'
 import type { SessionCommands } from './session-handle.ts'
 
-/** The session actors of one node, by session id: made when something of a session comes here, dropped when nothing is left. */
+/** The session actors of one node, by session id: created when anything of a session arrives, dropped when nothing is left. */
 export class SessionActors {
-  /** Carries out the calls of the application's session handles. */
+  /** Executes the calls of the application's session handles. */
   readonly commands: SessionCommands
   readonly #node: NodeContext
   readonly #actors = new Map<string, SessionActor>()
@@ -25,7 +25,7 @@ export class SessionActors {
     return this.#actors.size
   }
 
-  /** Whether handlers run or are about to, or a client is being let in, in any session. */
+  /** Whether in any session handlers run or are about to, or a client is being admitted. */
   get isBusy(): boolean {
     return [...this.#actors.values()].some(({ isBusy }) => isBusy)
   }
@@ -38,7 +38,7 @@ export class SessionActors {
     return this.#actors.get(id)
   }
 
-  /** The actor of a session, made and started if there is none. */
+  /** The actor of a session, created and started if there is none. */
   of(id: string): SessionActor {
     let actor = this.#actors.get(id)
     if (!actor) {
@@ -54,15 +54,15 @@ export class SessionActors {
     return new SessionActor(id, this.#node, this.commands)
   }
 
-  /** Takes what another node forwards to this one, the home of the session. */
+  /** Receives what another node forwards to this one, the session's home. */
   forwarded(data: Payload): void {
-    // Only nodes write to that topic.
+    // Only nodes publish to that topic.
     const forwarded = JSON.parse(String(data)) as Forwarded
     const actor = this.get(forwarded.session)
     if (actor?.processor.isHome && actor.processor.known?.epoch === forwarded.epoch) actor.inbox.forwarded(forwarded)
   }
 
-  /** Time has passed; `storeNow` is of the store's clock. Drops the actors that have nothing left to do. */
+  /** Called every tick; `storeNow` is of the store's clock. Drops the actors that have nothing left to do. */
   tick(storeNow: number): void {
     const now = this.#node.elapsedMs()
     for (const actor of this.#actors.values()) {
@@ -74,7 +74,7 @@ export class SessionActors {
     }
   }
 
-  /** Drops all of them at once; their carriers are left as they are. */
+  /** Drops all actors at once; their carriers stay as they are. */
   stop(): void {
     for (const actor of this.#actors.values()) actor.stop()
     this.#actors.clear()

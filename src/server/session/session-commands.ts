@@ -8,7 +8,7 @@ import type { SessionCommands } from './session-handle.ts'
 
 const otherLife = new Error('RealtimeServer: the session is another one now.')
 
-/** Carries out the calls of session handles, through the session's actor on this node. */
+/** Executes the calls of session handles, through the session's actor on this node. */
 export function sessionCommands(
   { sessions, topics, settings, host, unread, clientRequests }: NodeContext,
   knownOf: (id: string) => SessionActor | undefined,
@@ -24,7 +24,7 @@ export function sessionCommands(
     sent(id, epoch, message) {
       const actor = knownOf(id)
       const isKnown = actor?.processor.known?.epoch === epoch
-      // With a store that answers late, a client may acknowledge a message before its sender has the offset.
+      // With a slow store, a client may acknowledge a message before its sender has the offset.
       if (!isKnown || message.offset > actor.inbox.acknowledgedThrough)
         unread.sent(id, epoch, { offset: message.offset, bytes: bytesOf(message.data) + overheadBytes })
       return isKnown ? actor.sent(message) : null
@@ -47,7 +47,7 @@ export function sessionCommands(
       if (!(await amend(id, epoch, (record) => record))) return false
       const ending: Ending = { by: 'server', code, reason }
       actorOf(id).processor.finish(ending)
-      // Another caller may end it at the same time: then the record has that other end.
+      // Another caller may end the session at the same time: then the record has that other end.
       return (await amend(id, epoch, (record) => record))?.ended === ending
     },
   }

@@ -15,20 +15,20 @@ import { checkSince, checkTopic, type SubscribeOptions, type SubscribingSession,
 
 /** The owner of a session, as `authenticate` returned it; plain JSON. */
 export interface Principal {
-  /** Principals are compared by this id. */
+  /** Two principals with the same id are the same. */
   readonly id: string
   /**
-   * When the credentials expire, in milliseconds since 1970. The client of an open connection is asked for fresh ones before then, and
-   * its attachment ends with 4401 if it has none.
-   * @defaultValue for ever
+   * When the credentials expire, in milliseconds since 1970. Before then the server asks the client of an open connection for
+   * fresh ones, and ends its attachment with 4401 if it sends none.
+   * @defaultValue never
    */
   readonly expiresAt?: number | null | undefined
   readonly [member: string]: unknown
 }
 
 /**
- * What every principal must have; an interface or a class of the application is accepted. Of a class instance the data are kept, not the
- * methods.
+ * The members that every principal must have; an interface or a class of the application is accepted. Of a class instance the
+ * server keeps the data, not the methods.
  */
 export type AnyPrincipal = Pick<Principal, 'id' | 'expiresAt'>
 
@@ -42,77 +42,77 @@ export interface ServerCodec<In, Out> {
 }
 
 /**
- * The application's handle of a session, on whichever node the session is attached. The handle has no state of its own: the store has all
- * of it. Its methods resolve once the store holds the change, with `false` if the session has ended, and reject if the store fails; a
- * rejection that is not handled is reported and does not end the process.
+ * The application's handle of a session, on whichever node the session is attached. The handle has no state of its own: all state
+ * is in the store. Its methods resolve once the store holds the change, with `false` if the session has ended, and reject if the
+ * store fails; a rejection that is not handled is reported and does not end the process.
  */
 export interface Session<Who extends AnyPrincipal = Principal, Data = unknown, Out = Sendable> {
-  /** Made by the client, unguessable. A client with the same principal that knows it can take the session over: keep it out of logs. */
+  /** Unguessable, from the client. A client of the same principal that knows it can take the session over: do not log it. */
   readonly id: string
-  /** The principal that made the session, as `authenticate` last returned it: its role may change while the session lasts. */
+  /** The principal that created the session, as `authenticate` last returned it: its role may change while the session lasts. */
   readonly principal: Who
-  /** The subprotocol that was chosen for a client of `steadfast/socket`, as that of a WebSocket; `''` if there is none. */
+  /** The subprotocol of a client of `steadfast/socket`, as `protocol` of a WebSocket; `''` if there is none. */
   readonly protocol: string
-  /** Whether a client is attached, on whatever node, as this node last read it. */
+  /** Whether a client is attached, on any node, as this node last read it. */
   readonly isAttached: boolean
   /** The application's state of the session, as this node last read it; `null` at first. Read-only: `update()` changes it. */
   readonly data: Data | null
   /**
-   * Replaces `data` with a JSON value, or with what a function returns for the current one. The function may be called more than once
-   * when several nodes update at the same time, so it must have no side effects.
+   * Replaces `data` with a JSON value, or with a function's result for the current one; a function may run again when several
+   * nodes update at once: it must have no side effects.
+   * @throws TypeError or RangeError (`limits.maxDataBytes`)
    */
   update(change: Data | ((data: Data | null) => Data)): Promise<boolean>
   /** Reads `data` from the store again. */
   reload(): Promise<boolean>
   /**
-   * Sends to this session alone, in the order of the calls. While its client is attached here and more than 1 MiB waits to be written to
-   * it, the promise resolves when there is room again: a caller that awaits it never sends faster than the client reads.
+   * Sends to this session alone, in the order of the calls. While its client is attached here and more than 1 MiB waits to be
+   * written to it, the promise resolves when there is room: a caller that awaits it sends no faster than the client reads.
    */
   send(data: Out): Promise<boolean>
   /**
-   * Bytes that `send()` on this node has sent and the client has not acknowledged, as far as this node knows, each message counted with 64
-   * more than its own, about what a store keeps of it. A client acknowledges every second and every MiB; what it acknowledges on another
-   * node counts here only once somebody waits for it in `drained()`.
+   * Bytes that `send()` has sent on this node and the client has not acknowledged, as far as this node knows, each message with
+   * 64 bytes of overhead, about what a store needs for it. A client acknowledges every second and every MiB; acknowledgements
+   * that reach another node count here only after a call of `drained()`.
    */
   readonly unreadBytes: number
   /**
-   * Resolves with `true` once no more than `maxUnreadBytes` are unread (`unreadBytes`), and with `false` once the session has ended or is
-   * not known. It waits as long as the session lasts, whether its client is attached or not: await it before sending more than the store
-   * keeps.
-   * @param maxUnreadBytes a number of bytes. @defaultValue 262,144 (256 KiB)
-   * @throws TypeError for anything but a number from 0
+   * Resolves with `true` once `unreadBytes` is at most `maxUnreadBytes`, with `false` once the session has ended or is unknown.
+   * It waits for as long as the session lasts, with or without a client: await it before sending more than the store keeps.
+   * @param maxUnreadBytes a number of bytes.
+   * @defaultValue 262,144 (256 KiB)
+   * @throws TypeError for anything but a non-negative number
    */
   drained(maxUnreadBytes?: number): Promise<boolean>
-  /**
-   * Asks the client, whose `onrequest` answers once; waits while it is away. @throws RequestError where there is no reply
-   */
+  /** Sends a request, which the client's `onrequest` answers; waits while it is away. @throws RequestError without a reply */
   request<Reply = unknown>(data: Out, options?: SessionRequestOptions): Promise<Reply>
   /**
-   * Subscribes the session to a topic, or to several at once: its client receives what is published from now on, or what was published
-   * `since`. A topic to which the session is subscribed already stays as it is.
+   * Subscribes the session to one or several topics: its client receives what is published from now on, or what was published
+   * `since`. Existing subscriptions stay as they are. Rejects with a `RangeError` beyond `limits.maxSubscriptions`.
    */
   subscribe(topic: string | readonly string[], options?: SubscribeOptions): Promise<boolean>
+  /** Ends the subscription to a topic, if there is one: its client receives nothing more from it. */
   unsubscribe(topic: string): Promise<boolean>
   /**
-   * Ends the session for good, after everything that was sent to it. Its client stops, and receives the code (4410, 4401, 4403, or one of
-   * your own from 4000 to 4999 to which the protocol gives no meaning) and the reason, even if it reconnects only later. To a client of
-   * `steadfast/socket` each code is the application's, as for a WebSocket: 1000 unless given, 1001 to 1014 without 1004, or any from 3000
-   * to 4999. There 1005 closes without a code, and 1006 as a connection that broke: the page sees `error`, then `close` with 1006.
+   * Ends the session for good, after everything that was sent to it. Its client stops, and receives the code (4410, 4401, 4403,
+   * or one of your own from 4000 to 4999 that the protocol does not use) and the reason, even if it reconnects only later. A
+   * client of `steadfast/socket` gets codes as a WebSocket does: 1000 unless given, 1001 to 1014 without 1004, or any from 3000
+   * to 4999. There 1005 closes without a code, and 1006 like a broken connection: the page sees `error`, then `close` with 1006.
    * Resolves with whether this call ended the session.
    */
   close(code?: number, reason?: string): Promise<boolean>
 }
 
-/** Carries out the calls of session handles. */
+/** The node's half of session handles: it executes their calls. */
 export interface SessionCommands {
   readonly sessions: SessionStore
   readonly topics: TopicLog
   readonly limits: Limits
   readonly codec?: ServerCodec<unknown, unknown> | undefined
   report(error: unknown): void
-  /** A message is in the session's private stream; the promise, if any, is awaited before the next message is sent. */
+  /** A message is in the session's private stream; the caller awaits the promise, if any, before it sends the next. */
   sent(id: string, epoch: string, message: Stored): Promise<void> | null
-  /** The record as this node knows it, if it knows one. */
+  /** The record as this node knows it; `null` if it does not know the session. */
   known(id: string, epoch: string): SessionRecord | null
   /** Changes the record; resolves with the changed record, or with `null` if the session has ended. */
   amend(id: string, epoch: string, change: (record: SessionRecord) => SessionRecord): Promise<SessionRecord | null>
@@ -193,7 +193,7 @@ export class SessionHandle implements Session {
     const value = callValueOf(data, this.#commands, 'session.request')
     const asked = this.#commands.request(this.id, this.#epoch, value, askOptions(options))
     const reply = asked.then((each) => replyIn(each, this.#commands) as Reply)
-    // Where nobody waits for it, its rejection must not end the process.
+    // If the caller ignores the promise, its rejection must not end the process.
     reply.catch(() => {})
     return reply
   }

@@ -3,14 +3,14 @@ import { Forwarder } from './forwarder.ts'
 import type { HandledSession } from './handled-session.ts'
 import type { Incoming } from './record.ts'
 
-/** Where a pinned session is at home (rule 20): on this node, or on another one, which gets what comes here. */
+/** A pinned session's home (rule 20): this node, or another one, to which this one forwards. */
 export class SessionHome {
   readonly #session: HandledSession
   /** The session is pinned to this node, and `onEnd` has not run here. */
   isHere = false
   /** The name under which this node held the lease. */
   #holder = ''
-  /** Made where the session is pinned to another node. */
+  /** Created if the session is pinned to another node. */
   #forwarder: Forwarder | null = null
 
   constructor(session: HandledSession) {
@@ -23,11 +23,11 @@ export class SessionHome {
     this.#holder = lease?.node ?? ''
   }
 
-  /** This node goes on with the session; `hasEnded`: and runs its `onEnd`. */
+  /** This node takes the session over, and runs its `onEnd` if `hasEnded`. */
   goesOn({ lease, isPinned, ended }: SessionRecord, hasEnded: boolean): void {
     this.#forwarder = null
     if (lease) this.#holder = lease.node
-    // Also where this node never learned that it had made the session.
+    // Also if this node never learned that it had created the session.
     if (lease && isPinned && !ended) this.isHere = true
     if (hasEnded) this.isHere = false
   }
@@ -37,7 +37,7 @@ export class SessionHome {
     this.#session.node.leases.doubt(this.#holder)
   }
 
-  /** The session has ended without this node, to which it was pinned and which was taken for dead; or the store has lost it. */
+  /** The session was pinned to this node, which was presumed dead, and has ended elsewhere; or the store has lost it. */
   leave(ended: Ending | null): void {
     this.#forwarder = null
     if (!this.isHere) return
@@ -45,7 +45,7 @@ export class SessionHome {
     this.#session.endedElsewhere(ended)
   }
 
-  /** Another node gets what has come here. */
+  /** Forwards to another node what has arrived here. */
   forward(record: SessionRecord, waiting: readonly Incoming[], wantedEnd: Ending | null): void {
     const { node, id } = this.#session
     if (record.ended || !record.lease) return

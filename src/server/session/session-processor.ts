@@ -12,16 +12,16 @@ import { type RecordPort, RecordWriter } from './record-writer.ts'
 import { type Principal, type Session, type SessionCommands, SessionHandle } from './session-handle.ts'
 import type { SubscribingSession } from './subscribe.ts'
 
-/** How a session ends that the store does not have any more. */
+/** How a session ends that the store has lost. */
 const lost: Ending = { by: 'network', code: codes.silent, reason: 'lost' }
 const noWork: Claim = { leaseWork: null, pending: [], wantedEnd: null }
 
-/** Receives the changes of the session's record. */
+/** Receives changes of the session's record. */
 export type RecordListener = Pick<RecordPort, 'hasAttachments' | 'changed' | 'vanished'>
 
 /**
- * The handlers and the record of one session on this node. It takes from the handler queue what goes into the next write, and
- * gives it the result; the queue and the record's writer do not know each other.
+ * The handlers and the record of one session on this node. It passes work from the handler queue to the next write, and the
+ * result back; the queue and the record's writer do not know each other.
  */
 export class SessionProcessor implements HandledSession, RecordPort {
   readonly id: string
@@ -40,7 +40,7 @@ export class SessionProcessor implements HandledSession, RecordPort {
     this.writer = new RecordWriter(this)
   }
 
-  /** The record as this node last knew it; there is one as long as there are attachments or handlers. */
+  /** The record as this node last knew it; present while there are attachments or handlers. */
   get record(): SessionRecord {
     const { record } = this.writer
     if (!record) throw new Error('RealtimeServer: the session is not known yet.')
@@ -69,7 +69,7 @@ export class SessionProcessor implements HandledSession, RecordPort {
     return !this.writer.isIdle || this.#queue?.isIdle === false
   }
 
-  /** Whether the lease that the record names is to be renewed, or its node has died. */
+  /** Whether the record's lease has to be renewed, or its node has died. */
   get isLeaseDue(): boolean {
     const { node, known } = this
     if (!known?.lease) return false
@@ -96,29 +96,29 @@ export class SessionProcessor implements HandledSession, RecordPort {
     this.writer.amend({ change, settled })
   }
 
-  /** Reads the record again, and acts on it if it has changed. */
+  /** Reads the record again, and acts on a change. */
   refresh(): void {
     this.writer.refresh()
   }
 
-  /** The application has authenticated the client anew. */
+  /** The application has authenticated the client again. */
   authenticated(principal: Principal): void {
     const authentication = authenticationNow(this.node)
     this.amend((record) => authenticated(record, principal, authentication))
   }
 
-  /** The application has refused a client that was attached: all its attachments end, here and on other nodes. */
+  /** The application no longer authenticates an attached client: all its attachments end, here and on other nodes. */
   revoke(): void {
     this.amend((record) => amended(record, { authenticatedAt: null }))
   }
 
-  /** The session is to end. Where the client ends it, the messages that it sent before are taken first. */
+  /** Ends the session. If the client ends it, the messages that it sent before are taken first. */
   finish(ending: Ending): void {
     this.openQueue().wantedEnd ??= ending
     this.writer.settle()
   }
 
-  /** No client returned in time. Resolves when the record says so; `onEnd` may still run then. */
+  /** The client did not return in time. Resolves when the record says so; `onEnd` may still run then. */
   expire(): Promise<void> {
     this.finish({ by: 'network', code: codes.silent, reason: 'expired' })
     return new Promise((resolve) => {
@@ -133,7 +133,7 @@ export class SessionProcessor implements HandledSession, RecordPort {
     this.#queue?.stop()
   }
 
-  // What the handler queue reports.
+  // Events of the handler queue.
 
   progressed(): void {
     this.writer.settle()
@@ -144,7 +144,7 @@ export class SessionProcessor implements HandledSession, RecordPort {
     if (handle) this.#call(() => this.node.handlers.onEnd?.(handle, ended ?? lost))
   }
 
-  // What the record's writer asks and reports.
+  // Questions and events of the record's writer.
 
   get hasAttachments(): boolean {
     return this.#listener.hasAttachments
@@ -188,7 +188,7 @@ export class SessionProcessor implements HandledSession, RecordPort {
     else this.#call(() => handlers.onDetach?.(this.handle, change.ending))
   }
 
-  /** Calls a handler for which nothing waits. */
+  /** Calls a handler whose promise nothing awaits. */
   #call(handler: () => unknown): void {
     const { host } = this.node
     try {

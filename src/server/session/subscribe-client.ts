@@ -5,22 +5,22 @@ import { subscribedEntry, unsubscribedEntry } from '../store/private-entries.ts'
 import { amended } from './record.ts'
 import { placesOf, type Since, type SubscribingSession, unsubscribeWhere } from './subscribe.ts'
 
-/** What a client has asked for, as the application allows it. */
+/** A client's subscription, as the application allows it. */
 export interface ClientSubscription {
-  /** What the client calls the topic. */
+  /** The client's name for the topic. */
   readonly name: string
   readonly topic: string
   readonly since?: Since | undefined
-  /** What the client has of the topic: nothing behind it is left out. */
+  /** The client's position in the topic: it misses nothing after it. */
   readonly after?: TopicPlace | undefined
   /** By the store's clock. */
   readonly until?: number | undefined
 }
 
 /**
- * Subscribes a session to a topic under the name that its client uses, in the place of an earlier subscription of that name. `announced` is
- * called when the client is about to learn of the new stream, and before it receives the first message of it: what `announced` appends to
- * stream 0 comes between the two. Resolves with whether the session is there.
+ * Subscribes a session to a topic under its client's name for it, in place of an earlier subscription of that name. It calls
+ * `announced` after the new stream's entry in stream 0 and before the stream's first message: what `announced` appends to stream
+ * 0 arrives between the two. Resolves with whether the session exists.
  */
 export async function subscribeClient(
   session: SubscribingSession,
@@ -36,7 +36,7 @@ export async function subscribeClient(
   let replaced: readonly Subscription[] = []
   let isOwn = true
   const isNumbered = await session.amend((record) => {
-    // What the application has subscribed the session to stays as it is.
+    // A subscription by the application stays as it is.
     isOwn = record.subscriptions.every((each) => each.as !== undefined || each.topic !== name)
     if (!isOwn) return record
     replaced = record.subscriptions.filter((each) => each.as === name)
@@ -57,7 +57,7 @@ export async function subscribeClient(
   )
 }
 
-/** Ends what the client has subscribed to under these names; resolves with whether the session is there. */
+/** Ends the client's subscriptions of these names; resolves with whether the session exists. */
 export function unsubscribeClient(session: SubscribingSession, names: readonly string[]): Promise<boolean> {
   return unsubscribeWhere(session, ({ as }) => as !== undefined && names.includes(as))
 }
@@ -69,7 +69,7 @@ interface KnownSession {
   readonly subscribing: SubscribingSession
 }
 
-/** Ends the subscriptions that the application allowed until now; returns in how many milliseconds the next one is to end. */
+/** Ends expired subscriptions; returns in how many milliseconds the next one expires. */
 export function expireSubscriptions(session: KnownSession, now: number): number {
   const subscriptions = session.known?.subscriptions ?? []
   const until = subscriptions.reduce((first, each) => Math.min(first, each.until ?? Infinity), Infinity)
@@ -91,7 +91,7 @@ async function placeOf({ topics }: SubscribingSession, topic: string, since: Sin
   return place
 }
 
-/** Where the client reads from: no later than where it is. Offsets of another epoch mean nothing: then it reads all that there is. */
+/** The position from which the client reads: its own, if that is earlier; the start if its offset is of another epoch. */
 function beginOf(at: number, end: Begin, after: TopicPlace | undefined): number {
   if (!after) return at
   return after.epoch === end.epoch ? Math.min(at, after.offset) : 0

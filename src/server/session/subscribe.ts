@@ -6,16 +6,16 @@ import { kindOf } from '../util/payload.ts'
 import { amended } from './record.ts'
 
 /**
- * Where a subscription begins: behind a message of which the application has the offset (`publish()` resolves with it), with all messages
- * that the topic has, or with the last few of them.
+ * Where a subscription begins: after the message with this offset (`publish()` resolves with it), with all messages that the
+ * topic holds, or with its last few.
  */
 export type Since = number | 'start' | { readonly last: number }
 
 /** Options of `session.subscribe()`. */
 export interface SubscribeOptions {
   /**
-   * Also delivers messages that were published before, in order and without a hole between them and what follows. Of what the topic holds
-   * no more, the client receives a gap if an offset was given.
+   * Also delivers earlier messages, in order and without a hole between them and later ones. If an offset was given and the topic
+   * no longer holds everything after it, the client receives a gap.
    * @defaultValue only what is published from now on
    */
   readonly since?: Since | undefined
@@ -25,13 +25,13 @@ export interface SubscribeOptions {
 export interface SubscribingSession {
   readonly topics: TopicLog
   readonly limits: Limits
-  /** Changes the record; resolves with whether the session is there. */
+  /** Changes the record; resolves with whether the session exists. */
   amend(change: (record: SessionRecord) => SessionRecord): Promise<boolean>
-  /** Appends to the private stream; resolves with whether the session is there. */
+  /** Appends to the private stream; resolves with whether the session exists. */
   append(entry: PrivateAppend): Promise<boolean>
 }
 
-/** Subscribes a session to those of the topics that it does not read yet; resolves with whether the session is there. */
+/** Subscribes a session to those of the topics that it does not read yet; resolves with whether the session exists. */
 export async function subscribe(
   session: SubscribingSession,
   topics: readonly string[],
@@ -39,8 +39,8 @@ export async function subscribe(
 ): Promise<boolean> {
   const places = await placesOf(session.topics, topics, since)
   let added: readonly Subscription[] = []
-  // The streams' numbers are assigned before they are announced, and announced before they count: a node that sees a subscription in the
-  // record can rely on its announcement.
+  // The streams' numbers are assigned before they are announced, and announced before the record lists them: a node that sees a
+  // subscription in the record can rely on its announcement.
   const isNumbered = await session.amend((record) => {
     const isKnown = (topic: string) => record.subscriptions.some((each) => each.topic === topic)
     added = topics.flatMap((topic, index) => {
@@ -66,12 +66,12 @@ export async function subscribe(
   return isThere
 }
 
-/** Ends a session's subscription, if there is one; resolves with whether the session is there. */
+/** Ends a session's subscription, if there is one; resolves with whether the session exists. */
 export async function unsubscribe(session: SubscribingSession, topic: string): Promise<boolean> {
   return unsubscribeWhere(session, (each) => each.topic === topic)
 }
 
-/** Ends those of a session's subscriptions that are meant; resolves with whether the session is there. */
+/** Ends the subscriptions for which `isMeant` returns `true`; resolves with whether the session exists. */
 export async function unsubscribeWhere(session: SubscribingSession, isMeant: (each: Subscription) => boolean): Promise<boolean> {
   let removed: readonly Subscription[] = []
   const isThere = await session.amend((record) => {
@@ -113,7 +113,7 @@ export function checkTopic(topic: unknown, name: string): asserts topic is strin
     throw new TypeError(`RealtimeServer: ${name}() takes a topic of 1 to 1,024 characters; it was ${kindOf(topic)}.`)
 }
 
-/** @throws TypeError for a topic to which no application can publish */
+/** @throws TypeError for a topic to which an application may not publish */
 export function checkPublished(topic: unknown, name: string): asserts topic is string {
   checkTopic(topic, name)
   if (isOwnTopic(topic))

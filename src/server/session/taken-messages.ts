@@ -4,15 +4,15 @@ import type { Incoming } from './record.ts'
 export class TakenMessages {
   #messages: Incoming[] = []
   #next = 0
-  /** The number of the last message whose turn has been. */
+  /** The number of the last message whose handler was called. */
   handledThrough = 0
 
-  /** The message whose turn is next. */
+  /** The next message to handle. */
   get next(): Incoming | undefined {
     return this.#messages[this.#next]
   }
 
-  /** Their numbers are consecutive: each was the last one taken and 1. */
+  /** Numbers are consecutive: each message follows the last one taken. */
   has(n: number): boolean {
     const { next } = this
     return next !== undefined && n >= next.n && n < next.n + this.#messages.length - this.#next
@@ -23,7 +23,7 @@ export class TakenMessages {
     else for (const message of messages) this.#messages.push(message)
   }
 
-  /** The turn of the next one is over: whatever follows it is next. */
+  /** Moves on to the next message. */
   pass(): void {
     this.handledThrough = this.next?.n ?? this.handledThrough
     this.#next += 1
@@ -31,7 +31,7 @@ export class TakenMessages {
     this.clear()
   }
 
-  /** Takes out all that were not handled. */
+  /** Removes and returns all messages that were not handled. */
   clear(): readonly Incoming[] {
     const rest = this.#messages.slice(this.#next)
     this.#messages = []

@@ -2,11 +2,11 @@ import type { ServerHost } from '../node/host.ts'
 import type { SessionRecord, SessionStore } from '../store/ports.ts'
 import { Unread } from './unread.ts'
 
-/** How often the store is asked what a client has acknowledged to another node, in milliseconds: at first, and at the most seldom. */
+/** How often the store is read for acknowledgments to another node, in milliseconds: the first and the longest interval. */
 const firstAskMs = 100
 const lastAskMs = 1000
 
-/** The node whose sessions they are. */
+/** The node of these sessions. */
 interface UnreadNode {
   readonly host: Pick<ServerHost, 'after' | 'report'>
   readonly sessions: Pick<SessionStore, 'read' | 'readAfter'>
@@ -20,20 +20,20 @@ interface Waiter {
   resolve(isDrained: boolean): void
 }
 
-/** What one session has unread. It is forgotten when nothing is unread and nobody waits. */
+/** One session's unread messages. The entry is dropped when nothing is unread and no `drained()` is pending. */
 interface UnreadSession {
   readonly epoch: string
   readonly unread: Unread
   readonly waiters: Waiter[]
-  /** When it was last used, by the node's clock. */
+  /** When it was last used, by the node's monotonic time. */
   usedAt: number
   askMs: number
   cancelAsk: (() => void) | null
 }
 
 /**
- * What the sessions of one node have sent to their clients and those have not acknowledged. A client that is attached here acknowledges
- * here; what it acknowledges on another node is learned from the store, as long as somebody waits for it.
+ * The messages that the sessions of one node have sent and their clients have not acknowledged. A client that is attached here
+ * acknowledges here; acknowledgments to another node are read from the store, while a `drained()` is pending.
  */
 export class UnreadSessions {
   readonly #node: UnreadNode
@@ -44,7 +44,7 @@ export class UnreadSessions {
     this.#node = node
   }
 
-  /** How many sessions are remembered. */
+  /** The number of sessions held. */
   get size(): number {
     return this.#sessions.size
   }
@@ -62,7 +62,7 @@ export class UnreadSessions {
     this.#settle(id, session)
   }
 
-  /** The session has ended, or is another one: whoever waits learns that it is over. */
+  /** The session has ended, or has another epoch: resolves its pending `drained()` calls with `false`. */
   over(id: string): void {
     const session = this.#sessions.get(id)
     if (!session) return
@@ -75,7 +75,7 @@ export class UnreadSessions {
   }
 
   /**
-   * Resolves with `true` once no more than so many bytes are unread; with `false` once the session has ended, or is not known.
+   * Resolves with `true` once at most `maxBytes` are unread; with `false` once the session has ended, or is unknown.
    * @param known the record, if this node knows it
    * @param isHere whether the client is attached to this node now, and acknowledges here
    */
@@ -91,7 +91,7 @@ export class UnreadSessions {
     })
   }
 
-  /** Time has passed: what nobody has used for so long that its client has acknowledged it, or has lost its session, is forgotten. */
+  /** Drops sessions that were unused for so long that their clients have acknowledged everything or lost the session. */
   tick(): void {
     const now = this.#node.elapsedMs()
     const { resumeWindowMs } = this.#node.settings
@@ -101,7 +101,7 @@ export class UnreadSessions {
       if (waiters.length === 0 && now - usedAt > 2 * resumeWindowMs) this.#sessions.delete(id)
   }
 
-  /** The node stops. */
+  /** The node stops: resolves all pending `drained()` calls. */
   stop(): void {
     for (const session of this.#sessions.values()) this.#finish(session)
     this.#sessions.clear()
@@ -159,7 +159,7 @@ export class UnreadSessions {
     })
   }
 
-  /** What the client has acknowledged to another node was trimmed from its private stream. */
+  /** The private stream is trimmed up to the client's acknowledgment to another node. */
   async #ask(id: string, session: UnreadSession): Promise<void> {
     const { sessions } = this.#node
     const read = await sessions.read(id)
@@ -175,12 +175,12 @@ export class UnreadSessions {
     const { askMs } = session
     session.unread.acknowledged(through)
     this.#settle(id, session)
-    // Without progress it is asked less and less often.
+    // Without progress the interval grows.
     if (session.unread.bytes === bytes) session.askMs = askMs
   }
 }
 
-/** Where a session is, as far as this node knows. */
+/** What this node knows of a session. */
 export interface Whereabouts {
   known(): SessionRecord | null
   isHere(): boolean

@@ -1,27 +1,27 @@
-/** How many messages are remembered one by one, before neighbours are remembered together. */
+/** Up to this many messages are tracked one by one; then neighbours are merged into runs. */
 const mostSingle = 32
-/** The bytes up to which neighbours are remembered together, at first. */
+/** The initial size up to which neighbours are merged into one run, in bytes. */
 const leastRunBytes = 16_384
-/** How many runs are remembered before they are made longer. */
+/** The largest number of runs; beyond it they are made longer. */
 const mostRuns = 256
 
 /**
- * Pure: the messages of one stream that were sent and that its reader has not acknowledged, as their number of bytes. It remembers a
- * bounded number of runs, so it may count up to one run too many; a reader that has acknowledged everything has nothing unread.
+ * Pure: the bytes of a stream's messages that were sent and its reader has not acknowledged. It tracks a bounded number of runs,
+ * so it may count up to one run too many; after a complete acknowledgment it counts nothing.
  */
 export class Unread {
-  /** Of each run, the offset of its last message, and its bytes. */
+  /** Each run's last offset, and its bytes. */
   readonly #offsets: number[] = []
   readonly #sizes: number[] = []
   #bytes = 0
-  /** Up to how many bytes neighbours are remembered together. */
+  /** The size up to which neighbours are merged, in bytes. */
   #runBytes = leastRunBytes
 
   get bytes(): number {
     return this.#bytes
   }
 
-  /** The offset of the last message that is unread; 0 if none is. */
+  /** The offset of the last unread message; 0 without one. */
   get through(): number {
     return this.#offsets.at(-1) ?? 0
   }
@@ -34,7 +34,7 @@ export class Unread {
     const last = this.#offsets.length - 1
     this.#bytes += bytes
     const together = (this.#sizes[last] ?? 0) + bytes
-    // A store that answers out of order brings a lower offset: it is acknowledged with the one before it.
+    // A store that answers out of order returns a lower offset: it is acknowledged with the one before it.
     const isLower = last >= 0 && offset <= (this.#offsets[last] ?? 0)
     if (isLower || (last >= mostSingle && together <= this.#runBytes)) {
       this.#offsets[last] = Math.max(offset, this.#offsets[last] ?? 0)
@@ -46,7 +46,7 @@ export class Unread {
     if (this.#offsets.length > mostRuns) this.#joinRuns()
   }
 
-  /** The reader has everything up to an offset. */
+  /** The reader has acknowledged everything up to an offset. */
   acknowledged(through: number): void {
     let runs = 0
     while (runs < this.#offsets.length && (this.#offsets[runs] ?? 0) <= through) {
@@ -59,7 +59,7 @@ export class Unread {
     if (this.#offsets.length === 0) this.#runBytes = leastRunBytes
   }
 
-  /** Makes fewer and longer runs of them: half as many as may be at the most, each as long as the next one permits. */
+  /** Merges runs until at most half of `mostRuns` remain, each as long as `#runBytes` permits. */
   #joinRuns(): void {
     while (this.#offsets.length > mostRuns / 2) {
       this.#runBytes *= 2

@@ -12,14 +12,14 @@ interface Call {
 type Bounding = <Result>(method: string, answer: Promise<Result>) => Promise<Result>
 
 /**
- * Bounds the time of a store's calls: one that is not answered in time rejects, and a later answer to it is ignored. What the calls come
- * to tells the store's health.
+ * Adds a timeout to a store's calls: a call that exceeds it rejects, and a later answer is ignored. The outcomes determine the
+ * store's health.
  */
 export class BoundedCalls {
   readonly #host: Pick<ServerHost, 'elapsedMs' | 'after'>
   readonly #timeoutMs: number
   readonly #health: StoreHealth
-  /** The calls under way. All have the same time, so the first one expires first. */
+  /** The pending calls. All have the same timeout, so the first one expires first. */
   readonly #calls = new Set<Call>()
   #cancelTimer: (() => void) | null = null
 
@@ -43,13 +43,13 @@ export class BoundedCalls {
       this.#cancelTimer ??= this.#host.after(this.#timeoutMs, () => this.#expire())
       answer.then(
         (result) => {
-          // A late answer shows that the store is there as well.
+          // A late answer also shows that the store is available.
           this.#health.answered()
           if (this.#calls.delete(call)) meter.answered(this.#host.elapsedMs() - since)
           resolve(result)
         },
         (error: unknown) => {
-          // One that has expired was reported then.
+          // An expired call has been reported already.
           if (!this.#calls.delete(call)) return
           meter.failed(this.#host.elapsedMs() - since)
           reject(this.#health.failed(method, error))
@@ -58,7 +58,7 @@ export class BoundedCalls {
     })
   }
 
-  /** The calls under way are left unanswered: nobody waits for them any more. */
+  /** Leaves the pending calls unsettled: nothing waits for them any more. */
   stop(): void {
     this.#cancelTimer?.()
     this.#cancelTimer = null

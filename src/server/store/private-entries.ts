@@ -7,7 +7,7 @@ export function messageEntry(data: Payload): PrivateAppend {
   return { kind: messageKind, data }
 }
 
-/** What the server answers to a call of the client, or asks of it: JSON (rule 21). */
+/** The server's answer to a call of the client, or its request to the client: JSON (rule 21). */
 export function callEntry(json: string): PrivateAppend {
   return { kind: 'call', data: json }
 }
@@ -16,12 +16,12 @@ export function isCall(entry: PrivateEntry): entry is PrivateEntry & { readonly 
   return entry.kind === 'call' && typeof entry.data === 'string'
 }
 
-/** The client no longer waits for the reply to its request of that number: for the node that handles it. */
+/** Tells the node that handles the client's request of that number that the client no longer waits for the reply. */
 export function abortEntry(of: number): PrivateAppend {
   return { kind: 'abort', meta: of }
 }
 
-/** The number in such an entry; 0 in any other. */
+/** The number in an abort entry; 0 in any other entry. */
 export function abortIn(entry: PrivateAppend | undefined): number {
   return entry?.kind === 'abort' && typeof entry.meta === 'number' ? entry.meta : 0
 }
@@ -43,7 +43,7 @@ export function subscriptionChangeOf({
   kind,
   meta,
 }: PrivateAppend): { readonly subscribed: Subscription } | { readonly unsubscribed: number } | null {
-  // Only this file writes these kinds.
+  // Only this file creates entries of these kinds.
   if (kind === 'subscribed') return { subscribed: meta as Subscription }
   return kind === 'unsubscribed' ? { unsubscribed: (meta as { readonly stream: number }).stream } : null
 }

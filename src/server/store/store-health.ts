@@ -1,12 +1,12 @@
 /**
- * A call of the store failed, or was not answered in time; it may have succeeded all the same. `cause` is the store's error. A handler that
- * rejects with it runs again.
+ * A call of the store failed or timed out; it may have succeeded all the same. `cause` is the store's error. A handler that
+ * rejects with this error runs again.
  */
 export class StoreUnavailableError extends Error {
   override readonly name = 'StoreUnavailableError'
 }
 
-/** Whether the store answers. One outage is one error, however many calls fail in it. */
+/** Whether the store answers. One outage is reported as one error, however many calls fail in it. */
 export class StoreHealth {
   readonly #report: (error: Error) => void
   #outage: Error | null = null
@@ -24,9 +24,9 @@ export class StoreHealth {
     this.#outage = null
   }
 
-  /** A call has failed. Returns the error for its caller. */
+  /** Records a failed call. Returns the error for its caller. */
   failed(method: string, error: unknown): unknown {
-    // The store has answered: what was asked for is impossible.
+    // The store has answered: the call itself is invalid.
     if (error instanceof RangeError || error instanceof TypeError) return error
     const reason = error instanceof Error ? error.message : String(error)
     const failure = new StoreUnavailableError(`RealtimeServer: the store failed in ${method}(): ${reason}`, { cause: error })

@@ -5,21 +5,15 @@ import { seedOf } from './random.ts'
 /** One case of a contract, for any test runner: `for (const { name, run } of cases) it(name, run)`. */
 export interface ContractCase {
   readonly name: string
-  /** Opens a store, checks it and closes it. Rejects with an `AssertionError` if the store does not keep to the contract. */
+  /** Opens a store, checks it and closes it. Rejects with an `AssertionError` if the store violates the contract. */
   run(): Promise<void>
 }
 
-/** How the cases of a contract are made. */
+/** The options of a contract's cases. */
 export interface ContractOptions {
-  /**
-   * The seed of the random cases, from 0 to 2^32 − 1; the message of a failure contains it.
-   * @defaultValue another one for each call
-   */
+  /** The seed of the random cases, from 0 to 2^32 − 1; an error message contains it. @defaultValue another one for each call */
   readonly seed?: number
-  /**
-   * How long the cases wait for what a store announces or does soon, in milliseconds.
-   * @defaultValue 10,000
-   */
+  /** How long the cases wait for announcements and other delayed effects of the store, in milliseconds. @defaultValue 10,000 */
   readonly patienceMs?: number
 }
 
@@ -29,10 +23,10 @@ export interface ContractSettings {
   until: Until
 }
 
-/** Waits for what a store announces or does soon; `what` completes the sentence of the error. */
+/** Waits for an announcement or another delayed effect of a store; `what` completes the sentence of the error. */
 export type Until = (what: string, isSo: () => boolean | Promise<boolean>) => Promise<void>
 
-/** How much of a stream the store keeps, for the cases that exceed it; without a bound they check nothing. */
+/** The limits of the store's streams, for the cases that exceed them; without a limit they check nothing. */
 export interface OpenedBounds {
   /** Messages in one stream. At least 100, since other cases need as many. */
   readonly maxMessages?: number
@@ -44,33 +38,30 @@ export interface OpenedBounds {
   readonly maxAgeMs?: number
 }
 
-/** What stores of both kinds have to offer to the cases. */
+/** The parts of an opened store of either kind that the cases use. */
 export interface OpenedStore<Store> {
-  /** One store as two nodes see it, each by its own connection. Within one process they may be the same object. */
+  /** One store as two nodes see it, each over its own connection. Within one process they may be the same object. */
   readonly nodes: readonly [Store, Store]
   /** Called once, at the end of the case. */
   close(): Promise<void>
-  /** The bounds of the store, if they are small enough to be exceeded by a test. */
+  /** The store's limits, if they are small enough for a test to exceed. */
   readonly bounds?: OpenedBounds
   /**
-   * Lets that many milliseconds pass on the store's clock, for a store with a clock of its own.
-   * @defaultValue the cases wait for as long
+   * Advances the store's clock by that many milliseconds, for a store with a clock of its own.
+   * @defaultValue the cases wait that long
    */
   pass?(ms: number): Promise<void>
-  /**
-   * Everything that was acknowledged before it is called survives `loseTail()`.
-   * @defaultValue nothing is known to survive
-   */
+  /** Everything acknowledged before this call survives `loseTail()`. @defaultValue nothing is known to survive */
   checkpoint?(): Promise<void>
   /**
-   * Takes the engine back in time: what was acknowledged since `checkpoint()` is lost, as by the promotion of a replica that lacks it.
-   * Resolves when both nodes can be used again. A store whose engine cannot lose what it has acknowledged leaves it out; the cases about
-   * lives then check nothing.
+   * Sets the engine back in time: everything acknowledged since `checkpoint()` is lost, as by the promotion of a replica that
+   * lacks it. Resolves when both nodes can be used again. A store whose engine cannot lose what it has acknowledged omits it; the
+   * cases about lives then check nothing.
    */
   loseTail?(): Promise<void>
 }
 
-/** The name of a case, and what it checks. */
+/** The name of a case, and its check. */
 export type Check<Trial> = readonly [name: string, check: (trial: Trial) => Promise<void>]
 
 /** Turns checks into cases, each with a store of its own. */

@@ -1,7 +1,7 @@
 import { Buffer } from 'node:buffer'
 import type { Payload } from '../store/ports.ts'
 
-/** Payloads that a store could spoil, with what they are. */
+/** Payloads that a store could corrupt, with a description. */
 export const payloadSamples: readonly (readonly [what: string, data: () => Payload])[] = [
   ['an empty text', () => ''],
   ['a long text', () => 'x'.repeat(100_000)],
@@ -13,7 +13,7 @@ export const payloadSamples: readonly (readonly [what: string, data: () => Paylo
   ['bytes of a Buffer', () => Buffer.from([0, 255, 13, 10])],
 ]
 
-/** Names of topics, sessions and principals that are as good as any other. */
+/** Unusual names of topics, sessions and principals, all of them valid. */
 export const oddNames: readonly string[] = [
   ...['__proto__', 'constructor', 'toString', 'hasOwnProperty', '', ' ', 'a/b?c#d', 'é\n"', '{a}b', '{', '*', 'a:b', '\\'],
   'long '.repeat(100),
@@ -24,7 +24,7 @@ export function bytesOf(data: Payload): number {
   return typeof data === 'string' ? Buffer.byteLength(data) : data.byteLength
 }
 
-/** A value with all bytes as numbers and without what is `undefined`, so that it does not matter which class bytes come in. */
+/** A value with all bytes as numbers and without `undefined` members, so that the class of the bytes does not matter. */
 export function plain(value: unknown): unknown {
   if (ArrayBuffer.isView(value)) return { bytes: [...new Uint8Array(value.buffer, value.byteOffset, value.byteLength)] }
   if (Array.isArray(value)) return value.map(plain)

@@ -1,6 +1,6 @@
 import { randomInt, randomUUID } from 'node:crypto'
 
-/** Makes the choices of a random case; the same choices for the same seed. */
+/** The choices of a random case; the same for the same seed. */
 export interface Random {
   /** An integer from 0 up to, but not including, this one. */
   below(limit: number): number
@@ -23,19 +23,19 @@ export function randomOf(seed: number): Random {
   }
 }
 
-/** @throws TypeError for a seed that could not be repeated */
+/** @throws TypeError for an invalid seed */
 export function seedOf(given: number | undefined): number {
   if (given === undefined) return randomInt(2 ** 32)
   if (Number.isInteger(given) && given >= 0 && given < 2 ** 32) return given
   throw new TypeError(`The option \`seed\` must be an integer from 0 to 4,294,967,295; it was ${given}.`)
 }
 
-/** A name that no case has used before, since a store may keep what other cases and other runs have left. */
+/** A name that no case has used before, since a store may keep the data of other cases and runs. */
 export function freshName(kind: string): string {
   return `${kind} ${randomUUID()}`
 }
 
-/** Runs a random check; the message of its failure says how to repeat it. */
+/** Runs a random check; its error message contains the seed. */
 export async function withSeed(seed: number, check: (random: Random) => Promise<void>): Promise<void> {
   try {
     await check(randomOf(seed))

@@ -7,10 +7,10 @@ interface Placed {
   readonly data?: Payload | undefined
 }
 
-/** More than the cases write into one stream. */
+/** Limits above what the cases write into one stream. */
 export const everything: ReadLimits = { maxMessages: 1000, maxBytes: 10_000_000 }
 
-/** Checks what holds for the result of every read. */
+/** Checks the invariants of every read. */
 export function checkReading(reading: Reading<Placed>, after: number, limits: ReadLimits): void {
   const { epoch, messages, lostThrough, tail } = reading
   match(epoch, /^[\w-]{1,32}$/, 'an epoch consists of 1 to 32 letters, digits, `-` and `_`')
@@ -32,7 +32,7 @@ export function isOffset(value: unknown): boolean {
   return Number.isSafeInteger(value) && Number(value) >= 0
 }
 
-/** Reads a stream to its end, as a reader does that is allowed so much at once; checks each reading. */
+/** Reads a stream to its end, with these limits for each read; checks each reading. */
 export async function readAll<Entry extends Placed>(
   readAfter: (after: number, limits: ReadLimits) => Promise<Reading<Entry>>,
   after: number,

@@ -2,7 +2,7 @@ import { deepEqual, equal, ok } from 'node:assert/strict'
 import { everything } from './readings.ts'
 import { entriesOf, later, listen, made, recordOf, replaced, type SessionCheck, type SessionTrial } from './session-trial.ts'
 
-/** A check that loses the tail, where the engine can. */
+/** A check that loses the tail, if the engine can. */
 function afterLoss(name: string, check: (trial: SessionTrial, lose: () => Promise<void>) => Promise<void>): SessionCheck {
   return [
     name,

@@ -5,7 +5,7 @@ import { ending, entriesOf, later, recordOf, type SessionCheck, type SessionTria
 
 const steps = 300
 
-/** A session as it must be. */
+/** A session's expected state. */
 interface Expected {
   current: Versioned | null
   entries: PrivateEntry[]

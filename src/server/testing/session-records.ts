@@ -126,7 +126,7 @@ export const sessionRecords: readonly SessionCheck[] = [
         { ended: ending },
       ]
       for (const change of changes) {
-        // In turn with what was written and with what was read, on the node that wrote and on the other.
+        // Alternates between a written and a read record, and between the two nodes.
         current = await replaced(one, id, current, change)
         deepEqual(await other.read(id), current)
         const read = await other.read(id)

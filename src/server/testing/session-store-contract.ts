@@ -8,10 +8,10 @@ import { type OpenedSessionStore, sessionTrialOf } from './session-trial.ts'
 import { sessionWatching } from './session-watching.ts'
 
 /**
- * The contract of a `SessionStore` as test cases: `for (const { name, run } of sessionStoreContract(open)) it(name, run)`. Most of them
- * use ids that were never used, and they may run one after the other on one engine; nothing else may use it at the same time, since the
+ * The contract of a `SessionStore` as test cases: `for (const { name, run } of sessionStoreContract(open)) it(name, run)`. Most
+ * of them use fresh ids, and they may run one after the other on one engine; nothing else may use it at the same time, since the
  * sessions of all cases are counted.
- * @param open called for each case; the case closes what it returns
+ * @param open called for each case; the case closes the store that it returns
  * @throws TypeError for an invalid option; the message names it
  */
 export function sessionStoreContract(

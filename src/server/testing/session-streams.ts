@@ -10,7 +10,7 @@ const metas: readonly unknown[] = [
   { topic: 'chat:42', stream: 3, ['__proto__']: { own: true }, text: 'é\r\n\u2028😀' },
 ]
 
-/** Entries of every shape; their kinds say nothing to a store. */
+/** Entries of every shape; their kinds have no meaning to a store. */
 const shapes = (): readonly PrivateAppend[] => [
   ...payloadSamples.map(([, dataOf]) => ({ kind: 'message', data: dataOf() })),
   ...metas.map((meta) => ({ kind: 'meta', meta })),

@@ -7,12 +7,12 @@ import { everything, readAll } from './readings.ts'
 /** A `SessionStore` under test, opened for one case. */
 export type OpenedSessionStore = OpenedStore<SessionStore>
 
-/** What the checks of one case work with. */
+/** The context of one case's checks. */
 export interface SessionTrial extends ContractSettings {
   readonly store: OpenedSessionStore
   readonly one: SessionStore
   readonly other: SessionStore
-  /** The id of a session that was never made. */
+  /** The id of a session that does not exist. */
   readonly id: string
   /** A principal that was never used. */
   readonly ann: string
@@ -24,7 +24,7 @@ export function sessionTrialOf(store: OpenedSessionStore, settings: ContractSett
   return { ...settings, store, one: store.nodes[0], other: store.nodes[1], id: freshName('session'), ann: freshName('ann') }
 }
 
-/** The record of a new session, but for what is given. */
+/** The record of a new session, with changes. */
 export function recordOf(more: Partial<SessionRecord> = {}): SessionRecord {
   return {
     epoch: 'e1',
@@ -92,7 +92,7 @@ export async function listen(store: SessionStore, id: string) {
   return {
     news,
     stop: () => watch.stop(),
-    /** Whether this change, or that something was missed, has been announced. */
+    /** Whether this change, or a missed announcement, was announced. */
     has: (change: { readonly version: number } | { readonly tail: number }) =>
       news.some((each) => {
         if (each === null) return true

@@ -5,7 +5,7 @@ import { plain } from './payload-samples.ts'
 import { everything } from './readings.ts'
 import { endOf, fill, readTopic, type TopicCheck, type TopicTrial, textsOf } from './topic-trial.ts'
 
-/** A check of an option of `append()`, where the log supports it. */
+/** A check of an option of `append()`, if the log supports it. */
 function withOption(option: 'key' | 'maxMessages' | 'maxAgeMs', [name, check]: TopicCheck): TopicCheck {
   return [`${option}: ${name}`, async (trial) => (trial.store.unsupported?.includes(option) ? undefined : check(trial))]
 }
@@ -132,7 +132,7 @@ export const topicAppending: readonly TopicCheck[] = [
       const { offset: start } = await endOf(one, topic)
       const old = await one.append(topic, 'old', { maxAgeMs: 100 })
       let newest = old
-      // A log may discard what is too old when the next message comes, and somewhat later.
+      // A log may discard expired messages only at the next append, and somewhat later.
       await until('a message older than `maxAgeMs` was not discarded', async () => {
         await pass(store, 100)
         newest = await one.append(topic, 'new', { maxAgeMs: 100 })
@@ -152,7 +152,7 @@ export const topicAppending: readonly TopicCheck[] = [
   ]),
 ]
 
-/** Checks that a topic holds the last messages only, and says so. */
+/** Checks that a topic holds only its last messages, and reports the others as lost. */
 async function keeps(
   log: TopicTrial['one'],
   topic: string,

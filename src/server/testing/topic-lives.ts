@@ -3,7 +3,7 @@ import type { Payload, Position } from '../store/ports.ts'
 import { everything } from './readings.ts'
 import { endOf, fill, hasHeard, listen, readTopic, type TopicCheck, type TopicTrial, textsOf } from './topic-trial.ts'
 
-/** A check that loses the tail, where the engine can. */
+/** A check that loses the tail, if the engine can. */
 function afterLoss(name: string, check: (trial: TopicTrial, lose: () => Promise<void>) => Promise<void>): TopicCheck {
   return [
     name,
@@ -32,7 +32,7 @@ export const topicLives: readonly TopicCheck[] = [
       await lose()
       for (const node of [other, one]) {
         const end = await endOf(node, topic)
-        // The topic itself may have been made after the last checkpoint that the engine knows of.
+        // The topic itself may have been created after the engine's last checkpoint.
         if (store.checkpoint) equal(end.epoch, epoch, 'the epoch stays')
         ok(end.offset >= last, `the end of the topic, ${end.offset}, is not below the offset ${last} that was given out`)
         for (const position of positions) {

@@ -8,9 +8,9 @@ import { type OpenedTopicLog, topicTrialOf } from './topic-trial.ts'
 import { topicWatching } from './topic-watching.ts'
 
 /**
- * The contract of a `TopicLog` as test cases: `for (const { name, run } of topicLogContract(open)) it(name, run)`. They use topics of
- * names that were never used, and may run one after the other on one engine.
- * @param open called for each case; the case closes what it returns
+ * The contract of a `TopicLog` as test cases: `for (const { name, run } of topicLogContract(open)) it(name, run)`. They use fresh
+ * topics, and may run one after the other on one engine.
+ * @param open called for each case; the case closes the log that it returns
  * @throws TypeError for an invalid option; the message names it
  */
 export function topicLogContract(open: () => Promise<OpenedTopicLog>, options: ContractOptions = {}): readonly ContractCase[] {

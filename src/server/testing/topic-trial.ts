@@ -10,7 +10,7 @@ export interface OpenedTopicLog extends OpenedStore<TopicLog> {
   readonly unsupported?: readonly (keyof AppendOptions)[]
 }
 
-/** What the checks of one case work with. */
+/** The context of one case's checks. */
 export interface TopicTrial extends ContractSettings {
   readonly store: OpenedTopicLog
   readonly one: TopicLog
@@ -60,7 +60,7 @@ export async function listen(log: TopicLog, topic: string): Promise<Heard> {
   return { news, stop: () => watch.stop() }
 }
 
-/** Whether news of this offset, or that something was missed, has come. */
+/** Whether this offset, or a missed announcement, was announced. */
 export function hasHeard({ news }: Heard, offset: number): boolean {
   return news.some((each) => each === null || each.offset >= offset)
 }

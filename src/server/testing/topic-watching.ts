@@ -126,7 +126,7 @@ export const topicWatching: readonly TopicCheck[] = [
   ],
 ]
 
-/** Checks what was announced against what was appended behind a position. */
+/** Checks an announcement against the messages appended after a position. */
 function checkNews(news: TopicNews, start: Position, stored: readonly Stored[]): void {
   const index = stored.findIndex(({ offset }) => offset === news.offset)
   const message = stored[index]
@@ -137,7 +137,7 @@ function checkNews(news: TopicNews, start: Position, stored: readonly Stored[]):
   if (news.data !== undefined) deepEqual(plain(news.data), plain(message.data))
 }
 
-/** Reads a topic as a node does: takes what is announced if it is the next, and else reads the log. */
+/** Reads a topic as a node does: takes an announcement if it is the next message, otherwise reads the log. */
 async function follow(log: TopicLog, topic: string) {
   const read: { readonly offset: number; readonly data: Payload }[] = []
   let { epoch, offset: position } = await endOf(log, topic)

@@ -1,14 +1,14 @@
 import { bytesOf, kindOf } from './payload.ts'
 
-/** What is wrong with a value that is to be kept as JSON. */
+/** The errors for a value that is to be stored as JSON. */
 interface JsonFaults {
-  /** It has no JSON, as `undefined` or a function. */
+  /** The value has no JSON representation, as `undefined` or a function. */
   none(): TypeError
-  /** Its JSON has more bytes than are allowed. */
+  /** Its JSON exceeds the limit. */
   tooLong(bytes: number): RangeError
 }
 
-/** A copy of a JSON value, as another process would have it. @throws what `faults` returns */
+/** A copy of a value through JSON, as another process would receive it. @throws the errors of `faults` */
 export function jsonCopyOf(value: unknown, maxBytes: number, { none, tooLong }: JsonFaults): unknown {
   const text: string | undefined = JSON.stringify(value)
   if (text === undefined) throw none()
@@ -17,7 +17,7 @@ export function jsonCopyOf(value: unknown, maxBytes: number, { none, tooLong }: 
   return JSON.parse(text)
 }
 
-/** A copy of what an application keeps with a session. @throws TypeError or RangeError for what cannot be kept */
+/** A copy of an application's session data. @throws TypeError or RangeError for an invalid value */
 export function sessionDataOf(value: unknown, maxBytes: number): unknown {
   return jsonCopyOf(value, maxBytes, {
     none: () => new TypeError(`RealtimeServer: session.update() takes JSON; it was ${kindOf(value)}.`),

@@ -4,7 +4,7 @@ const maxTimeMs = 2 ** 31 - 1
 /**
  * Checks an option that is a time, in milliseconds. `Infinity` means never.
  * @param whyNot why `Infinity` is not allowed, if it is not
- * @returns what is allowed, or `null` if the value is
+ * @returns what is allowed, or `null` if the value is valid
  */
 export function faultOfTime(value: number, whyNot?: string): string | null {
   if ((value >= 1 && value <= maxTimeMs) || (value === Infinity && whyNot === undefined)) return null
@@ -13,15 +13,15 @@ export function faultOfTime(value: number, whyNot?: string): string | null {
   return value === Infinity ? `${allowed}: ${whyNot}` : allowed
 }
 
-/** Why a count may not be `Infinity`, and the largest that is allowed. */
+/** The largest value of a count, and why it may not be `Infinity`. */
 export interface CountRule {
   readonly most?: number
   readonly why?: string
 }
 
 /**
- * Checks an option that is a count, or a number of bytes. `Infinity` means no limit, unless there is a largest.
- * @returns what is allowed, or `null` if the value is
+ * Checks an option that is a count, or a number of bytes. `Infinity` means no limit, unless there is a largest value.
+ * @returns what is allowed, or `null` if the value is valid
  */
 export function faultOfCount(value: number, { most, why }: CountRule = {}): string | null {
   const isWhole = Number.isSafeInteger(value) && value >= 1

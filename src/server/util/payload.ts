@@ -8,7 +8,7 @@ export function bytesOf(data: Payload): number {
   return typeof data === 'string' ? Buffer.byteLength(data) : data.byteLength
 }
 
-/** A value that an application sends, checked, as the logs keep it; `name` is the method's, for the error. */
+/** Checks a value that an application sends, and returns it as the logs keep it; `name` is the method's, for the error. */
 export function payloadOf(data: unknown, name: string, maxBytes: number): Payload {
   const payload = asPayload(data)
   if (payload === null)
@@ -26,7 +26,7 @@ function asPayload(data: unknown): Payload | null {
   return null
 }
 
-/** A value's kind for an error message: never the value itself, which may be a payload. */
+/** A value's type for an error message: never the value itself, which may be a payload. */
 export function kindOf(value: unknown): string {
   if (value === null) return 'null'
   if (typeof value !== 'object') return typeof value === 'undefined' ? 'undefined' : `a ${typeof value}`

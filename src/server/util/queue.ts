@@ -1,4 +1,4 @@
-/** A first-in, first-out queue. Removing the first item costs the same, however long the queue is. */
+/** A first-in, first-out queue whose first item is removed in constant time. */
 export class Queue<Item> {
   #items: Item[] = []
   #head = 0
@@ -15,7 +15,7 @@ export class Queue<Item> {
     this.#items.push(item)
   }
 
-  /** The first items, at most `count`, which stay. */
+  /** Returns at most `count` items from the front, without removing them. */
   peek(count: number): Item[] {
     return this.#items.slice(this.#head, this.#head + count)
   }

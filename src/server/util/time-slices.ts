@@ -10,9 +10,9 @@ const sliceMs = 20
 export class TimeSlices {
   readonly #host: ServerHost
   readonly #waiting: (() => void)[] = []
-  /** When the running slice began. */
+  /** When the current slice began. */
   #startedAt = 0
-  /** Cancels the timer that begins the next slice; `null` if there is none. */
+  /** Cancels the timer of the next slice; `null` if there is none. */
   #cancelNext: (() => void) | null = null
   #isStopped = false
 
@@ -20,7 +20,7 @@ export class TimeSlices {
     this.#host = host
   }
 
-  /** Whether the slice is over, so that `next` is to be awaited. Long-running work has to ask every few steps. */
+  /** Whether the slice is over, so that the caller has to await `next`. Long-running work checks this every few steps. */
   isOver(): boolean {
     const now = this.#host.elapsedMs()
     if (!this.#cancelNext) {
@@ -30,7 +30,7 @@ export class TimeSlices {
     return now - this.#startedAt >= sliceMs
   }
 
-  /** Resolves at the beginning of a slice, in the order of the calls. After `stop` it resolves at once. */
+  /** Resolves at the start of a slice, in the order of the calls. After `stop` it resolves at once. */
   next(): Promise<void> {
     if (this.#isStopped) return Promise.resolve()
     return new Promise((resolve) => {

@@ -1,8 +1,8 @@
 import type { ServerHost } from '../node/host.ts'
 
 /**
- * Waits for what the application was asked, `limitMs` milliseconds at most; a promise that settles later is ignored.
- * @param what names what takes too long, for the error
+ * Adds a timeout of `limitMs` milliseconds to a promise of the application; a promise that settles later is ignored.
+ * @param what names the operation in the timeout's error
  */
 export function within<Value>(
   promise: Promise<Value>,

@@ -1,6 +1,6 @@
-/** How long an append can be repeated under its key without a second message, in milliseconds. */
+/** How long a second append under the same key is ignored, in milliseconds. */
 const windowMs = 120_000
-/** How many keys are remembered; beyond it the oldest is forgotten before its time. */
+/** The largest number of keys; beyond it the oldest is evicted before its time. */
 const maxKeys = 100_000
 
 interface Known<Topic> {
@@ -9,11 +9,11 @@ interface Known<Topic> {
   readonly at: number
 }
 
-/** The keys under which messages were appended lately. */
+/** The keys of recently appended messages. */
 export class AppendKeys<Topic extends { readonly name: string }> {
   readonly #known = new Map<string, Known<Topic>>()
 
-  /** The offset of the message that was appended to this topic under the key. */
+  /** The offset of the message that was appended to this topic under the key, if there is one. */
   get(topic: Topic, key: string, now: number): number | undefined {
     const known = this.#known.get(nameOf(topic, key))
     return known?.topic === topic && now - known.at < windowMs ? known.offset : undefined
@@ -21,7 +21,7 @@ export class AppendKeys<Topic extends { readonly name: string }> {
 
   add(topic: Topic, key: string, offset: number, at: number): void {
     const name = nameOf(topic, key)
-    // Set anew, it is the last in the map's order.
+    // Deleted and set again, it becomes the last in the map's order.
     this.#known.delete(name)
     this.#known.set(name, { topic, offset, at })
     for (const [oldest, known] of this.#known) {

@@ -1,6 +1,6 @@
 import { type MemoryStream, overheadBytes } from './stream.ts'
 
-/** What one half of the store may keep. */
+/** The limits of one half of the store. */
 export interface Bounds {
   readonly maxBytesPerStream: number
   readonly maxMessagesPerStream: number
@@ -9,9 +9,9 @@ export interface Bounds {
 
 /** One half of the store: the topics, or the private streams of sessions. */
 export interface Half {
-  /** What its messages cost to keep, in bytes. */
+  /** The memory that its messages take, in bytes. */
   readonly cost: number
-  /** Discards one message, which the half chooses. */
+  /** Evicts one message, which the half selects. */
   forgetOldest(): void
 }
 
@@ -28,7 +28,7 @@ export class Budget {
     this.#halves.push(half)
   }
 
-  /** Discards messages until the rest fits: of the half that holds most, so that neither can push the other out. */
+  /** Evicts messages until the rest fits: from the half that holds most, so that neither can push the other out. */
   fit(): void {
     for (;;) {
       let cost = 0
@@ -46,8 +46,8 @@ export class Budget {
 type Stream = MemoryStream<unknown>
 
 /**
- * The messages of many streams, in order of arrival: the oldest one, and all that are too old, are found without scanning the streams. A
- * stream may discard messages by itself; their places in the queue are then skipped.
+ * The messages of many streams, in order of arrival: the oldest one, and all that have expired, are found without scanning the
+ * streams. A stream may discard messages by itself; their places in the queue are then skipped.
  */
 export class BoundedStreams implements Half {
   readonly #bounds: Bounds
@@ -64,14 +64,14 @@ export class BoundedStreams implements Half {
     this.#pushed = pushed
   }
 
-  /** What all messages cost to keep, in bytes. */
+  /** The memory that all messages take, in bytes. */
   get cost(): number {
     return this.#cost
   }
 
   /**
-   * Appends a message, and discards others to make room for it; returns the offset.
-   * @throws RangeError when the message alone is larger than a stream may be; then nothing has changed.
+   * Appends a message, and evicts others to make room for it; returns the offset.
+   * @throws RangeError if the message alone exceeds the limit of a stream; then nothing has changed.
    */
   push<Item>(stream: MemoryStream<Item>, item: Item, bytes: number, now: number): number {
     const { maxBytesPerStream, maxMessagesPerStream } = this.#bounds
@@ -97,13 +97,13 @@ export class BoundedStreams implements Half {
     while (stream.length > 0 && stream.lostThrough < through) this.#shift(stream)
   }
 
-  /** Discards the messages that have reached the maximum age. */
+  /** Evicts the messages that have reached the maximum age. */
   forgetAged(now: number): void {
     for (let at = this.#times[this.#head]; at !== undefined && now - at >= this.#bounds.maxAgeMs; at = this.#times[this.#head])
       this.#pass()
   }
 
-  /** Discards the oldest message of all streams. */
+  /** Evicts the oldest message of all streams. */
   forgetOldest(): void {
     for (const before = this.#messages; this.#messages === before && this.#messages > 0; ) this.#pass()
   }
@@ -113,7 +113,7 @@ export class BoundedStreams implements Half {
     this.#messages -= 1
   }
 
-  /** Takes the first place off the queue, and discards its message if it is still there. */
+  /** Removes the first place from the queue, and discards its message if that is still there. */
   #pass(): void {
     const stream = this.#queue[this.#head]
     if (!stream) return
@@ -129,7 +129,7 @@ export class BoundedStreams implements Half {
     this.#head = 0
   }
 
-  /** Removes the places of discarded messages. Of one stream they are always its first. */
+  /** Removes the places of discarded messages, which are always the first of their stream. */
   #compact(): void {
     this.#cut()
     let kept = 0

@@ -1,6 +1,6 @@
 import { LazyHeap, type Ranked } from './heap.ts'
 
-/** An item that expires at a time, which is its rank. */
+/** An item with an expiry time, which is its rank. */
 export interface Expiring extends Ranked {
   rank: number
 }

@@ -8,8 +8,8 @@ export interface Ranked {
 }
 
 /**
- * Finds the item of the lowest rank without scanning the others. Ranks rise often and are seldom compared, so a rise costs nothing until
- * the item comes to the front by its old rank.
+ * Finds the item of the lowest rank without scanning the others. Ranks rise often and are seldom compared, so a rise costs
+ * nothing until the item reaches the front by its old rank.
  */
 export class LazyHeap<Item extends Ranked> {
   readonly #heap: Item[] = []
@@ -19,7 +19,7 @@ export class LazyHeap<Item extends Ranked> {
     this.#rise(item, this.#heap.push(item) - 1)
   }
 
-  /** To be called when an item's rank may be lower than before. */
+  /** The caller calls this when an item's rank may be lower than before. */
   lowered(item: Item): void {
     const { rank } = item
     if (rank >= item.queuedRank) return

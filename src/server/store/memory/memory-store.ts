@@ -7,36 +7,33 @@ import { defaultBytesPerStream, overheadBytes } from './stream.ts'
 import { type MemoryHost, MemoryTopics } from './topics.ts'
 
 /**
- * How much a `memoryStore` keeps. Messages beyond a bound are discarded, of each stream the oldest first, and clients that had not read
+ * Limits of a `memoryStore`. Messages beyond a limit are evicted, the oldest of each stream first, and clients that had not read
  * them receive a gap. A stream is a topic, or the messages sent to one session alone.
  */
 export interface MemoryLimits {
   /**
-   * Bytes in total, each message counted with 64 more than its own, about what it costs to keep. Topics cannot push out the sessions'
-   * private streams, nor these the topics: the larger half gives way. Of the topics, which are the application's, the oldest message is
-   * discarded; of the private streams, the oldest message of the principal (without `authenticate`: of the session) that holds most, so
-   * that no client can push out what another has yet to read.
+   * Bytes in total, each message with 64 bytes of overhead, about what it costs to keep. Topics cannot evict the sessions'
+   * private streams, nor the other way round: the larger half gives way. Of the topics, which are the application's, the oldest
+   * message is evicted; of the private streams, the oldest message of the principal (without `authenticate`: of the session) that
+   * holds most, so that no client can evict what another has yet to read.
    * @defaultValue 134_217_728 (128 MiB)
    */
   readonly maxBytes?: number
   /**
-   * Bytes in one stream, counted in the same way; never more than half of `maxBytes`. A larger message is refused.
+   * Bytes in one stream, with the same overhead; never more than half of `maxBytes`. A larger message is refused.
    * @defaultValue 8_388_608 (8 MiB)
    */
   readonly maxBytesPerStream?: number
-  /**
-   * Messages in one stream; `Infinity` for as many as the bytes allow.
-   * @defaultValue Infinity
-   */
+  /** Messages in one stream; `Infinity` for no limit but the bytes. @defaultValue Infinity */
   readonly maxMessagesPerStream?: number
   /**
-   * Number of topics. Beyond it the least recently used one is discarded; a topic created again has a new epoch.
+   * Number of topics. Beyond it the least recently used one is evicted; a topic created again has a new epoch.
    * @defaultValue 100_000
    */
   readonly maxTopics?: number
   /**
-   * How long a message stays in a topic, in milliseconds; `Infinity` for as long as there is room. It should be longer than the server's
-   * `resumeWindowMs`, or clients that return within that window meet gaps. Messages sent to one session stay as long as the session.
+   * How long a message stays in a topic, in milliseconds; `Infinity` for no limit but the bytes. Set it above the server's
+   * `resumeWindowMs`, or clients that return within that window get gaps. Messages to one session stay as long as the session.
    * @defaultValue 600_000 (10 minutes)
    */
   readonly maxAgeMs?: number
@@ -65,8 +62,8 @@ const leasts: Required<MemoryLimits> = {
 }
 
 /**
- * Topics and sessions in this process's memory: the default, lost when the process ends. Several servers in one process may share one. It
- * has no timers and need not be closed.
+ * Creates a store of topics and sessions in this process's memory: the default, lost when the process ends. Several servers in
+ * one process may share one. It has no timers and need not be closed.
  * @throws TypeError for an invalid limit; the message names it
  */
 export function memoryStore(limits: MemoryLimits = {}, host: MemoryHost = storeHost): MemoryStore {
@@ -99,7 +96,7 @@ function settled(limits: MemoryLimits): Required<MemoryLimits> {
   }
 }
 
-/** These may be `Infinity`, since other bounds apply. */
+/** These may be `Infinity`, since other limits apply. */
 const unbounded: readonly string[] = ['maxAgeMs', 'maxMessagesPerStream']
 
 const names = Object.keys(defaults).join(', ')

@@ -1,6 +1,6 @@
 /** The sessions of each principal. */
 export class Principals {
-  /** Most principals have one session: a set for each would cost more than the session's id. */
+  /** Most principals have one session: a set for each would take more memory than the session's id. */
   readonly #ids = new Map<string, string | Set<string>>()
 
   add(principalId: string, id: string): void {

@@ -2,8 +2,8 @@ import { copyOf } from '../../session/record.ts'
 import type { SessionRecord } from '../ports.ts'
 
 /**
- * A record as the store keeps it. Records are immutable: a writer makes a new one. Only the application's own values, the principal and
- * the data, could be changed behind the store's back: if they differ from those before, the store keeps a frozen copy of them.
+ * A record as the store keeps it. Records are immutable: a writer creates a new one. Only the application could mutate its own
+ * values, the principal and the data: if they differ from those before, the store keeps a frozen copy of them.
  */
 export function keptRecord(record: SessionRecord, before: SessionRecord | undefined): SessionRecord {
   const isKnown = before && record.principal === before.principal && record.data === before.data

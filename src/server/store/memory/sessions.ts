@@ -19,7 +19,7 @@ import type { PrivateStream, Shares } from './shares.ts'
 import type { MemoryHost } from './topics.ts'
 import { Watchers } from './watchers.ts'
 
-/** Most entries are of this kind, and are kept as their payload alone. */
+/** Most entries are of this kind, and are stored as their payload alone. */
 const messageKind = 'message'
 
 type Item = Payload | PrivateAppend
@@ -28,11 +28,11 @@ type Item = Payload | PrivateAppend
 interface Session extends Expiring {
   readonly id: string
   current: Versioned
-  /** `null` for most sessions, since no message is ever sent to them alone. */
+  /** `null` for most sessions, which are never sent a message of their own. */
   stream: PrivateStream<Item> | null
 }
 
-/** Sessions in memory. A session is discarded when it is removed, never before: the node that asks for expired sessions ends them. */
+/** Sessions in memory. Only `remove()` discards one, even if it has expired: the node that lists expired sessions ends them. */
 export class MemorySessions implements SessionStore {
   #id: string | null = null
   readonly #shares: Shares
@@ -43,7 +43,7 @@ export class MemorySessions implements SessionStore {
   /** The sessions of each principal that have not ended. */
   readonly #byPrincipal = new Principals()
   #count = 0
-  /** Versions are never reused, so that a session created again under an id is not taken for the previous one. */
+  /** Versions are never reused, so that a session created again under an id is not mistaken for the previous one. */
   #version = 0
 
   constructor(shares: Shares, host: MemoryHost) {
@@ -179,7 +179,7 @@ function entryOf(offset: number, item: Item): PrivateEntry {
   return typeof item === 'string' || item instanceof Uint8Array ? { offset, kind: messageKind, data: item } : { offset, ...item }
 }
 
-/** The size of an entry; what is no payload counts as JSON. */
+/** The size of an entry; a part that is no payload counts as JSON. */
 function entryBytesOf({ kind, meta, data }: PrivateAppend): number {
   const bytes = data === undefined ? 0 : bytesOf(data)
   return kind === messageKind && meta === undefined ? bytes : bytes + JSON.stringify({ kind, meta }).length

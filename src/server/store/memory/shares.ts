@@ -2,10 +2,10 @@ import { BoundedStreams, type Bounds, type Budget, type Half } from './bounded-s
 import { LazyHeap, type Ranked } from './heap.ts'
 import { MemoryStream } from './stream.ts'
 
-/** The principal of all clients of a server without `authenticate`: it does not distinguish them. */
+/** The principal of all clients of a server without `authenticate`, which does not distinguish them. */
 const anonymous = 'anonymous'
 
-/** The messages kept for one principal; the more bytes they have, the lower the rank. */
+/** The messages of one principal; the more bytes they take, the lower the rank. */
 class Share implements Ranked {
   readonly key: string
   readonly streams: BoundedStreams
@@ -23,7 +23,7 @@ class Share implements Ranked {
   }
 }
 
-/** Messages sent to one session alone. */
+/** The messages sent to one session alone. */
 export class PrivateStream<Item> extends MemoryStream<Item> {
   readonly share: Share
 
@@ -34,8 +34,8 @@ export class PrivateStream<Item> extends MemoryStream<Item> {
 }
 
 /**
- * All private streams. When there is no room, the oldest message of the principal that holds most is discarded, so that no client pushes
- * out what others have yet to read. Anonymous sessions count one by one.
+ * All private streams. When there is no room, the oldest message of the principal that holds most is evicted, so that no client
+ * evicts what others have yet to read. Each anonymous session counts by itself.
  */
 export class Shares implements Half {
   readonly #bounds: Bounds
@@ -73,8 +73,8 @@ export class Shares implements Half {
   }
 
   /**
-   * Appends a message, and discards others to make room for it; returns the offset.
-   * @throws RangeError when the message alone is larger than a stream may be; then nothing has changed.
+   * Appends a message, and evicts others to make room for it; returns the offset.
+   * @throws RangeError if the message alone exceeds the limit of a stream; then nothing has changed.
    */
   push<Item>(stream: PrivateStream<Item>, item: Item, bytes: number): number {
     const { streams } = stream.share

@@ -1,8 +1,8 @@
 import type { ReadLimits } from '../ports.ts'
 
-/** The memory that a kept message takes beside its own bytes: its entries in the arrays, and the engine's header of a string. */
+/** The memory that a message takes beside its own bytes: its entries in the arrays, and V8's header of a string. */
 export const overheadBytes = 64
-/** How many bytes of a stream a `memoryStore` keeps, unless told otherwise. */
+/** The default size of a stream in a `memoryStore`, in bytes. */
 export const defaultBytesPerStream = 8_388_608
 
 /**
@@ -28,7 +28,7 @@ export class MemoryStream<Item> {
     return this.#items.length - this.#head
   }
 
-  /** What its messages cost to keep, in bytes. */
+  /** The memory that its messages take, in bytes. */
   get cost(): number {
     return this.#bytes + this.length * overheadBytes
   }
@@ -38,7 +38,7 @@ export class MemoryStream<Item> {
     return this.#tail
   }
 
-  /** The highest offset that it once held and holds no more. */
+  /** The highest offset that was discarded. */
   get lostThrough(): number {
     return this.#tail - this.length
   }
@@ -51,7 +51,7 @@ export class MemoryStream<Item> {
     return this.#tail
   }
 
-  /** Discards the oldest message; returns what it cost. */
+  /** Discards the oldest message; returns the memory that it took. */
   shift(): number {
     const bytes = this.#sizes[this.#head]
     if (bytes === undefined) return 0

@@ -7,9 +7,9 @@ import { Watchers } from './watchers.ts'
 
 /** The store's clock and randomness, passed in so that the store also runs under a virtual clock. */
 export interface MemoryHost {
-  /** Milliseconds of a clock that never goes backwards. */
+  /** Milliseconds of a monotonic clock. */
   now(): number
-  /** Letters, digits, `-` and `_` that were never returned before. */
+  /** Returns letters, digits, `-` and `_`, never the same twice. */
   randomId(): string
 }
 
@@ -20,7 +20,7 @@ interface Topic {
   readonly name: string
   readonly epoch: string
   readonly stream: MemoryStream<Payload>
-  /** How long its messages are kept, if it is less than the store keeps them, and when those that are kept so were appended. */
+  /** How long its messages are kept, if less than the store's limit, and when the messages with such an age were appended. */
   age: { readonly maxAgeMs: number; readonly times: { readonly offset: number; readonly at: number }[] } | null
   older: Topic | null
   newer: Topic | null
@@ -29,23 +29,23 @@ interface Topic {
 const storedOf = (offset: number, data: Payload): Stored => ({ offset, data })
 
 /**
- * Topics in memory. A topic is created, with an epoch of its own, when it is first used, and discarded when there are too many and it is
- * the least recently used; its readers then meet another epoch.
+ * Topics in memory. A topic is created, with an epoch of its own, when it is first used, and evicted when there are too many and
+ * it is the least recently used; its readers then find another epoch.
  */
 export class MemoryTopics implements TopicLog {
   readonly #streams: BoundedStreams
   readonly #maxTopics: number
   readonly #host: MemoryHost
-  /** Of several messages that are appended in one task the last is announced: a reader takes all of them in one read. */
+  /** Of several messages appended in one task only the last is announced: a reader fetches all of them in one read. */
   readonly #watchers = new Watchers<TopicNews>(() => true)
   readonly #keys = new AppendKeys<Topic>()
   readonly #topics = new Map<string, Topic>()
-  /** The ends of a list in order of use. Deleting a key of a large Map and setting it again is slow. */
+  /** The ends of a linked list in order of use. To delete a key of a large Map and set it again is slow. */
   #oldest: Topic | null = null
   #newest: Topic | null = null
   /**
-   * The highest offset that a discarded topic had. New topics start above it: messages of a topic's previous epoch that a slow attachment
-   * still delivers must not pass for new ones.
+   * The highest offset of any evicted topic. New topics start above it: messages of a topic's previous epoch that a slow
+   * attachment still delivers must not be mistaken for new ones.
    */
   #highest = 0
 

@@ -2,7 +2,7 @@ import type { Watch } from '../ports.ts'
 
 class Watcher<News> implements Watch {
   readonly ready = null
-  /** `null` once it has been stopped. */
+  /** `null` once it was stopped. */
   listener: ((news: News) => void) | null
   readonly #watchers: Watchers<News>
   readonly #key: string
@@ -19,15 +19,15 @@ class Watcher<News> implements Watch {
   }
 }
 
-/** Listeners by key. They are called right after the current task. */
+/** Listeners by key. They are called directly after the current task. */
 export class Watchers<News> {
-  /** Most keys have one listener: a set for each would cost an idle session more than all the rest. */
+  /** Most keys have one listener: a set for each would take more memory than all the rest of an idle session. */
   readonly #watchers = new Map<string, Watcher<News> | Set<Watcher<News>>>()
   readonly #supersedes: (news: News, before: News) => boolean
   #keys: string[] = []
   #news: News[] = []
 
-  /** @param supersedes whether `before` need not be reported if `news` follows it */
+  /** @param supersedes whether `before` need not be announced if `news` follows it */
   constructor(supersedes: (news: News, before: News) => boolean) {
     this.#supersedes = supersedes
   }
@@ -53,7 +53,7 @@ export class Watchers<News> {
       this.#news[last] = news
       return
     }
-    // Node's `queueMicrotask` costs ten times as much, for the async hooks.
+    // Node's `queueMicrotask` costs ten times as much, due to async hooks.
     if (last < 0)
       Promise.resolve()
         .then(() => this.#tell())
@@ -79,6 +79,6 @@ function call<News>({ listener }: Watcher<News>, news: News): void {
   try {
     listener?.(news)
   } catch {
-    // The error of a listener concerns neither the caller nor the other listeners.
+    // A listener's error concerns neither the caller nor the other listeners.
   }
 }
