@@ -13,7 +13,7 @@ const ofOneConnection = [
 
 /** Pure: why a header must not be forwarded to the backend; `null` if it may be. */
 export function faultOfName(name: unknown): string | null {
-  if (!isToken(name)) return 'it is no name of a header'
+  if (!isToken(name)) return 'it is not a valid header name'
   const lower = name.toLowerCase()
   const isOwn = ofOneConnection.includes(lower) || /^(proxy|content|sec-websocket)-/.test(lower)
   return isOwn ? 'it belongs to one connection, or the gateway writes it itself' : null
@@ -27,7 +27,7 @@ export function faultOfHeaders(headers: unknown): string | null {
     if (fault !== null) return `'${name}' cannot be in it: ${fault}`
     const values: readonly unknown[] = Array.isArray(value) ? value : [value]
     if (!values.every((each) => typeof each === 'string' && isFieldValue(each)))
-      return `the value of '${name}' is no text that a header can hold`
+      return `the value of '${name}' is not a valid header value`
   }
   return null
 }

@@ -53,7 +53,7 @@ export function gatewaySettings<Who extends AnyPrincipal>(options: GatewayOption
   checkNames(options)
   for (const [name, why] of Object.entries(owned))
     if (Reflect.get(options, name) !== undefined)
-      throw new TypeError(`gateway: the option '${name}' has no place here, since ${why}.`)
+      throw new TypeError(`gateway: the option '${name}' is not supported here: ${why}.`)
   const { headers = {}, trustProxy = false, maxUnreadBytes = 4_194_304, limits = {}, connectTimeoutMs = 10_000 } = options
   const maxMessageBytes = limits.maxMessageBytes ?? defaultLimits.maxMessageBytes
   const target = targetOf<Who>(options.target)

@@ -46,8 +46,8 @@ const sessionMethods = [
 
 /** Why these options may not be `Infinity`. */
 const endless: Readonly<Partial<Record<keyof RealtimeServerOptions, string>>> = {
-  heartbeatMs: 'clients are told it, and would never notice that a connection is dead',
-  resumeWindowMs: 'clients are told it, and a session to which nobody comes back would be kept for ever',
+  heartbeatMs: 'the server sends it to clients, which would never notice that a connection is dead',
+  resumeWindowMs: 'the server sends it to clients, and a session whose client never returns would be kept for ever',
   presenceTimeoutMs: 'members of a node that died would stay for ever',
   leaseMs: 'messages that a node had taken when it died would never be handled',
 }
@@ -56,7 +56,7 @@ const endless: Readonly<Partial<Record<keyof RealtimeServerOptions, string>>> = 
 const longestText = 2 ** 29 - 24
 
 const counts: Partial<Record<keyof Limits, CountRule>> = {
-  maxMessageBytes: { most: 2 ** 27, why: 'clients are told it, and a message has to fit into one text' },
+  maxMessageBytes: { most: 2 ** 27, why: 'the server sends it to clients, and a message has to fit into one text' },
   maxBatchBytes: { most: longestText, why: 'a batch has to fit into one text' },
 }
 
@@ -68,14 +68,18 @@ export function settingsOf(options: RealtimeServerOptions): Settings {
   for (const [name, value] of Object.entries(options)) {
     const kind = Object.entries(optionKinds).find(([known]) => known === name)?.[1]
     if (name === 'close' && options.topics && options.sessions)
-      throw new TypeError('RealtimeServer: close() stays with the store: give { topics, sessions } of it, not { ...store }.')
+      throw new TypeError(
+        'RealtimeServer: close is not an option: pass { topics: store.topics, sessions: store.sessions } instead of { ...store }.',
+      )
     if (!kind) failUnknown(name, Object.keys(optionKinds))
     if (name === 'codec' && typeof value === 'function')
       fail(name, value, 'an object', `call it, as codec: ${value.name || 'json'}()`)
     if (kind !== 'any' && value !== undefined && (typeof value !== kind || value === null)) fail(name, value, article(kind))
   }
   if (options.acceptSession && options.selectProtocol)
-    throw new TypeError('RealtimeServer: selectProtocol has no place beside acceptSession, which returns the subprotocol itself.')
+    throw new TypeError(
+      'RealtimeServer: selectProtocol cannot be combined with acceptSession, which returns the subprotocol itself.',
+    )
   const { path = '/realtime', topics, sessions, codec } = options
   const host = options.host ?? nodeHost(options.onError)
   if (!/^\/[^?#]*$/.test(path)) fail('path', path, "a path that begins with '/'")

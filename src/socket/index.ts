@@ -109,7 +109,7 @@ export function reconnectingSocketOver(options: SocketOptions = {}): Reconnectin
 function checked(options: SocketOptions, name: string): SocketOptions {
   if (typeof options !== 'object' || !options) throw new TypeError(`${name}: it takes an object of options.`)
   for (const [option, why] of Object.entries(left)) {
-    if (option in options) throw new TypeError(`${name}: the option '${option}' has no place here, since ${why}.`)
+    if (option in options) throw new TypeError(`${name}: the option '${option}' is not supported here: ${why}.`)
   }
   // Checks the options; this client never connects.
   new RealtimeClient('http://localhost/', { ...options, autoConnect: false, protocol: socketProtocol([], () => {}) })

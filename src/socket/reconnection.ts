@@ -36,7 +36,7 @@ export function reconnectionOf(given: unknown, random: () => number): Reconnecti
     throw new TypeError('ReconnectingSocket: the third argument must be an object of options.')
   const { startClosed = false, ...rest }: ReconnectionOptions = given ?? {}
   for (const [name, instead] of Object.entries(elsewhere)) {
-    if (name in rest) throw new TypeError(`ReconnectingSocket: the option '${name}' has no place here: ${instead}.`)
+    if (name in rest) throw new TypeError(`ReconnectingSocket: the option '${name}' is not supported here: ${instead}.`)
   }
   if (typeof startClosed !== 'boolean') throw new TypeError('ReconnectingSocket: startClosed must be true or false.')
   const defaults = {

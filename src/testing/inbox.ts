@@ -64,6 +64,6 @@ export class Inbox<Item> {
     const waiters = [...this.#waiters.values()]
     this.#waiters.clear()
     for (const { reject } of waiters)
-      reject(new Error(`FakeServer: ${this.#name} waited in vain until close(); ${this.#seen()}.`))
+      reject(new Error(`FakeServer: ${this.#name} was still pending at close(); ${this.#seen()}.`))
   }
 }

@@ -49,7 +49,7 @@ export class Sessions<In, Out> {
     if (!protocols || this.#known.has(session)) return null
     if (cursor) return { code: codes.ended, reason: 'the session is lost' }
     const isChosen = protocols.length === 0 || protocols.includes(this.#select(protocols) ?? '')
-    return isChosen ? null : { code: codes.ended, reason: 'none of the subprotocols offered is spoken here' }
+    return isChosen ? null : { code: codes.ended, reason: 'none of the offered subprotocols is supported' }
   }
 
   /** The session of this client, created if the server does not know it. */

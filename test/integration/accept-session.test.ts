@@ -111,7 +111,7 @@ describe('acceptSession', () => {
   it('null for a client that offers subprotocols refuses it with 4410', async () => {
     await using bench = await start(() => undefined)
     const socket = new RawSocket(bench.url, { session: randomSession(), protocols: ['a'] })
-    expect(await socket.over()).toEqual({ code: 4410, reason: 'none of the subprotocols offered is spoken here' })
+    expect(await socket.over()).toEqual({ code: 4410, reason: 'none of the offered subprotocols is supported' })
     expect(aborted(bench)).toEqual([true])
   })
 
@@ -194,7 +194,7 @@ describe('acceptSession', () => {
 
   it('has no place beside selectProtocol', async () => {
     await expect(start(() => null, { selectProtocol: () => null })).rejects.toThrow(
-      'selectProtocol has no place beside acceptSession',
+      'selectProtocol cannot be combined with acceptSession',
     )
   })
 })

@@ -195,6 +195,6 @@ describe('the shape of reconnecting-websocket', () => {
     expect(make('ws://x/', [], { minUptime: -1 })).toThrow(/minUptime must be a number/)
     expect(make('ws://x/', [], { connectionTimeout: 4000 })).toThrow(/connectTimeoutMs/)
     expect(make('ws://x/', [], 'chat')).toThrow(/object of options/)
-    expect(() => reconnectingSocketOver({ protocol: 'session' } as never)).toThrow(/'protocol' has no place here/)
+    expect(() => reconnectingSocketOver({ protocol: 'session' } as never)).toThrow(/'protocol' is not supported here/)
   })
 })

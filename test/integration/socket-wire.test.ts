@@ -175,7 +175,7 @@ describe('[SP19] subprotocols', () => {
     ],
   ])('where selectProtocol() makes it %s, the client is refused, and there is no session', async (_, selectProtocol) => {
     await using bench = await start({ selectProtocol })
-    const reason = 'none of the subprotocols offered is spoken here'
+    const reason = 'none of the offered subprotocols is supported'
     const raw = new RawSocket(bench.url, { protocols: ['mqtt'] })
     expect(await raw.over()).toEqual({ code: 4410, reason })
     const answer = await rawPost(bench.url, { wait: 0, protocols: ['mqtt'] })

@@ -88,7 +88,7 @@ describe('the headers of the handshake', () => {
 
   it('a value that no header can hold is refused, and not shown', () => {
     const fault = faultOfHeaders({ authorization: 'secret\r\nX: y' })
-    expect(fault).toBe("the value of 'authorization' is no text that a header can hold")
+    expect(fault).toBe("the value of 'authorization' is not a valid header value")
   })
 })
 
@@ -130,11 +130,8 @@ describe('options', () => {
     [{}, "the option 'target' is missing: the URL of the backend, as 'ws://127.0.0.1:9000'"],
     [{ target: 'http://a' }, "target must be a URL as 'ws://127.0.0.1:9000/path', or a function: it must begin with ws://"],
     [{ target, targt: 1 }, "unknown option 'targt'; did you mean 'target'?"],
-    [
-      { target, onMessage: () => {} },
-      "the option 'onMessage' has no place here, since what the client sends goes to the backend",
-    ],
-    [{ target, codec: {} }, "the option 'codec' has no place here"],
+    [{ target, onMessage: () => {} }, "the option 'onMessage' is not supported here: what the client sends goes to the backend"],
+    [{ target, codec: {} }, "the option 'codec' is not supported here"],
     [{ target: () => null }, 'allowedTargets is required where target is a function'],
     [{ target: () => null, allowedTargets: [] }, 'allowedTargets must be a list of origins'],
     [{ target: () => null, allowedTargets: ['ws://a/path'] }, "allowedTargets[0] must be an origin as 'ws://10.0.0.1:9000'"],

@@ -49,7 +49,7 @@ describe('options', () => {
     ],
     [
       { ...memoryStore(), close: async () => {} },
-      'close() stays with the store: give { topics, sessions } of it, not { ...store }.',
+      'close is not an option: pass { topics: store.topics, sessions: store.sessions } instead of { ...store }.',
     ],
     [{ origin: 'https://app.example' }, "unknown option 'origin'; did you mean 'origins'? There are path, "],
     [{ resumeWindow: 5 }, "unknown option 'resumeWindow'; did you mean 'resumeWindowMs'? There are path, "],
@@ -83,7 +83,7 @@ describe('options', () => {
     [{ heartbeatMs: 2 ** 31 }, 'heartbeatMs must be a number of milliseconds from 1 to 2,147,483,647; it was 2147483648'],
     [
       { heartbeatMs: Infinity },
-      'heartbeatMs must be a number of milliseconds from 1 to 2,147,483,647: clients are told it, and would never notice that a connection is dead; it was Infinity',
+      'heartbeatMs must be a number of milliseconds from 1 to 2,147,483,647: the server sends it to clients, which would never notice that a connection is dead; it was Infinity',
     ],
     [{ resumeWindowMs: Number.NaN }, 'resumeWindowMs must be a number of milliseconds from 1 to 2,147,483,647; it was NaN'],
     [{ resumeWindowMs: Infinity }, 'resumeWindowMs must be a number of milliseconds from 1 to 2,147,483,647: clients are told'],
@@ -109,7 +109,7 @@ describe('options', () => {
     ],
     [
       { limits: { maxMessageBytes: Infinity } },
-      'limits.maxMessageBytes must be an integer from 1 to 134,217,728: clients are told it, and a message has to fit into one text; it was Infinity',
+      'limits.maxMessageBytes must be an integer from 1 to 134,217,728: the server sends it to clients, and a message has to fit into one text; it was Infinity',
     ],
     [{ limits: { maxBatchBytes: 2 ** 30 } }, 'limits.maxBatchBytes must be an integer from 1 to 536,870,888: a batch has to fit'],
     [{ onMessage: 'x' }, "onMessage must be a function; it was 'x'"],

@@ -103,8 +103,8 @@ describe('the class', () => {
   })
 
   it.each([
-    [{ protocol: 'plain' }, "webSocketOver: the option 'protocol' has no place here, since a socket always speaks steadfast.v1."],
-    [{ codec: {} }, "webSocketOver: the option 'codec' has no place here, since a socket carries text and bytes."],
+    [{ protocol: 'plain' }, "webSocketOver: the option 'protocol' is not supported here: a socket always speaks steadfast.v1."],
+    [{ codec: {} }, "webSocketOver: the option 'codec' is not supported here: a socket carries text and bytes."],
     [{ transport: ['sse'] }, "RealtimeClient: unknown option 'transport'"],
     [{ transports: ['smoke'] }, 'RealtimeClient: '],
     [null, 'webSocketOver: it takes an object of options.'],

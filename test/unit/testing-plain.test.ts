@@ -328,7 +328,7 @@ describe('misuse', () => {
     const waiting = server.nextMessage()
     await expect(server.nextMessage()).rejects.toThrow(/nextMessage\(\) is waiting already; await one call before the next/)
     const vain = expect(waiting).rejects.toThrow(
-      /nextMessage\(\) waited in vain until close\(\); 0 dials had come, 0 connections were open/,
+      /nextMessage\(\) was still pending at close\(\); 0 dials had come, 0 connections were open/,
     )
     expect(server.close()).toEqual(['nextMessage() is waiting'])
     await vain

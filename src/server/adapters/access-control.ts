@@ -119,7 +119,7 @@ export class AccessControl {
     // The record of an existing session holds its subprotocol.
     if (!protocols || hello.cursor.size > 0 || send) return { principal, hello }
     const protocol = protocols.length > 0 ? this.#chosenOf(protocols, request) : ''
-    if (protocol === null) return { code: codes.ended, reason: 'none of the subprotocols offered is spoken here' }
+    if (protocol === null) return { code: codes.ended, reason: 'none of the offered subprotocols is supported' }
     return { principal, hello: { ...hello, protocol } }
   }
 

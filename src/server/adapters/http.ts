@@ -170,7 +170,7 @@ export class HttpHandler {
     if (response.destroyed) return
     const share = this.#answers.share(names)
     if (hello.wait !== undefined && !share.hasRoom) {
-      refuse(this.#tooMany('too many answers that nobody takes'))
+      refuse(this.#tooMany('too many unread responses'))
       return
     }
     const leave = carriers.enter(hello.session)

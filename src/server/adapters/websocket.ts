@@ -161,7 +161,11 @@ export class WebSocketHandler {
       return { hello: Buffer.from(token.slice(2), 'base64url').toString(), rest: () => [] }
     }
     if (!this.#hellos.isFull) return this.#hellos.of(webSocket, socket)
-    return { code: codes.tooMany, reason: 'too many have not said hello yet', retryAfterMs: this.#access.node.pauseMs() }
+    return {
+      code: codes.tooMany,
+      reason: 'too many connections have not sent their hello yet',
+      retryAfterMs: this.#access.node.pauseMs(),
+    }
   }
 
   #load(): Promise<WebSocketServer> {

@@ -38,7 +38,7 @@ export function readAcceptance(answer: unknown, { protocols }: Pick<ClientHello,
   if (typeof answer === 'object' && answer !== null) return refusalOf(answer)
   if (answer === null || answer === undefined) {
     if (!protocols || protocols.length === 0) return { protocol: protocols ? '' : undefined }
-    return { code: codes.ended, reason: 'none of the subprotocols offered is spoken here' }
+    return { code: codes.ended, reason: 'none of the offered subprotocols is supported' }
   }
   if (typeof answer === 'string' && protocols?.includes(answer)) return { protocol: answer }
   throw new TypeError(
