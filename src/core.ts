@@ -1,4 +1,4 @@
-/** `steadfast/core`: the client and the four built-in transports as separate functions, so that a bundle contains only those in use. */
+/** `steadfast/core`: the client and the four transports as separate functions, so that a bundle contains only those in use. */
 
 export type { CoreOptions as RealtimeOptions, TransportOptions } from './api/options.ts'
 export { RealtimeClient } from './client/client.ts'

@@ -10,8 +10,8 @@ export { type PlainSettings, plain } from './protocols/plain.ts'
 export type * from './public-types.ts'
 
 /**
- * A realtime connection that uses the best transport that works, reconnects, and explains failures. Without options it has all four
- * transports and the diagnosis.
+ * A realtime connection that uses the best transport that works, reconnects, and explains failures. Without options it has all
+ * four transports and the diagnosis.
  *
  * It connects automatically, in a microtask after construction, so a client that is closed in the same task never dials.
  *

@@ -2,7 +2,7 @@ import type { RequestError } from '../wire/request-error.ts'
 
 /** The options of `client.request()` and `topic.publish()`. */
 export interface RequestOptions {
-  /** How long to wait for the reply, in milliseconds; then the promise rejects with the code `'timeout'`. @defaultValue Infinity */
+  /** How long to wait for the reply, in milliseconds; then it rejects with the code `'timeout'`. @defaultValue Infinity */
   readonly timeoutMs?: number
   /** Aborts the request: the promise rejects with the signal's reason, and the server's `message.signal` is aborted. */
   readonly signal?: AbortSignal
@@ -23,7 +23,7 @@ export interface RefusedMessage<Out> {
 
 /** The result of `client.flushed()`. */
 export interface Flushed<Out> {
-  /** In a session: the messages for which `onMessage` threw since the last `flushed()` settled, at most the last 100. Else empty. */
+  /** In a session: the messages for which `onMessage` threw since the last `flushed()` settled, at most the last 100. */
   readonly refused: readonly RefusedMessage<Out>[]
 }
 
@@ -32,11 +32,11 @@ export type Since = number | 'start' | { readonly last: number }
 
 /** The options of `client.subscribe()`. */
 export interface TopicOptions {
-  /** Also replays earlier messages, before the new ones and in order. @defaultValue only messages published from now on */
+  /** Also replays earlier messages, before the new ones and in order. @defaultValue only what is published from now on */
   readonly since?: Since | undefined
   /**
-   * Parameters for the server's `onSubscribe`: JSON, or a function (it may be async) that is called for each subscribe request: the
-   * first one, the one after a lost session, and the one when the server's permission has expired.
+   * Parameters for the server's `onSubscribe`: JSON, or a function (it may be async) that is called for each subscribe request:
+   * the first one, the one after a lost session, and the one when the server's permission has expired.
    */
   readonly params?: unknown
 }
@@ -53,6 +53,7 @@ export interface TopicEventDetails<T> {
   state: { readonly state: TopicState }
 }
 
+/** The state of a `Topic`; `'refused'` and `'ended'` are final. */
 export type TopicState = 'subscribing' | 'subscribed' | 'refused' | 'ended'
 
 export type TopicEvent<Type extends keyof TopicEventDetails<T>, T> = {
@@ -91,7 +92,7 @@ export interface Topic<T = unknown, Out = unknown> extends AsyncIterable<TopicMe
   readonly presence: TopicPresence
   /** Adds a listener; returns a function that removes it. */
   on<Type extends keyof TopicEventDetails<T>>(type: Type, listener: (event: TopicEvent<Type, T>) => void): () => void
-  /** Publishes to the topic once, also across reconnects; resolves with the offset. @throws RequestError if `onPublish` refuses it */
+  /** Publishes once, also across reconnects; resolves with the offset. @throws RequestError if `onPublish` refuses it */
   publish(data: Out, options?: RequestOptions): Promise<number>
   /** Ends this use; the last one ends the subscription. */
   unsubscribe(): void

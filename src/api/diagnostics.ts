@@ -27,7 +27,7 @@ export interface ProberContext {
   readonly credentials: FetchCredentials
   /** Whether the server keeps a ledger of attempts. */
   readonly hasLedger: boolean
-  /** Returns the time over which the server wants its clients to reconnect after a restart, in milliseconds; `null` if unknown. */
+  /** Returns the time over which the server wants clients to reconnect after a restart, in milliseconds; `null` if unknown. */
   spreadMs(): number | null
   /** Reports new circumstances of a failed attempt. */
   onLearned(which: FailedAttempt, learned: Partial<Circumstances>): void

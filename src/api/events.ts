@@ -17,9 +17,9 @@ export type ClientState =
   | { readonly status: 'idle' }
   /** Dialling the listed transports, best first. `attempt`: 0 for the first connect, n for the n-th retry. */
   | { readonly status: 'connecting'; readonly attempt: number; readonly transports: readonly string[] }
-  /** Connected. `proven`: the connection has delivered a message, or lived for `provingMs`. */
+  /** Connected. `since`: a `Date.now()` timestamp. `proven`: it has delivered a message, or lived for `provingMs`. */
   | { readonly status: 'open'; readonly transport: string; readonly since: number; readonly proven: boolean }
-  /** Waiting for the next retry; `retry` is `null` while the page is in the back/forward cache. `offline`: `navigator.onLine` is false. */
+  /** Waiting for the next retry; `retry` is `null` in the back/forward cache. `offline`: `navigator.onLine` is also false. */
   | { readonly status: 'waiting' | 'offline'; readonly retry: Retry | null; readonly diagnosis: Diagnosis }
   /** Closed until `connect()`. `diagnosis` is `null` when the application closed the client. */
   | { readonly status: 'closed'; readonly code: number; readonly reason: string; readonly diagnosis: Diagnosis | null }
@@ -34,12 +34,13 @@ export interface EventDetails<In = Payload, Out = unknown> {
     /** Whether the server resumed after the client's cursor, so no message was missed. */
     readonly resumed: boolean
     /**
-     * In a session with `storage`: this page resumed the session of the previous page. Only on the first `open` event. `lost` counts the
-     * unacknowledged messages of that page which were not stored (`storePayloads`) or may not be sent any more.
+     * In a session with `storage`: this page resumed the session of the previous page. Only on the first `open` event. `lost`
+     * counts the unacknowledged messages of that page which were not stored (`storePayloads`) or may not be sent any more.
      */
     readonly restored?: { readonly lost: number }
     /** 0 for the first connect, n for the n-th retry of an outage. */
     readonly attempt: number
+    /** The time from the dial to the open connection, in milliseconds. */
     readonly elapsedMs: number
   }
   message: {
@@ -61,7 +62,7 @@ export interface EventDetails<In = Payload, Out = unknown> {
     readonly retry: Retry | null
     /** Messages that certainly did not reach the server, in the order of their `send()`. */
     readonly undelivered?: readonly Out[]
-    /** Messages that were written and may or may not have arrived. The client does not send them again, so as not to duplicate them. */
+    /** Messages that were written and may or may not have arrived. The client never sends them twice. */
     readonly unconfirmed?: readonly Out[]
   }
   /** An open connection ended, or the client gave up or was closed. */
@@ -96,8 +97,8 @@ export interface EventDetails<In = Payload, Out = unknown> {
 export type EventType = keyof EventDetails
 
 /**
- * An event of the client; with `'*'`, any event. It has `type` and `target` (the client) like a DOM event but is a plain object, so that
- * it is the same in a page, in a worker and in Node.
+ * An event of the client; with `'*'`, any event. It has `type` and `target` (the client) like a DOM event but is a plain object,
+ * so that it is the same in a page, in a worker and in Node.
  */
 export type RealtimeEvent<Type extends EventType | '*' = '*', In = Payload, Out = unknown, Target = unknown> = {
   readonly [K in EventType]: { readonly type: K; readonly target: Target } & EventDetails<In, Out>[K]

@@ -20,7 +20,7 @@ export type Finding =
       readonly code: number
       readonly reason: string
       readonly wasClean: boolean
-      /** In a session of a WebSocket-shaped client: the close code from the server's application; then `reason` is the application's too. */
+      /** In a session of a WebSocket-shaped client: the application's close code; then `reason` is the application's too. */
       readonly application?: number
       /** Whether `error` fired before `close`; its meaning differs between browser engines. */
       readonly hasErred?: boolean
@@ -53,7 +53,7 @@ export type Finding =
   | { readonly kind: 'unprepared'; readonly detail: string; readonly isMistake: boolean }
   /** `prepare()` threw a `StopConnecting`. */
   | { readonly kind: 'stopped'; readonly reason: string }
-  /** A message failed: the outbox was full, its `ttlMs` passed, it is larger than the server takes, or the server lost the session. */
+  /** A message failed: the outbox was full, `ttlMs` passed, it is too large for the server, or the server lost the session. */
   | { readonly kind: 'overflow' | 'expired' | 'too-large' | 'forgotten' }
   /** Requests alternate between servers that do not share a store. */
   | { readonly kind: 'divided' }
@@ -109,7 +109,7 @@ export interface Circumstances {
   readonly lastEnd?: { readonly by: 'client' | 'server' | 'network'; readonly code: number; readonly reason: string }
   /** Whether the client uses a session (steadfast.v1), whose close codes are defined by rule 9. */
   readonly isSession?: boolean
-  /** The minimum delay before a retry that the server asked for (`Retry-After`, RFC 9110 §10.2.3, or the event stream's `retry:`). */
+  /** The minimum delay before a retry that the server asked for (`Retry-After`, RFC 9110 §10.2.3, or `retry:` in SSE). */
   readonly retryAfterMs?: number
 }
 
@@ -139,8 +139,8 @@ export interface FollowUp {
   /** Whether the response was a redirect. */
   readonly isRedirect: boolean
   /**
-   * The state of the page's permission for Local Network Access. Absent if it is granted, the browser has no such permission, the page
-   * itself is on the local network, or a request was answered.
+   * The state of the page's permission for Local Network Access. Absent if it is granted, the browser has no such permission, the
+   * page itself is on the local network, or a request was answered.
    */
   readonly localAccess?: 'denied' | 'prompt'
   /** The outcome of a request to the page's own origin; `none` if there is no page, or the URL is same-origin. */

@@ -5,8 +5,8 @@ export type { TabHost }
 /** An event of the page (or worker, or test). It is only a hint: no such event proves anything about the network. */
 export type PageSignal =
   /**
-   * The page is being unloaded, and its own `pagehide` listeners have not run yet: what they send must outlive the page. `persisted`: the
-   * browser may keep the page in the back/forward cache.
+   * The page is being unloaded, and its own `pagehide` listeners have not run yet: what they send must outlive the page.
+   * `persisted`: the browser may keep the page in the back/forward cache.
    */
   | { readonly type: 'leaving'; readonly persisted?: boolean }
   | { readonly type: 'online' | 'offline' | 'visible' | 'hidden' | 'pagehide' | 'freeze' | 'resume' }
@@ -41,16 +41,16 @@ export interface WebSocketLike {
   close(code?: number, reason?: string): void
 }
 
-/** The storage of one tab, which survives a reload and is copied with the tab (`sessionStorage`), and the locks (Web Locks) that tell such copies apart. */
+/** The storage of a tab, which survives reloads and is copied with the tab (`sessionStorage`), and locks to tell copies apart. */
 export interface TabStorage {
   /** Returns the text that `write` stored; `null` if there is none, or no storage. */
   read(key: string): string | null
   /** Stores a text (`null` removes it); returns whether it succeeded: the storage may be full, forbidden or missing. */
   write(key: string, value: string | null): boolean
   /**
-   * Acquires the named lock, which one page of this origin can hold at a time, over all tabs. Resolves with a function that releases it,
-   * with `null` if another page still holds it after `withinMs` milliseconds, or with `undefined` if the platform has no locks (a page
-   * outside a secure context).
+   * Acquires the named lock, which one page of this origin can hold at a time, over all tabs. Resolves with a function that
+   * releases it, with `null` if another page still holds it after `withinMs` milliseconds, or with `undefined` if the platform
+   * has no locks (a page outside a secure context).
    */
   lock(name: string, withinMs: number): Promise<(() => void) | null | undefined>
 }
@@ -105,7 +105,7 @@ export interface Host {
   readonly tab?: TabStorage | undefined
   /** The locks and channels with which tabs share a connection (`steadfast/shared`). @defaultValue those of the browser */
   readonly tabs?: TabHost | undefined
-  /** Returns the page's permission to connect to that address space; absent or `undefined` if the platform has no such permission. */
+  /** Returns the page's permission to connect to that address space; absent or `undefined` if the platform has none. */
   localAccess?(space: 'loopback' | 'local'): Promise<'granted' | 'denied' | 'prompt' | undefined>
   /** Returns the browser engine, since the same event can mean different failures in different engines. */
   engine(): Engine

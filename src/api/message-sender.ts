@@ -29,7 +29,7 @@ export interface MessageSender<Out> {
   pump(): void
   flushed(): Promise<Flushed<Out>>
   giveUp(): void
-  /** The client closes: makes the last write, then calls `close`, which ends the link (once the promise that it is given settles). */
+  /** Makes the final flush of a closing client; calls `close`, which ends the link (when the given promise settles). */
   finish(close: (settled?: Promise<void>) => void, code: number | undefined, reason: string): Promise<Unsent<Out>>
   /** The application calls `connect()` after the client was closed. */
   begin?(): void

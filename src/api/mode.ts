@@ -7,7 +7,7 @@ import type { Preparation, TransportSettings } from './options.ts'
 import type { Payload, Protocol } from './protocol.ts'
 import type { Call, FetchCredentials, Link, Transport, Writable } from './transport.ts'
 
-/** `intervalMs`: how much silence is normal; `timeoutMs`: how much more means that the connection is dead, after a ping if possible. */
+/** `intervalMs`: how much silence is normal; `timeoutMs`: how much more, after a ping if possible, means a dead connection. */
 export interface HeartbeatTimes {
   readonly intervalMs: number
   readonly timeoutMs: number
@@ -15,7 +15,7 @@ export interface HeartbeatTimes {
 
 /**
  * What a client and its server agree on above the transports: the heartbeat, how a reconnect resumes, and whether messages are
- * acknowledged. Each client has its own mode object: plain (any server), or the one of a separate entry such as `steadfast/session`.
+ * acknowledged. Each client has its own mode object: plain (any server), or that of another entry such as `steadfast/session`.
  */
 export interface Mode {
   /** Part of the key of the transport memory: the same URL in another mode is another endpoint. */
@@ -52,7 +52,7 @@ export interface Mode {
   readonly heartbeatReply: string | undefined
   /** Returns how much longer than the heartbeat's timeout the client currently waits, in milliseconds. */
   graceMs(): number
-  /** Returns the time over which the server wants its clients to reconnect after a restart, in milliseconds; `null` if unknown. */
+  /** Returns the time over which the server wants clients to reconnect after a restart, in milliseconds; `null` if unknown. */
   spreadMs(): number | null
   /** Whether a reconnect over this transport resumes where the previous connection ended. */
   resumes(transport: string): boolean

@@ -10,7 +10,7 @@ import type { FetchCredentials, Transport } from './transport.ts'
 export type TransportName = 'websocket' | 'sse' | 'long-poll' | 'poll'
 
 interface Place {
-  /** The URL of this transport; a relative URL resolves against the client's. @defaultValue the client's URL */
+  /** The URL of this transport, if it is not the client's; a relative URL resolves against the client's. */
   readonly url?: string
 }
 
@@ -18,8 +18,8 @@ interface HttpPlace extends Place {
   /** The URL to which the client POSTs sent messages. @defaultValue the transport's own URL */
   readonly sendUrl?: string
   /**
-   * The format in which the server accepts several messages per POST: with `'ndjson'` queued texts are sent as lines of one
-   * `application/x-ndjson` body and share its outcome; bytes and texts with line breaks get their own. @defaultValue a POST for each message
+   * How the server accepts several messages per POST: with `'ndjson'` queued texts are lines of one `application/x-ndjson` body
+   * and share its outcome; bytes and texts with line breaks get a POST of their own. @defaultValue a POST for each message
    */
   readonly sendBatch?: 'ndjson'
 }
@@ -34,12 +34,12 @@ export type TransportSettings =
   | (HttpPlace & { readonly type: 'sse' })
   | (HttpPlace & {
       readonly type: 'long-poll'
-      /** How long one request may be held, in milliseconds; keep it below the server's limit if that answers 408. @defaultValue 20,000 */
+      /** How long a request may be held, in milliseconds; keep it below the server's limit for a 408. @defaultValue 20,000 */
       readonly timeoutMs?: number
     })
   | (HttpPlace & {
       readonly type: 'poll'
-      /** The pause between two polls, in milliseconds, plus up to a fifth at random; six times as long in a hidden tab. @defaultValue 5,000 */
+      /** The pause between polls, in ms, plus up to a fifth at random; six times as long in a hidden tab. @defaultValue 5,000 */
       readonly intervalMs?: number
     })
 
@@ -105,7 +105,7 @@ export interface RetrySchedule {
 
 /** How plain mode detects a dead connection. If the server may send nothing for long, only a heartbeat message can detect one. */
 export interface Heartbeat {
-  /** The message that the client sends (WebSocket only) after `intervalMs` of silence. Without it the client judges by silence alone. */
+  /** The message to send (WebSocket only) after `intervalMs` of silence. Without it the client judges by silence alone. */
   readonly message?: Payload
   /** The server's reply to `message`; the client takes it as a sign of life and does not emit it. */
   readonly reply?: string
@@ -122,8 +122,8 @@ export interface OutboxLimits {
   /** @defaultValue 16,777,216 bytes (16 MiB) */
   readonly maxBytes?: number
   /**
-   * What happens when the outbox is full: `send()` throws a `RangeError`, or the client drops the oldest or the newest message and reports
-   * it by an `error` event as `undelivered`. @defaultValue 'reject'
+   * What happens when the outbox is full: `send()` throws a `RangeError`, or the client drops the oldest or the newest message
+   * and reports it by an `error` event as `undelivered`. @defaultValue 'reject'
    */
   readonly overflow?: 'reject' | 'drop-oldest' | 'drop-newest'
   /** How long a message may wait, in milliseconds; then it is reported as `undelivered`. @defaultValue Infinity */
@@ -158,19 +158,19 @@ export interface RealtimeOptions<In = Payload, Out = Sendable> {
   /** The fallback order, best first. @defaultValue ['websocket', 'sse', 'long-poll', 'poll'] */
   readonly transports?: readonly (TransportName | TransportSettings | BuiltInTransport | Transport)[]
   /**
-   * The protocol of the server: `session()` of `steadfast/session` for a `steadfast/server`, `sockjs()` of `steadfast/sockjs` for a SockJS
-   * server, or a `Protocol` of plain mode.
+   * The protocol of the server: `session()` of `steadfast/session` for a `steadfast/server`, `sockjs()` of `steadfast/sockjs` for
+   * a SockJS server, or a `Protocol` of plain mode.
    * @defaultValue 'plain': any server
    */
   readonly protocol?: 'plain' | SessionProtocol | SockjsProtocol | Protocol
-  /** `shared()` of `steadfast/shared`: in a session, one connection for all tabs. @defaultValue a connection of this client's own */
+  /** `shared()` of `steadfast/shared`: one session for all tabs. @defaultValue a connection of this client's own */
   readonly connection?: SharedConnection
   /**
-   * The client calls it before every attempt on every transport, one call at a time, for values that must be fresh, such as a token. The
+   * Called before every attempt on every transport, one call at a time, for values that must be fresh, such as a token. The
    * attempt fails if it throws or does not settle within `connectTimeoutMs`; if it throws a `StopConnecting`, the client closes.
    */
   readonly prepare?: (attempt: PrepareAttempt) => Preparation | undefined | Promise<Preparation | undefined>
-  /** The `credentials` of every `fetch`; a WebSocket always sends cookies. In a session the default is 'include'. @defaultValue 'same-origin' */
+  /** For every `fetch`; a WebSocket always sends cookies. In a session the default is 'include'. @defaultValue 'same-origin' */
   readonly credentials?: FetchCredentials
   /** When to retry: a schedule, a function that returns the delay in milliseconds or `null` to give up, or `false` for never. */
   readonly retry?: RetrySchedule | ((context: RetryContext) => number | null) | false
@@ -185,20 +185,22 @@ export interface RealtimeOptions<In = Payload, Out = Sendable> {
   readonly probe?: boolean
   /** Explains failures; the client of `steadfast/core` has none by default. @defaultValue that of `steadfast/diagnosis` */
   readonly diagnosis?: Diagnostics
+  /** How plain mode detects a dead connection; in a session the server sets it. Without it only a sleep of the device is noticed. */
   readonly heartbeat?: Heartbeat
   /**
-   * Prints one line per event, with transport, attempt, cause and next retry, but no payload, URL or id: `true` prints to the console, a
-   * function receives each line. @defaultValue false
+   * Prints one line per event, with transport, attempt, cause and next retry, but no payload, URL or id: `true` prints to the
+   * console, a function receives each line. @defaultValue false
    */
   readonly debug?: boolean | ((line: string) => void)
+  /** The limits of the outbox, the queue of messages that wait to be sent. */
   readonly outbox?: OutboxLimits
-  /** Whether the client connects without a `connect()` call. @defaultValue true in a page or a worker, false in server-side rendering */
+  /** Whether the client connects automatically. @defaultValue true in a page or a worker, false in server-side rendering */
   readonly autoConnect?: boolean
   /** How long one attempt may take, in milliseconds. @defaultValue 10,000 */
   readonly connectTimeoutMs?: number
   /** How long a dial may take before the next transport is raced beside it, in milliseconds. @defaultValue from the round trip: 5 × it + 100, within 200 to 3,000; 500 while it is unknown */
   readonly raceAfterMs?: number
-  /** How long a connection must live to count as proven, in milliseconds, unless a message proves it earlier. @defaultValue 5,000 */
+  /** How long a connection must live to be proven, in milliseconds, unless a message proves it earlier. @defaultValue 5,000 */
   readonly provingMs?: number
   /** Closes the client when it is aborted. */
   readonly signal?: AbortSignal

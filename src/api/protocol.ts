@@ -36,7 +36,7 @@ export interface Gap {
 export interface Question {
   /** The transport's `type`. */
   readonly transport: string
-  /** The URL of the request, with the parameters from `prepare()`; parameters that `ask()` returns replace those of the same name. */
+  /** The URL of the request, with the parameters from `prepare()`; those from `ask()` replace parameters of the same name. */
   readonly url: URL
   /** The cursor to resume from; `null` if there is none yet. */
   readonly cursor: string | null
@@ -62,9 +62,9 @@ export interface Answer {
 }
 
 /**
- * How one attachment is requested and read, and how messages are POSTed beside it. If a reader throws, that message is lost and reported
- * by an `error` event. If it throws `StopConnecting`, because the server has said that nothing more will come or that it will never accept
- * this client, the client closes with the cause `client.stopped`.
+ * How one attachment is requested and read, and how messages are POSTed beside it. If a reader throws, that message is lost and
+ * reported by an `error` event. If it throws `StopConnecting`, because the server has said that nothing more will come or that it
+ * will never accept this client, the client closes with the cause `client.stopped`.
  */
 export interface Dialect {
   ask(question: Question): Ask
@@ -81,15 +81,15 @@ export interface Dialect {
   /** Reads one complete response. Returns its messages and the cursor after it, also if it has no messages. */
   readAnswer(answer: Answer): { readonly messages: readonly Received[]; readonly cursor?: string | undefined }
   /**
-   * Returns the POST body for a message; `undefined` sends the message unchanged. A `Blob` and a `URLSearchParams` set the request's
-   * content type.
+   * Returns the POST body for a message; `undefined` sends the message unchanged. A `Blob` and a `URLSearchParams` set the
+   * request's content type.
    */
   body?(message: Payload | Blob): Payload | Blob | URLSearchParams | undefined
 }
 
 /**
- * The dialect of a kind of server in plain mode: how requests are written, where the cursor is sent and read, and what frames mean.
- * All members are pure functions; the connection itself (dialling, falling back, retrying) is the same for all protocols.
+ * The dialect of a kind of server in plain mode: how requests are written, where the cursor is sent and read, and what frames
+ * mean. All members are pure functions; the connection itself (dialling, falling back, retrying) is the same for all protocols.
  */
 export interface Protocol extends Dialect {
   readonly name: string
@@ -99,8 +99,8 @@ export interface Protocol extends Dialect {
    */
   resumes(transport: string): boolean
   /**
-   * For protocols whose frames depend on earlier frames: creates the object that requests and reads one attachment instead of the
-   * protocol itself. It is called for each dial, since two attachments may be open at once; `cursor` returns the cursor that they share.
+   * For protocols whose frames depend on earlier ones: creates the object that requests and reads one attachment instead of the
+   * protocol itself. Called for each dial, since two attachments may be open at once; `cursor` returns their shared cursor.
    */
   dialect?(cursor: () => string | null): Dialect
 }

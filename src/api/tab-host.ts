@@ -15,7 +15,7 @@ export interface TabChannel {
 
 /** The port for sharing between the tabs of a browser: Web Locks and a channel, as `Host` is for the rest of the platform. */
 export interface TabHost {
-  /** Requests a lock, queued behind earlier requests, or steals it at once (`isStealing`); returns a function that releases it. */
+  /** Requests a lock, behind earlier requests, or steals it at once (`isStealing`); returns a function that releases it. */
   lock(name: string, isStealing: boolean, events: LockEvents): () => void
   /** Returns the names of all locks that are held in any tab. */
   held(): Promise<readonly string[]>

@@ -93,7 +93,7 @@ export interface Transport {
   readonly type: string
   /** The transport holds a request open, so it takes one of the six connections that browsers allow to an HTTP/1.1 origin. */
   readonly isHeld?: boolean
-  /** Opening proves little, because a proxy may buffer the body: only received data proves the transport (event stream, long-poll). */
+  /** Opening proves little, because a proxy may buffer the body: only received data proves it (event stream, long-poll). */
   readonly isProvenByHearing?: boolean
   /** The transport polls: when the device wakes up it polls at once (`pollNow`), and silence is normal. */
   readonly isPolling?: boolean

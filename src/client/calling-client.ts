@@ -8,8 +8,8 @@ export class CallingClient<In, Out, Topics, Target> extends Listenable<In, Out, 
   #calls: Calls<In, Out> | undefined
 
   /**
-   * In a session: sends a request and resolves with the reply of the server's `onRequest`. The server handles it once, also across
-   * reconnects; while there is no connection it waits, as long as `timeoutMs` allows.
+   * In a session: sends a request and resolves with the reply of the server's `onRequest`. The server handles it once, also
+   * across reconnects; while there is no connection it waits, as long as `timeoutMs` allows.
    * @throws RequestError (`steadfast/session`), as a rejection, if there is no reply; or the reason of `signal`
    */
   async request<Reply = In>(data: Out, options?: RequestOptions): Promise<Reply> {
@@ -17,8 +17,8 @@ export class CallingClient<In, Out, Topics, Target> extends Listenable<In, Out, 
   }
 
   /**
-   * In a session: subscribes to a topic, if the server's `onSubscribe` allows it. All `Topic`s of one name share one subscription, which
-   * is restored after a lost session and ends with the last `unsubscribe()`.
+   * In a session: subscribes to a topic, if the server's `onSubscribe` allows it. All `Topic`s of one name share one
+   * subscription, which is restored after a lost session and ends with the last `unsubscribe()`.
    */
   subscribe<Name extends keyof Topics & string>(topic: Name, options?: TopicOptions): Topic<Topics[Name], Out>
   subscribe<T = In>(topic: string, options?: TopicOptions): Topic<T, Out>

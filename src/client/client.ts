@@ -45,8 +45,8 @@ export type ClientListener<
 export type CodecWhereNeeded<In, Out> = [Payload, Out] extends [In, Sendable] ? unknown : { readonly codec: Codec<In, Out> }
 
 /**
- * A realtime connection that uses the best of its transports that works, and reconnects. The client of `steadfast` extends it with the
- * built-in transports, by name, and with the diagnosis.
+ * A realtime connection that uses the best of its transports that works, and reconnects. The client of `steadfast` extends it
+ * with the built-in transports, by name, and with the diagnosis.
  *
  * It connects automatically, in a microtask after construction, so a client that is closed in the same task never dials.
  *
@@ -181,8 +181,8 @@ export class RealtimeClient<In = Payload, Out = Sendable, Topics = object> exten
   }
 
   /**
-   * `for await (const message of client)`: ends when the client closes. If more than 1,000 messages or 1 MiB are unread, it throws;
-   * in a session the client disconnects instead, and resumes when all have been read.
+   * `for await (const message of client)`: ends when the client closes. If more than 1,000 messages or 1 MiB are unread, it
+   * throws; in a session the client disconnects instead, and resumes when all have been read.
    */
   [Symbol.asyncIterator](): MessageIterator<Told<'message', In, Out>> {
     return this.#queues.iterate(this.state.status === 'closed')
@@ -205,7 +205,7 @@ export class RealtimeClient<In = Payload, Out = Sendable, Topics = object> exten
     return this.report()
   }
 
-  /** Keeps Vue and libraries that use its reactivity (Pinia, Alpine) from wrapping the client: a proxy cannot read private members. */
+  /** Keeps Vue and libraries on top of it (Pinia, Alpine) from wrapping the client in a proxy, which breaks private members. */
   get __v_skip(): true {
     return true
   }

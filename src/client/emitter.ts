@@ -1,4 +1,4 @@
-/** A DOM-style listener: a function, or an object with `handleEvent`. Method types are bivariant, so listeners of any event fit. */
+/** A DOM-style listener: a function, or an object with `handleEvent`. Method types are bivariant, so that any listener fits. */
 type AnyListener<Event> = { handle(event: Event): void }['handle'] | { handleEvent(event: Event): void }
 
 /** The options of a listener, as for an `EventTarget`. */
@@ -16,9 +16,9 @@ interface Registration<Event> {
 }
 
 /**
- * Listeners by event type, and for all types under `*`, with the rules of an `EventTarget`: a listener is added only once, the list may
- * change during dispatch, and a listener that throws does not stop the others. It is not an `EventTarget`, because creating and
- * dispatching a DOM event costs a tenth of what a browser needs for a whole WebSocket frame.
+ * Listeners by event type, and for all types under `*`, with the rules of an `EventTarget`: a listener is added only once, the
+ * list may change during dispatch, and a listener that throws does not stop the others. It is not an `EventTarget`, because
+ * creating and dispatching a DOM event costs a tenth of what a browser needs for a whole WebSocket frame.
  */
 export class Emitter<Type extends string, Event> {
   readonly #report: (error: unknown) => void

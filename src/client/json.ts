@@ -1,6 +1,6 @@
 import type { Codec } from '../api/options.ts'
 
-/** Returns a JSON codec: `new RealtimeClient<News, Command>(url, { codec: json() })`. It does not check received values against `In`. */
+/** Returns a JSON codec: `new RealtimeClient<News, Command>(url, { codec: json() })`. Received values are not checked. */
 export function json<In, Out>(): Codec<In, Out> & { encode(value: Out): string } {
   return {
     encode: (value) => JSON.stringify(value),

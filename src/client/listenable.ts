@@ -34,6 +34,7 @@ export class Listenable<In, Out, Target> extends Disposing {
     this.#add(type, listener, typeof options === 'object' && options ? options : {})
   }
 
+  /** Removes a listener, as `EventTarget` does. */
   removeEventListener<Type extends EventType | '*'>(
     type: Type,
     listener: EventListener<Type, In, Out, Target> | null | undefined,

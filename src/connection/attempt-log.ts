@@ -13,7 +13,7 @@ export interface AttemptReport {
   readonly dialledAt: string
   readonly openedAt?: string
   readonly endedAt?: string
-  /** The client ended the attempt while it was open or being dialled: another transport took its place, or the client was closed. */
+  /** The client ended the attempt while it was open or dialling: another transport took its place, or the client was closed. */
   readonly isGivenUp?: true
   /** Nothing was received over it for longer than the heartbeat allows. */
   readonly isSilent?: true

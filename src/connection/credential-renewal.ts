@@ -19,7 +19,7 @@ export class CredentialRenewal {
     this.#port = port
   }
 
-  /** If `prepare()` fails, the server will end the connection, and the next attempt reports why; a `StopConnecting` ends it at once. */
+  /** If `prepare()` fails, the server ends the connection and the next attempt reports why; `StopConnecting` ends it at once. */
   renew(attempt: Attempt): void {
     const { dialer, onRenewed, onStopped } = this.#port
     if (this.#isRunning) return

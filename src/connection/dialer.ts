@@ -31,8 +31,8 @@ export class Dialer {
   readonly #prepare: RealtimeOptions['prepare']
   readonly #yields: boolean
   /**
-   * The pending call of `prepare()`. There is one at a time, since two at once would spend a refresh token twice; after `until`, when
-   * its attempt has timed out, the next call no longer waits for it.
+   * The pending call of `prepare()`. There is one at a time, since two at once would spend a refresh token twice; after `until`,
+   * when its attempt has timed out, the next call no longer waits for it.
    */
   #running: { readonly call: Promise<unknown>; readonly until: number } | null = null
 
@@ -90,7 +90,7 @@ export class Dialer {
     else signal.addEventListener('abort', giveBack, { once: true })
   }
 
-  /** Calls `prepare()` after the previous call has settled, even if its attempt was given up; `undefined` if this attempt is given up. */
+  /** Calls `prepare()` after any earlier call, even for a given-up attempt, has settled; `undefined` if this one is given up. */
   async #prepared(attempt: PrepareAttempt): Promise<Preparation | undefined> {
     const { signal } = attempt
     const host = this.#host

@@ -1,8 +1,8 @@
 const name = 'StopConnecting'
 
 /**
- * The error that `prepare()` throws to close the client, because no retry can succeed: the user has to log in again, say. The client
- * closes with the cause `client.stopped`, whose message contains this error's, and stays closed until `connect()`.
+ * The error that `prepare()` throws to close the client, because no retry can succeed: the user has to log in again, say. The
+ * client closes with the cause `client.stopped`, whose message contains this error's, and stays closed until `connect()`.
  *
  * @example
  * prepare: async () => {

@@ -36,8 +36,8 @@ function keyOf({ url }: Settings): string {
 }
 
 /**
- * Returns the key of a memory: path, protocol and transports. Different paths may offer different transports, and a client with poll
- * alone has learned nothing about WebSocket.
+ * Returns the key of a memory: path, protocol and transports. Different paths may offer different transports, and a client with
+ * poll alone has learned nothing about WebSocket.
  */
 export function endpointOf({ url, mode, endpoints }: Settings): string {
   const places = endpoints.map(({ transport, url: { origin, pathname } }) => {

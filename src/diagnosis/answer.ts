@@ -8,8 +8,8 @@ const boxStatuses = [403, 407, 451, 502, 503, 504, 511]
 export const boxes = ['path.intermediary', 'path.captive'] as const
 
 /**
- * Diagnoses an unexpected HTTP response. Its status does not tell who sent it: proxies, firewalls, captive portals and service workers
- * answer with HTML. In a session the server marks its responses, so an unmarked one is not from it.
+ * Diagnoses an unexpected HTTP response. Its status does not tell who sent it: proxies, firewalls, captive portals and service
+ * workers answer with HTML. In a session the server marks its responses, so an unmarked one is not from it.
  */
 export function ofAnswer(evidence: Extract<Evidence, { kind: 'answered' }>): Opinion {
   const { status, contentType, start = '', isRedirect, isRedirected, hasServed, hasOpened, isSession, isSameOrigin } = evidence

@@ -27,8 +27,8 @@ const causes: Readonly<Record<Exclude<Evidence['kind'], 'answered' | 'closed' | 
 }
 
 /**
- * Diagnoses a failure for a client without `steadfast/diagnosis`: with the same verdict, the coarsest cause that is true, and a message
- * that consists of the cause and the detail in the evidence.
+ * Diagnoses a failure for a client without `steadfast/diagnosis`: with the same verdict, the coarsest cause that is true, and a
+ * message that consists of the cause and the detail in the evidence.
  */
 export function basicDiagnosis(evidence: Evidence, own: OwnCauses = {}): Diagnosis {
   const cause = causeOf(evidence)

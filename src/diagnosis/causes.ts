@@ -138,7 +138,7 @@ export type NamedCause = keyof typeof causes
 const answeredMessage = '{host} answered with HTTP status {status}.'
 const foreignMessage = 'A proxy or firewall answered with HTTP status {status} in place of {host}.'
 const closedMessage = '{host} closed the connection ({code}{reason}).'
-/** Statuses that come from a gateway (520 to 530: Cloudflare) about the server behind it, or (511) from a network's login page. */
+/** Statuses from a gateway (520 to 530: Cloudflare) about the server behind it, or (511) from a network's login page. */
 export const gatewayStatuses = [407, 502, 504, 511, 520, 521, 522, 523, 524, 525, 526, 527, 530]
 const statusMessages: Readonly<Record<number, string>> = {
   204: '{host} says that nothing more will come (204).',

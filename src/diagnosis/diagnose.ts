@@ -19,7 +19,7 @@ export interface Diagnosis {
   readonly candidates?: readonly CauseName[]
   readonly verdict: Verdict
   /**
-   * Narrows the verdict. `credentials`: the client asks `prepare()` for fresh ones first, and a `stop` applies if they are refused too.
+   * Narrows the verdict. `credentials`: `prepare()` is asked for fresh ones first; a `stop` applies if they are refused too.
    * `not-offered`: the server does not offer this transport, or the page may not use it, so it is left out for a while.
    */
   readonly hint?: Hint

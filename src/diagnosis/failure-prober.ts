@@ -25,9 +25,9 @@ interface Streak {
 const none: readonly never[] = []
 
 /**
- * Finds out more about failures than the transports can see, without delaying the connection: no retry waits for it. It asks once per
- * streak of failures, which ends when the transport opens or the network changes, and not again for another transport to which the
- * same answers apply. After the loss of a connection it asks only if the outage is longer than a restart.
+ * Finds out more about failures than the transports can see, without delaying the connection: no retry waits for it. It asks once
+ * per streak of failures, which ends when the transport opens or the network changes, and not again for another transport to
+ * which the same answers apply. After the loss of a connection it asks only if the outage is longer than a restart.
  */
 export class FailureProber implements Prober {
   readonly #host: Host
@@ -85,7 +85,7 @@ export class FailureProber implements Prober {
     this.#streaks = none
   }
 
-  /** Returns what is known about a failure beside the transport's report; `isLoss`: an open connection was lost, so no answers apply. */
+  /** Returns what is known beside a transport's report; `isLoss`: an open connection was lost, to which no answers apply. */
   about(type: string, url: URL, isLoss = false): Partial<Circumstances> {
     const violation = this.#directive(type === 'websocket' ? 'ws' : 'http', url)
     const found = !isLoss && !this.#openedSince.includes(type) && this.#found(type, url)
@@ -152,7 +152,7 @@ export class FailureProber implements Prober {
     return isThere && (of.type === type || !found?.ledger) ? found : undefined
   }
 
-  /** Returns the violated directive. A policy may block one path of a host only; a browser that reports just the origin means all paths. */
+  /** Returns the violated directive. A policy may block a single path; if the browser reports only the origin, all count. */
   #directive(kind: 'ws' | 'http', { host, pathname }: URL): string | undefined {
     const targets = [`${kind} ${host}${pathname}`, `${kind} ${host}`]
     return this.#forbidden.find((each) => targets.includes(each.target))?.directive

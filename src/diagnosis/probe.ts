@@ -23,9 +23,9 @@ export interface Subject {
 }
 
 /**
- * Finds out by plain HTTP what a failed connection does not reveal: whether the page may read a response from the same URL, whether
- * anything answers there at all, whether it redirects, and whether the page's own origin can be reached. All requests are concurrent,
- * go to no other hosts and are not repeated. Never rejects.
+ * Finds out by plain HTTP what a failed connection does not reveal: whether the page may read a response from the same URL,
+ * whether anything answers there at all, whether it redirects, and whether the page's own origin can be reached. All requests are
+ * concurrent, go to no other hosts and are not repeated. Never rejects.
  */
 export async function followUp({ url, attempt, credentials }: Subject, host: Host, signal: AbortSignal): Promise<FollowUp> {
   const controller = new AbortController()

@@ -4,7 +4,7 @@ import { essenceOf } from '../util/http-fields.ts'
 /** Evidence without anything that may be secret. */
 export type SafeEvidence = Readonly<Record<string, unknown>>
 
-/** Members that are numbers, booleans, or names that we define, never text of a server or page. One string, so that bundlers can drop it. */
+/** Members that are numbers, booleans or our own names, never text of a server or page. A string, which bundlers can drop. */
 const safe =
   ' kind phase elapsedMs isOnline isHidden engine isSecurePage roundTripMs hasHeard hasOpened hasServed isSameOrigin violation isRepeated isOnlyWay isSession' +
   ' retryAfterMs isMute isOfSession status code wasClean hasErred how isBody isCutOff isHandshake isMistake readable opaque isRedirect isRedirected localAccess page' +
@@ -15,8 +15,8 @@ const knownType = /^(text|application)\/(html|plain|event-stream|json|problem\+j
 const readable = /^([a-z][a-z_.~-]{0,23}|[a-z]{1,4}\d{1,2})$/i
 
 /**
- * Returns the part of the evidence that is safe to publish. Free text of a server (a reason, a content type, the start of a body) is
- * left out, since it may contain anything.
+ * Returns the part of the evidence that is safe to publish. Free text of a server (a reason, a content type, the start of a body)
+ * is left out, since it may contain anything.
  */
 export function safeEvidence(evidence: Evidence): SafeEvidence {
   return only(evidence)

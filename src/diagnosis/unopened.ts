@@ -100,7 +100,7 @@ function ofHiddenAnswer(evidence: Evidence): Opinion {
   if (evidence.isSession) return likely('path.intermediary', 'path.captive')
   const { transport, hasServed } = evidence
   if (transport !== 'websocket') return likelyOneOf('path.intercepted', 'http.cors', ...boxes, ...hiddenStatuses)
-  // A path that let WebSockets pass has hardly begun to block them; a captive portal, or a gateway of a restarting server, answers all.
+  // A path that let WebSockets pass hardly begins to block them; a captive portal, or a restarting server's gateway, answers all.
   if (hasServed && evidence.kind !== 'timeout') return likelyOneOf('path.intercepted', ...boxes, 'ws.failed', ...socketFaults)
   return ofSocketAlone(evidence, 'ws.subprotocol', ...boxes, ...hiddenStatuses, 'policy.client_blocked')
 }
@@ -126,8 +126,8 @@ function ofHttpThatWorks(evidence: Evidence, followUp: FollowUp): Opinion {
   const isOfSockets = !isSession && status === 426
   const isHtml = isPage(contentType)
   const anybody = isHtml || isSession || status >= 502 || status === 403 ? boxes : []
-  // Another kind of WebSocket server than the client expects (one for sessions, or a plain one, which answers a GET with 426). If the
-  // handshake was refused too, there may be no WebSocket server at all.
+  // Another kind of WebSocket server than the client expects (one for sessions, or a plain one, which answers a GET with 426). If
+  // the handshake was refused too, there may be no WebSocket server at all.
   const mayBeOther = isSession && status === 426
   const isOther = isOfSession || (mayBeOther && kind === 'timeout')
   // A cross-origin response has CORS headers, which no proxy sends; same-origin, the server of a session never answers with HTML.

@@ -5,8 +5,8 @@ import { isPage } from '../util/http-fields.ts'
 export type Verdict = 'retry' | 'fallback' | 'stop'
 
 /**
- * Narrows a verdict. `credentials`: the client asks `prepare()` for fresh ones first, and a `stop` applies if they are refused too.
- * `not-offered`: the server does not offer this transport, or the page may not use it, so it is left out for a while.
+ * Narrows a verdict. `credentials`: the client asks `prepare()` for fresh ones first, and a `stop` applies if they are refused
+ * too. `not-offered`: the server does not offer this transport, or the page may not use it, so it is left out for a while.
  */
 export type Hint = 'credentials' | 'not-offered'
 
@@ -28,7 +28,7 @@ export const statusRulings: Readonly<Record<number, Ruling>> = {
   ...each([408, 410, 425, 429, 502, 503, 504], { verdict: 'retry' }),
 }
 
-/** Close codes with which servers refuse credentials. In a session fresh credentials do not help against 4403 (docs/PROTOCOL.md, rule 9). */
+/** Close codes that refuse credentials. In a session fresh ones do not help against 4403 (docs/PROTOCOL.md, rule 9). */
 export const refusalCodes = [1008, 4401, 4403]
 /** Close codes of steadfast.v1 after which a session goes on; any other from 4001 up ends it. */
 export const goesOn = [4408, 4409, 4413, 4429, 4500, 4503]

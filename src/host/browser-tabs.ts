@@ -1,6 +1,6 @@
 import type { TabHost } from '../api/host.ts'
 
-/** Returns the browser's `TabHost`; `null` without Web Locks or `BroadcastChannel` (an insecure context, an opaque origin, Node). */
+/** The browser's `TabHost`; `null` without Web Locks or `BroadcastChannel` (an insecure context, an opaque origin, Node). */
 export function browserTabs(): TabHost | null {
   const locks = globalThis.navigator?.locks
   const Channel = globalThis.BroadcastChannel
@@ -30,7 +30,7 @@ export function browserTabs(): TabHost | null {
     },
     held: async () => ((await locks.query()).held ?? []).flatMap((lock) => lock.name ?? []),
     channel(name, heard) {
-      // A `BroadcastChannel` does not receive its own messages: with a second one the tab receives them too, in the same order as the others.
+      // A `BroadcastChannel` does not receive its own messages: with a second one the tab does, in the same order as all others.
       const ear = new Channel(name)
       const mouth = new Channel(name)
       ear.onmessage = ({ data }) => heard(data)

@@ -6,8 +6,8 @@ const clock = monotonic(() => Date.now())
 const isHidden = () => globalThis.document?.visibilityState === 'hidden'
 
 /**
- * The actual platform: a page, a worker, or Node. It has no state of a client, so all clients share it. Globals are read only when
- * they are used, and none before a client is created: they may be defined late, and tests replace them.
+ * The actual platform: a page, a worker, or Node. It has no state of a client, so all clients share it. Globals are read only
+ * when they are used, and none before a client is created: they may be defined late, and tests replace them.
  */
 export const browserHost: Host = {
   ...clock,
@@ -76,7 +76,7 @@ function callFetch(url: string, init: RequestInit): Promise<Response> {
   return fetch(url, init)
 }
 
-/** Measured by the navigation's TCP handshake; on a reused connection by its request, which includes the server's processing time. */
+/** The navigation's TCP handshake; on a reused connection its request, which includes the server's processing time. */
 function roundTripMs(url: URL): number | undefined {
   const [entry] = globalThis.performance?.getEntriesByType?.('navigation') ?? []
   if (!entry || globalThis.location?.host !== url.host) return undefined
@@ -125,8 +125,8 @@ function listen(listener: (signal: PageSignal | Activation | Violation) => void)
   const target: Pick<Document, 'addEventListener' | 'removeEventListener'> | undefined = document ?? globalThis
   const targetTypes = browserHost.isPrerendering() ? [...documentTypes, 'prerenderingchange'] : documentTypes
   let isLeaving = false
-  // Captured, so that it runs before all other `pagehide` listeners, which may still send and close over the connection. The connection
-  // is ended with the `visibilitychange` that follows; none follows if the page is hidden already or dispatched the event itself.
+  // Captured, so that it runs before other `pagehide` listeners, which may still send and close over the connection. That is
+  // ended with the next `visibilitychange`, of which there is none if the page is hidden already or dispatched the event itself.
   const lead = ({ isTrusted, persisted }: Event & { readonly persisted?: boolean }) => {
     if (!isTrusted) return
     isLeaving = !isHidden()

@@ -5,8 +5,8 @@ export interface Clock {
 }
 
 /**
- * Makes a clock that never goes back: if the device's clock is set back, timeouts would otherwise last until it has caught up. A jump
- * forward is kept, since it looks the same as the end of a sleep. `wallTime` converts to the device's clock, for people.
+ * Makes a clock that never goes back: if the device's clock is set back, timeouts would otherwise last until it has caught up. A
+ * jump forward is kept, since it looks the same as the end of a sleep. `wallTime` converts to the device's clock, for people.
  */
 export function monotonic(clock: () => number): Clock {
   let latest = -Infinity

@@ -8,8 +8,8 @@ const mostGraces = 3
 
 /**
  * Makes timers that, when they fire late, run only after the queued tasks: a timeout must not be diagnosed while the response has
- * arrived and merely was not read. In a hidden page timers are late because of throttling, and data that arrived meanwhile was read,
- * so they run at once.
+ * arrived and merely was not read. In a hidden page timers are late because of throttling, and data that arrived meanwhile was
+ * read, so they run at once.
  */
 export function patient({ now, after, isHidden }: Pick<Host, 'now' | 'after' | 'isHidden'>): Host['after'] {
   return (delayMs, run) => {

@@ -43,8 +43,8 @@ export interface Rest<Out> {
 }
 
 /**
- * The final flush, which may outlive the client by at most 5 s: waits for the socket's buffer to drain, or for the pending POST and
- * one more with `keepalive`.
+ * The final flush, which may outlive the client by at most 5 s: waits for the socket's buffer to drain, or for the pending POST
+ * and one more with `keepalive`.
  */
 export async function finalFlush<Out>(
   { link, posting, written, writtenBytes, last, waiting, isPageLeaving }: Rest<Out>,

@@ -101,14 +101,14 @@ export class PlainSender<Out> implements MessageSender<Out> {
     return { refused: [] }
   }
 
-  /** The client has given up: rejects pending `flushed()` calls. Queued messages are kept, in case the application connects again. */
+  /** Rejects pending `flushed()` calls: the client has given up. The queue is kept, in case the application connects again. */
   giveUp(): void {
     this.#flushWaiters.refuse()
   }
 
   /**
-   * Closes the sender: makes the final flush (all queued messages over a WebSocket, one POST otherwise), lets `close` end the link, and
-   * allows 5 s for it.
+   * Closes the sender: makes the final flush (all queued messages over a WebSocket, one POST otherwise), lets `close` end the
+   * link, and allows 5 s for it.
    */
   async finish(close: () => void): Promise<Unsent<Out>> {
     const isPageLeaving = this.#port.isPageLeaving()

@@ -5,8 +5,8 @@ type Body = NonNullable<Response['body']>
 /**
  * Reads a body in chunks until its end or until the signal is aborted. Throws if it breaks off, and whatever `take` throws.
  *
- * Node's `fetch` misses an abort once its Response has been garbage-collected: the reader must be cancelled too, or the request would
- * go on for ever.
+ * Node's `fetch` misses an abort once its Response has been garbage-collected: the reader must be cancelled too, or the request
+ * would go on for ever.
  */
 export async function eachPiece(body: Body, signal: AbortSignal, take: (piece: Uint8Array) => void): Promise<void> {
   const reader = body.getReader()
@@ -55,8 +55,8 @@ export async function textOfBody(response: Response, mostBytes: number, signal: 
 }
 
 /**
- * Returns the least length of a body, since WebKit reports a truncated body as complete. 0 if unknown: an encoded body has another
- * length, and a page cannot see whether a cross-origin response was encoded.
+ * Returns the least length of a body, since WebKit reports a truncated body as complete. 0 if unknown: an encoded body has
+ * another length, and a page cannot see whether a cross-origin response was encoded.
  */
 function lengthOf({ type, status, headers }: Response): number {
   const isComparable = status === 200 && type !== 'cors' && !headers.has('content-encoding')

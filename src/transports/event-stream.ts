@@ -16,8 +16,8 @@ export interface EventStreamListener {
 }
 
 /**
- * Parses the text of an event stream incrementally (HTML, "Interpreting an event stream"). Unlike `EventSource` it reports comments and
- * ids without data, and knows whether the stream ended between two events. Time and memory are linear in the text, however it is chunked.
+ * Parses an event stream incrementally (HTML, "Interpreting an event stream"). Unlike `EventSource` it reports comments and ids
+ * without data, and whether the stream ended between two events. Time and memory are linear in the text, however it is chunked.
  */
 export class EventStream {
   readonly #listener: EventStreamListener

@@ -1,8 +1,8 @@
 import type { Call } from '../api/transport.ts'
 
 /**
- * When to send each request to the host: after so many milliseconds of the held request, or earlier, at that fraction of the connect
- * timeout. The second one uses another method, for a server that also holds the first.
+ * When to send each request to the host: after so many milliseconds of the held request, or earlier, at that fraction of the
+ * connect timeout. The second one uses another method, for a server that also holds the first.
  */
 const questions: readonly (readonly [method: string, afterMs: number, latestPart: number])[] = [
   ['HEAD', 2000, 1 / 2],

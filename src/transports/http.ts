@@ -75,8 +75,8 @@ export function request({ host, credentials }: Call, url: URL, init: RequestInit
 }
 
 /**
- * Makes a GET and follows redirects. Headers from `prepare()` must not go to another origin: with them, a browser follows redirects only
- * on the page's own origin (mode `same-origin`), since it hides where a redirect leads; Node shows it.
+ * Makes a GET and follows redirects. Headers from `prepare()` must not go to another origin: with them, a browser follows
+ * redirects only on the page's own origin (mode `same-origin`), since it hides where a redirect leads; Node shows it.
  */
 async function follow(call: Call, url: URL, init: RequestInit, hops = 0): Promise<Response> {
   const { pageOrigin } = call.host
@@ -130,8 +130,8 @@ export function contentTypeOf(headers: Headers): string {
 }
 
 /**
- * Reads `Retry-After`: seconds, or a date (RFC 9110 §10.2.3) of the server's clock. From a date the header `Date` is subtracted, if the
- * page may read it, and not this device's time, which may be hours off.
+ * Reads `Retry-After`: seconds, or a date (RFC 9110 §10.2.3) of the server's clock. From a date the header `Date` is subtracted,
+ * if the page may read it, and not this device's time, which may be hours off.
  */
 function retryAfter(headers: Headers, host: Host): number {
   const value = headers.get('retry-after') ?? ''

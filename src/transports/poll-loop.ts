@@ -1,8 +1,8 @@
 import type { Call } from '../api/transport.ts'
 
-/** A response without news that arrives sooner is followed by a pause, so that no server can make the client poll in a tight loop. */
+/** A response without news that arrives sooner is followed by a pause, so that no server can make the client spin. */
 export const quickMs = 1000
-/** So many responses with news may be followed by a request at once, then one per `everyMs`: enough to catch up with a backlog. */
+/** So many responses with news may be followed by a request at once, then one per `everyMs`: enough to drain a backlog. */
 const quickNews = { most: 100, everyMs: 50 }
 const hiddenFactor = 6
 

@@ -98,7 +98,7 @@ function ask(
     opened()
     listener.heard()
     const hasMoved = cursor !== undefined && cursor !== call.cursor()
-    // An identical body is the same message again, unless the cursor has moved, or the server held the request before it answered.
+    // An identical body is the same message again, unless the cursor has moved, or the server held the request first.
     const isNew = messages.length > 0 && (hasMoved || !isSame(answer.body, lastBody) || (wasHeld && cursor === undefined))
     if (isNew) for (const message of messages) listener.received(message)
     if (cursor !== undefined) listener.moved(cursor)

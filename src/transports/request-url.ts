@@ -48,7 +48,7 @@ interface Sendable {
   readonly greeting?: unknown
 }
 
-/** Returns the URL with added parameters, which replace those of the same name. Others are kept verbatim, as they may be signed. */
+/** Adds parameters to a URL, which replace those of the same name. Others are kept verbatim, as they may be signed. */
 export function withQuery(url: URL, query: Ask['query'] = {}): URL {
   const whole = new URL(url)
   const names = Object.keys(query)
@@ -61,7 +61,7 @@ export function withQuery(url: URL, query: Ask['query'] = {}): URL {
   return whole
 }
 
-/** Removes user and password: browsers refuse to fetch such URLs (as all relative ones are if the page's has them), and know them anyway. */
+/** Removes user and password: browsers do not fetch such URLs (relative ones inherit it from the page), and know it anyway. */
 export function withoutUser(url: URL): URL {
   const bare = new URL(url)
   bare.username = bare.password = ''

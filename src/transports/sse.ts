@@ -10,8 +10,8 @@ import { answered, contentTypeOf, get, postingLink } from './http.ts'
  * An event stream, parsed by the WHATWG rules (HTML, "Server-sent events") and read with `fetch`, because `EventSource` hides the
  * status, the headers and the comments, and reconnects by itself. Messages are sent by POST.
  *
- * @param isPatient whether the stream counts as open when its host answers another request, though no response head has arrived (the
- * server has not sent it, or Firefox withholds it until the body begins): only if there is no polling transport to fall back to
+ * @param isPatient whether the stream counts as open when its host answers another request, though no response head has arrived
+ * (the server did not send it, or Firefox withholds it until the body begins): only if the client has no polling transport
  */
 export function sse(connectTimeoutMs: number, isPatient: boolean): Transport {
   let retryMs = 0

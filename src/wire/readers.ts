@@ -9,8 +9,8 @@ export function must(isSound: boolean): asserts isSound {
 }
 
 /**
- * Data from the wire is untrusted JSON: each member is read by one of these functions, which throw if its type is wrong. So everything
- * behind them, up to the application, has the type that it declares.
+ * Data from the wire is untrusted JSON: each member is read by one of these functions, which throw if its type is wrong. So
+ * everything behind them, up to the application, has the type that it declares.
  */
 export function textOf(value: unknown): string {
   must(typeof value === 'string')

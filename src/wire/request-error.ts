@@ -5,12 +5,12 @@ export type RequestErrorCode = string | number
 const mark = Symbol.for('steadfast.RequestError')
 
 /**
- * The error of a request without a reply. A handler throws it to refuse a request, a message, a subscription or a publication: the
- * other side receives its code and message. For any other error that a handler throws it receives the code `'internal'` without text.
+ * The error of a request without a reply. A handler throws it to refuse a request, message, subscription or publication: the
+ * other side receives its code and message. Of any other error it receives only the code `'internal'`.
  *
  * Codes of the protocol: `'internal'` (the handler failed), `'unhandled'` (there is no handler), `'forbidden'` (a topic was refused),
- * `'timeout'`, `'undelivered'` (the request was never sent: too large, or expired), `'lost'` (the server lost the answer: the request
- * may or may not have been handled), `'closed'` (the client was closed, or the session ended, before the answer).
+ * `'timeout'`, `'undelivered'` (the request was never sent: too large, or expired), `'lost'` (the server lost the answer: the
+ * request may have been handled), `'closed'` (the client was closed, or the session ended, before the answer).
  *
  * @example
  * throw new RequestError('not-found', 'There is no such room.')
@@ -34,8 +34,8 @@ export class RequestError extends Error {
   }
 
   /**
-   * Makes `instanceof` true for errors of another copy of the class, such as that of `steadfast/session` in `steadfast/server`. A method,
-   * since a static field that is compiled to an assignment would fail: the property is read-only in `Function.prototype`.
+   * Makes `instanceof` true for errors of another copy of the class, such as that of `steadfast/session` in `steadfast/server`. A
+   * method, since a static field that is compiled to an assignment would fail: the property is read-only in `Function.prototype`.
    *
    * @param this the class on the right of `instanceof`, which may extend `RequestError`
    */

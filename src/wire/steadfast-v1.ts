@@ -55,7 +55,7 @@ export interface CloseFrame {
   readonly code: number
   readonly reason?: string
   readonly retryAfterMs?: number
-  /** For a WebSocket-shaped client: the close code of the server's application; then `reason` is the application's too (rule 19). */
+  /** For a WebSocket-shaped client: the application's close code; then `reason` is the application's too (rule 19). */
   readonly application?: number
 }
 

@@ -27,11 +27,11 @@ const impatientMaxDelayMs = 5000
 const mostFirstMs = 1800
 
 /**
- * Exponential backoff with jitter from the first delay on. The first delay is drawn from the whole window, because a thousand clients
- * that a server dropped at once should return spread over time; later delays only from its upper half, so that the rate keeps falling.
- * In the first minute of an outage users still watch the page, so the window stays small, unless the server wants its clients to
- * reconnect over a longer time (`spreadMs`): then it grows to that, since each failed retry makes it more likely that all clients
- * were disconnected.
+ * Exponential backoff with jitter from the first delay on. The first delay is drawn from the whole window, because a thousand
+ * clients that a server dropped at once should return spread over time; later delays only from its upper half, so that the rate
+ * keeps falling. In the first minute of an outage users still watch the page, so the window stays small, unless the server wants
+ * its clients to reconnect over a longer time (`spreadMs`): then it grows to that, since each failed retry makes it more likely
+ * that all clients were disconnected.
  */
 export function backoff(
   { minDelayMs, maxDelayMs, factor, maxAttempts }: Backoff,

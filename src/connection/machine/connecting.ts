@@ -88,7 +88,7 @@ export function dialFailed(state: Connecting, dial: Dial, diagnosis: Diagnosis, 
   return next.refusal ? stop(next, next.refusal, now, policy) : roundFailed(next, diagnosis, now, policy)
 }
 
-/** A diagnosis was refined. If its verdict is now `stop`, the client stops, unless a connection has opened meanwhile, which refutes it. */
+/** A diagnosis was refined. A verdict `stop` closes the client, unless a connection has opened meanwhile, which refutes it. */
 export function refined(state: State, diagnosis: Diagnosis, now: number, policy: Policy): State {
   const isTrying = state.status === 'waiting' || state.status === 'offline' || state.status === 'connecting'
   return isTrying && diagnosis.verdict === 'stop' ? stop(state, diagnosis, now, policy) : state
@@ -118,7 +118,7 @@ export function refusalOf({ hint, evidence }: Diagnosis): Refusal {
   return evidence.kind === 'closed' ? 'mute' : 'spoken'
 }
 
-/** Whether a failure is the transport's fault: not if the page or the browser blocked it, nor during an outage of all transports. */
+/** Whether a failure is the transport's fault: not if the page or the browser blocked it, nor in an outage of all transports. */
 export function isTransportsFault({ failures }: Core, { evidence }: Diagnosis): boolean {
   const isOfPage = ['blocked', 'unsupported', 'crowded', 'unprepared'].includes(evidence.kind) || evidence.violation
   return !isOfPage && !isHeldBack(evidence) && failures === 0

@@ -66,7 +66,7 @@ export type Announcement =
       | 'state']
 
 /**
- * Returns the events of a state change in the order in which they are raised: `error`, then `open`, `transport` or `close`, then `state`.
+ * Returns the events of a state change in the order in which they are raised: `error`; `open`, `transport` or `close`; `state`.
  * @param previous the state object that the application saw before
  */
 export function announcementsBetween(

@@ -52,8 +52,8 @@ export function lose(state: Open, diagnosis: Diagnosis, now: number, policy: Pol
 }
 
 /**
- * Classifies the end of a connection for its transport. A short life counts even with a close code: the other transports will show
- * whether the server closes all connections or only this transport fails here.
+ * Classifies the end of a connection for its transport. A short life counts even with a close code: the other transports will
+ * show whether the server closes all connections or only this transport fails here.
  */
 function lifeOf({ rank, hasHeard, check }: OpenLink, { hint, evidence }: Diagnosis, isLong: boolean, policy: Policy): Life {
   // A plain WebSocket may be quiet for hours; one that did not answer a ping is broken.

@@ -37,7 +37,7 @@ function linkOf({ id, rank }: Dial, now: number, { provingMs }: Policy): OpenLin
   }
 }
 
-/** A challenger opened. An event stream takes over only when it has received something, a worse transport when it has received a message. */
+/** A challenger opened. An event stream takes over only once it has received data, a worse transport once it has a message. */
 export function challengerOpened(state: Open, challenger: Dial, now: number, hasCursor: boolean, policy: Policy): Open {
   const { isProvenByHearing, isPolling } = at(policy.ranked, challenger.rank)
   const { rank } = state.link
@@ -227,7 +227,7 @@ function addChallenger(state: Open, rank: number, now: number, policy: Policy, u
   return { ...state, lastId: challenger.id, dialledAt: now, challengers: [...state.challengers, challenger] }
 }
 
-/** Whether nothing was received since it opened, though the server sends or answers heartbeats. A plain event stream may be quiet. */
+/** Whether it has received nothing, though the server sends or answers heartbeats. A plain event stream may be quiet. */
 function isMute({ link: { rank, hasHeard, check } }: Open, { ranked }: Policy): boolean {
   return !hasHeard && !check?.isWoken && !at(ranked, rank).isProvenByHearing
 }

@@ -9,17 +9,17 @@ const alone = 2
 /** Up to this round a restart may explain the outage, so only one other transport is tried; after it, all of them. */
 const restartRounds = 4
 
-/** The transports that a round dials, in order (`queue`), and those it leaves out while the whole server seems to be down (`spare`). */
+/** The transports that a round dials, in order (`queue`), and those it leaves out while the server seems to be down (`spare`). */
 export interface Round {
   readonly queue: readonly number[]
   readonly spare: readonly number[]
 }
 
 /**
- * Returns the transports of a round. When a proven connection is lost, most often the server is down and every transport would fail
- * alike: so only the proven one is dialled, and better ones whose rest is over. Every third round also dials others, in case the client
- * has moved to a network that blocks the proven one: one at first, all once the outage outlasts a restart. A transport at another origin
- * is always dialled, and so are the better ones before it.
+ * Returns the transports of a round. When a proven connection is lost, most often the server is down and every transport would
+ * fail alike: so only the proven one is dialled, and better ones whose rest is over. Every third round also dials others, in case
+ * the client has moved to a network that blocks the proven one: one at first, all once the outage outlasts a restart. A transport
+ * at another origin is always dialled, and so are the better ones before it.
  */
 export function roundOf(core: Core, now: number, { ranked }: Policy): Round {
   const { failures, othersAt, ranking } = core
@@ -42,7 +42,7 @@ export function isLimited({ failures, othersAt, outageSince }: Core, now: number
   return failures > 0 && failures <= othersAt && now < (outageSince ?? now) + patienceMs
 }
 
-/** Returns the round after a loss that tries another transport as well. Random, so that a thousand clients do not do it at once. */
+/** Returns the round after a loss that tries another transport as well. Random, so that clients do not do it all at once. */
 export function othersAtLoss(failures: number, random: () => number): number {
   return failures + alone + Math.floor(2 * random())
 }
@@ -52,7 +52,7 @@ export function othersAfter({ failures, othersAt }: Core): number {
   return failures === othersAt ? failures + alone + 1 : othersAt
 }
 
-/** Whether a failure looks as if the whole server were down: the connection fails at once, or a proxy in front answers with 5xx. */
+/** Whether a failure looks as if the whole server were down: the connection fails at once, or a proxy in front answers 5xx. */
 export function looksAway({ evidence, hint }: Diagnosis): boolean {
   if (evidence.kind === 'answered') return evidence.status >= 500 && !hint
   return evidence.kind === 'broken' || (evidence.kind === 'closed' && [1006, 1015].includes(evidence.code))

@@ -75,7 +75,7 @@ export interface Core {
   readonly ranking: Ranking
   /** Rounds that failed since the connection was last proven. */
   readonly failures: number
-  /** Rounds dial only the proven transport until so many have failed; this round also dials others. 0: all transports. See `roundOf`. */
+  /** Rounds dial only the proven transport until so many failed; this one also dials others. 0: all transports. See `roundOf`. */
   readonly othersAt: number
   readonly outageSince: number | null
   /** `prepare()` was asked for fresh credentials, and no connection has been proven with them yet. */

@@ -70,8 +70,8 @@ export function plan({ records }: Ranking, now: number): readonly number[] {
 }
 
 /**
- * Whether the transport has just reached the limit of short lives, and a healthy one can be tried at once. Only at the limit: after
- * that, there must be a backoff between the rounds.
+ * Whether the transport has just reached the limit of short lives, and a healthy one can be tried at once. Only at the limit:
+ * after that, there must be a backoff between the rounds.
  */
 export function hasAlternative({ records }: Ranking, rank: number, now: number): boolean {
   return (
@@ -161,8 +161,8 @@ export function excused(ranking: Ranking): Ranking {
 }
 
 /**
- * A whole round failed: its failures are not remembered for the next visit. From the second failed round on, if no transport has ever
- * opened, "not offered" is ignored: it may have come from a captive portal, or from a server that is being deployed.
+ * A whole round failed: its failures are not remembered for the next visit. From the second failed round on, if no transport has
+ * ever opened, "not offered" is ignored: it may have come from a captive portal, or from a server that is being deployed.
  */
 export function reconsidered({ records, preferred }: Ranking, failedRounds: number): Ranking {
   const isBelieved = failedRounds < 2 || records.some(({ hasOpened }) => hasOpened)
@@ -177,8 +177,8 @@ export function reconsidered({ records, preferred }: Ranking, failedRounds: numb
 }
 
 /**
- * Returns the transport with which the next visit should start: the preferred one, if each better one is known to fail here. `null`:
- * none, since a better one that was not tried, or was blocked by the page, may work then.
+ * Returns the transport with which the next visit should start: the preferred one, if each better one is known to fail here.
+ * `null`: none, since a better one that was not tried, or was blocked by the page, may work then.
  */
 export function lesson({ records, preferred }: Ranking): number | null {
   return preferred !== null && records.slice(0, preferred).every(({ failsHere }) => failsHere) ? preferred : null
