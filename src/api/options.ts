@@ -185,7 +185,7 @@ export interface RealtimeOptions<In = Payload, Out = Sendable> {
   readonly probe?: boolean
   /** Explains failures; the client of `steadfast/core` has none by default. @defaultValue that of `steadfast/diagnosis` */
   readonly diagnosis?: Diagnostics
-  /** How plain mode detects a dead connection; in a session the server sets it. Without it only a sleep of the device is noticed. */
+  /** How plain mode detects a dead connection; a session has its own. Without it only sleep is noticed. */
   readonly heartbeat?: Heartbeat
   /**
    * Prints one line per event, with transport, attempt, cause and next retry, but no payload, URL or id: `true` prints to the
