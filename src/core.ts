@@ -1,4 +1,4 @@
-/** `steadfast/core`: the client, and the built-in transports one by one. Nothing is in it that the application does not name. */
+/** `steadfast/core`: the client and the four transports as separate functions, so that a bundle contains only those in use. */
 
 export type { CoreOptions as RealtimeOptions, TransportOptions } from './api/options.ts'
 export { RealtimeClient } from './client/client.ts'

@@ -1,4 +1,4 @@
-/** All that there is for a page, for the script file: what an app with a bundler imports from the entries one by one. */
+/** All entries for a page in one module, for the script file; applications with a bundler import the entries one by one. */
 export { diagnosis } from './diagnosis/index.ts'
 export * from './index.ts'
 export { RequestError, type RequestErrorCode, type SessionOptions, session } from './session/index.ts'

@@ -10,10 +10,10 @@ export { type PlainSettings, plain } from './protocols/plain.ts'
 export type * from './public-types.ts'
 
 /**
- * A realtime connection that holds: it takes the best transport that works here and now, reconnects, and says why it broke. Without
- * options it has all four transports, by their names, and the diagnosis.
+ * A realtime connection that uses the best transport that works, reconnects, and explains failures. Without options it has all
+ * four transports and the diagnosis.
  *
- * It connects by itself, in a microtask after construction, so a client that is closed in the same task never dials.
+ * It connects automatically, in a microtask after construction, so a client that is closed in the same task never dials.
  *
  * @example
  * const client = new RealtimeClient('/realtime')
@@ -22,8 +22,8 @@ export type * from './public-types.ts'
  */
 export class RealtimeClient<In = Payload, Out = Sendable, Topics = object> extends CoreClient<In, Out, Topics> {
   /**
-   * @param url where the server is: http(s) or ws(s), which mean the same here, or relative to the page
-   * @throws TypeError for an option that is not what it may be; the message names it, and says what to write instead
+   * @param url the server's URL: http(s) or ws(s), which mean the same here, or relative to the page
+   * @throws TypeError for an invalid option; the message names it and says what to write instead
    */
   constructor(url: string | URL, options: RealtimeOptions<In, Out> & CodecWhereNeeded<In, Out>)
   constructor(url: string | URL, ...none: [Payload, Out] extends [In, Sendable] ? [] : [options: never])

@@ -1,4 +1,4 @@
-/** The types that `steadfast` and `steadfast/core` have in common. */
+/** The types that both `steadfast` and `steadfast/core` export. */
 export type {
   Flushed,
   RefusedMessage,

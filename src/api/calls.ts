@@ -1,58 +1,59 @@
 import type { RequestError } from '../wire/request-error.ts'
 
-/** Options of `client.request()` and `topic.publish()`. */
+/** The options of `client.request()` and `topic.publish()`. */
 export interface RequestOptions {
-  /** How long to wait for the reply, in milliseconds; then the promise rejects with `'timeout'`. @defaultValue Infinity */
+  /** How long to wait for the reply, in milliseconds; then it rejects with the code `'timeout'`. @defaultValue Infinity */
   readonly timeoutMs?: number
   /** Aborts the request: the promise rejects with the signal's reason, and the server's `message.signal` is aborted. */
   readonly signal?: AbortSignal
 }
 
-/** A request of the server, as `client.onrequest` gets it. */
+/** A request from the server: the argument of `client.onrequest`. */
 export interface ServerRequest<In> {
   readonly data: In
   /** Aborted when the server no longer waits for the reply. */
   readonly signal: AbortSignal
 }
 
-/** A message that a handler of the server has refused. */
+/** A message for which the server's `onMessage` threw an error. */
 export interface RefusedMessage<Out> {
   readonly data: Out
   readonly error: RequestError
 }
 
-/** What became of the messages that `flushed()` waited for. */
+/** The result of `client.flushed()`. */
 export interface Flushed<Out> {
-  /** In a session: those for which `onMessage` has thrown, since `flushed()` was last settled; the last 100 of them. */
+  /** In a session: the messages for which `onMessage` threw since the last `flushed()` settled, at most the last 100. */
   readonly refused: readonly RefusedMessage<Out>[]
 }
 
-/** Where a subscription begins: behind an offset, with all that the topic holds, or with its last few messages. */
+/** Where a subscription begins: after an offset, with all messages that the topic holds, or with its last few messages. */
 export type Since = number | 'start' | { readonly last: number }
 
-/** Options of `client.subscribe()`. */
+/** The options of `client.subscribe()`. */
 export interface TopicOptions {
-  /** Also delivers what was published before, in one order with what follows. @defaultValue only what is published from now on */
+  /** Also replays earlier messages, before the new ones and in order. @defaultValue only what is published from now on */
   readonly since?: Since | undefined
   /**
-   * What the server's `onSubscribe` gets beside the topic: JSON, or a function (it may be async) that is asked each time that the topic is
-   * subscribed to: at first, after a lost session, and when the server's permission has expired.
+   * Parameters for the server's `onSubscribe`: JSON, or a function (it may be async) that is called for each subscribe request:
+   * the first one, the one after a lost session, and the one when the server's permission has expired.
    */
   readonly params?: unknown
 }
 
-/** What the events of a topic carry, by type. */
+/** The members of each event of a topic, by event type. */
 export interface TopicEventDetails<T> {
   message: { readonly data: T; readonly offset: number }
-  /** Messages were missed that the server can no longer replay; as the client's `gap`. */
+  /** Messages were missed that the server can no longer replay; like the client's `gap` event. */
   gap: { readonly after: number | null; readonly resumesAt: number }
-  /** The server has subscribed the session, for the first time or again. */
+  /** The server has accepted the subscription, for the first time or again. */
   subscribed: object
-  /** The server has refused the topic; the handle has ended. */
+  /** The server refused the subscription; this `Topic` has ended. */
   error: { readonly error: RequestError }
   state: { readonly state: TopicState }
 }
 
+/** The state of a `Topic`; `'refused'` and `'ended'` are final. */
 export type TopicState = 'subscribing' | 'subscribed' | 'refused' | 'ended'
 
 export type TopicEvent<Type extends keyof TopicEventDetails<T>, T> = {
@@ -62,42 +63,42 @@ export type TopicEvent<Type extends keyof TopicEventDetails<T>, T> = {
 
 export type TopicMessage<T> = TopicEvent<'message', T>
 
-/** A session that is subscribed to a topic, as others see it. */
+/** A session that is subscribed to a topic, as the other subscribers see it. */
 export interface TopicMember<Info = unknown> {
-  /** Of this stay: a session that leaves and joins again gets another one. */
+  /** Identifies this stay: a session that leaves and joins again gets a new id. */
   readonly id: string
-  /** What the server's option `presence` returned for the session. */
+  /** The value that the server's option `presence` returned for the session. */
   readonly info: Info
 }
 
-/** Who is subscribed to a topic. The first use asks the server; it ends with the topic. */
+/** The sessions that are subscribed to a topic. The first use asks the server; updates end when the topic ends. */
 export interface TopicPresence<Info = unknown> {
-  /** The members as far as they are known; another array at each change, and the same one between. */
+  /** The known members: a new array at each change, the same array in between. */
   readonly members: readonly TopicMember<Info>[]
-  /** Whether the server has said who they are. */
+  /** Whether the server has sent the list of members. */
   readonly isKnown: boolean
-  /** Why the server does not say it. */
+  /** Why the server refused to send the list; `null` if it did not. */
   readonly error: RequestError | null
-  /** Listens to changes of all of these; returns the way to stop. */
+  /** Adds a listener for changes of these members; returns a function that removes it. */
   on(type: 'change', listener: () => void): () => void
 }
 
-/** One use of a topic by a page. Several uses of a topic share one subscription of the session. */
+/** One use of a topic by the page. All uses of a topic share one subscription of the session. */
 export interface Topic<T = unknown, Out = unknown> extends AsyncIterable<TopicMessage<T>> {
   readonly name: string
   readonly state: TopicState
-  /** Why the server has refused the topic. */
+  /** Why the server refused the subscription; `null` if it did not. */
   readonly error: RequestError | null
   readonly presence: TopicPresence
-  /** Listens, and returns the way to stop. */
+  /** Adds a listener; returns a function that removes it. */
   on<Type extends keyof TopicEventDetails<T>>(type: Type, listener: (event: TopicEvent<Type, T>) => void): () => void
-  /** Publishes to the topic, once; resolves with the offset. @throws RequestError where `onPublish` refuses it */
+  /** Publishes once, also across reconnects; resolves with the offset. @throws RequestError if `onPublish` refuses it */
   publish(data: Out, options?: RequestOptions): Promise<number>
   /** Ends this use; the last one ends the subscription. */
   unsubscribe(): void
 }
 
-/** What a session adds to its client. */
+/** The requests and subscriptions that a session adds to its client. */
 export interface Calls<In, Out> {
   request(data: Out, options?: RequestOptions): Promise<unknown>
   subscribe(topic: string, options?: TopicOptions): Topic<In, Out>

@@ -5,99 +5,100 @@ import type { Payload } from './protocol.ts'
 export interface Retry {
   /** The number of this retry in the outage, from 1. */
   readonly attempt: number
-  /** How long until then, in milliseconds; 0 when it was made at once. */
+  /** The delay before the retry, in milliseconds; 0 for an immediate retry. */
   readonly delayMs: number
-  /** The time of the attempt, as from `Date.now()`. */
+  /** The time of the attempt, as a `Date.now()` timestamp. */
   readonly at: number
 }
 
-/** What the client is doing; one union, frozen, and replaced whole at every change. */
+/** What the client is doing: a union of frozen objects; every change produces a new object. */
 export type ClientState =
-  /** Constructed, and waiting for `connect()`. */
+  /** Constructed; `connect()` has not been called. */
   | { readonly status: 'idle' }
-  /** Dialling the transports named, best first. `attempt`: 0 for the first connect, n for the n-th retry. */
+  /** Dialling the listed transports, best first. `attempt`: 0 for the first connect, n for the n-th retry. */
   | { readonly status: 'connecting'; readonly attempt: number; readonly transports: readonly string[] }
-  /** Connected. `proven` once it delivered a message or lived for five seconds. */
+  /** Connected. `since`: a `Date.now()` timestamp. `proven`: it has delivered a message, or lived for `provingMs`. */
   | { readonly status: 'open'; readonly transport: string; readonly since: number; readonly proven: boolean }
-  /** Not connected; `retry` is `null` while the page is in the back/forward cache. `offline`: the browser also reports no network. */
+  /** Waiting for the next retry; `retry` is `null` in the back/forward cache. `offline`: `navigator.onLine` is also false. */
   | { readonly status: 'waiting' | 'offline'; readonly retry: Retry | null; readonly diagnosis: Diagnosis }
   /** Closed until `connect()`. `diagnosis` is `null` when the application closed the client. */
   | { readonly status: 'closed'; readonly code: number; readonly reason: string; readonly diagnosis: Diagnosis | null }
 
-/** What the events carry, by type. */
+/** The members of each event, by event type. */
 export interface EventDetails<In = Payload, Out = unknown> {
   /** Connected, for the first time or again. */
   open: {
     readonly transport: string
     /** The URL of the connection, without its query. */
     readonly url: string
-    /** Whether the server resumed after the client's cursor, so that no message was missed. */
+    /** Whether the server resumed after the client's cursor, so no message was missed. */
     readonly resumed: boolean
     /**
-     * In a session with `storage`: this page has gone on with the session of the page before it. Only with the first `open`. `lost` counts the
-     * messages of that page which the server had not taken, and which were not stored (`storePayloads`) or may not be sent any more.
+     * In a session with `storage`: this page resumed the session of the previous page. Only on the first `open` event. `lost`
+     * counts the unacknowledged messages of that page which were not stored (`storePayloads`) or may not be sent any more.
      */
     readonly restored?: { readonly lost: number }
     /** 0 for the first connect, n for the n-th retry of an outage. */
     readonly attempt: number
+    /** The time from the dial to the open connection, in milliseconds. */
     readonly elapsedMs: number
   }
   message: {
     readonly data: In
-    /** The server's id of the message; `''` if it gave none. */
+    /** The message's id from the server; `''` if it has none. */
     readonly id: string
-    /** The server's name for this kind of message; `'message'` if it gave none. */
+    /** The message's event name from the server (`event:` in SSE); `'message'` if it has none. */
     readonly name: string
-    /** In a session: the topic it was published to; `''` for what was sent to this client alone, and in plain mode. */
+    /** In a session: the topic of the message; `''` for a message to this client alone, and in plain mode. */
     readonly topic: string
     readonly transport: string
   }
   /** An attempt failed, a connection was lost, or a message could not be delivered. */
   error: {
-    /** What is lost: an attempt or a `'connection'`, or a `'message'` while the connection is as it was. */
+    /** What failed: `'connection'` (or an attempt to make one), or only a `'message'` while the connection goes on. */
     readonly scope: 'connection' | 'message'
     readonly diagnosis: Diagnosis
-    /** The next retry; `null` when there is none, or when another transport is still being tried. */
+    /** The next retry; `null` if there is none, or while another transport is still being tried. */
     readonly retry: Retry | null
-    /** Messages that certainly did not reach the server, in order. */
+    /** Messages that certainly did not reach the server, in the order of their `send()`. */
     readonly undelivered?: readonly Out[]
-    /** Messages handed to the network that may or may not have arrived. The client never sends them twice. */
+    /** Messages that were written and may or may not have arrived. The client never sends them twice. */
     readonly unconfirmed?: readonly Out[]
   }
   /** An open connection ended, or the client gave up or was closed. */
   close: {
-    /** The close code (RFC 6455 §7.4); an HTTP status s is 4000 + s; the loss of the network is 1006. */
+    /** The close code (RFC 6455 §7.4); for an HTTP status s it is 4000 + s, for a lost network connection 1006. */
     readonly code: number
     readonly reason: string
     readonly wasClean: boolean
-    /** Why; `null` when the application closed it. */
+    /** Why the connection ended; `null` when the application closed it. */
     readonly diagnosis: Diagnosis | null
     readonly retry: Retry | null
     /** Whether the client stays closed until `connect()`. */
     readonly final: boolean
   }
-  /** Moved to another transport without interruption. */
+  /** The connection moved to another transport without interruption. */
   transport: { readonly from: string; readonly to: string }
-  /** Messages were missed that the server can no longer replay: in a session, or where a protocol of plain mode is told so. */
+  /** Messages were missed that the server can no longer replay: in a session, or when a protocol of plain mode reports it. */
   gap: {
-    /** `''` for messages to this client alone, and where a server has no topics. */
+    /** The topic; `''` for messages to this client alone, and for a server without topics. */
     readonly topic: string
-    /** The last offset before the gap; `null` where the server's log began anew, or numbers nothing. */
+    /** The last offset before the gap; `null` if the server's log was restarted, or has no offsets. */
     readonly after: number | null
-    /** The first offset behind it; `null` where the server of plain mode numbers nothing. */
+    /** The first offset after the gap; `null` if the server (plain mode) has no offsets. */
     readonly resumesAt: number | null
   }
-  /** A follow-up request found out more about a failure than the transport could see. */
+  /** A follow-up question found out more about an earlier failure than the transport could see. */
   diagnosis: { readonly diagnosis: Diagnosis }
-  /** Any change of state. */
+  /** `client.state` changed. */
   state: { readonly state: ClientState; readonly previous: ClientState }
 }
 
 export type EventType = keyof EventDetails
 
 /**
- * An event of the client; of type `'*'`, any of them. It looks like a DOM event, and is not one, so that it is the same in a page,
- * in a worker and in Node. `target` is the client.
+ * An event of the client; with `'*'`, any event. It has `type` and `target` (the client) like a DOM event but is a plain object,
+ * so that it is the same in a page, in a worker and in Node.
  */
 export type RealtimeEvent<Type extends EventType | '*' = '*', In = Payload, Out = unknown, Target = unknown> = {
   readonly [K in EventType]: { readonly type: K; readonly target: Target } & EventDetails<In, Out>[K]

@@ -1,155 +1,155 @@
 import type { Engine } from './host.ts'
 
-/** What a transport saw of a failure, before the diagnosis. */
+/** What a transport saw of a failure: the input of the diagnosis. */
 export type Finding =
-  /** An HTTP response that is not what the request asked for. */
+  /** The server answered with an HTTP response that the transport cannot use. */
   | {
       readonly kind: 'answered'
       readonly status: number
       readonly contentType: string
-      /** The start of its body, at most 80 characters. */
+      /** The start of the body, at most 80 characters. */
       readonly start?: string
-      /** A redirection that was not followed (its status is 0 where the browser hides it). */
+      /** A redirect that was not followed (its status is 0 if the browser hides it). */
       readonly isRedirect?: boolean
-      /** Whether the response came from the target of a redirection. */
+      /** Whether the response came from the target of a redirect. */
       readonly isRedirected?: boolean
     }
-  /** A WebSocket closed (RFC 6455 §7.1.5); 1006 stands for every end without a Close frame. */
+  /** A WebSocket closed (RFC 6455 §7.1.5); 1006 stands for any end without a Close frame. */
   | {
       readonly kind: 'closed'
       readonly code: number
       readonly reason: string
       readonly wasClean: boolean
-      /** In a session of a WebSocket-shaped client: the close code that the server's application gave; `reason` is its too. */
+      /** In a session of a WebSocket-shaped client: the application's close code; then `reason` is the application's too. */
       readonly application?: number
-      /** Whether `error` came before `close`: what that means differs from engine to engine. */
+      /** Whether `error` fired before `close`; its meaning differs between browser engines. */
       readonly hasErred?: boolean
     }
-  /** The browser refused by itself: the constructor threw, or `error` came and never a `close`. */
+  /** The browser refused to connect: the constructor threw, or `error` fired without `close`. */
   | { readonly kind: 'blocked'; readonly detail: string; readonly how: 'thrown' | 'mute' }
-  /** A request broke, or the body of its answer did. Browsers do not say why. */
+  /** A request failed, or the body of its response did (`isBody`). Browsers do not say why. */
   | { readonly kind: 'broken'; readonly detail: string; readonly isBody?: boolean }
-  /** The response or message exceeded the client's size limit, so the client stopped reading. */
+  /** The response or a message exceeded the client's size limit, so the client stopped reading. */
   | { readonly kind: 'oversized' }
-  /** The server ended the response properly, as HTTP defines it. */
+  /** The server completed the response, as HTTP defines it. */
   | {
       readonly kind: 'ended'
-      /** Whether it ended inside an event. */
+      /** Whether the response ended in the middle of an event. */
       readonly isCutOff?: boolean
     }
-  /** Nothing came within the time limit for connecting. */
+  /** The attempt did not open within `connectTimeoutMs`. */
   | { readonly kind: 'timeout' }
-  /** The connection was open, and the client received nothing for longer than it tolerates silence. */
+  /** The connection was open, and the client received nothing for longer than the heartbeat allows. */
   | {
       readonly kind: 'silent'
-      /** Nothing had come since it opened, and the connection before it had been of no use either. */
+      /** Nothing was received since the connection opened, and the connection before it was short-lived as well. */
       readonly isMute?: boolean
     }
-  /** This browser lacks what the transport needs. */
+  /** The browser lacks an API that the transport needs. */
   | { readonly kind: 'unsupported'; readonly detail: string }
-  /** All slots for held requests to this origin are taken by other tabs. */
+  /** Other tabs hold all slots for held requests to this origin. */
   | { readonly kind: 'crowded' }
-  /** `prepare()` threw, did not settle in time, or returned what this transport cannot use. */
+  /** `prepare()` threw, did not settle in time, or (`isMistake`) returned a value that this transport cannot use. */
   | { readonly kind: 'unprepared'; readonly detail: string; readonly isMistake: boolean }
   /** `prepare()` threw a `StopConnecting`. */
   | { readonly kind: 'stopped'; readonly reason: string }
-  /** The outbox was full, a message had waited for too long, is larger than the server takes, or the server lost the session. */
+  /** A message failed: the outbox was full, `ttlMs` passed, it is too large for the server, or the server lost the session. */
   | { readonly kind: 'overflow' | 'expired' | 'too-large' | 'forgotten' }
-  /** Two servers, each with a store of its own, answer in turn. */
+  /** Requests alternate between servers that do not share a store. */
   | { readonly kind: 'divided' }
-  /** The server that answers does not speak steadfast.v1. */
+  /** The answering server does not speak steadfast.v1. */
   | { readonly kind: 'mismatch'; readonly detail: string; readonly isHandshake?: boolean }
-  /** The application's codec or a protocol could not read a message. */
+  /** The application's codec or the protocol could not decode a message. */
   | { readonly kind: 'unreadable'; readonly detail: string }
-  /** The page went into the back/forward cache or away, so the client hung up. */
+  /** The page was unloaded or put into the back/forward cache, so the client closed the connection. */
   | { readonly kind: 'hidden' }
   /** The application called `reconnect()`. */
   | { readonly kind: 'reconnect' }
-  /** The application left too much unread, so the client hung up until it has read it. */
+  /** The application left too many messages unread, so the client disconnected until they are read (back-pressure). */
   | { readonly kind: 'unread' }
-  /** The page came back from the back/forward cache or from sleep with a connection that cannot be believed. */
+  /** The page returned from the back/forward cache or from sleep with a connection that may be dead. */
   | { readonly kind: 'restored' }
 
-/** What else is known of a failure. */
+/** The circumstances of a failure. */
 export interface Circumstances {
   /** The transport's `type`. */
   readonly transport: string
-  /** How far the attempt had come. `send` is a POST of its own. */
+  /** The phase in which the attempt failed; `send`: sending a message. */
   readonly phase: 'prepare' | 'connect' | 'open' | 'send'
-  /** Milliseconds since the dial, or since it opened if it did. */
+  /** Milliseconds since the connection opened, or since the dial if it did not open. */
   readonly elapsedMs: number
-  /** What `navigator.onLine` said; a hint only. */
+  /** The value of `navigator.onLine`; only a hint. */
   readonly isOnline: boolean
-  /** Whether the page was hidden; absent while it was not. */
+  /** Whether the page was hidden; absent if it was not. */
   readonly isHidden?: boolean
   readonly engine?: Engine
-  /** Whether the page came over https; absent while it did not. */
+  /** Whether the page was loaded over https; absent if it was not. */
   readonly isSecurePage?: boolean
-  /** Where it was dialled: origin and path. */
+  /** The dialled URL: origin and path, without the query. */
   readonly url?: string
   /** The last known round trip, in milliseconds. */
   readonly roundTripMs?: number
-  /** Whether anything had come over the connection. */
+  /** Whether anything was received over the connection. */
   readonly hasHeard?: boolean
-  /** Whether this transport has been open before, in this client's life. */
+  /** Whether this client has had an open connection over this transport before. */
   readonly hasOpened?: boolean
-  /** Whether the page came from the same origin; absent where it did not. */
+  /** Whether the URL is same-origin with the page; absent if it is not. */
   readonly isSameOrigin?: boolean
-  /** Whether any transport of this client has been open before. */
+  /** Whether this client has had an open connection over any transport before. */
   readonly hasServed?: boolean
-  /** Whether the client has no other transport. */
+  /** Whether this is the client's only transport. */
   readonly isOnlyWay?: boolean
-  /** The directive of the page's Content-Security-Policy that forbade it. */
+  /** The directive of the page's Content-Security-Policy that blocked the request. */
   readonly violation?: string
-  /** What the follow-up questions found, about this failure or the one before it. */
+  /** The findings of the follow-up questions, about this failure or the one before it. */
   readonly followUp?: FollowUp
-  /** Whether this transport failed before those questions were answered and now once more. */
+  /** Whether this transport had failed before the follow-up questions were answered, and has now failed again. */
   readonly isRepeated?: boolean
-  /** In a session, told at its return: what the server saw of the end. */
+  /** In a session: what the server saw of the end of the connection, as it reports on resume. */
   readonly lastEnd?: { readonly by: 'client' | 'server' | 'network'; readonly code: number; readonly reason: string }
-  /** Whether it is about a session (steadfast.v1), in which close codes mean what its rule 9 says. */
+  /** Whether the client uses a session (steadfast.v1), whose close codes are defined by rule 9. */
   readonly isSession?: boolean
-  /** The server asked not to be tried again for so long (`Retry-After`, RFC 9110 §10.2.3, or the event stream's `retry:`). */
+  /** The minimum delay before a retry that the server asked for (`Retry-After`, RFC 9110 §10.2.3, or `retry:` in SSE). */
   readonly retryAfterMs?: number
 }
 
 /** A finding with its circumstances. */
 export type Evidence = Finding & Circumstances
 
-/** What a transport reports: the shell adds the circumstances that it knows better. */
+/** What a transport reports; `Connection` adds the circumstances. */
 export type Report = Finding & { readonly retryAfterMs?: number }
 
-/** What became of a request: an answer came, the browser gave up on it, or nothing came in time. */
+/** The outcome of a request: it was answered, the browser failed it, or nothing was received in time. */
 export type Outcome = 'answered' | 'failed' | 'silent'
 
-/** What plain HTTP requests to the same URL found when a connection had failed. */
+/** The findings of plain HTTP requests to the same URL, made after a connection failed. */
 export interface FollowUp {
-  /** A request whose answer the page may read (CORS). */
+  /** The outcome of a request whose response the page may read (CORS). */
   readonly readable: Outcome
-  /** Milliseconds until that. */
+  /** The duration of that request, in milliseconds. */
   readonly elapsedMs: number
   readonly status?: number
   readonly contentType?: string
-  /** In plain mode: whether the answer is that of a `steadfast/server`. */
+  /** In plain mode: whether the response comes from a `steadfast/server`. */
   readonly isOfSession?: boolean
-  /** In a session: what the server saw of the attempt (rule 15); absent where what answered is not that server. */
+  /** In a session: what the server saw of the attempt (rule 15); absent if another server answered. */
   readonly ledger?: Ledger
-  /** A request whose answer the page may not read (`no-cors`): whether any HTTP server is there. */
+  /** The outcome of a request whose response the page may not read (`no-cors`): it shows whether any HTTP server is there. */
   readonly opaque: Outcome
-  /** Whether it was answered by a redirection. */
+  /** Whether the response was a redirect. */
   readonly isRedirect: boolean
   /**
-   * The page's permission to connect to the local network (Local Network Access): denied, or a question to the user. Absent where
-   * it is granted, the browser has no such permission, the page is of the local network itself, or something answered.
+   * The state of the page's permission for Local Network Access. Absent if it is granted, the browser has no such permission, the
+   * page itself is on the local network, or a request was answered.
    */
   readonly localAccess?: 'denied' | 'prompt'
-  /** A request to the page's own origin; `none` where there is no page or it is the same origin. */
+  /** The outcome of a request to the page's own origin; `none` if there is no page, or the URL is same-origin. */
   readonly page: Outcome | 'none'
 }
 
-/** What a server with a ledger saw of an attempt (docs/PROTOCOL.md, rule 15). */
+/** What the server's ledger says about an attempt (docs/PROTOCOL.md, rule 15). */
 export interface Ledger {
-  /** Whose sightings: only `all` proves an absence. */
+  /** Only with `all` does `false` prove that nothing arrived; `node`: the view of one node, or an incomplete one. */
   readonly scope: 'node' | 'all'
   readonly sawRequest: boolean
   readonly sawUpgrade: boolean

@@ -2,33 +2,33 @@ import type { TabHost } from './tab-host.ts'
 
 export type { TabHost }
 
-/** What the page (or worker, or test) tells the client about itself. Hints, never commands: no signal proves anything about the network. */
+/** An event of the page (or worker, or test). It is only a hint: no such event proves anything about the network. */
 export type PageSignal =
   /**
-   * The page goes away, and its own listeners to `pagehide` have not run yet: what they send must outlive it. `persisted` where the browser may
-   * keep the page for a return (back/forward cache).
+   * The page is being unloaded, and its own `pagehide` listeners have not run yet: what they send must outlive the page.
+   * `persisted`: the browser may keep the page in the back/forward cache.
    */
   | { readonly type: 'leaving'; readonly persisted?: boolean }
   | { readonly type: 'online' | 'offline' | 'visible' | 'hidden' | 'pagehide' | 'freeze' | 'resume' }
   | { readonly type: 'pageshow'; readonly persisted: boolean }
 
-/** The page was prerendered (Speculation Rules) and is shown now. */
+/** The page was prerendered (Speculation Rules) and is now visible. */
 export interface Activation {
   readonly type: 'activated'
 }
 
-/** The page's Content-Security-Policy forbade a request. */
+/** The page's Content-Security-Policy blocked a request. */
 export interface Violation {
   readonly type: 'violation'
-  /** What was to be connected to; often the origin alone. */
+  /** The blocked URL; often only its origin. */
   readonly blockedUrl: string
   readonly directive: string
 }
 
-/** Whose browser it is; `other` also where there is none. */
+/** The browser engine; `other` also where there is no browser. */
 export type Engine = 'chromium' | 'firefox' | 'webkit' | 'other'
 
-/** The part of the browser's `WebSocket` that the client uses, in types that Node has as well. */
+/** The part of the browser's `WebSocket` that the client uses, without DOM types, so that it compiles in Node. */
 export interface WebSocketLike {
   binaryType: 'arraybuffer' | 'blob'
   readonly bufferedAmount: number
@@ -41,74 +41,74 @@ export interface WebSocketLike {
   close(code?: number, reason?: string): void
 }
 
-/** What belongs to one tab, survives a reload, and is copied with the tab (`sessionStorage`); and what tells its pages apart (Web Locks). */
+/** The storage of a tab, which survives reloads and is copied with the tab (`sessionStorage`), and locks to tell copies apart. */
 export interface TabStorage {
-  /** Reads what `write` stored; `null` where there is nothing or no storage. */
+  /** Returns the text that `write` stored; `null` if there is none, or no storage. */
   read(key: string): string | null
-  /** Stores a text, `null` removes it; returns whether that was done: a storage may be full, forbidden or missing. */
+  /** Stores a text (`null` removes it); returns whether it succeeded: the storage may be full, forbidden or missing. */
   write(key: string, value: string | null): boolean
   /**
-   * Takes the lock of that name, which one page of this origin can have at a time, in whichever tab: resolves with the way to give it back,
-   * with `null` where another page has had it for so many milliseconds, and with `undefined` where the platform has no locks (a page that
-   * is no secure context).
+   * Acquires the named lock, which one page of this origin can hold at a time, over all tabs. Resolves with a function that
+   * releases it, with `null` if another page still holds it after `withinMs` milliseconds, or with `undefined` if the platform
+   * has no locks (a page outside a secure context).
    */
   lock(name: string, withinMs: number): Promise<(() => void) | null | undefined>
 }
 
 /**
- * Everything that the client needs from its surroundings. It is a port, so that the client runs in a page, in a worker, in
- * Node and under a virtual clock without a line of difference; `host/browser.ts` is the real one.
+ * Everything that the client needs from its platform. It is a port, so that the same client runs in a page, in a worker, in
+ * Node and under a virtual clock; `host/browser.ts` implements it for browsers.
  */
 export interface Host {
-  /** Wall-clock milliseconds. Not a monotonic clock on purpose: it must go on while the machine sleeps. */
+  /** The time in milliseconds. Not a monotonic clock (`performance.now()`), because it must advance while the machine sleeps. */
   now(): number
-  /** An instant of `now()` by the device's clock as it is set now, for what people are shown. */
+  /** Converts an instant of `now()` to the device's clock as it is set at present, for timestamps that are shown to people. */
   wallTime(at: number): number
-  /** Runs something once, later; returns the way to cancel it. */
+  /** Calls `run` once after `delayMs` milliseconds; returns a function that cancels it. */
   after(delayMs: number, run: () => void): () => void
-  /** A number in [0, 1), as `Math.random()`. */
+  /** Returns a number in [0, 1), as `Math.random()` does. */
   random(): number
-  /** Random bytes that nobody can guess. */
+  /** Returns cryptographically random bytes. */
   randomBytes(length: number): Uint8Array
-  /** How the browser names itself; for reports only. */
+  /** The browser's user agent string; only for reports. */
   readonly userAgent?: string | undefined
-  /** Reports an error that belongs to the application (a listener that threw) without stopping the client. */
+  /** Reports an error of the application (a listener threw, say) without stopping the client. */
   report(error: unknown): void
-  /** Writes a line to the console: what `debug` tells, or that the client has ended and nobody listens. */
+  /** Writes a line to the console: a line of the option `debug`, or the final error of a client that has no `error` listener. */
   log(level: 'debug' | 'error', line: string): void
-  /** The platform's `fetch`, or `undefined` where there is none. */
+  /** The platform's `fetch`; `undefined` if it has none. */
   readonly fetch: ((url: string, init: RequestInit) => Promise<Response>) | undefined
-  /** The platform's `WebSocket` (or one with its interface, as that of `ws`), or `undefined` where there is none. */
+  /** The platform's `WebSocket`, or a class with its interface such as that of `ws`; `undefined` if there is none. */
   readonly WebSocket: (new (url: string, protocols?: string[]) => object) | undefined
-  /** What relative URLs resolve against; `undefined` where there is no page. */
+  /** The base of relative URLs; `undefined` if there is no page. */
   readonly baseUrl: string | undefined
-  /** Whether a client made here may connect by itself: a page or a worker, but not server-side rendering. */
+  /** Whether clients connect automatically: true in a page or a worker, false in server-side rendering. */
   readonly isLive: boolean
   isOnline(): boolean
   isHidden(): boolean
-  /** Whether the page is only being prerendered: the browser holds back WebSockets and locks, and perhaps nobody ever sees it. */
+  /** Whether the page is being prerendered: then the browser defers WebSockets and locks, and may never show the page. */
   isPrerendering(): boolean
-  /** One round trip to that URL's origin, where the page already knows it (Navigation Timing); else `undefined`. */
+  /** Returns the round trip to the URL's origin in milliseconds, if Navigation Timing has measured it; else `undefined`. */
   roundTripMs(url: URL): number | undefined
-  /** Reads what `remember` stored; `null` where there is nothing or no storage. */
+  /** Returns the text that `remember` stored; `null` if there is none, or no storage. */
   recall(key: string): string | null
-  /** Stores a small text beyond the page's life, `null` removes it; where there is no storage nothing happens. */
+  /** Stores a small text that outlives the page (`null` removes it); does nothing if there is no storage. */
   remember(key: string, value: string | null): void
   /**
-   * Takes one of the named slots, if one is free over all tabs of this origin (Web Locks); resolves with the way to give it
-   * back, or with `null` when all are taken.
+   * Acquires one of the named slots, if one is free over all tabs of this origin (Web Locks); resolves with a function that
+   * releases it, or with `null` if all are taken.
    */
   claim(slots: readonly string[]): Promise<(() => void) | null>
-  /** Listens to the page's signals and to what its policy forbids; returns the way to stop. */
+  /** Adds a listener for the page's events and its policy violations; returns a function that removes it. */
   listen(listener: (signal: PageSignal | Activation | Violation) => void): () => void
-  /** The storage of the tab, where a session is kept beyond its page; absent: the platform's own. */
+  /** The storage of the tab, in which a session survives a reload. @defaultValue the platform's own */
   readonly tab?: TabStorage | undefined
-  /** What tabs need to share a connection (`steadfast/shared`), which has that of the browser itself; absent: that of the browser. */
+  /** The locks and channels with which tabs share a connection (`steadfast/shared`). @defaultValue those of the browser */
   readonly tabs?: TabHost | undefined
-  /** The page's permission to connect to that address space; absent or `undefined` where the platform has no such permission. */
+  /** Returns the page's permission to connect to that address space; absent or `undefined` if the platform has none. */
   localAccess?(space: 'loopback' | 'local'): Promise<'granted' | 'denied' | 'prompt' | undefined>
-  /** Whose browser it is, since what an event means differs between them. */
+  /** Returns the browser engine, since the same event can mean different failures in different engines. */
   engine(): Engine
-  /** The page's origin (`https://host`), `'null'` where it has an opaque one; `undefined` where there is no page. */
+  /** The page's origin (`https://host`), `'null'` if it is opaque; `undefined` if there is no page. */
   readonly pageOrigin: string | undefined
 }

@@ -4,36 +4,36 @@ import type { Report } from './evidence.ts'
 import type { Host } from './host.ts'
 import type { Link, Writable } from './transport.ts'
 
-/** The bounds of what waits to be sent. */
+/** The limits of the outbox. */
 export interface OutboxBounds {
   readonly maxMessages: number
   readonly maxBytes: number
   readonly overflow: 'reject' | 'drop-oldest' | 'drop-newest'
 }
 
-/** What a closed client could not deliver. */
+/** The result of `client.close()`: the messages that may not have arrived. */
 export interface Unsent<Out> {
-  /** Messages that certainly did not leave. */
+  /** Messages that were certainly not sent. */
   readonly unsent: readonly Out[]
-  /** Messages handed to the network of which nobody knows whether they arrived. */
+  /** Messages that were written and may or may not have arrived. */
   readonly unconfirmed: readonly Out[]
 }
 
-/** What sends for a client, whichever its mode. */
+/** The sending half of a client, in plain mode or in a session. */
 export interface MessageSender<Out> {
   send(value: Out, data: Writable): void
   attach(link: Link): void
-  /** The link is gone; returns what it had taken of which nobody knows whether it arrived. */
+  /** The link is gone; returns the unconfirmed messages: written to it, and they may or may not have arrived. */
   detach(): readonly Out[]
   dueAt(): number
   pump(): void
   flushed(): Promise<Flushed<Out>>
   giveUp(): void
-  /** `close` ends the link; given a promise, when that is settled. */
+  /** Makes the final flush of a closing client; calls `close`, which ends the link (when the given promise settles). */
   finish(close: (settled?: Promise<void>) => void, code: number | undefined, reason: string): Promise<Unsent<Out>>
-  /** The application connects again after the end. */
+  /** The application calls `connect()` after the client was closed. */
   begin?(): void
-  /** The server called what it was given too large. */
+  /** The server closed the connection because a message was too large. */
   tooLarge?(): void
 }
 
@@ -42,23 +42,23 @@ export interface SenderPort<Out> {
   readonly limits: OutboxBounds
   readonly ttlMs: number
   readonly writeTimeoutMs: number
-  /** Messages that could not be delivered, or of which nobody knows. */
+  /** Reports messages that could not be delivered, or are unconfirmed. */
   onLost(lost: { readonly undelivered?: readonly Out[]; readonly unconfirmed?: readonly Out[] }, report: Report): void
   onSent(): void
-  /** Its `dueAt()` has changed. */
+  /** The sender's `dueAt()` has changed. */
   onDue(): void
-  /** Whether the page goes away, so that a request has to outlive it. */
+  /** Whether the page is being unloaded, so that requests must outlive it (`keepalive`). */
   isPageLeaving(): boolean
-  /** The last known round trip, in milliseconds; 0 where there is none. */
+  /** Returns the last known round trip, in milliseconds; 0 if it is unknown. */
   roundTripMs(): number
-  /** The server can no longer replay messages that this client missed. */
+  /** Reports that the server can no longer replay messages that this client missed. */
   onGap(gap: EventDetails['gap']): void
-  /** What was written should have been acknowledged by now. */
+  /** The acknowledgment of a written message is overdue. */
   onAckOverdue(): void
-  /** Requests reach a server with another store, and then the one that knows this client. */
+  /** Requests alternate between servers that do not share a store. */
   onDivided(): void
-  /** Something that is no event, for who reads what `debug` prints. */
+  /** Prints a line through the option `debug`. */
   onNote(line: string): void
-  /** A request of the link failed, and the connection with it. */
+  /** A request of the link failed, and with it the connection. */
   onBroken(report: Report): void
 }

@@ -7,101 +7,101 @@ import type { Preparation, TransportSettings } from './options.ts'
 import type { Payload, Protocol } from './protocol.ts'
 import type { Call, FetchCredentials, Link, Transport, Writable } from './transport.ts'
 
-/** How long silence is nothing unusual, and how long an answer to a question may take after that. */
+/** `intervalMs`: how much silence is normal; `timeoutMs`: how much more, after a ping if possible, means a dead connection. */
 export interface HeartbeatTimes {
   readonly intervalMs: number
   readonly timeoutMs: number
 }
 
 /**
- * What a client and its server agree on above the transports: how silence is judged, what a reconnect resumes, and whether messages
- * are acknowledged. Each client has a mode of its own: plain (any server), or one that an entry of its own provides.
+ * What a client and its server agree on above the transports: the heartbeat, how a reconnect resumes, and whether messages are
+ * acknowledged. Each client has its own mode object: plain (any server), or that of another entry such as `steadfast/session`.
  */
 export interface Mode {
-  /** Part of the key under which the client remembers what worked: the same URL in another mode is another endpoint. */
+  /** Part of the key of the transport memory: the same URL in another mode is another endpoint. */
   readonly name: string
-  /** The dialect of the transports in plain mode. */
+  /** The protocol that the transports use in plain mode. */
   readonly protocol: Protocol
   /** The default of the option `credentials`. */
   readonly credentials: FetchCredentials
-  /** What is known of each failure in this mode. */
+  /** Circumstances that hold for every failure in this mode. */
   readonly circumstances: Partial<Circumstances>
-  /** Whether the server keeps a ledger of attempts, which a follow-up question asks for by the attempt's name. */
+  /** Whether the server keeps a ledger of attempts, which follow-up questions query by the attempt's name. */
   readonly hasLedger: boolean
-  /** Whether the client may disconnect while the application does not read, and lose nothing by it. */
+  /** Whether the client may disconnect while the application has too much unread, without losing messages. */
   readonly canPause: boolean
-  /** Whether a message may be taken from any attempt, since the mode recognizes what it has already taken. */
+  /** Whether messages may be taken from any attempt, because the mode drops duplicates. */
   readonly recognizesRepeats: boolean
   /** Whether heartbeats can be sent over a transport that can ping. */
   readonly canPing: boolean
-  /** Whether the answer to a heartbeat proves a connection that has just opened. */
+  /** Whether a new connection is proven by the reply to a heartbeat. */
   readonly isProvenByReply: boolean
-  /** Makes the built-in transport of this mode; absent in plain mode. `name` is that of the option, for errors. */
+  /** Creates the built-in transport of this mode; absent in plain mode. `name` is the option's name, for errors. */
   transport?(settings: TransportSettings, name: string, connectTimeoutMs: number): Transport
-  /** What is wrong with what `prepare()` returned, as the end of a sentence; `undefined` where nothing is. */
+  /** Returns what is wrong with the result of `prepare()`, as the end of a sentence; `undefined` if it is valid. */
   mistakeIn(preparation: Preparation): string | undefined
-  /** Makes what sends for this client. */
+  /** Creates the sender of this client. */
   sender<Out>(port: SenderPort<Out>): MessageSender<Out>
-  /** Requests with answers, and topics; absent where the server knows none. Called once, with what sends for the client. */
+  /** Creates the requests and topics; absent if the server has none. Called once, with the client's sender. */
   readonly calls?: (<In, Out>(port: CallsPort<In, Out>, sender: MessageSender<Out>) => Calls<In, Out>) | undefined
-  /** How silence is judged now; `null` where it is not. */
+  /** Returns the current heartbeat; `null` for none. */
   heartbeat(): HeartbeatTimes | null
-  /** What to send as a heartbeat. */
+  /** Returns the message to send as a heartbeat. */
   ping(): Payload | undefined
-  /** What the server answers to a heartbeat: a sign of life, and no message. */
+  /** The server's reply to a heartbeat: a sign of life that is not emitted as a message. */
   readonly heartbeatReply: string | undefined
-  /** How much longer than usual silence is nothing unusual now, in milliseconds. */
+  /** Returns how much longer than the heartbeat's timeout the client currently waits, in milliseconds. */
   graceMs(): number
-  /** Over how many milliseconds the server wants its clients to come back after a restart; `null` where it has not said so. */
+  /** Returns the time over which the server wants clients to reconnect after a restart, in milliseconds; `null` if unknown. */
   spreadMs(): number | null
-  /** Whether a reconnect over this transport goes on where the connection before ended. */
+  /** Whether a reconnect over this transport resumes where the previous connection ended. */
   resumes(transport: string): boolean
-  /** What has to be waited for before each dial; `undefined` where nothing has. Absent where that is so for ever. Never rejects. */
+  /** Returns a promise that each dial must await, or `undefined`; it never rejects. Absent if no dial ever has to wait. */
   readonly admit?: (() => Promise<void> | undefined) | undefined
-  /** What the `open` event tells beside the rest, once for each. */
+  /** Returns additional members of an `open` event; called once for each. */
   openDetails?(): Pick<EventDetails['open'], 'restored'>
-  /** Whether the connection that has just opened went on where the one before had ended; `hasCursor`: the client named a place. */
+  /** Whether the connection that has just opened was resumed; `hasCursor`: the client sent a cursor. */
   isResumed(transport: string, hasCursor: boolean): boolean
-  /** Whether the client can always name the place where it is. */
+  /** Whether the client always has a cursor. */
   readonly hasCursor: boolean
-  /** Whether the server lost what it knew of this client, while a connection went on. */
+  /** Whether the server lost the session while the connection went on. */
   isForgotten(): boolean
-  /** Whether two servers that share no store answer in turn. */
+  /** Whether requests alternate between servers that do not share a store. */
   isDivided(): boolean
-  /** What the server saw of the end of the connection before, told when the next one opens. */
+  /** Returns what the server saw of the end of the previous connection, as it reports when the next one opens. */
   lastEnd(): Circumstances['lastEnd']
-  /** This link carries the connection from now on. */
+  /** From now on this link carries the connection. */
   activated(link: Link, call: Call | null): void
-  /** The application gave fresh credentials to the open connection. */
+  /** `prepare()` returned fresh credentials for the open connection. */
   authenticated(auth: unknown): void
-  /** A connection ended by silence. */
+  /** A connection was ended because of silence. */
   fellSilent(): void
-  /** Whether the client begins anew, as if for the first time, after the server has ended an attempt with this code. */
+  /** Whether the client starts anew (with a new session) after the server has ended an attempt with this close code. */
   beginsAnewAfter(code: number): boolean
-  /** The application connects again after the end. */
+  /** The application calls `connect()` after the client was closed. */
   begin(): void
-  /** The client is closed. */
+  /** The client was closed. */
   end(): void
 }
 
-/** The client whose calls they are. */
+/** What requests and topics need of their client. */
 export interface CallsPort<In, Out> {
   readonly host: Host
-  /** @throws TypeError for what is no message, and whatever the codec throws */
+  /** @throws TypeError for a value that is not a message, and whatever the codec throws */
   encode(data: Out): Writable
   decode(payload: Payload): In
   isClosed(): boolean
-  /** The application's handler for requests of the server. */
+  /** Returns `client.onrequest`. */
   handler(): ((request: ServerRequest<In>) => unknown) | null
-  /** Listens to events of the client. */
+  /** Adds a listener for events of the client. */
   on<Type extends 'message' | 'gap' | 'open' | 'close'>(type: Type, listener: (event: EventDetails<In>[Type]) => void): void
 }
 
-/** What the option `protocol` takes besides a dialect of plain mode. */
+/** A value of the option `protocol` that brings its own mode, such as `session()`. */
 export interface ModeProtocol {
   /**
    * Called once for each client.
-   * @param url tells the client's URL; it throws a TypeError as long as that is relative to a page which is not there
+   * @param url returns the client's URL; it throws a TypeError while the URL is relative and there is no page
    */
   createMode(host: Host, url: () => URL): Mode
 }

@@ -1,106 +1,106 @@
-/** What an application receives or, encoded, sends. */
+/** A message as it is received, or sent after encoding. */
 export type Payload = string | ArrayBuffer
 
-/** A message as a protocol reads it off the wire. */
+/** A message as a protocol reads it from the wire. */
 export interface Received {
   readonly data: Payload
-  /** The server's id of this message, if it gave one. */
+  /** The message's id from the server, if it has one. */
   readonly id?: string | undefined
-  /** The server's name for this kind of message (`event:` of an event stream). */
+  /** The message's event name from the server (`event:` of an event stream). */
   readonly name?: string | undefined
-  /** In a session: the topic, `''` for what was sent to this client alone. */
+  /** In a session: the topic; `''` for a message to this client alone. */
   readonly topic?: string | undefined
-  /** Where to go on after this message. It is committed once the application has had the message. */
+  /** The cursor after this message. The client commits it after it has emitted the message. */
   readonly cursor?: string | undefined
 }
 
-/** What moves the place to go on from, without a message. */
+/** A new cursor without a message. */
 export interface Moved {
   readonly cursor: string
   readonly data?: undefined
-  /** The server says that it can no longer replay what was missed up to there: told by the event `gap`. */
+  /** The server can no longer replay the messages up to there; the client raises the event `gap`. */
   readonly gap?: Gap | undefined
 }
 
-/** Messages that were missed for good. */
+/** Missed messages that the server can no longer replay. */
 export interface Gap {
-  /** `''` for messages to this client alone, and where a server has no topics. */
+  /** The topic; `''` for messages to this client alone, and for a server without topics. */
   readonly topic: string
-  /** The last offset before the gap; `null` where the server's log began anew, or numbers nothing. */
+  /** The last offset before the gap; `null` if the server's log was restarted, or has no offsets. */
   readonly after: number | null
-  /** The first offset behind it; `null` where the server numbers nothing. */
+  /** The first offset after the gap; `null` if the server has no offsets. */
   readonly resumesAt: number | null
 }
 
-/** What a protocol is asked before every request that opens an attachment or, polling, continues it. */
+/** The argument of `ask()`, which is called before every request that opens an attachment or continues it by polling. */
 export interface Question {
   /** The transport's `type`. */
   readonly transport: string
-  /** Where the request leads, with what `prepare()` returned; what is asked for is put in the place of what has the same name in its query. */
+  /** The URL of the request, with the parameters from `prepare()`; those from `ask()` replace parameters of the same name. */
   readonly url: URL
-  /** Where to go on; `null` before there is one. */
+  /** The cursor to resume from; `null` if there is none yet. */
   readonly cursor: string | null
-  /** Whether the request stays on the page's own origin, so that own headers cost no CORS preflight. */
+  /** Whether the request is same-origin, so that custom headers cost no CORS preflight. */
   readonly isSameOrigin: boolean
 }
 
-/** What the protocol adds to that request. */
+/** What the protocol adds to a request: the result of `ask()`. */
 export interface Ask {
-  /** Several values under one name are a parameter for each. */
+  /** Query parameters; a list of values becomes one parameter for each. */
   readonly query?: Readonly<Record<string, string | readonly string[]>>
   readonly headers?: Readonly<Record<string, string>>
-  /** WebSocket subprotocols to offer. None unless the server is known to want one: many refuse unknown ones. */
+  /** WebSocket subprotocols to offer. Offer none unless the server wants one: many servers refuse unknown ones. */
   readonly subprotocols?: readonly string[]
 }
 
-/** A whole answer to a long-poll or poll, already judged to be one (200, 204, 304 or 408). */
+/** A complete response to a long-poll or poll, whose status (200, 204, 304 or 408) was checked already. */
 export interface Answer {
   readonly status: number
   readonly headers: Headers
-  /** The body: text, or bytes where the content type says so; `''` when there is none. */
+  /** The body: text, or bytes if the content type says so; `''` if it is empty. */
   readonly body: Payload
 }
 
 /**
- * How one attachment is asked for and read, and what is sent beside it. Whatever a reader throws costs that message and is told by
- * `error`, but for `StopConnecting`: the server has said that nothing more will come, or that it will never let this client in, and
- * the client closes with the cause `client.stopped`.
+ * How one attachment is requested and read, and how messages are POSTed beside it. If a reader throws, that message is lost and
+ * reported by an `error` event. If it throws `StopConnecting`, because the server has said that nothing more will come or that it
+ * will never accept this client, the client closes with the cause `client.stopped`.
  */
 export interface Dialect {
   ask(question: Question): Ask
-  /** The head of an event stream, before its first event, with the cursor that was asked for. */
+  /** Reads the head of an event stream, before its first event; `cursor` is the requested one. */
   readHead?(head: { readonly headers: Headers; readonly cursor: string | null }): readonly Moved[]
-  /** One WebSocket frame, or one chunk of a transport of your own. */
+  /** Reads one WebSocket message, or one chunk of a transport of your own. */
   readFrame(frame: Payload): readonly (Received | Moved)[]
-  /** One event of an event stream, by the WHATWG rules. */
+  /** Reads one event of an event stream, parsed by the WHATWG rules. */
   readEvent(event: {
     readonly id: string | undefined
     readonly name: string | undefined
     readonly data: string
   }): readonly (Received | Moved)[]
-  /** One whole answer. `cursor` is where to go on after it, also when it brought nothing. */
+  /** Reads one complete response. Returns its messages and the cursor after it, also if it has no messages. */
   readAnswer(answer: Answer): { readonly messages: readonly Received[]; readonly cursor?: string | undefined }
   /**
-   * What a POST brings in the place of a message; `undefined` for the message as it is. A `Blob` and a `URLSearchParams` tell the server
-   * their type.
+   * Returns the POST body for a message; `undefined` sends the message unchanged. A `Blob` and a `URLSearchParams` set the
+   * request's content type.
    */
   body?(message: Payload | Blob): Payload | Blob | URLSearchParams | undefined
 }
 
 /**
- * What is peculiar to a kind of server: how to ask it, where its cursor is written and read, and what its frames mean.
- * Everything here is a pure function; the connection itself (dialling, falling back, retrying) is the same for all.
+ * The dialect of a kind of server in plain mode: how requests are written, where the cursor is sent and read, and what frames
+ * mean. All members are pure functions; the connection itself (dialling, falling back, retrying) is the same for all protocols.
  */
 export interface Protocol extends Dialect {
   readonly name: string
   /**
-   * Whether an attachment on this transport can go on from a cursor, and whether that cursor is the same on all such
-   * transports. Only then is a running connection moved to a better transport: without a cursor a move could lose messages.
+   * Whether an attachment on this transport can resume from a cursor, and the cursor is the same on all such transports. Only
+   * then does the client move an open connection to a better transport: without a cursor a move could lose messages.
    */
   resumes(transport: string): boolean
   /**
-   * Where a frame is understood only with those before it: what one attachment is asked for and read by, in the place of the protocol
-   * itself. It is made for each dial, since two attachments may live at once. `cursor` tells where to go on, moved by every attachment.
+   * For protocols whose frames depend on earlier ones: creates the object that requests and reads one attachment instead of the
+   * protocol itself. Called for each dial, since two attachments may be open at once; `cursor` returns their shared cursor.
    */
   dialect?(cursor: () => string | null): Dialect
 }

@@ -5,19 +5,19 @@ import type { Mode } from './mode.ts'
 import type { SharedConnection } from './options.ts'
 import type { Received } from './protocol.ts'
 
-/** What a client asks of its connection, whether that is its own or one that tabs share. */
+/** The connection of a client: its own, or one that tabs share. */
 export interface ClientConnection {
   readonly state: ClientState
-  /** Closed, or about to be. */
+  /** Whether the connection is closed, or a `close()` is pending. */
   readonly isClosed: boolean
   connect(): void
   reconnect(): void
   close(code: number | undefined, reason: string, settled?: Promise<void>): void
-  /** Hangs up until it is told to go on. */
+  /** Disconnects (`isHeld`), or connects again. */
   hold(isHeld: boolean): void
 }
 
-/** What a connection tells its client. */
+/** The callbacks of a connection to its client. */
 export interface ConnectionEvents {
   raise<Type extends 'open' | 'error' | 'close' | 'transport' | 'state' | 'diagnosis' | 'gap'>(
     type: Type,
@@ -26,25 +26,25 @@ export interface ConnectionEvents {
   onMessage(message: Received, transport: string): void
 }
 
-/** A client, as whoever shares its connection gets it. */
+/** A client, as it is passed to `ConnectionSharing.share()`. */
 export interface SharingClient<Out> {
   readonly host: Host
   readonly settings: { readonly url: URL; readonly mode: Mode; readonly outbox: OutboxBounds & { readonly ttlMs: number } }
   readonly port: SenderPort<Out>
   readonly events: ConnectionEvents
-  /** Prints a line where the option `debug` asks for lines. */
+  /** Prints a line through the option `debug`. */
   note(line: string): void
-  /** Makes the connection of this client's own. */
+  /** Creates this client's own connection. */
   connection(sender: MessageSender<unknown>, events: ConnectionEvents, host: Host): ClientConnection
 }
 
-/** What a client sends with, and its connection. */
+/** The sender and the connection of a client. */
 export interface Wired<Out> {
   readonly sender: MessageSender<Out>
   readonly connection: ClientConnection
 }
 
-/** What the option `connection` takes, as the client knows it. */
+/** The value of the option `connection`, with the member that only the client uses. */
 export interface ConnectionSharing extends SharedConnection {
   share<Out>(client: SharingClient<Out>): Wired<Out>
 }

@@ -1,23 +1,23 @@
-/** A lock over all tabs of an origin, as it was asked for. */
+/** The callbacks of a request for a lock over all tabs of an origin. */
 export interface LockEvents {
-  /** It is held from now on. */
+  /** The lock was granted. */
   granted(): void
-  /** Another tab took it away, or it cannot be had here. */
+  /** Another tab stole the lock, or it cannot be acquired here. */
   lost(): void
 }
 
-/** A channel to all tabs of an origin that have opened the same one. */
+/** A channel between all tabs of an origin that have opened the same name. */
 export interface TabChannel {
-  /** Sends a structured clone to all tabs, this one included, in one order that is the same in all of them. */
+  /** Sends a structured clone to all tabs, including this one; all tabs receive the messages in the same order. */
   post(message: unknown): void
   close(): void
 }
 
-/** What tabs of one browser need to share something: Web Locks and a channel between them. A port, as `Host` is. */
+/** The port for sharing between the tabs of a browser: Web Locks and a channel, as `Host` is for the rest of the platform. */
 export interface TabHost {
-  /** Asks for a lock, behind all who wait for it already, or takes it from its holder at once; returns the way to give it back. */
+  /** Requests a lock, behind earlier requests, or steals it at once (`isStealing`); returns a function that releases it. */
   lock(name: string, isStealing: boolean, events: LockEvents): () => void
-  /** The names of all locks that are held, over all tabs. */
+  /** Returns the names of all locks that are held in any tab. */
   held(): Promise<readonly string[]>
   channel(name: string, heard: (message: unknown) => void): TabChannel
 }

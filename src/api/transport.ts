@@ -2,102 +2,102 @@ import type { Report } from './evidence.ts'
 import type { Host } from './host.ts'
 import type { Dialect, Moved, Payload, Received } from './protocol.ts'
 
-/** What is written to a link: a payload, or a `Blob` on its way to be one. */
+/** A message as it is written to a link: a payload, or a `Blob` whose bytes have not been read yet. */
 export type Writable = Payload | Blob
 
-/** What `fetch` takes as `credentials`; the type of that name is of the DOM alone, which Node's types have not. */
+/** The option `credentials` of `fetch`, since the type `RequestCredentials` is only in the DOM's types and not in Node's. */
 export type FetchCredentials = 'omit' | 'same-origin' | 'include'
 
-/** One dial, as a transport gets it. */
+/** One dial, as it is passed to a transport. */
 export interface Call {
-  /** Where to, with what `prepare()` and the options gave; http or https. */
+  /** The URL to dial, with what `prepare()` and the options added; http or https. */
   readonly url: URL
-  /** Where to POST what is sent, for transports that cannot send by themselves. */
+  /** The URL to which messages are POSTed, for transports that receive only. */
   readonly sendUrl: URL
-  /** In what a request may bring several messages. */
+  /** The format in which one POST may carry several messages. */
   readonly sendBatch?: 'ndjson' | undefined
   readonly headers: Readonly<Record<string, string>>
   readonly subprotocols: readonly string[]
-  /** The attempt's number, which grows from dial to dial. */
+  /** The attempt's number, which increases with each dial. */
   readonly id: number
-  /** A random name for it, for servers that keep a ledger of attempts. */
+  /** A random name of the attempt, for servers that keep a ledger of attempts. */
   readonly attempt: string
-  /** What `prepare()` returned to be told to the server in a session's hello. */
+  /** The credentials from `prepare()` that a session sends in its hello. */
   readonly auth?: unknown
   readonly credentials: FetchCredentials
   readonly protocol: Dialect
-  /** Where to go on; asked anew before every request, since it moves. */
+  /** Returns the cursor to resume from; read it before every request, since it moves. */
   cursor(): string | null
   readonly host: Host
-  /** The only way to hang up. Once it is aborted nothing of this dial may live on or call back. */
+  /** Aborting it is the only way to end the dial. After that the transport must release everything and call nothing back. */
   readonly signal: AbortSignal
 }
 
-/** The callbacks of a dial. A transport calls none of them after `failed`, nor after the signal was aborted. */
+/** The callbacks of a dial. A transport calls none of them after `failed` or after the signal was aborted. */
 export interface Listener {
   /**
-   * The server has taken the connection: messages can pass. Called once, with the round trip in milliseconds if that tells it;
-   * again where one of a session's later answers tells that the server has lost the session.
+   * The server accepted the connection: messages can pass. Called once, with the round trip in milliseconds if it was measured;
+   * called again if a later response of a session says that the server has lost the session.
    */
   opened(roundTripMs?: number): void
-  /** Something came from the server: a sign of life. `isBeat`: nothing else, as it comes from time to time where nothing is said. */
+  /** Something was received: a sign of life. `isBeat`: it was a heartbeat of the server and nothing else. */
   heard(isBeat?: boolean): void
-  /** A message came, or what moves the cursor without one. */
+  /** A message was received, or a new cursor without a message. */
   received(message: Received | Moved): void
   /** The server moved the cursor without a message. */
   moved(cursor: string): void
-  /** In a session: the server asks for fresh credentials, which are to be handed to `Link.authenticate`. */
+  /** In a session: the server asks for fresh credentials, which the client passes to `Link.authenticate`. */
   readonly challenged?: (() => void) | undefined
   /** The attempt failed, or the open connection was lost. Called at most once. */
   failed(report: Report): void
 }
 
-/** The outcome of a write. `sent`: it left the page. `refused`: the server rejected it. `unconfirmed`: the client cannot know. */
+/** The outcome of a write. `sent`: it left the page. `refused`: it did not, or the server rejected it. `unconfirmed`: unknown. */
 export type Delivery = { readonly outcome: 'sent' } | { readonly outcome: 'refused' | 'unconfirmed'; readonly report: Report }
 
-/** The live handle of a dial. */
+/** The handle of a dial. */
 export interface Link {
-  /** Writes by requests of their own, and so learns what became of each (`write` returns a promise). */
+  /** Writes each message (or batch) by a request, and so learns its outcome: `write` returns a promise. */
   readonly isPosting?: boolean
   /**
-   * Hands one message to the network, at once. A transport that learns what became of it returns a promise, and is given the
-   * next one when that is settled; one that does not (WebSocket) returns nothing. `isLast`: the page may be going away.
+   * Writes one message at once. A transport that learns the outcome returns a promise, and gets the next message when that has
+   * settled; one that does not (WebSocket) returns nothing. `isLast`: the page may be unloading.
    */
   write(data: Writable, signal: AbortSignal, isLast?: boolean): Promise<Delivery> | undefined
-  /** Hands several texts without line breaks to the network in one request, where the server takes that. */
+  /** Writes several texts without line breaks in one request, if the server accepts that. */
   writeLines?(lines: readonly string[], signal: AbortSignal, isLast?: boolean): Promise<Delivery>
-  /** In a session: the highest number that the server had taken when this attachment opened. */
+  /** In a session: returns the highest message number that the server had taken when this attachment opened. */
   taken?(): number
-  /** In a session: each of its requests tells the server the cursor anyway. */
+  /** In a session: every request of this link carries the cursor anyway, so no separate acknowledgment is needed. */
   readonly tellsCursor?: boolean
-  /** In a session: the client has chosen this attachment to carry it; of two, that with the higher turn is the later. */
+  /** In a session: tells the server that this attachment now carries the session; a higher turn is the later decision. */
   choose?(turn: number): void
-  /** In a session: tells the server fresh credentials, as soon as it can. */
+  /** In a session: sends fresh credentials to the server, as soon as it can. */
   authenticate?(auth: unknown): void
-  /** Bytes written that have not left the page yet. */
+  /** Returns the number of bytes that were written and have not left the page yet. */
   bufferedBytes(): number
-  /** Asks the server for news at once, where asking is how this transport works (long-poll, poll). */
+  /** Polls at once (long-poll, poll). */
   pollNow?(): void
-  /** Ends the connection in order, after what was written. The abort of the signal follows at once or within 5 s. */
+  /** Closes the connection cleanly, after everything that was written. The signal is aborted at once or within 5 s. */
   close(code: number | undefined, reason: string): void
 }
 
 /**
- * A way to carry a connection. It dials once and reports; it never retries, judges, or knows of other transports.
+ * A way to carry a connection. It dials once and reports; it never retries, decides, or knows of other transports.
  *
- * - `dial` returns at once and never throws; what goes wrong is reported by `failed`, asynchronously.
- * - It owns its sockets, requests, timers (`call.host.after`) and listeners until `call.signal` is aborted, and not longer.
+ * - `dial` returns at once and never throws; failures are reported asynchronously by `failed`.
+ * - It owns its sockets, requests, timers (`call.host.after`) and listeners, and releases them when `call.signal` is aborted.
  */
 export interface Transport {
-  /** Its name, in events and in reports. */
+  /** The name of the transport in events and reports. */
   readonly type: string
-  /** Holds a request open, so it takes one of the few connections that a browser allows to an HTTP/1.1 origin. */
+  /** The transport holds a request open, so it takes one of the six connections that browsers allow to an HTTP/1.1 origin. */
   readonly isHeld?: boolean
-  /** Opening proves little, because a proxy may hold the body back: only something heard proves it (event stream, long-poll). */
+  /** Opening proves little, because a proxy may buffer the body: only received data proves it (event stream, long-poll). */
   readonly isProvenByHearing?: boolean
-  /** Asks again and again, so that a wake-up is answered by asking at once and silence is nothing unusual (`pollNow`). */
+  /** The transport polls: when the device wakes up it polls at once (`pollNow`), and silence is normal. */
   readonly isPolling?: boolean
-  /** Heartbeats can be written on it at no cost (WebSocket). */
+  /** The client can send heartbeats over it at no cost (WebSocket). */
   readonly canPing?: boolean
   dial(call: Call, listener: Listener): Link
 }

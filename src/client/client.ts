@@ -23,10 +23,10 @@ import { circumstancesOf, type Settings, settingsOf } from './settings.ts'
 import { wired } from './wired.ts'
 import { type Conversion, conversionBy } from './writable.ts'
 
-/** An event as listeners of this client get it. */
+/** An event as it is passed to the listeners of this client. */
 type Told<Type extends EventType | '*', In, Out> = RealtimeEvent<Type, In, Out, RealtimeClient<In, Out>>
 
-/** An event as an application names its type; `target` is the client. */
+/** An event of the client, exported as `RealtimeEvent`; `target` is the client. */
 export type ClientEvent<
   Type extends EventType | '*' = '*',
   In = Payload,
@@ -41,14 +41,14 @@ export type ClientListener<
   Target = RealtimeClient<unknown, unknown>,
 > = EventListener<Type, In, Out, Target>
 
-/** Requires the option `codec` where the message types differ from those without one. */
+/** Requires the option `codec` if the message types differ from those without a codec. */
 export type CodecWhereNeeded<In, Out> = [Payload, Out] extends [In, Sendable] ? unknown : { readonly codec: Codec<In, Out> }
 
 /**
- * A realtime connection that holds: it takes the best of its transports that works here and now, and reconnects. The client of
- * `steadfast` extends it by the names of the transports and the diagnosis.
+ * A realtime connection that uses the best of its transports that works, and reconnects. The client of `steadfast` extends it
+ * with the built-in transports, by name, and with the diagnosis.
  *
- * It connects by itself, in a microtask after construction, so a client that is closed in the same task never dials.
+ * It connects automatically, in a microtask after construction, so a client that is closed in the same task never dials.
  *
  * @example
  * const client = new RealtimeClient('/realtime', { transports: [webSocket(), sse()] })
@@ -63,7 +63,7 @@ export class RealtimeClient<In = Payload, Out = Sendable, Topics = object> exten
 > {
   readonly #options: CoreOptions<In, Out>
   readonly #conversion: Conversion<In, Out>
-  /** This client's own: where tabs share one, it is used while this one leads. */
+  /** The client's own connection; if tabs share one, it is used only while this tab is the leader. */
   #connection!: Connection
   readonly #face: ClientConnection
   readonly #sender: MessageSender<Out>
@@ -76,8 +76,8 @@ export class RealtimeClient<In = Payload, Out = Sendable, Topics = object> exten
   readonly #onAbort = () => void this.close().catch(() => {})
 
   /**
-   * @param url where the server is: http(s) or ws(s), which mean the same here, or relative to the page
-   * @throws TypeError for an option that is not what it may be; the message names it, and says what to write instead
+   * @param url the server's URL: http(s) or ws(s), which mean the same here, or relative to the page
+   * @throws TypeError for an invalid option; the message names it and says what to write instead
    */
   constructor(url: string | URL, options: CoreOptions<In, Out> & CodecWhereNeeded<In, Out>) {
     checkOptions(options)
@@ -126,14 +126,14 @@ export class RealtimeClient<In = Payload, Out = Sendable, Topics = object> exten
       .catch((error) => host.report(error))
   }
 
-  /** What the client is doing now. */
+  /** What the client is doing: a frozen object, which is replaced at every change. */
   get state(): ClientState {
     return this.#face.state
   }
 
   /**
    * Connects at once, also after the client was closed; does nothing while it is connecting or connected.
-   * @throws TypeError where the URL is relative and there is no page that it could be relative to
+   * @throws TypeError if the URL is relative and there is no page
    */
   connect(): void {
     this.#prepareToConnect()
@@ -141,8 +141,8 @@ export class RealtimeClient<In = Payload, Out = Sendable, Topics = object> exten
   }
 
   /**
-   * Replaces the connection by a new one, at once, and forgets what went wrong before: after a login, say, so that `prepare()` runs
-   * again. A session goes on, and so does what waits to be sent. Where there is no connection it is `connect()`.
+   * Replaces the connection with a new one at once and resets the backoff: after a login, say, so that `prepare()` runs again.
+   * The session and the outbox are kept. Without a connection it is the same as `connect()`.
    */
   reconnect(): void {
     this.#prepareToConnect()
@@ -150,10 +150,10 @@ export class RealtimeClient<In = Payload, Out = Sendable, Topics = object> exten
   }
 
   /**
-   * Sends a message as soon as there is a connection; never blocks.
-   * @throws TypeError when it is not a string, `ArrayBuffer`, view or `Blob` and there is no codec
-   * @throws RangeError when the outbox is full and may not drop anything
-   * @throws Error when the client is closed
+   * Sends a message, now or as soon as there is a connection; never blocks.
+   * @throws TypeError if there is no codec and it is not a string, `ArrayBuffer`, view or `Blob`
+   * @throws RangeError if the outbox is full and `outbox.overflow` is `'reject'`
+   * @throws Error if the client is closed
    */
   send(data: Out): void
   send(data: Out, ...more: readonly unknown[]): void {
@@ -163,16 +163,16 @@ export class RealtimeClient<In = Payload, Out = Sendable, Topics = object> exten
     this.#sender.send(data, writable)
   }
 
-  /** Resolves when all messages sent so far are handed to the network, or in a session acknowledged; rejects when the client is closed first. */
+  /** Resolves when all messages sent so far were written, or in a session acknowledged; rejects if the client is closed first. */
   flushed(): Promise<Flushed<Out>> {
     return this.#sender.flushed()
   }
 
   /**
-   * Ends the connection until `connect()`. One last write sends what it can of the outbox, and may outlive the client by at most 5 s.
+   * Closes the client, until `connect()`. A final flush, which may take up to 5 s more, sends what it can of the outbox.
    * The promise never rejects; it resolves with the messages that may not have arrived.
-   * @param code 1000 or 3000–4999, as for a WebSocket; the server sees it over WebSocket alone. @defaultValue 1000
-   * @param reason at most 123 bytes
+   * @param code 1000 or 3000–4999, as for a WebSocket; the server sees it only over WebSocket. @defaultValue 1000
+   * @param reason at most 123 bytes of UTF-8
    */
   close(code?: number, reason = ''): Promise<Unsent<Out>> {
     checkClose(code, bytesOf(reason))
@@ -181,16 +181,16 @@ export class RealtimeClient<In = Payload, Out = Sendable, Topics = object> exten
   }
 
   /**
-   * `for await (const message of client)`: ends with the client. When more than 1,000 messages or 1 MiB are left unread it ends
-   * with an error; in a session the client hangs up instead, and goes on where it was when all have been read.
+   * `for await (const message of client)`: ends when the client closes. If more than 1,000 messages or 1 MiB are unread, it
+   * throws; in a session the client disconnects instead, and resumes when all have been read.
    */
   [Symbol.asyncIterator](): MessageIterator<Told<'message', In, Out>> {
     return this.#queues.iterate(this.state.status === 'closed')
   }
 
   /**
-   * The version, the browser, the options and the last 100 attempts, for a bug report: no query, token, id or payload is in it, and
-   * its members always have the same order.
+   * Returns the version, the browser, the options and the last 100 attempts, for a bug report. It contains no query, token, id or
+   * payload, and its members always have the same order.
    */
   report(): ClientReport {
     const host = this.#host
@@ -200,12 +200,12 @@ export class RealtimeClient<In = Payload, Out = Sendable, Topics = object> exten
     }
   }
 
-  /** What `JSON.stringify()` makes of the client, which stores and error reporters call: `report()`. */
+  /** Returns `report()`, since stores and error reporters pass the client to `JSON.stringify()`. */
   toJSON(): ReturnType<RealtimeClient['report']> {
     return this.report()
   }
 
-  /** Vue and what is built on it (Pinia, Alpine) leave the client as it is: its private members cannot be read through a proxy. */
+  /** Keeps Vue and libraries on top of it (Pinia, Alpine) from wrapping the client in a proxy, which breaks private members. */
   get __v_skip(): true {
     return true
   }
@@ -213,7 +213,7 @@ export class RealtimeClient<In = Payload, Out = Sendable, Topics = object> exten
   #prepareToConnect(): void {
     const { signal } = this.#options
     if (signal?.aborted) throw new Error('RealtimeClient: its signal is aborted, so it cannot connect.')
-    void this.#settings.url // Throws where it cannot be resolved, before anything has changed.
+    void this.#settings.url // Throws if it cannot be resolved, before any state has changed.
     signal?.addEventListener('abort', this.#onAbort)
   }
 

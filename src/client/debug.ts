@@ -4,13 +4,13 @@ import type { CoreOptions } from '../api/options.ts'
 import type { Diagnosis } from '../diagnosis/diagnose.ts'
 
 /**
- * What `debug` prints: one line for each event, with the transport, the attempt, the cause and the next try. No payload, topic, id,
- * URL or sentence is in it, so nothing that may be secret is.
+ * Prints the lines of the option `debug`: one for each event, with the transport, the attempt, the cause and the next retry. They
+ * contain no payload, topic, id, URL or message text, so nothing that may be secret.
  */
 export class DebugLines {
   readonly #print: ((line: string) => void) | null
   readonly #host: Host
-  /** The attempt that the events speak of: 0 for the first connect, n for the n-th retry. */
+  /** The attempt that the current events belong to: 0 for the first connect, n for the n-th retry. */
   #attempt = 0
 
   constructor(debug: CoreOptions<unknown, unknown>['debug'], host: Host) {
@@ -22,7 +22,7 @@ export class DebugLines {
     if (this.#print) this.note([event.type, ...this.#wordsOf(event)].filter((word) => word !== '').join(', '))
   }
 
-  /** Prints what is no event. */
+  /** Prints a line that is not an event. */
   note(line: string): void {
     try {
       this.#print?.(`steadfast: ${line}`)
@@ -87,7 +87,7 @@ export class DebugLines {
   }
 }
 
-/** What the console tells of a client that has ended, and to whose errors nobody listens. */
+/** Returns the console message for a client that has given up and has no `error` listener. */
 export function lastWords({ cause, message, remedy = 'docs/DIAGNOSES.md explains the cause' }: Diagnosis): string {
   return `steadfast: the client has given up (${cause}). ${message} What to do: ${remedy}`
 }

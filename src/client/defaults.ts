@@ -11,9 +11,9 @@ const builtIn: Readonly<Record<TransportName, (options?: object) => BuiltInTrans
   poll,
 }
 
-/** The transports that options name, all four where they name none. @throws TypeError for a name that there is not */
+/** Resolves the transports that are given by name; all four by default. @throws TypeError for an unknown name */
 function namedTransports(transports: RealtimeOptions['transports'] = transportNames): RealtimeOptions['transports'] {
-  // What is no list is refused with all other options.
+  // A value that is not an array is rejected later, with all other options.
   return Array.isArray(transports) ? transports.map(transportOf) : transports
 }
 
@@ -23,7 +23,7 @@ function transportOf(entry: NonNullable<RealtimeOptions['transports']>[number], 
   return builtIn[oneOf(`transports[${index}]`, type, transportNames)](options)
 }
 
-/** What the client of `steadfast` adds to the options. What is no object of options is refused by that of core. */
+/** Adds the defaults of `steadfast` to the options. The client of core rejects options that are not an object. */
 export function withDefaults<Options extends Pick<RealtimeOptions, 'transports' | 'diagnosis'>>(options: Options): Options {
   const isObject = typeof options === 'object' && options && !Array.isArray(options)
   return isObject ? { diagnosis, ...options, transports: namedTransports(options.transports) } : options

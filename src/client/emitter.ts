@@ -1,11 +1,11 @@
-/** A listener as the DOM takes one: a function, or an object with `handleEvent`. Methods' types, as what is registered varies. */
+/** A DOM-style listener: a function, or an object with `handleEvent`. Method types are bivariant, so that any listener fits. */
 type AnyListener<Event> = { handle(event: Event): void }['handle'] | { handleEvent(event: Event): void }
 
-/** How a listener is registered; as for an `EventTarget`. */
+/** The options of a listener, as for an `EventTarget`. */
 export interface ListenOptions {
   /** Removes the listener before its first call. @defaultValue false */
   readonly once?: boolean
-  /** Removes the listener when it is aborted. */
+  /** Removes the listener when the signal is aborted. */
   readonly signal?: AbortSignal
 }
 
@@ -16,14 +16,14 @@ interface Registration<Event> {
 }
 
 /**
- * Listeners by event type, and for all of them under `*`, with the habits of an `EventTarget`: each is added once, a list may
- * change while it is called, and one that throws stops nobody. Not an `EventTarget` itself, because making and dispatching a DOM
- * event costs a tenth of what a browser needs for a whole WebSocket frame.
+ * Listeners by event type, and for all types under `*`, with the rules of an `EventTarget`: a listener is added only once, the
+ * list may change during dispatch, and a listener that throws does not stop the others. It is not an `EventTarget`, because
+ * creating and dispatching a DOM event costs a tenth of what a browser needs for a whole WebSocket frame.
  */
 export class Emitter<Type extends string, Event> {
   readonly #report: (error: unknown) => void
   readonly #registrations = new Map<Type | '*', readonly Registration<Event>[]>()
-  /** The one `abort` listener of each signal that a registration has. */
+  /** The `abort` listeners: one for each signal that any registration has. */
   readonly #signals = new Map<AbortSignal, () => void>()
 
   constructor(report: (error: unknown) => void) {
@@ -31,8 +31,8 @@ export class Emitter<Type extends string, Event> {
   }
 
   /**
-   * Returns the way to remove this registration, and no later one of the same listener.
-   * @throws TypeError for what is neither a function nor an object; `null` and `undefined` are ignored
+   * Adds a listener; returns a function that removes this registration, but no later one of the same listener.
+   * @throws TypeError for a listener that is neither a function nor an object; `null` and `undefined` are ignored
    */
   add(type: Type | '*', listener: AnyListener<Event> | null | undefined, { once, signal }: ListenOptions = {}): () => void {
     const before = this.#living(type)
@@ -55,7 +55,7 @@ export class Emitter<Type extends string, Event> {
     this.#keep(type, (each) => each.listener !== listener)
   }
 
-  /** Whether a listener hears of this type; those for all types do. */
+  /** Whether this type has a listener, including those for all types. */
   has(type: Type): boolean {
     return this.#living(type).length + this.#living('*').length > 0
   }
@@ -75,7 +75,7 @@ export class Emitter<Type extends string, Event> {
     }
   }
 
-  /** A signal tells its listeners one after the other that it is aborted, and ours may be told late. */
+  /** Filters by `aborted`, because a signal calls its listeners one by one, and an earlier one may emit before ours has run. */
   #living(type: Type | '*'): readonly Registration<Event>[] {
     return this.#registrations.get(type)?.filter(({ signal }) => !signal?.aborted) ?? []
   }

@@ -1,6 +1,6 @@
 import type { Codec } from '../api/options.ts'
 
-/** JSON both ways: `new RealtimeClient<News, Command>(url, { codec: json() })`. The types are a promise of the server's, not a check. */
+/** Returns a JSON codec: `new RealtimeClient<News, Command>(url, { codec: json() })`. Received values are not checked. */
 export function json<In, Out>(): Codec<In, Out> & { encode(value: Out): string } {
   return {
     encode: (value) => JSON.stringify(value),

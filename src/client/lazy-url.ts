@@ -1,20 +1,20 @@
 import { fail } from '../util/check-options.ts'
 import { tagOf } from '../util/type-tags.ts'
 
-/** What a relative URL is read against, where there is nothing else, to see whether it is one. */
+/** A base to parse a relative URL against while there is no page, to see whether it is valid. */
 const anywhere = 'http://localhost/'
 
-/** A URL that may be relative to a page, which server-side rendering has not. */
+/** A URL that may be relative to the page, which is missing in server-side rendering. */
 export interface LazyUrl {
-  /** Whether it is known where it leads. */
+  /** Whether the URL can be resolved. */
   readonly isKnown: boolean
-  /** @throws TypeError where it is relative, and there is nothing that it could be relative to */
+  /** @throws TypeError if the URL is relative and there is no base */
   get(): URL
 }
 
 /**
- * Resolves a URL at once where that is possible, and otherwise when it is asked for first: at the first dial.
- * @throws TypeError at once for what can be no URL, whatever it is relative to
+ * Resolves a URL at once if possible, otherwise at the first `get()`, which is the first dial.
+ * @throws TypeError at once for a value that is no valid URL against any base
  */
 export function lazyUrl(value: unknown, base: { readonly baseUrl: string | undefined } | LazyUrl, name = 'url'): LazyUrl {
   const baseUrl = () => ('get' in base ? base.get().href : base.baseUrl)
@@ -31,7 +31,7 @@ export function lazyUrl(value: unknown, base: { readonly baseUrl: string | undef
   }
 }
 
-/** ws and wss are http and https with another name; each transport takes the form that it needs. */
+/** Parses a URL, with ws(s) as http(s); each transport converts it to the scheme that it needs. */
 export function urlOf(name: string, value: unknown, base: string | undefined): URL {
   let url: URL | undefined
   try {

@@ -2,12 +2,12 @@ import type { EventListener, EventType, RealtimeEvent } from '../api/events.ts'
 import { Disposing } from '../util/disposing.ts'
 import type { Emitter, ListenOptions } from './emitter.ts'
 
-/** What `onopen` and so on may be. A method's type, so that a client of some type is a client of `unknown` as well. */
+/** The type of `onopen` and so on. A method type (bivariant), so that any client is assignable to a client of `unknown`. */
 export type Handler<Type extends EventType, In, Out, Target> =
   | { handle(event: RealtimeEvent<Type, In, Out, Target>): void }['handle']
   | null
 
-/** The ways to listen, as an `EventTarget` and as an event emitter have them. */
+/** The methods to add and remove listeners, in the style of `EventTarget` and of Node's event emitter. */
 export class Listenable<In, Out, Target> extends Disposing {
   onopen: Handler<'open', In, Out, Target> = null
   onmessage: Handler<'message', In, Out, Target> = null
@@ -25,7 +25,7 @@ export class Listenable<In, Out, Target> extends Disposing {
     this.#emitter = emitter
   }
 
-  /** As an `EventTarget` does it; the type `'*'` is every event. `null` is ignored. */
+  /** Adds a listener, as `EventTarget` does. The type `'*'` is every event; a `null` listener is ignored. */
   addEventListener<Type extends EventType | '*'>(
     type: Type,
     listener: EventListener<Type, In, Out, Target> | null | undefined,
@@ -34,6 +34,7 @@ export class Listenable<In, Out, Target> extends Disposing {
     this.#add(type, listener, typeof options === 'object' && options ? options : {})
   }
 
+  /** Removes a listener, as `EventTarget` does. */
   removeEventListener<Type extends EventType | '*'>(
     type: Type,
     listener: EventListener<Type, In, Out, Target> | null | undefined,
@@ -41,17 +42,17 @@ export class Listenable<In, Out, Target> extends Disposing {
     this.#emitter.remove(type, listener as EventListener<'*', In, Out, Target>)
   }
 
-  /** Listens, and returns the way to stop. `'*'` is every event. */
+  /** Adds a listener; returns a function that removes it. `'*'` is every event. */
   on<Type extends EventType | '*'>(type: Type, listener: EventListener<Type, In, Out, Target>): () => void {
     return this.#add(type, listener, {})
   }
 
-  /** Listens to the next such event alone, and returns the way to stop before it. */
+  /** Adds a listener for the next such event only; returns a function that removes it. */
   once<Type extends EventType | '*'>(type: Type, listener: EventListener<Type, In, Out, Target>): () => void {
     return this.#add(type, listener, { once: true })
   }
 
-  /** As `removeEventListener`. */
+  /** Same as `removeEventListener`. */
   off<Type extends EventType | '*'>(type: Type, listener: EventListener<Type, In, Out, Target>): void {
     this.removeEventListener(type, listener)
   }

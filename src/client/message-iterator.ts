@@ -1,4 +1,4 @@
-/** What an application may leave unread; a bound, since nobody reads a page that fell so far behind. */
+/** The bounds of the unread messages: an application that falls this far behind will not catch up. */
 const limits = { messages: 1000, bytes: 2 ** 20 }
 
 interface Reader<Message> {
@@ -6,7 +6,7 @@ interface Reader<Message> {
   reject(error: Error): void
 }
 
-/** What `for await` asks. Not the `AsyncIterableIterator` of TypeScript's libraries, which has not the same parameters in all versions. */
+/** An async iterator. Not TypeScript's `AsyncIterableIterator`, whose type parameters differ between versions. */
 export interface MessageIterator<Message> {
   next(): Promise<IteratorResult<Message, undefined>>
   /** Ends the iteration, as `break` does. */
@@ -14,7 +14,7 @@ export interface MessageIterator<Message> {
   [Symbol.asyncIterator](): this
 }
 
-/** One `for await` over the messages: a queue between the events and a reader that takes its time. */
+/** One `for await` over the messages: a queue between the events and a slower reader. */
 export class MessageQueue<Message> implements MessageIterator<Message> {
   readonly #onReturn: () => void
   readonly #onFull: ((isFull: boolean) => void) | null
@@ -24,9 +24,9 @@ export class MessageQueue<Message> implements MessageIterator<Message> {
   #end: { readonly error: Error | null } | null = null
 
   /**
-   * @param onReturn the reader has gone
-   * @param onFull whether too much is unread has changed, and whoever listens holds back what comes; without it, too much is
-   * an error
+   * @param onReturn called when the iteration has ended
+   * @param onFull called with true when the queue is full, and with false when it is empty again, so that the caller can apply
+   * back-pressure; without it, an overrun ends the iteration with an error
    */
   constructor(onReturn: () => void, onFull: ((isFull: boolean) => void) | null = null) {
     this.#onReturn = onReturn
@@ -44,7 +44,7 @@ export class MessageQueue<Message> implements MessageIterator<Message> {
     }
   }
 
-  /** What is unread can still be read; then the iteration ends, or throws. */
+  /** Ends the iteration, or makes it throw, after the unread messages have been read. */
   end(error: Error | null): void {
     if (this.#end) return
     this.#end = { error }

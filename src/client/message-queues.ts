@@ -1,18 +1,18 @@
 import { type MessageIterator, MessageQueue } from './message-iterator.ts'
 
-/** What every `for await` over one client's messages has not read yet. */
+/** The queues of all `for await` loops over one client's messages. */
 export class MessageQueues<Message> {
   readonly #onHold: ((isHeld: boolean) => void) | null
   #queues: readonly MessageQueue<Message>[] = []
-  /** Those of which too much is unread. */
+  /** The queues that are full and have not been emptied since. */
   #full: readonly object[] = []
 
-  /** @param onHold where the server can wait: called when too much is unread, and when all has been read */
+  /** @param onHold if the mode can pause: called with true when a queue is full, and with false when all are read */
   constructor(onHold: ((isHeld: boolean) => void) | null) {
     this.#onHold = onHold
   }
 
-  /** @param isEnded no message will come */
+  /** @param isEnded the client is closed, so no message will come */
   iterate(isEnded: boolean): MessageIterator<Message> {
     const queue: MessageQueue<Message> = new MessageQueue(
       () => {

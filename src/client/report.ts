@@ -4,26 +4,26 @@ import type { AttemptReport } from '../connection/attempt-log.ts'
 /** The version of this package; a test compares it with package.json. */
 export const version = '0.1.0'
 
-/** What `report()` returns, always with its members in this order: nothing in it is secret. */
+/** The result of `client.report()`, always with its members in this order. It contains nothing secret. */
 export interface ClientReport {
   readonly version: string
-  /** When it was made: ISO 8601, UTC. */
+  /** The time of the report: ISO 8601, UTC. */
   readonly at: string
-  /** The browser's, '' where there is none. */
+  /** The browser's user agent string; `''` if there is none. */
   readonly userAgent: string
-  /** The options that were given: numbers, truths and the names of transports as they are, of anything else only its type. */
+  /** The given options: numbers, booleans and the names of transports as they are, of any other value only its type. */
   readonly options: Readonly<Record<string, unknown>>
   readonly status: ClientState['status']
-  /** The last 100, the oldest first. */
+  /** The last 100 attempts, oldest first. */
   readonly attempts: readonly AttemptReport[]
 }
 
-/** Options of which only the type is told: what is in them is the application's, or code. */
+/** Options of which only the type is reported: they contain the application's data, or code. */
 const unopened = ['host', 'headers', 'causes', 'diagnosis']
-/** Options whose strings are names of ours. */
+/** Options whose strings are names that this package defines. */
 const named = ['protocol', 'overflow', 'credentials', 'type']
 
-/** The options without what may be secret. */
+/** Returns the options without anything that may be secret. */
 export function safeOptions(options: object): Readonly<Record<string, unknown>> {
   return Object.fromEntries(
     Object.entries(options)
@@ -37,7 +37,7 @@ function safeValue(name: string, value: unknown): unknown {
   if (typeof value === 'number' || typeof value === 'boolean' || value === null) return value
   if (typeof value === 'string') return named.includes(name) && /^[a-z-]{1,24}$/.test(value) ? value : 'string'
   if (Array.isArray(value)) return value.map((each) => safeValue('type', each))
-  // A built-in transport, which may have been named by its type alone.
+  // A built-in transport; one without settings is reported by its name, as it may have been given.
   if (name === 'type' && typeof value === 'object' && 'create' in value && 'settings' in value) {
     const settings = safeOptions(Object(value.settings))
     return Object.keys(settings).length > 1 ? settings : settings['type']

@@ -5,20 +5,20 @@ import type { Connection } from '../connection/connection.ts'
 import type { Classifier } from '../diagnosis/classifier.ts'
 import type { Settings } from './settings.ts'
 
-/** The client whose messages are sent. */
+/** The parts of a client that its sender needs. */
 export interface SendingClient<Out> {
   readonly host: Host
   readonly settings: Settings
   readonly classifier: Classifier
-  /** There is none yet when the sender is made. */
+  /** A function, because the sender is created before the connection. */
   connection(): Connection
-  /** A line for `debug`. */
+  /** Prints a line through the option `debug`. */
   note(line: string): void
   raise(type: 'error', details: EventDetails<never, Out>['error']): void
   raise(type: 'gap', details: EventDetails['gap']): void
 }
 
-/** What a sender asks of its client, and tells it. */
+/** Returns the port through which a sender reads and notifies its client. */
 export function senderPortOf<Out>({ host, settings, classifier, connection, note, raise }: SendingClient<Out>): SenderPort<Out> {
   return {
     host,

@@ -13,7 +13,7 @@ import { fail, failUnknown, numbers, oneOf } from '../util/check-options.ts'
 import { wrongSubprotocol } from '../util/http-fields.ts'
 import { type LazyUrl, lazyUrl } from './lazy-url.ts'
 
-/** A transport of the ranking with where it leads. */
+/** A configured transport with its resolved URLs. */
 export interface Endpoint {
   readonly transport: Transport
   readonly url: URL
@@ -22,11 +22,11 @@ export interface Endpoint {
   readonly subprotocols: readonly string[]
 }
 
-/** The options, checked and complete. */
+/** The options, validated and with defaults. */
 export interface Settings {
   readonly url: URL
   readonly endpoints: readonly Endpoint[]
-  /** One of its own for each client. */
+  /** Each client has its own. */
   readonly mode: Mode
   readonly retry: RetryPolicy
   readonly outbox: OutboxBounds & { readonly ttlMs: number }
@@ -38,7 +38,7 @@ export interface Settings {
   readonly probe: boolean
 }
 
-/** What each option must be, as `typeof` says it; `any` is looked at closely below. */
+/** The `typeof` of each option; those with `any` are checked below. */
 const kinds: Readonly<Record<keyof RealtimeOptions, string>> = {
   transports: 'any',
   protocol: 'any',
@@ -64,7 +64,7 @@ const kinds: Readonly<Record<keyof RealtimeOptions, string>> = {
 
 const none: readonly string[] = []
 
-/** @throws TypeError that names the option, what it was, and what it may be. */
+/** Validates the options. @throws TypeError that names the option, its value, and the allowed values */
 export function settingsOf<In, Out>(url: unknown, options: RealtimeOptions<In, Out>, host: Host): Settings {
   for (const [name, value] of Object.entries(options)) {
     const kind = Object.entries(kinds).find(([known]) => known === name)?.[1]
@@ -153,7 +153,7 @@ function placed(endpoint: Omit<Endpoint, 'url' | 'sendUrl'>, url: LazyUrl, sendU
   }
 }
 
-/** The client's mode: plain, with its own protocol or ours, or what an entry of its own provides. */
+/** Returns the client's mode: plain, with a `Protocol` or the default one, or that of a separate entry such as `session()`. */
 function modeOf(protocol: unknown, heartbeat: RealtimeOptions['heartbeat'], host: Host, base: LazyUrl): Mode {
   if (isModeProtocol(protocol)) {
     if (heartbeat) fail('heartbeat', heartbeat, 'left out: the server sets it')
@@ -194,10 +194,10 @@ function retryOf(retry: RealtimeOptions['retry'], host: Host, mode: Mode): Retry
   const given = typeof retry === 'function' ? {} : retry
   const defaults = { minDelayMs: 1000, maxDelayMs: 30_000, factor: 2, maxAttempts: Infinity }
   const times = numbers('retry.', given, defaults, [])
-  // The server knows how many would come back at once; a schedule of the application's own is nevertheless its own.
+  // The server knows how many clients would reconnect at once; but a `minDelayMs` of the application takes precedence.
   const spreadMs = () => (given?.minDelayMs === undefined ? mode.spreadMs() : null)
   const windows = backoff(times, () => host.random(), spreadMs)
-  // A server that names a time with its close code keeps a place for this client then (rule 18).
+  // A server that sends a time with its close code reserves a place for this client at that time (rule 18), so no delay is added.
   const schedule: RetryPolicy = (context) => {
     const delayMs = windows(context)
     const { evidence } = context.diagnosis
@@ -209,14 +209,14 @@ function retryOf(retry: RealtimeOptions['retry'], host: Host, mode: Mode): Retry
       const delayMs = retry(context)
       return delayMs === null || delayMs >= 0 ? delayMs : fail('what retry() returns', delayMs, 'milliseconds or null')
     } catch (error) {
-      // A mistake in it must not end the connection.
+      // An error in the application's function must not end the connection.
       host.report(error)
       return schedule(context)
     }
   }
 }
 
-/** What every diagnosis of this client begins with. */
+/** Returns the circumstances that all diagnoses of this client share. */
 export function circumstancesOf({ mode, endpoints }: Settings): Partial<Circumstances> {
   return { ...mode.circumstances, ...(endpoints.length === 1 && { isOnlyWay: true }) }
 }

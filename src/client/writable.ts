@@ -4,12 +4,12 @@ import type { Writable } from '../api/transport.ts'
 import { isBlob, isBuffer } from '../util/type-tags.ts'
 
 /**
- * What an application sends, as it is kept until it is written.
- * @throws TypeError for what is no message
+ * Converts a sent value to the form in which it is queued until it is written.
+ * @throws TypeError for a value that cannot be sent
  */
 export function writableOf(data: unknown): Writable {
   if (typeof data === 'string') return data
-  // Copied, because the application may change or transfer them while they wait.
+  // Copied, because the application may change or transfer the bytes while they are queued.
   if (isBuffer(data)) return new Uint8Array(data).slice().buffer
   if (ArrayBuffer.isView(data)) return new Uint8Array(data.buffer, data.byteOffset, data.byteLength).slice().buffer
   if (isBlob(data)) return data
@@ -18,13 +18,13 @@ export function writableOf(data: unknown): Writable {
   )
 }
 
-/** How an application's values become messages, and messages values. Methods' types, as for a listener. */
+/** Converts the application's values to messages and back. Method types (bivariant), as for a listener. */
 export interface Conversion<In, Out> {
   encode(data: Out): Writable
   decode(data: Payload): In
 }
 
-/** By its codec, or as they are. */
+/** Returns the conversion by a codec, or the identity without one. */
 export function conversionBy<In, Out>(codec: Codec<In, Out> | undefined): Conversion<In, Out> {
   return {
     encode: (data) => writableOf(codec ? codec.encode(data) : data),

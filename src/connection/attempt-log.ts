@@ -3,19 +3,19 @@ import { type SafeEvidence, safeEvidence, safeUrl } from '../diagnosis/safe-evid
 
 const kept = 100
 
-/** One attempt as a report tells it: nothing in it is secret. docs/DIAGNOSES.md explains how to read it. */
+/** One attempt in `client.report()`. It contains nothing secret. docs/DIAGNOSES.md explains how to read it. */
 export interface AttemptReport {
   readonly id: number
   readonly transport: string
-  /** Origin and path; the query may hold a token. */
+  /** Origin and path, without the query, which may contain a token. */
   readonly url: string
   /** ISO 8601, UTC. */
   readonly dialledAt: string
   readonly openedAt?: string
   readonly endedAt?: string
-  /** It was given up while it worked or was dialled, because another transport took its place or the client was closed. */
+  /** The client ended the attempt while it was open or dialling: another transport took its place, or the client was closed. */
   readonly isGivenUp?: true
-  /** Nothing had come over it for longer than silence is tolerated. */
+  /** Nothing was received over it for longer than the heartbeat allows. */
   readonly isSilent?: true
   readonly cause?: string
   readonly certainty?: Diagnosis['certainty']
@@ -24,12 +24,12 @@ export interface AttemptReport {
   readonly evidence?: SafeEvidence
 }
 
-/** The last attempts, for a person who has to find out what went wrong. Their members stand in the order in which things happen. */
+/** The last 100 attempts, for debugging. The members of each are in chronological order. */
 export class AttemptLog {
   readonly #wallTime: (at: number) => number
   #attempts: readonly AttemptReport[] = []
 
-  /** `wallTime` turns an instant of the client's steady clock into what the platform's clock says. */
+  /** `wallTime` converts an instant of the client's clock to the device's clock. */
   constructor(wallTime: (at: number) => number) {
     this.#wallTime = wallTime
   }
@@ -50,16 +50,16 @@ export class AttemptLog {
     this.#amend(id, { endedAt: this.#iso(endedAt), ...told(diagnosis) })
   }
 
-  /** It was given up, or another took its place; `isSilent`: because nothing came over it. */
+  /** The attempt was given up, or another took its place; `isSilent`: because nothing was received over it. */
   ended(id: number, endedAt: number, isSilent?: true): void {
     if (this.#attempts.some((attempt) => attempt.id === id && attempt.endedAt === undefined))
       this.#amend(id, { endedAt: this.#iso(endedAt), isGivenUp: true, ...(isSilent && { isSilent }) })
   }
 
-  /** More is known of why it ended. */
+  /** A follow-up question refined the diagnosis. */
   refined(id: number, diagnosis: Diagnosis): void {
     this.#attempts = this.#attempts.map((attempt) => {
-      // Taken out first, so that the order is the same as after `failed`, and no candidates remain.
+      // Removed first, so that the members have the same order as after `failed`, and old candidates are dropped.
       const { cause, certainty, candidates, verdict, evidence, ...rest } = attempt
       return attempt.id === id ? { ...rest, ...told(diagnosis) } : attempt
     })

@@ -6,24 +6,24 @@ import type { Call, Link } from '../api/transport.ts'
 import type { Endpoint } from '../client/settings.ts'
 import { base64url } from '../wire/base64.ts'
 
-/** One dial with all that belongs to it. Aborting the controller ends everything of it. */
+/** One dial with its state. Aborting the controller ends all of it. */
 export interface Attempt {
   readonly id: number
-  /** A random name for it, for servers that keep a ledger of attempts. */
+  /** A random name of the attempt, for servers that keep a ledger of attempts. */
   readonly name: string
   readonly endpoint: Endpoint
-  /** Where it leads; `prepare()` may have changed that. */
+  /** The dialled URL, which `prepare()` may have changed. */
   url: URL
   readonly controller: AbortController
   readonly since: number
   preparation: Preparation
-  /** What its transport was given; `null` before. */
+  /** The argument of `Transport.dial()`; `null` before it is called. */
   call: Call | null
   link: Link | null
-  /** Whether anything came, if only a part of something. */
+  /** Whether any bytes were received, even a part of a message. */
   hasHeard: boolean
   openedAt: number | null
-  /** Cursors of messages that came over another attempt while this one was on its way: it will bring them once more. */
+  /** The cursors of messages that came over another attempt while this one was connecting: it will deliver them again. */
   delivered: Set<string> | null
 }
 
@@ -36,8 +36,8 @@ export function newAttempt(id: number, endpoint: Endpoint, host: Host): Attempt 
 }
 
 /**
- * What the `open` event tells of an attempt that opened.
- * @param failures the rounds that failed before
+ * Returns the members of the `open` event for an attempt.
+ * @param failures the number of rounds that failed before
  */
 export function openDetails(
   { endpoint, since, openedAt }: Attempt,

@@ -28,18 +28,18 @@ export interface AttemptsPort {
   onMessage(message: Received, transport: string): void
 }
 
-/** Whose attempts they are. */
+/** The owner of the attempts: the `Connection`. */
 export interface AttemptsOwner {
   apply(input: Input): void
-  /** What was to be looked after soon may wait: the timer is put off, so that an idle page is not woken by it. */
+  /** Moves the timer to the next deadline, which may be later now, so that an idle page is not woken in vain. */
   rearm(): void
-  /** The server lost what it knew of this client while the connection went on. */
+  /** The server lost the session while the connection went on. */
   forgotten(id: number): void
 }
 
-/** The attempts that live, what they say, and the cursor that they share. One of them, the active one, carries the connection. */
+/** The live attempts, their callbacks, and the cursor that they share. One of them, the active one, carries the connection. */
 export class Attempts {
-  /** Whether the machine wants to be told of each sign of life; otherwise it learns of the last one when it asks. */
+  /** Whether each sign of life is an input of the machine; otherwise it gets the time of the last one with the next deadline. */
   wantsHeard = false
   heardAt = 0
   readonly #port: AttemptsPort
@@ -66,7 +66,7 @@ export class Attempts {
     return this.#port.settings.mode.hasCursor || this.#cursor.value !== ''
   }
 
-  /** What carries the connection now. */
+  /** The endpoint of the active attempt. */
   get endpoint(): Endpoint | null {
     return this.#active?.endpoint ?? null
   }
@@ -98,7 +98,7 @@ export class Attempts {
       })
   }
 
-  /** Ends an attempt at once; returns what the sender had handed to it of which nobody knows whether it arrived. */
+  /** Ends an attempt at once; returns the unconfirmed messages that were written to it. */
   hangUp(id: number): readonly unknown[] {
     const attempt = this.#living.get(id)
     this.#living.delete(id)
@@ -108,7 +108,7 @@ export class Attempts {
     return this.#port.sender.detach()
   }
 
-  /** This attempt carries the connection from now on. */
+  /** Makes this attempt the active one. */
   activate(id: number): void {
     const attempt = this.#living.get(id)
     if (!attempt?.link) return
@@ -142,7 +142,7 @@ export class Attempts {
     this.#active?.link?.pollNow?.()
   }
 
-  /** Ends the connection in order, after what was written; with `settled` not before that. */
+  /** Closes the connection cleanly, after everything that was written and, if given, after `settled`. */
   close(code: number | undefined, reason: string, settled?: Promise<void>): void {
     const active = this.#active
     if (!active) return
@@ -154,17 +154,17 @@ export class Attempts {
     } else this.#closing.close(active, code, reason)
   }
 
-  /** A living attempt, as a prober gets it. */
+  /** Returns a live attempt. */
   about(id: number): Pick<Attempt, 'id' | 'endpoint' | 'url' | 'name' | 'hasHeard' | 'link'> | undefined {
     return this.#living.get(id)
   }
 
-  /** A request of the active attempt failed, and the attempt with it. */
+  /** A request of the active attempt failed, so the attempt has failed. */
   broke(report: Report): void {
     if (this.#active) this.#failed(this.#active, report)
   }
 
-  /** A message was handed to the network. */
+  /** A message was written. */
   messageSent(): void {
     if (this.#hasSent || !this.#active) return
     this.#hasSent = true
@@ -186,7 +186,7 @@ export class Attempts {
     } else if (link && attempt === this.#active) sender.attach(link)
     const { mode } = settings
     if (mode.isDivided()) this.#notices.divided()
-    // No connection was lost, so nothing else would tell that the server has lost what it knew (rule 4).
+    // No connection was lost, so no other event would tell that the server has lost the session (rule 4).
     if (hadConnection && attempt === this.#active && mode.isForgotten()) this.#owner.forgotten(id)
   }
 
@@ -200,14 +200,14 @@ export class Attempts {
     const code = report.kind === 'closed' ? report.code : 0
     const isActive = attempt === this.#active
     if (isActive && (code === codes.tooLarge || code === 1009)) sender.tooLarge?.()
-    // What a challenger is refused for says nothing of the connection that goes on beside it.
+    // A challenger's failure does not concern the open connection, which goes on.
     const isRenewed = (isActive || !this.#active) && settings.mode.beginsAnewAfter(code)
     this.#owner.apply({ type: 'failed', id, diagnosis: isRenewed ? { ...diagnosis, verdict: 'retry' } : diagnosis })
   }
 
   #heard(attempt: Attempt, isBeat = false): void {
     attempt.hasHeard = true
-    // A connection is of use when its transport says that it is open, not when a handshake, a padding or half a frame has come.
+    // A handshake, padding or half a frame is no sign of life: it counts only after the transport has reported `opened`.
     if (attempt.openedAt === null) return
     const isActive = attempt === this.#active
     if (isActive) this.heardAt = this.#port.host.now()
@@ -237,7 +237,7 @@ export class Attempts {
     if (data === undefined && attempt === this.#active) this.#cursor.moveTo(message.cursor)
     if (data === undefined || data === settings.mode.heartbeatReply) return
     if (attempt !== this.#active || !this.#hasReceived) {
-      // It may make this attempt the active one.
+      // This input may make the attempt the active one.
       this.#owner.apply({ type: 'message', id: attempt.id, isIncoming: true })
       if (attempt !== this.#active && !settings.mode.recognizesRepeats) return
       this.#hasReceived = attempt === this.#active

@@ -1,7 +1,7 @@
 import type { Host } from '../api/host.ts'
 import type { Attempt } from './attempt.ts'
 
-/** The link of a client that was closed. */
+/** Closes the link of a client that was closed. */
 export class ClosingLink {
   readonly #host: Host
   #leave: (() => void) | null = null
@@ -10,17 +10,17 @@ export class ClosingLink {
     this.#host = host
   }
 
-  /** Ends the link in order, after what was written. */
+  /** Closes the link cleanly, after everything that was written. */
   close({ link }: Attempt, code: number | undefined, reason: string): void {
     try {
       link?.close(code, reason)
     } catch (error) {
-      // Whatever a link makes of it, the client is closed.
+      // The client is closed even if the link's `close()` throws.
       this.#host.report(error)
     }
   }
 
-  /** Ends the link when `settled` is, so that its last acknowledgments are heard, or when the client dials again. */
+  /** Closes the link when `settled` settles, so that the last acknowledgments are received, or when the client dials again. */
   closeAfter(settled: Promise<void>, attempt: Attempt, code: number | undefined, reason: string): void {
     this.#leave = () => {
       this.#leave = null
@@ -31,7 +31,7 @@ export class ClosingLink {
     settled.then(leave, leave)
   }
 
-  /** Ends the link now, if it is still there. */
+  /** Closes the link now, if it is still open. */
   leave(): void {
     this.#leave?.()
   }

@@ -23,21 +23,21 @@ export interface ConnectionPort extends AttemptsPort {
   ): void
 }
 
-/** The shell around the machine: it runs the commands, owns the one timer, and says what happened. */
+/** The shell around the machine: it runs the commands, owns the one timer, and raises the events. */
 export class Connection {
   readonly #port: ConnectionPort
   readonly #policy: Policy
   readonly #names: readonly string[]
   readonly #attempts: Attempts
   #state: State
-  /** What the application sees of it: the same object until something of that changes. */
+  /** The state that the application sees: the same object until it changes. */
   #shown: ClientState = frozen({ status: 'idle' })
-  /** What came while something was being applied (a listener that calls `close()`) is applied after it, in order. */
+  /** Inputs that arrive while another is being applied (a listener calls `close()`) are queued and applied in order. */
   readonly #inputs: Input[] = []
   readonly #timer: DeadlineTimer
   readonly #followUp: FollowUp
   readonly #page: PageSignals
-  /** Errors that change nothing of the connection. */
+  /** Raises errors that do not affect the connection. */
   readonly notices: Notices
 
   constructor(port: ConnectionPort) {
@@ -65,23 +65,23 @@ export class Connection {
     return this.#shown
   }
 
-  /** What carries the connection now. */
+  /** The endpoint of the active attempt. */
   get endpoint(): Endpoint | null {
     return this.#attempts.endpoint
   }
 
-  /** The last known round trip, in milliseconds; 0 when there is none. */
+  /** The last known round trip, in milliseconds; 0 if it is unknown. */
   get roundTripMs(): number {
     return this.#state.roundTripMs ?? 0
   }
 
-  /** Closed, or about to be once what is being told has been told. */
+  /** Whether the connection is closed, or a `close` input is queued. */
   get isClosed(): boolean {
     const last = this.#inputs.filter(({ type }) => type === 'close' || type === 'connect').pop()
     return last ? last.type === 'close' : this.#state.status === 'closed'
   }
 
-  /** The page is going away: what is to reach the server must outlive it. */
+  /** Whether the page is being unloaded, so that requests must outlive it. */
   get isLeaving(): boolean {
     return this.#page.isLeaving
   }
@@ -89,13 +89,13 @@ export class Connection {
   connect(): void {
     const { host, settings, sender } = this.#port
     this.#page.start()
-    // What a browser holds back until the page is shown would be taken for what does not work.
+    // While a page is prerendered the browser defers connections, which would be diagnosed as failures.
     if (host.isPrerendering()) return
     const state = this.#state
     this.#page.isLeaving = false
     if (state.status === 'idle') this.#state = firstState(settings, host)
     else if (state.status === 'closed') {
-      // Nobody listened to the page in the meantime, and what the server knew ended with the client.
+      // The page's events were not observed in the meantime, and the server's session ended with the client.
       settings.mode.begin()
       sender.begin?.()
       this.#state = { ...state, isOnline: host.isOnline(), hiddenSince: host.isHidden() ? host.now() : null }
@@ -103,45 +103,45 @@ export class Connection {
     this.apply({ type: 'connect' })
   }
 
-  /** Dials anew in place of what is open or being dialled; otherwise as `connect()`. */
+  /** Replaces the connection or the running attempts with a new dial; otherwise the same as `connect()`. */
   reconnect(): void {
     const { status } = this.#state
     if (status === 'open' || status === 'connecting') this.apply({ type: 'reconnect' })
     else this.connect()
   }
 
-  /** Ends the connection, in order where it is open; see `Attempts.close`. */
+  /** Closes the connection, cleanly if it is open; see `Attempts.close`. */
   close(code: number | undefined, reason: string, settled?: Promise<void>): void {
     this.#attempts.close(code, reason, settled)
     this.apply({ type: 'close', code: code ?? 1000, reason })
   }
 
-  /** A message was handed to the network. */
+  /** A message was written. */
   messageSent(): void {
     this.#attempts.messageSent()
   }
 
-  /** Hangs up until it is told to go on. */
+  /** Disconnects (`isHeld`), or connects again. */
   hold(isHeld: boolean): void {
     this.apply({ type: 'hold', isHeld })
   }
 
-  /** What was sent should have been acknowledged by now. */
+  /** The acknowledgment of a written message is overdue. */
   ackOverdue(): void {
     this.apply({ type: 'ack-overdue' })
   }
 
-  /** A request of the connection failed, and the connection with it. */
+  /** A request of the connection failed, so the connection has failed. */
   broke(report: Report): void {
     this.#attempts.broke(report)
   }
 
-  /** The server lost what it knew of this client while the connection went on. */
+  /** The server lost the session while the connection went on. */
   forgotten(id: number): void {
     this.#port.raise('open', this.#attempts.opening(id, this.#state.failures))
   }
 
-  /** Wakes the connection when something is due next. */
+  /** Sets the timer to the next deadline. */
   arm(): void {
     this.#timer.arm(this.#dueAt())
   }
@@ -150,7 +150,7 @@ export class Connection {
     this.#timer.rearm(this.#dueAt())
   }
 
-  /** Something happened. */
+  /** Applies an input, after those that are queued. */
   apply(input: Input): void {
     this.#inputs.push(input)
     if (this.#inputs.length > 1) return
@@ -181,7 +181,7 @@ export class Connection {
       log.failed(id, diagnosis, now)
       if (diagnosis.evidence.kind === 'silent') settings.mode.fellSilent()
       const attempt = this.#attempts.about(id)
-      // When it is over nobody waits for an answer.
+      // A closed client asks no follow-up questions.
       if (attempt && after.status !== 'closed') this.#followUp.failed(id, diagnosis, attempt)
     }
     const announcements = announcementsBetween(before, after, this.#names, now, this.#shown, (at) => host.wallTime(at))
@@ -233,7 +233,7 @@ export class Connection {
     return []
   }
 
-  /** The application's doing, or the page's: no link failed. */
+  /** The diagnosis for a link that the application or the page ended: no link failed. */
   #gaveUp(): Diagnosis {
     const kind = this.#state.status === 'connecting' ? 'reconnect' : 'hidden'
     return this.#port.classifier.classify({ kind }, { endpoint: null, phase: 'open', elapsedMs: 0 })

@@ -5,12 +5,12 @@ import type { Dialer } from './dialer.ts'
 
 export interface CredentialRenewalPort {
   readonly dialer: Dialer
-  /** `prepare()` returned these for this attempt. */
+  /** `prepare()` returned fresh credentials for this attempt. */
   onRenewed(attempt: Attempt, auth: unknown): void
   onStopped(attempt: Attempt, report: Report): void
 }
 
-/** Asks `prepare()` for fresh credentials while the connection is open, once at a time. */
+/** Calls `prepare()` for fresh credentials while the connection is open, one call at a time. */
 export class CredentialRenewal {
   readonly #port: CredentialRenewalPort
   #isRunning = false
@@ -19,7 +19,7 @@ export class CredentialRenewal {
     this.#port = port
   }
 
-  /** Where `prepare()` fails the server ends the connection, and the next attempt tells why; what it stops is over at once. */
+  /** If `prepare()` fails, the server ends the connection and the next attempt reports why; `StopConnecting` ends it at once. */
   renew(attempt: Attempt): void {
     const { dialer, onRenewed, onStopped } = this.#port
     if (this.#isRunning) return

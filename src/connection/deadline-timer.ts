@@ -12,7 +12,7 @@ export class DeadlineTimer {
     this.#onDue = onDue
   }
 
-  /** Fires at `due`, or earlier: a timer that fires too early looks again, since to put it off with every message would cost more. */
+  /** Fires at `due` or earlier: an early timer is armed again, since moving it later with every message would cost more. */
   arm(due: number): void {
     if (due >= this.#at && due < Infinity) return
     this.#cancel?.()
@@ -24,7 +24,7 @@ export class DeadlineTimer {
     })
   }
 
-  /** Fires at `due` and not before, so that an idle page is not woken. */
+  /** Fires at `due` and not earlier, so that an idle page is not woken in vain. */
   rearm(due: number): void {
     this.#cancel?.()
     this.#at = Infinity

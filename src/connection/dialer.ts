@@ -15,15 +15,15 @@ import { isStopConnecting } from './stop-connecting.ts'
 
 /** Browsers allow six connections to an HTTP/1.1 origin; two stay free for the application. */
 const heldPerOrigin = 4
-/** A browser that has not answered by then whether a slot is free will not: the request is made without one. */
+/** If Web Locks have not answered by then whether a slot is free, the request is made without one. */
 const claimWithinMs = 1000
 
-/** Who is told of messages that cannot be read. */
+/** The callback for messages that cannot be decoded. */
 interface Reader {
   unreadable(error: unknown): void
 }
 
-/** Asks for slots and for `prepare()`, so that a transport is only given what is ready to be dialled. */
+/** Acquires a slot and calls `prepare()` before it calls the transport. */
 export class Dialer {
   readonly #host: Host
   readonly #settings: Settings
@@ -31,8 +31,8 @@ export class Dialer {
   readonly #prepare: RealtimeOptions['prepare']
   readonly #yields: boolean
   /**
-   * The call of `prepare()` that runs. There is one at a time, since two at once would spend a refresh token twice; one that has not
-   * settled when the time for an attempt is over is waited for no longer.
+   * The pending call of `prepare()`. There is one at a time, since two at once would spend a refresh token twice; after `until`,
+   * when its attempt has timed out, the next call no longer waits for it.
    */
   #running: { readonly call: Promise<unknown>; readonly until: number } | null = null
 
@@ -44,7 +44,7 @@ export class Dialer {
     this.#yields = settings.endpoints.some(({ transport }) => transport.isPolling && !transport.isHeld)
   }
 
-  /** Dials; `onPrepared` is called when the transport is told to. Throws a `Failure` when it does not come to that. */
+  /** Dials; calls `onPrepared` just before the transport's `dial()`. Throws a `Failure` if it does not get that far. */
   async dial(
     attempt: Attempt,
     about: Omit<PrepareAttempt, 'signal' | 'transport'>,
@@ -67,13 +67,13 @@ export class Dialer {
     attempt.link = endpoint.transport.dial(call, listener)
   }
 
-  /** Writes the greeting that `prepare()` returned, which has to arrive before anything else; `undefined` where nothing has to be waited for. */
+  /** Writes the greeting from `prepare()` before anything else; returns `undefined` if there is nothing to wait for. */
   greet({ link, preparation: { greeting }, controller: { signal } }: Attempt): Promise<Delivery | undefined> | undefined {
     const greeted = link && greeting !== undefined && deliver(link, greeting, signal)
     return greeted ? within(greeted, this.#settings.connectTimeoutMs, this.#host, late, signal) : undefined
   }
 
-  /** Asks `prepare()` for fresh credentials for a connection that is open. */
+  /** Calls `prepare()` for fresh credentials for an open connection. */
   async renew({ endpoint, controller: { signal } }: Attempt): Promise<unknown> {
     if (!this.#prepare) return undefined
     return (await this.#prepared({ attempt: 0, isRefresh: true, transport: endpoint.transport.type, signal }))?.auth
@@ -82,7 +82,7 @@ export class Dialer {
   async #claim({ url }: Endpoint, signal: AbortSignal): Promise<void> {
     const slots = Array.from({ length: heldPerOrigin }, (_, index) => `steadfast:${url.origin}:${index}`)
     const claiming = this.#host.claim(slots)
-    // It may be given later than it was waited for.
+    // The lock may be granted after the wait has timed out.
     const giveBack = () => void claiming.then((release) => release?.(), nothing)
     const release = await within(claiming, claimWithinMs, this.#host, () => nothing, signal)
     if (release === null) throw new Failure({ kind: 'crowded' })
@@ -90,7 +90,7 @@ export class Dialer {
     else signal.addEventListener('abort', giveBack, { once: true })
   }
 
-  /** Waits for the call before to end, also where nobody waits for that one any more; `undefined` where the attempt is given up. */
+  /** Calls `prepare()` after any earlier call, even for a given-up attempt, has settled; `undefined` if this one is given up. */
   async #prepared(attempt: PrepareAttempt): Promise<Preparation | undefined> {
     const { signal } = attempt
     const host = this.#host
@@ -157,7 +157,7 @@ export class Dialer {
 
 type Readings = { readonly [Name in keyof Required<Dialect>]: ReturnType<Required<Dialect>[Name]> }
 
-/** A protocol of the application's own may throw on what it reads: that must cost the message, not the connection. */
+/** Wraps a protocol so that a reader that throws loses only that message, not the connection. */
 function guarded(protocol: Dialect, reader: Reader): Dialect {
   const guard =
     <Name extends 'readHead' | 'readFrame' | 'readEvent' | 'readAnswer'>(name: Name, nothing: Readings[Name]) =>
@@ -180,7 +180,7 @@ function guarded(protocol: Dialect, reader: Reader): Dialect {
   }
 }
 
-/** @throws Failure where the application or its protocol has said that connecting has no point */
+/** @throws Failure if the application or its protocol threw a `StopConnecting` */
 function stopIfTold(error: unknown): void {
   if (isStopConnecting(error)) throw new Failure({ kind: 'stopped', reason: error.message })
 }
@@ -195,7 +195,7 @@ function mistake(detail: string): Failure {
   return new Failure({ kind: 'unprepared', detail, isMistake: true })
 }
 
-/** `prepare()` took so long that its attempt was given up. */
+/** Returns the report for a `prepare()` that did not settle in time. */
 export function unsettled(ms: number): Report {
   return { kind: 'unprepared', detail: `prepare() did not settle within ${ms} ms`, isMistake: false }
 }

@@ -13,12 +13,12 @@ export interface FollowUpPort {
   readonly diagnosis: Diagnostics | undefined
 }
 
-/** The questions that follow a failure, where the client has a diagnosis that asks any, and what their answers change. */
+/** The follow-up questions about failures, if the client's diagnosis has a prober, and the refined diagnoses that result. */
 export class FollowUp {
   readonly #port: FollowUpPort
   readonly #onRefined: (id: number, diagnosis: Diagnosis) => void
 
-  /** @param onRefined called when more is known of why an attempt failed */
+  /** @param onRefined called with the refined diagnosis of a failed attempt */
   constructor(port: FollowUpPort, onRefined: (id: number, diagnosis: Diagnosis) => void) {
     this.#port = port
     this.#onRefined = onRefined
@@ -40,12 +40,12 @@ export class FollowUp {
     classifier.prober?.opened(type, settings.mode.lastEnd())
   }
 
-  /** A content security policy forbade a request. */
+  /** A Content-Security-Policy blocked a request. */
   forbade(blockedUrl: string, directive: string): void {
     this.#prober()?.forbade(blockedUrl, directive)
   }
 
-  /** The network is another one: what was asked before says nothing of it. */
+  /** The network has changed, so earlier findings do not apply. */
   forget(): void {
     this.#port.classifier.prober?.forget()
   }

@@ -7,7 +7,7 @@ import { initialState, type Policy, type State } from './machine/state.ts'
 import { at, rankingOf } from './machine/transport-ranking.ts'
 import { recall } from './transport-memory.ts'
 
-/** What the machine has to know of this client's settings, and whom it asks what a failure means. */
+/** Returns the machine's policy: this client's settings, and the function that diagnoses failures. */
 export function policyOf({ host, settings, classifier, prepare }: AttemptsPort, attempts: Attempts): Policy {
   const { endpoints, mode } = settings
   return {
@@ -16,7 +16,7 @@ export function policyOf({ host, settings, classifier, prepare }: AttemptsPort, 
     raceAfterMs: settings.raceAfterMs,
     retry: settings.retry,
     ranked: endpoints.map(({ transport }, rank) => ({
-      // Where the URL is relative, it is not known before the first dial.
+      // A relative URL may not be resolvable before the first dial.
       get origin() {
         return at(endpoints, rank).url.origin
       },
@@ -33,7 +33,7 @@ export function policyOf({ host, settings, classifier, prepare }: AttemptsPort, 
     diagnose: (report, { id, rank }, phase, elapsedMs) => {
       const { url, hasHeard, link } = attempts.about(id) ?? {}
       const seen = { ...(url && { url }), ...(hasHeard !== undefined && { hasHeard }) }
-      // What has not been dialled yet waits for `prepare()`.
+      // An attempt without a link is still waiting for `prepare()`.
       const isUnprepared = !!prepare && link === null && report.kind === 'timeout'
       const told: Report = isUnprepared ? unsettled(elapsedMs) : report
       return classifier.classify(told, {
@@ -46,7 +46,7 @@ export function policyOf({ host, settings, classifier, prepare }: AttemptsPort, 
   }
 }
 
-/** The state of a client that has not connected yet, with what this browser remembers of the transports. */
+/** Returns the initial state of a client, with the ranking from the transport memory. */
 export function firstState(settings: Settings, host: Host): State {
   const memory = recall(settings, host)
   const roundTripMs = memory?.roundTripMs ?? host.roundTripMs(settings.url) ?? null

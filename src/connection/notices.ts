@@ -9,7 +9,7 @@ export interface NoticesPort {
   raise<Type extends 'error' | 'gap'>(type: Type, details: EventDetails[Type]): void
 }
 
-/** Errors that are told and change nothing of the connection. */
+/** Raises errors that do not affect the connection. */
 export class Notices {
   readonly #port: NoticesPort
   readonly #endpoint: () => Endpoint | null
@@ -20,17 +20,17 @@ export class Notices {
     this.#endpoint = endpoint
   }
 
-  /** A message that the codec or the protocol cannot read is lost, the connection is not. */
+  /** The codec or the protocol could not decode a message; only that message is lost. */
   unreadable(error: unknown): void {
     this.#raise('message', { kind: 'unreadable', detail: messageOf(error) })
   }
 
-  /** Messages are lost that the server cannot replay, and the connection goes on behind them. */
+  /** The server cannot replay missed messages; the connection goes on after the gap. */
   missed(gap: EventDetails['gap']): void {
     this.#port.raise('gap', gap)
   }
 
-  /** Servers that share no store answer in turn; told once. */
+  /** Requests alternate between servers that do not share a store; reported once. */
   divided(): void {
     if (this.#isDivided) return
     this.#isDivided = true

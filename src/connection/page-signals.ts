@@ -1,14 +1,14 @@
 import type { Activation, Host, PageSignal, Violation } from '../api/host.ts'
 
-/** What a host tells of the page. */
+/** What `Host.listen()` reports. */
 export type PageNotice = PageSignal | Activation | Violation
 
-/** Listens to the page for its connection. */
+/** Listens to the page's events for a connection. */
 export class PageSignals {
   readonly #host: Host
   readonly #onSignal: (signal: PageNotice) => void
   #stop: (() => void) | null = null
-  /** Whether the page is going away: what is to reach the server must outlive it. */
+  /** Whether the page is being unloaded, so that requests must outlive it. */
   isLeaving = false
 
   constructor(host: Host, onSignal: (signal: PageNotice) => void) {
@@ -18,7 +18,7 @@ export class PageSignals {
 
   start(): void {
     this.#stop ??= this.#host.listen((signal) => {
-      // Any other signal comes from a page that is there.
+      // Any other event shows that the page was not unloaded.
       this.isLeaving = signal.type === 'leaving' || (this.isLeaving && signal.type === 'hidden')
       this.#onSignal(signal)
     })

@@ -1,10 +1,10 @@
 import type { Attempt } from './attempt.ts'
 
-/** Where a protocol can resume, what has come so far: the cursor that attempts share, and what another of them will bring once more. */
+/** The cursor that the attempts share, if the protocol can resume, and the messages that other attempts will deliver again. */
 export class ResumeCursor {
   #cursor = ''
 
-  /** What a dial goes on from; `''` for nothing. */
+  /** The cursor that a dial resumes from; `''` for none. */
   get value(): string {
     return this.#cursor
   }
@@ -13,17 +13,17 @@ export class ResumeCursor {
     this.#cursor = cursor
   }
 
-  /** The transport that carries the connection now cannot resume. */
+  /** Forgets the cursor, because the active transport cannot resume. */
   forget(): void {
     this.#cursor = ''
   }
 
-  /** Whether this attempt brings what came over another already. */
+  /** Whether this message was already delivered over another attempt. */
   isRepeated(attempt: Attempt, cursor: string | undefined): boolean {
     return cursor !== undefined && !!attempt.delivered?.delete(cursor)
   }
 
-  /** A message came over this attempt: the others, on their way from an older cursor, will bring it too. */
+  /** A message came over this attempt: the others, which resumed from an older cursor, will deliver it too. */
   arrived(attempt: Attempt, cursor: string | undefined, living: ReadonlyMap<number, Attempt>): void {
     if (!cursor || living.size < 2) return
     for (const other of living.values()) {

@@ -1,8 +1,8 @@
 const name = 'StopConnecting'
 
 /**
- * What `prepare()` throws to end the client for good: the application knows that connecting has no point, because the user has to log in
- * again. The client closes with the cause `client.stopped`, whose message holds the one given here, until `connect()`.
+ * The error that `prepare()` throws to close the client, because no retry can succeed: the user has to log in again, say. The
+ * client closes with the cause `client.stopped`, whose message contains this error's, and stays closed until `connect()`.
  *
  * @example
  * prepare: async () => {
@@ -15,7 +15,7 @@ export class StopConnecting extends Error {
   override readonly name = name
 }
 
-/** Told by its name, since the application may have thrown that of another bundle or realm. */
+/** Compares the name, since the error may come from another bundle or realm, where `instanceof` fails. */
 export function isStopConnecting(error: unknown): error is Error {
   return error !== null && typeof error === 'object' && 'name' in error && error.name === name
 }

@@ -1,21 +1,21 @@
 import type { Host } from '../api/host.ts'
 
-/** How long it is believed that what was needed once is still needed. Counted from the first time, so that it always ends. */
+/** How long the transport memory is valid, in milliseconds. Counted from the first time, so that it always expires. */
 export const ttlMs = 30 * 60_000
 
-/** What this browser remembers of an endpoint. */
+/** The transport memory of one endpoint. */
 export interface Memory {
-  /** The `type` of the transport to begin with. */
+  /** The `type` of the transport to start with. */
   readonly transport: string
   readonly roundTripMs: number | null
-  /** When it ends, by the clock of the host. */
+  /** When it expires, by `Host.now()`. */
   readonly until: number
 }
 
-/** By endpoint. */
+/** The memories by endpoint. */
 export type Memories = readonly (readonly [endpoint: string, memory: Memory])[]
 
-/** What is stored under a key, without what is over. Each member is checked: anybody may have written it. */
+/** Returns the memories stored under a key that have not expired. Each member is validated: any script may have written it. */
 export function storedMemories(host: Host, key: string): Memories {
   try {
     const stored: Readonly<Record<string, Memory | null>> = JSON.parse(host.recall(key) ?? '{}')

@@ -3,10 +3,10 @@ import type { Settings } from '../client/settings.ts'
 import { at } from './machine/transport-ranking.ts'
 import { type Memories, type Memory, storedMemories, ttlMs } from './stored-memories.ts'
 
-/** Paths may hold the number of a room: of so many endpoints of one origin, those of the latest visits are remembered. */
+/** The most endpoints that are remembered for one origin, the latest ones: a path may contain a room number, say. */
 const mostEndpoints = 16
 
-/** What worked for this endpoint, in this or an earlier visit. */
+/** Returns what worked for this endpoint, in this or an earlier visit; `null` if nothing is known. */
 export function recall(
   settings: Settings,
   host: Host,
@@ -16,7 +16,7 @@ export function recall(
   return memory && rank >= 0 ? { rank, roundTripMs: memory.roundTripMs, until: memory.until } : null
 }
 
-/** Remembers with which transport the next visit is to begin, or forgets when none is known to be better than the first. */
+/** Remembers the transport with which the next visit should start; `null` forgets it, so that it starts with the first. */
 export function remember(rank: number | null, roundTripMs: number | null, settings: Settings, host: Host): void {
   const memories = storedMemories(host, keyOf(settings))
   const others = memories.filter(([endpoint]) => endpoint !== endpointOf(settings))
@@ -36,8 +36,8 @@ function keyOf({ url }: Settings): string {
 }
 
 /**
- * What a memory is good for: the same path, protocol and transports. What is offered differs from path to path, and a client that
- * has only poll has learned nothing about WebSocket.
+ * Returns the key of a memory: path, protocol and transports. Different paths may offer different transports, and a client with
+ * poll alone has learned nothing about WebSocket.
  */
 export function endpointOf({ url, mode, endpoints }: Settings): string {
   const places = endpoints.map(({ transport, url: { origin, pathname } }) => {

@@ -2,14 +2,14 @@ import type { Evidence } from '../api/evidence.ts'
 import { isPage } from '../util/http-fields.ts'
 import { certain, likely, type Opinion } from './opinion.ts'
 
-/** Statuses that proxies and firewalls say as often as servers do. */
+/** Statuses that proxies and firewalls send as often as servers do. */
 const boxStatuses = [403, 407, 451, 502, 503, 504, 511]
-/** Who else answers in place of a server. */
+/** The causes in which something on the path answers in place of the server. */
 export const boxes = ['path.intermediary', 'path.captive'] as const
 
 /**
- * An HTTP answer tells its status and not who gave it: HTML is what proxies, firewalls, portals and service workers answer with.
- * In a session it is never the server's own, which marks what it says.
+ * Diagnoses an unexpected HTTP response. Its status does not tell who sent it: proxies, firewalls, captive portals and service
+ * workers answer with HTML. In a session the server marks its responses, so an unmarked one is not from it.
  */
 export function ofAnswer(evidence: Extract<Evidence, { kind: 'answered' }>): Opinion {
   const { status, contentType, start = '', isRedirect, isRedirected, hasServed, hasOpened, isSession, isSameOrigin } = evidence
@@ -18,7 +18,7 @@ export function ofAnswer(evidence: Extract<Evidence, { kind: 'answered' }>): Opi
   if (!isSession && isOfSession(start)) return likely('protocol-mismatch', `http.${status}`)
   if (isRedirect) return certain('http.redirect')
   if (isRedirected) return likely('http.redirect', ...boxes, nameOf(status))
-  // Across origins the page may read it for its CORS headers, which no box gives.
+  // A cross-origin page can read it only with CORS headers, which no proxy or portal sends.
   if (isHtml && isSession && isSameOrigin) return likely('path.intermediary', 'path.captive', nameOf(status))
   if (isSuccess) {
     if (isHtml && (hasServed || hasOpened)) return likely('path.captive', 'path.intermediary', 'http.not_realtime')
@@ -29,12 +29,12 @@ export function ofAnswer(evidence: Extract<Evidence, { kind: 'answered' }>): Opi
   return isHtml && isSession ? likely('path.intermediary', `http.${status}`, 'path.captive') : likely(`http.${status}`, ...boxes)
 }
 
-/** Whether these are the words of a `steadfast/server`. */
+/** Whether the start of a body comes from a `steadfast/server`. */
 function isOfSession(start: string): boolean {
   return /steadfast/.test(start)
 }
 
-/** What an answer is called that is not what was asked for. */
+/** Returns the cause for the status of an unexpected response. */
 export function nameOf(status: number): string {
   return status < 300 && status !== 204 ? 'http.not_realtime' : `http.${status}`
 }

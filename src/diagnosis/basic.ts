@@ -2,7 +2,7 @@ import type { Evidence } from '../api/evidence.ts'
 import type { Diagnosis, OwnCauses } from './diagnose.ts'
 import { judged } from './verdicts.ts'
 
-/** Causes that need no thought, by the kind of evidence. */
+/** The causes that follow from the kind of evidence alone. */
 const causes: Readonly<Record<Exclude<Evidence['kind'], 'answered' | 'closed' | 'broken'>, string>> = {
   ended: 'stream.ended',
   oversized: 'stream.oversized',
@@ -27,8 +27,8 @@ const causes: Readonly<Record<Exclude<Evidence['kind'], 'answered' | 'closed' | 
 }
 
 /**
- * What a client does about a failure where nobody explains it: the verdicts are those of `steadfast/diagnosis`, the cause is the
- * coarsest that is true, and the message names the cause and what the evidence says of it.
+ * Diagnoses a failure for a client without `steadfast/diagnosis`: with the same verdict, the coarsest cause that is true, and a
+ * message that consists of the cause and the detail in the evidence.
  */
 export function basicDiagnosis(evidence: Evidence, own: OwnCauses = {}): Diagnosis {
   const cause = causeOf(evidence)
@@ -54,7 +54,7 @@ function causeOf(evidence: Evidence): string {
       return status < 300 && status !== 204 ? 'http.not_realtime' : `http.${status}`
     }
     case 'closed': {
-      // A handshake that fails is 1006, or in Firefox 1015; a session's server says what it has to say behind it.
+      // A failed handshake is 1006, or 1015 in Firefox; the server of a session sends its refusals after the handshake.
       const isLost = evidence.code === 1006 || evidence.code === 1015
       if (evidence.phase !== 'open' && (isLost || !evidence.isSession)) return 'net.unreachable'
       return isLost ? 'conn.lost' : `close.${evidence.code}`

@@ -3,17 +3,17 @@ import { type Ruling, rulingOf, type Verdict } from './verdicts.ts'
 export { goesOn, refusalCodes, statusRulings } from './verdicts.ts'
 
 export interface Cause extends Ruling {
-  /** What happened, in a sentence; `{name}` stands for that member of the evidence. */
+  /** What happened, in a sentence; `{name}` is replaced by that member of the evidence. */
   readonly message: string
-  /** The coarser cause of which this is one; absent where there is none. */
+  /** The coarser cause that includes this one, if there is one. */
   readonly family?: string
 }
 
-/** What an application adds to the table of causes, or puts in its place. */
+/** An entry of the option `causes`: a new cause, or replacements for parts of a built-in one. */
 export interface OwnCause {
   /** What happened, in a sentence. */
   readonly message?: string
-  /** The first thing to do about it. */
+  /** The first thing to do about the failure. */
   readonly remedy?: string
   readonly verdict?: Verdict
 }
@@ -22,7 +22,7 @@ function cause(name: string, message: string, family?: string, isSession = false
   return { ...rulingOf(name, isSession), message, ...(family && { family }) }
 }
 
-/** Every cause that has a name of its own. `http.<status>` and `close.<code>` are below. */
+/** All causes except `http.<status>` and `close.<code>`, which are below. */
 export const causes = {
   'policy.csp': cause('policy.csp', "The page's Content-Security-Policy forbids connecting to {host}{violation}."),
   'policy.mixed_content': cause(
@@ -138,7 +138,7 @@ export type NamedCause = keyof typeof causes
 const answeredMessage = '{host} answered with HTTP status {status}.'
 const foreignMessage = 'A proxy or firewall answered with HTTP status {status} in place of {host}.'
 const closedMessage = '{host} closed the connection ({code}{reason}).'
-/** A gateway says these of the server behind it, 511 the login page of a network; so does Cloudflare with 520 to 530. */
+/** Statuses from a gateway (520 to 530: Cloudflare) about the server behind it, or (511) from a network's login page. */
 export const gatewayStatuses = [407, 502, 504, 511, 520, 521, 522, 523, 524, 525, 526, 527, 530]
 const statusMessages: Readonly<Record<number, string>> = {
   204: '{host} says that nothing more will come (204).',
@@ -157,14 +157,14 @@ export function closeCause(code: number, isSession: boolean): Cause {
   return cause(`close.${code}`, closedMessage, undefined, isSession)
 }
 
-/** The cause of that name. */
+/** Returns the cause of that name. */
 export function causeOf(name: string, isSession: boolean): Cause {
   const [group, number] = name.split('.')
   if (group === 'close') return closeCause(Number(number), isSession)
   return (causes as Readonly<Record<string, Cause>>)[name] ?? statusCause(Number(number), isSession)
 }
 
-/** The coarser cause of which this is one; itself where there is none. */
+/** Returns the coarser cause that includes this one, or the name itself. */
 export function familyOf(name: string): string {
   return causeOf(name, false).family ?? name
 }

@@ -6,11 +6,11 @@ import type { Endpoint } from '../client/settings.ts'
 import { basicDiagnosis } from './basic.ts'
 import type { Diagnosis } from './diagnose.ts'
 
-/** Where and when something went wrong. */
+/** The place and time of a failure. */
 export interface Occasion {
-  /** What was dialled; `null` where no attempt is concerned. */
+  /** The dialled endpoint; `null` if the failure belongs to no attempt. */
   readonly endpoint: Endpoint | null
-  /** Where it led, if not to the way's own URL. */
+  /** The dialled URL, if it is not the endpoint's. */
   readonly url?: URL
   readonly phase: Circumstances['phase']
   readonly elapsedMs: number
@@ -19,31 +19,31 @@ export interface Occasion {
 
 const none: readonly string[] = []
 
-/** Makes diagnoses, and gives the application the last word on the verdict. */
+/** Diagnoses failures, and lets the application override the verdict (option `judge`). */
 export class Classifier {
   /** The last known round trip, in milliseconds. */
   roundTripMs: number | null = null
-  /** Made when something fails for the first time: an idle client in a page has no use for it. */
+  /** Created at the first failure, since most clients of a page never need it. */
   prober: Prober | null = null
   readonly #host: Host
   readonly #always: Partial<Circumstances>
   readonly #options: Pick<RealtimeOptions, 'judge' | 'causes' | 'diagnosis'>
-  /** The transports that have been open. */
+  /** The transports over which the client has been connected. */
   #opened: readonly string[] = none
 
-  /** @param always what is known of every failure */
+  /** @param always the circumstances that all failures share */
   constructor(host: Host, always: Partial<Circumstances>, options: Pick<RealtimeOptions, 'judge' | 'causes' | 'diagnosis'>) {
     this.#host = host
     this.#always = always
     this.#options = options
   }
 
-  /** This transport works here, or did. */
+  /** Records that this transport has opened. */
   opened(type: string): void {
     if (!this.#opened.includes(type)) this.#opened = this.#opened.concat(type)
   }
 
-  /** Of what a transport reports. */
+  /** Diagnoses the report of a transport. */
   classify(report: Report, { endpoint, url = endpoint?.url, ...occasion }: Occasion): Diagnosis {
     const host = this.#host
     const { roundTripMs } = this
@@ -66,7 +66,7 @@ export class Classifier {
     })
   }
 
-  /** Once more, with what is known by now. */
+  /** Diagnoses again, with additional circumstances. */
   reclassify({ evidence }: Diagnosis, learned: Partial<Circumstances>): Diagnosis {
     return this.#judged({ ...evidence, ...learned })
   }

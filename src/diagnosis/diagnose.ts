@@ -6,36 +6,36 @@ import { certain, likely, likelyOneOf, type Opinion, possiblyOneOf } from './opi
 import { unopened } from './unopened.ts'
 import { type Hint, judged, type Verdict } from './verdicts.ts'
 
-/** A named cause, an HTTP status, a close code, or whatever a later version or an application adds. */
+/** A named cause, an HTTP status, a close code, or a cause that a later version or the application adds. */
 export type CauseName = NamedCause | `http.${number}` | `close.${number}` | (string & {})
 
-/** What happened, as far as a browser lets anyone see. */
+/** The diagnosis of a failure, as far as the browser reveals it. */
 export interface Diagnosis {
   /** A stable code such as `http.503`, `close.1001` or `net.timeout`; docs/DIAGNOSES.md lists them all. */
   readonly cause: CauseName
-  /** How sure that is: browsers hide most of it. */
+  /** How certain the cause is, since browsers hide most details. */
   readonly certainty: 'certain' | 'likely' | 'possible'
-  /** What it may be, the likeliest first, where the evidence does not tell one from the other. */
+  /** The possible causes, likeliest first, if the evidence does not distinguish them. */
   readonly candidates?: readonly CauseName[]
   readonly verdict: Verdict
   /**
-   * Narrows the verdict. `credentials`: ask `prepare()` for fresh ones; where the verdict is stop, stop if they are refused too.
-   * `not-offered`: the server does not have this transport, or this page may not use it, so it is left out for a while.
+   * Narrows the verdict. `credentials`: `prepare()` is asked for fresh ones first; a `stop` applies if they are refused too.
+   * `not-offered`: the server does not offer this transport, or the page may not use it, so it is left out for a while.
    */
   readonly hint?: Hint
   /** What happened, in a sentence. */
   readonly message: string
-  /** The first thing to do about it; absent rather than vague. `steadfast/remedies` has one for most causes. */
+  /** The first thing to do about it, if one is known. `steadfast/remedies` has one for most causes. */
   readonly remedy?: string
   readonly evidence: Evidence
 }
 
-/** Causes of the application's own, or what it puts in the place of ours: by a cause's name, a close code or an HTTP status. */
+/** The option `causes`: custom or replaced causes, by cause name, close code or HTTP status. */
 export type OwnCauses = Readonly<Record<string | number, OwnCause>>
 
 const noCauses: OwnCauses = {}
 
-/** Judges what a transport saw. The only place where a failure gets its meaning. */
+/** Returns the diagnosis for the evidence of a failure; nothing else interprets failures. */
 export function diagnose(evidence: Evidence, own: OwnCauses = noCauses): Diagnosis {
   const { cause, certainty, candidates } = opinionOf(evidence)
   const known = causeOf(cause, !!evidence.isSession)
@@ -65,7 +65,7 @@ export function diagnose(evidence: Evidence, own: OwnCauses = noCauses): Diagnos
   }
 }
 
-/** Whether asking the server by plain HTTP could tell more. */
+/** Whether follow-up questions by plain HTTP could tell more. */
 export function isOpenQuestion({ certainty, evidence }: Diagnosis): boolean {
   if (certainty === 'certain') return false
   switch (evidence.kind) {
@@ -80,7 +80,7 @@ export function isOpenQuestion({ certainty, evidence }: Diagnosis): boolean {
   }
 }
 
-/** The sentence with what the evidence gives, and how sure it is. */
+/** Fills the evidence into a message, and adds its certainty. */
 function filled(message: string, evidence: object, certainty: Diagnosis['certainty']): string {
   const { followUp, url, isSession }: Partial<Circumstances> = evidence
   const given: Readonly<Record<string, unknown>> = {
@@ -105,7 +105,7 @@ function filled(message: string, evidence: object, certainty: Diagnosis['certain
   return `${certainty === 'likely' ? 'Probably' : 'Possibly'} ${start}`
 }
 
-/** The names of where it was dialled, as a message tells them. */
+/** Returns the parts of the dialled URL that messages name. */
 function placeOf(url?: string): { readonly host: string; readonly hostname: string; readonly port: string } {
   if (!url) return { host: 'the server', hostname: 'the server', port: 'its' }
   const { host, hostname, port, protocol } = new URL(url)
@@ -117,7 +117,7 @@ function opinionOf(evidence: Evidence): Opinion {
     case 'answered':
       return ofAnswer(evidence)
     case 'closed': {
-      // A handshake that fails is 1006, or in Firefox 1015; a session's server says what it has to say behind it.
+      // A failed handshake is 1006, or 1015 in Firefox; the server of a session sends its refusals after the handshake.
       const hasReason = evidence.phase === 'open' || (evidence.isSession && evidence.code !== 1006 && evidence.code !== 1015)
       return hasReason ? ofClose(evidence) : unopened(evidence)
     }
@@ -128,7 +128,7 @@ function opinionOf(evidence: Evidence): Opinion {
         : likely('stream.truncated', 'stream.decode')
     case 'ended':
       if (evidence.isCutOff) return likely('stream.truncated', 'stream.ended')
-      // WebKit shows a body that was cut off as one that ended.
+      // WebKit reports a truncated body as a complete one.
       return evidence.engine === 'webkit' ? likely('stream.ended', 'stream.truncated') : certain('stream.ended')
     case 'oversized':
       return certain('stream.oversized')
@@ -175,15 +175,15 @@ function opinionOf(evidence: Evidence): Opinion {
   }
 }
 
-/** A WebSocket that was open, or a session's attachment. */
+/** Diagnoses the close of an open WebSocket, or of a session's attachment. */
 function ofClose({ code, wasClean, hasErred, engine, lastEnd }: Extract<Evidence, { kind: 'closed' }>): Opinion {
   if (code !== 1006) {
     if (!isLegal(code)) return certain('conn.protocol_error')
-    // A server that puts 1005 on the wire, or half a code, looks like one that gave none.
+    // A server that sends 1005, or half a code, looks the same as one that sends no code.
     return code === 1005 ? likely('close.1005', 'conn.protocol_error') : certain(`close.${code}`)
   }
   if (wasClean) return certain('conn.protocol_error')
-  // What the browser told the server and not the page (rule 16).
+  // The browser sent this code to the server but did not report it to the page (rule 16).
   if (lastEnd?.by === 'client' && [1002, 1007, 1009].includes(lastEnd.code)) return certain('conn.protocol_error')
   if (lastEnd?.by === 'server' && lastEnd.code > 1000) return likely(`close.${lastEnd.code}`, 'conn.dropped')
   if (engine === 'chromium') return hasErred ? certain('conn.protocol_error') : likely('conn.dropped', 'conn.protocol_error')
@@ -194,7 +194,7 @@ function ofClose({ code, wasClean, hasErred, engine, lastEnd }: Extract<Evidence
   return likelyOneOf(cause, 'conn.dropped', 'conn.protocol_error', 'close.1012', 'close.1013', 'close.1014')
 }
 
-/** RFC 6455 §7.4 and the registry of close codes. 1005 stands for a Close frame without a code. */
+/** Whether the code is allowed by RFC 6455 §7.4 and the registry of close codes. 1005 stands for a Close frame without a code. */
 function isLegal(code: number): boolean {
   return (code >= 1000 && code <= 1014 && code !== 1004 && code !== 1006) || (code >= 3000 && code <= 4999)
 }

@@ -1,6 +1,6 @@
 import type { Diagnosis } from './diagnose.ts'
 
-/** How a connection ended, in the terms of RFC 6455 §7.1.5 whatever carried it. */
+/** How a connection ended, in the terms of RFC 6455 §7.1.5 for all transports. */
 export interface Ending {
   readonly code: number
   readonly reason: string
@@ -9,7 +9,7 @@ export interface Ending {
 
 const lost: Ending = { code: 1006, reason: '', wasClean: false }
 
-/** An HTTP status s becomes 4000 + s, which no WebSocket registry uses; the loss of the network is 1006. */
+/** Returns the close code for a diagnosis: 4000 + s for an HTTP status s (a private-use range), 1006 for a lost connection. */
 export function endingOf({ evidence }: Diagnosis): Ending {
   switch (evidence.kind) {
     case 'closed':

@@ -4,47 +4,47 @@ import type { Host } from '../api/host.ts'
 import { isOpenQuestion } from './diagnose.ts'
 import { followUp } from './probe.ts'
 
-/** No two rounds of questions lie closer together. */
+/** The least time between two rounds of follow-up questions, in milliseconds. */
 const leastPauseMs = 30_000
-/** A server that restarts is back by then, as a rule; and a thousand clients should not ask it at once. */
+/** A restarting server is usually back by then; and a thousand clients should not ask it at once. */
 const restartMs = 15_000
-/** The transport that is tried next has so long to open before the questions compete with it for the page and its connections. */
+/** How long the next transport may take before the questions compete with it for the browser's connections, in milliseconds. */
 const fallMs = 1000
-/** What many clients see in the same instant they do not ask about in the same instant. */
+/** The jitter of questions about a failure that many clients see at the same time, in milliseconds. */
 const spreadMs = 5000
 
-/** The failures of one transport since it was last open, or since the network has changed. */
+/** The failures of one transport since it was last open, or since the network changed. */
 interface Streak {
   readonly type: string
   readonly latest: FailedAttempt
   readonly isAsked: boolean
-  /** Whether answers came since it began: a failure from now on is a repeated one. */
+  /** Whether the questions were answered during the streak: later failures are repeated ones. */
   readonly isAnswered: boolean
 }
 
 const none: readonly never[] = []
 
 /**
- * Finds out more about failures than their transports could see, beside the connection and never in its way: no retry waits for
- * it. A streak of failures, until the transport opens or the network changes, is asked about once, and not again about another
- * transport to which the same answers apply. When a connection has been lost, only an outage that no restart explains is asked about.
+ * Finds out more about failures than the transports can see, without delaying the connection: no retry waits for it. It asks once
+ * per streak of failures, which ends when the transport opens or the network changes, and not again for another transport to
+ * which the same answers apply. After the loss of a connection it asks only if the outage is longer than a restart.
  */
 export class FailureProber implements Prober {
   readonly #host: Host
   readonly #context: ProberContext
-  /** What the page's policy forbade: it may allow https and not wss, or the other way round. */
+  /** The targets that the page's Content-Security-Policy blocked: it may allow https and not wss, or the reverse. */
   #forbidden: readonly { readonly target: string; readonly directive: string }[] = none
   #streaks: readonly Streak[] = none
   #answers: { readonly of: FailedAttempt; readonly found: FollowUp } | null = null
-  /** What has opened since they were asked for: of its next failure they say nothing. */
+  /** Transports that have opened since the questions were asked: the answers do not apply to their next failure. */
   #openedSince: readonly string[] = none
   #lastRoundAt = -Infinity
-  /** A server whose connection was lost may be restarting until then. */
+  /** Until then a lost connection may be due to a restart of the server. */
   #patientUntil = -Infinity
   #cancelTimer: (() => void) | null = null
-  /** Asks what waits for the next transport, which has failed as well. */
+  /** Asks the questions that wait for the next transport, when that has failed as well. */
   #askAtOnce: (() => void) | null = null
-  /** A connection that was lost, until its server says what it saw of that, where it does. */
+  /** The lost connection, until the server reports what it saw of its end. */
   #lost: FailedAttempt | null = null
   #controller: AbortController | null = null
 
@@ -53,27 +53,27 @@ export class FailureProber implements Prober {
     this.#context = context
   }
 
-  /** What the page's policy forbids. */
+  /** The page's Content-Security-Policy blocked this URL. */
   forbade(blockedUrl: string, directive: string): void {
     const target = targetOf(blockedUrl)
     if (target && !this.#forbidden.some((each) => each.target === target))
       this.#forbidden = [...this.#forbidden, { target, directive }]
   }
 
-  /** Ends everything, and forgets it. */
+  /** Cancels all requests and discards all findings. */
   end(): void {
     this.#forbidden = none
     this.#lost = null
     this.forget()
   }
 
-  /** An open connection was lost: what was found before says nothing of this outage. */
+  /** An open connection was lost: earlier findings do not apply to this outage. */
   lost(): void {
     this.forget()
     this.#patientUntil = this.#host.now() + Math.max(restartMs, this.#context.spreadMs() ?? 0) * (1 + this.#host.random())
   }
 
-  /** The network has changed: what was found was found in another. */
+  /** The network has changed: earlier findings no longer apply. */
   forget(): void {
     this.#cancelTimer?.()
     this.#cancelTimer = null
@@ -85,7 +85,7 @@ export class FailureProber implements Prober {
     this.#streaks = none
   }
 
-  /** What is known beside what a transport saw of its failure; `isLoss`: of an open connection, which nothing was asked about. */
+  /** Returns what is known beside a transport's report; `isLoss`: an open connection was lost, to which no answers apply. */
   about(type: string, url: URL, isLoss = false): Partial<Circumstances> {
     const violation = this.#directive(type === 'websocket' ? 'ws' : 'http', url)
     const found = !isLoss && !this.#openedSince.includes(type) && this.#found(type, url)
@@ -96,7 +96,7 @@ export class FailureProber implements Prober {
     }
   }
 
-  /** An attempt failed; where that leaves something to ask, it is asked. */
+  /** An attempt failed: asks follow-up questions if they could tell more. */
   failed(which: FailedAttempt): void {
     const { diagnosis } = which
     this.#askAtOnce?.()
@@ -105,7 +105,7 @@ export class FailureProber implements Prober {
     this.#consider(which, diagnosis.evidence.kind === 'silent')
   }
 
-  /** Asks about it, if that has a point now. */
+  /** Asks about a failure, now or later, unless it is too early or was asked already. */
   #consider(which: FailedAttempt, isSpread: boolean): void {
     const { type } = which
     const before = this.#streaks.find((streak) => streak.type === type) ?? { type, isAsked: false, isAnswered: false }
@@ -130,7 +130,7 @@ export class FailureProber implements Prober {
     } else ask()
   }
 
-  /** A transport is open: its streak is over. `lastEnd`: what the server saw of the end of the connection before. */
+  /** A transport opened, so its streak ends. `lastEnd`: what the server saw of the end of the previous connection. */
   opened(type: string, lastEnd: Circumstances['lastEnd']): void {
     this.#patientUntil = -Infinity
     this.#streaks = this.#streaks.filter((streak) => streak.type !== type)
@@ -138,21 +138,21 @@ export class FailureProber implements Prober {
     const lost = this.#lost
     this.#lost = null
     if (lost && lastEnd) this.#context.onLearned(lost, { lastEnd })
-    // Why a better transport failed where this one works is worth a question.
+    // Asks why a better transport failed while this one works.
     const types = this.#context.transports
     const unasked = this.#streaks.find((streak) => !streak.isAsked && types.indexOf(streak.type) < types.indexOf(type))
     if (unasked) this.#consider(unasked.latest, true)
   }
 
-  /** The answers, where they are to a question about that way. What a server saw of an attempt says nothing of another transport's. */
+  /** Returns the answers, if they apply to that transport and URL. A ledger applies only to the transport of its attempt. */
   #found(type: string, { origin, pathname }: URL): FollowUp | undefined {
     const { of, found } = this.#answers ?? {}
-    // The query may hold a token that is another every time.
+    // The query is ignored, since it may contain a token that changes each time.
     const isThere = of?.url.origin === origin && (of.url.pathname === pathname || !isAnswered(found))
     return isThere && (of.type === type || !found?.ledger) ? found : undefined
   }
 
-  /** A policy may forbid one path of a host and allow another; browsers that tell the origin alone mean all of it. */
+  /** Returns the violated directive. A policy may block a single path; if the browser reports only the origin, all count. */
   #directive(kind: 'ws' | 'http', { host, pathname }: URL): string | undefined {
     const targets = [`${kind} ${host}${pathname}`, `${kind} ${host}`]
     return this.#forbidden.find((each) => targets.includes(each.target))?.directive
@@ -166,18 +166,18 @@ export class FailureProber implements Prober {
     this.#lastRoundAt = this.#host.now()
     const { credentials, hasLedger } = this.#context
     const place = new URL(url)
-    // What a ledger is asked for is no secret, so nothing that might be one goes along.
+    // The ledger needs no credentials, so the query from `prepare()`, which may contain some, is not sent.
     if (hasLedger) place.search = search
     followUp({ url: place, credentials, ...(hasLedger && { attempt }) }, this.#host, controller.signal)
       .then((found) => {
         if (controller.signal.aborted) return
         this.#controller = null
-        // Questions that the page's policy forbids are answered by nobody.
+        // If the page's policy blocks the questions too, their failure says nothing.
         const isForbidden = this.#directive('http', place) !== undefined
         this.#answers = isForbidden ? null : { of: which, found }
         const concerned = this.#streaks.filter(({ type, latest }) => this.#found(type, latest.url))
         const cases = [which, ...concerned.flatMap(({ latest }) => (latest.id === which.id ? [] : [latest]))]
-        // What failed before the answers is no repetition.
+        // Failures before the answers are not repeated ones.
         const learned = cases.map(
           (each) => [each, { ...this.about(each.type, each.url), ...(!isForbidden && { followUp: found }) }] as const,
         )
@@ -198,7 +198,7 @@ function targetOf(blockedUrl: string): string | undefined {
     const path = /^[a-z]+:\/\/[^/]+$/i.test(blockedUrl) ? '' : pathname
     return `${protocol.startsWith('ws') ? 'ws' : 'http'} ${host}${path}`
   } catch {
-    // Some violations name a keyword (`inline`) in place of a URL.
+    // Some violations have a keyword (`inline`) instead of a URL.
     return undefined
   }
 }

@@ -3,8 +3,8 @@ import { diagnose } from './diagnose.ts'
 import { FailureProber } from './failure-prober.ts'
 
 /**
- * Tells why a connection broke, for a client of `steadfast/core`: `new RealtimeClient(url, { transports: [webSocket()], diagnosis })`.
- * The client of `steadfast` has it already.
+ * Explains failures, for a client of `steadfast/core`: `new RealtimeClient(url, { transports: [webSocket()], diagnosis })`.
+ * The client of `steadfast` has it by default.
  */
 export const diagnosis: Diagnostics = {
   diagnose,

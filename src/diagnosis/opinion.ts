@@ -1,4 +1,4 @@
-/** A cause, and how sure it is. */
+/** A cause and its certainty. */
 export interface Opinion {
   readonly cause: string
   readonly certainty: 'certain' | 'likely' | 'possible'

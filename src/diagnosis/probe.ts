@@ -6,26 +6,26 @@ import { within } from '../util/within.ts'
 import { countOf, textOf } from '../wire/readers.ts'
 import { spaceOf } from './local-network.ts'
 
-/** Nothing waits for the answers, so they may take their time; what hangs longer is a finding. */
+/** The time limit, long because nothing waits for the answers; a request that takes longer is `silent`, which is a finding. */
 const limitMs = 5000
-/** A browser answers at once what a page is permitted. */
+/** The time limit of the permission query, which browsers answer at once. */
 const permissionMs = 1000
-/** No ledger says more. */
+/** The largest ledger, in bytes. */
 const ledgerBytes = 2 ** 16
 
-/** What is to be asked about. */
+/** The attempt that the questions are about. */
 export interface Subject {
-  /** Where the attempt was to lead, http or https. */
+  /** The URL of the attempt, http or https. */
   readonly url: URL
-  /** In a session: the attempt's name, under which its server keeps a ledger (docs/PROTOCOL.md, rule 15). */
+  /** In a session: the attempt's name in the server's ledger (docs/PROTOCOL.md, rule 15). */
   readonly attempt?: string
   readonly credentials: RequestCredentials
 }
 
 /**
- * Asks by plain HTTP what a failed connection may not say: whether the page may read what the same URL answers, whether anything
- * answers there at all, whether it redirects, and whether the page's own origin can be reached. All at once, nobody else's hosts,
- * never again by itself. Throws nothing.
+ * Finds out by plain HTTP what a failed connection does not reveal: whether the page may read a response from the same URL,
+ * whether anything answers there at all, whether it redirects, and whether the page's own origin can be reached. All requests are
+ * concurrent, go to no other hosts and are not repeated. Never rejects.
  */
 export async function followUp({ url, attempt, credentials }: Subject, host: Host, signal: AbortSignal): Promise<FollowUp> {
   const controller = new AbortController()
@@ -36,7 +36,7 @@ export async function followUp({ url, attempt, credentials }: Subject, host: Hos
   const { pageOrigin } = host
   const elsewhere = pageOrigin?.startsWith('http') && pageOrigin !== url.origin && pageOrigin
   const place = withoutUser(url)
-  // No cookie goes along: so the answer may be read wherever the page came from.
+  // Sent without cookies, so that the response is readable from any origin.
   const address = attempt ? withQuery(place, { diagnose: attempt }) : place
   try {
     const [answer, opaque, redirect, page] = await Promise.all([
@@ -51,7 +51,7 @@ export async function followUp({ url, attempt, credentials }: Subject, host: Hos
     ])
     const { outcome, response: _, ...content } = answer
     const isAnswered = outcome === 'answered' || opaque.outcome === 'answered'
-    // Asked last: while the others were on their way the user may have been asked.
+    // Queried last, since the requests above may have prompted the user.
     const localAccess = !isAnswered && elsewhere ? await localAccessOf(url, new URL(elsewhere), host) : undefined
     return {
       readable: outcome,
@@ -64,7 +64,7 @@ export async function followUp({ url, attempt, credentials }: Subject, host: Hos
   } finally {
     cancelLimit()
     signal.removeEventListener('abort', stop)
-    // What is still on its way is wanted no more: the head has told it all.
+    // Cancels the bodies that are still being received: the heads are enough.
     stop()
   }
 
@@ -79,7 +79,7 @@ export async function followUp({ url, attempt, credentials }: Subject, host: Hos
   }
 }
 
-/** Whether the browser may be what keeps this page from the local network. A page that is of it needs no permission. */
+/** Returns a permission that may block the page from the local network. A page on the local network needs none. */
 async function localAccessOf(url: URL, page: URL, host: Host): Promise<FollowUp['localAccess']> {
   if (!host.localAccess || spaceOf(page.hostname)) return undefined
   const asked = host.localAccess(spaceOf(url.hostname) ?? 'local')
@@ -94,9 +94,9 @@ async function contentOf(
 ): Promise<Pick<FollowUp, 'status' | 'contentType' | 'isOfSession' | 'ledger'>> {
   const { status, headers } = response
   const contentType = headers.get('content-type') ?? ''
-  // A session's server that is asked for none says so in such an answer.
+  // A `steadfast/server` answers a plain-mode client with a problem document.
   if (!hasLedger && !contentType.startsWith('application/problem+json')) {
-    // Node's `fetch` may not hear of an abort (see `feed`), and an event stream would go on for ever.
+    // Cancelled, since Node's `fetch` may miss the abort (see `feed`), and an event stream would go on for ever.
     response.body?.cancel().catch(() => {})
     return { status, contentType }
   }
@@ -111,14 +111,14 @@ async function contentOf(
   }
 }
 
-/** @throws where it is none: what answers may be anybody */
+/** @throws if it is not a ledger: any server may have answered */
 function ledgerOf(json: Ledger): Ledger {
   const { scope, sawRequest, sawUpgrade, verdict, offeredProtocols } = json
   if (verdict !== null && verdict !== 'accepted') countOf(verdict)
   return { scope, sawRequest, sawUpgrade, verdict, offeredProtocols: offeredProtocols.map(textOf) }
 }
 
-/** Not left to `fetch`: in Node one that is aborted may never end. */
+/** Rejects when the signal is aborted, since in Node an aborted `fetch` may never settle. */
 function aborted(signal: AbortSignal): Promise<never> {
   return new Promise((_, reject) => signal.addEventListener('abort', reject, { once: true }))
 }

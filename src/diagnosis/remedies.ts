@@ -1,8 +1,8 @@
 import type { NamedCause, OwnCause } from './causes.ts'
 
 /**
- * The first thing to do about a failure, by its cause: `new RealtimeClient(url, { causes: remedies })` puts it into every
- * diagnosis; loaded on demand, `remedies[diagnosis.cause]?.remedy` is the same. A cause that is not here has none that would help.
+ * The first thing to do about a failure, by cause: `new RealtimeClient(url, { causes: remedies })` adds it to every diagnosis; if
+ * loaded on demand, it is `remedies[diagnosis.cause]?.remedy`. Causes without a useful remedy are not listed.
  */
 export const remedies: Readonly<Record<string, OwnCause>> = about({
   'policy.csp': "Add the server to connect-src of the page's Content-Security-Policy, with wss:// and with https://.",

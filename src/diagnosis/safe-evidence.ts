@@ -1,22 +1,22 @@
 import type { Evidence } from '../api/evidence.ts'
 import { essenceOf } from '../util/http-fields.ts'
 
-/** Evidence without what may be secret. */
+/** Evidence without anything that may be secret. */
 export type SafeEvidence = Readonly<Record<string, unknown>>
 
-/** Members that are numbers, truths, or names of ours, whatever a server or a page may say. One text: a bundler drops it where nothing needs it. */
+/** Members that are numbers, booleans or our own names, never text of a server or page. A string, which bundlers can drop. */
 const safe =
   ' kind phase elapsedMs isOnline isHidden engine isSecurePage roundTripMs hasHeard hasOpened hasServed isSameOrigin violation isRepeated isOnlyWay isSession' +
   ' retryAfterMs isMute isOfSession status code wasClean hasErred how isBody isCutOff isHandshake isMistake readable opaque isRedirect isRedirected localAccess page' +
   ' scope sawRequest sawUpgrade verdict by '
 const groups = ' followUp ledger lastEnd '
 const knownType = /^(text|application)\/(html|plain|event-stream|json|problem\+json|x-ndjson|octet-stream)$/
-/** A part of a path that a person has named; anything else may be a token. */
+/** A path segment that a person has named; any other may be a token. */
 const readable = /^([a-z][a-z_.~-]{0,23}|[a-z]{1,4}\d{1,2})$/i
 
 /**
- * What may be pasted in public. What a server has said in its own words (a reason, a type, the beginning of an answer) is left out,
- * since nobody can know what it holds.
+ * Returns the part of the evidence that is safe to publish. Free text of a server (a reason, a content type, the start of a body)
+ * is left out, since it may contain anything.
  */
 export function safeEvidence(evidence: Evidence): SafeEvidence {
   return only(evidence)
@@ -37,12 +37,12 @@ function includes(names: string, name: string): boolean {
   return names.includes(` ${name} `)
 }
 
-/** The names of ours are single short words; a ledger may be anybody's. */
+/** Names that we define are single short words; a ledger may come from any server. */
 function isWord(value: unknown): boolean {
   return typeof value === 'string' && /^[a-z-]{1,24}$/.test(value)
 }
 
-/** Origin and path, without what in the path may be a token. */
+/** Returns origin and path, without path segments that may be tokens. */
 export function safeUrl({ origin, pathname }: URL): string {
   return (
     origin +

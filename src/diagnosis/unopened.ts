@@ -12,12 +12,12 @@ const blockedPorts = [
   [6668, 6669, 6679, 6697, 10080],
 ].flat()
 
-/** Below so many milliseconds a round trip is lost in the noise of the browser. */
+/** A shorter round trip cannot be told from the browser's own delays, in milliseconds. */
 const leastRoundTripMs = 20
 
 const behindTheName = ['net.dns', 'net.refused', 'net.reset'] as const
 const behindTls = ['tls.certificate', 'tls.handshake'] as const
-/** What a server answers without CORS headers like anything else. */
+/** Causes that cannot be told apart if the server sends no CORS headers. */
 const hiddenStatuses = [
   'http.401',
   'http.403',
@@ -31,14 +31,14 @@ const hiddenStatuses = [
 const behindAnything = ['policy.client_blocked', 'path.proxy_refused', 'path.intermediary', 'path.captive'] as const
 
 /**
- * What kept a connection from coming about. A browser tells next to nothing, so it is inferred from where it was to lead, and from
- * what plain requests to the same URL found.
+ * Diagnoses a connection that did not open. Browsers reveal almost nothing, so the cause is inferred from the URL and from the
+ * follow-up questions.
  */
 export function unopened(evidence: Evidence): Opinion {
   return forbidden(evidence) ?? (evidence.followUp ? followedUp(evidence, evidence.followUp) : atFirst(evidence))
 }
 
-/** What the browser never let out. */
+/** Diagnoses connections that the browser itself blocks. */
 function forbidden(evidence: Evidence): Opinion | undefined {
   if (evidence.violation) return certain('policy.csp')
   if (!evidence.url) return undefined
@@ -51,7 +51,7 @@ function forbidden(evidence: Evidence): Opinion | undefined {
 
 function atFirst(evidence: Evidence): Opinion {
   if (evidence.kind === 'blocked') return ofBlocked(evidence)
-  // Firefox says 1015 of whatever goes wrong with TLS, and of nothing else.
+  // Firefox reports 1015 for all TLS failures and for nothing else.
   if (evidence.kind === 'closed' && evidence.code === 1015) return likelyOneOf('tls.failed', ...behindTls)
   if (evidence.kind !== 'timeout') return possible('net.unreachable')
   return evidence.transport === 'websocket' ? likely('net.timeout', 'ws.upgrade_hang') : likely('net.timeout')
@@ -68,7 +68,7 @@ function followedUp(evidence: Evidence, followUp: FollowUp): Opinion {
   const { readable, opaque, isRedirect, page } = followUp
   if (kind === 'blocked' || (kind === 'closed' && evidence.code === 1015)) return atFirst(evidence)
   if (isRedirect) {
-    // A portal may redirect to where nobody but it can answer.
+    // A captive portal may redirect to a host that cannot be reached from this page.
     if (opaque === 'failed' && page !== 'failed') return likely('path.captive', 'http.redirect', 'path.intermediary')
     return likely('http.redirect', 'path.captive', 'path.intermediary')
   }
@@ -77,7 +77,7 @@ function followedUp(evidence: Evidence, followUp: FollowUp): Opinion {
   if (opaque === 'answered') return ofHiddenAnswer(evidence)
   const { localAccess } = followUp
   const isLocal = !!evidence.url && !!spaceOf(new URL(evidence.url).hostname)
-  // The browser holds a request for as long as its question to the user is open.
+  // The browser holds a request while it prompts the user.
   if (isLocal && localAccess === 'prompt' && readable === 'silent') return possible('policy.local_network', 'net.timeout')
   if (readable === 'silent' && opaque === 'silent') {
     if (kind !== 'timeout' && elapsedMs < 3000) return possible('path.proxy_auth', 'ws.failed', ...behindTls, 'net.timeout')
@@ -86,26 +86,26 @@ function followedUp(evidence: Evidence, followUp: FollowUp): Opinion {
   if (isLocal && localAccess === 'denied' && page !== 'failed')
     return likely('policy.local_network', 'net.unreachable', ...behindTheName)
   if (page === 'failed') return isOnline ? likely('net.offline', ...behindTheName) : certain('net.offline')
-  // At the page's own origin nobody else can be asked.
+  // For the page's own origin there is no other host to compare with.
   if (page === 'none' && !isOnline) return likely('net.offline', ...behindTheName)
-  // Also where a time limit ended the attempt: browsers put off a WebSocket to where others have failed.
-  // A name may lead to the local network too. To a page without TLS the browser always denies that, so it says nothing there.
+  // Also for attempts that timed out: browsers delay a WebSocket to a host where earlier ones have failed.
+  // Any name may resolve to the local network. A page without TLS is always denied that, so there a denial says nothing.
   const mayBeLocal = localAccess && (isLocal || (localAccess === 'denied' && evidence.isSecurePage))
   return unreachable(evidence, followUp, mayBeLocal ? [...behindAnything, 'policy.local_network'] : behindAnything)
 }
 
-/** An answer came that this page may not read. Without CORS all statuses look alike, and a WebSocket needs no CORS. */
+/** Diagnoses a response that the page may not read. Without CORS all statuses look alike, and a WebSocket needs no CORS. */
 function ofHiddenAnswer(evidence: Evidence): Opinion {
   // A session's server always sends CORS headers.
   if (evidence.isSession) return likely('path.intermediary', 'path.captive')
   const { transport, hasServed } = evidence
   if (transport !== 'websocket') return likelyOneOf('path.intercepted', 'http.cors', ...boxes, ...hiddenStatuses)
-  // What let WebSockets pass before has hardly begun to block them; a portal, or a gateway whose server restarts, answers everything.
+  // A path that let WebSockets pass hardly begins to block them; a captive portal, or a restarting server's gateway, answers all.
   if (hasServed && evidence.kind !== 'timeout') return likelyOneOf('path.intercepted', ...boxes, 'ws.failed', ...socketFaults)
   return ofSocketAlone(evidence, 'ws.subprotocol', ...boxes, ...hiddenStatuses, 'policy.client_blocked')
 }
 
-/** Nothing at that address speaks to this page. How long it took to find out tells how far it came (in round trips). */
+/** Diagnoses a host that does not answer. The number of round trips until the failure shows how far the connection got. */
 function unreachable({ url = '', roundTripMs = 0 }: Evidence, { elapsedMs }: FollowUp, others: readonly string[]): Opinion {
   const isTls = url.startsWith('https:')
   const tls = isTls ? behindTls : []
@@ -116,24 +116,24 @@ function unreachable({ url = '', roundTripMs = 0 }: Evidence, { elapsedMs }: Fol
   return possiblyOneOf('net.unreachable', 'net.refused', 'net.dns', ...tls, 'net.reset', ...others)
 }
 
-/** The server answers plain requests of this page. */
+/** Diagnoses a failure while the server answers plain requests of this page. */
 function ofHttpThatWorks(evidence: Evidence, followUp: FollowUp): Opinion {
   const { status = 0, contentType = '', isOfSession, ledger } = followUp
   const { transport, kind, isSession } = evidence
   const isSocket = transport === 'websocket'
   if (ledger) return isSocket ? ofSocketIn(ledger, evidence) : ofRequestIn(ledger, evidence)
-  // Servers that speak WebSocket say 426 to a plain request.
+  // WebSocket servers answer a plain request with 426.
   const isOfSockets = !isSession && status === 426
   const isHtml = isPage(contentType)
   const anybody = isHtml || isSession || status >= 502 || status === 403 ? boxes : []
-  // An ordinary server where a session's is asked for, which says 426 to a plain GET, or the reverse. Where the handshake was refused too,
-  // nobody may speak WebSocket there.
+  // Another kind of WebSocket server than the client expects (one for sessions, or a plain one, which answers a GET with 426). If
+  // the handshake was refused too, there may be no WebSocket server at all.
   const mayBeOther = isSession && status === 426
   const isOther = isOfSession || (mayBeOther && kind === 'timeout')
-  // Across origins it has CORS headers, which no box gives; at the page's own, a session's server says no HTML.
+  // A cross-origin response has CORS headers, which no proxy sends; same-origin, the server of a session never answers with HTML.
   if (isSession && isHtml && followUp.page === 'none') return likely('path.intermediary', 'path.captive', nameOf(status))
   if (status >= 300 && !isOfSockets) {
-    // The HTTP half of a server may lack what its WebSocket has.
+    // The server may not offer over HTTP what it offers over WebSocket.
     const others = isSocket ? ['ws.failed', ...(hidden.includes(status) ? socketFaults : [])] : []
     const name = `http.${status}`
     if (isOther) return likely('protocol-mismatch', name, ...anybody, ...others)
@@ -147,18 +147,18 @@ function ofHttpThatWorks(evidence: Evidence, followUp: FollowUp): Opinion {
   return possiblyOneOf('net.unreachable', 'net.reset', 'path.intermediary')
 }
 
-/** Statuses that a server gives to a GET where it has nothing but a WebSocket. */
+/** Statuses with which a server answers a GET where it offers only a WebSocket. */
 const hidden = [400, 404, 405, 501]
 const socketFaults = ['ws.upgrade_blocked', 'ws.upgrade_stripped', 'ws.bad_handshake', 'ws.subprotocol'] as const
 
-/** Something answers, but not what this page may read: that is how a server looks that holds a long-poll. */
+/** Diagnoses a held readable request while an opaque one is answered: so looks a server that holds a long-poll. */
 function ofHeldRequest(evidence: Evidence): Opinion {
   return evidence.transport === 'websocket' ? ofSocketAlone(evidence, 'net.reset', ...boxes) : unansweredRequest
 }
 
 const unansweredRequest = likely('net.timeout', 'sse.buffered', 'client.pool_exhausted')
 
-/** A WebSocket that did not open where plain HTTP gets through. */
+/** Diagnoses a WebSocket that did not open while plain HTTP works. */
 function ofSocketAlone({ kind, isRepeated }: Evidence, ...others: readonly string[]): Opinion {
   if (kind === 'timeout') return swallowed()
   const oneOf = isRepeated ? likelyOneOf : possiblyOneOf
@@ -169,24 +169,24 @@ function swallowed(): Opinion {
   return likely('ws.upgrade_hang', 'ws.upgrade_blocked', 'ws.bad_handshake')
 }
 
-/** What the ledger says of a WebSocket that did not open. */
+/** Diagnoses a WebSocket that did not open, by the server's ledger. */
 function ofSocketIn({ sawUpgrade, sawRequest, verdict, scope }: Ledger, { kind, isRepeated }: Evidence): Opinion {
   if (kind === 'timeout') return swallowed()
   if (sawUpgrade && typeof verdict === 'number') return refusedWith(verdict)
   if (sawUpgrade && verdict === 'accepted') return likely('ws.bad_handshake', 'ws.subprotocol')
   if (sawUpgrade) return possiblyOneOf('ws.failed', 'ws.upgrade_blocked', 'ws.bad_handshake')
   if (sawRequest) return certain('ws.upgrade_stripped')
-  // A server that restarts looks the same once: nothing is said to be blocked that has not failed before and after HTTP passed.
+  // A restarting server looks the same once: a WebSocket counts as blocked only if it failed both before and after HTTP worked.
   if (!isRepeated) return possiblyOneOf('ws.failed', 'ws.upgrade_blocked', 'policy.client_blocked', 'net.reset')
   return (scope === 'all' ? likely : possible)('ws.upgrade_blocked', 'policy.client_blocked')
 }
 
-/** The server says that it refused the attempt, though the page was not told. */
+/** Diagnoses a refusal that is in the ledger but did not reach the page. */
 function refusedWith(code: number): Opinion {
   return likely(`close.${code}`, 'path.intermediary')
 }
 
-/** What it says of a request of another transport. */
+/** Diagnoses a request of another transport, by the server's ledger. */
 function ofRequestIn({ sawRequest, verdict }: Ledger, { kind }: Evidence): Opinion {
   if (typeof verdict === 'number') return refusedWith(verdict)
   const isAnswered = sawRequest && verdict === 'accepted'

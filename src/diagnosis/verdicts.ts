@@ -1,16 +1,16 @@
 import type { Evidence } from '../api/evidence.ts'
 import { isPage } from '../util/http-fields.ts'
 
-/** What to do: try again, try another transport, or stop until the application says `connect()`. */
+/** What the client does: retry, try another transport, or stop until the application calls `connect()`. */
 export type Verdict = 'retry' | 'fallback' | 'stop'
 
 /**
- * Narrows a verdict. `credentials`: ask `prepare()` for fresh ones; where the verdict is stop, stop if they are refused too.
- * `not-offered`: the server does not have this transport, or this page may not use it, so it is left out for a while.
+ * Narrows a verdict. `credentials`: the client asks `prepare()` for fresh ones first, and a `stop` applies if they are refused
+ * too. `not-offered`: the server does not offer this transport, or the page may not use it, so it is left out for a while.
  */
 export type Hint = 'credentials' | 'not-offered'
 
-/** What a cause means for what the client does next. */
+/** The verdict and hint of a cause. */
 export interface Ruling {
   readonly verdict: Verdict
   readonly hint?: Hint
@@ -19,21 +19,21 @@ export interface Ruling {
 const stopForCredentials: Ruling = { verdict: 'stop', hint: 'credentials' }
 const notOffered: Ruling = { verdict: 'fallback', hint: 'not-offered' }
 
-/** HTTP statuses of which more is to be said than that this transport does not work. 410 is what nchan says at a reload. */
+/** HTTP statuses with a verdict other than a plain `fallback`. nchan answers 410 at a reload. */
 export const statusRulings: Readonly<Record<number, Ruling>> = {
   204: { verdict: 'stop' },
   ...each([401, 403], stopForCredentials),
   ...each([404, 405, 406, 426, 501], notOffered),
-  // They speak of the whole server, so that another transport would hear the same.
+  // They concern the whole server, so that another transport would get the same status.
   ...each([408, 410, 425, 429, 502, 503, 504], { verdict: 'retry' }),
 }
 
-/** Close codes by which servers refuse credentials. In a session none help against 4403 (docs/PROTOCOL.md, rule 9). */
+/** Close codes that refuse credentials. In a session fresh ones do not help against 4403 (docs/PROTOCOL.md, rule 9). */
 export const refusalCodes = [1008, 4401, 4403]
 /** Close codes of steadfast.v1 after which a session goes on; any other from 4001 up ends it. */
 export const goesOn = [4408, 4409, 4413, 4429, 4500, 4503]
 
-/** Groups of causes after which the same is tried again; after the others, another transport. */
+/** Groups of causes with the verdict `retry`; the others have `fallback`. */
 const retried = /^(client|session|server|stream|conn|page)\./
 const named: Readonly<Record<string, Ruling>> = {
   'client.stopped': { verdict: 'stop' },
@@ -47,13 +47,13 @@ const named: Readonly<Record<string, Ruling>> = {
   'protocol-mismatch': notOffered,
 }
 
-/** What the cause of that name means. */
+/** Returns the ruling for a cause. */
 export function rulingOf(name: string, isSession: boolean): Ruling {
   const [group, number] = name.split('.')
   if (group === 'close') return closeRuling(Number(number), isSession)
   if (group === 'http' && Number(number)) {
     const ruling = statusRulings[Number(number)] ?? { verdict: 'fallback' }
-    // A session's server marks what it says, so this is not its own word: neither about the credentials nor that it is over.
+    // The server of a session marks its responses, so this one is not from it and cannot stop the client.
     return isSession && ruling.verdict === 'stop' ? { verdict: 'fallback' } : ruling
   }
   return named[name] ?? { verdict: retried.test(name) ? 'retry' : 'fallback' }
@@ -64,23 +64,23 @@ function closeRuling(code: number, isSession: boolean): Ruling {
   return { verdict: isSession && code > 4000 && !goesOn.includes(code) ? 'stop' : 'retry' }
 }
 
-/** The ruling on this evidence: what was only inferred must not stop a client for good. */
+/** Returns the ruling on this evidence: a cause that was only inferred must not stop the client. */
 export function judged(cause: string, evidence: Evidence): Ruling {
   const ruling = rulingOf(cause, !!evidence.isSession)
   const { verdict, hint } = ruling
   const { kind, phase, isRepeated, hasOpened, isOnlyWay } = evidence
   if (kind === 'unprepared') return { verdict: evidence.isMistake ? 'stop' : verdict }
-  // A page for people comes from a portal, a firewall, a service worker, or in the middle of a deployment.
+  // An HTML page comes from a captive portal, a firewall, a service worker, or a server that is being deployed.
   if (hint && isForPeople(evidence, hint)) return { verdict: 'fallback', ...(cause === 'http.401' && { hint }) }
-  // What only the server's memory says has not been said to this attempt.
+  // A close code from the ledger or from `lastEnd` was not received by this attempt.
   const wasTold = evidence.kind === 'closed' && cause === `close.${evidence.code}`
   if (cause.startsWith('close.') && !wasTold) return { verdict: phase === 'open' ? 'retry' : 'fallback' }
-  // A browser may tell with a request that the page is the server's own, and not with a handshake (rule 13).
+  // Over HTTP a browser can show that the request is same-origin, in a WebSocket handshake it may not (rule 13).
   const isOriginRefused = evidence.kind === 'closed' && evidence.code === 4403 && evidence.reason.startsWith('the origin ')
   if (isOriginRefused && evidence.isSession && evidence.transport === 'websocket' && !isOnlyWay) return { verdict: 'fallback' }
   const isInferred = cause.startsWith('http.') || (cause === 'protocol-mismatch' && kind !== 'mismatch')
   if (isInferred && kind !== 'answered') {
-    // Another transport will be told by the server itself.
+    // Another transport will get the server's own response.
     const isProven =
       hint === 'credentials' && isRepeated && !hasOpened && isOnlyWay && !isPage(evidence.followUp?.contentType ?? '')
     return isProven ? ruling : { verdict: 'fallback' }
@@ -88,7 +88,7 @@ export function judged(cause: string, evidence: Evidence): Ruling {
   return verdict === 'fallback' && phase === 'open' && kind !== 'answered' ? { verdict: 'retry' } : ruling
 }
 
-/** Whether the answer is HTML. Express calls any text HTML: one without markup may still refuse credentials. */
+/** Whether the response is an HTML page. Express labels any text as HTML: one without markup may still refuse credentials. */
 function isForPeople(evidence: Evidence, hint: Hint): boolean {
   if (evidence.kind !== 'answered') return false
   const { contentType, start = '' } = evidence

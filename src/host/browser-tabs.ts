@@ -1,16 +1,16 @@
 import type { TabHost } from '../api/host.ts'
 
-/** The tabs of this browser; `null` where this page has no Web Locks or no `BroadcastChannel` (an insecure context, an opaque origin, Node). */
+/** The browser's `TabHost`; `null` without Web Locks or `BroadcastChannel` (an insecure context, an opaque origin, Node). */
 export function browserTabs(): TabHost | null {
   const locks = globalThis.navigator?.locks
   const Channel = globalThis.BroadcastChannel
-  // A page of an opaque origin has both, and may use neither.
+  // A page with an opaque origin has both APIs but may use neither.
   if (!locks || !Channel || !globalThis.isSecureContext || globalThis.origin === 'null') return null
   return {
     lock(name, isStealing, { granted, lost }) {
       const controller = new AbortController()
       let free: (() => void) | null = null
-      // A lock is held for as long as the promise given to it is pending.
+      // The lock is held while the returned promise is pending.
       const hold = () => {
         if (controller.signal.aborted) return undefined
         const held = new Promise<void>((resolve) => {
@@ -30,7 +30,7 @@ export function browserTabs(): TabHost | null {
     },
     held: async () => ((await locks.query()).held ?? []).flatMap((lock) => lock.name ?? []),
     channel(name, heard) {
-      // What a channel posts, every other object of its name hears: with two of them a tab hears itself among the others, in the same order.
+      // A `BroadcastChannel` does not receive its own messages: with a second one the tab does, in the same order as all others.
       const ear = new Channel(name)
       const mouth = new Channel(name)
       ear.onmessage = ({ data }) => heard(data)

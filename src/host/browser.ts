@@ -6,8 +6,8 @@ const clock = monotonic(() => Date.now())
 const isHidden = () => globalThis.document?.visibilityState === 'hidden'
 
 /**
- * The platform as it is: a page, a worker, or Node. One for all clients, since it knows nothing of any of them. Nothing is touched
- * before a client is made, and everything is looked up when it is used: globals may come late, and tests replace them.
+ * The actual platform: a page, a worker, or Node. It has no state of a client, so all clients share it. Globals are read only
+ * when they are used, and none before a client is created: they may be defined late, and tests replace them.
  */
 export const browserHost: Host = {
   ...clock,
@@ -52,12 +52,12 @@ export const browserHost: Host = {
   localAccess,
   engine,
   get pageOrigin() {
-    // Not that of its address: a sandboxed page has none, one without an address (srcdoc) that of the page around it.
+    // Not the origin of its URL: a sandboxed page has an opaque one, and a page without a URL (srcdoc) inherits its parent's.
     return globalThis.origin ?? globalThis.location?.origin
   },
 }
 
-/** The platform, with what the application replaces of it. */
+/** Returns the platform with the parts that the application replaces. */
 export function hostWith(own: Partial<Host> | undefined): Host {
   if (!own) return browserHost
   const host = { ...browserHost, ...own }
@@ -66,7 +66,7 @@ export function hostWith(own: Partial<Host> | undefined): Host {
 }
 
 function setTimer(delayMs: number, run: () => void): () => void {
-  // Timers overflow beyond 2^31 − 1 ms and then fire at once.
+  // A delay beyond 2^31 − 1 ms overflows, and the timer fires at once.
   const timer = setTimeout(run, Math.min(delayMs, 2 ** 31 - 1))
   return () => clearTimeout(timer)
 }
@@ -76,7 +76,7 @@ function callFetch(url: string, init: RequestInit): Promise<Response> {
   return fetch(url, init)
 }
 
-/** From the navigation's TCP handshake; on a reused connection from its request, which includes the server's own time. */
+/** The navigation's TCP handshake; on a reused connection its request, which includes the server's processing time. */
 function roundTripMs(url: URL): number | undefined {
   const [entry] = globalThis.performance?.getEntriesByType?.('navigation') ?? []
   if (!entry || globalThis.location?.host !== url.host) return undefined
@@ -84,14 +84,14 @@ function roundTripMs(url: URL): number | undefined {
   return (secureConnectionStart || connectEnd) - connectStart || responseStart - requestStart
 }
 
-/** A lock is held for as long as the promise given to it is pending. */
+/** Acquires the first free lock, which is held while the promise returned to `locks.request()` is pending. */
 async function claim(locks: LockManager | undefined, slots: readonly string[]): Promise<(() => void) | null> {
   if (!locks) return () => {}
   for (const slot of slots) {
     const release = await new Promise<(() => void) | null>((resolve) => {
       locks
         .request(slot, { ifAvailable: true }, (lock) => (lock ? new Promise<void>((free) => resolve(free)) : resolve(null)))
-        // Without the right to use locks (an opaque origin) there is nobody to share with.
+        // A page that may not use locks (an opaque origin) shares no connections with other tabs.
         .catch(() => resolve(() => {}))
     })
     if (release) return release
@@ -105,7 +105,7 @@ async function localAccess(space: 'loopback' | 'local'): Promise<PermissionState
     try {
       return (await navigator.permissions.query({ name: name as PermissionName })).state
     } catch {
-      // The next name, if there is one.
+      // Try the next name, if there is one.
     }
   }
   return undefined
@@ -121,12 +121,12 @@ const documentTypes = ['visibilitychange', 'freeze', 'resume', 'securitypolicyvi
 
 function listen(listener: (signal: PageSignal | Activation | Violation) => void): () => void {
   const { document } = globalThis
-  // A worker has no document, and is told itself of what its policy forbids.
+  // A worker has no document; its own global object gets the policy violations.
   const target: Pick<Document, 'addEventListener' | 'removeEventListener'> | undefined = document ?? globalThis
   const targetTypes = browserHost.isPrerendering() ? [...documentTypes, 'prerenderingchange'] : documentTypes
   let isLeaving = false
-  // Heard before any other listener hears of it: what those send and close must still find the connection. It is put away with the
-  // `visibilitychange` that follows, which does not where the page is hidden already or has made the event itself.
+  // Captured, so that it runs before other `pagehide` listeners, which may still send and close over the connection. That is
+  // ended with the next `visibilitychange`, of which there is none if the page is hidden already or dispatched the event itself.
   const lead = ({ isTrusted, persisted }: Event & { readonly persisted?: boolean }) => {
     if (!isTrusted) return
     isLeaving = !isHidden()
@@ -134,7 +134,7 @@ function listen(listener: (signal: PageSignal | Activation | Violation) => void)
   }
   const run = (event: Event) => {
     if (event.type === 'pagehide' && isLeaving) return
-    // A policy that only reports forbids nothing.
+    // A report-only policy blocks nothing.
     if ('disposition' in event && event.disposition === 'report') return
     listener(signalOf(event))
     if (event.type !== 'visibilitychange' || !isLeaving) return
@@ -166,7 +166,7 @@ function engine(): Engine {
   return /AppleWebKit\//.test(agent) ? 'webkit' : 'other'
 }
 
-/** Storage may be missing, forbidden or full: none of that is worth an error. */
+/** Ignores errors: the storage may be missing, forbidden or full. */
 function attempt<Result>(run: () => Result): Result | undefined {
   try {
     return run()

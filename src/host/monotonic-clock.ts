@@ -1,12 +1,12 @@
-/** A clock that is never set back, and what the platform's clock says at one of its instants. */
+/** A clock that never goes back, with a conversion of its instants to the platform's clock. */
 export interface Clock {
   now(): number
   wallTime(at: number): number
 }
 
 /**
- * The same clock, but never set back: all waits would otherwise last until it has caught up. Set forward it stays, since that is
- * what the end of sleep looks like. What people are shown is the time of their clock as it goes now: `wallTime`.
+ * Makes a clock that never goes back: if the device's clock is set back, timeouts would otherwise last until it has caught up. A
+ * jump forward is kept, since it looks the same as the end of a sleep. `wallTime` converts to the device's clock, for people.
  */
 export function monotonic(clock: () => number): Clock {
   let latest = -Infinity

@@ -1,15 +1,15 @@
 import type { Host } from '../api/host.ts'
 
-/** A timer that rings later than that has waited for a busy thread, and so has everything else that came meanwhile. */
+/** A timer that fires later than this was blocked by a busy thread, as were all events in the meantime. */
 const lateMs = 50
-/** Measured in Chromium, Firefox and WebKit after blocks of 0.8 s: an answer that lay in the queue was read within 25 ms and 5 tasks. */
+/** Measured in Chromium, Firefox and WebKit after blocks of 0.8 s: a queued response was read within 25 ms and 5 tasks. */
 const graceMs = 100
 const mostGraces = 3
 
 /**
- * The same timers, but one that rings late runs only after what lies in the queue has had its turn: a deadline must not pass
- * judgement on an answer that is there and merely has not been read. The timers of a hidden page are late by throttling, and what came
- * meanwhile has been read.
+ * Makes timers that, when they fire late, run only after the queued tasks: a timeout must not be diagnosed while the response has
+ * arrived and merely was not read. In a hidden page timers are late because of throttling, and data that arrived meanwhile was
+ * read, so they run at once.
  */
 export function patient({ now, after, isHidden }: Pick<Host, 'now' | 'after' | 'isHidden'>): Host['after'] {
   return (delayMs, run) => {

@@ -1,6 +1,6 @@
 import type { TabStorage } from '../api/host.ts'
 
-/** The platform's storage for one tab, and its locks; apart from the other host, since only who stores a session loads it. */
+/** The platform's storage for one tab, and its locks; in its own file, so that only clients with `storage` load it. */
 export const browserTab: TabStorage = {
   read(key) {
     try {
@@ -25,14 +25,14 @@ export const browserTab: TabStorage = {
     const timer = setTimeout(() => limit.abort(), withinMs)
     return new Promise((resolve) => {
       locks
-        // It is held for as long as the promise given to it is pending.
+        // The lock is held while the returned promise is pending.
         .request(name, { signal: limit.signal }, () => {
           clearTimeout(timer)
           return new Promise<void>((free) => resolve(free))
         })
         .catch(() => {
           clearTimeout(timer)
-          // Without the right to use locks (an opaque origin) it is as if there were none.
+          // A page that may not use locks (an opaque origin) is treated like a platform without them.
           resolve(limit.signal.aborted ? null : undefined)
         })
     })

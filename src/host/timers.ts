@@ -1,8 +1,8 @@
-/** The wall clock and timers of the platform, for what is drawn and not for what is connected: the entries for frameworks. */
+/** The platform's wall clock and timers, for rendering (the entries for frameworks) and not for connections. */
 export const timers = {
-  /** As `Date.now()`. */
+  /** Returns `Date.now()`. */
   now: () => Date.now(),
-  /** Calls `run` after `delayMs`, unless the function that it returns is called before. */
+  /** Calls `run` after `delayMs` milliseconds; returns a function that cancels it. */
   after(delayMs: number, run: () => void): () => void {
     const timer = setTimeout(run, delayMs)
     return () => clearTimeout(timer)

@@ -4,47 +4,47 @@ import type { Delivery, Link } from '../api/transport.ts'
 import type { Entry } from './outbox.ts'
 import { bytesOfEntries, deliverBatch } from './post-batch.ts'
 
-/** How long the last write of a closed client may take. */
+/** How long the final flush of a closed client may take, in milliseconds. */
 export const lastWriteMs = 5000
-/** A socket does not say when it has sent: it is looked at again after so long. */
+/** The interval at which a socket's `bufferedAmount` is polled, in milliseconds, since sockets have no event for it. */
 export const lookAgainMs = 20
-/** What a request with `keepalive` may carry (Fetch, "HTTP-network-or-cache fetch"). */
+/** The largest body of a request with `keepalive` (Fetch, "HTTP-network-or-cache fetch"). */
 export const keepaliveBytes = 2 ** 16
 
-/** A request on its way. */
+/** A pending POST. */
 export interface Posting {
   readonly controller: AbortController
   readonly done: Promise<Delivery>
 }
 
-/** Messages on their way by one request. */
+/** A pending POST with its messages. */
 export interface EntryPosting<Out> extends Posting {
   readonly entries: readonly Entry<Out>[]
 }
 
-/** A message given to a socket. */
+/** A message that was written to a socket. */
 export interface Written<Out> {
   readonly entry: Entry<Out>
-  /** The count of bytes written to the socket up to the end of this one. */
+  /** The number of bytes written to the socket, up to the end of this message. */
   readonly end: number
 }
 
-/** What a client leaves behind when it is closed. */
+/** The messages of a closing client that are not known to be sent. */
 export interface Rest<Out> {
   readonly link: Link | null
   readonly posting: EntryPosting<Out> | null
   readonly written: readonly Written<Out>[]
   readonly writtenBytes: number
-  /** What one more request may bring. */
+  /** The messages that one more POST can carry. */
   readonly last: readonly Entry<Out>[]
   readonly waiting: readonly Entry<Out>[]
-  /** The page goes away: nothing can be waited for. */
+  /** The page is being unloaded, so it cannot wait for anything. */
   readonly isPageLeaving: boolean
 }
 
 /**
- * The last write, which alone may outlive the client, by at most 5 s: what the socket has taken, or the POST on its way and
- * one more that survives the page.
+ * The final flush, which may outlive the client by at most 5 s: waits for the socket's buffer to drain, or for the pending POST
+ * and one more with `keepalive`.
  */
 export async function finalFlush<Out>(
   { link, posting, written, writtenBytes, last, waiting, isPageLeaving }: Rest<Out>,
@@ -79,7 +79,7 @@ export async function finalFlush<Out>(
   }
 }
 
-/** What became of a request that may take until then. */
+/** Returns the outcome of a POST, which is aborted at `until`. */
 export function deliveredBy({ controller, done }: Posting, until: number, host: Host): Promise<Delivery> {
   return new Promise((resolve) => {
     const cancelLimit = host.after(Math.max(0, until - host.now()), () => controller.abort())
@@ -88,13 +88,13 @@ export function deliveredBy({ controller, done }: Posting, until: number, host: 
       resolve(delivery)
     }
     done.then(settle, () => settle(aborted))
-    // Not left to the request: in Node one that is aborted may never end (`feed`).
+    // Settled here and not by the request, since in Node an aborted request may never settle (`feed`).
     const aborted: Delivery = { outcome: 'unconfirmed', report: { kind: 'timeout' } }
     controller.signal.addEventListener('abort', () => settle(aborted))
   })
 }
 
-/** Waits for the last write, but not longer than the page is there; tells whether the page goes away. */
+/** Waits for the final flush until the page is unloaded; resolves with whether it is. */
 export function unlessLeaving(last: Promise<unknown>, host: Host): Promise<boolean> {
   return new Promise((resolve) => {
     const end = (isLeaving: boolean) => {
@@ -115,7 +115,7 @@ export function unsentOf<Out>(written: readonly Written<Out>[], sentBytes: numbe
   return written.filter(({ end }) => end > sentBytes)
 }
 
-/** What the application gave: not what stands for a call, whose promise says what became of it. */
+/** Returns the application's messages, without calls, whose promises report their own outcome. */
 export function valuesOf<Out>(entries: readonly Entry<Out>[]): Out[] {
   return entries.flatMap(({ value, call }) => (call ? [] : [value]))
 }

@@ -4,7 +4,7 @@ interface Waiter {
   reject(error: Error): void
 }
 
-/** Who waits for what has been sent so far to be done with. */
+/** The pending `flushed()` calls. */
 export class FlushWaiters {
   #waiters: Waiter[] = []
 

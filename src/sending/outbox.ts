@@ -2,17 +2,17 @@ import type { OutboxBounds } from '../api/message-sender.ts'
 import type { Writable } from '../api/transport.ts'
 import type { PendingCall } from './pending-call.ts'
 
-/** A message that waits to be sent. */
+/** A queued message. */
 export interface Entry<Out> {
-  /** What the application gave, to be given back if it cannot be delivered. */
+  /** The application's value, which is returned to it if the message cannot be delivered. */
   readonly value: Out
-  /** A `Blob` until it has been read, where the transport needs its bytes. */
+  /** A `Blob` until its bytes have been read, if the transport needs them. */
   data: Writable
   readonly bytes: number
-  /** Its number in the client's life, from 1. */
+  /** The message's number in the client's life, from 1. */
   readonly n: number
   readonly expiresAt: number
-  /** Where it is a call: what waits for the server's answer. */
+  /** The pending call, if the message is one. */
   readonly call?: PendingCall
 }
 
@@ -22,7 +22,7 @@ export class Outbox<Out> {
   #entries: Entry<Out>[] = []
   #head = 0
   #bytes = 0
-  /** Written and kept by whoever may have to write them again: they count, and are not dropped. */
+  /** Written messages that the sender keeps to write them again if need be: they count towards the limits and are not dropped. */
   #held = { messages: 0, bytes: 0 }
 
   constructor(limits: OutboxBounds) {
@@ -46,8 +46,8 @@ export class Outbox<Out> {
   }
 
   /**
-   * Adds a message; returns what had to go for it, which may be the message itself.
-   * @throws RangeError when it is full and nothing may be dropped, or when the message alone is larger than the bounds.
+   * Adds a message; returns the messages that were dropped for it, or the message itself.
+   * @throws RangeError if it is full and nothing may be dropped, or if the message alone is larger than the limit
    */
   push(entry: Entry<Out>): Entry<Out>[] {
     const { maxMessages, maxBytes, overflow } = this.#limits
@@ -72,7 +72,7 @@ export class Outbox<Out> {
     if (!entry) return undefined
     this.#bytes -= entry.bytes
     this.#head += 1
-    // Taking from the front of a long array one by one would be quadratic.
+    // `Array.shift()` on a long array would be quadratic.
     if (this.#head * 2 > this.#entries.length) {
       this.#entries = this.#entries.slice(this.#head)
       this.#head = 0
@@ -80,7 +80,7 @@ export class Outbox<Out> {
     return entry
   }
 
-  /** Takes the first out, which goes on counting until it is released. */
+  /** Removes the first message, which counts towards the limits until it is released. */
   hold(): Entry<Out> | undefined {
     const entry = this.shift()
     if (entry) this.release(-1, -entry.bytes)
@@ -92,12 +92,12 @@ export class Outbox<Out> {
     this.#held.bytes -= bytes
   }
 
-  /** The calls that wait. */
+  /** The queued calls. */
   get calls(): readonly Entry<Out>[] {
     return this.#entries.slice(this.#head).filter(({ call }) => call)
   }
 
-  /** Takes out one message, wherever it waits; tells whether it did. */
+  /** Removes one message; returns whether it was queued. */
   remove(entry: Entry<Out>): boolean {
     const index = this.#entries.indexOf(entry, this.#head)
     if (index < 0) return false
@@ -106,12 +106,12 @@ export class Outbox<Out> {
     return true
   }
 
-  /** Takes out what has waited too long; all wait equally long, so the oldest expire first. */
+  /** Removes the expired messages; all have the same time to live, so the oldest expire first. */
   expire(now: number): Entry<Out>[] {
     return this.#takeWhile(({ expiresAt }) => expiresAt <= now)
   }
 
-  /** Takes out everything. */
+  /** Removes and returns all messages. */
   drain(): Entry<Out>[] {
     return this.#takeWhile(() => true)
   }

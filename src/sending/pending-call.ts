@@ -1,6 +1,6 @@
 import type { CallFault, CallValue } from '../wire/calls.ts'
 
-/** How a call is answered: with a reply, or with why there is none. */
+/** The answer to a call: a reply, or the reason why there is none. */
 export type CallAnswer =
   | ({ readonly type: 'reply'; readonly value?: unknown } & CallValue)
   | ({ readonly type: 'error' } & CallFault)
@@ -8,11 +8,11 @@ export type CallAnswer =
 /** Why a call will have no answer. */
 export type CallLoss = 'undelivered' | 'lost' | 'closed'
 
-/** What waits for the answer to a call. Only the first of all that it is given counts. */
+/** The callbacks of a call that waits for its answer. Only the first one called counts. */
 export interface PendingCall {
   answered(answer: CallAnswer): void
   lost(why: CallLoss): void
 }
 
-/** For a call to which there is no answer, or whose answer is waited for elsewhere. */
+/** For a call without an answer, or whose answer is handled elsewhere. */
 export const nobodyWaits: PendingCall = { answered() {}, lost() {} }

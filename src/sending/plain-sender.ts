@@ -16,21 +16,21 @@ import { FlushWaiters } from './flush-waiters.ts'
 import { Outbox } from './outbox.ts'
 import { batchBytes, bytesOfEntries, deliverBatch, takeBatch } from './post-batch.ts'
 
-/** More is not written while so many bytes still wait in the socket: what is there can neither be taken back nor counted. */
+/** No message is written while the socket buffers so many bytes: buffered messages can be neither withdrawn nor counted. */
 export const highWaterBytes = 2 ** 20
 
-/** Brings messages from the outbox to the link, in order, and knows of each whether it has been handed to the network. */
+/** Writes messages from the outbox to the link, in order, and tracks which of them have left the page. */
 export class PlainSender<Out> implements MessageSender<Out> {
   readonly #port: SenderPort<Out>
   readonly #outbox: Outbox<Out>
   #link: Link | null = null
-  /** What posts can do so when the stream beside it is gone. */
+  /** The last link, if it POSTs: it can still do so when its stream is gone. */
   #lastPosting: Link | null = null
   #lastN = 0
   #controller: AbortController | null = null
-  /** The POST on its way. It outlives its link: whether it arrives has nothing to do with the stream beside it. */
+  /** The pending POST. It outlives its link, since its outcome does not depend on the stream beside it. */
   #posting: EntryPosting<Out> | null = null
-  /** What the socket has taken and perhaps not sent yet, in order. */
+  /** Messages written to the socket that may still be in its buffer, in order. */
   #written: Written<Out>[] = []
   #writtenBytes = 0
   #forgetAtLength = 0
@@ -42,7 +42,7 @@ export class PlainSender<Out> implements MessageSender<Out> {
     this.#outbox = new Outbox(port.limits)
   }
 
-  /** Takes a message over; throws when the outbox may not. */
+  /** Queues a message and writes it if possible. @throws RangeError if the outbox rejects it */
   send(value: Out, data: Writable): void {
     const { host, ttlMs, onLost } = this.#port
     const dropped = this.#outbox.push({ value, data, bytes: bytesOf(data), n: this.#lastN + 1, expiresAt: host.now() + ttlMs })
@@ -59,7 +59,7 @@ export class PlainSender<Out> implements MessageSender<Out> {
     this.pump()
   }
 
-  /** The link is gone; returns what it had taken and not certainly sent. */
+  /** The link is gone; returns the messages that were written to it and may not have been sent. */
   detach(): readonly Out[] {
     this.#forgetSent()
     const lost = this.#written.map(({ entry }) => entry.value)
@@ -70,12 +70,12 @@ export class PlainSender<Out> implements MessageSender<Out> {
     return lost
   }
 
-  /** When `pump()` has something to do without being told. */
+  /** Returns when `pump()` must be called next. */
   dueAt(): number {
     return Math.min(this.#lookAgainAt, this.#outbox.first?.expiresAt ?? Infinity)
   }
 
-  /** Writes what can be written. */
+  /** Writes as many messages as possible. */
   pump(): void {
     const { host, onLost, onSent, onDue } = this.#port
     const expired = this.#outbox.expire(host.now())
@@ -85,7 +85,7 @@ export class PlainSender<Out> implements MessageSender<Out> {
       this.#write(link)
       onSent()
     }
-    // Amortised: looking through all of it after every message would be quadratic.
+    // Amortized: filtering the whole list after every message would be quadratic.
     if (!this.#flushWaiters.isEmpty || this.#written.length >= this.#forgetAtLength) this.#forgetSent()
     if (!this.#flushWaiters.isEmpty) this.#wakeWaiters()
     const isStuck = this.#outbox.first && link && !this.#posting
@@ -93,7 +93,7 @@ export class PlainSender<Out> implements MessageSender<Out> {
     onDue()
   }
 
-  /** Resolves when all sent so far is handed to the network. */
+  /** Resolves when all messages sent so far have left the page. */
   async flushed(): Promise<Flushed<Out>> {
     const flushed = this.#flushWaiters.add(this.#lastN)
     this.pump()
@@ -101,18 +101,18 @@ export class PlainSender<Out> implements MessageSender<Out> {
     return { refused: [] }
   }
 
-  /** There will be no connection: nobody need wait for one. What waits is kept, in case the application connects again. */
+  /** Rejects pending `flushed()` calls: the client has given up. The queue is kept, in case the application connects again. */
   giveUp(): void {
     this.#flushWaiters.refuse()
   }
 
   /**
-   * The end: writes what waits as far as one last write allows (all of it where the link writes at once, one message where it
-   * posts), lets `close` end the link, and gives that write 5 s to leave.
+   * Closes the sender: makes the final flush (all queued messages over a WebSocket, one POST otherwise), lets `close` end the
+   * link, and allows 5 s for it.
    */
   async finish(close: () => void): Promise<Unsent<Out>> {
     const isPageLeaving = this.#port.isPageLeaving()
-    // Chromium ends a page's streams before the page hears that it goes away.
+    // Chromium ends a page's streams before it fires `pagehide`.
     const link = this.#link ?? (isPageLeaving ? this.#lastPosting : null)
     while (link && !link.isPosting && this.#outbox.first) this.#write(link)
     const rest = {
@@ -140,7 +140,7 @@ export class PlainSender<Out> implements MessageSender<Out> {
   #write(link: Link): void {
     const { host, isPageLeaving, writeTimeoutMs } = this.#port
     const entries = takeBatch(link, this.#outbox, isPageLeaving() ? keepaliveBytes : batchBytes)
-    // A socket needs none: one serves until a request takes it.
+    // A socket does not use it: one controller is kept until a POST uses it.
     this.#controller ??= new AbortController()
     const controller = this.#controller
     const isLast = isPageLeaving() && bytesOfEntries(entries) <= keepaliveBytes
@@ -178,13 +178,13 @@ export class PlainSender<Out> implements MessageSender<Out> {
   }
 }
 
-/** The length on the wire: UTF-8 for text. */
+/** Returns the length in bytes on the wire: UTF-8 for text. */
 export function bytesOf(data: Writable): number {
   if (typeof data !== 'string') return isBlob(data) ? data.size : data.byteLength
   let bytes = data.length
   for (let index = 0; index < data.length; index += 1) {
     const unit = data.charCodeAt(index)
-    // A surrogate pair has two units and four bytes.
+    // A surrogate pair is two code units and four bytes.
     if (unit > 0x7f) bytes += unit > 0x7ff && (unit < 0xd800 || unit > 0xdfff) ? 2 : 1
   }
   return bytes

@@ -2,10 +2,10 @@ import type { Delivery, Link, Writable } from '../api/transport.ts'
 import { reportOf } from '../transports/failure.ts'
 import type { Entry, Outbox } from './outbox.ts'
 
-/** More is not put into one request, in bytes. */
+/** The most bytes in one POST. */
 export const batchBytes = 2 ** 18
 
-/** Takes from the front what one write brings: one message, or several texts where the link writes lines. */
+/** Removes the messages for the next write: one, or several texts if the link can write lines. */
 export function takeBatch<Out>(link: Link, outbox: Outbox<Out>, mostBytes = batchBytes): readonly Entry<Out>[] {
   const batch: Entry<Out>[] = []
   let bytes = 0
@@ -20,7 +20,7 @@ export function takeBatch<Out>(link: Link, outbox: Outbox<Out>, mostBytes = batc
   return batch
 }
 
-/** Writes a batch to a link; one that throws has not taken it. */
+/** Writes a batch to a link; if the link throws, the batch was not sent. */
 export function deliverBatch(
   link: Link,
   batch: readonly Entry<unknown>[],
@@ -29,12 +29,12 @@ export function deliverBatch(
 ): Promise<Delivery> | undefined {
   const [first] = batch
   if (!first) return undefined
-  // What cannot be a line is alone in its batch.
+  // A message that cannot be a line is alone in its batch.
   const lines = link.writeLines ? batch.flatMap((entry) => lineOf(entry) ?? []) : []
   return lines.length ? orRefused(() => link.writeLines?.(lines, signal, isLast)) : deliver(link, first.data, signal, isLast)
 }
 
-/** Writes one message to a link; one that throws has not taken it. */
+/** Writes one message to a link; if the link throws, the message was not sent. */
 export function deliver(link: Link, data: Writable, signal: AbortSignal, isLast = false): Promise<Delivery> | undefined {
   return orRefused(() => link.write(data, signal, isLast))
 }
@@ -47,7 +47,7 @@ function orRefused(write: () => Promise<Delivery> | undefined): Promise<Delivery
   }
 }
 
-/** A message as a line; `null` for bytes, and for a text that is more than one. */
+/** Returns a message as a line; `null` for bytes and for a text with line breaks. */
 function lineOf({ data }: Entry<unknown>): string | null {
   return typeof data === 'string' && !/[\r\n]/.test(data) ? data : null
 }

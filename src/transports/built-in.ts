@@ -6,7 +6,7 @@ import { websocket } from './websocket.ts'
 
 const httpPlace = ['type', 'url', 'sendUrl', 'sendBatch']
 
-/** WebSocket (RFC 6455), for the option `transports`. */
+/** The transport WebSocket (RFC 6455), for the option `transports`. */
 export function webSocket(options: TransportOptions<'websocket'> = {}): BuiltInTransport {
   return {
     settings: { ...options, type: 'websocket' },
@@ -17,7 +17,7 @@ export function webSocket(options: TransportOptions<'websocket'> = {}): BuiltInT
   }
 }
 
-/** Server-sent events (WHATWG HTML, "Server-sent events") over `fetch`, with a POST for each message sent. */
+/** The transport SSE (WHATWG HTML, "Server-sent events"), read with `fetch`; messages are sent by POST. */
 export function sse(options: TransportOptions<'sse'> = {}): BuiltInTransport {
   return {
     settings: { ...options, type: 'sse' },
@@ -28,7 +28,7 @@ export function sse(options: TransportOptions<'sse'> = {}): BuiltInTransport {
   }
 }
 
-/** Requests that the server holds until it has something to say. */
+/** The transport long-poll: requests that the server holds until it has a message. */
 export function longPoll(options: TransportOptions<'long-poll'> = {}): BuiltInTransport {
   return {
     settings: { ...options, type: 'long-poll' },
@@ -37,7 +37,7 @@ export function longPoll(options: TransportOptions<'long-poll'> = {}): BuiltInTr
   }
 }
 
-/** A request from time to time. */
+/** The transport poll: a request at every interval. */
 export function poll(options: TransportOptions<'poll'> = {}): BuiltInTransport {
   return {
     settings: { ...options, type: 'poll' },

@@ -1,29 +1,29 @@
 import { eachPiece } from './body.ts'
 import { Failure } from './failure.ts'
 
-/** No event of a sane server is longer, in characters; beyond, the stream counts as broken. */
+/** The longest event, in characters; a longer one fails the stream. */
 export const maxEventLength = 2 ** 26
 
-/** Who is told what is in an event stream, in its order. */
+/** The callbacks for the contents of an event stream, called in order. */
 export interface EventStreamListener {
-  /** A block with data. `id` and `name` are `undefined` where the block has none of its own. */
+  /** A block with data. `id` and `name` are `undefined` if the block itself has none. */
   onEvent(event: { readonly id: string | undefined; readonly name: string | undefined; readonly data: string }): void
-  /** A block without data and with an id: no event, but it moves the place to go on from. */
+  /** A block with an id and no data: not an event, but it moves the cursor. */
   onId?(id: string): void
-  /** The server says how long to wait before the next connection. */
+  /** The server's reconnection time (`retry:`), in milliseconds. */
   onRetry?(ms: number): void
   onComment?(): void
 }
 
 /**
- * Reads the text of an event stream as it comes (HTML, "Interpreting an event stream"). Unlike an `EventSource` it tells of comments, and
- * of ids without data, and knows whether the stream ended between two events. Time and memory grow with the text, however it is cut.
+ * Parses an event stream incrementally (HTML, "Interpreting an event stream"). Unlike `EventSource` it reports comments and ids
+ * without data, and whether the stream ended between two events. Time and memory are linear in the text, however it is chunked.
  */
 export class EventStream {
   readonly #listener: EventStreamListener
-  /** The line that has not ended yet. Not searched again when more of it comes, so that a long line costs no more than its length. */
+  /** The incomplete last line. It is not searched again when more of it arrives, so that the cost of a long line is linear. */
   #line = ''
-  /** Whether the last line that has ended ends a block, or is a comment. */
+  /** Whether the last complete line ended a block, or was a comment. */
   #isBetween = true
   #endsWithReturn = false
   #id: string | undefined
@@ -34,14 +34,14 @@ export class EventStream {
     this.#listener = listener
   }
 
-  /** Whether an end at this place would be one within an event. */
+  /** Whether the stream, if it ended here, would end within an event. */
   get isCutOff(): boolean {
     return this.#line !== '' || !this.#isBetween
   }
 
-  /** @throws Failure where an event is too long, and whatever the listener throws */
+  /** @throws Failure if an event is too long, and whatever the listener throws */
   take(chunk: string): void {
-    // A line's end may come in two chunks.
+    // A CRLF may be split over two chunks.
     const rest = this.#endsWithReturn && chunk.startsWith('\n') ? chunk.slice(1) : chunk
     if (chunk) this.#endsWithReturn = chunk.endsWith('\r')
     const text = rest.includes('\r') ? rest.replace(/\r\n?/g, '\n') : rest
@@ -89,8 +89,8 @@ export class EventStream {
 }
 
 /**
- * Reads a body as it comes, until its end or until nobody wants it any more; `onPiece` is called before what a piece brings is told.
- * @throws Failure where it breaks off, also where a browser makes an end in order of that
+ * Reads a body until its end or until the signal is aborted; calls `onPiece` for each chunk, before the events in it.
+ * @throws Failure if it breaks off, also if the browser reports that as a proper end
  */
 export async function readEventStream(
   body: NonNullable<Response['body']>,

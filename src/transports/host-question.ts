@@ -1,25 +1,25 @@
 import type { Call } from '../api/transport.ts'
 
 /**
- * When the host is asked, in milliseconds after the request began that it holds, and at which part of the time for connecting at the
- * latest: a server that also holds the first is asked otherwise.
+ * When to send each request to the host: after so many milliseconds of the held request, or earlier, at that fraction of the
+ * connect timeout. The second one uses another method, for a server that also holds the first.
  */
 const questions: readonly (readonly [method: string, afterMs: number, latestPart: number])[] = [
   ['HEAD', 2000, 1 / 2],
   ['GET', 2500, 5 / 8],
 ]
 
-/** How long an answer shows that its host is there. */
+/** How long a response counts as proof that the host is up, in milliseconds. */
 const recentMs = 10_000
 
 /**
- * Asks for the root of the host that holds a request, to tell a server that has nothing to say from a host that answers nobody.
- * Any status is an answer. The URL is a new one each time, so that no cache and no service worker answers in the host's place.
+ * Requests the root of a host that holds a request, to tell a server without news from a host that does not answer at all.
+ * Any status is an answer. The URL is unique, so that no cache and no service worker answers in the host's place.
  *
- * @param answeredAt when the host last answered, as far as is known: where that was just now, it need not be asked
- * @param connectTimeoutMs how long the request may be held before it has failed: the host has to answer before that
- * @param onAnswer called once
- * @returns the way to stop
+ * @param answeredAt when the host last answered: if that is recent, no request is made
+ * @param connectTimeoutMs when the held request fails: the host has to answer before that
+ * @param onAnswer called once, when the host is known to be up
+ * @returns a function that cancels the requests
  */
 export function askHost(
   { url, attempt, host, signal }: Call,
@@ -41,7 +41,7 @@ export function askHost(
       onAnswer()
       return
     }
-    // Not readable where the server sends no CORS headers, but seen to be there.
+    // Without CORS headers the response is opaque, but it shows that the host answers.
     host
       .fetch?.(`${url.origin}/?${attempt}`, { method, mode: 'no-cors', credentials: 'omit', cache: 'no-store', signal })
       .then(() => {
@@ -49,7 +49,7 @@ export function askHost(
         stop()
         onAnswer()
       })
-      // A question that fails tells nothing: the request that is held will fail as well.
+      // A failure is ignored: the held request will fail as well.
       .catch(() => {})
   }
 

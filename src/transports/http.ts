@@ -9,20 +9,20 @@ import { addressOf, withoutUser } from './request-url.ts'
 
 const startWithinMs = 500
 const startLength = 80
-/** How many redirections in a row are followed where the browser does not do it. */
+/** The most redirects in a row that are followed here instead of by the browser. */
 const mostHops = 3
-/** What an answer to a POST is read of: it is of no use but that the browser can use the connection again. */
+/** How much of the response to a POST is read, in bytes: only so that the browser can reuse the connection. */
 const restBytes = 2 ** 16
-/** So long a date in `Retry-After` is waited for at most where it can be compared with the clock of this device alone. */
+/** The longest wait for a date in `Retry-After` that can be compared only with this device's clock, in milliseconds. */
 const longestGuessMs = 300_000
 
-/** Asks for what is new. */
+/** Makes the GET that receives messages. */
 export async function get(call: Call, type: string, accept: string, signal: AbortSignal): Promise<Response> {
   const { address, headers } = addressOf(call, type)
   return follow(call, address, { headers: { Accept: accept, ...headers }, signal })
 }
 
-/** Sends once, and never again: once a request is on its way, nobody can know whether it arrived. */
+/** Sends once and never retries: a request that failed may have arrived. */
 export async function post(
   call: Call,
   body: Writable | URLSearchParams,
@@ -31,17 +31,17 @@ export async function post(
   headers = call.headers,
 ): Promise<Delivery> {
   try {
-    // A redirection is followed without the message, or with it and the headers of `prepare()` to wherever it leads.
+    // If `fetch` followed a redirect, it would drop the message, or send it with the headers of `prepare()` to any origin.
     const init: RequestInit = { method: 'POST', redirect: 'manual', headers, body, keepalive, signal }
     const response = await request(call, call.sendUrl, init)
-    // A portal answers in the place of every server. A framework calls HTML what is a short text, or nothing.
+    // A captive portal answers for every server with HTML. But frameworks also label a short text, or an empty body, as HTML.
     const type = contentTypeOf(response.headers)
     const html = response.ok && (!type || isPage(type)) ? await textOfBody(response, restBytes, signal).catch(() => '<') : ''
     if (!response.ok || (type ? html.includes('<') : sniffed(html))) {
       const start = html.trim().slice(0, startLength)
       return { outcome: 'refused', report: { ...(await answered(response, call)), ...(start && { start }) } }
     }
-    // Read to its end, so that the browser can use the connection again.
+    // Read to its end, so that the browser can reuse the connection.
     await bytesOfBody(response, restBytes, signal).catch(() => {})
     return { outcome: 'sent' }
   } catch (error) {
@@ -50,7 +50,7 @@ export async function post(
   }
 }
 
-/** The link of what sends by requests beside it. */
+/** Returns the link of a transport that sends by POST. */
 export function postingLink(call: Call): Link {
   return {
     isPosting: true,
@@ -63,7 +63,7 @@ export function postingLink(call: Call): Link {
   }
 }
 
-/** With the type of the body, unless `prepare()` has given one. */
+/** Adds the content type of the body, unless `prepare()` returned one. */
 function ndjsonHeaders({ headers }: Call): Call['headers'] {
   const hasType = Object.keys(headers).some((name) => name.toLowerCase() === 'content-type')
   return hasType ? headers : { ...headers, 'Content-Type': 'application/x-ndjson' }
@@ -75,8 +75,8 @@ export function request({ host, credentials }: Call, url: URL, init: RequestInit
 }
 
 /**
- * A GET, also where the server redirects it. The headers that `prepare()` gave are for no other origin: a browser follows by itself
- * on the page's own origin alone (its mode `same-origin`), and shows no page where else a redirection leads; Node does.
+ * Makes a GET and follows redirects. Headers from `prepare()` must not go to another origin: with them, a browser follows
+ * redirects only on the page's own origin (mode `same-origin`), since it hides where a redirect leads; Node shows it.
  */
 async function follow(call: Call, url: URL, init: RequestInit, hops = 0): Promise<Response> {
   const { pageOrigin } = call.host
@@ -90,12 +90,12 @@ async function follow(call: Call, url: URL, init: RequestInit, hops = 0): Promis
   return follow(call, next, init, hops + 1)
 }
 
-/** A browser shows nothing of a redirection that it was told not to follow. */
+/** Browsers hide the status of a redirect that they do not follow. */
 function isRedirection({ type, status }: Response): boolean {
   return type === 'opaqueredirect' || [301, 302, 303, 307, 308].includes(status)
 }
 
-/** An answer that is not what was asked for. */
+/** Returns the report for an unexpected response. */
 export async function answered(response: Response, { host }: Pick<Call, 'host'>): Promise<Answered> {
   const { status, headers, redirected } = response
   const isRedirect = isRedirection(response)
@@ -113,7 +113,7 @@ export async function answered(response: Response, { host }: Pick<Call, 'host'>)
 
 type Answered = Extract<Report, { readonly kind: 'answered' }>
 
-/** The first characters of an answer that was not asked for, if they come soon. */
+/** Returns the first characters of an unexpected response, if they arrive within `startWithinMs`. */
 async function startOf({ body, bodyUsed }: Response, host: Host): Promise<string> {
   const reader = bodyUsed ? undefined : body?.getReader()
   if (!reader) return ''
@@ -130,8 +130,8 @@ export function contentTypeOf(headers: Headers): string {
 }
 
 /**
- * Seconds, or a date (RFC 9110 §10.2.3), which is one of the server's clock: what it says in `Date` is subtracted, where the page may
- * read that, and not what this device takes for the time, which may be hours from it.
+ * Reads `Retry-After`: seconds, or a date (RFC 9110 §10.2.3) of the server's clock. From a date the header `Date` is subtracted,
+ * if the page may read it, and not this device's time, which may be hours off.
  */
 function retryAfter(headers: Headers, host: Host): number {
   const value = headers.get('retry-after') ?? ''

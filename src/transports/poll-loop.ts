@@ -1,38 +1,38 @@
 import type { Call } from '../api/transport.ts'
 
-/** An answer that came sooner and brought nothing is followed by a pause, so that no server can make the client spin. */
+/** A response without news that arrives sooner is followed by a pause, so that no server can make the client spin. */
 export const quickMs = 1000
-/** So many answers in a row may bring news at once, and from then on one in this time: a queue that is caught up with, and no more. */
+/** So many responses with news may be followed by a request at once, then one per `everyMs`: enough to drain a backlog. */
 const quickNews = { most: 100, everyMs: 50 }
 const hiddenFactor = 6
 
 export interface Manner {
   timeoutMs(): number
-  /** How long to wait before asking again, after an answer that brought something (or took its time) or did not. */
+  /** Returns the pause before the next request; `isNews`: the response had messages, or was held. */
   pauseMs(isNews: boolean): number
 }
 
 interface Exchange extends Manner {
-  /** One request with its whole answer; tells whether that was anything new. `extend` begins its time limit anew. */
+  /** Makes one request and reads its response; resolves with whether it had news. `extend` restarts the timeout. */
   exchange(signal: AbortSignal, extend: () => void): Promise<boolean>
-  /** A request took longer than `timeoutMs`; throws where that is a failure. */
+  /** A request took longer than `timeoutMs`; throws if that is a failure. */
   timedOut(): void
   failed(error: unknown): void
-  /** How long to wait before the same is asked again after a failure; absent or `null` where it is the end. */
+  /** Returns the pause before a failed request is repeated; absent or `null` if the failure is final. */
   againMs?(error: unknown, failures: number): number | null
 }
 
-/** How long-poll goes on: at once after news. */
+/** Returns the pause of long-poll: none after news. */
 export function longPollPauseMs(isNews: boolean): number {
   return isNews ? 0 : quickMs
 }
 
-/** How poll goes on, at random within a fifth, so that the clients of a server do not ask in step. */
+/** Returns the pause of poll, plus up to a fifth at random, so that the clients of a server do not poll in step. */
 export function pollPauseMs(intervalMs: number, { isHidden, random }: Call['host']): number {
   return intervalMs * (isHidden() ? hiddenFactor : 1) * (1 + random() / 5)
 }
 
-/** Asks again and again. `pollNow` ends a pause at once and, where it may, a request that is held. */
+/** Polls in a loop. `pollNow` ends a pause at once and, if `mayAbort`, a held request. */
 export function pollLoop({ host, signal }: Call, exchange: Exchange): { pollNow(mayAbort: boolean): void } {
   const { timeoutMs, pauseMs } = exchange
   let request: AbortController | null = null
@@ -56,7 +56,7 @@ export function pollLoop({ host, signal }: Call, exchange: Exchange): { pollNow(
       try {
         const isNews = await inTime()
         failures = 0
-        // The listener may have been told to hang up by what it was given.
+        // A received message may have made the listener abort the dial.
         ms = isNews === null || signal.aborted ? 0 : pauseMs(isNews || host.now() - since >= quickMs)
         newsUntil = Math.max(newsUntil, since) + quickNews.everyMs
         ms ||= Math.max(0, newsUntil - host.now() - quickNews.most * quickNews.everyMs)
@@ -69,7 +69,7 @@ export function pollLoop({ host, signal }: Call, exchange: Exchange): { pollNow(
     }
   }
 
-  /** One exchange; `null` when it was held until the limit, or was told to begin anew. */
+  /** Makes one exchange; resolves with `null` if it was held until the timeout, or was aborted by `pollNow`. */
   async function inTime(): Promise<boolean | null> {
     const controller = new AbortController()
     const abort = () => controller.abort()
@@ -87,11 +87,11 @@ export function pollLoop({ host, signal }: Call, exchange: Exchange): { pollNow(
     request = controller
     const aborted = new Promise<never>((_, reject) => controller.signal.addEventListener('abort', reject))
     try {
-      // Not left to the exchange: in Node one that is aborted may never end (`feed`).
+      // Raced with the abort, since in Node an aborted request may never settle (`feed`).
       return await Promise.race([exchange.exchange(controller.signal, extend), aborted])
     } catch (error) {
       const isOurs = controller.signal.aborted
-      // What is left of an answer that is refused must not go on arriving.
+      // Stops the download of a response that was rejected.
       abort()
       if (!isOurs) throw error
       if (isOver) exchange.timedOut()

@@ -12,8 +12,8 @@ const answers = [200, 204, 304, 408]
 const binaryTypes = /^application\/(octet-stream|.*(protobuf|msgpack|cbor))|^(image|audio|video)\//
 
 /**
- * Long-poll: a GET that the server holds until there is something, again and again. `timeoutMs` ends it before the server
- * would: browsers repeat a request by themselves when a reused connection answers 408.
+ * Long-poll: repeated GETs that the server holds until it has a message. `timeoutMs` ends one before the server would: browsers
+ * silently repeat a request when a reused connection answers 408.
  */
 export function longPoll(timeoutMs: number, connectTimeoutMs: number): Transport {
   const last = { latestAt: -Infinity, connectTimeoutMs }
@@ -27,7 +27,7 @@ export function longPoll(timeoutMs: number, connectTimeoutMs: number): Transport
   }
 }
 
-/** Poll: the same with a pause instead of holding, longer in a hidden tab. `timeoutMs` is for one answer. */
+/** Poll: repeated GETs with a pause between them, which is longer in a hidden tab. `timeoutMs` is the limit of one response. */
 export function poll(intervalMs: number, timeoutMs: number): Transport {
   return {
     type: 'poll',
@@ -37,7 +37,7 @@ export function poll(intervalMs: number, timeoutMs: number): Transport {
   }
 }
 
-/** The one loop of both. */
+/** The loop of both transports. */
 function ask(
   call: Call,
   listener: Listener,
@@ -48,7 +48,7 @@ function ask(
   const isHeld = type === 'long-poll'
   let isOpen = false
   let lastBody: Answer['body'] | undefined
-  // A request that is held looks like one that nobody has received.
+  // A held request looks the same as one that never arrived, so the host is asked.
   const stopAsking = last ? askHost(call, last.latestAt, last.connectTimeoutMs, opened) : () => {}
   const asking = pollLoop(call, {
     timeoutMs,
@@ -58,7 +58,7 @@ function ask(
       const answer = await read(await get(call, type, '*/*', request), request)
       return take(answer, isHeld && host.now() - since >= quickMs)
     },
-    // Nothing to say for so long is what a held request is for.
+    // For a held request, a timeout only means that there was no message.
     timedOut: () => {
       if (!isHeld) throw new Failure({ kind: 'timeout' })
     },
@@ -91,14 +91,14 @@ function ask(
     return { status, headers, body: buffer.byteLength ? buffer : '' }
   }
 
-  /** Hands over what an answer brought; tells whether there was a new message. */
+  /** Passes on the messages of a response; returns whether there was a new one. */
   function take(answer: Answer, wasHeld: boolean): boolean {
     const { messages, cursor } = protocol.readAnswer(answer)
     if (last) last.latestAt = host.now()
     opened()
     listener.heard()
     const hasMoved = cursor !== undefined && cursor !== call.cursor()
-    // The same body is the same message once more, unless the cursor says otherwise, or the server has waited with it.
+    // An identical body is the same message again, unless the cursor has moved, or the server held the request first.
     const isNew = messages.length > 0 && (hasMoved || !isSame(answer.body, lastBody) || (wasHeld && cursor === undefined))
     if (isNew) for (const message of messages) listener.received(message)
     if (cursor !== undefined) listener.moved(cursor)

@@ -5,11 +5,11 @@ import { isBlob, isBuffer } from '../util/type-tags.ts'
 import { Failure } from './failure.ts'
 
 /**
- * What the protocol asks for right now, as a URL with its headers and subprotocols.
- * @throws Failure where no browser could send them
+ * Calls the protocol's `ask()`; returns the URL, headers and subprotocols of the request.
+ * @throws Failure if a browser could not send them
  */
 export function addressOf({ url, protocol, cursor, host, headers, subprotocols }: Call, transport: string) {
-  // A page's `<base>` may be of another origin than the page.
+  // The page's `<base>` may have another origin than the page.
   const { baseUrl, pageOrigin = baseUrl && new URL(baseUrl).origin } = host
   const isSameOrigin = pageOrigin === url.origin
   const ask: Ask = protocol.ask({ transport, url, cursor: cursor(), isSameOrigin })
@@ -21,14 +21,14 @@ export function addressOf({ url, protocol, cursor, host, headers, subprotocols }
   }
 }
 
-/** @throws Failure which says whose they are and what is wrong with them */
+/** @throws Failure that names the giver and says what is wrong */
 export function checkSendable(given: Sendable, giver: string): void {
   const wrong = wrongOf(given)
   if (wrong) throw new Failure({ kind: 'unprepared', detail: `${giver} returned ${wrong}`, isMistake: true })
 }
 
 function wrongOf(given: Sendable): string | undefined {
-  // Nothing, and what a condition leaves of it (`token && { … }`), is nothing to send.
+  // `undefined` and other falsy values (as from `token && { … }`) add nothing.
   if (given && typeof given !== 'object') return `a ${typeof given}, not an object such as { query: { … } }`
   const { headers = {}, subprotocols = [], query = {}, greeting = '' } = given
   const header = wrongHeader(headers)
@@ -48,20 +48,20 @@ interface Sendable {
   readonly greeting?: unknown
 }
 
-/** A URL with more in its query, in the place of what had the same name. The rest is left as it is written: it may be signed. */
+/** Adds parameters to a URL, which replace those of the same name. Others are kept verbatim, as they may be signed. */
 export function withQuery(url: URL, query: Ask['query'] = {}): URL {
   const whole = new URL(url)
   const names = Object.keys(query)
   if (!names.length) return whole
   const isKept = (part: string) => !names.some((name) => new URLSearchParams(part).has(name))
   const kept = url.search.length > 1 ? url.search.slice(1).split('&').filter(isKept) : []
-  // A space as %20 is one to every server, a plus sign is not.
+  // All servers decode %20 as a space, but not all decode a plus sign so.
   const added = Object.entries(query).flatMap(([name, values]) => [values].flat().map((value) => [name, value as string]))
   whole.search = [...kept, String(new URLSearchParams(added)).replace(/\+/g, '%20')].join('&')
   return whole
 }
 
-/** No browser makes a request to a URL with a user in it, as all are that are relative to such a page: it knows the user anyway. */
+/** Removes user and password: browsers do not fetch such URLs (relative ones inherit it from the page), and know it anyway. */
 export function withoutUser(url: URL): URL {
   const bare = new URL(url)
   bare.username = bare.password = ''

@@ -7,11 +7,11 @@ import { askHost } from './host-question.ts'
 import { answered, contentTypeOf, get, postingLink } from './http.ts'
 
 /**
- * An event stream, read by the WHATWG rules (HTML, "Server-sent events") from a `fetch`, because `EventSource` hides the
- * status, the headers and the comments, and retries by itself. Sending is POST.
+ * An event stream, parsed by the WHATWG rules (HTML, "Server-sent events") and read with `fetch`, because `EventSource` hides the
+ * status, the headers and the comments, and reconnects by itself. Messages are sent by POST.
  *
- * @param isPatient whether a server that has sent no head, or whose head the browser keeps until the body begins (Firefox), is
- * waited for as soon as its host answers something else: right where nothing could be asked instead
+ * @param isPatient whether the stream counts as open when its host answers another request, though no response head has arrived
+ * (the server did not send it, or Firefox withholds it until the body begins): only if the client has no polling transport
  */
 export function sse(connectTimeoutMs: number, isPatient: boolean): Transport {
   let retryMs = 0

@@ -5,10 +5,10 @@ import type { Call, Link, Listener, Transport, Writable } from '../api/transport
 import { reportOf } from './failure.ts'
 import { addressOf } from './request-url.ts'
 
-/** How long an `error` may stand without its `close`: of some of their own refusals browsers report the one and never the other. */
+/** How long to wait for `close` after `error`, in milliseconds: for some of their own refusals browsers fire only `error`. */
 const closeAfterErrorMs = 50
 
-/** The browser's WebSocket (RFC 6455). */
+/** The transport over the browser's `WebSocket` (RFC 6455). */
 export function websocket(): Transport {
   return {
     type: 'websocket',
@@ -25,7 +25,7 @@ export function websocket(): Transport {
   }
 }
 
-/** What is said over a socket. What `opened` and `took` throw ends the attempt. */
+/** The callbacks of a socket. If `opened` or `took` throws, the attempt fails. */
 export interface Conversation {
   address(): { readonly address: URL; readonly subprotocols: readonly string[] }
   opened(roundTripMs: number, socket: WebSocketLike): void
@@ -33,12 +33,12 @@ export interface Conversation {
   closed(code: number, reason: string, wasClean: boolean): Extract<Report, { kind: 'closed' }>
 }
 
-/** A link that hands what is written to its socket at once, and learns no more of it. */
+/** A link that writes to its socket at once and learns no outcome. */
 export interface SocketLink extends Link {
   write(data: Writable): undefined
 }
 
-/** Dials, and holds a conversation until either side hangs up. */
+/** Dials a socket and calls back until either side closes it. */
 export function dialSocket(call: Call, listener: Listener, { address, opened, took, closed }: Conversation): SocketLink {
   const { host, signal } = call
   const since = host.now()
@@ -48,14 +48,14 @@ export function dialSocket(call: Call, listener: Listener, { address, opened, to
   try {
     socket = make(call, address())
   } catch (error) {
-    // Mixed content and, in some browsers, a Content-Security-Policy.
+    // The constructor throws for mixed content and, in some browsers, for a Content-Security-Policy.
     failSoon(reportOf(error, 'blocked'))
   }
   signal.addEventListener('abort', detach, { once: true })
   if (socket) {
     const made = socket
     socket.binaryType = 'arraybuffer'
-    // A TCP handshake and the upgrade; TLS 1.3 takes one round trip more.
+    // The TCP handshake and the upgrade take one round trip each; TLS 1.3 takes one more.
     socket.onopen = () => orFail(() => opened((host.now() - since) / (call.url.protocol === 'https:' ? 3 : 2), made))
     socket.onmessage = ({ data }) => {
       listener.heard()
@@ -94,13 +94,13 @@ export function dialSocket(call: Call, listener: Listener, { address, opened, to
     listener.failed(report)
   }
 
-  /** Hanging up does not wait for the Close frame to come back: the orphaned socket is the browser's business. */
+  /** Does not wait for the server's Close frame: the browser finishes the close handshake. */
   function detach() {
     cancelTimer()
     signal.removeEventListener('abort', detach)
     if (!socket) return
     socket.onopen = socket.onmessage = socket.onclose = null
-    // Closing it while it connects is an error to some implementations; one that nobody listens to ends a Node process.
+    // In some implementations closing a connecting socket raises an error, which ends a Node process if it has no listener.
     socket.onerror = () => {}
     socket.close()
   }

@@ -1,6 +1,6 @@
 import { unknownOption } from './suggest.ts'
 
-/** @throws TypeError where there is no object of options, such as the subprotocols that a `WebSocket` takes there */
+/** @throws TypeError if the options are not an object, such as the subprotocols that `WebSocket` takes in their place */
 export function checkOptions(options: unknown): void {
   if (typeof options === 'object' && options && !Array.isArray(options)) return
   const list = [options].flat().map(shown).join(', ')
@@ -11,7 +11,7 @@ export function checkOptions(options: unknown): void {
   throw new TypeError(`RealtimeClient: the second argument must be an object of options; it was ${shown(options)}${instead}.`)
 }
 
-/** @throws TypeError for more than one message, such as the event's name that some clients take first */
+/** @throws TypeError for more than one argument, such as an event name before the data, as in Socket.IO */
 export function refuseMore(data: unknown, more: readonly unknown[]): void {
   if (!more.some((each) => each !== undefined)) return
   const instead =
@@ -21,7 +21,7 @@ export function refuseMore(data: unknown, more: readonly unknown[]): void {
   throw new TypeError(`RealtimeClient: send() takes one message; ${instead}.`)
 }
 
-/** @throws TypeError for what a WebSocket does not take either */
+/** @throws TypeError for a code or a reason that `WebSocket.close()` rejects as well */
 export function checkClose(code: number | undefined, reasonBytes: number): void {
   if (code !== undefined && code !== 1000 && !(code >= 3000 && code <= 4999))
     throw new TypeError(`RealtimeClient: the close code must be 1000 or 3000 to 4999; it was ${code}.`)
@@ -29,18 +29,18 @@ export function checkClose(code: number | undefined, reasonBytes: number): void 
     throw new TypeError(`RealtimeClient: the close reason must have at most 123 bytes; it has ${reasonBytes}.`)
 }
 
-/** @throws TypeError that names the option, and the one that is meant */
+/** @throws TypeError that names the unknown option and the one that is probably meant */
 export function failUnknown(prefix: string, name: string, value: unknown, known: readonly string[]): never {
   throw new TypeError(`RealtimeClient: ${unknownOption(name, known, prefix)}; it was ${shown(value)}.`)
 }
 
-/** @throws TypeError for options of a method that are no object, or hold a name that is none of the known ones */
+/** @throws TypeError if the options of a method are not an object, or contain an unknown name */
 export function mustBeOptions(method: string, options: object, known: readonly string[]): void {
   if (typeof options !== 'object' || !options) fail(`the options of ${method}`, options, `an object of ${known.join(' and ')}`)
   for (const [name, value] of Object.entries(options)) if (!known.includes(name)) failUnknown(`${method}.`, name, value, known)
 }
 
-/** @throws TypeError that names the option, what it was, what it may be and, where that can be told, what to write instead */
+/** @throws TypeError that names the option, its value, the allowed values and, if possible, what to write instead */
 export function fail(name: string, value: unknown, allowed: string): never {
   throw new TypeError(`RealtimeClient: ${name} must be ${allowed}; it was ${shown(value)}${insteadOf(name, value)}.`)
 }
@@ -64,7 +64,7 @@ function shown(value: unknown): string {
   }
 }
 
-/** The numbers of a group of options, with their defaults; `others` are the names in it that are no numbers. */
+/** Returns the numeric options of a group, with defaults; `others` are the group's options that are not numbers. */
 export function numbers<Group extends Readonly<Record<string, number>>>(
   prefix: string,
   given: object = {},
@@ -89,7 +89,7 @@ export function numbers<Group extends Readonly<Record<string, number>>>(
   return Object.fromEntries(entries)
 }
 
-/** Below these a client would spin. */
+/** The least values: below them a client would loop. */
 const leasts: Readonly<Record<string, number>> = { factor: 1, intervalMs: 1, maxMessages: 1 }
 
 export function oneOf<Value extends string>(name: string, value: unknown, allowed: readonly Value[]): Value {

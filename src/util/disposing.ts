@@ -1,13 +1,13 @@
-/** `Symbol.dispose` as the compiler's libraries declare it, where they do. */
+/** `Symbol.dispose`, if TypeScript's libraries declare it. */
 type DisposeSymbol = SymbolConstructor extends { readonly dispose: infer Key extends symbol } ? Key : never
 
-/** `Disposable` where the compiler's libraries have it, so that the types compile where they have not. */
+/** `Disposable` if TypeScript's libraries declare it, so that the types also compile without. */
 type WhereDisposable = { readonly [Key in DisposeSymbol]: () => void }
 
-/** `Symbol.dispose` where the platform has it; otherwise what compilers put in its place. */
+/** `Symbol.dispose` if the platform has it; otherwise the symbol that compilers use as a polyfill. */
 export const dispose = (Symbol as { readonly dispose?: symbol }).dispose ?? Symbol.for('Symbol.dispose')
 
-/** `using client = new RealtimeClient(…)` closes it at the end of the block. */
+/** `using client = new RealtimeClient(…)` closes the client at the end of the block. */
 export const Disposing = class {
   [dispose](): void {
     const client = this as unknown as { close(): Promise<unknown> }

@@ -1,4 +1,4 @@
-/** The type and subtype of a `Content-Type`, in lower case (WHATWG MIME Sniffing, "essence"); `''` where there is none. */
+/** Returns type and subtype of a `Content-Type` in lower case (WHATWG MIME Sniffing, "essence"); `''` if there is none. */
 export function essenceOf(contentType: string): string {
   return contentType
     .replace(/[;,].*/s, '')
@@ -6,27 +6,27 @@ export function essenceOf(contentType: string): string {
     .toLowerCase()
 }
 
-/** Whether that is a page for people: never a message, nor the acceptance of one. */
+/** Whether the content type is HTML: never a message, nor the acceptance of one. */
 export function isPage(contentType: string): boolean {
   return /^(text\/html|application\/xhtml\+xml)$/.test(essenceOf(contentType))
 }
 
-/** What a browser takes for the type of an answer that names none (WHATWG MIME Sniffing §7.1), as far as it is a whole page. */
+/** Returns `text/html` for the start of an HTML page without a content type (WHATWG MIME Sniffing §7.1), else `''`. */
 export function sniffed(start: string): string {
   return /^\s*<(!doctype html|html)[\s>]/i.test(start) ? 'text/html' : ''
 }
 
-/** Whether it can be the name of a header, or a subprotocol (RFC 9110 §5.6.2). */
+/** Whether a value can be a header name or a subprotocol (RFC 9110 §5.6.2, "token"). */
 export function isToken(value: unknown): value is string {
   return typeof value === 'string' && /^[\w!#$%&'*+.^`|~-]+$/.test(value)
 }
 
-/** Whether it can be the value of a header: one byte a character and no control character but the tab (RFC 9110 §5.5). */
+/** Whether a text can be a header value: Latin-1 without control characters except the tab (RFC 9110 §5.5). */
 export function isFieldValue(value: string): boolean {
   return /^[\t -~\x80-\xff]*$/.test(value)
 }
 
-/** What of subprotocols no WebSocket takes, as the end of a sentence; `undefined` where all is well. */
+/** Returns what is wrong with subprotocols, as the end of a sentence; `undefined` if they are valid. */
 export function wrongSubprotocol(offered: unknown): string | undefined {
   if (!Array.isArray(offered)) return 'which are no list'
   const wrong = offered.findIndex((each, index) => !isToken(each) || offered.indexOf(each) < index)
@@ -34,20 +34,20 @@ export function wrongSubprotocol(offered: unknown): string | undefined {
   return `of which number ${wrong + 1} is no token (letters, digits and !#$%&'*+-.^_\`|~, as in base64url without padding) or is there twice`
 }
 
-/** What of request headers no browser sends, as the end of a sentence that tells no value; `undefined` where all is well. */
+/** Returns what is wrong with request headers, as the end of a sentence without their values; `undefined` if they are valid. */
 export function wrongHeader(headers: unknown): string | undefined {
   if (typeof headers !== 'object' || !headers || Symbol.iterator in headers)
     return 'which are no plain object of names and values'
   for (const [name, value] of Object.entries(headers)) {
     if (!isToken(name)) return `of which the name ${JSON.stringify(name)} has characters that a name of a header cannot have`
-    // Browsers cut off white space around it.
+    // Browsers trim white space around it.
     if (!isFieldValue(String(value).replace(/^[\t\n\r ]+|[\t\n\r ]+$/g, '')))
       return `of which the value of ${name} has characters that no header can hold: encode it, for instance by encodeURIComponent()`
   }
   return undefined
 }
 
-/** The UTF-8 of a text as `fetch` wants header values: one character for each byte. */
+/** Returns the UTF-8 of a text as a `ByteString`, which `fetch` requires for header values: one character per byte. */
 export function byteString(text: string): string {
   return Array.from(new TextEncoder().encode(text), (byte) => String.fromCharCode(byte)).join('')
 }

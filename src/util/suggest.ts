@@ -1,16 +1,16 @@
-/** What to say of a name that is none of the known ones: the known one that it resembles, and all there are. */
+/** Returns the message for an unknown option: the known name that resembles it, and all known names. */
 export function unknownOption(name: string, known: readonly string[], prefix = ''): string {
   const similar = known.find((each) => isSimilar(name.toLowerCase(), each.toLowerCase()))
   return `unknown option '${prefix}${name}'; ${similar ? `did you mean '${prefix}${similar}'? There` : 'there'} are ${known.join(', ')}`
 }
 
-/** A part of the other, or the other but for a few letters: a third of them, and at most three. */
+/** Whether one name contains the other, or they differ in at most a third of the letters, and at most three. */
 function isSimilar(name: string, known: string): boolean {
   const [short, long] = name.length < known.length ? [name, known] : [known, name]
   return (short.length > 2 && long.includes(short)) || distance(name, known) <= Math.min(3, Math.floor(long.length / 3))
 }
 
-/** How many letters have to be added, left out or replaced (Levenshtein). */
+/** The Levenshtein distance. */
 function distance(from: string, to: string): number {
   let row = Array.from({ length: to.length + 1 }, (_, index) => index)
   for (const [index, letter] of [...from].entries()) {

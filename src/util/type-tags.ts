@@ -1,5 +1,5 @@
 /**
- * The kind of an object, whichever realm it was made in: `instanceof` knows nothing of those of an iframe, of jsdom or of the `vm` module.
+ * Returns the type of an object of any realm: `instanceof` fails for objects from an iframe, jsdom or the `vm` module.
  */
 export function tagOf(value: unknown): string {
   return Object.prototype.toString.call(value).slice(8, -1)
@@ -13,7 +13,7 @@ export function isBlob(value: unknown): value is Blob {
   return /^(Blob|File)$/.test(tagOf(value))
 }
 
-/** The kind of an error: messages of browsers differ, and may carry an address. */
+/** Returns the name of an error, since messages differ between browsers and may contain a URL. */
 export function nameOf(error: unknown): string {
   return memberOf(error, 'name') ?? String(error)
 }

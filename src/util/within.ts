@@ -1,8 +1,8 @@
 import type { Host } from '../api/host.ts'
 
 /**
- * Waits for a promise of which nobody knows whether it will ever settle: until it does, until so many milliseconds have passed (then it
- * is what `late` returns or throws), or until the signal is aborted (then it is `undefined`).
+ * Waits for a promise that may never settle: until it does, until `limitMs` milliseconds have passed (then settles as `late()`
+ * does), or until the signal is aborted (then resolves with `undefined`).
  */
 export function within<Value>(
   promise: Promise<Value>,

@@ -1,13 +1,13 @@
 import { RequestError, type RequestErrorCode } from './request-error.ts'
 
-/** A value within a call: text, text as the base64 of its UTF-8 where that is shorter than JSON, bytes as base64; or none of them. */
+/** The value in a call: text, text as base64 of its UTF-8 where that is shorter than JSON, bytes as base64, or none. */
 export interface CallValue {
   readonly data?: string
   readonly utf8?: string
   readonly base64?: string
 }
 
-/** Whether a text travels as `utf8`. @param growth by how many characters JSON is longer: a control character takes six */
+/** Whether a text is sent as `utf8`. @param growth by how many characters JSON is longer: a control character takes six */
 export function isLongAsJson(text: string, growth: number): boolean {
   return growth > text.length / 3 + 99
 }
@@ -22,23 +22,23 @@ export interface CallFault {
   readonly message: string
 }
 
-/** A place in a topic that a client has reached. */
+/** The place up to which a client has read a topic. */
 export interface TopicPlace {
   readonly epoch: string
   readonly offset: number
 }
 
-/** Where a subscription begins: behind an offset, with all that the topic holds, or with its last few messages. */
+/** Where a subscription begins: after an offset, with all messages that the topic holds, or with its last few messages. */
 export type TopicSince = number | 'start' | { readonly last: number }
 
-/** What a client asks of its server under a number, as the JSON of a `C` frame (docs/PROTOCOL.md, rule 21). */
+/** A numbered call of a client to the server, as the JSON of a `C` frame (docs/PROTOCOL.md, rule 21). */
 export type ClientCall =
   | ({ readonly type: 'request' } & CallValue)
   | {
       readonly type: 'subscribe'
       readonly topic: string
       readonly since?: TopicSince | undefined
-      /** What the client has of the topic: what follows must not be left out. */
+      /** The place up to which the client has read the topic: the messages after it must be delivered. */
       readonly after?: TopicPlace | undefined
       readonly params?: unknown
     }
@@ -50,26 +50,26 @@ export type ClientCall =
   | ({ readonly type: 'reply'; readonly to: string } & CallValue)
   | ({ readonly type: 'error'; readonly to: string } & CallFault)
 
-/** What a server answers and asks, as the JSON of a `C` frame of stream 0. */
+/** An answer or a call of the server, as the JSON of a `C` frame of stream 0. */
 export type ServerCall =
-  /** `value` is the protocol's own where the call was none of the application's. */
+  /** `value` is the protocol's reply, if the call was not one of the application's. */
   | ({ readonly type: 'reply'; readonly to: number; readonly value?: unknown } & CallValue)
   | ({ readonly type: 'error'; readonly to: number } & CallFault)
   | ({ readonly type: 'request'; readonly id: string } & CallValue)
   | { readonly type: 'abort'; readonly id: string }
 
-/** The reply to a `subscribe`, which comes before the first message of the topic. */
+/** The reply to a `subscribe`, which is sent before the first message of the topic. */
 export interface Subscribed {
   readonly epoch: string
-  /** The offset behind which the client reads the topic now. */
+  /** The offset after which the client now reads the topic. */
   readonly from: number
-  /** The offset behind which `since` begins, which may be later. */
+  /** The offset after which `since` begins, which may be later. */
   readonly at: number
-  /** The offset at which the topic ended then. */
+  /** The last offset of the topic at that time. */
   readonly tail: number
 }
 
-/** Why a handler that threw this has no reply, as the other side learns it: only what was thrown for it is told. */
+/** Returns the fault that the other side receives when a handler throws: only a `RequestError` reveals its text. */
 export function faultOf(error: unknown): CallFault {
   return error instanceof RequestError
     ? { code: error.code, message: error.message.slice(0, 1000) }
@@ -80,14 +80,14 @@ export function isTopicName(name: unknown): name is string {
   return typeof name === 'string' && name.length > 0 && name.length <= 1024
 }
 
-/** How the name of the topic begins on which the joins and leaves of another one are published. */
+/** The prefix of the topic on which the joins and leaves of another topic are published. */
 export const presencePrefix = 'presence:'
 
 export function presenceTopicOf(topic: string): string {
   return presencePrefix + topic
 }
 
-/** How the names of topics begin to which the server alone publishes: members that join and leave, and what nodes tell each other. */
+/** The prefixes of the topics to which only the server publishes: joins and leaves of members, and messages between nodes. */
 const ownTopics = [presencePrefix, 'node ', 'answers ']
 
 export function isOwnTopic(topic: string): boolean {
@@ -101,7 +101,7 @@ export function isSince(since: unknown): since is TopicSince | undefined {
 }
 
 /**
- * What a call counts as where messages are limited, in bytes: its data, as if it were a message; its JSON where it has none.
+ * Returns the size of a call for the message limits, in bytes: that of its data, as for a message, or of its JSON if it has none.
  * @param bytesOf measures a text
  */
 export function callBytes(call: ClientCall, json: string, bytesOf: (text: string) => number): number {
@@ -109,7 +109,7 @@ export function callBytes(call: ClientCall, json: string, bytesOf: (text: string
   return utf8 === undefined ? bytesOf(data) : (utf8.length * 3) / 4 - (/=*$/.exec(utf8.slice(-2))?.[0].length ?? 0)
 }
 
-/** Whether a timer of the platform can wait so long; `Infinity` is for ever. */
+/** Whether a platform timer supports this timeout; `Infinity` is none. */
 export function isTimeoutMs(timeoutMs: unknown): timeoutMs is number {
   return typeof timeoutMs === 'number' && timeoutMs > 0 && (timeoutMs < 2 ** 31 || timeoutMs === Infinity)
 }

@@ -1,16 +1,16 @@
 import type { CloseFrame } from './steadfast-v1.ts'
 
-/** No server may keep a client waiting for longer than this, in milliseconds. */
+/** The longest time that a server may make a client wait, in milliseconds. */
 export const longestMs = 86_400_000
 
-/** @throws where what came off the wire is not as it has to be */
+/** @throws TypeError if data from the wire is malformed */
 export function must(isSound: boolean): asserts isSound {
   if (!isSound) throw new TypeError('malformed')
 }
 
 /**
- * What came off the wire is JSON of whoever has sent it: each member is read by one of these, which throw where it is of another type.
- * So what goes on from there, to the application in the end, is what its type says.
+ * Data from the wire is untrusted JSON: each member is read by one of these functions, which throw if its type is wrong. So
+ * everything behind them, up to the application, has the type that it declares.
  */
 export function textOf(value: unknown): string {
   must(typeof value === 'string')
@@ -23,19 +23,19 @@ export function countOf(value: unknown): number {
   return value
 }
 
-/** The same in digits. */
+/** The same from decimal digits. */
 export function countIn(digits: string): number {
   must(/^\d+$/.test(digits))
   return countOf(+digits)
 }
 
-/** A time, in milliseconds; a day at most. */
+/** A time in milliseconds, limited to a day. */
 export function msOf(value: unknown): number {
   must(typeof value === 'number' && value >= 0)
   return Math.min(value, longestMs)
 }
 
-/** How an attachment ends: of a frame, of a problem document, or of a Close frame's reason. */
+/** Reads how an attachment ends, from a frame, a problem document, or a Close frame's reason. */
 export function closeOf({
   code,
   reason,

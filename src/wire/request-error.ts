@@ -1,16 +1,16 @@
-/** What a request was refused with: a name or a number of the application's, or one of the protocol's own names. */
+/** The code of a refused request: a string or a number of the application's, or one of the protocol's own codes. */
 export type RequestErrorCode = string | number
 
-/** By it the copies of the class know each other's errors: every entry of the package has one, as a module and as CommonJS. */
+/** Marks errors of all copies of the class: each entry of the package has its own, as an ES module and as CommonJS. */
 const mark = Symbol.for('steadfast.RequestError')
 
 /**
- * Why a request has no reply. A handler throws it to refuse a request, a message, a subscription or a publication: its code and message
- * reach the other side. Any other error of a handler reaches it as the code `'internal'`, without its text.
+ * The error of a request without a reply. A handler throws it to refuse a request, message, subscription or publication: the
+ * other side receives its code and message. Of any other error it receives only the code `'internal'`.
  *
  * Codes of the protocol: `'internal'` (the handler failed), `'unhandled'` (there is no handler), `'forbidden'` (a topic was refused),
- * `'timeout'`, `'undelivered'` (the request never left: too large, or too late), `'lost'` (the server lost the answer: nobody knows
- * whether the request was handled), `'closed'` (the client was closed, or the session has ended, before the answer came).
+ * `'timeout'`, `'undelivered'` (the request was never sent: too large, or expired), `'lost'` (the server lost the answer: the
+ * request may have been handled), `'closed'` (the client was closed, or the session ended, before the answer).
  *
  * @example
  * throw new RequestError('not-found', 'There is no such room.')
@@ -20,9 +20,9 @@ export class RequestError extends Error {
   readonly code: RequestErrorCode
 
   /**
-   * @param code a text of at most 64 characters, or a finite number
-   * @param message for whoever sent the request; at most 1,000 characters of it are sent
-   * @throws TypeError for another code
+   * @param code a string of 1 to 64 characters, or a finite number
+   * @param message for the sender of the request; only its first 1,000 characters are sent
+   * @throws TypeError for any other code
    */
   constructor(code: RequestErrorCode, message = '') {
     if (!isRequestErrorCode(code))
@@ -34,8 +34,8 @@ export class RequestError extends Error {
   }
 
   /**
-   * `instanceof` holds for the errors of another copy as well, such as that of `steadfast/session` for `steadfast/server`. A method, since a
-   * static field, where it is compiled to an assignment, would assign to what is read-only in `Function.prototype`.
+   * Makes `instanceof` true for errors of another copy of the class, such as that of `steadfast/session` in `steadfast/server`. A
+   * method, since a static field that is compiled to an assignment would fail: the property is read-only in `Function.prototype`.
    *
    * @param this the class on the right of `instanceof`, which may extend `RequestError`
    */

@@ -1,36 +1,36 @@
-/** steadfast.v1 as both halves know it (docs/PROTOCOL.md). */
+/** The types and constants of steadfast.v1 that client and server share (docs/PROTOCOL.md). */
 export const subprotocol = 'steadfast.v1'
 
-/** A hello, in bytes: room for what `prepare()` returns as `auth` beside a cursor of 256 topics. */
+/** The largest hello, in bytes: room for the `auth` of `prepare()` and a cursor of 256 topics. */
 export const maxHelloBytes = 65_536
 
-/** What every attachment begins with. */
+/** The first message of the client on every attachment. */
 export interface Hello {
   readonly v: 1
   readonly session: string
-  /** Numbers the client's dials, upwards. */
+  /** The number of the dial, which increases. */
   readonly k: number
-  /** The lowest number of a client message that is not acknowledged yet. */
+  /** The lowest number of an unacknowledged client message. */
   readonly n: number
-  /** The highest number ever written: what lies between may have been handled before. */
+  /** The highest number ever written: messages from `n` to it may have been handled before. */
   readonly last?: number
-  /** The highest number written in an earlier life of the session, while not all of that is acknowledged. */
+  /** The highest number written in an earlier life of the session, while some of those are unacknowledged. */
   readonly before?: number
-  /** The client's decision that this attachment carries it; of two, the higher is the later. */
+  /** The number of the client's decision that this attachment carries the session; a higher one is later. */
   readonly turn?: number
   readonly cursor?: string
   /** The stores that opened the session, the last one first, at most four: `s3,s1`. */
   readonly store?: string
-  /** How long the answer may be held, in milliseconds; absent: as long as it lasts. */
+  /** How long the response may be held, in milliseconds; absent: without limit. */
   readonly wait?: number
   /** The request only sends. */
   readonly send?: true
   readonly auth?: unknown
-  /** The client is a WebSocket-shaped one (rule 19): the subprotocols that its application offers, best first, or none. */
+  /** The client is WebSocket-shaped (rule 19): the subprotocols that its application offers, best first, or none. */
   readonly protocols?: readonly string[]
 }
 
-/** The first frame of every attachment. */
+/** The first frame of the server on every attachment. */
 export interface OpenFrame {
   readonly k: number
   readonly epoch: string
@@ -39,23 +39,23 @@ export interface OpenFrame {
   readonly resumed: boolean
   readonly taken: number
   readonly ack: number
-  /** The offset of the last answer to what was acknowledged (rule 21); absent where there was none. */
+  /** The offset of the last answer to an acknowledged message (rule 21); absent if there was none. */
   readonly answeredAt?: number
   readonly heartbeatMs: number
   readonly maxMessageBytes: number
   readonly resumeWindowMs: number
   readonly retryWindowMs: number
   readonly lastEnd?: { readonly by: 'client' | 'server' | 'network'; readonly code: number; readonly reason: string }
-  /** Of those that a WebSocket-shaped client offered, the subprotocol that the server has chosen. */
+  /** The subprotocol that the server selected from those of a WebSocket-shaped client. */
   readonly protocol?: string
 }
 
-/** How an attachment is ended where there is no Close frame, and what a problem document says beside what RFC 9457 asks for. */
+/** The end of an attachment without a Close frame, and the members that a problem document has beside those of RFC 9457. */
 export interface CloseFrame {
   readonly code: number
   readonly reason?: string
   readonly retryAfterMs?: number
-  /** To a WebSocket-shaped client: the close code of the server's application, whose reason it is then (rule 19). */
+  /** For a WebSocket-shaped client: the application's close code; then `reason` is the application's too (rule 19). */
   readonly application?: number
 }
 
@@ -83,7 +83,7 @@ export interface Place {
   readonly epoch: string
 }
 
-/** `0.12~e1,3.1041~k7`. */
+/** Writes a cursor: `0.12~e1,3.1041~k7`. */
 export function cursorText(places: Iterable<readonly [stream: number, place: Place]>): string {
   return Array.from(places, ([stream, { offset, epoch }]) => `${stream}.${offset}~${epoch}`).join()
 }

@@ -1,8 +1,8 @@
 import type { Diagnosis } from '../../diagnosis/diagnose.ts'
 
-/** What a retry policy decides by. */
+/** The argument of a retry policy. */
 export interface RetryContext {
-  /** The number of the coming retry in this outage, from 1. */
+  /** The number of the next retry in this outage, from 1. */
   readonly attempt: number
   /** How long the outage has lasted, in milliseconds. */
   readonly outageMs: number
@@ -10,7 +10,7 @@ export interface RetryContext {
   readonly diagnosis: Diagnosis
 }
 
-/** How long to wait before an attempt, in milliseconds; `null` gives up. */
+/** Returns the delay before the next retry, in milliseconds; `null` gives up. */
 export type RetryPolicy = (context: RetryContext) => number | null
 
 export interface Backoff {
@@ -23,15 +23,15 @@ export interface Backoff {
 const patienceMs = 60_000
 const impatientMaxDelayMs = 5000
 
-/** However many clients a server has, a first retry waits no longer: most often it is this one client that lost its connection. */
+/** The longest first delay, however many clients the server has: most often only this client lost its connection. */
 const mostFirstMs = 1800
 
 /**
- * Exponential backoff with jitter from the first wait on. All of the first window is used, because a server that dropped a
- * thousand clients at once should get them back as a stream; of later windows only the upper half, so that the rate keeps
- * falling. In the first minute of an outage people still watch the page, so the window stays small, unless the server wants its
- * clients to come back over a longer time (`spreadMs`): then it grows to that, since each failed retry makes it more likely that all
- * of them were lost.
+ * Exponential backoff with jitter from the first delay on. The first delay is drawn from the whole window, because a thousand
+ * clients that a server dropped at once should return spread over time; later delays only from its upper half, so that the rate
+ * keeps falling. In the first minute of an outage users still watch the page, so the window stays small, unless the server wants
+ * its clients to reconnect over a longer time (`spreadMs`): then it grows to that, since each failed retry makes it more likely
+ * that all clients were disconnected.
  */
 export function backoff(
   { minDelayMs, maxDelayMs, factor, maxAttempts }: Backoff,

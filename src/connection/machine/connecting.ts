@@ -5,16 +5,16 @@ import type { Closed, Connecting, Core, Dial, Policy, State, Waiting } from './s
 import { allFailed, at, excused, isHealthy, isHopeless, type Refusal, reconsidered, refused } from './transport-ranking.ts'
 
 const race = { unknownMs: 500, leastMs: 200, mostMs: 3000 }
-/** How often a server is asked that has shown for minutes that it is none; half as long again at random. */
+/** The least delay between retries when there seems to be no realtime server (`isHopeless`); up to half is added at random. */
 const hopelessDelayMs = 45_000
 
-/** Begins to try the ranking's transports. */
+/** Starts a round: dials the transports of the ranking in turn. */
 export function startRound(core: Core, now: number, policy: Policy): Connecting {
   const round = roundOf(core, now, policy)
   return dialNext({ ...coreOf(core), status: 'connecting', dials: [], ...round, raceAt: Infinity, refusal: null }, now, policy)
 }
 
-/** Dials the next transport of the round, beside whatever is on its way. */
+/** Dials the next transport of the round, beside the running dials. */
 export function dialNext(state: Connecting, now: number, policy: Policy): Connecting {
   const [rank, ...queue] = state.queue
   if (rank === undefined) return { ...state, raceAt: Infinity }
@@ -23,7 +23,7 @@ export function dialNext(state: Connecting, now: number, policy: Policy): Connec
   return { ...dialled, raceAt: policy.prepares ? Infinity : raceAt(dialled, now, policy) }
 }
 
-/** What is on its way takes its time: the next transport is dialled beside it, also one that this round had left out. */
+/** The running dials are slow: races the next transport beside them, if need be one that this round had left out. */
 export function raced(state: Connecting, now: number, policy: Policy): Connecting {
   const { queue, spare } = state
   return dialNext(queue.length ? state : { ...state, queue: spare, spare: [] }, now, policy)
@@ -33,7 +33,7 @@ export function dialOf({ lastId }: Core, rank: number, now: number, { connectTim
   return { id: lastId + 1, rank, since: now, until: now + connectTimeoutMs }
 }
 
-/** `prepare()` is done: the dial's own time, and the race, begin now. */
+/** `prepare()` has settled: the dial's timeout and the race start now. */
 export function prepared(state: Connecting, dial: Dial, now: number, policy: Policy): Connecting {
   const isLatest = dial.id === state.lastId
   return {
@@ -49,14 +49,14 @@ export function begun(dial: Dial, now: number, { connectTimeoutMs }: Policy): Di
 
 function raceAt(state: Connecting, now: number, { raceAfterMs }: Policy): number {
   const { roundTripMs, queue, spare, failures } = state
-  // At first a server that restarts may be slow.
+  // In the first rounds the server may be slow because it is restarting.
   const others = queue.length || failures < 2 ? queue : spare
   if (!hasHealthyNext({ ...state, queue: others }, now)) return Infinity
   const derived = roundTripMs === null ? race.unknownMs : Math.min(Math.max(5 * roundTripMs + 100, race.leastMs), race.mostMs)
   return now + (raceAfterMs ?? derived)
 }
 
-/** What rests or keeps breaking is dialled only when everything else has failed, not beside it. */
+/** Transports that rest or keep breaking are not raced: they are dialled only when all others have failed. */
 function hasHealthyNext({ queue: [next], ranking }: Connecting, now: number): boolean {
   return next !== undefined && isHealthy(at(ranking.records, next), now)
 }
@@ -64,7 +64,7 @@ function hasHealthyNext({ queue: [next], ranking }: Connecting, now: number): bo
 /** One dial of the round failed. */
 export function dialFailed(state: Connecting, dial: Dial, diagnosis: Diagnosis, now: number, policy: Policy): State {
   const { verdict } = diagnosis
-  // Something answers, or it takes too long to tell: the other transports may fare better.
+  // The server answers, or does not fail fast, so it is not simply away: the other transports may work.
   const isWhole = verdict === 'fallback' && !looksAway(diagnosis)
   const next: Connecting = {
     ...state,
@@ -76,55 +76,55 @@ export function dialFailed(state: Connecting, dial: Dial, diagnosis: Diagnosis, 
     newFailures: [...state.newFailures, { id: dial.id, diagnosis }],
   }
   if (verdict === 'stop' && !isForbiddenOnly(next, dial, diagnosis) && !isQuiet(next, dial, diagnosis, policy)) {
-    // What is still on its way may show that it was this transport alone that was refused.
+    // A running dial may show that only this transport was refused.
     return next.dials.length && diagnosis.hint
       ? { ...next, refusal: diagnosis, queue: [], raceAt: Infinity }
       : stop(next, diagnosis, now, policy)
   }
   const mayDialNext = next.dials.length ? hasHealthyNext(next, now) : next.queue.length > 0
   if (verdict !== 'retry' && mayDialNext) return dialNext(next, now, policy)
-  // What the whole server says, every other transport would hear as well.
+  // A `retry` verdict is about the whole server, so every other transport would fail alike.
   if (next.dials.length) return verdict === 'retry' ? { ...next, queue: [], raceAt: Infinity } : next
   return next.refusal ? stop(next, next.refusal, now, policy) : roundFailed(next, diagnosis, now, policy)
 }
 
-/** More is known of a failure now. Where that says stop, nothing is tried any more; what is open by now refutes it. */
+/** A diagnosis was refined. A verdict `stop` closes the client, unless a connection has opened meanwhile, which refutes it. */
 export function refined(state: State, diagnosis: Diagnosis, now: number, policy: Policy): State {
   const isTrying = state.status === 'waiting' || state.status === 'offline' || state.status === 'connecting'
   return isTrying && diagnosis.verdict === 'stop' ? stop(state, diagnosis, now, policy) : state
 }
 
-/** It is over, unless `prepare()` has not been asked for fresh credentials yet. */
+/** Closes the client, unless `prepare()` can be called once more for fresh credentials. */
 function stop(core: Core, diagnosis: Diagnosis, now: number, policy: Policy): State {
   const isRefresh = canRefresh(core, diagnosis, policy)
   return isRefresh ? startRound({ ...core, isRefreshed: true }, now, policy) : closedBy(core, diagnosis)
 }
 
-/** Whether this transport is merely forbidden where another has opened: gateways do that which let pass nothing but the WebSocket. */
+/** Whether a 403 concerns this transport alone, since another has opened: some gateways let only the WebSocket pass. */
 function isForbiddenOnly({ ranking: { records } }: Connecting, { rank }: Dial, { evidence }: Diagnosis): boolean {
   const isForbidden = evidence.kind === 'answered' && evidence.status === 403
   return isForbidden && !at(records, rank).hasOpened && records.some(({ hasOpened }) => hasOpened)
 }
 
-/** 204 tells an event stream that it is over, unless it may be a long-poll or a poll that answers so where there is no news. */
+/** Whether a 204 may mean "no news" (long-poll, poll) rather than the end of an event stream. */
 function isQuiet({ ranking }: Connecting, { rank }: Dial, { evidence }: Diagnosis, { ranked }: Policy): boolean {
   const isEmpty = evidence.kind === 'answered' && evidence.status === 204
   return isEmpty && !at(ranking.records, rank).hasOpened && ranked.some(({ isPolling }) => isPolling)
 }
 
-/** How a failed dial counts for its transport. */
+/** Classifies a failed dial for the transport's record. */
 export function refusalOf({ hint, evidence }: Diagnosis): Refusal {
   if (hint === 'not-offered') return evidence.kind === 'unsupported' ? 'unsupported' : 'absent'
   return evidence.kind === 'closed' ? 'mute' : 'spoken'
 }
 
-/** Whether a failure tells something of its transport: not where the page or the browser held it back, nor in an outage of all. */
+/** Whether a failure is the transport's fault: not if the page or the browser blocked it, nor in an outage of all transports. */
 export function isTransportsFault({ failures }: Core, { evidence }: Diagnosis): boolean {
   const isOfPage = ['blocked', 'unsupported', 'crowded', 'unprepared'].includes(evidence.kind) || evidence.violation
   return !isOfPage && !isHeldBack(evidence) && failures === 0
 }
 
-/** A device without a network and a hidden page hold back whatever they like. */
+/** Whether the failure may be due to an offline device or a hidden page, which block and throttle requests. */
 export function isHeldBack({ isOnline, isHidden }: Diagnosis['evidence']): boolean {
   return !isOnline || !!isHidden
 }
@@ -141,7 +141,7 @@ function roundFailed(state: Connecting, diagnosis: Diagnosis, now: number, polic
   return { ...waiting, retryAt: Math.max(waiting.retryAt, now + Math.round(hopelessDelayMs * (1 + policy.random() / 2))) }
 }
 
-/** Whether `prepare()` is asked for fresh credentials from now on, though a refusal of the old ones was not certain. */
+/** Whether `prepare()` is asked for fresh credentials from now on, even if it is not certain that the old ones were refused. */
 export function isAskedAnew(core: Core, diagnosis: Diagnosis, policy: Policy): boolean {
   return core.isRefreshed || (diagnosis.verdict !== 'stop' && canRefresh(core, diagnosis, policy))
 }
@@ -150,12 +150,12 @@ export function canRefresh({ isRefreshed }: Core, { hint }: Diagnosis, { prepare
   return hint === 'credentials' && prepares && !isRefreshed
 }
 
-/** `Retry-After` of one transport holds for the server as a whole, whichever transport ends the round. */
+/** A `Retry-After` applies to the whole server, whichever transport received it. */
 function notBefore(core: Core, { evidence }: Diagnosis, now: number): number {
   return Math.max(core.notBefore, now + (evidence.retryAfterMs ?? 0))
 }
 
-/** Waits for the next attempt, as long as the retry policy says (or `delayMs`) and never less than the server asked for. */
+/** Waits for the next attempt: as long as the retry policy (or `delayMs`) says, and at least as long as the server asked for. */
 export function wait(core: Core, diagnosis: Diagnosis, now: number, policy: Policy, delayMs?: number): Waiting | Closed {
   const outageSince = core.outageSince ?? now
   const wanted = delayMs ?? policy.retry({ attempt: core.failures, outageMs: now - outageSince, diagnosis })
@@ -177,7 +177,7 @@ export function closedBy(core: Core, diagnosis: Diagnosis): Closed {
   return { ...coreOf(core), status: 'closed', code, reason, diagnosis }
 }
 
-/** What survives the phase; a phase's own fields must not leak into the next. */
+/** Copies only the fields of `Core`, so that the fields of one phase do not leak into the next. */
 export function coreOf(state: Core): Core {
   const { lastId, ranking, failures, othersAt, outageSince, isRefreshed, isOnline, hiddenSince, roundTripMs, dialledAt } = state
   const { notBefore, newFailures } = state

@@ -4,9 +4,9 @@ import { endingOf } from '../../diagnosis/ending.ts'
 import type { Dial, State } from './state.ts'
 import { at } from './transport-ranking.ts'
 
-/** What the shell must do because of a change. */
+/** A command of the machine to the shell. */
 export type Command =
-  /** `isSilent`: it was open, and nothing had come over it for longer than silence is tolerated. */
+  /** `isSilent`: it was open, and nothing was received over it for longer than the heartbeat allows. */
   | { readonly do: 'hang-up'; readonly id: number; readonly isSilent?: true }
   | { readonly do: 'dial'; readonly id: number; readonly rank: number }
   /** This attempt carries the connection from now on. */
@@ -14,7 +14,7 @@ export type Command =
   | { readonly do: 'ping'; readonly id: number }
   | { readonly do: 'poll-now'; readonly id: number }
 
-/** Derived from the pair of states, so that no branch of the machine can forget to hang up. */
+/** Derives the commands from the two states, so that no branch of the machine can forget to hang up. */
 export function commandsBetween(before: State, after: State): Command[] {
   if (before === after) return []
   const old = attemptsOf(before)
@@ -36,13 +36,13 @@ export function commandsBetween(before: State, after: State): Command[] {
 
 type Attempt = Pick<Dial, 'id' | 'rank'>
 
-/** The attempts that live in a state, whatever they are good for. */
+/** Returns all live attempts of a state. */
 export function attemptsOf(state: State): readonly Attempt[] {
   if (state.status === 'connecting') return state.dials
   return state.status === 'open' ? [state.link, ...state.challengers] : []
 }
 
-/** A link that is asked for a sign of life without a time limit is silent: its replacement is dialled. */
+/** Whether the link is silent and its replacement is being dialled: then its check has no time limit. */
 function isReplacing(state: State, id: number): boolean {
   return state.status === 'open' && state.link.id === id && state.link.check?.until === Infinity
 }
@@ -51,12 +51,12 @@ function has(attempts: readonly Attempt[], id: number): boolean {
   return attempts.some((attempt) => attempt.id === id)
 }
 
-/** An instant of the machine's clock by that of the device. */
+/** Converts an instant of the machine's clock to the device's clock. */
 type WallTime = (at: number) => number
 
 const unchanged: WallTime = (at) => at
 
-/** An event to raise, as far as the pair of states tells it; the shell knows the rest. */
+/** An event to raise, with the details that follow from the two states; the shell adds the rest. */
 export type Announcement =
   | { readonly type: 'open'; readonly id: number }
   | { [Type in 'error' | 'close' | 'transport' | 'state']: { readonly type: Type; readonly details: EventDetails[Type] } }[
@@ -66,8 +66,8 @@ export type Announcement =
       | 'state']
 
 /**
- * The events of a change, in the order in which an application should hear them: why, what, and where that leaves it.
- * @param previous the state that the application saw before, as the object that it was given
+ * Returns the events of a state change in the order in which they are raised: `error`; `open`, `transport` or `close`; `state`.
+ * @param previous the state object that the application saw before
  */
 export function announcementsBetween(
   before: State,
@@ -113,7 +113,7 @@ function endOf(before: State, after: State) {
       : (after.newFailures[0]?.diagnosis ?? null)
   if (after.status === 'closed' && !after.diagnosis)
     return { code: after.code, reason: after.reason, wasClean: before.status === 'open', diagnosis }
-  // The application wanted another connection in its place.
+  // The application called `reconnect()`.
   if (!diagnosis) return { code: 1000, reason: '', wasClean: true, diagnosis }
   return { ...endingOf(diagnosis), diagnosis }
 }
@@ -132,7 +132,7 @@ function retryOf(state: State, now: number, wallTime: WallTime): Retry | null {
   }
 }
 
-/** Adds what the lost link had taken to the error that tells of the loss, or an error of its own where there is none. */
+/** Adds the unconfirmed messages of a lost link to the error about the loss, or to an error of their own if there is none. */
 export function withUnconfirmed(
   announcements: readonly Announcement[],
   unconfirmed: readonly unknown[],
@@ -144,7 +144,7 @@ export function withUnconfirmed(
   return [{ type: 'error', details: { scope: 'message', diagnosis: diagnose(), retry: null, unconfirmed } }, ...announcements]
 }
 
-/** The smaller state that applications see; its instants are those of the device's clock. */
+/** Returns the smaller state that applications see, with times by the device's clock. */
 export function publicState(state: State, names: readonly string[], wallTime: WallTime = unchanged): ClientState {
   switch (state.status) {
     case 'idle':
@@ -168,7 +168,7 @@ export function publicState(state: State, names: readonly string[], wallTime: Wa
   }
 }
 
-/** Frozen with all that is in it: applications keep it, compare it and give it to stores. */
+/** Freezes a value deeply, since applications keep it, compare it and put it into stores. */
 export function frozen<Value extends object>(value: Value): Value {
   for (const each of Object.values(value)) if (typeof each === 'object' && each && !Object.isFrozen(each)) frozen(each)
   return Object.freeze(value)

@@ -7,10 +7,10 @@ import type { Open, OpenLink, Policy, State } from './state.ts'
 import { at, ended, hasAlternative, type Life } from './transport-ranking.ts'
 
 const wokenJitterMs = 250
-/** So many connections in a row may break soon and still be redialled at once, as on a train. More are a spin. */
+/** So many short-lived connections in a row still restart the backoff, as on a train; more would be a reconnect loop. */
 const forgivenLives = 6
 
-/** Drops the open connection for a reason that no transport reported. */
+/** Drops the open connection for a reason that the machine itself found. */
 export function loseTo(state: Open, finding: Finding, now: number, policy: Policy): State {
   const { link } = state
   return lose(state, policy.diagnose(finding, link, 'open', now - link.openedAt), now, policy)
@@ -23,9 +23,9 @@ export function lose(state: Open, diagnosis: Diagnosis, now: number, policy: Pol
   const { wasClean } = endingOf(diagnosis)
   const life = lifeOf(link, diagnosis, isLong, policy)
   const ranking = ended(state.ranking, link.rank, life)
-  // A server that greets and then shows the door has not proven anything: the waits must go on growing.
+  // A server that sends a message and then closes has not proven the connection: the backoff must keep growing.
   const isForgiven = link.isProven && (isLong || (!wasClean && at(ranking.records, link.rank).shortLives <= forgivenLives))
-  // Credentials with which messages passed were good, however short they last.
+  // Credentials with which messages passed were accepted, however short the connection.
   const isAccepted = isLong || link.isProven || (link.hasPassedMessage && link.hasHeard)
   const failures = isForgiven ? 1 : state.failures + 1
   const core = {
@@ -45,18 +45,18 @@ export function lose(state: Open, diagnosis: Diagnosis, now: number, policy: Pol
   const challengers = state.challengers.filter(({ rank }) => rank < link.rank)
   if (challengers.length)
     return { ...core, status: 'connecting', dials: challengers, queue: [], spare: [], raceAt: Infinity, refusal: null }
-  // A server that closes in order may want its clients to stay away: what is below is tried next, but not at once.
+  // A server that closes cleanly may want its clients to stay away: the next transport is tried after a delay, not at once.
   if (life === 'short' && !wasClean && hasAlternative(ranking, link.rank, now)) return startRound(core, now, policy)
   const isWoken = link.check?.isWoken || diagnosis.evidence.kind === 'restored'
   return wait(core, diagnosis, now, policy, isWoken ? policy.random() * wokenJitterMs : undefined)
 }
 
 /**
- * What the end tells of the transport. A close code is no excuse for a short life: whether the server wants nobody or only this
- * transport fails here, the other transports will show.
+ * Classifies the end of a connection for its transport. A short life counts even with a close code: the other transports will
+ * show whether the server closes all connections or only this transport fails here.
  */
 function lifeOf({ rank, hasHeard, check }: OpenLink, { hint, evidence }: Diagnosis, isLong: boolean, policy: Policy): Life {
-  // A plain WebSocket may have nothing to say for hours; one that was asked has said that it passes nothing.
+  // A plain WebSocket may be quiet for hours; one that did not answer a ping is broken.
   const mayBeQuiet = evidence.kind !== 'silent' && !at(policy.ranked, rank).isProvenByHearing
   if (isLong && (hasHeard || mayBeQuiet)) return 'long'
   const isOfPage = evidence.kind === 'restored' || check?.isWoken || isHeldBack(evidence)

@@ -8,7 +8,7 @@ const takeoverMs = 2000
 const reviewMs = 15_000
 const answerMs = 3000
 
-/** A dial opened and carries the connection from now on. Better ones still dialling get a moment to take over. */
+/** A dial opened and carries the connection from now on. Running dials of better transports get 2 s to take over. */
 export function open(state: Connecting, dial: Dial, now: number, policy: Policy): Open {
   const challengers = state.dials
     .filter(({ rank }) => rank < dial.rank)
@@ -37,7 +37,7 @@ function linkOf({ id, rank }: Dial, now: number, { provingMs }: Policy): OpenLin
   }
 }
 
-/** A challenger opened. An event stream is no better while nothing has come through it, and a worse transport has to bring a message first. */
+/** A challenger opened. An event stream takes over only once it has received data, a worse transport once it has a message. */
 export function challengerOpened(state: Open, challenger: Dial, now: number, hasCursor: boolean, policy: Policy): Open {
   const { isProvenByHearing, isPolling } = at(policy.ranked, challenger.rank)
   const { rank } = state.link
@@ -46,14 +46,14 @@ export function challengerOpened(state: Open, challenger: Dial, now: number, has
     : takeOver(state, challenger, now, hasCursor, policy)
 }
 
-/** Something came through a challenger. */
+/** A challenger received something. */
 export function challengerHeard(state: Open, challenger: Dial, now: number, hasCursor: boolean, policy: Policy): Open {
   if (challenger.rank > state.link.rank) return state
   const next = takeOver(state, challenger, now, hasCursor, policy)
   return next.link.id === challenger.id ? heard(next, now, policy) : next
 }
 
-/** A worse transport brought a message while the running one brought nothing at all: something in between holds its body back. */
+/** A worse transport received a message while the open one received nothing: a proxy buffers the body of the open one. */
 export function challengerReceived(state: Open, challenger: Dial, now: number, policy: Policy): Open {
   if (state.link.hasHeard) return state
   return messagePassed(
@@ -68,7 +68,7 @@ function movedTo(challenger: Dial, state: Open, now: number, policy: Policy): Op
   return { ...state, ranking: opened(state.ranking, challenger.rank), link: linkOf(challenger, now, policy), challengers: [] }
 }
 
-/** A challenger takes over if that loses nothing; if not, it is remembered for the next reconnect. */
+/** A challenger takes over if no message can be lost by that; if not, it is only recorded as working for the next reconnect. */
 function takeOver(state: Open, challenger: Dial, now: number, hasCursor: boolean, policy: Policy): Open {
   const { link } = state
   const isSafe =
@@ -85,7 +85,7 @@ function takeOver(state: Open, challenger: Dial, now: number, hasCursor: boolean
 export function challengerFailed(state: Open, challenger: Dial, diagnosis: Diagnosis, now: number, policy: Policy): State {
   const newFailures = [...state.newFailures, { id: challenger.id, diagnosis }]
   const next = { ...state, challengers: without(state.challengers, challenger), newFailures }
-  // What the application itself says is not of this transport alone.
+  // A `StopConnecting` of the application does not concern this transport alone.
   if (diagnosis.verdict === 'stop' && diagnosis.evidence.kind === 'stopped') return closedBy(next, diagnosis)
   if (challenger.rank === state.link.rank) return loseSilent(next, now, policy)
   const isWorse = challenger.rank > state.link.rank
@@ -112,14 +112,14 @@ function challengerTimedOut(state: Open, challenger: Dial, now: number, policy: 
 /** A sign of life. */
 export function heard(state: Open, now: number, policy: Policy): Open {
   const { link } = state
-  // What was dialled because it was silent is needed no more.
+  // A replacement that was dialled because of silence is no longer needed.
   const challengers = state.challengers.filter(({ rank }) => rank < link.rank)
   const next = { ...state, challengers, link: { ...link, heardAt: now, hasHeard: true, check: null } }
   const isEnough = now - link.openedAt >= policy.provingMs || at(policy.ranked, link.rank).isPolling
   return isEnough ? prove(next, now, policy) : next
 }
 
-/** A message passed. One that came in proves the connection at once. */
+/** A message passed. An incoming one proves the connection at once. */
 export function messagePassed(state: Open, isIncoming: boolean, now: number, policy: Policy): Open {
   const next = state.link.hasPassedMessage ? state : { ...state, link: { ...state.link, hasPassedMessage: true } }
   return isIncoming ? prove(heard(next, now, policy), now, policy) : next
@@ -131,21 +131,21 @@ function prove(state: Open, now: number, policy: Policy): Open {
   return settled({ ...state, ranking, link: { ...state.link, isProven: true } }, now, policy)
 }
 
-/** Asks for a sign of life because the page woke up: a socket that says OPEN is not believed. */
+/** Checks the connection because the page woke up: a socket may be dead though its `readyState` is OPEN. */
 export function woken(state: Open, now: number, policy: Policy): Open {
   const { link } = state
   if (at(policy.ranked, link.rank).isPolling) return polledNow(state)
-  // Already being replaced: waking once more changes nothing.
+  // Its replacement is already being dialled.
   const isReplaced = state.challengers.some(({ rank }) => rank === link.rank)
   return isReplaced ? state : startCheck(state, now, now + answerMs + policy.graceMs(), true)
 }
 
-/** What asks may ask at once. */
+/** Polls at once. */
 export function polledNow(state: Open): Open {
   return { ...state, link: { ...state.link, polls: state.link.polls + 1 } }
 }
 
-/** What was sent is not acknowledged: asks whether anybody is there. */
+/** An acknowledgment is overdue: pings the server. */
 export function ackOverdue(state: Open, now: number, policy: Policy): Open {
   const canAsk = !state.link.check && at(policy.ranked, state.link.rank).canPing
   return canAsk ? startCheck(state, now, now + answerMs + policy.graceMs(), false) : state
@@ -155,10 +155,10 @@ export function startCheck(state: Open, now: number, until: number, isWoken: boo
   return { ...state, link: { ...state.link, check: { at: now, until, isWoken } } }
 }
 
-/** Something of what this state waits for is due. */
+/** A deadline of this state has passed. */
 export function onDue(before: Open, heardAt: number, hasCursor: boolean, now: number, policy: Policy): State {
   const { link } = before
-  // What came before the question is no answer to it.
+  // Data received before the ping is no reply to it.
   const hasHeard = heardAt > (link.check?.at ?? link.heardAt)
   let state: State = hasHeard ? heard(before, heardAt, policy) : before
   for (const challenger of state.challengers) {
@@ -177,7 +177,7 @@ function livedLong(state: Open, now: number, policy: Policy): Open {
   const silent = { ...state, link: { ...link, provenAt: Infinity } }
   const worse = plan(state.ranking, now).find((rank) => rank > link.rank && at(policy.ranked, rank).isPolling)
   if (isProvenByReply || worse === undefined || link.hasPassedMessage || at(policy.ranked, link.rank).isPolling) return silent
-  // Perhaps a proxy holds the body back, perhaps there is nothing to say: whichever brings a message first will tell.
+  // Either a proxy buffers the body, or the server has sent nothing: whichever transport receives a message first decides.
   return addChallenger(silent, worse, now, policy, Infinity)
 }
 
@@ -187,14 +187,14 @@ function onSilence(state: Open, hasCursor: boolean, now: number, policy: Policy)
   if (!check && heartbeat && at(policy.ranked, rank).canPing)
     return startCheck(state, now, now + heartbeat.timeoutMs + policy.graceMs(), false)
   if (!hasCursor || !canMove(rank, rank, policy)) return loseSilent(state, now, policy)
-  // The one whose place it took had been mute as well: whatever lets it open holds back the rest.
+  // The connection before it received nothing either: something lets it open and then blocks all data.
   if (isMute(state, policy) && at(state.ranking.records, rank).shortLives > 0)
     return loseTo(state, { kind: 'silent', isMute: true }, now, policy)
-  // With a cursor a second attachment beside the first finds out at no cost: a quiet server is not a dead one.
+  // With a cursor a second attachment can test this without losing messages: a quiet server need not be dead.
   return addChallenger(startCheck(state, check?.at ?? now, Infinity, !!check?.isWoken), rank, now, policy)
 }
 
-/** Tries a better transport beside the running one, where a move loses nothing and that transport has rested. */
+/** Dials a better transport beside the open one, if a move can lose no message and that transport's rest is over. */
 function review(state: Open, hasCursor: boolean, now: number, policy: Policy): Open {
   const { link, ranking, challengers } = state
   const better = betterThan(link.rank).find((rank) => {
@@ -208,8 +208,8 @@ function review(state: Open, hasCursor: boolean, now: number, policy: Policy): O
 }
 
 /**
- * When to look around next: when a better transport may be tried again; soon where one may be tried but not yet, or where no heartbeat
- * would tell that the machine has slept.
+ * Sets the next review: when the rest of a better transport ends; after 15 s if one may be tried but not yet, or if there is no
+ * heartbeat whose late timer would show that the machine has slept.
  */
 function settled(state: Open, now: number, policy: Policy): Open {
   const { link, ranking } = state
@@ -227,7 +227,7 @@ function addChallenger(state: Open, rank: number, now: number, policy: Policy, u
   return { ...state, lastId: challenger.id, dialledAt: now, challengers: [...state.challengers, challenger] }
 }
 
-/** Nothing has come since it opened, though the server answers heartbeats or sends some. An event stream of any other server may be quiet. */
+/** Whether it has received nothing, though the server sends or answers heartbeats. A plain event stream may be quiet. */
 function isMute({ link: { rank, hasHeard, check } }: Open, { ranked }: Policy): boolean {
   return !hasHeard && !check?.isWoken && !at(ranked, rank).isProvenByHearing
 }

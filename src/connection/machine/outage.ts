@@ -2,24 +2,24 @@ import type { Diagnosis } from '../../diagnosis/diagnose.ts'
 import type { Core, Policy } from './state.ts'
 import { at, plan } from './transport-ranking.ts'
 
-/** An outage that is older may have become one of this client's network: then every round dials all transports. */
+/** A longer outage may be one of this client's network: then every round dials all transports. */
 const patienceMs = 60_000
-/** So many rounds of the proven transport alone lie between two that try others. */
+/** The number of rounds with the proven transport alone between two rounds that try others. */
 const alone = 2
-/** Until this round, a restart explains the outage: what is tried beside the proven transport is one transport, and later all of them. */
+/** Up to this round a restart may explain the outage, so only one other transport is tried; after it, all of them. */
 const restartRounds = 4
 
-/** What a round dials, in order, and what it leaves out as long as the whole server seems to be away. */
+/** The transports that a round dials, in order (`queue`), and those it leaves out while the server seems to be down (`spare`). */
 export interface Round {
   readonly queue: readonly number[]
   readonly spare: readonly number[]
 }
 
 /**
- * The transports of a round. In an outage of a proven connection it is the server that is away, most often, so each transport would hear the
- * same: the proven one is dialled, and better ones that have rested. In every third round others join them, in case that the client
- * has moved to a network where the proven one is blocked: one at first, and all in an outage that outlasts a restart. A transport at
- * another origin is dialled in any case, and so are the better ones before it.
+ * Returns the transports of a round. When a proven connection is lost, most often the server is down and every transport would
+ * fail alike: so only the proven one is dialled, and better ones whose rest is over. Every third round also dials others, in case
+ * the client has moved to a network that blocks the proven one: one at first, all once the outage outlasts a restart. A transport
+ * at another origin is always dialled, and so are the better ones before it.
  */
 export function roundOf(core: Core, now: number, { ranked }: Policy): Round {
   const { failures, othersAt, ranking } = core
@@ -37,22 +37,22 @@ export function roundOf(core: Core, now: number, { ranked }: Policy): Round {
   }
 }
 
-/** Whether not every transport is tried now. */
+/** Whether rounds currently leave transports out. */
 export function isLimited({ failures, othersAt, outageSince }: Core, now: number): boolean {
   return failures > 0 && failures <= othersAt && now < (outageSince ?? now) + patienceMs
 }
 
-/** A proven connection is lost: in which round another transport is tried as well. Drawn, so that a thousand clients do not do it at once. */
+/** Returns the round after a loss that tries another transport as well. Random, so that clients do not do it all at once. */
 export function othersAtLoss(failures: number, random: () => number): number {
   return failures + alone + Math.floor(2 * random())
 }
 
-/** A round has failed: when the next one comes that tries another transport as well. */
+/** Returns, after a failed round, the next round that tries another transport as well. */
 export function othersAfter({ failures, othersAt }: Core): number {
   return failures === othersAt ? failures + alone + 1 : othersAt
 }
 
-/** Whether a failure looks as if the whole server were away: nothing is there, or what is in front of it says so, and at once. */
+/** Whether a failure looks as if the whole server were down: the connection fails at once, or a proxy in front answers 5xx. */
 export function looksAway({ evidence, hint }: Diagnosis): boolean {
   if (evidence.kind === 'answered') return evidence.status >= 500 && !hint
   return evidence.kind === 'broken' || (evidence.kind === 'closed' && [1006, 1015].includes(evidence.code))

@@ -6,15 +6,15 @@ import { polledNow, startCheck, woken } from './open.ts'
 import type { Policy, State, Waiting } from './state.ts'
 import { at } from './transport-ranking.ts'
 
-/** A machine that slept, or a page hidden so long, has connections that cannot be believed. */
+/** After a sleep, or a page hidden for longer than this, open connections may be dead. */
 export const longAbsenceMs = 30_000
 const networkAnswerMs = 3000
 const retryJitterMs = 500
 const leastPauseMs = 1000
-/** One waking comes as several signals. */
+/** Several page events within this time are one wake-up. */
 const sameWakeMs = 100
 
-/** The page or the network changed. Signals are hints: none of them alone ends a connection or forbids an attempt. */
+/** The page or the network changed. These events are hints: none of them alone ends a connection or prevents an attempt. */
 export function onPage(state: State, signal: PageSignal, now: number, policy: Policy): State {
   switch (signal.type) {
     case 'online':
@@ -44,7 +44,7 @@ export function onPage(state: State, signal: PageSignal, now: number, policy: Po
   }
 }
 
-/** The page is back after a long absence: whatever waits need not wait, whatever says it is open is asked. */
+/** The page is back after a long absence: retries at once if waiting, and checks an open connection. */
 export function wake(state: State, now: number, policy: Policy): State {
   switch (state.status) {
     case 'connecting':
@@ -66,24 +66,24 @@ function onNetwork(state: State, now: number, policy: Policy): State {
   if (state.status === 'waiting' || state.status === 'offline') {
     return state.isOnline ? sooner({ ...state, status: 'waiting' }, now, policy) : { ...state, status: 'offline' }
   }
-  // Browsers say "offline" wrongly, and a short loss closes nothing: ask, do not drop.
+  // Browsers may wrongly report "offline", and connections survive a short loss: ping, do not disconnect.
   const canAsk = state.status === 'open' && !state.link.check && at(policy.ranked, state.link.rank).canPing
   return canAsk ? startCheck(state, now, now + networkAnswerMs + policy.graceMs(), true) : state
 }
 
-/** Tries again at once, but not all clients of a building in one instant, and not more often than once a second. */
+/** Retries soon, with jitter so that all clients of a building do not dial at once, and at most once a second. */
 function sooner(state: Waiting, now: number, policy: Policy): Waiting {
   const soon = Math.max(now + policy.random() * retryJitterMs, state.notBefore, state.dialledAt + leastPauseMs)
-  // Perhaps in another network: what is blocked there nobody knows.
+  // It may be another network, with other transports blocked.
   return { ...state, failures: Math.min(state.failures, 1), othersAt: 0, retryAt: Math.min(state.retryAt, soon) }
 }
 
-/** Looked at again after a short while: what asks may ask at once. */
+/** The page is visible again after a short while: a polling transport polls at once. */
 function glance(state: State, policy: Policy): State {
   return state.status === 'open' && at(policy.ranked, state.link.rank).isPolling ? polledNow(state) : state
 }
 
-/** Hangs up until woken: into the back/forward cache a page must take no connection. */
+/** Disconnects until the page wakes up: an open connection would keep it out of the back/forward cache. */
 export function putAway(state: State, why: Finding, now: number, policy: Policy): State {
   switch (state.status) {
     case 'connecting':

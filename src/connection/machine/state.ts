@@ -4,43 +4,43 @@ import type { Diagnosis } from '../../diagnosis/diagnose.ts'
 import type { RetryPolicy } from './backoff.ts'
 import { at, type Ranking } from './transport-ranking.ts'
 
-/** What the machine must know of a transport; see `Transport`. */
+/** The properties of a transport that the machine needs; see `Transport`. */
 export interface RankedTransport {
   readonly isProvenByHearing: boolean
   readonly isPolling: boolean
   readonly canPing: boolean
-  /** What answers heartbeats will be heard, so having lived for a while proves nothing. */
+  /** Heartbeats are answered, so only a reply proves the connection, not a lifetime of `provingMs`. */
   readonly isProvenByReply: boolean
-  /** Can go on from a cursor, so that a running connection can be moved from or to it. */
+  /** The transport can resume from a cursor, so that an open connection can be moved from it or to it. */
   readonly resumes: boolean
-  /** Where its server is: origins fail apart. */
+  /** The origin of its URL: different origins fail independently. */
   readonly origin: string
 }
 
-/** What never changes in a client's life. */
+/** The settings and functions of the machine, constant for a client. */
 export interface Policy {
   readonly ranked: readonly RankedTransport[]
   readonly connectTimeoutMs: number
   readonly provingMs: number
-  /** A fixed pause before the next transport is dialled as well; `null` takes it from the round trip. */
+  /** A fixed delay before the next transport is raced; `null` derives it from the round trip. */
   readonly raceAfterMs: number | null
-  /** What silence means now; a session's server says it. */
+  /** Returns the current heartbeat, which a session's server sets; `null` for none. */
   heartbeat(): { readonly intervalMs: number; readonly timeoutMs: number } | null
-  /** How much longer than usual silence is nothing unusual now, in milliseconds. */
+  /** Returns how much longer than the heartbeat's timeout the client currently waits, in milliseconds. */
   graceMs(): number
-  /** Whether `prepare()` runs before a dial, so that the dial's own time begins when it is done. */
+  /** Whether `prepare()` runs before a dial; then the dial's timeout starts when it has settled. */
   readonly prepares: boolean
   readonly retry: RetryPolicy
   random(): number
   diagnose(report: Report, attempt: Pick<Dial, 'id' | 'rank'>, phase: 'connect' | 'open', elapsedMs: number): Diagnosis
 }
 
-/** An attempt on its way. */
+/** An attempt that has not opened. */
 export interface Dial {
   readonly id: number
   readonly rank: number
   readonly since: number
-  /** When it is given up. */
+  /** When the attempt times out. */
   readonly until: number
 }
 
@@ -50,44 +50,44 @@ export interface OpenLink {
   readonly rank: number
   readonly openedAt: number
   readonly heardAt: number
-  /** Whether anything has come since it opened. */
+  /** Whether anything was received since it opened. */
   readonly hasHeard: boolean
   readonly isProven: boolean
-  /** When having lived so long proves it; `Infinity` while only hearing something can. */
+  /** When its lifetime proves it; `Infinity` if only received data can. */
   readonly provenAt: number
-  /** Whether a message has passed, either way. */
+  /** Whether a message was sent or received. */
   readonly hasPassedMessage: boolean
-  /** A sign of life is waited for until then, after a ping or because one is due. */
+  /** The running check: the client expects a sign of life before `until`, after a ping or because one is due. */
   readonly check: { readonly at: number; readonly until: number; readonly isWoken: boolean } | null
-  /** Counts how often the transport had to poll at once. */
+  /** Counts the immediate polls that the machine asked for. */
   readonly polls: number
 }
 
-/** A failure to be told to the application. */
+/** A failure to report to the application. */
 export interface Failure {
   readonly id: number
   readonly diagnosis: Diagnosis
 }
 
-/** Survives every change of phase. */
+/** The fields that all phases share. */
 export interface Core {
   readonly lastId: number
   readonly ranking: Ranking
   /** Rounds that failed since the connection was last proven. */
   readonly failures: number
-  /** Until so many have failed a round dials the proven transport alone, and in that one another beside it; 0: all transports. See `roundOf`. */
+  /** Rounds dial only the proven transport until so many failed; this one also dials others. 0: all transports. See `roundOf`. */
   readonly othersAt: number
   readonly outageSince: number | null
-  /** `prepare()` has been asked for fresh credentials, and they have not proven themselves yet. */
+  /** `prepare()` was asked for fresh credentials, and no connection has been proven with them yet. */
   readonly isRefreshed: boolean
   readonly isOnline: boolean
   readonly hiddenSince: number | null
   /** The last known round trip, in milliseconds. */
   readonly roundTripMs: number | null
   readonly dialledAt: number
-  /** The server does not want to be tried before. */
+  /** The earliest time at which the server accepts a retry (`Retry-After`). */
   readonly notBefore: number
-  /** What failed in the last transition alone. */
+  /** The failures of the last transition only. */
   readonly newFailures: readonly Failure[]
 }
 
@@ -96,11 +96,11 @@ export interface Connecting extends Core {
   readonly dials: readonly Dial[]
   /** Transports that this round has not dialled yet, in order. */
   readonly queue: readonly number[]
-  /** Transports that it leaves out unless the server shows that it is there. */
+  /** Transports that this round leaves out unless the server turns out to be up. */
   readonly spare: readonly number[]
-  /** When the next of them is dialled beside what is on its way. */
+  /** When the next of them is raced beside the running dials. */
   readonly raceAt: number
-  /** A transport said that the credentials are refused while another dial was on its way, whose end decides. */
+  /** The credentials were refused over one transport while another dial was running, whose outcome decides. */
   readonly refusal: Diagnosis | null
 }
 
@@ -109,14 +109,14 @@ export interface Open extends Core {
   readonly link: OpenLink
   /** Attempts beside the open one that may take its place. */
   readonly challengers: readonly Dial[]
-  /** When to look around again: for a better transport, and whether the machine has slept. */
+  /** When to review: to try a better transport, and to notice that the machine has slept. */
   readonly reviewAt: number
 }
 
 export interface Waiting extends Core {
   readonly status: 'waiting' | 'offline'
   readonly waitingSince: number
-  /** `Infinity` while the page is put away. */
+  /** `Infinity` while the page is put away: in the back/forward cache, or held by the application. */
   readonly retryAt: number
   readonly diagnosis: Diagnosis
 }
@@ -143,23 +143,23 @@ export type State = (Core & { readonly status: 'idle' }) | Connecting | Open | W
 
 export type Input =
   | { readonly type: 'connect' }
-  /** The application wants another connection in place of the one that is, or is coming about. */
+  /** The application called `reconnect()`. */
   | { readonly type: 'reconnect' }
   | { readonly type: 'close'; readonly code: number; readonly reason: string }
-  /** `prepare()` is done and the transport was told to dial. */
+  /** `prepare()` has settled, and the transport dials. */
   | { readonly type: 'prepared'; readonly id: number }
   | { readonly type: 'opened'; readonly id: number; readonly hasCursor: boolean; readonly roundTripMs?: number | undefined }
   | { readonly type: 'failed'; readonly id: number; readonly diagnosis: Diagnosis }
-  /** More is known of a failure now; it matters where it says that no attempt has a point. */
+  /** The diagnosis of a failure was refined; it matters if its verdict is `stop`. */
   | { readonly type: 'refined'; readonly diagnosis: Diagnosis }
-  /** The first sign of life, of several, that matters; the others come with the next deadline. */
+  /** A sign of life that changes the state; the time of the others comes with the next `deadline`. */
   | { readonly type: 'heard'; readonly id: number; readonly hasCursor: boolean }
-  /** A message passed, in or out. */
+  /** A message was received or sent. */
   | { readonly type: 'message'; readonly id: number; readonly isIncoming: boolean }
   | { readonly type: 'deadline'; readonly heardAt: number; readonly hasCursor: boolean }
-  /** What was sent should have been acknowledged by now. */
+  /** The acknowledgment of a written message is overdue. */
   | { readonly type: 'ack-overdue' }
-  /** The application does not read what comes, or does again. */
+  /** The application has too much unread (`isHeld`), or has read it. */
   | { readonly type: 'hold'; readonly isHeld: boolean }
   | { readonly type: 'page'; readonly signal: PageSignal }
 
@@ -187,7 +187,7 @@ export function initialState(
   }
 }
 
-/** The one instant at which the state wants to be woken; `Infinity` for never. */
+/** Returns the next deadline of a state; `Infinity` for none. */
 export function deadlineOf(state: State, policy: Policy): number {
   switch (state.status) {
     case 'connecting':
@@ -212,7 +212,7 @@ export function deadlineOf(state: State, policy: Policy): number {
   }
 }
 
-/** When silence has to be acted upon. */
+/** Returns when silence counts as loss, or needs a ping. */
 export function silentAt({ check, heardAt, rank }: OpenLink, policy: Policy): number {
   if (check) return check.until
   const heartbeat = policy.heartbeat()

@@ -16,8 +16,8 @@ import { longAbsenceMs, onPage, putAway, wake } from './page-lifecycle.ts'
 import { type Connecting, type Dial, deadlineOf, type Input, type Open, type Policy, type State } from './state.ts'
 
 /**
- * The life of a connection as a pure function: no timer, no socket, no clock and no randomness of its own. The same
- * reference back means that nothing happened. What comes from an attempt that is no longer part of the state is ignored.
+ * The life of a connection as a pure function: no timer, no socket, no clock and no randomness of its own. It returns the same
+ * object if nothing changed, and ignores inputs of attempts that are no longer part of the state.
  */
 export function transition(before: State, input: Input, now: number, policy: Policy): State {
   const state: State = before.newFailures.length ? { ...before, newFailures: [] } : before
@@ -45,7 +45,7 @@ export function transition(before: State, input: Input, now: number, policy: Pol
   }
 }
 
-/** `connect()` or `reconnect()` by the application: what went wrong before is forgotten, what was learned about the transports is not. */
+/** `connect()` or `reconnect()`: resets the outage and its failures, but keeps the ranking of the transports. */
 function afresh(state: State) {
   return { ...state, failures: 0, othersAt: 0, outageSince: null, isRefreshed: false }
 }
@@ -85,7 +85,7 @@ function onAttempt(before: State, input: AttemptInput, now: number, policy: Poli
 function onDeadline(state: State, heardAt: number, hasCursor: boolean, now: number, policy: Policy): State {
   const late = now - deadlineOf(state, policy)
   if (late < 0) return state
-  // A hidden page's timers are late by a minute without having slept.
+  // Browsers delay the timers of a hidden page by up to a minute, so a late one is no proof of sleep.
   const hasSlept = late > longAbsenceMs && state.hiddenSince === null
   switch (state.status) {
     case 'connecting':
@@ -103,7 +103,7 @@ function onDeadline(state: State, heardAt: number, hasCursor: boolean, now: numb
   }
 }
 
-/** After a jump of the clock all that was due in the meantime is due no more. */
+/** Drops the deadlines that passed while the machine slept. */
 function slept(state: Open, now: number): Open {
   return {
     ...state,

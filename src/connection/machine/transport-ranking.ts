@@ -1,29 +1,29 @@
 /**
- * The ranking: which transports to try, in which order. It learns what works here and now, and forgets again, so that no
- * verdict about a transport is for ever.
+ * The ranking: which transports to try, in which order. It learns which transports work, and every record expires, so that no
+ * transport is excluded for ever.
  */
 export interface Ranking {
   readonly records: readonly TransportRecord[]
-  /** The transport that was proven last, or remembered; `null` when none is known to work. */
+  /** The transport that was proven last, or is in the transport memory; `null` if none is known to work. */
   readonly preferred: number | null
 }
 
 export interface TransportRecord {
-  /** Until then it is tried only when everything else has failed. */
+  /** Until then it is tried only after all others have failed. */
   readonly restUntil: number
-  /** Rests in a row; each is twice as long. */
+  /** Rests in a row; each is twice as long as the one before. */
   readonly rests: number
-  /** Demotions in a row, likewise. */
+  /** Demotions in a row; each is twice as long as the one before. */
   readonly demotions: number
-  /** The server said that it does not offer this: left out until then. `Infinity`: this browser cannot do it. */
+  /** The server does not offer the transport: it is left out until then. `Infinity`: the browser does not support it. */
   readonly absentUntil: number
-  /** Refused handshakes in a row of which nobody can say why. */
+  /** Refused handshakes in a row without a known reason. */
   readonly refusals: number
-  /** Connections in a row that opened and soon broke. */
+  /** Connections in a row that opened and broke early. */
   readonly shortLives: number
-  /** Whether it has ever opened: then the server has it, whatever else it says. */
+  /** Whether it has ever opened: then the server offers it, even if a later response denies it. */
   readonly hasOpened: boolean
-  /** Whether it failed where neither the page nor an outage was the reason: worth remembering for the next visit. */
+  /** Whether it failed and neither the page nor an outage was the reason: then the next visit should remember it. */
   readonly failsHere: boolean
 }
 
@@ -33,7 +33,7 @@ const demotionMs = { first: 5 * minuteMs, longest: 60 * minuteMs }
 const absentMs = 10 * minuteMs
 const shortLivesAllowed = 2
 const refusalsAllowed = 3
-/** So long a server may be deployed, or a portal want a login, before anybody believes that nothing will come of it. */
+/** A deployment, or a captive portal that wants a login, may last so long before the client concludes that there is no server. */
 const hopelessAfterMs = 3 * minuteMs
 
 const fresh: TransportRecord = {
@@ -47,7 +47,7 @@ const fresh: TransportRecord = {
   failsHere: false,
 }
 
-/** A ranking of so many transports; with a remembered one, better ones rest until that memory ends. */
+/** Returns a ranking of `length` transports; if one is remembered, better ones rest until that memory expires. */
 export function rankingOf(length: number, remembered: { readonly rank: number; readonly until: number } | null): Ranking {
   return {
     records: Array.from({ length }, (_, rank) =>
@@ -58,8 +58,8 @@ export function rankingOf(length: number, remembered: { readonly rank: number; r
 }
 
 /**
- * The transports to try now, in order. Those that keep breaking or rest come last; those that the server does not offer are left
- * out while there is any other.
+ * Returns the transports to try now, in order. Those that keep breaking or rest come last; those that the server does not offer
+ * are left out while there is any other.
  */
 export function plan({ records }: Ranking, now: number): readonly number[] {
   const all = records.map((_, rank) => rank)
@@ -70,8 +70,8 @@ export function plan({ records }: Ranking, now: number): readonly number[] {
 }
 
 /**
- * Whether the transport has just shown that it keeps breaking, and something healthy is left to be tried at once. Only just: once
- * it is known, waits must lie between the rounds.
+ * Whether the transport has just reached the limit of short lives, and a healthy one can be tried at once. Only at the limit:
+ * after that, there must be a backoff between the rounds.
  */
 export function hasAlternative({ records }: Ranking, rank: number, now: number): boolean {
   return (
@@ -80,7 +80,7 @@ export function hasAlternative({ records }: Ranking, rank: number, now: number):
   )
 }
 
-/** The transport holds back what it carries: it counts as one that keeps breaking. */
+/** The transport's data is buffered by a proxy: it counts as one that keeps breaking. */
 export function withheld(ranking: Ranking, rank: number): Ranking {
   return change(ranking, [rank], (record) => ({ ...record, shortLives: shortLivesAllowed }))
 }
@@ -92,12 +92,12 @@ export function rest(ranking: Ranking, ranks: readonly number[], now: number): R
   )
 }
 
-/** It was tried again and would work: nothing speaks against it at the next reconnect. */
+/** The transport was tried again and opened: it may be used at the next reconnect. */
 export function recovered(ranking: Ranking, rank: number): Ranking {
   return change(ranking, [rank], (record) => ({ ...record, restUntil: 0, absentUntil: 0, failsHere: false }))
 }
 
-/** The transport opened. Where it had just been refused, what was said of the others may have been said in the server's place: by a portal. */
+/** The transport opened. If it was refused just before, the refusals of the others may also have come from a captive portal. */
 export function opened(ranking: Ranking, rank: number): Ranking {
   const { absentUntil, refusals } = at(ranking.records, rank)
   const wasDenied = absentUntil > 0 || refusals > 0
@@ -106,7 +106,7 @@ export function opened(ranking: Ranking, rank: number): Ranking {
   return change(credited, [rank], (record) => ({ ...record, hasOpened: true, absentUntil: 0, refusals: 0, failsHere: false }))
 }
 
-/** The transport has proven itself, and by that demotes better ones that keep opening and breaking. */
+/** The transport is proven, which demotes better ones that keep opening and breaking. */
 export function proven(ranking: Ranking, rank: number, now: number): Ranking {
   const suspects = ranking.records.flatMap((record, other) => (other < rank && isSuspect(record) ? [other] : []))
   return {
@@ -121,7 +121,7 @@ export function proven(ranking: Ranking, rank: number, now: number): Ranking {
   }
 }
 
-/** How an open connection ended: too soon, after it had worked, or for a reason that tells nothing of its transport. */
+/** How an open connection ended: too early, after it had worked, or for a reason that does not concern its transport. */
 export type Life = 'short' | 'long' | 'neutral'
 
 /** An open connection ended. */
@@ -132,7 +132,7 @@ export function ended(ranking: Ranking, rank: number, life: Life): Ranking {
   )
 }
 
-/** The server does not have it, this browser does not have it, nobody said anything, or something else was said. */
+/** Why a dial failed: the server does not offer it, the browser does not support it, no reason was given, or another reason. */
 export type Refusal = 'absent' | 'unsupported' | 'mute' | 'spoken'
 
 /** An attempt failed before it opened. `isTransportsFault`: neither the page nor an outage was the reason. */
@@ -140,13 +140,13 @@ export function refused(ranking: Ranking, rank: number, how: Refusal, now: numbe
   return change(ranking, [rank], (record) => ({
     ...record,
     failsHere: record.failsHere || isTransportsFault,
-    // What has opened is there: a server that is being deployed says otherwise for a while.
+    // A transport that has opened is offered: a server that is being deployed may deny it for a while.
     absentUntil: how === 'unsupported' ? Infinity : how === 'absent' && !record.hasOpened ? now + absentMs : record.absentUntil,
     refusals: how === 'mute' ? record.refusals + 1 : 0,
   }))
 }
 
-/** Every transport failed, so it is the server or the network: what was learned about single transports was learned in vain. */
+/** Every transport failed, so it is the server or the network: discards what was learned about single transports. */
 export function allFailed(ranking: Ranking): Ranking {
   return {
     records: ranking.records.map((record) => ({ ...record, restUntil: 0, rests: 0, shortLives: 0 })),
@@ -154,15 +154,15 @@ export function allFailed(ranking: Ranking): Ranking {
   }
 }
 
-/** The server wants nobody, over no transport: connections that it ended soon tell nothing of theirs. */
+/** The server refuses all clients, over every transport: short-lived connections are not held against their transports. */
 export function excused(ranking: Ranking): Ranking {
   const all = ranking.records.map((_, rank) => rank)
   return change(ranking, all, (record) => ({ ...record, shortLives: 0 }))
 }
 
 /**
- * A round failed as a whole: its failures are no lesson for the next visit. From the second on, where no transport has ever opened, it is not
- * believed any more that some are not offered: a portal may have said so, or a server that is being deployed.
+ * A whole round failed: its failures are not remembered for the next visit. From the second failed round on, if no transport has
+ * ever opened, "not offered" is ignored: it may have come from a captive portal, or from a server that is being deployed.
  */
 export function reconsidered({ records, preferred }: Ranking, failedRounds: number): Ranking {
   const isBelieved = failedRounds < 2 || records.some(({ hasOpened }) => hasOpened)
@@ -177,14 +177,14 @@ export function reconsidered({ records, preferred }: Ranking, failedRounds: numb
 }
 
 /**
- * What the next visit should begin with: the preferred transport, if each better one is known to fail here. `null`: nothing, for what
- * has merely not been tried, or was held back by the page, may work then.
+ * Returns the transport with which the next visit should start: the preferred one, if each better one is known to fail here.
+ * `null`: none, since a better one that was not tried, or was blocked by the page, may work then.
  */
 export function lesson({ records, preferred }: Ranking): number | null {
   return preferred !== null && records.slice(0, preferred).every(({ failsHere }) => failsHere) ? preferred : null
 }
 
-/** Whether, for minutes and in several rounds, nothing was offered and nothing ever worked: perhaps there is no realtime server. */
+/** Whether for minutes, over several rounds, no transport was offered and none ever worked: there may be no realtime server. */
 export function isHopeless({ records }: Ranking, rounds: number, outageMs: number, now: number): boolean {
   const isAbsent = (record: TransportRecord) => record.absentUntil > now
   return (
@@ -195,7 +195,7 @@ export function isHopeless({ records }: Ranking, rounds: number, outageMs: numbe
   )
 }
 
-/** Not resting, not known to break, and offered as far as is known. */
+/** Whether the transport does not rest, does not keep breaking, and is not known to be missing. */
 export function isHealthy(record: TransportRecord, now: number): boolean {
   return now >= record.restUntil && now >= record.absentUntil && !isSuspect(record)
 }
