@@ -98,23 +98,26 @@ if (asked.length > 0 && last.machine !== machine)
   throw new Error(`The other rows were measured with ${last.machine}: run all of them.`)
 /** @type {Map<string, import('./lib/report.mjs').Result>} */
 const known = new Map(last.results.map((/** @type {import('./lib/report.mjs').Result} */ result) => [result.name, result]))
-/** @type {import('./lib/report.mjs').Result[]} */
-const results = []
+const results = () => [...experiments.keys()].flatMap((name) => known.get(name) ?? [])
 for (const [name, run] of experiments) {
-  const isAsked = asked.length === 0 || asked.includes(name)
-  const result = isAsked ? await resultOf(name, run) : known.get(name)
-  if (!result) continue
-  if (isAsked) show(result)
-  results.push(result)
+  if (asked.length > 0 && !asked.includes(name)) continue
+  const result = await resultOf(name, run)
+  show(result)
+  known.set(name, result)
+  // After each one, so that a run that is interrupted has not measured in vain.
+  await write(results())
 }
-const measured = new Date().toISOString().slice(0, 10)
-await writeFile(resultsFile, `${JSON.stringify({ measured, machine, results }, null, 2)}\n`)
-const table = tableOf(results)
-const readme = await readFile(readmeFile, 'utf8')
-await writeFile(
-  readmeFile,
-  readme.replace(marks, (_, begin, end) => `${begin}\nMeasured ${measured}: ${machine}.\n\n${table}\n${end}`),
-)
-console.log(`\n${table}`)
+console.log(`\n${tableOf(results())}`)
 // An experiment that broke may have left a server behind.
-process.exit(results.every(isReached) ? 0 : 1)
+process.exit(results().every(isReached) ? 0 : 1)
+
+/** @param {import('./lib/report.mjs').Result[]} results */
+async function write(results) {
+  const measured = new Date().toISOString().slice(0, 10)
+  await writeFile(resultsFile, `${JSON.stringify({ measured, machine, results }, null, 2)}\n`)
+  const readme = await readFile(readmeFile, 'utf8')
+  await writeFile(
+    readmeFile,
+    readme.replace(marks, (_, begin, end) => `${begin}\nMeasured ${measured}: ${machine}.\n\n${tableOf(results)}\n${end}`),
+  )
+}
