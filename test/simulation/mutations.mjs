@@ -145,8 +145,8 @@ export const mutations = [
     name: 'flushed-when-written',
     breaks: 'flushed() waits for the acknowledgment',
     file: 'src/session/session-sender.ts',
-    from: 'const oldest = this.sent.oldest ?? this.#outbox.first',
-    to: 'const oldest = this.#outbox.first',
+    from: 'this.#buffer.settle(this.sent.oldest)',
+    to: 'this.#buffer.settle(undefined)',
   },
   {
     name: 'backpressure-ignored',
@@ -187,8 +187,8 @@ export const mutations = [
     name: 'private-news-out-of-order',
     breaks: 'an announced message is written only behind the one before it',
     file: 'src/server/delivery/delivery.ts',
-    from: 'entry.offset === this.#at + 1 && !this.#isPrivateNew',
-    to: 'entry.offset > this.#at',
+    from: 'return offset === this.#at + 1 && !this.#isPrivateNew',
+    to: 'return offset > this.#at',
   },
   {
     name: 'store-waited-for-ever',

@@ -21,13 +21,14 @@ describe('[SP17] batches', () => {
     const { carrier } = await bench.confirmed()
     carrier.frames.length = 0
     await bench.at(0).publish('a', 'line one\nline two')
-    await promised()
+    await bench.pass(0)
     expect(carrier.frames).toEqual(['m1.1:line one\nline two'])
     carrier.takes = false
     for (const text of ['two', 'three']) await bench.at(0).publish('a', text)
     await bench.at(0).publish('b', 'four')
     const session = await bench.session()
     await session.send('five')
+    await bench.pass(0)
     carrier.takes = true
     bench.drain(carrier)
     await promised()
@@ -51,10 +52,48 @@ describe('[SP17] batches', () => {
     carrier.frames.length = 0
     for (const text of ['one', 'two', 'three']) session.send(text)
     expect(carrier.frames).toEqual(['m0.1:one'])
-    await promised()
+    await bench.pass(0)
     expect(carrier.frames).toEqual(['m0.1:one', 'M[[0,2,"two","three"]]'])
     session.send('four')
     expect(carrier.frames.slice(2)).toEqual(['m0.4:four'])
+  })
+
+  it('sends in few frames what a sender sends one after the other, and the first of it at once', async () => {
+    const bench = new ServerBench({ isDirect: true })
+    const { carrier } = await bench.confirmed()
+    const session = await bench.session()
+    carrier.frames.length = 0
+    const sending = (async () => {
+      for (let n = 1; n <= 1000; n += 1) await session.send(`message ${n}`)
+    })()
+    expect(carrier.frames).toEqual(['m0.1:message 1'])
+    await sending
+    await bench.pass(0)
+    expect(newsOf(carrier.frames)).toEqual(Array.from({ length: 1000 }, (_, n) => `0.${n + 1}:message ${n + 1}`))
+    expect(carrier.frames.length).toBeLessThan(5)
+  })
+
+  it('sends in few frames what a publisher publishes one after the other, to each who follows', async () => {
+    const bench = new ServerBench({ isDirect: true, handlers: subscribing('a') })
+    const first = await bench.confirmed()
+    const second = await bench.confirmed({ session: 'another-session-of-you' })
+    for (const { carrier } of [first, second]) carrier.frames.length = 0
+    for (let n = 1; n <= 1000; n += 1) await bench.at(0).publish('a', `message ${n}`)
+    await bench.pass(0)
+    for (const { carrier } of [first, second]) {
+      expect(newsOf(carrier.frames)).toEqual(Array.from({ length: 1000 }, (_, n) => `1.${n + 1}:message ${n + 1}`))
+      expect(carrier.frames.length).toBeLessThan(5)
+    }
+  })
+
+  it('brings what was published before a client has unsubscribed', async () => {
+    const bench = new ServerBench({ isDirect: true, handlers: subscribing('a') })
+    const { carrier } = await bench.confirmed()
+    const session = await bench.session()
+    for (const text of ['one', 'two', 'three']) await bench.at(0).publish('a', text)
+    await session.unsubscribe('a')
+    await bench.pass(0)
+    expect(texts(carrier.news)).toEqual(['1.1:one', '1.2:two', '1.3:three'])
   })
 
   it('does not read again what it has sent at once', async () => {
@@ -141,7 +180,7 @@ describe('[SP17] batches', () => {
     const stream = await bench.attach({ k: 2 }, { medium: 'stream' })
     for (const data of ['one', new Uint8Array([1, 2]), new Uint8Array([7, 3, 7]).subarray(1, 2), 'four'])
       await bench.at(0).publish('a', data)
-    await promised()
+    await bench.pass(0)
     const expected = ['1.1:one', '1.2:[1,2]', '1.3:[3]', '1.4:four']
     expect(texts(socket.carrier.news)).toEqual(expected)
     expect(texts(stream.carrier.news)).toEqual(expected)
@@ -185,7 +224,7 @@ describe('[SP11] backpressure by position', () => {
     slow.carrier.takes = false
     for (let n = 1; n <= 3000; n += 1) await bench.at(0).publish('a', `message ${n}`)
     await (await bench.session()).send('private')
-    await promised()
+    await bench.pass(0)
     expect(slow.carrier.frames).toEqual([])
     expect(texts(fast.carrier.news)).toHaveLength(3000)
     slow.carrier.takes = true
@@ -201,6 +240,7 @@ describe('[SP11] backpressure by position', () => {
     const { carrier } = await bench.confirmed()
     carrier.takes = false
     for (let n = 1; n <= 500; n += 1) await bench.at(0).publish('a', 'x'.repeat(1000))
+    await bench.pass(0)
     carrier.frames.length = 0
     carrier.fillsAfter = 1
     carrier.takes = true
@@ -278,7 +318,7 @@ describe('[SP12] subscriptions', () => {
     await bench.at(1).publish('a', 'two')
     await session.subscribe('a')
     await bench.at(1).publish('a', 'three')
-    await promised()
+    await bench.pass(0)
     expect(carrier.news.map((each) => each.replace(/"epoch":"\w+",/, ''))).toEqual([
       's{"at":1,"stream":1,"topic":"a","from":0}',
       's{"at":2,"stream":2,"topic":"b","from":0}',
@@ -331,7 +371,7 @@ describe('what the client has', () => {
     const { carrier, attachment } = await bench.confirmed()
     const session = await bench.session()
     for (const text of ['one', 'two', 'three']) await session.send(text)
-    await promised()
+    await bench.pass(0)
     const kept = async () =>
       (await bench.store.sessions.readAfter(session.id, 0, { maxMessages: 9, maxBytes: 999 }))?.messages.length
     expect(await kept()).toBe(3)

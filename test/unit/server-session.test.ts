@@ -26,7 +26,7 @@ describe('a session handle', () => {
     const { carrier } = await bench.confirmed()
     const session = await bench.session()
     for (let n = 1; n <= 5; n += 1) session.send(`message ${n}`)
-    await promised()
+    await bench.pass(0)
     expect(carrier.news).toEqual([1, 2, 3, 4, 5].map((n) => `0.${n}:message ${n}`))
   })
 

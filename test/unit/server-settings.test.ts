@@ -86,7 +86,10 @@ describe('options', () => {
       'heartbeatMs must be a number of milliseconds from 1 to 2,147,483,647: the server sends it to clients, which would never notice that a connection is dead; it was Infinity',
     ],
     [{ resumeWindowMs: Number.NaN }, 'resumeWindowMs must be a number of milliseconds from 1 to 2,147,483,647; it was NaN'],
-    [{ resumeWindowMs: Infinity }, 'resumeWindowMs must be a number of milliseconds from 1 to 2,147,483,647: clients are told'],
+    [
+      { resumeWindowMs: Infinity },
+      'resumeWindowMs must be a number of milliseconds from 1 to 2,147,483,647: the server sends it',
+    ],
     [{ leaseMs: Infinity }, 'leaseMs must be a number of milliseconds from 1 to 2,147,483,647: messages that a node had taken'],
     [{ leaseMs: 2 ** 31 }, 'leaseMs must be a number of milliseconds from 1 to 2,147,483,647; it was 2147483648'],
     [{ leaseMs: '10' }, "leaseMs must be a number; it was '10'"],

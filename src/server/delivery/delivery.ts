@@ -1,6 +1,8 @@
 import type { PrivateAppend, PrivateEntry, Stored, Subscription } from '../store/ports.ts'
-import { isCall, isMessage, messageEntry, subscriptionChangeOf } from '../store/private-entries.ts'
+import { isCall, isMessage, messageKind, subscriptionChangeOf } from '../store/private-entries.ts'
+import { bytesOf } from '../util/payload.ts'
 import { readLimits } from './catch-up.ts'
+import { Coalescer } from './coalescer.ts'
 import { Batch } from './frame-batch.ts'
 import type { Cursor } from './parse-frames.ts'
 import { type Recipient, TopicReader } from './topic-reader.ts'
@@ -11,6 +13,7 @@ import { type Recipient, TopicReader } from './topic-reader.ts'
  */
 export class Delivery {
   readonly #recipient: Recipient
+  #coalescer: Coalescer | null = null
   /** The offset in stream 0 up to which everything has been written. */
   #at: number
   /** The client's cursor; needed until its earlier subscriptions are followed again. */
@@ -46,28 +49,41 @@ export class Delivery {
   }
 
   /** A message was sent from this node: written at once if it is the next one, otherwise read from the log. */
-  sent(message: Stored): void {
+  sent({ offset, data }: Stored): void {
     // Bytes belong to the caller of `send()`, which may overwrite them before they are written.
-    if (typeof message.data === 'string') this.#writeNext({ ...messageEntry(message.data), offset: message.offset })
+    if (typeof data === 'string' && this.#isNext(offset)) this.#writeNext({ kind: messageKind, data, offset })
   }
 
   /** The end of stream 0 is at this offset now; the log may have announced the entry there. */
   appended(tail: number, entry: PrivateAppend | null = null): void {
     if (tail <= this.#at) return
-    const last = entry && { ...entry, offset: tail }
-    const isWritable = last && (isMessage(last) || isCall(last))
-    if (!isWritable || !this.#writeNext(last)) this.privateChanged()
+    if (entry && this.#isNext(tail)) {
+      const last = { ...entry, offset: tail }
+      if ((isMessage(last) || isCall(last)) && this.#writeNext(last)) return
+    }
+    this.#isPrivateNew = true
+    this.#coalesced.defer(bytesOf(entry?.data ?? ''))
   }
 
-  /** Writes a message at once if it is the next one and everything before it has been written; returns whether it did. */
+  /** Whether the entry at this offset is the next one to write, and nothing has to be read before it. */
+  #isNext(offset: number): boolean {
+    return offset === this.#at + 1 && !this.#isPrivateNew
+  }
+
+  /** Writes the next entry if the carrier accepts it and it need not wait for others; returns whether it did. */
   #writeNext(entry: PrivateEntry): boolean {
     const { carrier } = this.#recipient
-    const isNext = entry.offset === this.#at + 1 && !this.#isPrivateNew
-    if (!isNext || carrier.medium === 'answer' || !this.isReady()) return false
+    if (carrier.medium === 'answer' || !this.isReady()) return false
+    if (!this.#coalesced.mayWrite(bytesOf(entry.data ?? ''))) return false
     const batch = new Batch(carrier.medium, (frame) => this.#recipient.write(frame))
     this.#writePrivate(batch, entry)
     batch.flush()
     return true
+  }
+
+  get #coalesced(): Coalescer {
+    this.#coalescer ??= new Coalescer(this.#recipient.session.node.iteration, () => this.#isPrivateNew && this.wake())
+    return this.#coalescer
   }
 
   /** Stream 0 may have new entries, or the list of subscriptions has changed. */
@@ -152,10 +168,8 @@ export class Delivery {
     }
     const { messages, lostThrough, tail } = reading
     if (lostThrough > this.#at) {
-      this.#writeAfterBatch(
-        batch,
-        `g${JSON.stringify({ stream: 0, epoch: record.epoch, after: this.#at, resumesAt: lostThrough + 1 })}`,
-      )
+      const gap = { stream: 0, epoch: record.epoch, after: this.#at, resumesAt: lostThrough + 1 }
+      this.#writeAfterBatch(batch, `g${JSON.stringify(gap)}`)
       node.meters.gaps += 1
       this.#at = lostThrough
       this.#announced = new Set()
@@ -172,21 +186,18 @@ export class Delivery {
       batch.add(0, entry)
       return
     }
-    if (isCall(entry)) {
-      this.#writeAfterBatch(batch, `C0.${entry.offset}:${entry.data}`)
-      return
-    }
-    const change = subscriptionChangeOf(entry)
-    if (!change) return
-    if ('subscribed' in change) {
-      this.#announce(batch, change.subscribed)
-      return
-    }
-    const stream = change.unsubscribed
-    this.#ended ??= new Set()
-    this.#ended.add(stream)
-    this.#leave(stream)
-    this.#writeAfterBatch(batch, `u${JSON.stringify({ at: entry.offset, stream })}`)
+    const change = isCall(entry) ? null : subscriptionChangeOf(entry)
+    if (isCall(entry)) this.#writeAfterBatch(batch, `C0.${entry.offset}:${entry.data}`)
+    else if (change && 'subscribed' in change) this.#announce(batch, change.subscribed)
+    else if (change) this.#unsubscribe(batch, entry.offset, change.unsubscribed)
+  }
+
+  #unsubscribe(batch: Batch, at: number, stream: number): void {
+    this.#ended = (this.#ended ?? new Set<number>()).add(stream)
+    const reader = this.#readers?.find((each) => each.stream === stream)
+    this.#readers = this.#readers?.filter((each) => each !== reader) ?? null
+    reader?.stop()
+    this.#writeAfterBatch(batch, `u${JSON.stringify({ at, stream })}`)
   }
 
   #announce(batch: Batch, { stream, topic: name, as: topic = name, epoch, from }: Subscription): void {
@@ -218,20 +229,11 @@ export class Delivery {
       const place = this.#cursor?.get(stream)
       // Its announcement may have been lost; a client that knows the stream ignores a second one.
       if (this.#announced && !this.#announced.has(stream) && !place) this.#announce(batch, subscription)
-      this.#readers ??= []
-      this.#readers.push(
-        new TopicReader(this, this.#recipient, feeds.of(topic), { stream, name }, place ?? { epoch, offset: from }),
-      )
+      const start = place ?? { epoch, offset: from }
+      this.#readers = [...(this.#readers ?? []), new TopicReader(this, this.#recipient, feeds.of(topic), { stream, name }, start)]
     }
     this.#cursor = null
     this.#announced = null
-  }
-
-  #leave(stream: number): void {
-    const reader = this.#readers?.find((each) => each.stream === stream)
-    if (!reader || !this.#readers) return
-    reader.stop()
-    this.#readers = this.#readers.filter((each) => each !== reader)
   }
 
   /** Advances each topic by one read; returns whether there may be more. */

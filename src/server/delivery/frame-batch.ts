@@ -6,7 +6,7 @@ import type { Medium } from './carrier.ts'
 export const maxFrameLength = 65_536
 
 /** From this size on, to cut bytes out of a frame costs a page more than another frame does. */
-const largeBytes = 8192
+export const largeBytes = 8192
 
 /** A message for many clients, with its encoded form, so that it is encoded once. */
 export interface Entry extends Stored {

@@ -1,7 +1,10 @@
 import type { ServerHost } from '../node/host.ts'
 import type { Reading, Stored, TopicLog, TopicNews, Watch } from '../store/ports.ts'
+import type { LoopIteration } from '../util/loop-iteration.ts'
+import { bytesOf } from '../util/payload.ts'
 import type { Medium } from './carrier.ts'
 import { type CatchUp, readLimits } from './catch-up.ts'
+import { Coalescer } from './coalescer.ts'
 import { EntryCache } from './entry-cache.ts'
 import { Batch, type Entry, entryOf } from './frame-batch.ts'
 
@@ -23,6 +26,7 @@ export interface Follower {
 export interface FeedParts {
   readonly log: TopicLog
   readonly host: ServerHost
+  readonly iteration: LoopIteration
   readonly catchUp: CatchUp
 }
 
@@ -42,7 +46,8 @@ export class TopicFeed {
   readonly #cache = new EntryCache()
   readonly #followers = new Set<Follower>()
   readonly #watch: Watch
-  /** Messages that were announced in this task and follow `end`. */
+  readonly #coalescer: Coalescer
+  /** Messages that were announced in this iteration of the event loop and follow `end`. */
   #announced: Stored[] = []
   #state: 'resting' | 'reading' | 'failed' | 'over' = 'resting'
   /** During a read: another one is needed, since this one may not return everything. */
@@ -53,6 +58,7 @@ export class TopicFeed {
   constructor(topic: string, parts: FeedParts) {
     this.topic = topic
     this.#parts = parts
+    this.#coalescer = new Coalescer(parts.iteration, () => this.flush())
     this.#watch = parts.log.watch(topic, (news) => this.#hear(news))
     this.read()
   }
@@ -93,7 +99,7 @@ export class TopicFeed {
 
   /** Reads the new messages. */
   read(): void {
-    this.#takeAnnounced()
+    this.flush()
     this.#mustReadAgain = true
     if (this.#state === 'reading' || this.#state === 'over') return
     this.#state = 'reading'
@@ -118,14 +124,13 @@ export class TopicFeed {
     }
     this.#tail = offset
     this.#announced.push({ offset, data })
-    // Messages that arrive in one task are written together.
-    if (this.#announced.length > 1) return
-    Promise.resolve()
-      .then(() => this.#takeAnnounced())
-      .catch((error) => this.#parts.host.report(error))
+    const bytes = bytesOf(data)
+    if (this.#announced.length === 1 && this.#coalescer.mayWrite(bytes)) this.flush()
+    else this.#coalescer.defer(bytes)
   }
 
-  #takeAnnounced(): void {
+  /** Delivers the announced messages now, without waiting for others. */
+  flush(): void {
     if (this.#announced.length === 0 || this.#isOver()) return
     const messages = this.#announced
     this.#announced = []

@@ -1,5 +1,6 @@
 import type { ServerHost } from '../node/host.ts'
 import type { TopicLog } from '../store/ports.ts'
+import type { LoopIteration } from '../util/loop-iteration.ts'
 import { partsOf } from '../util/parts.ts'
 import { CatchUp } from './catch-up.ts'
 import { type Follower, TopicFeed } from './topic-feed.ts'
@@ -19,15 +20,17 @@ export class TopicFeeds {
   readonly catchUp: CatchUp
   readonly #log: TopicLog
   readonly #host: ServerHost
+  readonly #iteration: LoopIteration
   readonly #feeds = new Map<string, TopicFeed>()
   /** Feeds without followers, and since when, by the host's monotonic clock; the oldest is the first. */
   readonly #lingering = new Map<TopicFeed, number>()
   #checkedAt: number
   #isOver = false
 
-  constructor(log: TopicLog, host: ServerHost) {
+  constructor(log: TopicLog, host: ServerHost, iteration: LoopIteration) {
     this.#log = log
     this.#host = host
+    this.#iteration = iteration
     this.catchUp = new CatchUp(log, host)
     this.#checkedAt = host.elapsedMs()
   }
@@ -36,11 +39,16 @@ export class TopicFeeds {
   of(topic: string): TopicFeed {
     let feed = this.#feeds.get(topic)
     if (!feed) {
-      feed = new TopicFeed(topic, { log: this.#log, host: this.#host, catchUp: this.catchUp })
+      feed = new TopicFeed(topic, { log: this.#log, host: this.#host, iteration: this.#iteration, catchUp: this.catchUp })
       this.#feeds.set(topic, feed)
     }
     this.#lingering.delete(feed)
     return feed
+  }
+
+  /** Delivers what was published to a topic so far, without waiting for more. */
+  flush(topic: string): void {
+    this.#feeds.get(topic)?.flush()
   }
 
   leave(feed: TopicFeed, follower: Follower): void {

@@ -14,6 +14,7 @@ import { BoundedCalls, boundedSessions, boundedTopics } from '../store/bounded-c
 import type { Payload, SessionRecord, SessionStore, TopicLog } from '../store/ports.ts'
 import { StoreHealth, StoreUnavailableError } from '../store/store-health.ts'
 import type { TopicKeep } from '../topic-keep.ts'
+import { LoopIteration } from '../util/loop-iteration.ts'
 import { payloadOf } from '../util/payload.ts'
 import { TimeSlices } from '../util/time-slices.ts'
 import { AckTimer } from './ack-timer.ts'
@@ -79,6 +80,7 @@ export class NodeContext implements NodeParts {
   readonly backlog: Backlog
   /** Time slices for long-running work. */
   readonly slices: TimeSlices
+  readonly iteration: LoopIteration
   readonly acks: AckTimer
   readonly renewals: Renewals
   /** The sessions that wait for the application's `acceptSession`. */
@@ -111,7 +113,8 @@ export class NodeContext implements NodeParts {
     this.#calls = settings.storeTimeoutMs === undefined ? null : new BoundedCalls(host, settings.storeTimeoutMs, this.health)
     this.topics = this.#calls ? boundedTopics(topics, this.#calls, meters.topics) : topics
     this.sessions = this.#calls ? boundedSessions(sessions, this.#calls, meters.sessions) : sessions
-    this.feeds = new TopicFeeds(this.topics, this.host)
+    this.iteration = new LoopIteration(this.host)
+    this.feeds = new TopicFeeds(this.topics, this.host, this.iteration)
     this.backlog = new Backlog(settings.limits, settings.isAuthenticating)
     this.slices = new TimeSlices(this.host)
     this.acks = new AckTimer(this.host)
@@ -211,6 +214,7 @@ export class NodeContext implements NodeParts {
     this.unread.stop()
     this.acks.stop()
     this.slices.stop()
+    this.iteration.stop()
     this.feeds.stop()
     this.presence.stop()
     this.clientRequests.stop()

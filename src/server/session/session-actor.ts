@@ -8,10 +8,10 @@ import type { NodeContext } from '../node/node-context.ts'
 import { renewEveryMs } from '../node/renewals.ts'
 import type { Ending, SessionNews, SessionRecord, SessionState, Stored, Watch } from '../store/ports.ts'
 import { abortIn } from '../store/private-entries.ts'
+import type { SessionCommands } from './commands-port.ts'
 import { Inbox } from './inbox.ts'
 import { closeOf } from './join-request.ts'
 import { amended } from './record.ts'
-import type { SessionCommands } from './session-handle.ts'
 import { type RecordListener, SessionProcessor } from './session-processor.ts'
 import { expireSubscriptions } from './subscribe-client.ts'
 
@@ -31,8 +31,6 @@ export class SessionActor implements AttachedSession<Attachment>, RecordListener
   #renewedAt = 0
   /** When the next tick is due, by the node's monotonic time. */
   #dueAt = 0
-  /** Whether a message was sent since the store last announced the end of stream 0. */
-  #hasSent = false
   #watch: Watch | null = null
 
   constructor(id: string, node: NodeContext, commands: SessionCommands) {
@@ -136,12 +134,9 @@ export class SessionActor implements AttachedSession<Attachment>, RecordListener
     this.attachments.hangUp(k, ending)
   }
 
-  /** A message was sent from this node: the first since the last announcement is delivered at once, later ones in a batch. */
+  /** A message was sent from this node. */
   sent(message: Stored): Promise<void> | null {
-    if (!this.#hasSent) {
-      this.#hasSent = true
-      this.attachments.sent(message)
-    }
+    this.attachments.sent(message)
     return this.#openBackpressure().sent(message)
   }
 
@@ -211,7 +206,6 @@ export class SessionActor implements AttachedSession<Attachment>, RecordListener
       this.processor.writer.refresh()
     } else if ('version' in news) this.processor.writer.refresh(news.version)
     else {
-      this.#hasSent = false
       const isSame = news.epoch === this.processor.known?.epoch
       if (isSame) this.processor.queue?.abort(abortIn(news.entry))
       this.attachments.appended(news.tail, isSame && news.entry ? news.entry : null)

@@ -1,9 +1,9 @@
 import type { NodeContext } from '../node/node-context.ts'
 import type { Payload } from '../store/ports.ts'
+import type { SessionCommands } from './commands-port.ts'
 import type { Forwarded } from './forwarder.ts'
 import { SessionActor } from './session-actor.ts'
 import { sessionCommands } from './session-commands.ts'
-import type { SessionCommands } from './session-handle.ts'
 
 /** The session actors of one node, by session id: created when anything of a session arrives, dropped when nothing is left. */
 export class SessionActors {

@@ -2,15 +2,15 @@ import type { NodeContext } from '../node/node-context.ts'
 import type { Ending, SessionRecord } from '../store/ports.ts'
 import { bytesOf } from '../util/payload.ts'
 import { overheadBytes } from './backlog.ts'
+import type { SessionCommands } from './commands-port.ts'
 import type { Outcome } from './record-requests.ts'
 import type { SessionActor } from './session-actor.ts'
-import type { SessionCommands } from './session-handle.ts'
 
 const otherLife = new Error('RealtimeServer: the session is another one now.')
 
 /** Executes the calls of session handles, through the session's actor on this node. */
 export function sessionCommands(
-  { sessions, topics, settings, host, unread, clientRequests }: NodeContext,
+  { sessions, topics, settings, host, feeds, unread, clientRequests }: NodeContext,
   knownOf: (id: string) => SessionActor | undefined,
   actorOf: (id: string) => SessionActor,
 ): SessionCommands {
@@ -29,6 +29,7 @@ export function sessionCommands(
         unread.sent(id, epoch, { offset: message.offset, bytes: bytesOf(message.data) + overheadBytes })
       return isKnown ? actor.sent(message) : null
     },
+    flush: (topic) => feeds.flush(topic),
     unreadBytes: (id, epoch) => unread.bytesOf(id, epoch),
     drained: (id, epoch, maxBytes) =>
       unread.drained(id, epoch, maxBytes, {

@@ -1,14 +1,13 @@
-import type { CallValue } from '../../wire/calls.ts'
 import { codes } from '../../wire/steadfast-v1.ts'
 import { callValueOf, replyIn } from '../calls/call-data.ts'
-import { type AskOptions, askOptions, type SessionRequestOptions } from '../calls/client-requests.ts'
-import type { Limits } from '../limits.ts'
-import type { SessionRecord, SessionStore, Stored, TopicLog } from '../store/ports.ts'
+import { askOptions, type SessionRequestOptions } from '../calls/client-requests.ts'
+import type { Payload, SessionRecord } from '../store/ports.ts'
 import { messageEntry } from '../store/private-entries.ts'
 import { sessionDataOf } from '../util/json.ts'
 import { kindOf, payloadOf } from '../util/payload.ts'
-import { isThenable } from '../util/thenable.ts'
+import { isThenable, no, started, yes } from '../util/thenable.ts'
 import { checkClose } from './check-close.ts'
+import type { SessionCommands } from './commands-port.ts'
 import { isAttached } from './presence-change.ts'
 import { amended } from './record.ts'
 import { checkSince, checkTopic, type SubscribeOptions, type SubscribingSession, subscribe, unsubscribe } from './subscribe.ts'
@@ -103,25 +102,6 @@ export interface Session<Who extends AnyPrincipal = Principal, Data = unknown, O
   close(code?: number, reason?: string): Promise<boolean>
 }
 
-/** The node's half of session handles: it executes their calls. */
-export interface SessionCommands {
-  readonly sessions: SessionStore
-  readonly topics: TopicLog
-  readonly limits: Limits
-  readonly codec?: ServerCodec<unknown, unknown> | undefined
-  report(error: unknown): void
-  /** A message is in the session's private stream; the caller awaits the promise, if any, before it sends the next. */
-  sent(id: string, epoch: string, message: Stored): Promise<void> | null
-  /** The record as this node knows it; `null` if it does not know the session. */
-  known(id: string, epoch: string): SessionRecord | null
-  /** Changes the record; resolves with the changed record, or with `null` if the session has ended. */
-  amend(id: string, epoch: string, change: (record: SessionRecord) => SessionRecord): Promise<SessionRecord | null>
-  end(id: string, epoch: string, code: number, reason: string): Promise<boolean>
-  unreadBytes(id: string, epoch: string): number
-  drained(id: string, epoch: string, maxBytes: number): Promise<boolean>
-  request(id: string, epoch: string, value: CallValue, options: AskOptions): Promise<CallValue>
-}
-
 export class SessionHandle implements Session {
   readonly id: string
   readonly #epoch: string
@@ -177,16 +157,17 @@ export class SessionHandle implements Session {
   send(data: Sendable): Promise<boolean> {
     const { codec, limits } = this.#commands
     const payload = payloadOf(codec ? codec.encode(data) : data, 'session.send', limits.maxMessageBytes)
-    return this.#promise(async () => {
-      const { sessions } = this.#commands
-      if (this.#commands.known(this.id, this.#epoch)?.ended) return false
-      const answer = sessions.append(this.id, this.#epoch, messageEntry(payload))
-      const offset = isThenable(answer) ? await answer : answer
-      if (offset === null) return false
-      const room = this.#commands.sent(this.id, this.#epoch, { offset, data: payload })
-      if (room) await room
-      return true
+    return this.#promise(() => {
+      if (this.#commands.known(this.id, this.#epoch)?.ended) return no
+      const answer = this.#commands.sessions.append(this.id, this.#epoch, messageEntry(payload))
+      return isThenable(answer) ? answer.then((offset) => this.#sent(offset, payload)) : this.#sent(answer, payload)
     })
+  }
+
+  #sent(offset: number | null, data: Payload): Promise<boolean> {
+    if (offset === null) return no
+    const room = this.#commands.sent(this.id, this.#epoch, { offset, data })
+    return room ? room.then(() => true) : yes
   }
 
   request<Reply>(data: Sendable, options: SessionRequestOptions = {}): Promise<Reply> {
@@ -213,6 +194,8 @@ export class SessionHandle implements Session {
 
   unsubscribe(topic: string): Promise<boolean> {
     checkTopic(topic, 'session.unsubscribe')
+    // What was published before still arrives.
+    this.#commands.flush(topic)
     return this.#promise(() => unsubscribe(this.subscribing, topic))
   }
 
@@ -238,9 +221,9 @@ export class SessionHandle implements Session {
   }
 
   /** Handlers often leave a promise unhandled, and its rejection must not end the process. */
-  #promise(run: () => Promise<boolean>): Promise<boolean> {
-    const promise = run()
-    promise.catch((error) => this.#commands.report(error))
+  #promise(run: () => PromiseLike<boolean>): Promise<boolean> {
+    const promise = started(run)
+    if (promise !== yes) promise.catch((error) => this.#commands.report(error))
     return promise
   }
 }
