@@ -52,7 +52,7 @@ const isRaw = (/** @type {string} */ client) => /^(websocket|eventsource|fetch|w
  * @param {import('./lib/report.mjs').Result[]} results
  */
 function tableOf(results) {
-  const lines = results.map(({ title, unit, rows, checks }) => {
+  const lines = results.map(({ title, unit, rows, checks, measured }) => {
     /** @param {(client: string) => boolean} isMeant */
     const cell = (isMeant) =>
       rows
@@ -60,10 +60,17 @@ function tableOf(results) {
         .map(({ client, value, spread }) => `${client}: **${value}**${spread ? ` (${spread})` : ''}`)
         .join('<br>')
     const reach = checks.map(({ reach, value, isMet }) => `${reach}: ${value} ${isMet ? '✓' : '**missed**'}`).join('<br>')
-    const cells = [`${title} [${unit}]`, cell(isOurs), cell(isRaw), cell((client) => !isOurs(client) && !isRaw(client)), reach]
+    const cells = [
+      `${title} [${unit}]`,
+      cell(isOurs),
+      cell(isRaw),
+      cell((client) => !isOurs(client) && !isRaw(client)),
+      reach,
+      measured,
+    ]
     return `| ${cells.map((text) => text || '–').join(' | ')} |`
   })
-  return ['| experiment | ours | raw | peers | reach |', '|---|---|---|---|---|', ...lines].join('\n')
+  return ['| experiment | ours | raw | peers | reach | measured |', '|---|---|---|---|---|---|', ...lines].join('\n')
 }
 
 /** @param {string} name of a variable */
@@ -94,8 +101,6 @@ const asked = process.argv.slice(2)
 for (const name of asked) if (!experiments.has(name)) throw new Error(`${name} is none of ${[...experiments.keys()].join(', ')}.`)
 const machine = await describeMachine()
 const last = JSON.parse(await readFile(resultsFile, 'utf8'))
-if (asked.length > 0 && last.machine !== machine)
-  throw new Error(`The other rows were measured with ${last.machine}: run all of them.`)
 /** @type {Map<string, import('./lib/report.mjs').Result>} */
 const known = new Map(last.results.map((/** @type {import('./lib/report.mjs').Result} */ result) => [result.name, result]))
 const results = () => [...experiments.keys()].flatMap((name) => known.get(name) ?? [])
@@ -103,7 +108,7 @@ for (const [name, run] of experiments) {
   if (asked.length > 0 && !asked.includes(name)) continue
   const result = await resultOf(name, run)
   show(result)
-  known.set(name, result)
+  known.set(name, { ...result, measured: `${new Date().toISOString().slice(0, 10)}, ${machine}` })
   // After each one, so that a run that is interrupted has not measured in vain.
   await write(results())
 }
@@ -113,11 +118,10 @@ process.exit(results().every(isReached) ? 0 : 1)
 
 /** @param {import('./lib/report.mjs').Result[]} results */
 async function write(results) {
-  const measured = new Date().toISOString().slice(0, 10)
-  await writeFile(resultsFile, `${JSON.stringify({ measured, machine, results }, null, 2)}\n`)
+  await writeFile(resultsFile, `${JSON.stringify({ results }, null, 2)}\n`)
   const readme = await readFile(readmeFile, 'utf8')
   await writeFile(
     readmeFile,
-    readme.replace(marks, (_, begin, end) => `${begin}\nMeasured ${measured}: ${machine}.\n\n${tableOf(results)}\n${end}`),
+    readme.replace(marks, (_, begin, end) => `${begin}\n${tableOf(results)}\n${end}`),
   )
 }

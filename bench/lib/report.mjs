@@ -19,6 +19,7 @@ import { pathToFileURL } from 'node:url'
  * @property {string} unit
  * @property {Row[]} rows
  * @property {Check[]} checks
+ * @property {string} [measured] when, and on which machine
  *
  * @typedef {{ name: string, run: () => Promise<Result> }} Experiment
  */

@@ -62,10 +62,10 @@ export class Delivery {
       if ((isMessage(last) || isCall(last)) && this.#writeNext(last)) return
     }
     this.#isPrivateNew = true
-    this.#coalesced.defer(bytesOf(entry?.data ?? ''))
+    // An answer is complete with its first batch, so it waits for all that the iteration brings.
+    this.#coalesced.defer(this.#recipient.carrier.medium === 'answer' ? 0 : bytesOf(entry?.data ?? ''))
   }
 
-  /** Whether the entry at this offset is the next one to write, and nothing has to be read before it. */
   #isNext(offset: number): boolean {
     return offset === this.#at + 1 && !this.#isPrivateNew
   }
