@@ -4,7 +4,7 @@ import { at } from './machine/transport-ranking.ts'
 import { type Memories, type Memory, storedMemories, ttlMs } from './stored-memories.ts'
 
 /** The most endpoints that are remembered for one origin, the latest ones: a path may contain a room number, say. */
-const mostEndpoints = 16
+const maxEndpoints = 16
 
 /** Returns what worked for this endpoint, in this or an earlier visit; `null` if nothing is known. */
 export function recall(
@@ -21,7 +21,7 @@ export function remember(rank: number | null, roundTripMs: number | null, settin
   const memories = storedMemories(host, keyOf(settings))
   const others = memories.filter(([endpoint]) => endpoint !== endpointOf(settings))
   const own = rank === null ? [] : [[endpointOf(settings), memoryOf(rank)] as const]
-  const all = [...others, ...own].slice(-mostEndpoints)
+  const all = [...others, ...own].slice(-maxEndpoints)
   host.remember(keyOf(settings), all.length ? JSON.stringify(Object.fromEntries(all)) : null)
 
   function memoryOf(rank: number): Memory {

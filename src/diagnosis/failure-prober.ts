@@ -5,7 +5,7 @@ import { isOpenQuestion } from './diagnose.ts'
 import { followUp } from './probe.ts'
 
 /** The least time between two rounds of follow-up questions, in milliseconds. */
-const leastPauseMs = 30_000
+const minPauseMs = 30_000
 /** A restarting server is usually back by then; and a thousand clients should not ask it at once. */
 const restartMs = 15_000
 /** How long the next transport may take before the questions compete with it for the browser's connections, in milliseconds. */
@@ -110,7 +110,7 @@ export class FailureProber implements Prober {
     const { type } = which
     const before = this.#streaks.find((streak) => streak.type === type) ?? { type, isAsked: false, isAnswered: false }
     const now = this.#host.now()
-    const isDue = now >= this.#lastRoundAt + leastPauseMs && (isSpread || now >= this.#patientUntil)
+    const isDue = now >= this.#lastRoundAt + minPauseMs && (isSpread || now >= this.#patientUntil)
     const isNew = !before.isAsked && !this.#found(type, which.url) && !this.#controller && !this.#cancelTimer
     const mayAsk = isDue && isNew
     const streak = { ...before, latest: which, isAsked: before.isAsked || mayAsk }

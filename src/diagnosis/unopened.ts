@@ -13,7 +13,7 @@ const blockedPorts = [
 ].flat()
 
 /** A shorter round trip cannot be told from the browser's own delays, in milliseconds. */
-const leastRoundTripMs = 20
+const minRoundTripMs = 20
 
 const behindTheName = ['net.dns', 'net.refused', 'net.reset'] as const
 const behindTls = ['tls.certificate', 'tls.handshake'] as const
@@ -109,7 +109,7 @@ function ofHiddenAnswer(evidence: Evidence): Opinion {
 function unreachable({ url = '', roundTripMs = 0 }: Evidence, { elapsedMs }: FollowUp, others: readonly string[]): Opinion {
   const isTls = url.startsWith('https:')
   const tls = isTls ? behindTls : []
-  const trips = roundTripMs < leastRoundTripMs ? Infinity : elapsedMs / roundTripMs
+  const trips = roundTripMs < minRoundTripMs ? Infinity : elapsedMs / roundTripMs
   if (trips < 0.6) return likelyOneOf('net.unreachable', 'net.dns', ...others)
   if (trips < 1.65) return likely('net.refused', 'net.reset', 'net.dns', ...others)
   if (trips < 3) return likelyOneOf('net.unreachable', ...tls, 'net.reset', ...others)

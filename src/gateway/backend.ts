@@ -20,7 +20,7 @@ const overheadBytes = 64
 const closeAgainMs = 1000
 const closeTries = 60
 /** The longest interval between two checks whether the session still exists, in milliseconds. */
-const mostLookMs = 30_000
+const maxLookMs = 30_000
 
 const lost: Ending = { by: 'network', code: 1006, reason: '' }
 
@@ -150,7 +150,7 @@ export class Backend {
   /** Checks periodically that both sides are alive. A paused backend cannot be heard, so it is not given up. */
   #lookLater(session: CarriedSession): void {
     const { host, pingMs } = this.#settings
-    this.#cancelLook = host.after(Math.min(pingMs, mostLookMs), () => {
+    this.#cancelLook = host.after(Math.min(pingMs, maxLookMs), () => {
       if (this.#phase !== 'carrying') return
       const now = host.elapsedMs()
       const isAsked = now - this.#pingedAt >= pingMs

@@ -4,7 +4,7 @@ import type { Host } from '../api/host.ts'
 const lateMs = 50
 /** Measured in Chromium, Firefox and WebKit after blocks of 0.8 s: a queued response was read within 25 ms and 5 tasks. */
 const graceMs = 100
-const mostGraces = 3
+const maxGraces = 3
 
 /**
  * Makes timers that, when they fire late, run only after the queued tasks: a timeout must not be diagnosed while the response has
@@ -21,7 +21,7 @@ export function patient({ now, after, isHidden }: Pick<Host, 'now' | 'after' | '
         else set(graceMs, graces - 1)
       })
     }
-    set(delayMs, mostGraces)
+    set(delayMs, maxGraces)
     return () => cancel()
   }
 }

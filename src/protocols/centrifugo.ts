@@ -17,7 +17,7 @@ export interface CentrifugoSettings {
 const parameter = 'cf_connect'
 
 /** The most channels with a position, as many as Centrifugo allows a client by default; the query of a URL has to hold them. */
-const mostChannels = 128
+const maxChannels = 128
 
 /** How far a channel was read. */
 interface Position {
@@ -88,7 +88,7 @@ function attachment(channels: readonly string[], recovery: boolean, cursor: () =
       const pubs = listOf(publications)
       const lost =
         before && recoverable === true && recovered !== true && gapIn(channel, before, textOf(epoch), countOf(offset), pubs)
-      if (recovery && recoverable === true && (before || positions.size < mostChannels))
+      if (recovery && recoverable === true && (before || positions.size < maxChannels))
         // A recovered channel continues from its old position, which the missed publications advance.
         positions.set(channel, { epoch: textOf(epoch), offset: recovered && before ? before.offset : countOf(offset) })
       const missed = lost ? [{ cursor: written(), gap: lost }] : []

@@ -6,13 +6,13 @@ import type { Entry, Outbox } from './outbox.ts'
 export const batchBytes = 2 ** 18
 
 /** Removes the messages for the next write: one, or several texts if the link can write lines. */
-export function takeBatch<Out>(link: Link, outbox: Outbox<Out>, mostBytes = batchBytes): readonly Entry<Out>[] {
+export function takeBatch<Out>(link: Link, outbox: Outbox<Out>, maxBytes = batchBytes): readonly Entry<Out>[] {
   const batch: Entry<Out>[] = []
   let bytes = 0
   for (let next = outbox.first; next; next = outbox.first) {
     const isAlone = !link.writeLines || lineOf(next) === null
     bytes += next.bytes + 1
-    if (batch.length && (isAlone || bytes > mostBytes)) break
+    if (batch.length && (isAlone || bytes > maxBytes)) break
     outbox.shift()
     batch.push(next)
     if (isAlone) break

@@ -6,7 +6,7 @@ import { RequestError } from '../wire/request-error.ts'
 import { readServerCall } from './server-call.ts'
 
 /** How many refused messages are kept for `flushed()`. */
-const mostRefused = 100
+const maxRefused = 100
 
 /** Distributes the server's answers to calls and messages of a session, and the server's own calls. */
 export class CallAnswers<Out> {
@@ -29,7 +29,7 @@ export class CallAnswers<Out> {
     if (entry?.call) entry.call.answered(call)
     else if (entry && call.type === 'error') {
       this.#refused.push({ data: entry.value, error: new RequestError(call.code, call.message) })
-      if (this.#refused.length > mostRefused) this.#refused.shift()
+      if (this.#refused.length > maxRefused) this.#refused.shift()
     }
   }
 

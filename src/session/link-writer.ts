@@ -107,7 +107,7 @@ export class LinkWriter<Out> {
 
   /** A call or a `flushed()` is pending: a polling client polls now. */
   askSoon(): void {
-    if (this.#queue.sent.isUnderWay && !this.#posting) this.#link?.pollNow?.()
+    if (this.#queue.sent.isUnderWay) this.#link?.pollNow?.()
   }
 
   /** The server closed a WebSocket because a frame was too large. */

@@ -3,8 +3,8 @@ import { codes } from '../wire/steadfast-v1.ts'
 
 const firstAgainMs = 100
 /** The number of failures in a row that end an attachment, and the number of timeouts. */
-const mostFailures = 4
-const mostSilences = 2
+const maxFailures = 4
+const maxSilences = 2
 /** The close codes with which a server refuses a request but not the session. */
 const passing: readonly number[] = [codes.silent, codes.tooMany, codes.internal, codes.restarting]
 
@@ -17,8 +17,8 @@ const passing: readonly number[] = [codes.silent, codes.tooMany, codes.internal,
 export function retryPauseMs(report: Report, failures: number, random: number): number | null {
   const { kind, retryAfterMs = 0 } = report
   const isFinal = (kind === 'closed' && !passing.includes(report.code)) || kind === 'mismatch' || kind === 'unsupported'
-  if (isFinal || failures >= (kind === 'silent' ? mostSilences : mostFailures)) return null
+  if (isFinal || failures >= (kind === 'silent' ? maxSilences : maxFailures)) return null
   // A restarting node speaks for itself only: the next request may reach another one.
-  const leastMs = kind === 'closed' && report.code === codes.restarting ? 0 : retryAfterMs
-  return Math.max(firstAgainMs * 2 ** (failures - 1) * (1 + random), leastMs)
+  const minMs = kind === 'closed' && report.code === codes.restarting ? 0 : retryAfterMs
+  return Math.max(firstAgainMs * 2 ** (failures - 1) * (1 + random), minMs)
 }

@@ -63,11 +63,6 @@ export class SendBuffer<Out> {
     this.#flushWaiters.settle(first ? first.n - 1 : this.#count)
   }
 
-  /** Rejects all pending `flushed()` calls. */
-  refuse(): void {
-    this.#flushWaiters.refuse()
-  }
-
   /** Hands over the pending `flushed()` calls to the caller, which settles them. */
   takeWaiters(): FlushWaiters {
     const waiters = this.#flushWaiters
@@ -83,8 +78,7 @@ export class SendBuffer<Out> {
 
   #push(value: Out, data: Writable, bytes: number, call?: PendingCall): Entry<Out> {
     const { host, ttlMs } = this.#port
-    const place = { n: this.#count + 1, expiresAt: host.now() + ttlMs }
-    const entry = { value, data, bytes, ...place, ...(call && { call }) }
+    const entry = { value, data, bytes, n: this.#count + 1, expiresAt: host.now() + ttlMs, ...(call && { call }) }
     const dropped = this.outbox.push(entry)
     this.#count += 1
     this.lose(dropped, { kind: 'overflow' })

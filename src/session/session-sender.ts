@@ -167,7 +167,7 @@ export class SessionSender<Out> implements MessageSender<Out>, SendQueue<Out>, C
   /** There will be no connection: rejects pending calls and flushed(), keeps queued messages in case the client reconnects. */
   giveUp(): void {
     const { outbox } = this.#buffer
-    this.#buffer.refuse()
+    this.#buffer.takeWaiters().refuse()
     this.#loseCalls()
     for (const entry of outbox.calls) outbox.remove(entry)
   }

@@ -6,11 +6,11 @@ import type { SessionState } from './session-state.ts'
 import { epochOf, type StreamPlace } from './stream-cursors.ts'
 
 /** The most messages that are read, as many as an outbox holds: a snapshot from an untrusted source may name any number. */
-export const mostMessages = 100_000
+export const maxMessages = 100_000
 /** More than the streams to which a server may subscribe a session (docs/PROTOCOL.md, rule 13), and stream 0. */
-const mostStreams = 1024
+const maxStreams = 1024
 /** The most stores that a hello names (docs/PROTOCOL.md, "Attaching"). */
-const mostStores = 4
+const maxStores = 4
 
 /**
  * The client's half of a session as plain data, so that another client can continue it: a structured clone passes it to another
@@ -94,7 +94,7 @@ export function readSnapshot(value: unknown): SessionSnapshot {
   const id = epochOf(json['id'])
   const first = countOf(json['first'])
   const last = countOf(json['last'])
-  const messages = listOf(json['messages'], mostMessages).map(messageOf)
+  const messages = listOf(json['messages'], maxMessages).map(messageOf)
   const counts = { k: countOf(json['k']), turn: countOf(json['turn']), first, last, before: countOf(json['before']) }
   must(first >= 1 && last >= first - 1 && counts.before <= last)
   let lowest = first
@@ -102,10 +102,10 @@ export function readSnapshot(value: unknown): SessionSnapshot {
     must(n >= lowest)
     lowest = n + 1
   }
-  must(Math.max(last + 1, lowest) - first <= mostMessages)
-  const streams = listOf(json['streams'], mostStreams).map(placeOf)
+  must(Math.max(last + 1, lowest) - first <= maxMessages)
+  const streams = listOf(json['streams'], maxStreams).map(placeOf)
   must(new Set(streams.map(({ stream }) => stream)).size === streams.length)
-  return { id, ...counts, streams, stores: listOf(json['stores'], mostStores).map(epochOf), messages }
+  return { id, ...counts, streams, stores: listOf(json['stores'], maxStores).map(epochOf), messages }
 }
 
 function placeOf(value: unknown): StreamPlace {

@@ -1,6 +1,6 @@
 import { countOf, must } from '../wire/readers.ts'
 import type { KeptMessage } from './session-port.ts'
-import { mostMessages, parseSnapshot, type SessionSnapshot, snapshotText } from './snapshot.ts'
+import { maxMessages, parseSnapshot, type SessionSnapshot, snapshotText } from './snapshot.ts'
 
 /** The limit of numbers, cursors and topics in the storage of a tab, in UTF-16 code units; a longer session is not stored. */
 export const maxStoredChars = 65_536
@@ -40,7 +40,7 @@ export function readStored(text: string | null, wallNow: number): StoredSession 
     const [, storedAt = '', windowMs = '', sent = '', json = ''] = /^(\d+) (\d+) (\d+)\n(.*)$/.exec(text ?? '') ?? []
     const snapshot = parseSnapshot(json)
     const stored = { storedAt: countOf(+storedAt), windowMs: countOf(+windowMs), sent: countOf(+sent), snapshot }
-    must(stored.sent - snapshot.first < mostMessages && Math.abs(wallNow - stored.storedAt) <= stored.windowMs)
+    must(stored.sent - snapshot.first < maxMessages && Math.abs(wallNow - stored.storedAt) <= stored.windowMs)
     return stored
   } catch {
     return null

@@ -1,7 +1,7 @@
 import type { Assigned, Origin, Sent } from './messages.ts'
 
 /** The most tabs whose messages are recognized as repeats. So many are never open at once; the oldest is evicted. */
-const mostTabs = 1000
+const maxTabs = 1000
 
 /**
  * The messages of all tabs that are numbered in the session. It is the same in all tabs, since all receive the same messages in
@@ -58,7 +58,7 @@ export class Roll {
     this.#assigned.delete(tab)
     this.#assigned.set(tab, seq)
     const [oldest] = this.#assigned.keys()
-    if (this.#assigned.size > mostTabs && oldest !== undefined) this.#assigned.delete(oldest)
+    if (this.#assigned.size > maxTabs && oldest !== undefined) this.#assigned.delete(oldest)
     this.#origins.push({ tab, seq })
   }
 

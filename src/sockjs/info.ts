@@ -6,7 +6,7 @@ import { withQuery } from '../transports/request-url.ts'
 import { below } from './place.ts'
 
 /** The longest response to `/info`, in bytes. */
-const mostBytes = 2 ** 16
+const maxBytes = 2 ** 16
 
 /** What a SockJS server reports about itself (sockjs-protocol 0.3, "Information resource"). */
 export interface Info {
@@ -28,7 +28,7 @@ export async function askInfo(call: Call, signal: AbortSignal): Promise<Info> {
   const response = await request(call, address, { headers, redirect: 'manual', signal })
   const roundTripMs = host.now() - since
   if (response.status !== 200) throw new Failure(await answered(response, call))
-  const info = objectIn(await textOfBody(response, mostBytes, signal))
+  const info = objectIn(await textOfBody(response, maxBytes, signal))
   if (!info) throw mismatch('the answer to its /info is no JSON of an object')
   return { hasWebSocket: info['websocket'] !== false, service: serviceOf(url, info['base_url']), roundTripMs }
 }

@@ -25,15 +25,15 @@ export async function eachPiece(body: Body, signal: AbortSignal, take: (piece: U
   }
 }
 
-/** Reads a whole body of at most `mostBytes`: an endless one must not fill the memory. */
-export async function bytesOfBody(response: Response, mostBytes: number, signal: AbortSignal): Promise<Uint8Array<ArrayBuffer>> {
+/** Reads a whole body of at most `maxBytes`: an endless one must not fill the memory. */
+export async function bytesOfBody(response: Response, maxBytes: number, signal: AbortSignal): Promise<Uint8Array<ArrayBuffer>> {
   // The browser has no streaming bodies, or the response has no body.
   if (!response.body) return new Uint8Array(await response.arrayBuffer().catch(brokenBody))
   let bytes = new Uint8Array(1024)
   let length = 0
   await eachPiece(response.body, signal, (piece) => {
     const end = length + piece.length
-    if (end > mostBytes) throw new Failure({ kind: 'oversized' })
+    if (end > maxBytes) throw new Failure({ kind: 'oversized' })
     if (end > bytes.length) {
       // The buffer doubles, so that small chunks cost no more than large ones.
       const grown = new Uint8Array(2 * end)
@@ -50,8 +50,8 @@ export async function bytesOfBody(response: Response, mostBytes: number, signal:
 }
 
 /** Reads a whole body as text. */
-export async function textOfBody(response: Response, mostBytes: number, signal: AbortSignal): Promise<string> {
-  return new TextDecoder().decode(await bytesOfBody(response, mostBytes, signal))
+export async function textOfBody(response: Response, maxBytes: number, signal: AbortSignal): Promise<string> {
+  return new TextDecoder().decode(await bytesOfBody(response, maxBytes, signal))
 }
 
 /**

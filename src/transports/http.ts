@@ -10,7 +10,7 @@ import { addressOf, withoutUser } from './request-url.ts'
 const startWithinMs = 500
 const startLength = 80
 /** The most redirects in a row that are followed here instead of by the browser. */
-const mostHops = 3
+const maxHops = 3
 /** How much of the response to a POST is read, in bytes: only so that the browser can reuse the connection. */
 const restBytes = 2 ** 16
 /** The longest wait for a date in `Retry-After` that can be compared only with this device's clock, in milliseconds. */
@@ -85,7 +85,7 @@ async function follow(call: Call, url: URL, init: RequestInit, hops = 0): Promis
   const response = await request(call, url, { ...init, ...((isBound || !pageOrigin) && within) })
   const location = isRedirection(response) && response.headers.get('location')
   const next = location && new URL(location, url)
-  if (!next || hops >= mostHops || (isBound && next.origin !== url.origin)) return response
+  if (!next || hops >= maxHops || (isBound && next.origin !== url.origin)) return response
   response.body?.cancel().catch(() => {})
   return follow(call, next, init, hops + 1)
 }

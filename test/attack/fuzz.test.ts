@@ -10,7 +10,7 @@ const seed = seedOf(process.env)
 const runs = Number(process.env['FUZZ_RUNS'] ?? 10_000)
 const atOnce = 24
 /** Connections that their clients have forgotten; the oldest goes when there is one more. */
-const mostLeft = 100
+const maxLeft = 100
 const checkEvery = 2500
 /** What an operator is told of those who were refused, which is meant. */
 const told = /^Error: RealtimeServer: (forwarding headers|(the origin .*|a request) was refused)/
@@ -33,7 +33,7 @@ it(`${runs} connections leave the server as it was (SEED=${seed})`, { timeout: 1
       while (index < until && !server.exit) {
         index += 1
         await attack(server.port, fuzz.at(index - 1), left)
-        while (left.length > mostLeft) left.shift()?.reset()
+        while (left.length > maxLeft) left.shift()?.reset()
       }
     }
     await Promise.all([

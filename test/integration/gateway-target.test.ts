@@ -37,7 +37,7 @@ describe('what the backend gets of the request', () => {
     const { diagnosis } = await bench.socket('websocket').closed()
     expect(diagnosis?.evidence).toMatchObject({ code: 4500 })
     const [error] = bench.sockets.rig.servers.errors
-    expect(String(error)).toContain("what headers() returned: the value of 'X-Token' is no text")
+    expect(String(error)).toContain("what headers() returned: the value of 'X-Token' is not a valid header value")
     expect(String(error)).not.toContain('secret')
     expect(bench.backend.connections).toEqual([])
   })

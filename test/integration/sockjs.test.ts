@@ -63,7 +63,7 @@ describe.each(transports)('SockJS over %s', (transport) => {
     for (const text of many) socket.send(text)
     await vi.waitFor(() => expect(data).toHaveLength(many.length), 5000)
     expect(data).toEqual(many)
-    expect(server.mostPostsAtOnce).toBeLessThanOrEqual(1)
+    expect(server.maxPostsAtOnce).toBeLessThanOrEqual(1)
     socket.close(3001, 'enough')
     expect(socket.readyState).toBe(2)
     expect(await closed()).toMatchObject({ code: 3001, reason: 'enough', wasClean: true })
@@ -274,7 +274,7 @@ describe.each(['websocket', 'sse', 'long-poll'] as const)('sockjs() over %s', (t
       if (connection < 3) server.cut()
     }
     expect(watched.of('open').map(({ resumed }) => resumed)).toEqual([false, false, false])
-    expect(server.mostPostsAtOnce).toBeLessThanOrEqual(1)
+    expect(server.maxPostsAtOnce).toBeLessThanOrEqual(1)
     expect(watched.reported).toEqual([])
   })
 

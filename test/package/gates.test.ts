@@ -52,11 +52,11 @@ test('what is installed with the package runs on every Node that the package nam
   const { engines, dependencies, peerDependencies } = JSON.parse(read('package.json'))
   const { packages } = JSON.parse(read('package-lock.json'))
   // The first of the alternatives: later ones begin at later majors.
-  const leastOf = (range: string) => Number(/^>=\s*(\d+)(?:\.\d+)*(?: \|\||$)/.exec(range)?.[1])
-  expect(leastOf(engines.node)).toBeGreaterThan(0)
+  const minOf = (range: string) => Number(/^>=\s*(\d+)(?:\.\d+)*(?: \|\||$)/.exec(range)?.[1])
+  expect(minOf(engines.node)).toBeGreaterThan(0)
   for (const name of Object.keys({ ...dependencies, ...peerDependencies })) {
     const range: string = packages[`node_modules/${name}`].engines?.node ?? '>=0'
-    expect(leastOf(range), `${name} wants Node ${range}`).toBeLessThanOrEqual(leastOf(engines.node))
+    expect(minOf(range), `${name} wants Node ${range}`).toBeLessThanOrEqual(minOf(engines.node))
   }
 })
 

@@ -12,7 +12,7 @@ import type { Court } from './violation.ts'
 export type Overhear = (frame: string, connection: Connection) => void
 
 interface SocketSurroundings {
-  readonly mostBytes: number
+  readonly maxBytes: number
   readonly heartbeatMs: number
   readonly court: Court
   readonly overhear: Overhear
@@ -27,7 +27,7 @@ export class SocketCarrier implements Carrier {
   fullAt = 0
   readonly #connection: Connection
   readonly #clock: Clock
-  readonly #mostBytes: number
+  readonly #maxBytes: number
   readonly #overhear: Overhear
   readonly #heartbeatMs: number
   readonly #court: Court
@@ -35,13 +35,13 @@ export class SocketCarrier implements Carrier {
   /** When the server asked for a sign of life that has not come yet. */
   #askedAt: number | null = null
 
-  constructor(connection: Connection, { clock }: Network, { mostBytes, heartbeatMs, court, overhear }: SocketSurroundings) {
+  constructor(connection: Connection, { clock }: Network, { maxBytes, heartbeatMs, court, overhear }: SocketSurroundings) {
     this.wroteAt = clock.now
     this.#heartbeatMs = heartbeatMs
     this.#court = court
     this.#clock = clock
     this.#connection = connection
-    this.#mostBytes = mostBytes
+    this.#maxBytes = maxBytes
     this.#overhear = overhear
   }
 
@@ -80,7 +80,7 @@ export class SocketCarrier implements Carrier {
   }
 
   isDraining(): boolean {
-    return this.#connection.down.undelivered < this.#mostBytes
+    return this.#connection.down.undelivered < this.#maxBytes
   }
 
   end({ code, reason = '', retryAfterMs = 0 }: CloseFrame = { code: 1000 }): void {
@@ -120,7 +120,7 @@ export class AnswerCarrier implements Carrier {
   fullAt = 0
   readonly #clock: Clock
   readonly #connection: Connection
-  readonly #mostBytes: number
+  readonly #maxBytes: number
   readonly #overhear: Overhear
   readonly #hold: { readonly bytes: number; readonly head: boolean }
   #state: 'asked' | 'answering' | 'over' = 'asked'
@@ -133,12 +133,12 @@ export class AnswerCarrier implements Carrier {
   #whole = ''
   #wholeFrames: string[] = []
 
-  constructor(medium: Medium, connection: Connection, { conditions, clock }: Network, mostBytes: number, overhear: Overhear) {
+  constructor(medium: Medium, connection: Connection, { conditions, clock }: Network, maxBytes: number, overhear: Overhear) {
     this.medium = medium
     this.wroteAt = clock.now
     this.#clock = clock
     this.#connection = connection
-    this.#mostBytes = mostBytes
+    this.#maxBytes = maxBytes
     this.#overhear = overhear
     this.#hold = { bytes: conditions.proxy?.holdBytes ?? 0, head: !!conditions.proxy?.holdsHead }
   }
@@ -157,7 +157,7 @@ export class AnswerCarrier implements Carrier {
   }
 
   isDraining(): boolean {
-    return this.medium === 'answer' ? this.#whole.length < fullLength : this.#connection.down.undelivered < this.#mostBytes
+    return this.medium === 'answer' ? this.#whole.length < fullLength : this.#connection.down.undelivered < this.#maxBytes
   }
 
   end(close?: CloseFrame): void {

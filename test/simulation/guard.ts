@@ -1,8 +1,8 @@
-import { mostTimers } from './page.ts'
+import { maxTimers } from './page.ts'
 import type { Stage } from './stage.ts'
 
 /** Connections that the page may hold at once: a dial of each transport, and what is sent beside them. */
-const mostHeld = 8
+const maxHeld = 8
 /** How long a move may take, with all that it waits for. */
 const moveMs = 45_000
 /** How long it may take until a node hears that another attachment was confirmed. */
@@ -21,7 +21,7 @@ export class Guard {
   check(): void {
     const { court, clock, page, network, store } = this.#stage
     const isAwake = page.being.state === 'awake'
-    court.must(page.timers.count <= mostTimers, 'client-timers', () => `the client waits for ${page.timers.count} timers`)
+    court.must(page.timers.count <= maxTimers, 'client-timers', () => `the client waits for ${page.timers.count} timers`)
     court.must(
       page.openedEpoch === page.announcedEpoch || !isAwake || page.final !== null,
       'silent-session-loss',
@@ -34,10 +34,10 @@ export class Guard {
       held += 1
       if (kind !== 'send') carriers += 1
     }
-    court.must(held <= mostHeld, 'client-connections', () => `the client holds ${held} connections`)
+    court.must(held <= maxHeld, 'client-connections', () => `the client holds ${held} connections`)
     if (carriers < 2 || !isAwake || page.client.state.status !== 'open') this.#manySince = clock.now
     court.must(clock.now - this.#manySince < moveMs, 'two-attachments', () => `the client holds ${carriers} for ${moveMs} ms`)
-    const confirmed = this.#mostConfirmed()
+    const confirmed = this.#maxConfirmed()
     if (confirmed > 0) store.touched(clock.now)
     if (confirmed < 2 || store.trouble) this.#confirmedSince = clock.now
     court.must(
@@ -69,7 +69,7 @@ export class Guard {
     return `the client is ${JSON.stringify(this.#stage.page.client.state)} with ${held.join(', ') || 'no connection'}`
   }
 
-  #mostConfirmed(): number {
+  #maxConfirmed(): number {
     let most = 0
     for (const life of this.#stage.lives) most = Math.max(most, life?.check() ?? 0)
     return most

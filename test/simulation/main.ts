@@ -3,7 +3,7 @@ import { scheduleOf } from './schedule.ts'
 import { simulate } from './world.ts'
 
 /** Runs so many seeds; resolves with how many failed. */
-export async function simulateSeeds(first: number, count: number, mostFailures: number): Promise<number> {
+export async function simulateSeeds(first: number, count: number, maxFailures: number): Promise<number> {
   const sums = { events: 0, virtualMs: 0, sent: 0, received: 0, repeats: 0, gaps: 0, longestMs: 0, longestSeed: first }
   const started = performance.now()
   const failures = new Map<string, number>()
@@ -25,7 +25,7 @@ export async function simulateSeeds(first: number, count: number, mostFailures: 
       failures.set(violation.invariant, before + 1)
       if (before === 0) console.log(`${await failureOf(seed, outcome)}\n`)
       else console.log(`seed ${seed} breaks ${violation.invariant}: ${violation.detail}`)
-      if ([...failures.values()].reduce((sum, each) => sum + each, 0) >= mostFailures) break
+      if ([...failures.values()].reduce((sum, each) => sum + each, 0) >= maxFailures) break
     }
     if (performance.now() - saidAt > 10_000) {
       saidAt = performance.now()

@@ -49,7 +49,7 @@ export class NodeDoor implements Door {
     const encoded = protocols.find((each) => each.startsWith('s.'))?.slice(2) ?? ''
     const greeting = readHello(Buffer.from(encoded, 'base64url').toString())
     const carrier = new SocketCarrier(connection, this.#network, {
-      mostBytes: this.#socketBytes,
+      maxBytes: this.#socketBytes,
       heartbeatMs: this.#node.settings.heartbeatMs,
       court: this.#court,
       overhear: this.#overhear,

@@ -31,7 +31,7 @@ export interface Surroundings {
 const begun = 'begun'
 
 /** A node's own, and one for each answer and each POST that waits. */
-const mostTimers = 24
+const maxTimers = 24
 
 /** One life of a node, from its start to its death. */
 export class NodeLife {
@@ -118,7 +118,7 @@ export class NodeLife {
   check(): number {
     const { setting, ledgers } = this.#around
     const { count } = this.timers
-    ledgers.court.must(count <= mostTimers, 'server-timers', () => `${this.name} waits for ${count} timers`)
+    ledgers.court.must(count <= maxTimers, 'server-timers', () => `${this.name} waits for ${count} timers`)
     return this.door.check(ledgers.court, setting.heartbeatMs)
   }
 

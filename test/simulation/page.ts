@@ -16,7 +16,7 @@ import { epochMs, type Ledgers } from './store.ts'
 import { Timers } from './timers.ts'
 
 /** More than these must never wait at once. */
-export const mostTimers = 16
+export const maxTimers = 16
 export const outboxMessages = 600
 
 /** The page with the client in it, and the application that uses it. */

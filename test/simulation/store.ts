@@ -55,7 +55,7 @@ export class SharedStore {
   /** Nodes that hear of no change now. */
   readonly #deaf = new Set<Being>()
   readonly #clock: Clock
-  readonly #mostMs: number
+  readonly #maxMs: number
   readonly #resumeWindowMs: number
   readonly #random: Random
   readonly #up: UpLedger
@@ -65,7 +65,7 @@ export class SharedStore {
 
   constructor(clock: Clock, seed: number, { storeMs, resumeWindowMs }: Setting, { up, down, requests, court }: Ledgers) {
     this.#clock = clock
-    this.#mostMs = storeMs
+    this.#maxMs = storeMs
     this.#resumeWindowMs = resumeWindowMs
     this.#random = new Random(seed, 3)
     this.#up = up
@@ -93,10 +93,10 @@ export class SharedStore {
         return new Promise<Result>(() => {})
       }
       // At once, where the store is quick.
-      if (this.#mostMs === 0 && !trouble) return run() as Promise<Result>
+      if (this.#maxMs === 0 && !trouble) return run() as Promise<Result>
       // What one node asks for is done in the order in which it asks.
       const { now } = this.#clock
-      appliedAt = Math.max(appliedAt, now + this.#random.next() * this.#mostMs)
+      appliedAt = Math.max(appliedAt, now + this.#random.next() * this.#maxMs)
       const applied = new Promise<Result>((resolve, reject) => {
         this.#clock.after(this.#being, appliedAt - now, () => {
           if (trouble === 'before') reject(new Error('the store did not answer'))
@@ -109,7 +109,7 @@ export class SharedStore {
       })
       return new Promise((resolve, reject) => {
         const later = (settle: () => void) => {
-          answeredAt = Math.max(answeredAt, this.#clock.now + this.#random.next() * this.#mostMs)
+          answeredAt = Math.max(answeredAt, this.#clock.now + this.#random.next() * this.#maxMs)
           this.#clock.after(being, answeredAt - this.#clock.now, settle)
         }
         applied.then(
@@ -121,8 +121,8 @@ export class SharedStore {
     const watch: WatchNews = (begin, listener) => {
       const inner = begin((news) => {
         if (this.#deaf.has(being)) return
-        if (this.#mostMs === 0) listener(news)
-        else this.#clock.after(being, this.#random.next() * this.#mostMs, () => watches.has(stop) && listener(news))
+        if (this.#maxMs === 0) listener(news)
+        else this.#clock.after(being, this.#random.next() * this.#maxMs, () => watches.has(stop) && listener(news))
       })
       const stop = () => inner.stop()
       watches.set(stop, listener)

@@ -10,8 +10,8 @@ const recoveryMs = 300_000
 /** How long the last write of a closed client may take, and a little more. */
 const closingMs = 6000
 /** More events than this is no work but a loop. */
-const mostEvents = 60_000
-const mostTraced = 600
+const maxEvents = 60_000
+const maxTraced = 600
 const lookEveryMs = 250
 
 export interface Outcome {
@@ -56,7 +56,7 @@ class World {
       received: down.received,
       repeats: up.repeats,
       gaps: down.gaps,
-      trace: this.#trace.slice(-mostTraced),
+      trace: this.#trace.slice(-maxTraced),
     }
   }
 
@@ -128,7 +128,7 @@ class World {
       }
       if (!clock.step(at)) break
       await drained()
-      court.must(clock.events < mostEvents, 'busy', () => `${mostEvents} events in ${clock.now} ms`)
+      court.must(clock.events < maxEvents, 'busy', () => `${maxEvents} events in ${clock.now} ms`)
     }
     clock.now = Math.max(clock.now, at)
     return true
@@ -136,6 +136,6 @@ class World {
 
   #note(line: string): void {
     this.#trace.push(line)
-    if (this.#trace.length > 2 * mostTraced) this.#trace.splice(0, mostTraced)
+    if (this.#trace.length > 2 * maxTraced) this.#trace.splice(0, maxTraced)
   }
 }

@@ -14,7 +14,7 @@ export interface GrowthOptions {
 }
 
 /** Four times as much that costs four times as much is linear; quadratic, it would cost sixteen times. */
-const mostRatio = 8
+const maxRatio = 8
 /** What is cheaper than this is all noise. */
 const noiseMs = 60
 const attempts = 3
@@ -40,9 +40,9 @@ export async function grewLinearly(
   for (let attempt = 1; ; attempt += 1) {
     small = least(small, await costs(size))
     large = least(large, await costs(4 * size))
-    const isLinear = large.cpuMs <= Math.max(noiseMs, mostRatio * small.cpuMs)
+    const isLinear = large.cpuMs <= Math.max(noiseMs, maxRatio * small.cpuMs)
     if (isLinear && large.standstillCpuMs <= ceilingMs) return
-    const isFar = large.cpuMs > 1.5 * mostRatio * small.cpuMs || large.standstillCpuMs > 2 * ceilingMs
+    const isFar = large.cpuMs > 1.5 * maxRatio * small.cpuMs || large.standstillCpuMs > 2 * ceilingMs
     if (isFar || attempt === attempts) {
       const told = JSON.stringify({ size, small, large, ceilingMs })
       throw new Error(isLinear ? `The loop stands still for too long: ${told}` : `It grows faster than its size: ${told}`)

@@ -7,11 +7,11 @@ import { makeTraffic, type Tally, type TallyReport, type Traffic, wholeReport } 
 const { message, tally } = makeTraffic()
 
 /** What of one stream may be on its way and not arrived. */
-const mostUnderWay = 500
+const maxUnderWay = 500
 
 /** What is on its way in any number of streams, so that there is nothing to forget that somebody has not had. */
 export const store: MemoryLimits = {
-  maxMessagesPerStream: 2 * mostUnderWay,
+  maxMessagesPerStream: 2 * maxUnderWay,
   maxBytesPerStream: 2 ** 26,
   maxBytes: 2 ** 32,
 }
@@ -85,7 +85,7 @@ export class ServerSide {
     while (!signal.aborted && ways.some(({ sent, total }) => sent < total)) {
       const part = Math.min(1, (performance.now() - startedAt) / spreadMs)
       for (const [lane, way] of ways.entries()) {
-        const through = Math.min(Math.ceil(part * way.total), (progress().due[lane] ?? 1) - 1 + mostUnderWay)
+        const through = Math.min(Math.ceil(part * way.total), (progress().due[lane] ?? 1) - 1 + maxUnderWay)
         while (way.sent < through) {
           way.sent += 1
           await way.give(message(seed + 1 + lane, way.sent))

@@ -14,7 +14,7 @@ export interface SockjsServer extends AsyncDisposable {
   /** How many connections there have been, and how many of them have ended. */
   readonly counts: { readonly opened: number; readonly closed: number }
   /** How many POSTs are being answered at most at once. */
-  readonly mostPostsAtOnce: number
+  readonly maxPostsAtOnce: number
   /** Sends to all connections. */
   send(text: string): void
   /** Cuts all connections of the network, as when a cable is pulled and put in again. */
@@ -41,7 +41,7 @@ export async function startSockjs(options: SockjsServerOptions = {}): Promise<So
   const sockets = new Set<Socket>()
   const received: string[] = []
   const requests: string[] = []
-  let [opened, closed, posts, mostPostsAtOnce] = [0, 0, 0, 0]
+  let [opened, closed, posts, maxPostsAtOnce] = [0, 0, 0, 0]
   const settings = {
     ...{ prefix: '/echo', log() {}, heartbeat_delay: heartbeatMs, disconnect_delay: disconnectDelayMs },
     ...{ response_limit: responseLimit, websocket: webSocket !== 'off', ...(baseUrl !== undefined && { base_url: baseUrl }) },
@@ -70,7 +70,7 @@ export async function startSockjs(options: SockjsServerOptions = {}): Promise<So
     requests.push(`${method} ${url.replace(/\/\d{3}\/[^/]+\//, '/…/').replace(/\?.*/, '')}`)
     if (url.includes('xhr_send')) {
       posts += 1
-      mostPostsAtOnce = Math.max(mostPostsAtOnce, posts)
+      maxPostsAtOnce = Math.max(maxPostsAtOnce, posts)
       response.on('close', () => {
         posts -= 1
       })
@@ -98,8 +98,8 @@ export async function startSockjs(options: SockjsServerOptions = {}): Promise<So
     get counts() {
       return { opened, closed }
     },
-    get mostPostsAtOnce() {
-      return mostPostsAtOnce
+    get maxPostsAtOnce() {
+      return maxPostsAtOnce
     },
     send(text) {
       for (const connection of connections) connection.write(text)

@@ -33,7 +33,7 @@ export interface Traffic {
  */
 export function makeTraffic(): Traffic {
   const poolLength = 131_072
-  const mostBytes = 65_536
+  const maxBytes = 65_536
   // Everything that a line, JSON or base64 may stumble over. Nothing outside the BMP: a text is cut out anywhere.
   const signs = ['a', 'Z', '0', ' ', '"', '\\', '\n', '\r', '\t', ':', ',', '{', ']', '~', '.', '\0', 'ü', '\u2028']
 
@@ -51,7 +51,7 @@ export function makeTraffic(): Traffic {
   const message = (seed: number, n: number) => {
     const isText = chance(seed, n, 2) < 0.5
     const size = Math.floor(2 ** (chance(seed, n, 3) * 16.0001))
-    const from = Math.floor(chance(seed, n, 4) * mostBytes)
+    const from = Math.floor(chance(seed, n, 4) * maxBytes)
     if (!isText) {
       const data = pool.slice(from, from + size)
       if (size >= 4) new DataView(data.buffer).setUint32(0, n)

@@ -3,7 +3,7 @@ import { Admission } from '../../src/server/node/admission.ts'
 import { seeded, seedOf } from '../support/seeded.ts'
 
 const seed = seedOf(process.env)
-const limits = { perSecond: 500, mostWaitMs: 30_000, mostPlaces: 100_000 }
+const limits = { perSecond: 500, maxWaitMs: 30_000, maxPlaces: 100_000 }
 
 function admissionOf(changes: Partial<typeof limits> = {}, random = seeded(seed)): Admission {
   return new Admission({ ...limits, ...changes }, random)
@@ -34,7 +34,7 @@ function byTime(one: { readonly at: number }, other: { readonly at: number }): n
   return one.at - other.at
 }
 
-function mostInASecond(times: readonly number[]): number {
+function maxInASecond(times: readonly number[]): number {
   const sorted = [...times].sort((one, other) => one - other)
   let from = 0
   return Math.max(
@@ -71,7 +71,7 @@ describe(`[SP18] admission (SEED=${seed})`, () => {
     )
     expect(Math.max(...refusals)).toBe(1)
     expect(Math.max(...admittedAt)).toBeLessThan(12_000)
-    expect(mostInASecond(admittedAt.filter((at) => at > 2000))).toBeLessThanOrEqual(520)
+    expect(maxInASecond(admittedAt.filter((at) => at > 2000))).toBeLessThanOrEqual(520)
   })
 
   it('keeps a place from whoever comes meanwhile', () => {
@@ -95,7 +95,7 @@ describe(`[SP18] admission (SEED=${seed})`, () => {
   })
 
   it('asks nobody to wait for longer than a session may, however many come', () => {
-    const admission = admissionOf({ perSecond: 10, mostWaitMs: 5000 })
+    const admission = admissionOf({ perSecond: 10, maxWaitMs: 5000 })
     const waits = Array.from({ length: 2000 }, (_, n) => admission.admit(`s${n}`, 0))
     expect(Math.max(...waits)).toBeLessThanOrEqual(5000)
     const inOrder = waits
@@ -106,7 +106,7 @@ describe(`[SP18] admission (SEED=${seed})`, () => {
   })
 
   it('keeps no more places than it may, and none for ever', () => {
-    const admission = admissionOf({ perSecond: 1, mostPlaces: 3 })
+    const admission = admissionOf({ perSecond: 1, maxPlaces: 3 })
     const told = Array.from({ length: 10 }, (_, n) => admission.admit(`s${n}`, 0))
     expect(told).toEqual([0, 0, 1000, 2000, 3000, 4000, 4000, 4000, 4000, 4000])
     for (const [session, at] of [

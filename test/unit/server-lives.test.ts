@@ -475,14 +475,14 @@ describe('[SP18] the retry window', () => {
   })
 
   it('is never longer than half of the resume window, nor than 30 s', async () => {
-    for (const [resumeWindowMs, mostMs] of [
+    for (const [resumeWindowMs, maxMs] of [
       [20_000, 10_000],
       [120_000, 30_000],
     ] as const) {
       const bench = new ServerBench({ limits: { attachmentsPerSecond: 1 }, settings: { resumeWindowMs } })
       let last = 0
       for (const session of others(60)) last = (await bench.confirmed({ session })).carrier.open.retryWindowMs
-      expect(last).toBe(mostMs)
+      expect(last).toBe(maxMs)
     }
   })
 

@@ -8,7 +8,7 @@ type Answer = (n: number) => Response | Error
 
 const seconds = 20
 /** So many in the time, whatever is said. */
-const mostRequests = 2.5 * seconds
+const maxRequests = 2.5 * seconds
 
 const octets = { headers: { 'Content-Type': 'application/octet-stream' } }
 const events = { headers: { 'Content-Type': 'text/event-stream' } }
@@ -82,7 +82,7 @@ describe.each(['sse', 'long-poll', 'poll'] as const)('no server makes %s ask wit
   it.concurrent.each(Object.entries(plainServers))('in plain mode: %s', async (name, answer) => {
     const { count, messages } = await requestsTo(answer, transport)
     expect(count).toBeGreaterThan(0)
-    expect(count).toBeLessThan(mostRequests)
+    expect(count).toBeLessThan(maxRequests)
     if (transport !== 'sse' && name.startsWith('the same')) expect(messages).toBe(name.includes('lines') ? 2 : 1)
     if (transport !== 'sse' && /empty|ETag/.test(name)) expect(messages).toBe(0)
   })
@@ -90,7 +90,7 @@ describe.each(['sse', 'long-poll', 'poll'] as const)('no server makes %s ask wit
   it.concurrent.each(Object.entries(sessionServers))('in a session: %s', async (_, answer) => {
     const { count } = await requestsTo(answer, transport, { protocol: session() })
     expect(count).toBeGreaterThan(0)
-    expect(count).toBeLessThan(mostRequests)
+    expect(count).toBeLessThan(maxRequests)
   })
 })
 
@@ -140,5 +140,5 @@ it.concurrent.each([
   for (let ms = 0; ms < seconds * 1000; ms += 25) await page.pass(25)
   void client.close()
   expect(state.count).toBeGreaterThan(2)
-  expect(state.count).toBeLessThan(mostRequests)
+  expect(state.count).toBeLessThan(maxRequests)
 })

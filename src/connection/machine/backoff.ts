@@ -24,7 +24,7 @@ const patienceMs = 60_000
 const impatientMaxDelayMs = 5000
 
 /** The longest first delay, however many clients the server has: most often only this client lost its connection. */
-const mostFirstMs = 1800
+const maxFirstMs = 1800
 
 /**
  * Exponential backoff with jitter from the first delay on. The first delay is drawn from the whole window, because a thousand
@@ -41,7 +41,7 @@ export function backoff(
   return ({ attempt, outageMs }) => {
     if (attempt > maxAttempts) return null
     const spread = spreadMs()
-    const firstMs = Math.min(spread === null ? minDelayMs : Math.min(spread, mostFirstMs), maxDelayMs)
+    const firstMs = Math.min(spread === null ? minDelayMs : Math.min(spread, maxFirstMs), maxDelayMs)
     if (attempt === 1) return random() * firstMs
     const patientMs = outageMs < patienceMs ? Math.max(impatientMaxDelayMs, spread ?? 0) : Infinity
     const window = Math.max(minDelayMs, firstMs, 1) * factor ** (attempt - 1)

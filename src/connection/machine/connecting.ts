@@ -4,7 +4,7 @@ import { isLimited, looksAway, othersAfter, roundOf } from './outage.ts'
 import type { Closed, Connecting, Core, Dial, Policy, State, Waiting } from './state.ts'
 import { allFailed, at, excused, isHealthy, isHopeless, type Refusal, reconsidered, refused } from './transport-ranking.ts'
 
-const race = { unknownMs: 500, leastMs: 200, mostMs: 3000 }
+const race = { unknownMs: 500, minMs: 200, maxMs: 3000 }
 /** The least delay between retries when there seems to be no realtime server (`isHopeless`); up to half is added at random. */
 const hopelessDelayMs = 45_000
 
@@ -52,7 +52,7 @@ function raceAt(state: Connecting, now: number, { raceAfterMs }: Policy): number
   // In the first rounds the server may be slow because it is restarting.
   const others = queue.length || failures < 2 ? queue : spare
   if (!hasHealthyNext({ ...state, queue: others }, now)) return Infinity
-  const derived = roundTripMs === null ? race.unknownMs : Math.min(Math.max(5 * roundTripMs + 100, race.leastMs), race.mostMs)
+  const derived = roundTripMs === null ? race.unknownMs : Math.min(Math.max(5 * roundTripMs + 100, race.minMs), race.maxMs)
   return now + (raceAfterMs ?? derived)
 }
 

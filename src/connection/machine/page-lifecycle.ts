@@ -10,7 +10,7 @@ import { at } from './transport-ranking.ts'
 export const longAbsenceMs = 30_000
 const networkAnswerMs = 3000
 const retryJitterMs = 500
-const leastPauseMs = 1000
+const minPauseMs = 1000
 /** Several page events within this time are one wake-up. */
 const sameWakeMs = 100
 
@@ -73,7 +73,7 @@ function onNetwork(state: State, now: number, policy: Policy): State {
 
 /** Retries soon, with jitter so that all clients of a building do not dial at once, and at most once a second. */
 function sooner(state: Waiting, now: number, policy: Policy): Waiting {
-  const soon = Math.max(now + policy.random() * retryJitterMs, state.notBefore, state.dialledAt + leastPauseMs)
+  const soon = Math.max(now + policy.random() * retryJitterMs, state.notBefore, state.dialledAt + minPauseMs)
   // It may be another network, with other transports blocked.
   return { ...state, failures: Math.min(state.failures, 1), othersAt: 0, retryAt: Math.min(state.retryAt, soon) }
 }

@@ -5,7 +5,7 @@ import { type CloseFrame, codes, maxHelloBytes } from '../../wire/steadfast-v1.t
 import type { ServerHost } from '../node/host.ts'
 
 /** How many WebSockets may wait for their hello at the same time: their clients are not authenticated yet. */
-const mostWaiting = 1000
+const maxWaiting = 1000
 /** The overhead of the frames around a hello, in bytes. */
 const framingBytes = 1024
 
@@ -33,7 +33,7 @@ export class HelloFrames {
 
   /** Whether no further WebSocket may wait. */
   get isFull(): boolean {
-    return this.#waiting >= mostWaiting
+    return this.#waiting >= maxWaiting
   }
 
   /** The WebSocket's first frame, the reason why it is refused, or `null` if the client disconnected. Never rejects. */

@@ -2,15 +2,15 @@ import { Buffer } from 'node:buffer'
 import type { RefusedOrigin } from './origin.ts'
 
 /** The longest text of a close reason, in bytes (RFC 6455 §5.5). */
-const mostBytes = 123
+const maxBytes = 123
 /** How many different origins are reported at most: a client that invents origins would fill the log. */
-const mostTold = 100
+const maxTold = 100
 
 /** The reason that the client receives: both origins that were compared, as far as they fit, and the remedy. */
 export function reasonOf({ origin, own }: RefusedOrigin): string {
   if (origin === null) return 'no Origin header, though the request comes from a browser'
   if (origin === 'null') return 'the origin null (a sandboxed frame or a local file) is never allowed'
-  const room = mostBytes - reasonWith('', '').length
+  const room = maxBytes - reasonWith('', '').length
   const shownOwn = shortened(own, Math.max(room - origin.length, Math.floor(room / 2)))
   return reasonWith(shortened(origin, room - Buffer.byteLength(shownOwn)), shownOwn)
 }
@@ -36,9 +36,9 @@ export class RefusalReporter {
 
   refused(refusal: RefusedOrigin): void {
     const origin = refusal.origin === null ? '' : shortened(refusal.origin, 300)
-    if (this.#told.size >= mostTold || this.#told.has(origin)) return
+    if (this.#told.size >= maxTold || this.#told.has(origin)) return
     this.#told.add(origin)
-    const isLast = this.#told.size === mostTold
+    const isLast = this.#told.size === maxTold
     this.#report(new Error(warningOf(origin, refusal) + (isLast ? ' Further origins that are refused are not reported.' : '')))
   }
 }

@@ -2,10 +2,10 @@ import type { IncomingMessage, ServerResponse } from 'node:http'
 import type { Duplex } from 'node:stream'
 import type { ServerHost } from '../node/host.ts'
 
-/** Requests of one connection that may always wait; up to `mostOfOne` may while fewer than `mostInAll` wait in total. */
+/** Requests of one connection that may always wait; up to `maxOfOne` may while fewer than `maxInAll` wait in total. */
 const fewOfOne = 16
-const mostOfOne = 512
-const mostInAll = 4096
+const maxOfOne = 512
+const maxInAll = 4096
 
 interface Queue {
   waiting: number
@@ -33,7 +33,7 @@ export class PipelinedRequests {
     }
     const { socket } = request
     const queue = this.#queueOf(socket)
-    if (queue.waiting >= mostOfOne || (this.#inAll >= mostInAll && queue.waiting >= fewOfOne)) {
+    if (queue.waiting >= maxOfOne || (this.#inAll >= maxInAll && queue.waiting >= fewOfOne)) {
       socket.destroy()
       return
     }

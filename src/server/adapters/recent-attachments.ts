@@ -3,7 +3,7 @@
  * last request, in milliseconds.
  */
 const keptMs = 60_000
-const mostKept = 50_000
+const maxKept = 50_000
 
 /**
  * The attachments that this node has admitted recently, by session and k: a request that names one of them continues it, and is
@@ -40,7 +40,7 @@ export class RecentAttachments {
 
   #age(now: number): void {
     const ageMs = now - this.#bornAt
-    if (ageMs < keptMs && this.#young.size < mostKept) return
+    if (ageMs < keptMs && this.#young.size < maxKept) return
     this.#old = ageMs < 2 * keptMs ? this.#young : new Set()
     this.#young = new Set()
     this.#bornAt = now

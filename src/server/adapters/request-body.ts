@@ -36,13 +36,13 @@ export interface BodyLimits {
 }
 
 /** The slowest permitted transfer, in bytes per millisecond: a slower client is not on a slow link but stalls on purpose. */
-const leastBytesPerMs = 5
+const minBytesPerMs = 5
 /** The first bytes of each body are not counted, so that senders of long bodies cannot starve senders of short ones. */
 const freeBytes = 65_536
 export const maxFirstBytes = maxPartHeadBytes + maxHelloBytes
 /** The longest end of a form, in bytes: a boundary has at most 70 characters. */
 export const formEndBytes = 80
-const leastCapacity = 4096
+const minCapacity = 4096
 
 const newline = 10
 const nothing = Buffer.alloc(0)
@@ -184,7 +184,7 @@ export class BodyReader implements BodySource {
     if (timeoutMs === Infinity) return
     const now = elapsedMs()
     // A hello is short: its deadline does not grow with its length.
-    const untilAll = this.#startedAt + timeoutMs + (this.#share ? this.#length / leastBytesPerMs : 0)
+    const untilAll = this.#startedAt + timeoutMs + (this.#share ? this.#length / minBytesPerMs : 0)
     const leftMs = Math.min(this.#cameAt + timeoutMs, untilAll) - now
     if (leftMs <= 0) this.#halt('slow')
     else this.#cancelLimit = after(leftMs, () => this.#checkLimit())
@@ -194,7 +194,7 @@ export class BodyReader implements BodySource {
     const length = this.#length + chunk.length
     if (this.#length === 0) this.#bytes = chunk
     else if (length > this.#bytes.length) {
-      const grown = Buffer.allocUnsafeSlow(Math.max(leastCapacity, length, Math.min(2 * length, this.#maxLength)))
+      const grown = Buffer.allocUnsafeSlow(Math.max(minCapacity, length, Math.min(2 * length, this.#maxLength)))
       this.#bytes.copy(grown, 0, 0, this.#length)
       this.#bytes = grown
       chunk.copy(grown, this.#length)

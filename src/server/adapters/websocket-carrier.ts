@@ -9,7 +9,7 @@ import { BinaryPlaces } from '../delivery/frame-batch.ts'
 import type { Verdict } from './http-carriers.ts'
 
 /** RFC 6455: a control frame has at most 125 bytes, and the code takes two. */
-const mostReasonBytes = 123
+const maxReasonBytes = 123
 
 /** A carrier over a WebSocket of `ws`. */
 export class WebSocketCarrier implements Carrier {
@@ -73,5 +73,5 @@ export class WebSocketCarrier implements Carrier {
 /** Starts the closing handshake. A Close frame holds 123 bytes of text: a longer reason is left out. */
 export function close(webSocket: WebSocket, { code, reason = '', retryAfterMs }: CloseFrame): void {
   const said = retryAfterMs === undefined ? reason : JSON.stringify({ reason, retryAfterMs })
-  webSocket.close(code, Buffer.byteLength(said) > mostReasonBytes ? '' : said)
+  webSocket.close(code, Buffer.byteLength(said) > maxReasonBytes ? '' : said)
 }

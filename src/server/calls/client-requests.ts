@@ -11,7 +11,7 @@ import { kindOf } from '../util/payload.ts'
 const lookEveryMs = 1000
 
 /** How many requests may wait for the client of one session. */
-const mostPending = 1000
+const maxPending = 1000
 
 /** The node that sends the request. */
 interface AskingNode {
@@ -92,8 +92,8 @@ export class ClientRequests {
     signal?.throwIfAborted()
     const { host } = this.#node
     const asked = this.#of(session)
-    if (asked.pending.size >= mostPending)
-      throw new RangeError(`RealtimeServer: ${mostPending} requests wait for the client of this session already.`)
+    if (asked.pending.size >= maxPending)
+      throw new RangeError(`RealtimeServer: ${maxPending} requests wait for the client of this session already.`)
     const id = host.randomId()
     let cancelLimit = () => {}
     let stopListening = () => {}

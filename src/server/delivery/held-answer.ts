@@ -31,7 +31,12 @@ export class HeldAnswer {
     const now = this.#node.elapsedMs()
     this.#until = Math.min(this.#until, now + authenticatedUntil(record) - wallClockNow)
     this.#hasNews = false
-    if (this.#until > now) this.#cancel = this.#node.host.after(this.#until - now, expired)
+    if (this.#until <= now) return
+    this.#cancel = this.#node.host.after(this.#until - now, () => {
+      // A timer may fire up to a millisecond early.
+      this.#until = 0
+      expired()
+    })
   }
 
   wrote(): void {

@@ -1,5 +1,5 @@
 import { type CloseFrame, codes } from '../../wire/steadfast-v1.ts'
-import { type Incoming, mostTaken, type Source } from '../session/record.ts'
+import { type Incoming, maxTaken, type Source } from '../session/record.ts'
 import type { SessionRecord } from '../store/ports.ts'
 
 /** The messages that arrive over one attachment: a missing number ends the attachment. */
@@ -18,7 +18,7 @@ export class MessageSource implements Source {
   }
 
   outOfOrder({ n }: Incoming, record: SessionRecord): void {
-    if (this.#isAwaiting || n <= mostTaken(record) + 1) return
+    if (this.#isAwaiting || n <= maxTaken(record) + 1) return
     this.#end({ code: codes.protocolError, reason: 'a message is missing' })
   }
 

@@ -1,6 +1,6 @@
 import { type CloseFrame, codes } from '../../wire/steadfast-v1.ts'
 import type { NodeContext } from '../node/node-context.ts'
-import { authenticatedUntil, CredentialCheck, mostLeadMs } from '../session/credential-check.ts'
+import { authenticatedUntil, CredentialCheck, maxLeadMs } from '../session/credential-check.ts'
 import type { Principal } from '../session/session-handle.ts'
 import type { SessionRecord } from '../store/ports.ts'
 
@@ -25,7 +25,7 @@ export interface ReauthenticatedAttachment {
 /** When to ask a client for fresh credentials, by the node's monotonic time; `Infinity` for never. */
 export function askAt(session: ReauthenticatedAttachment['session']): number {
   const { node } = session
-  return node.elapsedMs() + untilOf(session) - node.host.now() - mostLeadMs
+  return node.elapsedMs() + untilOf(session) - node.host.now() - maxLeadMs
 }
 
 /** Checks an open attachment's credentials; `current` is the last result, `null` at first and if they never expire. */

@@ -7,9 +7,9 @@ export interface AdmissionLimits {
   /** Attachments per second. */
   readonly perSecond: number
   /** The longest wait that a client is assigned, in milliseconds. */
-  readonly mostWaitMs: number
+  readonly maxWaitMs: number
   /** How many places are kept at the same time. */
-  readonly mostPlaces: number
+  readonly maxPlaces: number
 }
 
 /**
@@ -51,13 +51,13 @@ export class Admission {
   }
 
   #keepPlace(session: string, freeAt: number, now: number): number {
-    const { mostWaitMs, mostPlaces } = this.#limits
+    const { maxWaitMs, maxPlaces } = this.#limits
     this.#forgetPassed(now)
-    // If more clients return than fit into `mostWaitMs`, they come faster than `perSecond`: their sessions must not expire while
+    // If more clients return than fit into `maxWaitMs`, they come faster than `perSecond`: their sessions must not expire while
     // they wait.
-    const isInTime = freeAt - now <= mostWaitMs
-    const place = isInTime ? freeAt : now + mostWaitMs * (0.5 + this.#random() / 2)
-    if (this.#places.size < mostPlaces) {
+    const isInTime = freeAt - now <= maxWaitMs
+    const place = isInTime ? freeAt : now + maxWaitMs * (0.5 + this.#random() / 2)
+    if (this.#places.size < maxPlaces) {
       this.#places.set(session, place)
       if (isInTime) this.#nextAt = freeAt + this.#spacingMs
     }

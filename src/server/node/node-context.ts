@@ -25,7 +25,7 @@ import type { PublishOptions } from './publish-options.ts'
 import { Renewals } from './renewals.ts'
 
 /** The shortest window over which clients spread their return, in milliseconds (rule 18). */
-const leastWindowMs = 50
+const minWindowMs = 50
 
 /** The settings of a node, checked and complete. */
 export interface NodeSettings {
@@ -191,7 +191,7 @@ export class NodeContext implements NodeParts {
   retryWindowMs(): number {
     const { attachmentsPerSecond } = this.settings.limits
     const windowMs = Math.round((this.#sessionsHere() / attachmentsPerSecond) * 1000)
-    return Math.min(mostWaitMs(this.settings), Math.max(leastWindowMs, windowMs))
+    return Math.min(maxWaitMs(this.settings), Math.max(minWindowMs, windowMs))
   }
 
   /** The retry delay for a client that connects too fast, in milliseconds. */
@@ -229,7 +229,7 @@ export function tickOf(heartbeatMs: number, leaseMs: number, resumeWindowMs: num
 }
 
 /** The longest retry delay, in milliseconds: a client's session must not expire meanwhile (rule 18). */
-export function mostWaitMs({ resumeWindowMs }: NodeSettings): number {
+export function maxWaitMs({ resumeWindowMs }: NodeSettings): number {
   return Math.min(30_000, resumeWindowMs / 2)
 }
 

@@ -15,7 +15,7 @@ import { type Principal, type Session, SessionHandle } from '../session/session-
 import { checkPublished, checkTopic } from '../session/subscribe.ts'
 import { Admission } from './admission.ts'
 import { ForeignStores } from './foreign-stores.ts'
-import { mostWaitMs, NodeContext, type NodeParts, type NodeSettings } from './node-context.ts'
+import { maxWaitMs, NodeContext, type NodeParts, type NodeSettings } from './node-context.ts'
 import { PrincipalSessions } from './principal-sessions.ts'
 import { checkKey, type PublishOptions } from './publish-options.ts'
 import { Sweeper } from './sweeper.ts'
@@ -57,7 +57,7 @@ export class ServerNode {
       (data) => this.#actors.forwarded(data),
     )
     this.#actors = new SessionActors(this.#context)
-    const places = { perSecond: attachmentsPerSecond, mostWaitMs: mostWaitMs(settings), mostPlaces: maxSessions }
+    const places = { perSecond: attachmentsPerSecond, maxWaitMs: maxWaitMs(settings), maxPlaces: maxSessions }
     this.#admission = new Admission(places, () => host.random())
     this.#recent = new RecentAttachments(host.elapsedMs())
     this.#foreign = new ForeignStores(sessions, (error) => host.report(error))
@@ -180,7 +180,7 @@ export class ServerNode {
     this.#isUp = false
     const { host, settings, leases } = this.#context
     this.#context.acceptances.stop()
-    const spreadMs = Math.max(this.#context.retryWindowMs(), Math.min(drainMs, mostWaitMs(settings)))
+    const spreadMs = Math.max(this.#context.retryWindowMs(), Math.min(drainMs, maxWaitMs(settings)))
     for (const actor of this.#actors) {
       actor.waitsForNobody()
       // The record tells the session's attachments, here and on other nodes.

@@ -31,7 +31,7 @@ export interface Accepted {
 }
 
 /** The longest reason of a refusal, in bytes: a Close frame has no room for more. */
-const mostReasonBytes = 123
+const maxReasonBytes = 123
 
 /** Pure: interprets the application's answer for a client with this hello. @throws TypeError for an invalid answer */
 export function readAcceptance(answer: unknown, { protocols }: Pick<ClientHello, 'protocols'>): Accepted | CloseFrame {
@@ -52,8 +52,8 @@ function refusalOf(answer: object): CloseFrame {
   const retryAfterMs: unknown = Reflect.get(answer, 'retryAfterMs')
   if (!(typeof code === 'number' && Number.isInteger(code) && code >= 4000 && code <= 4999) || code === codes.moved)
     throw new TypeError('RealtimeServer: a refusal of acceptSession() has a code from 4000 to 4999, and not 4409.')
-  if (typeof reason !== 'string' || Buffer.byteLength(reason) > mostReasonBytes)
-    throw new TypeError(`RealtimeServer: a refusal of acceptSession() has a reason of at most ${mostReasonBytes} bytes.`)
+  if (typeof reason !== 'string' || Buffer.byteLength(reason) > maxReasonBytes)
+    throw new TypeError(`RealtimeServer: a refusal of acceptSession() has a reason of at most ${maxReasonBytes} bytes.`)
   if (retryAfterMs === undefined) return { code, reason }
   if (!(typeof retryAfterMs === 'number' && retryAfterMs >= 0 && retryAfterMs <= longestMs))
     throw new TypeError('RealtimeServer: a refusal of acceptSession() has `retryAfterMs` from 0 to 86,400,000, a day.')

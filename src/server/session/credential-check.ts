@@ -2,10 +2,10 @@ import type { SessionRecord } from '../store/ports.ts'
 import type { Principal } from './session-handle.ts'
 
 /** How long before its credentials expire a client is asked for new ones, in ms; a quarter of their lifetime if that is less. */
-export const mostLeadMs = 10_000
-const mostPollLeadMs = 60_000
+export const maxLeadMs = 10_000
+const maxPollLeadMs = 60_000
 /** The shortest time that a client has to answer, in milliseconds, however late it was asked. */
-const leastAnswerMs = 1000
+const minAnswerMs = 1000
 
 /** When the last result of `authenticate` expires, in wall-clock milliseconds; `Infinity` if it does not. */
 export function authenticatedUntil(record: SessionRecord, reauthenticateMs = Infinity): number {
@@ -21,7 +21,7 @@ export function expiryOf({ expiresAt }: Principal): number {
 /** Whether this answer to a poll asks the client for credentials, since few more may follow before they expire. */
 export function isNearExpiry({ principal, authenticatedAt }: SessionRecord, now: number): boolean {
   const expiresAt = expiryOf(principal as Principal)
-  return expiresAt - now < Math.min(mostPollLeadMs, (expiresAt - (authenticatedAt ?? now)) / 2)
+  return expiresAt - now < Math.min(maxPollLeadMs, (expiresAt - (authenticatedAt ?? now)) / 2)
 }
 
 /** Decides when the client of an open connection is asked for fresh credentials, and when its time to answer is over. */
@@ -49,9 +49,9 @@ export class CredentialCheck {
       this.#askedAt = null
       this.#isAnswered = false
     }
-    const leadMs = Math.min(mostLeadMs, Math.max(0, until - this.#since) / 4)
+    const leadMs = Math.min(maxLeadMs, Math.max(0, until - this.#since) / 4)
     if (now < until - leadMs) return 'nothing'
-    if (this.#askedAt !== null) return now >= Math.max(until, this.#askedAt + leastAnswerMs) ? 'end' : 'nothing'
+    if (this.#askedAt !== null) return now >= Math.max(until, this.#askedAt + minAnswerMs) ? 'end' : 'nothing'
     this.#askedAt = now
     return 'ask'
   }

@@ -5,7 +5,7 @@ import type { SessionRecord } from '../store/ports.ts'
 import { bytesOf } from '../util/payload.ts'
 import type { JoinRequest } from './join-request.ts'
 import type { PostBody } from './post-body.ts'
-import { type Incoming, mostTaken, type Source } from './record.ts'
+import { type Incoming, maxTaken, type Source } from './record.ts'
 import type { SessionActor } from './session-actor.ts'
 import type { Principal } from './session-handle.ts'
 
@@ -115,7 +115,7 @@ export class PostRequest implements Source, JoinRequest {
 
   outOfOrder(_: Incoming, record: SessionRecord): void {
     // The numbers are consecutive, so the first one shows whether a message is missing before them.
-    this.#isMissing ||= this.#first > mostTaken(record) + 1
+    this.#isMissing ||= this.#first > maxTaken(record) + 1
     this.#looked()
   }
 

@@ -4,7 +4,7 @@ import { Queue } from '../util/queue.ts'
 import { type Authentication, type JoinRequest, joined } from './join-request.ts'
 
 /** How many joins, and how many amendments, share one write; others wait for the next. */
-const mostAtOnce = 500
+const maxAtOnce = 500
 
 /** The result of an amendment; a `null` record means that the session has ended or does not exist. */
 export type Outcome = { readonly record: SessionRecord | null } | { readonly error: unknown }
@@ -55,9 +55,9 @@ export class RecordRequests {
 
   /** A copy of the first requests, which stay until `served`: requests that arrive during the write wait for the next one. */
   batch(): RequestBatch {
-    const joins = this.#joins?.peek(mostAtOnce) ?? []
-    const amendments = this.#amendments?.peek(mostAtOnce) ?? []
-    return { joins, amendments, isFull: joins.length === mostAtOnce || amendments.length === mostAtOnce }
+    const joins = this.#joins?.peek(maxAtOnce) ?? []
+    const amendments = this.#amendments?.peek(maxAtOnce) ?? []
+    return { joins, amendments, isFull: joins.length === maxAtOnce || amendments.length === maxAtOnce }
   }
 
   served({ joins, amendments }: RequestBatch): void {
@@ -78,7 +78,7 @@ export class RecordRequests {
 
   /** Refuses the joins before the first that may create the session, at most one batch of them. */
   refuseUntilCreator(close: CloseFrame): void {
-    const first = this.#joins?.peek(mostAtOnce) ?? []
+    const first = this.#joins?.peek(maxAtOnce) ?? []
     const creator = first.findIndex(({ mayCreate }) => mayCreate)
     const joins = creator < 0 ? first : first.slice(0, creator)
     this.#joins = rest(this.#joins, joins.length)

@@ -151,12 +151,12 @@ function takenOf(before: SessionRecord, leaseWork: LeaseWork | null, isInherited
 
 /** The new `takenBefore`: 0 once everything that was taken back is taken again. */
 function takenBeforeIn(before: SessionRecord, taken: number): Pick<SessionRecord, 'takenBefore'> {
-  const most = mostTaken(before)
+  const most = maxTaken(before)
   return most > taken ? { takenBefore: most } : before.takenBefore === undefined ? {} : { takenBefore: 0 }
 }
 
 /** The highest number that may have been reported to the client as taken. */
-export function mostTaken({ taken, redeliveredThrough, takenBefore = 0 }: SessionRecord): number {
+export function maxTaken({ taken, redeliveredThrough, takenBefore = 0 }: SessionRecord): number {
   return Math.max(taken, redeliveredThrough, takenBefore)
 }
 

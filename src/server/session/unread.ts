@@ -1,9 +1,9 @@
 /** Up to this many messages are tracked one by one; then neighbours are merged into runs. */
-const mostSingle = 32
+const maxSingle = 32
 /** The initial size up to which neighbours are merged into one run, in bytes. */
-const leastRunBytes = 16_384
+const minRunBytes = 16_384
 /** The largest number of runs; beyond it they are made longer. */
-const mostRuns = 256
+const maxRuns = 256
 
 /**
  * Pure: the bytes of a stream's messages that were sent and its reader has not acknowledged. It tracks a bounded number of runs,
@@ -15,7 +15,7 @@ export class Unread {
   readonly #sizes: number[] = []
   #bytes = 0
   /** The size up to which neighbours are merged, in bytes. */
-  #runBytes = leastRunBytes
+  #runBytes = minRunBytes
 
   get bytes(): number {
     return this.#bytes
@@ -36,14 +36,14 @@ export class Unread {
     const together = (this.#sizes[last] ?? 0) + bytes
     // A store that answers out of order returns a lower offset: it is acknowledged with the one before it.
     const isLower = last >= 0 && offset <= (this.#offsets[last] ?? 0)
-    if (isLower || (last >= mostSingle && together <= this.#runBytes)) {
+    if (isLower || (last >= maxSingle && together <= this.#runBytes)) {
       this.#offsets[last] = Math.max(offset, this.#offsets[last] ?? 0)
       this.#sizes[last] = together
       return
     }
     this.#offsets.push(offset)
     this.#sizes.push(bytes)
-    if (this.#offsets.length > mostRuns) this.#joinRuns()
+    if (this.#offsets.length > maxRuns) this.#joinRuns()
   }
 
   /** The reader has acknowledged everything up to an offset. */
@@ -56,12 +56,12 @@ export class Unread {
     if (runs === 0) return
     this.#offsets.splice(0, runs)
     this.#sizes.splice(0, runs)
-    if (this.#offsets.length === 0) this.#runBytes = leastRunBytes
+    if (this.#offsets.length === 0) this.#runBytes = minRunBytes
   }
 
-  /** Merges runs until at most half of `mostRuns` remain, each as long as `#runBytes` permits. */
+  /** Merges runs until at most half of `maxRuns` remain, each as long as `#runBytes` permits. */
   #joinRuns(): void {
-    while (this.#offsets.length > mostRuns / 2) {
+    while (this.#offsets.length > maxRuns / 2) {
       this.#runBytes *= 2
       let last = 0
       for (let run = 1; run < this.#offsets.length; run += 1) {

@@ -2,13 +2,13 @@ import { tabScheduleOf } from './schedule.ts'
 import { simulateTabs, type TabsOutcome } from './world.ts'
 
 /** Runs so many seeds; resolves with how many failed. */
-export async function simulateSeeds(first: number, count: number, mostFailures: number): Promise<number> {
+export async function simulateSeeds(first: number, count: number, maxFailures: number): Promise<number> {
   const sums = { events: 0, handled: 0, received: 0, takeovers: 0 }
   const started = performance.now()
   let failed = 0
   let done = 0
   let saidAt = started
-  for (let seed = first; seed < first + count && failed < mostFailures; seed += 1) {
+  for (let seed = first; seed < first + count && failed < maxFailures; seed += 1) {
     const outcome = await simulateTabs(tabScheduleOf(seed))
     done += 1
     for (const name of ['events', 'handled', 'received', 'takeovers'] as const) sums[name] += outcome[name]
