@@ -15,18 +15,14 @@ export type SendBufferPort<Out> = Pick<SenderPort<Out>, 'host' | 'limits' | 'ttl
 export class SendBuffer<Out> {
   outbox: Outbox<Out>
   readonly #port: SendBufferPort<Out>
-  #flushWaiters = new FlushWaiters()
+  /** The pending `flushed()` calls. */
+  waiters = new FlushWaiters()
   /** How many messages were ever given. */
   #count = 0
 
   constructor(port: SendBufferPort<Out>) {
     this.#port = port
     this.outbox = new Outbox(port.limits)
-  }
-
-  /** Whether a `flushed()` is pending. */
-  get isAwaited(): boolean {
-    return !this.#flushWaiters.isEmpty
   }
 
   /** @throws RangeError if the outbox is full */
@@ -54,19 +50,19 @@ export class SendBuffer<Out> {
 
   /** Resolves when all messages given so far are acknowledged or lost. */
   flushed(): Promise<void> {
-    return this.#flushWaiters.add(this.#count)
+    return this.waiters.add(this.#count)
   }
 
   /** Resolves the `flushed()` calls that are complete; `oldest`: the first unacknowledged message that has left the outbox. */
   settle(oldest: Entry<Out> | undefined): void {
     const first = oldest ?? this.outbox.first
-    this.#flushWaiters.settle(first ? first.n - 1 : this.#count)
+    this.waiters.settle(first ? first.n - 1 : this.#count)
   }
 
   /** Hands over the pending `flushed()` calls to the caller, which settles them. */
   takeWaiters(): FlushWaiters {
-    const waiters = this.#flushWaiters
-    this.#flushWaiters = new FlushWaiters()
+    const waiters = this.waiters
+    this.waiters = new FlushWaiters()
     return waiters
   }
 

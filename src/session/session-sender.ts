@@ -42,7 +42,7 @@ export class SessionSender<Out> implements MessageSender<Out>, SendQueue<Out>, C
       onGap: port.onGap,
       onCall: (json) => this.answers.received(json, (n) => this.sent.of(n)),
       onUnsubscribed: (topic) => this.onUnsubscribed?.(topic),
-      isAwaited: () => this.sent.hasCalls || this.#buffer.isAwaited,
+      isAwaited: () => this.sent.hasCalls || !this.#buffer.waiters.isEmpty,
       onAcked: (n) => {
         this.sent.settle(n)
         this.#writer.acknowledged(n)
@@ -167,7 +167,7 @@ export class SessionSender<Out> implements MessageSender<Out>, SendQueue<Out>, C
   /** There will be no connection: rejects pending calls and flushed(), keeps queued messages in case the client reconnects. */
   giveUp(): void {
     const { outbox } = this.#buffer
-    this.#buffer.takeWaiters().refuse()
+    this.#buffer.waiters.refuse()
     this.#loseCalls()
     for (const entry of outbox.calls) outbox.remove(entry)
   }

@@ -95,7 +95,7 @@ export class Mailbox<Out> {
   }
 
   refuseWaiters(): void {
-    this.#buffer.takeWaiters().refuse()
+    this.#buffer.waiters.refuse()
   }
 
   /** Drops the messages that have expired. */
@@ -170,7 +170,7 @@ export class Mailbox<Out> {
     const held = [...this.#numbered, ...this.#handed].map(({ entry }) => entry)
     this.#numbered = []
     this.#handed = []
-    if (held.length || unsent.length) this.#buffer.takeWaiters().refuse()
+    if (held.length || unsent.length) this.#buffer.waiters.refuse()
     this.#release(held)
     for (const { call } of [...unsent, ...held]) call?.lost('closed')
     return { unsent: valuesOf(unsent), unconfirmed: valuesOf(sent.map(({ entry }) => entry)) }
