@@ -31,11 +31,13 @@ export function answered(work: { answeredAt?: number }, offset: unknown): void {
  * Such a request does not count as taken, so its client sees the end (`closed`), not an acknowledgment (`lost`).
  */
 export function requestSettled(
-  work: { answeredAt?: number; takenThrough: number },
+  work: { answeredAt?: number; takenThrough: number; unansweredFrom?: number },
   n: number,
   offset: number,
   { ended }: Pick<SessionRecord, 'ended'>,
 ): void {
   answered(work, offset)
-  if (offset === 0 && ended) work.takenThrough = Math.min(work.takenThrough, n - 1)
+  if (offset > 0 || !ended) return
+  work.unansweredFrom = Math.min(work.unansweredFrom ?? n, n)
+  work.takenThrough = Math.min(work.takenThrough, n - 1)
 }

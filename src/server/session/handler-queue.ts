@@ -6,11 +6,9 @@ import { callHandler } from './call-handler.ts'
 import type { HandledSession } from './handled-session.ts'
 import { HandlerRetries } from './handler-retries.ts'
 import { PendingMessages } from './pending-messages.ts'
-import type { Claim, Incoming, LeaseWork, PendingHook, Step } from './record.ts'
+import type { Claim, Incoming, MutableLeaseWork, PendingHook, Step } from './record.ts'
 import { SessionHome } from './session-home.ts'
 import { TakenMessages } from './taken-messages.ts'
-
-type MutableLeaseWork = { -readonly [Field in keyof LeaseWork]: LeaseWork[Field] }
 
 /** The event loop gets a turn after this many messages over all runs (an answered request starts one), if the slice is over. */
 const checkSliceEvery = 16
@@ -131,7 +129,7 @@ export class HandlerQueue {
     }
     if (record.lease) {
       this.#leaseWork ??= { takenThrough: record.taken, finished: record.done, hook: 'none' }
-      this.#leaseWork.takenThrough = record.taken
+      this.#leaseWork.takenThrough = Math.min(record.taken, (this.#leaseWork.unansweredFrom ?? Infinity) - 1)
       this.#leaseWork.hook = hook
     } else this.#leaseWork = null
     for (const message of accepted) message.redelivered = message.n <= record.redeliveredThrough
@@ -165,6 +163,7 @@ export class HandlerQueue {
 
   async #runOn(): Promise<void> {
     const { node } = this.#session
+    const mayRun = this.#holdsLease()
     for (let leaseWork = this.#leaseWork; leaseWork && !node.isDown; leaseWork = this.#leaseWork) {
       if (!this.#holdsLease()) break
       let waiting: unknown
@@ -194,7 +193,8 @@ export class HandlerQueue {
       if (node.isDown) return
     }
     this.#isRunning = false
-    this.#session.progressed()
+    // Without a lease nothing has run. The node's tick calls this again: to settle the record now would lead back here at once.
+    if (mayRun) this.#session.progressed()
   }
 
   /** Whether this node still holds the lease: it runs no handler while the store is too slow to renew it. */

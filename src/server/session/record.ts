@@ -30,6 +30,8 @@ export interface Source {
 export interface LeaseWork {
   /** The highest number that the node took. */
   readonly takenThrough: number
+  /** The lowest number of a request that the session's end leaves unanswered: it does not count as taken, whatever was written before. */
+  readonly unansweredFrom?: number
   /** The highest number whose handler has settled on the node. */
   readonly finished: number
   /** The offset in stream 0 of the last answer to a handled message. */
@@ -37,6 +39,8 @@ export interface LeaseWork {
   /** The handler to run besides those of messages: `onSession` before them, `onEnd` after them. */
   readonly hook: PendingHook
 }
+
+export type MutableLeaseWork = { -readonly [Field in keyof LeaseWork]: LeaseWork[Field] }
 
 export type PendingHook = 'none' | 'begin' | 'end' | 'ended'
 
