@@ -157,13 +157,14 @@ export class HandlerQueue {
   /** Runs the pending handlers. For a session that is not idle the node's tick settles the record, which calls this again. */
   #run(): void {
     if (this.#isRunning || this.#retries?.isPausing || this.#isWaiting) return
+    // Settling the record now would lead back here at once.
+    if (!this.#holdsLease()) return
     this.#isRunning = true
     this.#runOn().catch((error) => this.#session.node.host.report(error))
   }
 
   async #runOn(): Promise<void> {
     const { node } = this.#session
-    const mayRun = this.#holdsLease()
     for (let leaseWork = this.#leaseWork; leaseWork && !node.isDown; leaseWork = this.#leaseWork) {
       if (!this.#holdsLease()) break
       let waiting: unknown
@@ -193,8 +194,7 @@ export class HandlerQueue {
       if (node.isDown) return
     }
     this.#isRunning = false
-    // Without a lease nothing has run. The node's tick calls this again: to settle the record now would lead back here at once.
-    if (mayRun) this.#session.progressed()
+    this.#session.progressed()
   }
 
   /** Whether this node still holds the lease: it runs no handler while the store is too slow to renew it. */
