@@ -10,8 +10,8 @@ export class Coalescer {
   readonly #flush: () => void
   /** The last iteration in which a message was written at once. */
   #wroteIn = -1
-  /** The bytes to be written together; -1 if nothing is deferred. */
-  #bytes = -1
+  /** The length of the messages to be written together, in characters or bytes; -1 if nothing is deferred. */
+  #length = -1
 
   /** @param flush writes the deferred messages */
   constructor(iteration: LoopIteration, flush: () => void) {
@@ -19,25 +19,25 @@ export class Coalescer {
     this.#flush = flush
   }
 
-  /** Whether to write a message of so many bytes at once; if so, the caller does. */
-  mayWrite(bytes: number): boolean {
+  /** Whether to write a message of this length, in characters or bytes, at once; if so, the caller does. */
+  mayWrite(length: number): boolean {
     const { number } = this.#iteration
-    if (number === this.#wroteIn && bytes < largeBytes) return false
+    if (number === this.#wroteIn && length < largeBytes) return false
     this.#wroteIn = number
     return true
   }
 
   /** Has a message flushed with the others. */
-  defer(bytes: number): void {
-    const isDeferred = this.#bytes >= 0
-    this.#bytes = Math.max(0, this.#bytes) + bytes
+  defer(length: number): void {
+    const isDeferred = this.#length >= 0
+    this.#length = Math.max(0, this.#length) + length
     if (!isDeferred)
       this.#iteration.defer(() => {
-        this.#bytes = -1
+        this.#length = -1
         this.#flush()
       })
-    if (this.#bytes < maxFrameLength) return
-    this.#bytes = 0
+    if (this.#length < maxFrameLength) return
+    this.#length = 0
     this.#flush()
   }
 }

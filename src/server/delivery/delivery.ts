@@ -1,6 +1,5 @@
 import type { PrivateAppend, PrivateEntry, Stored, Subscription } from '../store/ports.ts'
 import { isCall, isMessage, messageKind, subscriptionChangeOf } from '../store/private-entries.ts'
-import { bytesOf } from '../util/payload.ts'
 import { readLimits } from './catch-up.ts'
 import { Coalescer } from './coalescer.ts'
 import { Batch } from './frame-batch.ts'
@@ -63,7 +62,7 @@ export class Delivery {
     }
     this.#isPrivateNew = true
     // An answer is complete with its first batch, so it waits for all that the iteration brings.
-    this.#coalesced.defer(this.#recipient.carrier.medium === 'answer' ? 0 : bytesOf(entry?.data ?? ''))
+    this.#coalesced.defer(this.#recipient.carrier.medium === 'answer' ? 0 : (entry?.data?.length ?? 0))
   }
 
   #isNext(offset: number): boolean {
@@ -74,7 +73,7 @@ export class Delivery {
   #writeNext(entry: PrivateEntry): boolean {
     const { carrier } = this.#recipient
     if (carrier.medium === 'answer' || !this.isReady()) return false
-    if (!this.#coalesced.mayWrite(bytesOf(entry.data ?? ''))) return false
+    if (!this.#coalesced.mayWrite(entry.data?.length ?? 0)) return false
     const batch = new Batch(carrier.medium, (frame) => this.#recipient.write(frame))
     this.#writePrivate(batch, entry)
     batch.flush()
@@ -230,7 +229,8 @@ export class Delivery {
       // Its announcement may have been lost; a client that knows the stream ignores a second one.
       if (this.#announced && !this.#announced.has(stream) && !place) this.#announce(batch, subscription)
       const start = place ?? { epoch, offset: from }
-      this.#readers = [...(this.#readers ?? []), new TopicReader(this, this.#recipient, feeds.of(topic), { stream, name }, start)]
+      this.#readers ??= []
+      this.#readers.push(new TopicReader(this, this.#recipient, feeds.of(topic), { stream, name }, start))
     }
     this.#cursor = null
     this.#announced = null

@@ -1,7 +1,6 @@
 import type { ServerHost } from '../node/host.ts'
 import type { Reading, Stored, TopicLog, TopicNews, Watch } from '../store/ports.ts'
 import type { LoopIteration } from '../util/loop-iteration.ts'
-import { bytesOf } from '../util/payload.ts'
 import type { Medium } from './carrier.ts'
 import { type CatchUp, readLimits } from './catch-up.ts'
 import { Coalescer } from './coalescer.ts'
@@ -124,9 +123,8 @@ export class TopicFeed {
     }
     this.#tail = offset
     this.#announced.push({ offset, data })
-    const bytes = bytesOf(data)
-    if (this.#announced.length === 1 && this.#coalescer.mayWrite(bytes)) this.flush()
-    else this.#coalescer.defer(bytes)
+    if (this.#announced.length === 1 && this.#coalescer.mayWrite(data.length)) this.flush()
+    else this.#coalescer.defer(data.length)
   }
 
   /** Delivers the announced messages now, without waiting for others. */

@@ -11,6 +11,7 @@ import type {
   Versioned,
   Watch,
 } from '../ports.ts'
+import { messageKind } from '../private-entries.ts'
 import { type Expiring, Expiry } from './expiry.ts'
 import { bytesOf, copied } from './payload.ts'
 import { Principals } from './principals.ts'
@@ -19,9 +20,7 @@ import type { PrivateStream, Shares } from './shares.ts'
 import type { MemoryHost } from './topics.ts'
 import { Watchers } from './watchers.ts'
 
-/** Most entries are of this kind, and are stored as their payload alone. */
-const messageKind = 'message'
-
+/** Most entries are messages, which are stored as their payload alone. */
 type Item = Payload | PrivateAppend
 
 /** Its rank is the time at which it expires. */
