@@ -169,16 +169,41 @@ function lab(counts, percent) {
     .join('\n\n')
 }
 
-function labPart({ leftOut, counts }) {
+/** One row for each group of faults with equal evidence. */
+function equalRows(groups) {
+  const causesOf = (faults) => {
+    const names = faults.map(({ expected }) => expected)
+    return [...new Set(names)].map((name) => `\`${name}\` ${names.filter((each) => each === name).length}`).join(', ')
+  }
+  return groups.map(({ engine, told, faults }) => {
+    const withCors = faults.filter(({ deployment }) => deployment === 'cors')
+    const others = faults.filter(({ deployment }) => deployment !== 'cors')
+    return `| ${engine} | \`${told}\` | ${causesOf(withCors)} | ${causesOf(others)} |`
+  })
+}
+
+function labPart({ leftOut, counts, equal }) {
   const percent = (share) => `${(100 * share).toFixed(1)} %`
   return `## How well it does
 
-\`npm run test:faults\` makes every fault that loopback allows (\`test/faults\`), in real browsers, and compares what is told with what was done.
+\`npm run test:faults\` makes every fault that loopback allows (\`test/faults\`), in real browsers, and compares each diagnosis with the fault that was made.
 \`npm run test:faults -- --record\` writes what the browsers saw to \`test/faults/fixtures\`, from which these tables are counted. The cause
 is *exact* where it is the one right one, its *parent* where the coarser cause is right (or, where a box answers, what it answered, with
 the right cause among the candidates), *wrong* where the right one is neither told nor among the candidates.
 
 ${lab(counts, percent)}
+
+### What no page can tell apart
+
+After these faults a page has the same evidence, so at most one family of causes can be told, and the others are candidates. The largest
+group: a WebSocket failed, and a request to the same server was answered so that the page may not read it. That is what every answer of a
+server without CORS headers looks like, and every answer of a proxy, a firewall or a login page, also in front of a server with CORS. So
+\`ws.failed\` is told, which is all that the page has seen, with the proxy among the candidates. In Chromium these groups hold all faults
+with CORS of which the parent is not exact.
+
+| browser | told | true causes, with CORS | true causes, without CORS or same origin |
+|---|---|---|---|
+${equalRows(equal).join('\n')}
 
 Left out of the lab:
 

@@ -11,8 +11,8 @@ export function logTo(kind: 'json' | 'text', now: () => number, write = (line: s
     const time = new Date(now()).toISOString()
     if (kind === 'json') write(`${JSON.stringify({ time, event, ...fields })}\n`)
     else {
-      const told = Object.entries(fields).map(([name, value]) => ` ${name}=${shown(value)}`)
-      write(`${time} ${event}${told.join('')}\n`)
+      const pairs = Object.entries(fields).map(([name, value]) => ` ${name}=${shown(value)}`)
+      write(`${time} ${event}${pairs.join('')}\n`)
     }
   }
 }

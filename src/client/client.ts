@@ -101,8 +101,8 @@ export class RealtimeClient<In = Payload, Out = Sendable, Topics = object> exten
     const sharing: SharingClient<Out> = {
       ...{ host, settings, port, note },
       events: { raise, onMessage: (message, transport) => this.#receive(message, transport) },
-      connection: (sender, told, own) => {
-        const parts = { host: own, settings, sender, log: this.#log, classifier, diagnosis: options.diagnosis, ...told }
+      connection: (sender, listeners, own) => {
+        const parts = { host: own, settings, sender, log: this.#log, classifier, diagnosis: options.diagnosis, ...listeners }
         this.#connection = new Connection({ ...parts, prepare: options.prepare })
         return this.#connection
       },

@@ -47,7 +47,7 @@ export class AttemptLog {
   }
 
   failed(id: number, diagnosis: Diagnosis, endedAt: number): void {
-    this.#amend(id, { endedAt: this.#iso(endedAt), ...told(diagnosis) })
+    this.#amend(id, { endedAt: this.#iso(endedAt), ...fieldsOf(diagnosis) })
   }
 
   /** The attempt was given up, or another took its place; `isSilent`: because nothing was received over it. */
@@ -61,7 +61,7 @@ export class AttemptLog {
     this.#attempts = this.#attempts.map((attempt) => {
       // Removed first, so that the members have the same order as after `failed`, and old candidates are dropped.
       const { cause, certainty, candidates, verdict, evidence, ...rest } = attempt
-      return attempt.id === id ? { ...rest, ...told(diagnosis) } : attempt
+      return attempt.id === id ? { ...rest, ...fieldsOf(diagnosis) } : attempt
     })
   }
 
@@ -74,6 +74,6 @@ export class AttemptLog {
   }
 }
 
-function told({ cause, certainty, candidates, verdict, evidence }: Diagnosis): Partial<AttemptReport> {
+function fieldsOf({ cause, certainty, candidates, verdict, evidence }: Diagnosis): Partial<AttemptReport> {
   return { cause, certainty, ...(candidates && { candidates }), verdict, evidence: safeEvidence(evidence) }
 }

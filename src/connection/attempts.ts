@@ -14,7 +14,7 @@ import { ClosingLink } from './closing-link.ts'
 import { CredentialRenewal } from './credential-renewal.ts'
 import { Dialer } from './dialer.ts'
 import type { Input } from './machine/state.ts'
-import { at } from './machine/transport-ranking.ts'
+import { atRank } from './machine/transport-ranking.ts'
 import type { Notices } from './notices.ts'
 import { ResumeCursor } from './resume-cursor.ts'
 
@@ -74,7 +74,7 @@ export class Attempts {
   dial(id: number, rank: number, about: Omit<PrepareAttempt, 'signal' | 'transport'>): void {
     const { host, settings, log } = this.#port
     this.#closing?.leave()
-    const endpoint = at(settings.endpoints, rank)
+    const endpoint = atRank(settings.endpoints, rank)
     const attempt = newAttempt(id, endpoint, host)
     this.#living.set(id, attempt)
     log.dialled(id, endpoint.transport.type, endpoint.url, attempt.since)

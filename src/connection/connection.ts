@@ -9,7 +9,7 @@ import { FollowUp } from './follow-up.ts'
 import { announcementsBetween, type Command, commandsBetween, frozen, withUnconfirmed } from './machine/effects.ts'
 import { deadlineOf, type Input, initialState, type Policy, type State } from './machine/state.ts'
 import { transition } from './machine/transition.ts'
-import { at, lesson, rankingOf } from './machine/transport-ranking.ts'
+import { atRank, lesson, rankingOf } from './machine/transport-ranking.ts'
 import { firstState, policyOf } from './machine-setup.ts'
 import { Notices } from './notices.ts'
 import { type PageNotice, PageSignals } from './page-signals.ts'
@@ -195,7 +195,7 @@ export class Connection {
       settings.mode.end()
     }
     if (after.status === 'open' && (before.status !== 'open' || before.link.id !== after.link.id))
-      this.#followUp.opened(at(this.#names, after.link.rank))
+      this.#followUp.opened(atRank(this.#names, after.link.rank))
     for (const announcement of announced) {
       if (announcement.type === 'open') raise('open', this.#attempts.opening(announcement.id, after.failures))
       else raise(announcement.type, announcement.details as never)

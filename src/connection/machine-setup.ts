@@ -4,7 +4,7 @@ import type { Settings } from '../client/settings.ts'
 import type { Attempts, AttemptsPort } from './attempts.ts'
 import { unsettled } from './dialer.ts'
 import { initialState, type Policy, type State } from './machine/state.ts'
-import { at, rankingOf } from './machine/transport-ranking.ts'
+import { atRank, rankingOf } from './machine/transport-ranking.ts'
 import { recall } from './transport-memory.ts'
 
 /** Returns the machine's policy: this client's settings, and the function that diagnoses failures. */
@@ -18,7 +18,7 @@ export function policyOf({ host, settings, classifier, prepare }: AttemptsPort, 
     ranked: endpoints.map(({ transport }, rank) => ({
       // A relative URL may not be resolvable before the first dial.
       get origin() {
-        return at(endpoints, rank).url.origin
+        return atRank(endpoints, rank).url.origin
       },
       isProvenByHearing: !!transport.isProvenByHearing,
       isPolling: !!transport.isPolling,
@@ -35,9 +35,9 @@ export function policyOf({ host, settings, classifier, prepare }: AttemptsPort, 
       const seen = { ...(url && { url }), ...(hasHeard !== undefined && { hasHeard }) }
       // An attempt without a link is still waiting for `prepare()`.
       const isUnprepared = !!prepare && link === null && report.kind === 'timeout'
-      const told: Report = isUnprepared ? unsettled(elapsedMs) : report
-      return classifier.classify(told, {
-        endpoint: at(endpoints, rank),
+      const cause: Report = isUnprepared ? unsettled(elapsedMs) : report
+      return classifier.classify(cause, {
+        endpoint: atRank(endpoints, rank),
         phase: isUnprepared ? 'prepare' : phase,
         elapsedMs,
         ...seen,

@@ -1,6 +1,6 @@
 import type { Host } from '../api/host.ts'
 import type { Settings } from '../client/settings.ts'
-import { at } from './machine/transport-ranking.ts'
+import { atRank } from './machine/transport-ranking.ts'
 import { type Memories, type Memory, storedMemories, ttlMs } from './stored-memories.ts'
 
 /** The most endpoints that are remembered for one origin, the latest ones: a path may contain a room number, say. */
@@ -25,7 +25,7 @@ export function remember(rank: number | null, roundTripMs: number | null, settin
   host.remember(keyOf(settings), all.length ? JSON.stringify(Object.fromEntries(all)) : null)
 
   function memoryOf(rank: number): Memory {
-    const transport = at(settings.endpoints, rank).transport.type
+    const transport = atRank(settings.endpoints, rank).transport.type
     const before = known(settings, memories)
     return { transport, roundTripMs, until: before?.transport === transport ? before.until : host.now() + ttlMs }
   }

@@ -19,7 +19,7 @@ export const remedies: Readonly<Record<string, OwnCause>> = about({
   'client.unreadable': 'Let the codec agree with what the server sends.',
   'client.unread': 'Read faster, or drop what nobody needs.',
   'net.offline': 'Connect this device to a network.',
-  'net.unreachable': "Look into the browser's console: it names the error (net::ERR_…) that a page is not told.",
+  'net.unreachable': "Look into the browser's console: it names the error (net::ERR_…) that pages cannot see.",
   'net.dns': 'Check the spelling of the host, and that its name resolves from here.',
   'net.refused': 'See whether the server runs, and listens on this port.',
   'net.reset': 'See whether a firewall or a proxy on the way closes connections to this host.',

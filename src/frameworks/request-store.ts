@@ -23,10 +23,10 @@ export function requestStore(client: AnyClient): RequestStore {
   const underWay = new Set<AbortController>()
   let view = none
   let latest: AbortController | null = null
-  let tell = () => {}
+  let notify = () => {}
   const show = (next: RequestView) => {
     view = next
-    tell()
+    notify()
   }
   const abortAll = () => {
     for (const each of underWay) each.abort()
@@ -57,9 +57,9 @@ export function requestStore(client: AnyClient): RequestStore {
     get: () => view,
     initial: () => none,
     subscribe: shared((changed) => {
-      tell = changed
+      notify = changed
       return () => {
-        tell = () => {}
+        notify = () => {}
         abortAll()
       }
     }),

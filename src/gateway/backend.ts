@@ -32,7 +32,7 @@ export class Backend {
   readonly #settings: BackendSettings
   #session: CarriedSession | null = null
   /** `waiting`: for its session. `over`: the socket is closed. */
-  #phase: 'waiting' | 'carrying' | 'closing' | 'over' = 'waiting'
+  #phase: 'waiting' | 'carrying' | 'closing' | 'closed' = 'waiting'
   #isPaused = true
   /** Bytes that were given to the session and that the store has not appended yet. */
   #unsentBytes = 0
@@ -87,7 +87,7 @@ export class Backend {
 
   /** The session has ended: closes the backend's connection. */
   ended(ending: Ending): void {
-    if (this.#phase === 'closing' || this.#phase === 'over') return
+    if (this.#phase === 'closing' || this.#phase === 'closed') return
     this.#phase = 'closing'
     this.#cancelLook()
     // Resumed, so that its last messages are read and dropped, and its Close frame is received.
@@ -172,7 +172,7 @@ export class Backend {
   #closed(code: number, reason: string): void {
     const { session } = this
     const phase = this.#phase
-    this.#phase = 'over'
+    this.#phase = 'closed'
     this.#cancelLook()
     if (phase !== 'carrying' || !session) return
     this.#endSession(session, ...endOfSession(code, reason, this.#isTooLarge))

@@ -160,7 +160,7 @@ export class Follower {
     this.#view = view
     this.#opening.open(view)
     for (const { resolve } of this.#waiters.splice(0)) resolve()
-    this.#listeners.tellAll()
+    this.#listeners.notifyAll()
   }
 
   /** Reads until an error. */
@@ -204,7 +204,7 @@ export class Follower {
       // A producer with another partitioner has written the record to a partition where readers of its topic do not look.
       const isWatched = offset > begun && this.#listeners.has(topic)
       if (isWatched && partitionOfTopic(topic, this.#view?.partitions.length ?? 0) === partition.index)
-        this.#listeners.tell(topic, { epoch, offset, after, data })
+        this.#listeners.notify(topic, { epoch, offset, after, data })
     })
     const isReached = ({ index, offset }: Waiter) => index === partition.index && offset <= partition.position
     for (const { resolve } of this.#waiters.filter(isReached)) resolve()

@@ -21,7 +21,7 @@ export class TopicListeners {
     return this.#byTopic.has(topic)
   }
 
-  tell(topic: string, news: TopicNews | null): void {
+  notify(topic: string, news: TopicNews | null): void {
     const watchers = this.#byTopic.get(topic)
     for (const watcher of [...(watchers ?? [])]) {
       try {
@@ -34,8 +34,8 @@ export class TopicListeners {
   }
 
   /** Tells all listeners that messages may have been missed. */
-  tellAll(): void {
-    for (const topic of [...this.#byTopic.keys()]) this.tell(topic, null)
+  notifyAll(): void {
+    for (const topic of [...this.#byTopic.keys()]) this.notify(topic, null)
   }
 
   clear(): void {

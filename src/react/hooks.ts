@@ -83,8 +83,8 @@ export function usePresence<Info = unknown>(
 }
 
 /**
- * Sends requests and returns the state of the last one. When the component is unmounted, pending requests are aborted, and the
- * server is told.
+ * Sends requests and returns the state of the last one. When the component is unmounted, pending requests are aborted,
+ * also on the server.
  */
 export function useRequest<Reply = unknown, Out = unknown>(): UsedRequest<Reply, Out> {
   const client = useRealtime()

@@ -183,7 +183,7 @@ export class RealtimeServer<Who extends AnyPrincipal = Principal, Data = unknown
   async close({ drainMs = 5000 }: { readonly drainMs?: number } = {}): Promise<void> {
     if (!(drainMs >= 0 && drainMs < 2 ** 31))
       throw new TypeError(
-        'RealtimeServer: close() takes `drainMs` as a number from 0 to 2,147,483,647: clients are told when to come back.',
+        'RealtimeServer: close() takes `drainMs` as a number from 0 to 2,147,483,647: it is the time within which clients come back.',
       )
     const begunAt = this.#host.elapsedMs()
     await this.#beforeClose(drainMs)

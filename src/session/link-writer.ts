@@ -144,7 +144,7 @@ export class LinkWriter<Out> {
 
   #ackFrame(): string {
     const { session } = this.#port
-    session.journal?.beforeTold()
+    session.journal?.beforeReport()
     return `a${session.cursor}`
   }
 

@@ -70,7 +70,7 @@ export function sessionMode(
     activated(link, call) {
       lastCall = call
       session.turn += 1
-      session.journal?.beforeTold()
+      session.journal?.beforeReport()
       link.choose?.(session.turn)
     },
     authenticated(auth) {

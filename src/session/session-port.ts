@@ -58,15 +58,15 @@ export interface SentNumbers {
 /** Is called before something is sent to the server, so that the session can be stored first. */
 export interface SessionJournal {
   /** Called before a hello, a turn or a cursor is sent. */
-  beforeTold(): void
+  beforeReport(): void
   /** Called before messages up to this number are written. */
   beforeNumbers(last: number): void
 }
 
 /** Is called before a session changes, so that copies of it can follow. */
 export interface SessionCopies {
-  /** A frame of the server is about to be read; `told` as in `SessionState.readBytes`. */
-  read(frame: string | ArrayBuffer, told: string): void
+  /** A frame of the server is about to be read; `place` as in `SessionState.readBytes`. */
+  read(frame: string | ArrayBuffer, place: string): void
   /** A new session has begun, which shares nothing with the one before. */
   begun(): void
 }

@@ -72,7 +72,7 @@ export class SessionState {
   hello(dial: number, more: Partial<Hello>): Hello {
     const k = this.dials.before + dial
     this.dials.reached = Math.max(this.dials.reached, k)
-    this.journal?.beforeTold()
+    this.journal?.beforeReport()
     const { id, sent, cursor } = this
     const store = this.stores.text
     const before = this.before >= sent.first && { before: this.before }
@@ -136,20 +136,20 @@ export class SessionState {
   }
 
   /**
-   * Reads `0.14`, LF, and the bytes; or only the bytes, whose place `told` was sent before. Returns the place of the next bytes
+   * Reads `0.14`, LF, and the bytes; or only the bytes, whose `place` was sent before. Returns the place of the next bytes
    * of that kind.
    * @throws for an invalid frame
    */
-  readBytes(frame: ArrayBuffer, listener: FrameListener, told: string): string {
-    this.shared.copies?.read(frame, told)
-    if (told) {
-      const [stream, offset] = cut(told, '.')
-      this.#takeAt(told, frame, listener)
+  readBytes(frame: ArrayBuffer, listener: FrameListener, place: string): string {
+    this.shared.copies?.read(frame, place)
+    if (place) {
+      const [stream, offset] = cut(place, '.')
+      this.#takeAt(place, frame, listener)
       return `${stream}.${+offset + 1}`
     }
     const head = String.fromCharCode(...new Uint8Array(frame, 0, Math.min(frame.byteLength, 40)))
-    const [place] = cut(head, '\n')
-    this.#takeAt(place, frame.slice(place.length + 1), listener)
+    const [ownPlace] = cut(head, '\n')
+    this.#takeAt(ownPlace, frame.slice(ownPlace.length + 1), listener)
     return ''
   }
 
@@ -159,13 +159,13 @@ export class SessionState {
       listener.closed({ code: codes.protocolError, reason: 'taken is more than was sent' })
     const frame = readOpenFrame(json, this.sent.last)
     const { epoch, store, ack, answeredAt } = frame
-    // A response to an older dial that was held back belongs to a former life of the session.
-    if (this.opened && frame.k < this.opened.k && epoch !== this.opened.epoch) listener.outdated()
-    this.isResumed = this.streams.get(0)?.epoch === epoch
+    const isResumed = this.streams.get(0)?.epoch === epoch
+    // A response that was held back on its way: to an older dial, or to a hello from before the last acknowledgments.
+    if (!isResumed && (frame.k < (this.opened?.k ?? 0) || frame.taken < this.sent.first - 1)) listener.outdated()
+    this.isResumed = isResumed
     if (!this.isResumed) {
       this.before = this.sent.last
-      this.streams.clear()
-      this.streams.begin(0, epoch, '', 0)
+      this.streams.restart(epoch)
     }
     if (store) this.stores.opened(store)
     this.opened = frame

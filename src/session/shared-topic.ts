@@ -154,7 +154,7 @@ export class SharedTopic<In, Out> implements TopicSource<Out> {
       params,
     } as const
     // Not by a promise: messages of the topic may arrive in the same task, after the answer.
-    this.#session.tell(call, {
+    this.#session.notify(call, {
       answered: (answer) => {
         this.#asking -= 1
         if (answer.type === 'error') this.#refused(new RequestError(answer.code, answer.message))

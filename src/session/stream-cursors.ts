@@ -102,6 +102,12 @@ export class StreamCursors {
     if (stream) stream.offset = offset
   }
 
+  /** Begins a new life of the session: only its private stream is left, unread. */
+  restart(epoch: string): void {
+    this.clear()
+    this.begin(0, epoch, '', 0)
+  }
+
   clear(): void {
     this.#streams.clear()
   }

@@ -98,7 +98,7 @@ export class TabKeeper implements SessionJournal {
     return answer
   }
 
-  beforeTold(): void {
+  beforeReport(): void {
     this.#saveAsItGoes(false)
   }
 

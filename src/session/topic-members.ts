@@ -77,7 +77,7 @@ export class TopicMembers implements TopicPresence<never> {
   }
 
   #ask(): void {
-    this.#session.tell(
+    this.#session.notify(
       { type: 'members', topic: this.#topic },
       {
         answered: (answer) => {

@@ -1,13 +1,13 @@
 import type { Host } from '../api/host.ts'
 import type { TabMessage } from './messages.ts'
-import type { Said } from './room.ts'
+import type { TabPayload } from './room.ts'
 
-/** How long the other tabs have to say that they use a topic, in milliseconds; without an answer it is unsubscribed from. */
+/** How long the other tabs have to post that they use a topic, in milliseconds; without an answer it is unsubscribed from. */
 const keptMs = 300
 
 export interface LeavingPort {
   readonly host: Host
-  say(said: Said): void
+  post(message: TabPayload): void
 }
 
 /** The topics that this tab no longer uses, until it is known whether another tab does: all tabs share one subscription. */
@@ -23,7 +23,7 @@ export class Leaving {
 
   /** Asks the other tabs whether one of them uses the topic. A frozen tab subscribes again when it wakes. */
   isUsedElsewhere(topic: string): Promise<boolean> {
-    const { host, say } = this.#port
+    const { host, post } = this.#port
     this.#asked.get(topic)?.(true)
     return new Promise((resolve) => {
       const settle = (isUsed: boolean) => {
@@ -33,14 +33,14 @@ export class Leaving {
       }
       const cancel = host.after(keptMs, () => settle(false))
       this.#asked.set(topic, settle)
-      say({ type: 'leave', topic })
+      post({ type: 'leave', topic })
     })
   }
 
   /** Handles the question or the answer of another tab. */
   heard({ type, topic }: Extract<TabMessage, { readonly topic: string }>): void {
     if (type === 'keep') this.#asked.get(topic)?.(true)
-    else if (this.isUsed?.(topic)) this.#port.say({ type: 'keep', topic })
+    else if (this.isUsed?.(topic)) this.#port.post({ type: 'keep', topic })
   }
 
   end(): void {

@@ -11,7 +11,7 @@ import { SendBuffer, type SendBufferPort } from '../session/send-buffer.ts'
 import { isBlob } from '../util/type-tags.ts'
 import type { Sent } from './messages.ts'
 
-interface Handed<Out> {
+interface Posted<Out> {
   readonly entry: Entry<Out>
   readonly data: Sent
 }
@@ -21,18 +21,18 @@ export interface MailboxPort<Out> extends SendBufferPort<Out>, Pick<SenderPort<O
   onWaiting(): void
 }
 
-/** The messages of one tab: those queued for the leader, those handed over, and those numbered in the session. */
+/** The messages of one tab: those queued for the leader, those posted, and those numbered in the session. */
 export class Mailbox<Out> {
   readonly answers = new CallAnswers<Out>()
   readonly #port: MailboxPort<Out>
   readonly #buffer: SendBuffer<Out>
   readonly #blobs: BlobReader<Out>
-  /** Messages handed to a leader that may be gone, and not numbered as far as this tab has heard. */
-  #handed: Handed<Out>[] = []
+  /** Messages posted to a leader that may be gone, and not numbered as far as this tab has heard. */
+  #posted: Posted<Out>[] = []
   /** Numbered messages, in ascending order. `isReported`: already reported as lost. */
   #numbered: { readonly n: number; readonly entry: Entry<Out>; isReported: boolean }[] = []
-  /** How many of `#handed` the present leader was given. */
-  #given = 0
+  /** How many of `#posted` were posted to the present leader. */
+  #postedToLeader = 0
 
   constructor(port: MailboxPort<Out>) {
     this.#port = port
@@ -46,9 +46,9 @@ export class Mailbox<Out> {
     })
   }
 
-  /** Whether no message is queued, handed over or unacknowledged. */
+  /** Whether no message is queued, posted or unacknowledged. */
   get isEmpty(): boolean {
-    return !this.#buffer.outbox.first && !this.#handed.length && !this.#numbered.length
+    return !this.#buffer.outbox.first && !this.#posted.length && !this.#numbered.length
   }
 
   /** When the oldest queued message expires. */
@@ -82,7 +82,7 @@ export class Mailbox<Out> {
 
   /** Rejects the calls that are still waiting for an answer. */
   loseCalls(): void {
-    const entries = [...this.#numbered, ...this.#handed].map(({ entry }) => entry)
+    const entries = [...this.#numbered, ...this.#posted].map(({ entry }) => entry)
     for (const { call } of [...entries, ...this.#buffer.outbox.calls]) call?.lost('closed')
   }
 
@@ -104,13 +104,13 @@ export class Mailbox<Out> {
     this.#wake()
   }
 
-  /** The leader or its connection is a new one: it is given all messages without a number again. */
-  giveAgain(): void {
-    this.#given = 0
+  /** The leader or its connection is a new one: all messages without a number are posted again. */
+  repost(): void {
+    this.#postedToLeader = 0
   }
 
-  /** The messages to give to the leader now; `skip`: how many of those without a number it was given before. */
-  give(maxMessageBytes: number): { readonly skip: number; readonly messages: readonly Sent[] } {
+  /** The messages to post to the leader now; `skip`: how many of those without a number it has received before. */
+  toPost(maxMessageBytes: number): { readonly skip: number; readonly messages: readonly Sent[] } {
     for (let first = this.#buffer.outbox.first; first && !isBlob(first.data); first = this.#buffer.outbox.first) {
       if (first.bytes > maxMessageBytes) {
         this.#buffer.outbox.shift()
@@ -118,18 +118,18 @@ export class Mailbox<Out> {
         continue
       }
       this.#buffer.outbox.hold()
-      this.#handed.push({ entry: first, data: first.call ? { call: String(first.data) } : first.data })
+      this.#posted.push({ entry: first, data: first.call ? { call: String(first.data) } : first.data })
     }
-    const skip = this.#given
-    this.#given = this.#handed.length
-    return { skip, messages: this.#handed.slice(skip).map(({ data }) => data) }
+    const skip = this.#postedToLeader
+    this.#postedToLeader = this.#posted.length
+    return { skip, messages: this.#posted.slice(skip).map(({ data }) => data) }
   }
 
-  /** Numbers the oldest message handed over; `n` is `undefined` if it is acknowledged already. */
+  /** Numbers the oldest message posted; `n` is `undefined` if it is acknowledged already. */
   placed(n: number | undefined): void {
-    const handed = this.#handed.shift()
-    this.#given = Math.max(0, this.#given - 1)
-    if (handed) this.#numbered.push({ n: n ?? 0, entry: handed.entry, isReported: false })
+    const posted = this.#posted.shift()
+    this.#postedToLeader = Math.max(0, this.#known - 1)
+    if (posted) this.#numbered.push({ n: n ?? 0, entry: posted.entry, isReported: false })
   }
 
   /** The server has acknowledged all messages below this number. */
@@ -151,11 +151,11 @@ export class Mailbox<Out> {
     )
   }
 
-  /** The session of the handed messages is gone, and it is unknown whether they were delivered. */
+  /** The session of the posted messages is gone, and it is unknown whether they were delivered. */
   forgotten(): void {
-    const handed = this.#handed.splice(0).map(({ entry }) => ({ entry, isReported: false }))
-    const gone = [...this.#numbered.splice(0), ...handed]
-    this.#given = 0
+    const posted = this.#posted.splice(0).map(({ entry }) => ({ entry, isReported: false }))
+    const gone = [...this.#numbered.splice(0), ...posted]
+    this.#postedToLeader = 0
     for (const { entry } of gone) entry.call?.lost('lost')
     const unconfirmed = valuesOf(gone.flatMap(({ entry, isReported }) => (isReported ? [] : [entry])))
     if (unconfirmed.length) this.#port.onLost({ unconfirmed }, { kind: 'forgotten' })
@@ -165,11 +165,11 @@ export class Mailbox<Out> {
   /** Ends the mailbox, and returns what is left in it. */
   drain(): Unsent<Out> {
     this.#blobs.stop()
-    const sent = [...this.#numbered.filter(({ isReported }) => !isReported), ...this.#handed]
+    const sent = [...this.#numbered.filter(({ isReported }) => !isReported), ...this.#posted]
     const unsent = this.#buffer.outbox.drain()
-    const held = [...this.#numbered, ...this.#handed].map(({ entry }) => entry)
+    const held = [...this.#numbered, ...this.#posted].map(({ entry }) => entry)
     this.#numbered = []
-    this.#handed = []
+    this.#posted = []
     if (held.length || unsent.length) this.#buffer.waiters.refuse()
     this.#release(held)
     for (const { call } of [...unsent, ...held]) call?.lost('closed')
@@ -185,6 +185,6 @@ export class Mailbox<Out> {
   }
 
   #wake(): void {
-    this.#buffer.settle(this.#numbered[0]?.entry ?? this.#handed[0]?.entry)
+    this.#buffer.settle(this.#numbered[0]?.entry ?? this.#posted[0]?.entry)
   }
 }

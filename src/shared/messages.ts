@@ -45,7 +45,7 @@ export interface Shared {
 }
 
 /** The messages of any tab, whether it leads or not. */
-type Words =
+type TabBody =
   /**
    * The tab joins and asks for a `sync` to `as`, a name that is new each time. `isBack`: it was here before, and also asks for
    * what it missed.
@@ -65,7 +65,7 @@ type Words =
   | { readonly type: 'leave' | 'keep'; readonly topic: string }
 
 /** The messages of the leader only: a tab accepts them if they carry the term and the name of its leader. */
-type LeaderWords =
+type LeaderBody =
   | { readonly type: 'beat' }
   /** For one tab, to the name under which it joined, or for all tabs (`null`) when a new session has begun. */
   | { readonly type: 'sync'; readonly to: string | null; readonly shared: Shared; readonly past: Past | false }
@@ -73,16 +73,16 @@ type LeaderWords =
   /** These messages are numbered; the leader writes them once it has received this itself. */
   | { readonly type: 'assigned'; readonly messages: readonly Assigned[] }
   /** A frame of the server, posted by the leader as it reads it. */
-  | { readonly type: 'frame'; readonly frame: string | ArrayBuffer; readonly told: string }
+  | { readonly type: 'frame'; readonly frame: string | ArrayBuffer; readonly place: string }
   /** These messages are never delivered. */
   | { readonly type: 'lost'; readonly numbers: readonly number[]; readonly report: Report }
   | { readonly type: 'event'; readonly event: MirroredEvent }
 
 /** `from` is the tab that posts the message. */
-export type LeaderMessage = LeaderWords & { readonly from: string; readonly term: number }
+export type LeaderMessage = LeaderBody & { readonly from: string; readonly term: number }
 
 /** The messages on the channel. Each tab receives all of them, its own too, in the same order. */
-export type TabMessage = (Words & { readonly from: string }) | LeaderMessage
+export type TabMessage = (TabBody & { readonly from: string }) | LeaderMessage
 
 export type MirroredType = 'open' | 'error' | 'close' | 'transport' | 'state' | 'diagnosis'
 

@@ -29,10 +29,10 @@ export class Replica {
   readonly #sender: SessionSender<Origin>
   readonly #port: ReplicaPort
   /** How many frames this tab has posted as the leader, and how many of them it has received back. */
-  #told = 0
-  #heard = 0
-  /** How far all tabs had read each stream before the frame number `told`. */
-  #pending: { readonly told: number; readonly places: readonly StreamPlace[] } | null = null
+  #posted = 0
+  #returned = 0
+  /** How far all tabs had read each stream before the frame number `posted`. */
+  #pending: { readonly posted: number; readonly places: readonly StreamPlace[] } | null = null
   /** How far all tabs have read each stream; `null`: as far as this one. */
   #common: readonly StreamPlace[] | null = null
   /** How far this tab read while another had already taken over: the next leader's repeats of it are dropped. */
@@ -53,7 +53,7 @@ export class Replica {
         this.#settled()
       },
       onGap: (gap) => {
-        // A tab that gets the messages before the gap is told of the gap, too, so they are of no use.
+        // A tab that gets the messages before the gap gets the gap event, too, so they are of no use.
         this.#forget()
         inner.onGap(gap)
       },
@@ -69,15 +69,15 @@ export class Replica {
     const { session } = this
     session.dials.before = session.turn = term * numbersOfTerm
     this.roll.lead()
-    this.#told = this.#heard = 0
+    this.#posted = this.#returned = 0
     this.#pending = null
     this.#share(null)
     session.shared.copies = {
       ...copies,
-      read: (frame, told) => {
+      read: (frame, place) => {
         if (typeof frame === 'string' && !/^[omMbCarsug]/.test(frame)) return
-        copies.read(frame, told)
-        this.#tell()
+        copies.read(frame, place)
+        this.#countPosted()
       },
     }
   }
@@ -114,13 +114,13 @@ export class Replica {
   }
 
   /** A frame posted by this tab has come back: all tabs have it, so that it may be acknowledged to the server. */
-  heardAgain(): void {
+  receivedBack(): void {
     const { session } = this
     const { port } = session
-    this.#heard += 1
+    this.#returned += 1
     const before = session.shared.cursor
-    if (this.#heard === this.#told) this.#share(null)
-    else if (this.#pending && this.#heard >= this.#pending.told) this.#share(this.#pending.places)
+    if (this.#returned === this.#posted) this.#share(null)
+    else if (this.#pending && this.#returned >= this.#pending.posted) this.#share(this.#pending.places)
     else return
     this.#pending = null
     if (session.owedBytes || before === null || session.cursor === before) return
@@ -130,7 +130,7 @@ export class Replica {
   }
 
   /** Reads a frame posted by the leader. */
-  apply(frame: string | ArrayBuffer, told: string): void {
+  apply(frame: string | ArrayBuffer, place: string): void {
     const listener: FrameListener = {
       opened() {},
       received: (message) => {
@@ -144,7 +144,7 @@ export class Replica {
     }
     try {
       if (typeof frame === 'string') this.session.readText(frame, listener)
-      else this.session.readBytes(frame, listener, told)
+      else this.session.readBytes(frame, listener, place)
     } catch {
       // The leader's connection fails on this frame, too, and the leader posts the resulting events.
     }
@@ -210,11 +210,11 @@ export class Replica {
   }
 
   /** Counts a frame that is about to be posted and has not been read yet; the places are those after all frames before it. */
-  #tell(): void {
+  #countPosted(): void {
     const { places } = this.session.streams
-    if (this.#heard < this.#told) this.#pending ??= { told: this.#told, places }
+    if (this.#returned < this.#posted) this.#pending ??= { posted: this.#posted, places }
     else this.#share(places)
-    this.#told += 1
+    this.#posted += 1
   }
 
   #share(places: readonly StreamPlace[] | null): void {

@@ -10,9 +10,9 @@ const termsSinceMs = 1_577_836_800_000
 
 type Without<Message, Name extends PropertyKey> = Message extends unknown ? Omit<Message, Name> : never
 /** A message of any tab, without its sender. */
-export type Said = Without<Exclude<TabMessage, LeaderMessage>, 'from'>
+export type TabPayload = Without<Exclude<TabMessage, LeaderMessage>, 'from'>
 /** A message of the leader, without its sender and term. */
-export type LeaderSaid = Without<LeaderMessage, 'from' | 'term'>
+export type LeaderPayload = Without<LeaderMessage, 'from' | 'term'>
 
 export interface RoomPort {
   readonly host: Host
@@ -104,13 +104,13 @@ export class Room {
     return !held.some((name) => name.startsWith(`${this.#name} tab `) && name !== this.#tabName)
   }
 
-  say(said: Said): void {
-    this.#post({ ...said, from: this.#me } as TabMessage)
+  post(message: TabPayload): void {
+    this.#send({ ...message, from: this.#me } as TabMessage)
   }
 
   /** Posts a message of the leader; does nothing in any other tab. */
-  tell(said: LeaderSaid): void {
-    if (this.isLeading) this.#post({ ...said, from: this.#me, term: this.#state.term } as LeaderMessage)
+  postAsLeader(message: LeaderPayload): void {
+    if (this.isLeading) this.#send({ ...message, from: this.#me, term: this.#state.term } as LeaderMessage)
   }
 
   step(input: LeadershipInput): void {
@@ -156,7 +156,7 @@ export class Room {
         const known = Math.max(this.#state.term, Number(port.host.recall(this.#name)) || 0)
         const term = Math.max(known + 1, Math.floor((port.host.now() - termsSinceMs) / 1000))
         port.host.remember(this.#name, String(term))
-        this.say({ type: 'claim', term, session: port.sessionId() })
+        this.post({ type: 'claim', term, session: port.sessionId() })
         break
       }
       case 'lead':
@@ -166,11 +166,11 @@ export class Room {
         port.stepDown()
         break
       case 'join':
-        this.say({ type: 'join', as: this.address, isBack: this.#stays > 1 })
+        this.post({ type: 'join', as: this.address, isBack: this.#stays > 1 })
         break
       case 'who':
       case 'ask':
-        this.say({ type: command })
+        this.post({ type: command })
         break
       default:
         command satisfies never
@@ -218,9 +218,9 @@ export class Room {
         if (this.#state.term > term && !isMine && this.knows && message.session !== sessionId()) this.step({ type: 'forgot' })
       } else if (type === 'who') {
         if (!isMine) this.step({ type: 'sought' })
-        if (!isMine && this.knows) this.say({ type: 'here' })
+        if (!isMine && this.knows) this.post({ type: 'here' })
       } else if (type === 'here') this.step({ type: 'known', isMe: isMine })
-      else if (type === 'ask') this.tell({ type: 'beat' })
+      else if (type === 'ask') this.postAsLeader({ type: 'beat' })
       else if (!isOfLeader(message)) heard(message)
       else if (this.#holds(message)) {
         if (!isMine) this.step({ type: 'heard' })
@@ -239,7 +239,7 @@ export class Room {
     return term === this.#state.term && from === this.#state.leader
   }
 
-  #post(message: TabMessage): void {
+  #send(message: TabMessage): void {
     try {
       this.#channel?.post(message)
     } catch {

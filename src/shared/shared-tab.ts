@@ -60,7 +60,7 @@ export class SharedTab<Out> implements ClientConnection {
     })
     this.#own = ownConnection(client as SharingClient<never>, this.#part.inner, {
       onUp: (isUp) => {
-        this.#room.tell({ type: isUp ? 'up' : 'down' })
+        this.#room.postAsLeader({ type: isUp ? 'up' : 'down' })
         this.#part.setUp(isUp)
       },
       onEvent: (event) => this.#raised(event),
@@ -121,7 +121,7 @@ export class SharedTab<Out> implements ClientConnection {
     const isNew = this.#shown.reopen()
     if (this.#room.isIn) {
       if (this.#room.isLeading) this.#connectOwn(what)
-      else this.#room.say({ type: 'want', what })
+      else this.#room.post({ type: 'want', what })
       return
     }
     this.#stopListening ??= this.#client.host.listen((signal) => {
@@ -150,7 +150,7 @@ export class SharedTab<Out> implements ClientConnection {
 
   #raised(event: MirroredEvent): void {
     if (!this.#room.isLeading || this.#part.isEnding) return
-    this.#room.tell({ type: 'event', event: ofEveryTab(event) })
+    this.#room.postAsLeader({ type: 'event', event: ofEveryTab(event) })
     this.#shown.relay(event)
   }
 

@@ -50,7 +50,7 @@ export class TabPart<Out> {
     const { outbox } = client.settings
     this.#port = port
     this.#shown = shown
-    this.leaving = new Leaving({ host: client.host, say: (said) => port.room.say(said) })
+    this.leaving = new Leaving({ host: client.host, post: (message) => port.room.post(message) })
     this.mailbox = new Mailbox({
       ...client.port,
       ...{ limits: outbox, ttlMs: outbox.ttlMs, onWaiting: () => this.#handOverSoon() },
@@ -91,7 +91,7 @@ export class TabPart<Out> {
   /** Sets whether the leader takes messages. */
   setUp(isUp: boolean): void {
     this.isUp = isUp
-    this.mailbox.giveAgain()
+    this.mailbox.repost()
     if (isUp) this.#handOverSoon()
   }
 
@@ -112,12 +112,12 @@ export class TabPart<Out> {
     this.#port.room.arm()
     if (!this.isUp || !this.#port.room.knows) return
     const { session, roll } = this.replica
-    const { skip, messages } = this.mailbox.give(session.opened?.maxMessageBytes ?? Infinity)
+    const { skip, messages } = this.mailbox.toPost(session.opened?.maxMessageBytes ?? Infinity)
     if (!messages.length) return
     const seq = this.#placed + 1 + skip
     if (this.#port.room.isLeading)
-      this.#port.room.tell({ type: 'assigned', messages: roll.assign(this.#port.room.me, seq, messages) })
-    else this.#port.room.say({ type: 'post', seq, messages })
+      this.#port.room.postAsLeader({ type: 'assigned', messages: roll.assign(this.#port.room.me, seq, messages) })
+    else this.#port.room.post({ type: 'post', seq, messages })
   }
 
   /** Handles a message of any tab. */
@@ -126,12 +126,12 @@ export class TabPart<Out> {
     const isMine = message.from === me
     switch (message.type) {
       case 'join':
-        if (isLeading && !isMine && !this.isEnding) this.#tellAll(message.as, message.isBack && this.replica.past)
+        if (isLeading && !isMine && !this.isEnding) this.#sync(message.as, message.isBack && this.replica.past)
         break
       case 'post': {
         const messages =
           isLeading && this.isUp && !this.isEnding ? this.replica.roll.assign(message.from, message.seq, message.messages) : []
-        if (messages.length) this.#port.room.tell({ type: 'assigned', messages })
+        if (messages.length) this.#port.room.postAsLeader({ type: 'assigned', messages })
         break
       }
       case 'leave':
@@ -166,8 +166,8 @@ export class TabPart<Out> {
         if (this.#port.room.isLeading) this.replica.pump()
         break
       case 'frame':
-        if (isMine) this.replica.heardAgain()
-        else this.replica.apply(message.frame, message.told)
+        if (isMine) this.replica.receivedBack()
+        else this.replica.apply(message.frame, message.place)
         break
       case 'lost':
         this.replica.withdraw(message.numbers)
@@ -186,13 +186,13 @@ export class TabPart<Out> {
   }
 
   /** Sends the whole state to one tab, or to all others (`null`). */
-  #tellAll(to: string | null, past: Past | false): void {
+  #sync(to: string | null, past: Past | false): void {
     const { origins, assigned } = this.replica.roll
     const shared = {
       ...{ session: this.replica.snapshot(), opened: this.replica.session.opened, origins, assigned },
       ...{ state: this.#shown.shared, open: this.#shown.open, isUp: this.isUp },
     }
-    this.#port.room.tell({ type: 'sync', to, shared, past })
+    this.#port.room.postAsLeader({ type: 'sync', to, shared, past })
   }
 
   /** Adopts the state of another tab; `past`: the leader's, for a tab that comes back; `null`: a new session has begun. */
@@ -224,7 +224,7 @@ export class TabPart<Out> {
 
   #lost(origins: readonly Origin[], report: Report): void {
     const numbers = origins.flatMap((origin) => this.replica.roll.numberOf(origin) ?? [])
-    this.#port.room.tell({ type: 'lost', numbers, report })
+    this.#port.room.postAsLeader({ type: 'lost', numbers, report })
   }
 
   /** Begins another session, since no tab knows the present one. */
@@ -242,8 +242,8 @@ export class TabPart<Out> {
     this.setUp(false)
     this.#placed = this.replica.roll.of(this.#port.room.me)
     this.replica.lead(term, {
-      read: (frame, told) => this.#port.room.tell({ type: 'frame', frame, told }),
-      begun: () => this.#tellAll(null, false),
+      read: (frame, place) => this.#port.room.postAsLeader({ type: 'frame', frame, place }),
+      begun: () => this.#sync(null, false),
     })
     if (this.#shown.shared.status !== 'closed') this.#port.connect('connect')
   }

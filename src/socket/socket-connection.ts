@@ -47,7 +47,7 @@ export class SocketConnection {
   readonly #listener: SocketListener
   readonly #client: RealtimeClient
   #session: SessionState | null = null
-  #phase: 'connecting' | 'open' | 'closing' | 'over' = 'connecting'
+  #phase: 'connecting' | 'open' | 'closing' | 'closed' = 'connecting'
   /** The last failure. */
   #diagnosis: Diagnosis | null = null
   /** The sizes of the messages that were unacknowledged when bufferedBytes was last read, and the number of the first of them. */
@@ -87,7 +87,7 @@ export class SocketConnection {
 
   /** The bytes that were sent and that the server has not acknowledged. */
   get bufferedBytes(): number {
-    if (this.#phase !== 'over' && this.#session) {
+    if (this.#phase !== 'closed' && this.#session) {
       const { first } = this.#session.sent
       for (const bytes of this.#sizes.splice(0, first - this.#first)) this.#bufferedBytes -= bytes
       this.#first = Math.max(this.#first, first)
@@ -183,7 +183,7 @@ export class SocketConnection {
   #fail(diagnosis: Diagnosis | null): void {
     if (!this.#isLive) return
     this.#bufferedBytes = this.bufferedBytes
-    this.#phase = 'over'
+    this.#phase = 'closed'
     this.#stopListening()
     this.#leave('the socket has failed')
     // In a separate task, since `close()` and `send()` may be on the stack.
@@ -196,7 +196,7 @@ export class SocketConnection {
   }
 
   #end(end: SocketEnd): void {
-    this.#phase = 'over'
+    this.#phase = 'closed'
     this.#stopListening()
     this.#cancelLoss()
     this.#listener.ended(end)

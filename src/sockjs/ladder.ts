@@ -43,7 +43,7 @@ export class Ladder {
   readonly #host: Host
   readonly #listener: LadderListener
   readonly #left: SockJSTransport[]
-  #phase: 'connecting' | 'open' | 'closing' | 'over' = 'connecting'
+  #phase: 'connecting' | 'open' | 'closing' | 'closed' = 'connecting'
   #dials = 0
   /** Aborts the current dial, or the connection. */
   #controller = new AbortController()
@@ -166,8 +166,8 @@ export class Ladder {
   }
 
   #end(end: SockJSEnd): void {
-    if (this.#phase === 'over') return
-    this.#phase = 'over'
+    if (this.#phase === 'closed') return
+    this.#phase = 'closed'
     this.#cancelTimer()
     this.#controller.abort()
     this.#queue?.stop()

@@ -45,7 +45,7 @@ export function fakeWebSocket(door: Door): NonNullable<Host['WebSocket']> {
       // As over a real WebSocket, data sent before a close arrives before it.
       this.#arrival = this.#arrival.then(async () => {
         const payload = isBlob(data) ? await data.arrayBuffer() : data
-        this.#tell((receiver) => receiver.received(payload))
+        this.#deliver((receiver) => receiver.received(payload))
       })
     }
 
@@ -55,7 +55,7 @@ export function fakeWebSocket(door: Door): NonNullable<Host['WebSocket']> {
       this.#arrival = this.#later(() => {
         if (this.readyState === 3) return
         this.#over(code, reason, true)
-        this.#tell((receiver) => receiver.ended({ by: 'client', code, reason }))
+        this.#deliver((receiver) => receiver.ended({ by: 'client', code, reason }))
       }, this.#arrival)
     }
 
@@ -122,8 +122,8 @@ export function fakeWebSocket(door: Door): NonNullable<Host['WebSocket']> {
       this.onclose?.({ code, reason, wasClean })
     }
 
-    #tell(tell: (receiver: Receiver) => void): void {
-      if (this.#receiver) tell(this.#receiver)
+    #deliver(deliver: (receiver: Receiver) => void): void {
+      if (this.#receiver) deliver(this.#receiver)
     }
 
     #later(run: () => void, before: Promise<void>): Promise<void> {

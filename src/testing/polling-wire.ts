@@ -8,7 +8,7 @@ import { aborted, broken, marked, refused } from './http-answers.ts'
 /** Requests answered at once, with one message each: long-poll and poll in plain mode. */
 export class PlainPolling implements Wire {
   readonly takesBytes = true
-  #state: 'open' | 'over' | 'cut' | Exclude<DialAnswer, 'accept'> = 'open'
+  #state: 'open' | 'ended' | 'cut' | Exclude<DialAnswer, 'accept'> = 'open'
   #messages: Payload[] = []
   #taken = 0
 
@@ -19,10 +19,10 @@ export class PlainPolling implements Wire {
 
   asked(): Promise<Response> {
     if (this.#state === 'cut') {
-      this.#state = 'over'
+      this.#state = 'ended'
       return Promise.reject(broken())
     }
-    if (this.#state !== 'open' && this.#state !== 'over') return refused(this.#state)
+    if (this.#state !== 'open' && this.#state !== 'ended') return refused(this.#state)
     const [message, ...others] = this.#messages
     if (message === undefined) return Promise.resolve(responseOf(204, {}, textBody('')))
     this.#messages = others
@@ -70,7 +70,7 @@ export class PlainPolling implements Wire {
 export class SessionPolling implements Wire {
   readonly takesBytes = false
   readonly #door: Pick<Door, 'after' | 'asksAgain'>
-  #state: 'open' | 'over' | Exclude<DialAnswer, 'accept'> = 'open'
+  #state: 'open' | 'ended' | Exclude<DialAnswer, 'accept'> = 'open'
   #isFirst = true
   #close: CloseFrame | null = null
   /** The frames for the current response. */
@@ -85,9 +85,9 @@ export class SessionPolling implements Wire {
   asked(hello: Hello, signal: AbortSignal | undefined): Promise<Response> {
     // A dial that is accepted only to be closed is answered with its frames.
     const isAnswered = this.#isFirst && this.#frames.length > 0
-    if (this.#state === 'over' && !isAnswered)
+    if (this.#state === 'ended' && !isAnswered)
       return this.#close ? Promise.resolve(marked(410, this.#close)) : Promise.reject(broken())
-    if (this.#state !== 'open' && this.#state !== 'over') return refused(this.#state, true)
+    if (this.#state !== 'open' && this.#state !== 'ended') return refused(this.#state, true)
     if (!this.#isFirst) {
       // Frames written between two requests are written again from the session's log.
       this.#frames = []
@@ -115,11 +115,11 @@ export class SessionPolling implements Wire {
   end(close: CloseFrame): void {
     this.#close = close
     this.write(`x${JSON.stringify(close)}`)
-    this.#state = 'over'
+    this.#state = 'ended'
   }
 
   cut(): void {
-    this.#state = 'over'
+    this.#state = 'ended'
     this.#held?.cut()
   }
 

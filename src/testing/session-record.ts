@@ -7,7 +7,7 @@ import { type Entry, frameOf, placesOf } from './session-log.ts'
 import { SessionStreams } from './session-streams.ts'
 
 /** The values that a real server sends with its default options. */
-const told = { heartbeatMs: 25_000, maxMessageBytes: 1_048_576, resumeWindowMs: 120_000, retryWindowMs: 50 }
+const defaults = { heartbeatMs: 25_000, maxMessageBytes: 1_048_576, resumeWindowMs: 120_000, retryWindowMs: 50 }
 
 /** The codes with which a client leaves a connection but not its session. */
 const hangUps: readonly number[] = [codes.hungUp, 1001, 1005, 1006]
@@ -83,7 +83,7 @@ export class SessionRecord {
     const resumed = this.#isKnownTo(hello)
     this.attachments.add(attached)
     const open: OpenFrame = {
-      ...{ k: hello.k, epoch: this.epoch, resumed, ...this.receipt, ...told },
+      ...{ k: hello.k, epoch: this.epoch, resumed, ...this.receipt, ...defaults },
       ...(resumed && this.#lastEnd && { lastEnd: this.#lastEnd }),
       ...(this.protocol !== undefined && { protocol: this.protocol }),
     }

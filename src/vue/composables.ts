@@ -89,8 +89,8 @@ export function usePresence<Info = unknown>(
 }
 
 /**
- * Sends requests and returns the state of the last one. When the scope ends, pending requests are aborted, and the server is
- * told.
+ * Sends requests and returns the state of the last one. When the scope ends, pending requests are aborted, also on
+ * the server.
  */
 export function useRequest<Reply = unknown, Out = unknown>(): UsedRequest<Reply, Out> {
   const client = useRealtime()

@@ -4,12 +4,12 @@ import { diagnosesPage } from '../../scripts/diagnoses-page.mjs'
 import * as table from '../../src/diagnosis/causes.ts'
 import { remedies } from '../../src/diagnosis/remedies.ts'
 import { leftOut } from '../faults/catalogue/left-out.ts'
-import { recordedCounts } from '../faults/recorded.ts'
+import { equalEvidence, recordedCounts } from '../faults/recorded.ts'
 
 const page = readFileSync(new URL('../../docs/DIAGNOSES.md', import.meta.url), 'utf8')
 
 it('docs/DIAGNOSES.md is what `npm run docs` writes', () => {
-  expect(page).toBe(diagnosesPage(table, remedies, { leftOut, counts: recordedCounts() }))
+  expect(page).toBe(diagnosesPage(table, remedies, { leftOut, counts: recordedCounts(), equal: equalEvidence() }))
 })
 
 it('it lists every cause', () => {

@@ -1,8 +1,8 @@
 import type { Diagnosis } from '../../diagnosis/diagnose.ts'
 import { endingOf } from '../../diagnosis/ending.ts'
-import { isLimited, looksAway, othersAfter, roundOf } from './outage.ts'
+import { isLimited, looksAway, nextWideRound, roundOf } from './outage.ts'
 import type { Closed, Connecting, Core, Dial, Policy, State, Waiting } from './state.ts'
-import { allFailed, at, excused, isHealthy, isHopeless, type Refusal, reconsidered, refused } from './transport-ranking.ts'
+import { allFailed, atRank, excused, isHealthy, isHopeless, type Refusal, reconsidered, refused } from './transport-ranking.ts'
 
 const race = { unknownMs: 500, minMs: 200, maxMs: 3000 }
 /** The least delay between retries when there seems to be no realtime server (`isHopeless`); up to half is added at random. */
@@ -25,8 +25,8 @@ export function dialNext(state: Connecting, now: number, policy: Policy): Connec
 
 /** The running dials are slow: races the next transport beside them, if need be one that this round had left out. */
 export function raced(state: Connecting, now: number, policy: Policy): Connecting {
-  const { queue, spare } = state
-  return dialNext(queue.length ? state : { ...state, queue: spare, spare: [] }, now, policy)
+  const { queue, omitted } = state
+  return dialNext(queue.length ? state : { ...state, queue: omitted, omitted: [] }, now, policy)
 }
 
 export function dialOf({ lastId }: Core, rank: number, now: number, { connectTimeoutMs }: Policy): Dial {
@@ -48,9 +48,9 @@ export function begun(dial: Dial, now: number, { connectTimeoutMs }: Policy): Di
 }
 
 function raceAt(state: Connecting, now: number, { raceAfterMs }: Policy): number {
-  const { roundTripMs, queue, spare, failures } = state
+  const { roundTripMs, queue, omitted, failures } = state
   // In the first rounds the server may be slow because it is restarting.
-  const others = queue.length || failures < 2 ? queue : spare
+  const others = queue.length || failures < 2 ? queue : omitted
   if (!hasHealthyNext({ ...state, queue: others }, now)) return Infinity
   const derived = roundTripMs === null ? race.unknownMs : Math.min(Math.max(5 * roundTripMs + 100, race.minMs), race.maxMs)
   return now + (raceAfterMs ?? derived)
@@ -58,7 +58,7 @@ function raceAt(state: Connecting, now: number, { raceAfterMs }: Policy): number
 
 /** Transports that rest or keep breaking are not raced: they are dialled only when all others have failed. */
 function hasHealthyNext({ queue: [next], ranking }: Connecting, now: number): boolean {
-  return next !== undefined && isHealthy(at(ranking.records, next), now)
+  return next !== undefined && isHealthy(atRank(ranking.records, next), now)
 }
 
 /** One dial of the round failed. */
@@ -68,7 +68,7 @@ export function dialFailed(state: Connecting, dial: Dial, diagnosis: Diagnosis, 
   const isWhole = verdict === 'fallback' && !looksAway(diagnosis)
   const next: Connecting = {
     ...state,
-    ...(isWhole && { othersAt: 0, queue: [...state.queue, ...state.spare], spare: [] }),
+    ...(isWhole && { wideRound: 0, queue: [...state.queue, ...state.omitted], omitted: [] }),
     dials: state.dials.filter((each) => each !== dial),
     ranking: refused(state.ranking, dial.rank, refusalOf(diagnosis), now, isTransportsFault(state, diagnosis)),
     notBefore: notBefore(state, diagnosis, now),
@@ -103,13 +103,13 @@ function stop(core: Core, diagnosis: Diagnosis, now: number, policy: Policy): St
 /** Whether a 403 concerns this transport alone, since another has opened: some gateways let only the WebSocket pass. */
 function isForbiddenOnly({ ranking: { records } }: Connecting, { rank }: Dial, { evidence }: Diagnosis): boolean {
   const isForbidden = evidence.kind === 'answered' && evidence.status === 403
-  return isForbidden && !at(records, rank).hasOpened && records.some(({ hasOpened }) => hasOpened)
+  return isForbidden && !atRank(records, rank).hasOpened && records.some(({ hasOpened }) => hasOpened)
 }
 
 /** Whether a 204 may mean "no news" (long-poll, poll) rather than the end of an event stream. */
 function isQuiet({ ranking }: Connecting, { rank }: Dial, { evidence }: Diagnosis, { ranked }: Policy): boolean {
   const isEmpty = evidence.kind === 'answered' && evidence.status === 204
-  return isEmpty && !at(ranking.records, rank).hasOpened && ranked.some(({ isPolling }) => isPolling)
+  return isEmpty && !atRank(ranking.records, rank).hasOpened && ranked.some(({ isPolling }) => isPolling)
 }
 
 /** Classifies a failed dial for the transport's record. */
@@ -135,7 +135,7 @@ function roundFailed(state: Connecting, diagnosis: Diagnosis, now: number, polic
   const isOfServer = diagnosis.verdict === 'retry' && diagnosis.evidence.kind === 'answered'
   const reconsideredRanking = reconsidered(isOfServer ? excused(state.ranking) : state.ranking, failures)
   const ranking = wasWhole ? allFailed(reconsideredRanking) : reconsideredRanking
-  const waiting = wait({ ...state, failures, othersAt: othersAfter(state), ranking }, diagnosis, now, policy)
+  const waiting = wait({ ...state, failures, wideRound: nextWideRound(state), ranking }, diagnosis, now, policy)
   const isSlow = isHopeless(state.ranking, failures, now - (state.outageSince ?? now), now)
   if (!isSlow || waiting.status === 'closed') return waiting
   return { ...waiting, retryAt: Math.max(waiting.retryAt, now + Math.round(hopelessDelayMs * (1 + policy.random() / 2))) }
@@ -179,10 +179,10 @@ export function closedBy(core: Core, diagnosis: Diagnosis): Closed {
 
 /** Copies only the fields of `Core`, so that the fields of one phase do not leak into the next. */
 export function coreOf(state: Core): Core {
-  const { lastId, ranking, failures, othersAt, outageSince, isRefreshed, isOnline, hiddenSince, roundTripMs, dialledAt } = state
+  const { lastId, ranking, failures, wideRound, outageSince, isRefreshed, isOnline, hiddenSince, roundTripMs, dialledAt } = state
   const { notBefore, newFailures } = state
   return {
-    ...{ lastId, ranking, failures, othersAt, outageSince, isRefreshed, isOnline, hiddenSince, roundTripMs, dialledAt },
+    ...{ lastId, ranking, failures, wideRound, outageSince, isRefreshed, isOnline, hiddenSince, roundTripMs, dialledAt },
     ...{ notBefore, newFailures },
   }
 }

@@ -2,7 +2,7 @@ import type { ClientState, EventDetails, Retry } from '../../api/events.ts'
 import type { Diagnosis } from '../../diagnosis/diagnose.ts'
 import { endingOf } from '../../diagnosis/ending.ts'
 import type { Dial, State } from './state.ts'
-import { at } from './transport-ranking.ts'
+import { atRank } from './transport-ranking.ts'
 
 /** A command of the machine to the shell. */
 export type Command =
@@ -94,7 +94,7 @@ export function announcementsBetween(
     else if (before.link.rank !== after.link.rank) {
       announcements.push({
         type: 'transport',
-        details: { from: at(names, before.link.rank), to: at(names, after.link.rank) },
+        details: { from: atRank(names, before.link.rank), to: atRank(names, after.link.rank) },
       })
     }
   } else if (before.status === 'open' || (after.status === 'closed' && before.status !== 'closed')) {
@@ -150,11 +150,11 @@ export function publicState(state: State, names: readonly string[], wallTime: Wa
     case 'idle':
       return { status: 'idle' }
     case 'connecting':
-      return { status: 'connecting', attempt: state.failures, transports: state.dials.map(({ rank }) => at(names, rank)) }
+      return { status: 'connecting', attempt: state.failures, transports: state.dials.map(({ rank }) => atRank(names, rank)) }
     case 'open':
       return {
         status: 'open',
-        transport: at(names, state.link.rank),
+        transport: atRank(names, state.link.rank),
         since: wallTime(state.link.openedAt),
         proven: state.link.isProven,
       }

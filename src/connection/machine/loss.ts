@@ -2,9 +2,9 @@ import type { Finding } from '../../api/evidence.ts'
 import type { Diagnosis } from '../../diagnosis/diagnose.ts'
 import { endingOf } from '../../diagnosis/ending.ts'
 import { canRefresh, closedBy, coreOf, isAskedAnew, isHeldBack, startRound, wait } from './connecting.ts'
-import { othersAtLoss } from './outage.ts'
+import { wideRoundAfterLoss } from './outage.ts'
 import type { Open, OpenLink, Policy, State } from './state.ts'
-import { at, ended, hasAlternative, type Life } from './transport-ranking.ts'
+import { atRank, ended, hasAlternative, type Life } from './transport-ranking.ts'
 
 const wokenJitterMs = 250
 /** So many short-lived connections in a row still restart the backoff, as on a train; more would be a reconnect loop. */
@@ -24,7 +24,7 @@ export function lose(state: Open, diagnosis: Diagnosis, now: number, policy: Pol
   const life = lifeOf(link, diagnosis, isLong, policy)
   const ranking = ended(state.ranking, link.rank, life)
   // A server that sends a message and then closes has not proven the connection: the backoff must keep growing.
-  const isForgiven = link.isProven && (isLong || (!wasClean && at(ranking.records, link.rank).shortLives <= forgivenLives))
+  const isForgiven = link.isProven && (isLong || (!wasClean && atRank(ranking.records, link.rank).shortLives <= forgivenLives))
   // Credentials with which messages passed were accepted, however short the connection.
   const isAccepted = isLong || link.isProven || (link.hasPassedMessage && link.hasHeard)
   const failures = isForgiven ? 1 : state.failures + 1
@@ -32,7 +32,7 @@ export function lose(state: Open, diagnosis: Diagnosis, now: number, policy: Pol
     ...coreOf(state),
     ranking,
     failures,
-    othersAt: ranking.preferred === link.rank ? othersAtLoss(failures, policy.random) : 0,
+    wideRound: ranking.preferred === link.rank ? wideRoundAfterLoss(failures, policy.random) : 0,
     outageSince: isForgiven ? now : (state.outageSince ?? now),
     isRefreshed: isAskedAnew({ ...state, isRefreshed: state.isRefreshed && !isAccepted }, diagnosis, policy),
     newFailures: [...state.newFailures, { id: link.id, diagnosis }],
@@ -44,7 +44,7 @@ export function lose(state: Open, diagnosis: Diagnosis, now: number, policy: Pol
   }
   const challengers = state.challengers.filter(({ rank }) => rank < link.rank)
   if (challengers.length)
-    return { ...core, status: 'connecting', dials: challengers, queue: [], spare: [], raceAt: Infinity, refusal: null }
+    return { ...core, status: 'connecting', dials: challengers, queue: [], omitted: [], raceAt: Infinity, refusal: null }
   // A server that closes cleanly may want its clients to stay away: the next transport is tried after a delay, not at once.
   if (life === 'short' && !wasClean && hasAlternative(ranking, link.rank, now)) return startRound(core, now, policy)
   const isWoken = link.check?.isWoken || diagnosis.evidence.kind === 'restored'
@@ -57,7 +57,7 @@ export function lose(state: Open, diagnosis: Diagnosis, now: number, policy: Pol
  */
 function lifeOf({ rank, hasHeard, check }: OpenLink, { hint, evidence }: Diagnosis, isLong: boolean, policy: Policy): Life {
   // A plain WebSocket may be quiet for hours; one that did not answer a ping is broken.
-  const mayBeQuiet = evidence.kind !== 'silent' && !at(policy.ranked, rank).isProvenByHearing
+  const mayBeQuiet = evidence.kind !== 'silent' && !atRank(policy.ranked, rank).isProvenByHearing
   if (isLong && (hasHeard || mayBeQuiet)) return 'long'
   const isOfPage = evidence.kind === 'restored' || check?.isWoken || isHeldBack(evidence)
   return isOfPage || hint === 'credentials' ? 'neutral' : 'short'

@@ -2,7 +2,7 @@ import type { Diagnosis } from '../../diagnosis/diagnose.ts'
 import { closedBy, coreOf, dialOf, isTransportsFault, refusalOf } from './connecting.ts'
 import { loseTo } from './loss.ts'
 import { type Connecting, type Dial, type Open, type OpenLink, type Policy, type State, silentAt } from './state.ts'
-import { at, ended, isHealthy, opened, plan, proven, recovered, refused, rest, withheld } from './transport-ranking.ts'
+import { atRank, ended, isHealthy, opened, plan, proven, recovered, refused, rest, withheld } from './transport-ranking.ts'
 
 const takeoverMs = 2000
 const reviewMs = 15_000
@@ -39,7 +39,7 @@ function linkOf({ id, rank }: Dial, now: number, { provingMs }: Policy): OpenLin
 
 /** A challenger opened. An event stream takes over only once it has received data, a worse transport once it has a message. */
 export function challengerOpened(state: Open, challenger: Dial, now: number, hasCursor: boolean, policy: Policy): Open {
-  const { isProvenByHearing, isPolling } = at(policy.ranked, challenger.rank)
+  const { isProvenByHearing, isPolling } = atRank(policy.ranked, challenger.rank)
   const { rank } = state.link
   return challenger.rank > rank || (challenger.rank < rank && isProvenByHearing && !isPolling)
     ? state
@@ -115,7 +115,7 @@ export function heard(state: Open, now: number, policy: Policy): Open {
   // A replacement that was dialled because of silence is no longer needed.
   const challengers = state.challengers.filter(({ rank }) => rank < link.rank)
   const next = { ...state, challengers, link: { ...link, heardAt: now, hasHeard: true, check: null } }
-  const isEnough = now - link.openedAt >= policy.provingMs || at(policy.ranked, link.rank).isPolling
+  const isEnough = now - link.openedAt >= policy.provingMs || atRank(policy.ranked, link.rank).isPolling
   return isEnough ? prove(next, now, policy) : next
 }
 
@@ -134,7 +134,7 @@ function prove(state: Open, now: number, policy: Policy): Open {
 /** Checks the connection because the page woke up: a socket may be dead though its `readyState` is OPEN. */
 export function woken(state: Open, now: number, policy: Policy): Open {
   const { link } = state
-  if (at(policy.ranked, link.rank).isPolling) return polledNow(state)
+  if (atRank(policy.ranked, link.rank).isPolling) return polledNow(state)
   // Its replacement is already being dialled.
   const isReplaced = state.challengers.some(({ rank }) => rank === link.rank)
   return isReplaced ? state : startCheck(state, now, now + answerMs + policy.graceMs(), true)
@@ -147,7 +147,7 @@ export function polledNow(state: Open): Open {
 
 /** An acknowledgment is overdue: pings the server. */
 export function ackOverdue(state: Open, now: number, policy: Policy): Open {
-  const canAsk = !state.link.check && at(policy.ranked, state.link.rank).canPing
+  const canAsk = !state.link.check && atRank(policy.ranked, state.link.rank).canPing
   return canAsk ? startCheck(state, now, now + answerMs + policy.graceMs(), false) : state
 }
 
@@ -172,11 +172,11 @@ export function onDue(before: Open, heardAt: number, hasCursor: boolean, now: nu
 
 function livedLong(state: Open, now: number, policy: Policy): Open {
   const { link } = state
-  const { isProvenByHearing, isProvenByReply } = at(policy.ranked, link.rank)
+  const { isProvenByHearing, isProvenByReply } = atRank(policy.ranked, link.rank)
   if (link.hasHeard || !(isProvenByHearing || isProvenByReply)) return prove(state, now, policy)
   const silent = { ...state, link: { ...link, provenAt: Infinity } }
-  const worse = plan(state.ranking, now).find((rank) => rank > link.rank && at(policy.ranked, rank).isPolling)
-  if (isProvenByReply || worse === undefined || link.hasPassedMessage || at(policy.ranked, link.rank).isPolling) return silent
+  const worse = plan(state.ranking, now).find((rank) => rank > link.rank && atRank(policy.ranked, rank).isPolling)
+  if (isProvenByReply || worse === undefined || link.hasPassedMessage || atRank(policy.ranked, link.rank).isPolling) return silent
   // Either a proxy buffers the body, or the server has sent nothing: whichever transport receives a message first decides.
   return addChallenger(silent, worse, now, policy, Infinity)
 }
@@ -184,11 +184,11 @@ function livedLong(state: Open, now: number, policy: Policy): Open {
 function onSilence(state: Open, hasCursor: boolean, now: number, policy: Policy): State {
   const { check, rank } = state.link
   const heartbeat = policy.heartbeat()
-  if (!check && heartbeat && at(policy.ranked, rank).canPing)
+  if (!check && heartbeat && atRank(policy.ranked, rank).canPing)
     return startCheck(state, now, now + heartbeat.timeoutMs + policy.graceMs(), false)
   if (!hasCursor || !canMove(rank, rank, policy)) return loseSilent(state, now, policy)
   // The connection before it received nothing either: something lets it open and then blocks all data.
-  if (isMute(state, policy) && at(state.ranking.records, rank).shortLives > 0)
+  if (isMute(state, policy) && atRank(state.ranking.records, rank).shortLives > 0)
     return loseTo(state, { kind: 'silent', isMute: true }, now, policy)
   // With a cursor a second attachment can test this without losing messages: a quiet server need not be dead.
   return addChallenger(startCheck(state, check?.at ?? now, Infinity, !!check?.isWoken), rank, now, policy)
@@ -198,7 +198,7 @@ function onSilence(state: Open, hasCursor: boolean, now: number, policy: Policy)
 function review(state: Open, hasCursor: boolean, now: number, policy: Policy): Open {
   const { link, ranking, challengers } = state
   const better = betterThan(link.rank).find((rank) => {
-    const record = at(ranking.records, rank)
+    const record = atRank(ranking.records, rank)
     return canMove(link.rank, rank, policy) && isHealthy(record, now)
   })
   const reviewed = settled(state, now, policy)
@@ -214,7 +214,7 @@ function review(state: Open, hasCursor: boolean, now: number, policy: Policy): O
 function settled(state: Open, now: number, policy: Policy): Open {
   const { link, ranking } = state
   const times = betterThan(link.rank).map((rank) => {
-    const { restUntil, absentUntil } = at(ranking.records, rank)
+    const { restUntil, absentUntil } = atRank(ranking.records, rank)
     const freeAt = Math.max(restUntil, absentUntil)
     return freeAt > now ? freeAt : now + reviewMs
   })
@@ -229,7 +229,7 @@ function addChallenger(state: Open, rank: number, now: number, policy: Policy, u
 
 /** Whether it has received nothing, though the server sends or answers heartbeats. A plain event stream may be quiet. */
 function isMute({ link: { rank, hasHeard, check } }: Open, { ranked }: Policy): boolean {
-  return !hasHeard && !check?.isWoken && !at(ranked, rank).isProvenByHearing
+  return !hasHeard && !check?.isWoken && !atRank(ranked, rank).isProvenByHearing
 }
 
 function loseSilent(state: Open, now: number, policy: Policy): State {
@@ -237,7 +237,7 @@ function loseSilent(state: Open, now: number, policy: Policy): State {
 }
 
 function canMove(from: number, to: number, { ranked }: Policy): boolean {
-  return at(ranked, from).resumes && at(ranked, to).resumes
+  return atRank(ranked, from).resumes && atRank(ranked, to).resumes
 }
 
 function betterThan(rank: number): number[] {

@@ -1,18 +1,18 @@
 import type { Diagnosis } from '../../diagnosis/diagnose.ts'
 import type { Core, Policy } from './state.ts'
-import { at, plan } from './transport-ranking.ts'
+import { atRank, plan } from './transport-ranking.ts'
 
 /** A longer outage may be one of this client's network: then every round dials all transports. */
 const patienceMs = 60_000
 /** The number of rounds with the proven transport alone between two rounds that try others. */
-const alone = 2
+const narrowRounds = 2
 /** Up to this round a restart may explain the outage, so only one other transport is tried; after it, all of them. */
 const restartRounds = 4
 
-/** The transports that a round dials, in order (`queue`), and those it leaves out while the server seems to be down (`spare`). */
+/** The transports that a round dials, in order (`queue`), and those it leaves out while the server seems down (`omitted`). */
 export interface Round {
   readonly queue: readonly number[]
-  readonly spare: readonly number[]
+  readonly omitted: readonly number[]
 }
 
 /**
@@ -22,34 +22,34 @@ export interface Round {
  * at another origin is always dialled, and so are the better ones before it.
  */
 export function roundOf(core: Core, now: number, { ranked }: Policy): Round {
-  const { failures, othersAt, ranking } = core
+  const { failures, wideRound, ranking } = core
   const order = plan(ranking, now)
   const { preferred } = ranking
-  if (preferred === null || !order.includes(preferred) || !isLimited(core, now)) return { queue: order, spare: [] }
+  if (preferred === null || !order.includes(preferred) || !isLimited(core, now)) return { queue: order, omitted: [] }
   const others = failures > restartRounds ? order.length : 1
-  const last = order.indexOf(preferred) + (failures === othersAt ? others : 0)
-  const { origin } = at(ranked, preferred)
-  const lastElsewhere = order.map((rank) => at(ranked, rank).origin !== origin).lastIndexOf(true)
-  const isSpare = (_: number, index: number) => index > Math.max(last, lastElsewhere)
+  const last = order.indexOf(preferred) + (failures === wideRound ? others : 0)
+  const { origin } = atRank(ranked, preferred)
+  const lastElsewhere = order.map((rank) => atRank(ranked, rank).origin !== origin).lastIndexOf(true)
+  const isOmitted = (_: number, index: number) => index > Math.max(last, lastElsewhere)
   return {
-    queue: order.filter((rank, index) => !isSpare(rank, index)),
-    spare: order.filter(isSpare),
+    queue: order.filter((rank, index) => !isOmitted(rank, index)),
+    omitted: order.filter(isOmitted),
   }
 }
 
 /** Whether rounds currently leave transports out. */
-export function isLimited({ failures, othersAt, outageSince }: Core, now: number): boolean {
-  return failures > 0 && failures <= othersAt && now < (outageSince ?? now) + patienceMs
+export function isLimited({ failures, wideRound, outageSince }: Core, now: number): boolean {
+  return failures > 0 && failures <= wideRound && now < (outageSince ?? now) + patienceMs
 }
 
 /** Returns the round after a loss that tries another transport as well. Random, so that clients do not do it all at once. */
-export function othersAtLoss(failures: number, random: () => number): number {
-  return failures + alone + Math.floor(2 * random())
+export function wideRoundAfterLoss(failures: number, random: () => number): number {
+  return failures + narrowRounds + Math.floor(2 * random())
 }
 
 /** Returns, after a failed round, the next round that tries another transport as well. */
-export function othersAfter({ failures, othersAt }: Core): number {
-  return failures === othersAt ? failures + alone + 1 : othersAt
+export function nextWideRound({ failures, wideRound }: Core): number {
+  return failures === wideRound ? failures + narrowRounds + 1 : wideRound
 }
 
 /** Whether a failure looks as if the whole server were down: the connection fails at once, or a proxy in front answers 5xx. */

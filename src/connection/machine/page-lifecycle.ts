@@ -4,7 +4,7 @@ import { coreOf, startRound } from './connecting.ts'
 import { loseTo } from './loss.ts'
 import { polledNow, startCheck, woken } from './open.ts'
 import type { Policy, State, Waiting } from './state.ts'
-import { at } from './transport-ranking.ts'
+import { atRank } from './transport-ranking.ts'
 
 /** After a sleep, or a page hidden for longer than this, open connections may be dead. */
 export const longAbsenceMs = 30_000
@@ -20,7 +20,7 @@ export function onPage(state: State, signal: PageSignal, now: number, policy: Po
     case 'online':
     case 'offline':
       return signal.type === 'online'
-        ? onNetwork({ ...state, isOnline: true, othersAt: 0 }, now, policy)
+        ? onNetwork({ ...state, isOnline: true, wideRound: 0 }, now, policy)
         : onNetwork({ ...state, isOnline: false }, now, policy)
     case 'hidden':
     case 'freeze':
@@ -67,7 +67,7 @@ function onNetwork(state: State, now: number, policy: Policy): State {
     return state.isOnline ? sooner({ ...state, status: 'waiting' }, now, policy) : { ...state, status: 'offline' }
   }
   // Browsers may wrongly report "offline", and connections survive a short loss: ping, do not disconnect.
-  const canAsk = state.status === 'open' && !state.link.check && at(policy.ranked, state.link.rank).canPing
+  const canAsk = state.status === 'open' && !state.link.check && atRank(policy.ranked, state.link.rank).canPing
   return canAsk ? startCheck(state, now, now + networkAnswerMs + policy.graceMs(), true) : state
 }
 
@@ -75,12 +75,12 @@ function onNetwork(state: State, now: number, policy: Policy): State {
 function sooner(state: Waiting, now: number, policy: Policy): Waiting {
   const soon = Math.max(now + policy.random() * retryJitterMs, state.notBefore, state.dialledAt + minPauseMs)
   // It may be another network, with other transports blocked.
-  return { ...state, failures: Math.min(state.failures, 1), othersAt: 0, retryAt: Math.min(state.retryAt, soon) }
+  return { ...state, failures: Math.min(state.failures, 1), wideRound: 0, retryAt: Math.min(state.retryAt, soon) }
 }
 
 /** The page is visible again after a short while: a polling transport polls at once. */
 function glance(state: State, policy: Policy): State {
-  return state.status === 'open' && at(policy.ranked, state.link.rank).isPolling ? polledNow(state) : state
+  return state.status === 'open' && atRank(policy.ranked, state.link.rank).isPolling ? polledNow(state) : state
 }
 
 /** Disconnects until the page wakes up: an open connection would keep it out of the back/forward cache. */

@@ -2,7 +2,7 @@ import type { Report } from '../../api/evidence.ts'
 import type { PageSignal } from '../../api/host.ts'
 import type { Diagnosis } from '../../diagnosis/diagnose.ts'
 import type { RetryPolicy } from './backoff.ts'
-import { at, type Ranking } from './transport-ranking.ts'
+import { atRank, type Ranking } from './transport-ranking.ts'
 
 /** The properties of a transport that the machine needs; see `Transport`. */
 export interface RankedTransport {
@@ -76,7 +76,7 @@ export interface Core {
   /** Rounds that failed since the connection was last proven. */
   readonly failures: number
   /** Rounds dial only the proven transport until so many failed; this one also dials others. 0: all transports. See `roundOf`. */
-  readonly othersAt: number
+  readonly wideRound: number
   readonly outageSince: number | null
   /** `prepare()` was asked for fresh credentials, and no connection has been proven with them yet. */
   readonly isRefreshed: boolean
@@ -97,7 +97,7 @@ export interface Connecting extends Core {
   /** Transports that this round has not dialled yet, in order. */
   readonly queue: readonly number[]
   /** Transports that this round leaves out unless the server turns out to be up. */
-  readonly spare: readonly number[]
+  readonly omitted: readonly number[]
   /** When the next of them is raced beside the running dials. */
   readonly raceAt: number
   /** The credentials were refused over one transport while another dial was running, whose outcome decides. */
@@ -175,7 +175,7 @@ export function initialState(
     lastId: 0,
     ranking,
     failures: 0,
-    othersAt: 0,
+    wideRound: 0,
     outageSince: null,
     isRefreshed: false,
     isOnline,
@@ -216,7 +216,7 @@ export function deadlineOf(state: State, policy: Policy): number {
 export function silentAt({ check, heardAt, rank }: OpenLink, policy: Policy): number {
   if (check) return check.until
   const heartbeat = policy.heartbeat()
-  const { isPolling, canPing } = at(policy.ranked, rank)
+  const { isPolling, canPing } = atRank(policy.ranked, rank)
   if (!heartbeat || isPolling) return Infinity
   return heardAt + heartbeat.intervalMs + (canPing ? 0 : heartbeat.timeoutMs + policy.graceMs())
 }

@@ -47,7 +47,7 @@ export function transition(before: State, input: Input, now: number, policy: Pol
 
 /** `connect()` or `reconnect()`: resets the outage and its failures, but keeps the ranking of the transports. */
 function afresh(state: State) {
-  return { ...state, failures: 0, othersAt: 0, outageSince: null, isRefreshed: false }
+  return { ...state, failures: 0, wideRound: 0, outageSince: null, isRefreshed: false }
 }
 
 type AttemptInput = Extract<Input, { readonly id: number }>
@@ -94,7 +94,7 @@ function onDeadline(state: State, heardAt: number, hasCursor: boolean, now: numb
       return hasSlept ? woken(slept(state, now), now, policy) : onDue(state, heardAt, hasCursor, now, policy)
     case 'waiting':
     case 'offline':
-      return startRound(hasSlept ? { ...state, failures: Math.min(state.failures, 1), othersAt: 0 } : state, now, policy)
+      return startRound(hasSlept ? { ...state, failures: Math.min(state.failures, 1), wideRound: 0 } : state, now, policy)
     case 'idle':
     case 'closed':
       return state

@@ -63,8 +63,8 @@ export function rankingOf(length: number, remembered: { readonly rank: number; r
  */
 export function plan({ records }: Ranking, now: number): readonly number[] {
   const all = records.map((_, rank) => rank)
-  const offered = all.filter((rank) => now >= at(records, rank).absentUntil)
-  const healthy = offered.filter((rank) => isHealthy(at(records, rank), now))
+  const offered = all.filter((rank) => now >= atRank(records, rank).absentUntil)
+  const healthy = offered.filter((rank) => isHealthy(atRank(records, rank), now))
   const order = [...healthy, ...offered.filter((rank) => !healthy.includes(rank))]
   return order.length ? order : all
 }
@@ -75,7 +75,7 @@ export function plan({ records }: Ranking, now: number): readonly number[] {
  */
 export function hasAlternative({ records }: Ranking, rank: number, now: number): boolean {
   return (
-    at(records, rank).shortLives === shortLivesAllowed &&
+    atRank(records, rank).shortLives === shortLivesAllowed &&
     records.some((record, other) => other !== rank && isHealthy(record, now))
   )
 }
@@ -99,7 +99,7 @@ export function recovered(ranking: Ranking, rank: number): Ranking {
 
 /** The transport opened. If it was refused just before, the refusals of the others may also have come from a captive portal. */
 export function opened(ranking: Ranking, rank: number): Ranking {
-  const { absentUntil, refusals } = at(ranking.records, rank)
+  const { absentUntil, refusals } = atRank(ranking.records, rank)
   const wasDenied = absentUntil > 0 || refusals > 0
   const denied = wasDenied ? ranking.records.flatMap(({ absentUntil }, other) => (absentUntil < Infinity ? [other] : [])) : []
   const credited = change(ranking, denied, (record) => ({ ...record, absentUntil: 0 }))
@@ -204,7 +204,7 @@ function isSuspect({ shortLives }: TransportRecord): boolean {
   return shortLives >= shortLivesAllowed
 }
 
-export function at<Item>(items: readonly Item[], index: number): Item {
+export function atRank<Item>(items: readonly Item[], index: number): Item {
   const item = items[index]
   if (item === undefined) throw new RangeError(`There is no transport at ${index}.`)
   return item

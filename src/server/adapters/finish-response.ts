@@ -5,7 +5,7 @@ import type { ServerHost } from '../node/host.ts'
 import { problemOf } from './problem.ts'
 
 /** How long it may take to send a short answer, in milliseconds. */
-const partingMs = 5000
+const closingMs = 5000
 /** How long the socket of an answer may accept no data, in milliseconds (rule 6). */
 const stuckMs = 30_000
 /** How long the rest of a refused body is discarded, in milliseconds, so that the answer is not lost with the connection. */
@@ -49,7 +49,7 @@ export function isGone({ destroyed, socket }: ServerResponse): boolean {
 
 /** Ends an answer, and destroys it if its socket does not accept the rest in time. */
 export function finish(response: ServerResponse, after: ServerHost['after'], last = ''): void {
-  const cancel = after(partingMs, () => response.destroy())
+  const cancel = after(closingMs, () => response.destroy())
   response.on('close', cancel)
   response.end(last)
 }

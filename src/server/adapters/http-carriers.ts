@@ -34,7 +34,7 @@ export class StreamCarrier implements AnswerCarrier {
   readonly #response: ServerResponse
   readonly #verdict: Verdict
   readonly #after: ServerHost['after']
-  #state: 'draining' | 'full' | 'over' = 'draining'
+  #state: 'draining' | 'full' | 'closed' = 'draining'
 
   constructor(response: ServerResponse, verdict: Verdict, after: ServerHost['after']) {
     this.#response = response
@@ -45,13 +45,13 @@ export class StreamCarrier implements AnswerCarrier {
       this.attachment?.drained()
     })
     response.on('close', () => {
-      this.#state = 'over'
+      this.#state = 'closed'
     })
   }
 
   write(frame: string | Uint8Array): void {
     const response = this.#response
-    if (this.#state === 'over') return
+    if (this.#state === 'closed') return
     const isFirst = !response.headersSent
     if (isFirst) {
       this.#verdict('accepted')
@@ -61,7 +61,7 @@ export class StreamCarrier implements AnswerCarrier {
   }
 
   heartbeat(): void {
-    if (this.#state !== 'over') this.#write(':\n\n')
+    if (this.#state !== 'closed') this.#write(':\n\n')
   }
 
   isDraining(): boolean {

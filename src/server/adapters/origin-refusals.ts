@@ -4,7 +4,7 @@ import type { RefusedOrigin } from './origin.ts'
 /** The longest text of a close reason, in bytes (RFC 6455 §5.5). */
 const maxBytes = 123
 /** How many different origins are reported at most: a client that invents origins would fill the log. */
-const maxTold = 100
+const maxReported = 100
 
 /** The reason that the client receives: both origins that were compared, as far as they fit, and the remedy. */
 export function reasonOf({ origin, own }: RefusedOrigin): string {
@@ -27,7 +27,7 @@ function shortened(text: string, most: number): string {
 
 /** Reports refused origins to the server's operator, each once. */
 export class RefusalReporter {
-  readonly #told = new Set<string>()
+  readonly #reported = new Set<string>()
   readonly #report: (error: unknown) => void
 
   constructor(report: (error: unknown) => void) {
@@ -36,9 +36,9 @@ export class RefusalReporter {
 
   refused(refusal: RefusedOrigin): void {
     const origin = refusal.origin === null ? '' : shortened(refusal.origin, 300)
-    if (this.#told.size >= maxTold || this.#told.has(origin)) return
-    this.#told.add(origin)
-    const isLast = this.#told.size === maxTold
+    if (this.#reported.size >= maxReported || this.#reported.has(origin)) return
+    this.#reported.add(origin)
+    const isLast = this.#reported.size === maxReported
     this.#report(new Error(warningOf(origin, refusal) + (isLast ? ' Further origins that are refused are not reported.' : '')))
   }
 }

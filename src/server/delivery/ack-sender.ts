@@ -39,6 +39,6 @@ export class AckSender implements AckSource {
     }
     this.#sentAt = now
     this.#sent = done
-    if (known) this.#attachments.tell(ackOf(known))
+    if (known) this.#attachments.writeToAll(ackOf(known))
   }
 }

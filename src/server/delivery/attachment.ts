@@ -17,7 +17,7 @@ import { writeFrame } from './write-frame.ts'
 /** How long a client may delay the decision whether it stays with an attachment, in milliseconds (rule 5). */
 const confirmWithinMs = 10_000
 /** How long an attachment that ends may take to deliver earlier messages, in milliseconds. */
-const partingMs = 5000
+const closingMs = 5000
 
 /**
  * One live carrier of a session on this node. The code that created the carrier passes on the frames it receives (`receive`), and
@@ -29,7 +29,7 @@ export class Attachment implements OpenAttachment, Recipient {
   readonly k: number
   /** The turn that confirmed it; 0 while it is tentative. */
   turn = 0
-  #phase: 'attaching' | 'open' | 'parting' | 'over' = 'attaching'
+  #phase: 'attaching' | 'open' | 'closing' | 'closed' = 'attaching'
   /** When its phase began, by the node's monotonic time (`elapsedMs`). */
   #since: number
   readonly #liveness: Liveness
@@ -63,11 +63,11 @@ export class Attachment implements OpenAttachment, Recipient {
   }
 
   get isOpen(): boolean {
-    return this.#phase === 'open' || this.#phase === 'parting'
+    return this.#phase === 'open' || this.#phase === 'closing'
   }
 
   get isOver(): boolean {
-    return this.#phase === 'over'
+    return this.#phase === 'closed'
   }
 
   get source(): MessageSource {
@@ -140,7 +140,7 @@ export class Attachment implements OpenAttachment, Recipient {
   }
 
   /** Writes a frame other than a message, such as an acknowledgment. */
-  tell(frame: string): void {
+  writeControl(frame: string): void {
     if (!this.isOpen) return
     this.write(frame)
     if (this.#answer) this.#delivery?.wake()
@@ -149,7 +149,7 @@ export class Attachment implements OpenAttachment, Recipient {
   /** Messages above `taken` were lost with the node that had taken them: asks the client to send them again (rule 2). */
   back(taken: number): void {
     this.source.sendAgain()
-    this.tell(`r${taken}`)
+    this.writeControl(`r${taken}`)
   }
 
   /** Ends the attachment at once. */
@@ -164,7 +164,7 @@ export class Attachment implements OpenAttachment, Recipient {
   /** Ends the attachment once everything that was sent to the session before is delivered. */
   endWhenDelivered(close: CloseFrame): void {
     if (this.#phase !== 'open') return
-    this.#phase = 'parting'
+    this.#phase = 'closing'
     this.#close = close
     this.#since = this.session.node.elapsedMs()
     this.session.tickSoon()
@@ -180,7 +180,7 @@ export class Attachment implements OpenAttachment, Recipient {
 
   /** Stops receiving and writing. The carrier stays as it is. */
   stop(): void {
-    this.#phase = 'over'
+    this.#phase = 'closed'
     this.#early = null
     this.#answer?.stop()
     this.#delivery?.stop()
@@ -188,7 +188,7 @@ export class Attachment implements OpenAttachment, Recipient {
 
   /** The earliest time at which `tick` has something to do, by the node's monotonic time. */
   dueAt(): number {
-    if (this.#phase === 'parting') return this.#since + partingMs
+    if (this.#phase === 'closing') return this.#since + closingMs
     if (this.#phase !== 'open' || this.#answer) return Infinity
     const dueAt = Math.min(this.#liveness.dueAt(this.carrier, this.session.node.settings), askAt(this.session))
     return this.turn === 0 ? Math.min(dueAt, this.#since + confirmWithinMs) : dueAt
@@ -198,7 +198,7 @@ export class Attachment implements OpenAttachment, Recipient {
     const { node } = this.session
     const now = node.elapsedMs()
     if (this.isOpen) this.#delivery?.tick()
-    if (this.#phase === 'parting' && now - this.#since > partingMs && this.#close) {
+    if (this.#phase === 'closing' && now - this.#since > closingMs && this.#close) {
       this.end(this.#close)
       return
     }
@@ -228,11 +228,11 @@ export class Attachment implements OpenAttachment, Recipient {
       this.#liveness.stuck(this.session.node.elapsedMs())
       this.session.tickSoon()
     }
-    if (this.#phase === 'parting' && this.#close && this.#delivery?.isCaughtUp) {
+    if (this.#phase === 'closing' && this.#close && this.#delivery?.isCaughtUp) {
       this.end(this.#close)
       return
     }
-    if (!this.#answer || (!isFull && (this.#phase === 'parting' || !this.#answer.isDue))) return
+    if (!this.#answer || (!isFull && (this.#phase === 'closing' || !this.#answer.isDue))) return
     this.stop()
     this.carrier.end()
     this.session.answered(this)

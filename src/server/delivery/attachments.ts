@@ -58,8 +58,8 @@ export class Attachments {
     for (const each of this.#all) if (each.carrier.medium === 'stream') each.activity()
   }
 
-  tell(frame: string): void {
-    for (const each of [...this.#all]) each.tell(frame)
+  writeToAll(frame: string): void {
+    for (const each of [...this.#all]) each.writeControl(frame)
   }
 
   /** This node has appended a message to stream 0. */

@@ -56,14 +56,14 @@ export class Backpressure {
   }
 
   /** No client is expected on this node: releases the senders that wait for one. */
-  waitsForNobody(): void {
+  releaseSenders(): void {
     this.#answered = null
     this.written()
   }
 
   /** Gives up on an expected client that has not polled in time. */
   tick(): void {
-    if (this.#answered && !this.isReturning) this.waitsForNobody()
+    if (this.#answered && !this.isReturning) this.releaseSenders()
   }
 
   stop(): void {

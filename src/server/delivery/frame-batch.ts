@@ -107,9 +107,9 @@ export class BinaryPlaces {
   }
 }
 
-function following(told: string): string {
-  const dot = told.indexOf('.')
-  return `${told.slice(0, dot)}.${Number(told.slice(dot + 1)) + 1}`
+function following(place: string): string {
+  const dot = place.indexOf('.')
+  return `${place.slice(0, dot)}.${Number(place.slice(dot + 1)) + 1}`
 }
 
 function jsonOf(entry: Stored | Entry): string {

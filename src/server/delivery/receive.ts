@@ -30,7 +30,7 @@ export interface ReceivingAttachment {
   /** The source of the messages that it brings. */
   readonly source: Source
   activity(): void
-  tell(frame: string): void
+  writeControl(frame: string): void
   hangUp(ending: Ending): void
   end(close: CloseFrame): void
   /** The client has sent the credentials that it was asked for. */
@@ -91,7 +91,7 @@ function dispatch(attachment: ReceivingAttachment, frame: ClientFrame): void {
       return
     case 'ping':
       // A full carrier has data to write, which answers the ping as well.
-      if (attachment.carrier.isDraining()) attachment.tell('q')
+      if (attachment.carrier.isDraining()) attachment.writeControl('q')
       return
     case 'credentials':
       attachment.authenticate(frame.auth)

@@ -48,7 +48,7 @@ export class TopicFeed {
   readonly #coalescer: Coalescer
   /** Messages that were announced in this iteration of the event loop and follow `end`. */
   #announced: Stored[] = []
-  #state: 'resting' | 'reading' | 'failed' | 'over' = 'resting'
+  #state: 'resting' | 'reading' | 'failed' | 'stopped' = 'resting'
   /** During a read: another one is needed, since this one may not return everything. */
   #mustReadAgain = false
   /** Whether it has waited for the watch to be in force. */
@@ -82,7 +82,7 @@ export class TopicFeed {
   }
 
   stop(): void {
-    this.#state = 'over'
+    this.#state = 'stopped'
     this.#watch.stop()
   }
 
@@ -100,7 +100,7 @@ export class TopicFeed {
   read(): void {
     this.flush()
     this.#mustReadAgain = true
-    if (this.#state === 'reading' || this.#state === 'over') return
+    if (this.#state === 'reading' || this.#state === 'stopped') return
     this.#state = 'reading'
     this.#readOn().catch((error) => {
       this.#parts.host.report(error)
@@ -146,7 +146,7 @@ export class TopicFeed {
   }
 
   #isOver(): boolean {
-    return this.#state === 'over'
+    return this.#state === 'stopped'
   }
 
   async #open(): Promise<void> {

@@ -24,7 +24,7 @@ export class ForwardedLog {
   readonly #watch: Watch
   #epoch = ''
   #offset = 0
-  #state: 'resting' | 'reading' | 'unsettled' | 'over' = 'resting'
+  #state: 'resting' | 'reading' | 'unsettled' | 'stopped' = 'resting'
 
   constructor(topic: string, log: TopicLog, host: ServerHost, take: (data: Payload) => void) {
     this.#topic = topic
@@ -37,12 +37,12 @@ export class ForwardedLog {
   }
 
   stop(): void {
-    this.#state = 'over'
+    this.#state = 'stopped'
     this.#watch.stop()
   }
 
   #announced(news: TopicNews | null): void {
-    if (this.#state === 'over') return
+    if (this.#state === 'stopped') return
     const isSame = news !== null && (news.epoch === this.#epoch || this.#epoch === '')
     if (isSame && this.#epoch !== '' && news.offset <= this.#offset) return
     const isNext = isSame && this.#state === 'resting' && news.after === this.#offset && news.data !== undefined
@@ -88,6 +88,6 @@ export class ForwardedLog {
   }
 
   #isOver(): boolean {
-    return this.#state === 'over'
+    return this.#state === 'stopped'
   }
 }

@@ -182,7 +182,7 @@ export class ServerNode {
     this.#context.acceptances.stop()
     const spreadMs = Math.max(this.#context.retryWindowMs(), Math.min(drainMs, maxWaitMs(settings)))
     for (const actor of this.#actors) {
-      actor.waitsForNobody()
+      actor.releaseSenders()
       // The record tells the session's attachments, here and on other nodes.
       if (actor.processor.isHome) actor.processor.finish(endOfPinned(actor.processor.record))
       else

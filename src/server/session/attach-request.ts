@@ -95,7 +95,7 @@ export class AttachRequest implements JoinRequest {
     )
     // A held answer is completed by its first frame, so it is completed at once if it can report `done` to its client.
     const isNews = done >= n || (!isResumed && cursor.size > 0)
-    if (isNews && attachment.carrier.medium === 'answer') attachment.tell(ackOf(record))
+    if (isNews && attachment.carrier.medium === 'answer') attachment.writeControl(ackOf(record))
     session.inbox.acknowledged(cursor, Infinity)
   }
 }

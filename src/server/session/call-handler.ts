@@ -30,7 +30,7 @@ function callOf(session: HandledSession, message: Incoming, call: ClientCall): u
       return handleTopicCall(session, message, call)
     case 'reply':
     case 'error':
-      return message.isPassedOn ? undefined : session.node.clientRequests.pass(session.id, call)
+      return message.isDispatched ? undefined : session.node.clientRequests.pass(session.id, call)
     // The abort took effect when it arrived.
     case 'abort':
     // The handler queue starts the request, and continues.

@@ -67,28 +67,28 @@ export class Inbox implements SessionInbox {
   enqueue(message: Incoming): void {
     this.node.meters.received(message.bytes)
     this.#processor.openQueue().add(message)
-    if (message.call) this.#passOn(message, message.call)
+    if (message.call) this.#dispatch(message, message.call)
   }
 
   /** Aborts and answers concern running handlers, so they must not wait in the queue behind them. */
-  #passOn(message: Incoming, call: ClientCall): void {
+  #dispatch(message: Incoming, call: ClientCall): void {
     if (call.type === 'abort') this.abort(call.of)
     if (call.type !== 'reply' && call.type !== 'error') return
     if (this.#answers) this.#answers.push({ message, call })
-    else this.#passAll([{ message, call }]).catch((error) => this.node.host.report(error))
+    else this.#dispatchAll([{ message, call }]).catch((error) => this.node.host.report(error))
   }
 
   /** Forwards answers in time slices, since a body may hold a hundred thousand. `answers` grows meanwhile. */
-  async #passAll(answers: Answer[]): Promise<void> {
+  async #dispatchAll(answers: Answer[]): Promise<void> {
     const { id, node } = this.#processor
     this.#answers = answers
     for (const { message, call } of answers) {
       if (node.slices.isOver()) await node.slices.next()
       if (node.isDown) return
-      message.isPassedOn = true
+      message.isDispatched = true
       node.clientRequests.pass(id, call).catch((error) => {
         // The answer is forwarded again when its turn in the queue comes.
-        message.isPassedOn = false
+        message.isDispatched = false
         node.host.report(error)
       })
     }

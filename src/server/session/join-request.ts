@@ -88,8 +88,8 @@ export function joined(
   // previous epoch: a later hello shows it, whether the client knows the new epoch or not (rule 4).
   const isOfBefore = (cursor.get(0)?.epoch ?? record.epoch) !== record.epoch
   const redeliveredThrough = Math.max(record.redeliveredThrough, isOfBefore ? last : before)
-  const told = amended(authenticated(caughtUp, principal, authentication), { redeliveredThrough })
-  return turn === undefined ? told : confirmed(told, turn, k)
+  const joined = amended(authenticated(caughtUp, principal, authentication), { redeliveredThrough })
+  return turn === undefined ? joined : confirmed(joined, turn, k)
 }
 
 /**

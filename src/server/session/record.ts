@@ -13,7 +13,7 @@ export interface Incoming {
   /** The call, if it is one; its JSON is the data (rule 21). */
   readonly call?: ClientCall
   /** An answer to the server was already forwarded when it arrived. */
-  isPassedOn?: boolean
+  isDispatched?: boolean
 }
 
 /** The attachment or request that brought messages. */

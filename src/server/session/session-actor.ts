@@ -130,7 +130,7 @@ export class SessionActor implements AttachedSession<Attachment>, RecordListener
       this.processor.finish(ending)
       return
     }
-    this.waitsForNobody()
+    this.releaseSenders()
     this.attachments.hangUp(k, ending)
   }
 
@@ -141,8 +141,8 @@ export class SessionActor implements AttachedSession<Attachment>, RecordListener
   }
 
   /** No client is expected on this node: releases the senders that wait for one. */
-  waitsForNobody(): void {
-    this.#backpressure?.waitsForNobody()
+  releaseSenders(): void {
+    this.#backpressure?.releaseSenders()
   }
 
   /** Whether a tick would have nothing to do, by the node's own clock: true for most sessions most of the time. */
@@ -172,7 +172,7 @@ export class SessionActor implements AttachedSession<Attachment>, RecordListener
 
   changed(before: SessionRecord | null, record: SessionRecord, how: 'read' | 'written' | 'created'): void {
     if (record.ended) {
-      this.waitsForNobody()
+      this.releaseSenders()
       this.node.unread.over(this.id)
       // The session expires as its record says.
       this.node.renewals.drop(this.id)
@@ -197,7 +197,7 @@ export class SessionActor implements AttachedSession<Attachment>, RecordListener
       const close = { code: codes.restarting, reason: 'session lost', retryAfterMs: this.node.pauseMs() }
       this.attachments.endAll(() => close)
     }
-    this.waitsForNobody()
+    this.releaseSenders()
   }
 
   #announced(news: SessionNews): void {

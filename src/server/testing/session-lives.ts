@@ -85,7 +85,7 @@ export const sessionLives: readonly SessionCheck[] = [
     const heard = await Promise.all([listen(one, id), listen(other, id)])
     await lose()
     const hasNull = () => heard.every(({ news }) => news.includes(null))
-    await until('the watchers were not told, by `null`, that something may have been missed', hasNull)
+    await until('the watchers did not receive `null`, which says that something may have been missed', hasNull)
     for (const { news } of heard) news.length = 0
     const { version } = await made(one, id)
     const hasIt = () => heard.every((each) => each.has({ version }))

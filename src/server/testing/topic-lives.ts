@@ -94,7 +94,7 @@ export const topicLives: readonly TopicCheck[] = [
     for (const { news } of heard) news.length = 0
     await lose()
     const hasNull = () => heard.every(({ news }) => news.includes(null))
-    await until('the watchers were not told, by `null`, that something may have been missed', hasNull)
+    await until('the watchers did not receive `null`, which says that something may have been missed', hasNull)
     const { offset: end } = await endOf(other, topic)
     for (const { news } of heard) news.length = 0
     const offset = await one.append(topic, 'after')

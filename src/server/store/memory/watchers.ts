@@ -56,13 +56,13 @@ export class Watchers<News> {
     // Node's `queueMicrotask` costs ten times as much, due to async hooks.
     if (last < 0)
       Promise.resolve()
-        .then(() => this.#tell())
+        .then(() => this.#notify())
         .catch(() => {})
     this.#keys.push(key)
     this.#news.push(news)
   }
 
-  #tell(): void {
+  #notify(): void {
     const keys = this.#keys
     const news = this.#news
     this.#keys = []
