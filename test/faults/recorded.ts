@@ -6,7 +6,7 @@ import type { EngineName } from '../support/engines.ts'
 import type { Deployment, Mode } from './fault.ts'
 import { type Judged, type Score, scoresOf } from './score.ts'
 
-/** What a browser saw of a fault, as `npm run test:faults -- --record` has written it. */
+/** The evidence of a fault in a browser, as recorded by `npm run test:faults -- --record`. */
 interface Recording {
   readonly deployment: Deployment
   readonly fault: string
@@ -18,7 +18,7 @@ interface Recording {
 
 const engines: readonly EngineName[] = ['chromium', 'firefox', 'webkit']
 
-/** What is made of each recorded fault today, without a browser. */
+/** The current diagnoses of the recorded evidence, without a browser. */
 export function rejudged(): readonly Judged[] {
   return engines.flatMap((engine) => {
     const path = join(import.meta.dirname, 'fixtures', `${engine}.json`)
